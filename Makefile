@@ -1,0 +1,119 @@
+# Flotilla. `make help` lists the targets.
+#
+#   make [CC=clang] [SANITIZE=address,undefined] [V=1] [BUILD=folder]
+
+CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
+BUILD    ?= build
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+PYTHON   ?= $(firstword $(wildcard /usr/bin/python3) python3)
+SANITIZE ?=
+FAILPOINTS ?=
+Q        := $(if $(V),,@)
+
+include deps/deps.mk
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wstrict-prototypes \
+	-Wmissing-prototypes -Werror
+OPTIMISE := $(if $(SANITIZE),-O1 -fno-omit-frame-pointer,-O2)
+CFLAGS   ?= -g
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DXXH_INLINE_ALL $(OPTIMISE) $(WARNINGS) -Isrc -pthread \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all) \
+	$(call deps_cflags,$(DEPS_SERVER)) $(CFLAGS)
+ALL_LDFLAGS = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+# jemalloc replaces malloc; a sanitizer brings its own.
+SERVER_LIBS = $(if $(SANITIZE),$(filter-out -ljemalloc,$(call deps_libs,$(DEPS_SERVER))),$(call deps_libs,$(DEPS_SERVER))) -lm
+
+CORE_MODULES   := base raft resp keyspace command wire cluster config storage shard
+SERVER_MODULES := platform net peer server
+# hiredis' reader and formatter are pure functions over memory: the core may use them (wire/).
+CORE_LIBS       = $(call deps_libs,hiredis:0) -lm
+
+sources = $(sort $(foreach module,$(1),$(wildcard src/$(module)/*.c)))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+CORE_OBJECTS   := $(call objects,$(call sources,$(CORE_MODULES)))
+SERVER_OBJECTS := $(call objects,$(call sources,$(SERVER_MODULES)))
+SERVER         := $(BUILD)/flotilla-server
+
+# tests/unit/<module>/test_<what>.c is one program. tests/unit/support/*.c is linked into each.
+UNIT_SOURCES := $(sort $(wildcard tests/unit/*/test_*.c))
+UNIT_SUPPORT := $(call objects,$(sort $(wildcard tests/unit/support/*.c)))
+UNIT_TESTS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
+SIM_OBJECTS  := $(call objects,$(sort $(wildcard tests/sim/*.c)))
+SIM          := $(BUILD)/flotilla-sim
+
+.DEFAULT_GOAL := all
+.SECONDARY:
+.PHONY: all help deps check-deps run status stop test unit sim integration compat bench lint format \
+	install uninstall clean FORCE
+
+all: $(SERVER)
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## make             builds build/flotilla-server
+## make run         installs what is missing, builds, starts three nodes on 127.0.0.1:7001-7003
+## make status      shows the three nodes
+## make stop        stops them (the data stays)
+## make test        installs what is missing, builds, passes all tests
+## make unit, sim, integration, compat   one kind of tests
+## make bench       compares with redis-server on this machine
+## make lint        format, rings, purity, clang-tidy, cppcheck
+## make install     to DESTDIR/PREFIX (default /usr/local)
+
+MISSING = $(call deps_missing,$(DEPS_SERVER))
+check-deps:
+	@missing="$(MISSING)"; [ -z "$$missing" ] || { \
+	echo "missing: $$missing; install with: deps/install.sh" >&2; exit 1; }
+
+deps:
+	$(Q)deps/install.sh
+
+# Objects depend on the flags they were built with: another compiler or sanitizer rebuilds them.
+FLAGS_STAMP := $(BUILD)/flags
+$(FLAGS_STAMP): FORCE | check-deps
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' > $@
+
+$(BUILD)/obj/tests/%.o: tests/%.c $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/%.o: %.c $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libcore.a: $(CORE_OBJECTS)
+	$(if $(V),,@echo "  AR    $@")
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(SERVER): $(SERVER_OBJECTS) $(BUILD)/libcore.a
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(SERVER_OBJECTS) $(BUILD)/libcore.a $(SERVER_LIBS)
+
+# Unit tests of ring 3 need its objects, all others only the core. `--wrap`-free: tests use the ports.
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_SUPPORT) $(BUILD)/libcore.a $(BUILD)/libserver.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(BUILD)/libserver.a $(BUILD)/libcore.a \
+		$(SERVER_LIBS) $(call deps_libs,$(DEPS_TESTS))
+
+# Ring 3 for the tests (ring 4 has main()).
+$(BUILD)/libserver.a: $(call objects,$(call sources,platform net peer))
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(SIM): $(SIM_OBJECTS) $(BUILD)/libcore.a
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(SIM_OBJECTS) $(BUILD)/libcore.a $(CORE_LIBS)
+
+unit: $(UNIT_TESTS)
+	$(Q)tests/unit/run $(UNIT_TESTS)
+
+clean:
+	rm -rf build build-*
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

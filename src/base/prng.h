@@ -1,0 +1,16 @@
+/* A small pseudo-random generator (xoshiro256**, public domain algorithm by Blackman and Vigna).
+ * Chance is an argument: whoever needs some holds a generator that somebody seeded. */
+#ifndef FLOTILLA_BASE_PRNG_H
+#define FLOTILLA_BASE_PRNG_H
+
+#include <stdint.h>
+
+struct prng {
+    uint64_t state[4];
+};
+
+void prng_init(struct prng *prng, uint64_t seed);
+uint64_t prng_next(struct prng *prng);
+uint64_t prng_below(struct prng *prng, uint64_t bound); /* uniform in [0, bound); bound > 0 */
+
+#endif

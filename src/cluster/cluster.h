@@ -1,0 +1,39 @@
+/* The node table: who belongs to the cluster, where clients find them, which shard serves a slot.
+ * Pure. */
+#ifndef FLOTILLA_CLUSTER_CLUSTER_H
+#define FLOTILLA_CLUSTER_CLUSTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/span.h"
+#include "raft/membership.h"
+
+enum { CLUSTER_SLOTS = 16384, CLUSTER_HOST_MAX = 255, CLUSTER_NODE_NAME = 40 };
+
+struct cluster_node {
+    uint64_t id;
+    char host[CLUSTER_HOST_MAX + 1];
+    uint16_t port;
+    char name[CLUSTER_NODE_NAME + 1]; /* 40 hexadecimal digits, as CLUSTER MYID shows it */
+};
+
+struct cluster {
+    struct cluster_node nodes[RAFT_MEMBERS_MAX]; /* ascending ids */
+    size_t count;
+    char cluster_id[41];
+};
+
+/* Reads "1@host:port,2@host:port,…" (IPv6 as [::1]:port). Fills nodes and their names (derived from
+ * cluster_id and the node's id, so that all nodes agree). On ERR_INVALID `message` says what is
+ * wrong. cluster_id: 40 hexadecimal digits, or NULL to derive it from `secret` and the nodes. */
+MUST_CHECK enum err cluster_parse(struct cluster *cluster, struct span text, const char *cluster_id,
+                                  struct span secret, char message[256]);
+const struct cluster_node *cluster_find(const struct cluster *cluster, uint64_t id);
+
+/* The slot of a key, with regard to {hash tags}. */
+unsigned cluster_slot(struct span key);
+uint32_t cluster_shard_of_slot(unsigned slot); /* one shard today: 0 */
+
+#endif

@@ -1,0 +1,118 @@
+/* The table of all commands: one row feeds dispatch, arity, keys, COMMAND, ACL categories, docs and
+ * tests.
+ *
+ * Data commands (run != NULL) work on a keyspace and nothing else: the same call on equal keyspaces
+ * gives equal keyspaces and equal replies. All others (run == NULL) concern a connection or the
+ * server and are carried out by the server ring, which finds them by id. */
+#ifndef FLOTILLA_COMMAND_COMMAND_H
+#define FLOTILLA_COMMAND_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/prng.h"
+#include "base/span.h"
+#include "keyspace/keyspace.h"
+#include "resp/write.h"
+
+enum command_flag {
+    COMMAND_WRITE = 1 << 0,
+    COMMAND_READONLY = 1 << 1,
+    COMMAND_DENYOOM = 1 << 2,
+    COMMAND_ADMIN = 1 << 3,
+    COMMAND_NOSCRIPT = 1 << 4,
+    COMMAND_BLOCKING = 1 << 5,
+    COMMAND_LOADING = 1 << 6,
+    COMMAND_STALE = 1 << 7,
+    COMMAND_FAST = 1 << 8,
+    COMMAND_NO_AUTH = 1 << 9,
+    COMMAND_NO_MULTI = 1 << 10, /* not allowed inside MULTI */
+    COMMAND_MOVABLE_KEYS = 1 << 11,
+    COMMAND_ASKING = 1 << 12,
+    COMMAND_SKIP_MONITOR = 1 << 13,
+    COMMAND_SKIP_SLOWLOG = 1 << 14,
+    COMMAND_ALLOW_BUSY = 1 << 15,
+    COMMAND_NO_ASYNC_LOADING = 1 << 16,
+    COMMAND_PUBSUB = 1 << 17,
+    COMMAND_MAY_REPLICATE = 1 << 18,
+};
+
+/* What a data command runs on. */
+struct command_context {
+    struct keyspace *keyspace;
+    int64_t now_ms;    /* the entry's clock; for a read the node's wall clock */
+    uint64_t revision; /* the entry's index; of no meaning for a read */
+    struct prng *prng; /* seeded by the entry; for a read by the node */
+    struct resp_writer *reply;
+    uint64_t dirty; /* out: changes made, as Redis counts them */
+    uint64_t hits;  /* out: keyspace_hits and keyspace_misses of INFO */
+    uint64_t misses;
+};
+
+struct command;
+typedef void command_run(struct command_context *context, const struct span *args, size_t argc);
+
+/* A rewritten command: what enters the log instead. Zero-initialised is empty. */
+struct command_rewritten {
+    struct span args[8]; /* into the original arguments or into text */
+    size_t argc;         /* 0: log the original */
+    char text[64];
+};
+
+/* Makes relative times absolute. Arguments that the command would refuse are left alone: its own
+ * error is the reply then. */
+typedef void command_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                             struct command_rewritten *out);
+
+struct command_key_spec {
+    int first; /* position of the first key, 0: no keys */
+    int last;  /* negative: from the end */
+    int step;
+};
+
+struct command {
+    const char *name;     /* lower case; of a subcommand only its own part ("list") */
+    const char *fullname; /* "client|list" for a subcommand, else as name */
+    int arity;            /* Redis' meaning: negative is "at least" */
+    uint32_t flags;
+    struct command_key_spec keys;
+    command_run *run;
+    command_rewrite *rewrite;
+    uint16_t id; /* dense, stable within a process: position in command_at() */
+    const struct command *parent;
+    /* The rest (group, since, summary, complexity, syntax, ACL categories, key-spec flags) is
+     * private to command/. */
+    const struct command_docs *docs;
+};
+
+/* Builds the derived parts of the table once per process: call before any other function, from one
+ * thread. The table is owned by the caller and passed to whoever needs it: the core has no globals.
+ */
+struct command_table;
+struct command_table *command_table_new(void);
+void command_table_free(struct command_table *table);
+size_t command_table_count(const struct command_table *table); /* subcommands included */
+const struct command *command_table_at(const struct command_table *table, size_t id);
+
+/* The command for these arguments (argc >= 1), a container's subcommand if there is one. NULL if
+ * unknown; then command_unknown() writes Redis' error. The search is one hash look-up. */
+const struct command *command_find(const struct command_table *table, const struct span *args,
+                                   size_t argc);
+void command_write_unknown(const struct command_table *table, const struct span *args, size_t argc,
+                           struct resp_writer *reply);
+bool command_arity_is_valid(const struct command *command, size_t argc);
+void command_write_arity_error(const struct command *command, struct resp_writer *reply);
+
+/* The positions of the keys in args, up to max; the count comes back (it may exceed max). */
+size_t command_keys(const struct command *command, const struct span *args, size_t argc,
+                    size_t *positions, size_t max);
+
+/* COMMAND and its subcommands, which need nothing but the table. */
+void command_run_command(const struct command_table *table, const struct command *command,
+                         const struct span *args, size_t argc, struct resp_writer *reply);
+
+/* Redis' glob patterns (KEYS, SCAN MATCH, CONFIG GET). */
+bool command_glob(struct span pattern, struct span text, bool nocase);
+
+#endif

@@ -1,0 +1,139 @@
+/* The configuration: Redis' file syntax and directives, to a struct and back. Text in, text out:
+ * reading files is the caller's work (config_load gets a reader for `include`). One table row per
+ * directive feeds parsing, CONFIG GET/SET/REWRITE, the command line and the check against
+ * redis.conf.example.
+ *
+ * Times are milliseconds unless the name says otherwise; sizes are bytes. */
+#ifndef FLOTILLA_CONFIG_CONFIG_H
+#define FLOTILLA_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/span.h"
+
+enum { CONFIG_BIND_MAX = 16, CONFIG_TEXT_MAX = 1024 };
+
+enum config_fsync { CONFIG_FSYNC_ALWAYS, CONFIG_FSYNC_EVERYSEC, CONFIG_FSYNC_NO };
+enum config_follower_mode { CONFIG_FOLLOWER_REDIRECT, CONFIG_FOLLOWER_AUTO, CONFIG_FOLLOWER_PROXY };
+
+struct config_output_limit { /* client-output-buffer-limit <class> <hard> <soft> <soft seconds> */
+    uint64_t hard_bytes;     /* 0: none */
+    uint64_t soft_bytes;
+    uint32_t soft_seconds;
+};
+enum config_client_class {
+    CONFIG_CLIENT_NORMAL,
+    CONFIG_CLIENT_REPLICA,
+    CONFIG_CLIENT_PUBSUB,
+    CONFIG_CLIENT_CLASSES
+};
+
+struct config {
+    /* network */
+    char bind[CONFIG_BIND_MAX][256];
+    size_t bind_count;
+    int port;
+    bool protected_mode;
+    int tcp_backlog;
+    char unixsocket[CONFIG_TEXT_MAX];
+    unsigned unixsocketperm; /* octal in text */
+    int timeout_seconds;     /* timeout */
+    int tcp_keepalive_seconds;
+    int maxclients;
+    uint64_t client_query_buffer_limit;
+    uint64_t proto_max_bulk_len;
+    struct config_output_limit output_limits[CONFIG_CLIENT_CLASSES];
+    char requirepass[CONFIG_TEXT_MAX];
+    /* general */
+    enum log_level loglevel;
+    char logfile[CONFIG_TEXT_MAX]; /* empty: standard output */
+    char pidfile[CONFIG_TEXT_MAX];
+    bool daemonize;
+    char dir[CONFIG_TEXT_MAX];
+    int databases; /* always 1 is used; accepted as Redis' directive */
+    int hz;
+    /* memory */
+    uint64_t maxmemory;
+    char maxmemory_policy[32];
+    /* durability */
+    enum config_fsync appendfsync;
+    char appenddirname[256];
+    char appendfilename[256];
+    /* cluster */
+    uint64_t node_id;
+    char cluster_nodes[4096];
+    char cluster_id[64]; /* empty: derived */
+    char cluster_secret[CONFIG_TEXT_MAX];
+    enum config_follower_mode follower_mode;
+    int leader_wait_ms;
+    int replica_max_lag_ms;
+    /* raft */
+    int raft_heartbeat_ms;
+    int raft_election_timeout_ms;
+    int raft_max_entries_per_append;
+    uint64_t raft_max_append_bytes;
+    int raft_max_appends_in_flight;
+    uint64_t raft_entry_cache_bytes;
+    int shutdown_timeout_seconds;
+};
+
+/* All defaults. */
+void config_init(struct config *config);
+
+struct config_error {
+    char message[512]; /* one clear line: file, line number, the directive, the cause, the nearest
+                          known name */
+};
+
+struct config_source { /* where text comes from */
+    void *context;
+    /* Reads the whole file (or standard input for "-"); patterns of include are expanded by
+     * `expand`. */
+    enum err (*read)(void *context, const char *path, struct buf *out);
+    /* Calls add for each path that the glob pattern matches, sorted; none is fine. */
+    enum err (*expand)(void *context, const char *pattern, void (*add)(void *to, const char *path),
+                       void *to);
+};
+
+/* Reads a file in redis.conf's syntax over what `config` holds. Directives of Redis that have no
+ * meaning here are accepted with a warning to `log`. On ERR_INVALID nothing in `config` is to be
+ * used. */
+MUST_CHECK enum err config_load(struct config *config, const struct config_source *source,
+                                const char *path, const struct log *log,
+                                struct config_error *error);
+
+/* The command line behind the file name: "--name value … --name value …", as redis-server takes it.
+ */
+MUST_CHECK enum err config_load_args(struct config *config, const struct config_source *source,
+                                     int argc, char **argv, const struct log *log,
+                                     struct config_error *error);
+
+/* What only makes sense together: heartbeat and election timeout, node-id within cluster-nodes … */
+MUST_CHECK enum err config_check(const struct config *config, struct config_error *error);
+
+/* CONFIG GET: calls visit(name, value) for each directive whose name matches. */
+void config_get(const struct config *config, bool (*matches)(void *context, const char *name),
+                void *context, void (*visit)(void *context, const char *name, struct span value));
+
+enum config_set_outcome {
+    CONFIG_SET_OK,
+    CONFIG_SET_UNKNOWN,
+    CONFIG_SET_IMMUTABLE,
+    CONFIG_SET_INVALID
+};
+
+/* CONFIG SET of one directive. On CONFIG_SET_INVALID error says why, in Redis' words. The caller
+ * sets several on a copy and takes the copy only if all were fine. */
+enum config_set_outcome config_set(struct config *config, struct span name, struct span value,
+                                   struct config_error *error);
+
+/* CONFIG REWRITE: `old` is the file's text; comments and order stay, changed directives are
+ * replaced in place, new ones are added at the end. */
+void config_rewrite(const struct config *config, struct span old, struct buf *out);
+
+#endif

@@ -1,0 +1,113 @@
+/* The data: keys with their values, deadlines and revisions, one dictionary per slot. Everything
+ * here is a function of the calls made: no clock, no chance, no pointer order. Two keyspaces that
+ * saw the same calls are equal byte for byte, iteration order included.
+ *
+ * A dictionary is a dense array of items in insertion order with an index table of 32-bit
+ * positions; removing moves the last item into the hole. A random key is one array access; SCAN
+ * walks positions downwards, so that its cursor is all its state and no key that is present
+ * throughout is missed.
+ *
+ * Deadlines are absolute wall-clock milliseconds. Nothing expires by itself: callers pass the time
+ * and remove (at apply) or ignore (when reading) what is past its deadline. */
+#ifndef FLOTILLA_KEYSPACE_KEYSPACE_H
+#define FLOTILLA_KEYSPACE_KEYSPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/prng.h"
+#include "base/span.h"
+
+enum { KEYSPACE_SLOTS = 16384 };
+
+#define NO_DEADLINE INT64_MIN
+
+enum value_type { VALUE_STRING };
+
+/* A key and its value. Owned by the keyspace; valid until the key is removed or replaced. */
+struct item;
+
+struct keyspace;
+
+/* `seed` keys the hash function (defence against chosen keys); it does not influence any order. */
+struct keyspace *keyspace_new(uint64_t seed);
+void keyspace_free(struct keyspace *keyspace);
+
+unsigned keyspace_slot_of(struct span key); /* CRC16 with {hash tags} */
+
+/* NULL if there is no such key, or if its deadline is <= now_ms. now_ms = NO_DEADLINE looks at all.
+ */
+struct item *keyspace_find(const struct keyspace *keyspace, struct span key, int64_t now_ms);
+
+/* Creates the key or replaces its value (a string of these bytes); a deadline that was there stays
+ * unless `keep_deadline` is false. The revision of the key becomes `revision`. */
+struct item *keyspace_set_string(struct keyspace *keyspace, struct span key, struct span value,
+                                 bool keep_deadline, uint64_t revision);
+bool keyspace_remove(struct keyspace *keyspace, struct span key, uint64_t revision);
+void keyspace_clear(struct keyspace *keyspace, uint64_t revision);
+
+/* Moves value and deadline to `to`, which is replaced. The item `from` exists. */
+void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to,
+                     uint64_t revision);
+
+void keyspace_set_deadline(struct keyspace *keyspace, struct item *item, int64_t deadline_ms,
+                           uint64_t revision);
+void keyspace_touch_revision(struct keyspace *keyspace, struct item *item, uint64_t revision);
+
+/* WATCH: has the key changed after `revision`? was_present: whether it was there when it was
+ * watched. A key that was and is absent counts as changed if any key of its slot was removed since:
+ * rather one abort too many. */
+bool keyspace_changed_since(const struct keyspace *keyspace, struct span key, bool was_present,
+                            uint64_t revision, int64_t now_ms);
+
+/* Removes up to `limit` keys whose deadline is <= now_ms, earliest (then smallest key) first; the
+ * count comes back. */
+size_t keyspace_remove_expired(struct keyspace *keyspace, int64_t now_ms, size_t limit,
+                               uint64_t revision);
+/* How many keys a call of keyspace_remove_expired would find, counted up to `limit`. */
+size_t keyspace_count_expired(const struct keyspace *keyspace, int64_t now_ms, size_t limit);
+
+/* item */
+struct span item_key(const struct item *item);
+enum value_type item_type(const struct item *item);
+int64_t item_deadline(const struct item *item); /* NO_DEADLINE if none */
+uint64_t item_revision(const struct item *item);
+size_t item_memory(const struct item *item);        /* bytes, as MEMORY USAGE reports */
+const char *item_encoding(const struct item *item); /* "int", "embstr", "raw" */
+
+/* Strings. An integer is kept as a number; item_string() prints it into `scratch` (24 bytes) then.
+ */
+struct span item_string(const struct item *item, char scratch[24]);
+bool item_integer(const struct item *item,
+                  int64_t *value); /* true if the value is kept as an integer */
+size_t item_string_len(const struct item *item);
+void item_set_string(struct keyspace *keyspace, struct item *item, struct span value,
+                     uint64_t revision);
+void item_set_integer(struct keyspace *keyspace, struct item *item, int64_t value,
+                      uint64_t revision);
+/* Grows the value to at least `len` bytes (zeros) and gives write access to its bytes; the encoding
+ * becomes raw. */
+char *item_string_edit(struct keyspace *keyspace, struct item *item, size_t len, uint64_t revision);
+
+/* Counting and walking. */
+size_t keyspace_count(const struct keyspace *keyspace);
+size_t keyspace_count_with_deadline(const struct keyspace *keyspace);
+int64_t keyspace_mean_deadline(
+    const struct keyspace *keyspace); /* mean of the deadlines; 0 if none: avg_ttl */
+size_t keyspace_slot_count(const struct keyspace *keyspace, unsigned slot);
+/* The item at a position of a slot, 0 <= position < keyspace_slot_count(). */
+struct item *keyspace_slot_item(const struct keyspace *keyspace, unsigned slot, size_t position);
+struct item *keyspace_random(const struct keyspace *keyspace,
+                             struct prng *prng); /* NULL if empty; uniform */
+
+/* SCAN: calls visit for about `count` items from `cursor` on (0 begins); the next cursor comes
+ * back, 0 at the end. Every key that is present from the first call to the last is visited at least
+ * once. */
+uint64_t keyspace_scan(const struct keyspace *keyspace, uint64_t cursor, size_t count,
+                       void (*visit)(void *context, struct item *item), void *context);
+
+/* 64-bit digest of keys, values, deadlines and revisions in iteration order. */
+uint64_t keyspace_digest(const struct keyspace *keyspace);
+
+#endif

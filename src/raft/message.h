@@ -1,0 +1,60 @@
+/* What members of a group say to each other. Plain values; wire/ turns them into bytes and back. */
+#ifndef FLOTILLA_RAFT_MESSAGE_H
+#define FLOTILLA_RAFT_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct raft_entry;
+
+enum raft_message_type {
+    RAFT_VOTE_REQUEST,
+    RAFT_VOTE_RESPONSE,
+    RAFT_APPEND_REQUEST, /* also the heartbeat, without entries */
+    RAFT_APPEND_RESPONSE,
+};
+
+struct raft_message {
+    enum raft_message_type type;
+    uint64_t from;
+    uint64_t to;
+    uint64_t
+        term; /* the sender's; for a PreVote request the term it would start (dissertation §9.6) */
+    bool when_durable; /* send only once the update's write is durable; not on the wire */
+    union {
+        struct {
+            bool pre; /* PreVote: neither side changes its term or vote */
+            uint64_t last_index;
+            uint64_t last_term;
+        } vote_request;
+        struct {
+            bool pre;
+            bool granted;
+        } vote_response;
+        struct {
+            uint64_t prev_index;
+            uint64_t prev_term;
+            uint64_t commit;
+            uint64_t read_context; /* newest read round of the leader; 0: none */
+            uint64_t first_index;  /* of the entries; prev_index + 1 */
+            size_t entry_count;
+            /* Incoming only: entry_count entries in order. Outgoing messages name the range alone
+             * and the host adds the records' bytes. */
+            const struct raft_entry *entries;
+        } append_request;
+        struct {
+            bool success;
+            uint64_t match;         /* success: prev_index + entry_count of that request */
+            uint64_t read_context;  /* echo */
+            uint64_t rejected_prev; /* failure: prev_index of the request */
+            /* failure: the follower's best guess where the logs agree: the largest index <=
+             * prev_index whose term is <= prev_term, and its term (paper §5.3, end; conflict term).
+             */
+            uint64_t hint_index;
+            uint64_t hint_term;
+        } append_response;
+    };
+};
+
+#endif

@@ -1,0 +1,38 @@
+/* Replies, in RESP2 or RESP3, appended to a buffer. Types that RESP2 lacks are written as what
+ * Redis writes to a RESP2 client (maps as flat arrays, doubles and big numbers as bulk strings,
+ * booleans as 0 and 1, null as $-1 or *-1). */
+#ifndef FLOTILLA_RESP_WRITE_H
+#define FLOTILLA_RESP_WRITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/span.h"
+
+struct resp_writer {
+    struct buf *out; /* NULL: everything is discarded (a follower that applies an entry) */
+    int protocol;    /* 2 or 3 */
+};
+
+void resp_status(struct resp_writer *writer, const char *text); /* +text */
+/* -text: the text begins with the error's code ("ERR …"); CR and LF in it become spaces. */
+void resp_error(struct resp_writer *writer, const char *text);
+void resp_errorf(struct resp_writer *writer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void resp_integer(struct resp_writer *writer, int64_t value);
+void resp_bulk(struct resp_writer *writer, struct span bytes);
+void resp_bulk_text(struct resp_writer *writer, const char *text);
+void resp_bulk_i64(struct resp_writer *writer, int64_t value); /* the number as a bulk string */
+void resp_null(struct resp_writer *writer);                    /* $-1 or _ */
+void resp_null_array(struct resp_writer *writer);              /* *-1 or _ */
+void resp_bool(struct resp_writer *writer, bool value);
+void resp_double(struct resp_writer *writer, double value);
+void resp_verbatim(struct resp_writer *writer, const char *format3, struct span bytes); /* "txt" */
+void resp_array(struct resp_writer *writer, size_t count);
+void resp_map(struct resp_writer *writer, size_t pairs); /* then key, value, key, value … */
+void resp_set(struct resp_writer *writer, size_t count);
+void resp_push(struct resp_writer *writer, size_t count);
+void resp_raw(struct resp_writer *writer, struct span bytes); /* already encoded */
+
+#endif

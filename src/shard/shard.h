@@ -1,0 +1,198 @@
+/* One Raft group with its log and its keyspace. Everything that belongs to the group lives here;
+ * the process around it feeds events in (requests, messages, disk completions, time) and carries
+ * effects out through `struct shard_host`.
+ *
+ * The walk of a write: shard_write() encodes the command into the open batch. Once per turn of the
+ * event loop shard_drive() steps the core once for the whole batch, hands it to the disk and to the
+ * peers. When a majority has it durable, it is applied and the reply is written.
+ *
+ * Order. Each request has a position: the log index that it must come after. A write's is its own
+ * index, a read's the last index of the log when it came. A read is answered at the latest just
+ * before the next entry is applied: an entry that was appended after the read arrived, and is
+ * committed, proves that this node was still the leader then. Without such an entry the read waits
+ * for a round to a majority that began after it arrived. Replies of a connection therefore leave in
+ * the order of its requests, and a pipeline that mixes reads and writes is one batch.
+ *
+ * Exactly one reply (host.reply_begin … reply_end) per accepted request, in order per client, also
+ * across a change of role. The host never calls back into the shard from within one of its
+ * functions. */
+#ifndef FLOTILLA_SHARD_SHARD_H
+#define FLOTILLA_SHARD_SHARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/histogram.h"
+#include "base/log.h"
+#include "base/span.h"
+#include "cluster/cluster.h"
+#include "command/command.h"
+#include "keyspace/keyspace.h"
+#include "raft/raft.h"
+#include "storage/disk.h"
+#include "storage/storage.h"
+
+struct shard;
+
+/* A client, by position and generation in the host's table: handles cross time, pointers do not. */
+struct shard_client {
+    uint32_t slot;
+    uint32_t generation;
+};
+
+/* What a shard needs from outside. None of these calls back into the shard. */
+struct shard_host {
+    void *context;
+    /* The buffer to write one reply of this client to; NULL: the client is gone, or wants no reply.
+     */
+    struct buf *(*reply_begin)(void *context, struct shard_client client);
+    /* Called after each reply, also when reply_begin gave NULL. `index`: of the entry that was
+     * applied, 0 if none. */
+    void (*reply_end)(void *context, struct shard_client client, uint64_t index);
+    /* A command within a transaction that concerns the connection or the server: carry it out,
+     * write its reply. */
+    void (*run_local)(void *context, struct shard_client client, const struct command *command,
+                      const struct span *args, size_t argc, struct resp_writer *reply);
+    /* One encoded message (wire/message.h) for `to`. The bytes are the callee's to copy. A response
+     * travels on the connection that brought requests from `to`, a request on the one this node
+     * dialled. May be dropped. */
+    void (*send)(void *context, uint64_t to, bool response, struct span bytes);
+    /* The role, term or leader changed: parked clients may go on. Called at the end of shard
+     * functions. */
+    void (*role_changed)(void *context);
+    /* Statistics of one executed command (INFO commandstats); error: the reply was an error. May be
+     * NULL. */
+    void (*executed)(void *context, const struct command *command, bool error, const char *reply,
+                     size_t reply_len);
+};
+
+struct shard_options {
+    uint32_t number; /* of the shard: 0 */
+    struct raft_options raft;
+    struct storage_options storage;
+    const struct cluster *cluster;     /* borrowed */
+    const struct command_table *table; /* borrowed */
+    struct shard_host host;
+    const struct disk *disk; /* borrowed */
+    const struct log *log;   /* borrowed */
+    uint64_t seed;           /* of the entries' seeds */
+    uint64_t hash_seed;      /* of the dictionaries' hash function */
+    uint32_t leader_wait_ms;
+    uint64_t batch_bytes_max; /* of entries not yet durable on a majority: beyond it writes get
+                                 ERR_BUSY */
+};
+
+/* What time it is: monotonic for the core, wall for entries and expiry. */
+struct shard_time {
+    uint64_t mono_ms;
+    int64_t wall_ms;
+};
+
+/* Recovers the log and starts as a follower. Failures as storage_open(), with one line in
+ * `message`. */
+MUST_CHECK enum err shard_open(const struct shard_options *options, struct shard_time now,
+                               struct shard **shard, char message[256]);
+void shard_close(struct shard *shard);
+
+enum shard_admission {
+    SHARD_ACCEPTED,   /* a reply will come through the host */
+    SHARD_NOT_LEADER, /* nothing happened: redirect to shard_leader(), or wait for one if that is 0
+                       */
+    SHARD_BUSY,       /* nothing happened: too much is waiting; try again after the next reply */
+};
+
+struct shard_request {
+    struct shard_client client;
+    int protocol; /* of the reply */
+    const struct command *command;
+    const struct span *args; /* copied as needed */
+    size_t argc;
+};
+
+/* A data command that writes. */
+enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
+                                 struct shard_time now);
+
+/* A data command that reads, linearizably. */
+enum shard_admission shard_read(struct shard *shard, const struct shard_request *request,
+                                struct shard_time now);
+
+/* A reply that is known already (of a local command), to be given in its turn behind what this
+ * client waits for. */
+void shard_reply_in_turn(struct shard *shard, struct shard_client client, struct span reply);
+
+/* A data command that reads this node's applied state, at once: READONLY connections. */
+void shard_read_local(struct shard *shard, const struct shard_request *request,
+                      struct resp_writer *reply, struct shard_time now);
+
+struct shard_watch {
+    struct span key;
+    uint64_t revision; /* shard_applied_index() when it was watched */
+    bool was_present;
+};
+
+struct shard_transaction {
+    struct shard_client client;
+    int protocol;
+    struct span commands; /* the queued commands, each as a RESP array, one after the other */
+    size_t count;
+    const struct shard_watch *watches;
+    size_t watch_count;
+};
+
+/* MULTI … EXEC: one entry; without a write in it, one read. The reply is EXEC's. */
+enum shard_admission shard_transaction(struct shard *shard,
+                                       const struct shard_transaction *transaction,
+                                       struct shard_time now);
+
+/* Everything that gathered since the last call goes to the core, the disk and the peers. Once per
+ * turn. */
+void shard_drive(struct shard *shard, struct shard_time now);
+
+/* One message of a peer, as arguments; the sender is authenticated as `from`. ERR_INVALID,
+ * ERR_CORRUPT, ERR_FOREIGN: the connection should be closed. */
+MUST_CHECK enum err shard_message(struct shard *shard, uint64_t from, const struct span *args,
+                                  size_t argc, struct shard_time now);
+void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now);
+
+/* A disk operation ended. A failed sync or write is FATAL: what is on the disk is not known any
+ * more. */
+void shard_disk_completed(struct shard *shard, const struct disk_completion *completion,
+                          struct shard_time now);
+
+void shard_tick(struct shard *shard, struct shard_time now);
+uint64_t shard_deadline_ms(const struct shard *shard); /* when shard_tick is due (monotonic) */
+
+const struct raft *shard_raft(const struct shard *shard);
+const struct keyspace *shard_keyspace(const struct shard *shard);
+const struct storage *shard_storage(const struct shard *shard);
+uint64_t shard_leader(const struct shard *shard); /* node id, 0: none known */
+bool shard_is_leader(const struct shard *shard);
+uint64_t shard_applied_index(const struct shard *shard);
+int64_t shard_clock_ms(const struct shard *shard); /* time of the last applied entry */
+uint64_t shard_digest(const struct shard *shard);  /* of the applied state */
+size_t shard_holders(const struct shard *shard,
+                     uint64_t index); /* nodes that hold it durably; leader only */
+void shard_set_sync(struct shard *shard, enum storage_sync sync);
+void shard_set_leader_wait(struct shard *shard, uint32_t leader_wait_ms);
+
+struct shard_stats {
+    uint64_t writes;      /* entries proposed for clients */
+    uint64_t reads;       /* linearizable reads */
+    uint64_t read_rounds; /* confirmations sent */
+    uint64_t expired_keys;
+    uint64_t keyspace_hits;
+    uint64_t keyspace_misses;
+    uint64_t dirty; /* changes applied since start */
+    uint64_t pending_writes;
+    uint64_t pending_reads;
+    uint64_t unknown_outcomes;         /* writes answered with -UNKNOWN */
+    const struct histogram *commit_us; /* from the batch being driven to its commit, in microseconds
+                                          of the loop's clock */
+};
+struct shard_stats shard_stats(const struct shard *shard);
+
+#endif

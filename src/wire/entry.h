@@ -1,0 +1,85 @@
+/* Log entries as bytes. An entry's record is the same on the disk and between nodes:
+ *
+ *     #RAFT:<index>:<term>:<kind>:<time-ms>:<seed>:<bytes>:<crc32c>\r\n<payload>
+ *
+ * All numbers are decimal but the seed (lower-case hexadecimal) and the checksum (eight lower-case
+ * hexadecimal digits, of everything from '#' up to the ':' before it, then the payload). The
+ * payload is `bytes` bytes of RESP commands, exactly as Redis writes them to its append-only file;
+ * Redis skips lines that begin with '#'. Between entries stand annotations of the same file:
+ *
+ *     #NODE:<version>:<cluster-id>:<node-id>:<crc32c>\r\n     whose log this is; the file's first
+ * line #VOTE:<term>:<node>:<crc32c>\r\n                        the hard state; the last one counts
+ */
+#ifndef FLOTILLA_WIRE_ENTRY_H
+#define FLOTILLA_WIRE_ENTRY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/span.h"
+
+enum entry_kind {
+    ENTRY_NOOP = 'N',        /* no payload; a leader's first entry */
+    ENTRY_COMMAND = 'C',     /* one command */
+    ENTRY_TRANSACTION = 'T', /* [WATCH with its annotation] MULTI, commands, EXEC */
+    ENTRY_EXPIRY =
+        'E', /* no payload; removes keys past their deadline at time_ms, at most `seed` of them */
+    ENTRY_MEMBERSHIP = 'M', /* kept for changes of membership */
+};
+
+enum { ENTRY_HEADER_MAX = 160, ENTRY_BYTES_MAX = 0x7fffffff };
+
+struct entry {
+    uint64_t index;
+    uint64_t term;
+    enum entry_kind kind;
+    int64_t time_ms; /* the leader's wall clock, never going back along the log */
+    uint64_t seed;   /* all chance that applying needs; for ENTRY_EXPIRY the limit */
+    struct span payload;
+    struct span record; /* header and payload; set by parsing and encoding */
+};
+
+/* Appends the record of `entry` (its record field is ignored) to `out`. */
+void entry_encode(struct buf *out, const struct entry *entry);
+
+/* The same for one command, from its arguments, without an intermediate payload. */
+void entry_encode_command(struct buf *out, const struct entry *entry, const struct span *args,
+                          size_t argc);
+
+struct identity {
+    char cluster_id[41]; /* 40 hexadecimal digits */
+    uint64_t node_id;
+};
+
+struct vote_record {
+    uint64_t term;
+    uint64_t node;
+};
+
+void entry_encode_identity(struct buf *out, const struct identity *identity);
+void entry_encode_vote(struct buf *out, const struct vote_record *vote);
+
+enum record_kind { RECORD_ENTRY, RECORD_VOTE, RECORD_IDENTITY };
+
+struct record {
+    enum record_kind kind;
+    size_t bytes; /* of the whole record */
+    union {
+        struct entry entry; /* spans into the input */
+        struct vote_record vote;
+        struct identity identity;
+    };
+};
+
+enum record_outcome {
+    RECORD_OK,
+    RECORD_TRUNCATED, /* the input ends within the record, all that is there is plausible */
+    RECORD_BAD,       /* not a record, or its checksum is wrong */
+};
+
+/* Reads the record at the start of `input`. Never reads past it, never trusts a length before
+ * checking it. */
+enum record_outcome record_parse(struct span input, struct record *record);
+
+#endif

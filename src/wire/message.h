@@ -1,0 +1,65 @@
+/* Peer messages as RESP, with hiredis as the codec.
+ *
+ * A node dials each other node and sends its requests there; responses travel back on the
+ * connection that brought the request, in any order (they say what they answer). The first command
+ * of a connection is
+ *
+ *     RAFT.HELLO <version> <cluster-id> <secret> <from> <to>          -> +OK or an error and the
+ * end
+ *
+ * and the messages, as arrays of bulk strings in both directions:
+ *
+ *     RAFT.VOTE     <cluster-id> <shard> <term> <from> <to> <pre 0|1> <last-index> <last-term>
+ *     RAFT.VOTED    <cluster-id> <shard> <term> <from> <to> <pre 0|1> <granted 0|1>
+ *     RAFT.APPEND   <cluster-id> <shard> <term> <from> <to> <prev-index> <prev-term> <commit>
+ * <read-context> <count> <records> RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success
+ * 0|1> <match> <read-context> <rejected-prev> <hint-index> <hint-term>
+ */
+#ifndef FLOTILLA_WIRE_MESSAGE_H
+#define FLOTILLA_WIRE_MESSAGE_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "raft/message.h"
+#include "wire/entry.h"
+
+enum { WIRE_VERSION = 1 };
+
+struct wire_hello {
+    struct span cluster_id;
+    struct span secret;
+    uint64_t from;
+    uint64_t to;
+};
+
+void wire_encode_hello(struct buf *out, const struct wire_hello *hello);
+
+/* args: the arguments of a RAFT.HELLO command. ERR_INVALID on a wrong shape or version. */
+MUST_CHECK enum err wire_parse_hello(const struct span *args, size_t argc,
+                                     struct wire_hello *hello);
+
+/* Appends `message` to `out`. `records` are the bytes of an append's entries (empty for all
+ * others). */
+void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard,
+                         const struct raft_message *message, struct span records);
+
+/* One parsed message. The arrays belong to it and are reused by the next parse; entry spans point
+ * into the arguments. Zero-initialised is ready. */
+struct wire_message {
+    struct raft_message message;
+    uint32_t shard;
+    struct span cluster_id;
+    struct entry *entries; /* message.append_request.entry_count of them, checksums verified */
+    struct raft_entry *raft_entries; /* the same for the core */
+    size_t cap;
+};
+
+/* ERR_INVALID: wrong shape; ERR_CORRUPT: a record's checksum or order is wrong. */
+MUST_CHECK enum err wire_parse_message(const struct span *args, size_t argc,
+                                       struct wire_message *parsed);
+void wire_message_close(struct wire_message *parsed);
+
+#endif
