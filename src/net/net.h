@@ -1,0 +1,140 @@
+/* Clients: listening, connections, requests in, replies out. libevent tells what is ready; buffers
+ * and system calls are our own: one read per ready socket and turn, one writev per client and turn
+ * for all its replies.
+ *
+ * A request is answered in one of three places:
+ *   - connection commands (HELLO, AUTH, CLIENT, MULTI …) in net/ itself;
+ *   - data commands by the shard, through the shard_host functions that net_shard_host() gives;
+ *   - server commands (INFO, CONFIG, CLUSTER, SHUTDOWN …) by handlers that the server ring
+ * registers.
+ *
+ * States of a connection. OPEN reads and parses. PARKED has a command that waits for a leader (its
+ * bytes stay unconsumed in the query buffer). FULL waits because the shard said SHARD_BUSY. PAUSED
+ * waits for the end of CLIENT PAUSE. BARRIER has a command that must see all of its earlier
+ * commands answered first (WAIT, QUIT, SHUTDOWN). BLOCKED waits in WAIT. CLOSING is closed once its
+ * output is written. While a connection is not OPEN nothing more is parsed. */
+#ifndef FLOTILLA_NET_NET_H
+#define FLOTILLA_NET_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/span.h"
+#include "command/command.h"
+#include "resp/write.h"
+#include "shard/shard.h"
+
+struct event_base;
+struct net;
+struct client;
+
+/* Settings; the server ring fills them from its configuration and may change them while running.
+ * Bytes and seconds; 0 is "no limit" where Redis says so. */
+struct net_output_limit {
+    uint64_t hard_bytes;
+    uint64_t soft_bytes;
+    uint32_t soft_seconds;
+};
+
+struct net_settings {
+    uint32_t maxclients;
+    uint32_t timeout_seconds;
+    uint32_t tcp_keepalive_seconds;
+    uint32_t leader_wait_ms;
+    uint32_t replica_max_lag_ms;
+    uint64_t query_buffer_max;
+    uint64_t bulk_len_max;
+    uint64_t maxmemory; /* with used_memory of the host below: -OOM before a write is proposed */
+    bool protected_mode;
+    struct net_output_limit output_normal;
+    char password[1024]; /* empty: none */
+};
+
+struct net_host {
+    void *context;
+    /* A server command (command->run == NULL and not net's own). Writes exactly one reply. */
+    void (*run)(void *context, struct client *client, const struct command *command,
+                const struct span *args, size_t argc, struct resp_writer *reply);
+    /* RAFT.*: see peers_accept(). Returns NULL if the descriptor was taken over. */
+    const char *(*accept_peer)(void *context, int fd, const struct span *args, size_t argc,
+                               struct span rest);
+    uint64_t (*used_memory)(void *context); /* cheap: called once per turn */
+    struct shard_time (*now)(void *context);
+    int64_t (*wall_us)(void *context);
+};
+
+struct net_options {
+    const struct net_settings *settings; /* copied */
+    const struct command_table *table;   /* borrowed, as are the next two */
+    const struct cluster *cluster;
+    const struct log *log;
+    uint64_t self; /* node id */
+    struct net_host host;
+};
+
+struct net *net_new(struct event_base *base, const struct net_options *options);
+void net_free(struct net *net);
+void net_set_shard(struct net *net, struct shard *shard); /* before the first client */
+void net_set_settings(struct net *net, const struct net_settings *settings);
+
+/* Binds and listens; `message` (256 bytes) says what failed ("could not bind 127.0.0.1:7001:
+ * address in use"). An address that begins with '-' may be absent on this machine, as in Redis. */
+MUST_CHECK enum err net_listen(struct net *net, const char *address, uint16_t port, int backlog,
+                               char message[256]);
+MUST_CHECK enum err net_listen_unix(struct net *net, const char *path, unsigned mode, int backlog,
+                                    char message[256]);
+void net_close_listeners(struct net *net);
+
+/* The shard's way back to its clients. */
+struct shard_host net_shard_host(struct net *net);
+
+/* End of a turn of the loop: writes all replies. Call after shard_drive(). */
+void net_flush(struct net *net);
+/* Ten times a second or more: timeouts of idle, parked, paused and blocked clients. */
+void net_tick(struct net *net);
+/* Milliseconds until something of net's is due, at most `most`. */
+uint32_t net_wait_ms(const struct net *net, uint32_t most);
+
+/* For server commands. */
+int net_client_protocol(const struct client *client);
+bool net_client_is_unix(const struct client *client);
+void net_client_marks_cluster_aware(struct client *client); /* CLUSTER SLOTS and the like */
+void net_client_close(struct client *client);               /* once its output is written */
+
+/* INFO clients, stats, commandstats, errorstats, latencystats. */
+struct net_stats {
+    uint64_t connected_clients;
+    uint64_t blocked_clients;
+    uint64_t max_query_buffer; /* largest now */
+    uint64_t max_output_buffer;
+    uint64_t connections_received;
+    uint64_t connections_rejected;
+    uint64_t commands_processed;
+    uint64_t input_bytes;
+    uint64_t output_bytes;
+    uint64_t error_replies;
+    uint64_t clients_memory;
+    uint64_t query_buffer_limit_disconnections;
+    uint64_t output_buffer_limit_disconnections;
+    double ops_per_second;
+    double input_kbps;
+    double output_kbps;
+};
+struct net_stats net_stats(const struct net *net);
+
+struct net_command_stats { /* indexed by command id */
+    uint64_t calls;
+    uint64_t usec;
+    uint64_t rejected;
+    uint64_t failed;
+};
+const struct net_command_stats *net_command_stats(const struct net *net);
+void net_each_error(const struct net *net,
+                    void (*visit)(void *context, struct span code, uint64_t count), void *context);
+void net_reset_stats(struct net *net); /* CONFIG RESETSTAT */
+
+#endif
