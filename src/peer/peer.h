@@ -40,8 +40,10 @@ struct peer_options {
 struct peers *peers_new(struct event_base *base, const struct peer_options *options);
 void peers_free(struct peers *peers);
 
-/* Queues one encoded message; written at the end of the loop's turn. */
+/* Queues one encoded message; peers_flush() writes all of a turn with one system call per node. */
 void peers_send(struct peers *peers, uint64_t to, bool response, struct span bytes);
+
+void peers_flush(struct peers *peers);
 
 /* A client connection said RAFT.HELLO (args). Checks cluster, secret and node; on success takes
  * over `fd` (which the caller must no longer touch) with `rest`, the bytes that were read behind

@@ -1,0 +1,135 @@
+#include "shard/internal.h"
+
+static void write_error(struct shard *shard, struct shard_client client, const char *text)
+{
+    struct shard_host *host = &shard->options.host;
+    struct resp_writer reply = {host->reply_begin(host->context, client), 2};
+    resp_error(&reply, text);
+    host->reply_end(host->context, client, 0);
+}
+
+/* Where a client goes whose request was not carried out here. */
+static void write_redirect(struct shard *shard, struct shard_client client, unsigned slot)
+{
+    uint64_t leader = shard_leader(shard);
+    const struct cluster_node *node = leader && leader != raft_id(shard->raft)
+                                          ? cluster_find(shard->options.cluster, leader)
+                                          : NULL;
+    if (!node) {
+        write_error(shard, client,
+                    "CLUSTERDOWN leadership was lost before the command was proposed: nothing was "
+                    "executed, try again");
+        return;
+    }
+    struct shard_host *host = &shard->options.host;
+    struct resp_writer reply = {host->reply_begin(host->context, client), 2};
+    resp_errorf(&reply, "MOVED %u %s:%u", slot, node->host, (unsigned)node->port);
+    host->reply_end(host->context, client, 0);
+}
+
+static void answer_write(struct shard *shard, const struct pending_write *write)
+{
+    if (write->driven_us == 0) {
+        write_redirect(shard, write->client, write->slot);
+        return;
+    }
+    shard->stats.unknown_outcomes++;
+    write_error(shard, write->client,
+                "UNKNOWN leadership was lost before the write was known to be committed: it may "
+                "still take effect");
+}
+
+/* A reply that is known can be given as soon as everything before it is answered, leader or not. */
+static void answer_leading_replies(struct shard *shard)
+{
+    struct shard_host *host = &shard->options.host;
+    for (size_t i = 0; i < shard->reads.count; i++) {
+        struct pending_read *read = read_queue_at(&shard->reads, i);
+        if (read->done)
+            continue;
+        if (read->kind != PENDING_REPLY)
+            break;
+        struct resp_writer reply = {host->reply_begin(host->context, read->client), read->protocol};
+        resp_raw(&reply, read_queue_bytes(&shard->reads, read));
+        read->done = true;
+        host->reply_end(host->context, read->client, 0);
+    }
+    read_queue_drop_done(&shard->reads);
+}
+
+static void answer_one_read(struct shard *shard, struct pending_read *read)
+{
+    struct shard_host *host = &shard->options.host;
+    read->done = true;
+    if (read->kind == PENDING_REPLY) {
+        struct resp_writer reply = {host->reply_begin(host->context, read->client), read->protocol};
+        resp_raw(&reply, read_queue_bytes(&shard->reads, read));
+        host->reply_end(host->context, read->client, 0);
+        return;
+    }
+    unsigned slot = 0;
+    if (read->kind == PENDING_READ) {
+        const struct span *args = read_queue_args(&shard->reads, read);
+        size_t position;
+        if (command_keys(read->command, args, read->argc, &position, 1))
+            slot = cluster_slot(args[position]);
+    }
+    write_redirect(shard, read->client, slot);
+}
+
+static void answer_reads_up_to(struct shard *shard, uint64_t position)
+{
+    for (size_t i = 0; i < shard->reads.count; i++) {
+        struct pending_read *read = read_queue_at(&shard->reads, i);
+        if (read->position > position)
+            break;
+        if (!read->done)
+            answer_one_read(shard, read);
+    }
+    read_queue_drop_done(&shard->reads);
+}
+
+/* Every waiting write is answered now, in the order of arrival with the reads before it: what went
+ * to the core may take effect and is unknown; what was only in the open batch did not happen. Reads
+ * behind the last write wait for the next leader, as new commands do. */
+void answer_lost_leadership(struct shard *shard)
+{
+    while (shard->writes.count) {
+        struct pending_write *write = write_queue_at(&shard->writes, 0);
+        answer_reads_up_to(shard, write->index - 1);
+        answer_write(shard, write);
+        write_queue_pop(&shard->writes);
+    }
+    shard->batch.len = 0;
+    shard->batch_count = 0;
+    shard->log_bytes_pending = 0;
+    shard->expiry_index = 0;
+    shard->round_has_reads = false;
+    shard->round_in_flight = false;
+    answer_leading_replies(shard);
+    shard->limbo_until_ms =
+        shard->reads.count ? shard->now.mono_ms + shard->options.leader_wait_ms : 0;
+}
+
+/* Reads that outlived a leadership: redirected once the new leader is known, asked again if it is
+ * this node, given up when the wait is over. */
+void answer_limbo(struct shard *shard)
+{
+    if (shard->limbo_until_ms == 0)
+        return;
+    if (shard_is_leader(shard)) {
+        for (size_t i = 0; i < shard->reads.count; i++) {
+            struct pending_read *read = read_queue_at(&shard->reads, i);
+            read->position = raft_last_index(shard->raft);
+            read->after = 0;
+            read->context = shard->round_open;
+        }
+        shard->round_has_reads = shard->reads.count > 0;
+        shard->limbo_until_ms = 0;
+        return;
+    }
+    if (shard_leader(shard) == 0 && shard->now.mono_ms < shard->limbo_until_ms)
+        return;
+    answer_reads_up_to(shard, UINT64_MAX);
+    shard->limbo_until_ms = 0;
+}

@@ -1,0 +1,340 @@
+#include <inttypes.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "shard/internal.h"
+
+static bool is_response(enum raft_message_type type)
+{
+    switch (type) {
+    case RAFT_VOTE_REQUEST:
+    case RAFT_APPEND_REQUEST:
+        return false;
+    case RAFT_VOTE_RESPONSE:
+    case RAFT_APPEND_RESPONSE:
+        return true;
+    }
+    return false;
+}
+
+static void send_message(struct shard *shard, const struct raft_message *message)
+{
+    shard->records.len = 0;
+    if (message->type == RAFT_APPEND_REQUEST && message->append_request.entry_count) {
+        uint64_t first = message->append_request.first_index;
+        size_t count;
+        uint64_t last = first + message->append_request.entry_count - 1;
+        if (storage_read(shard->storage, first, last, SIZE_MAX, &shard->records, &count) !=
+            ERR_NONE)
+            FATAL("entries for a follower cannot be read back from the log");
+        ASSERT(count == message->append_request.entry_count);
+    }
+    shard->encoded.len = 0;
+    wire_encode_message(&shard->encoded, span_text(shard->options.cluster->cluster_id),
+                        shard->options.number, message, buf_span(&shard->records));
+    shard->options.host.send(shard->options.host.context, message->to, is_response(message->type),
+                             buf_span(&shard->encoded));
+}
+
+static void hold_until_durable(struct shard *shard, const struct raft_message *message)
+{
+    if (shard->outbox_count == shard->outbox_cap) {
+        shard->outbox_cap = shard->outbox_cap ? shard->outbox_cap * 2 : 16;
+        shard->outbox = mem_realloc(shard->outbox, shard->outbox_cap * sizeof *shard->outbox);
+    }
+    shard->outbox[shard->outbox_count++] = (struct outgoing){.message = *message};
+}
+
+static void append_noop(struct shard *shard, uint64_t index)
+{
+    if (shard->now.wall_ms > shard->log_time_ms)
+        shard->log_time_ms = shard->now.wall_ms;
+    struct entry entry = {.index = index,
+                          .term = raft_term(shard->raft),
+                          .kind = ENTRY_NOOP,
+                          .time_ms = shard->log_time_ms};
+    shard->records.len = 0;
+    entry_encode(&shard->records, &entry);
+    entry.record = buf_span(&shard->records);
+    storage_append(shard->storage, &entry, 1);
+}
+
+static void store(struct shard *shard, const struct raft_update *update,
+                  const struct entry *entries)
+{
+    if (update->truncate)
+        storage_truncate(shard->storage, update->truncate_after);
+    if (update->append_count && update->append_noop)
+        append_noop(shard, update->append_first);
+    else if (update->append_count) {
+        ASSERT(entries && entries[0].index == update->append_first);
+        storage_append(shard->storage, entries, update->append_count);
+        int64_t time_ms = entries[update->append_count - 1].time_ms;
+        if (time_ms > shard->log_time_ms)
+            shard->log_time_ms = time_ms;
+    }
+    if (update->append_count) {
+        shard->gathered_index = raft_last_index(shard->raft);
+        shard->gathered_term = raft_last_term(shard->raft);
+    }
+    if (update->hard_state_changed)
+        storage_vote(shard->storage, (struct vote_record){.term = update->hard_state.term,
+                                                          .node = update->hard_state.vote});
+}
+
+static void note_reads(struct shard *shard, const struct raft_update *update)
+{
+    for (size_t i = 0; i < update->read_count; i++) {
+        if (update->reads[i].context > shard->round_confirmed)
+            shard->round_confirmed = update->reads[i].context;
+        shard->round_in_flight = shard->round_confirmed + 1 < shard->round_open;
+        if (update->reads[i].index > shard->round_confirmed_index)
+            shard->round_confirmed_index = update->reads[i].index;
+    }
+}
+
+static const char *role_name(enum raft_role role)
+{
+    switch (role) {
+    case RAFT_FOLLOWER:
+        return "follower";
+    case RAFT_PRECANDIDATE:
+        return "pre-candidate";
+    case RAFT_CANDIDATE:
+        return "candidate";
+    case RAFT_LEADER:
+        return "leader";
+    }
+    return "unknown";
+}
+
+static void note_role(struct shard *shard, const struct raft_update *update)
+{
+    if (!update->role_changed)
+        return;
+    shard->role_changed = true;
+    log_line(shard->options.log, LOG_NOTICE,
+             "shard %" PRIu32 ": %s in term %" PRIu64 ", leader %" PRIu64, shard->options.number,
+             role_name(raft_role(shard->raft)), raft_term(shard->raft), raft_leader(shard->raft));
+}
+
+/* Steps the core and carries out what it says, in the order of its contract. `entries` are the
+ * records of the event's entries, of which the core may take the last ones. */
+void step(struct shard *shard, const struct raft_event *event, const struct entry *entries,
+          size_t entry_count)
+{
+    struct raft_update update;
+    raft_step(shard->raft, event, &update);
+    if (update.append_count && !update.append_noop) {
+        ASSERT(update.append_count <= entry_count);
+        entries += entry_count - update.append_count;
+    }
+    store(shard, &update, entries);
+    for (size_t i = 0; i < update.message_count; i++) {
+        if (update.messages[i].when_durable)
+            hold_until_durable(shard, &update.messages[i]);
+        else
+            send_message(shard, &update.messages[i]);
+    }
+    note_reads(shard, &update);
+    note_role(shard, &update);
+    if (update.leadership_lost)
+        answer_lost_leadership(shard);
+}
+
+static void step_batch(struct shard *shard)
+{
+    if (shard->batch_count == 0)
+        return;
+    if (shard->entries_cap < shard->batch_cap) {
+        shard->entries_cap = shard->batch_cap;
+        shard->entries = mem_realloc(shard->entries, shard->entries_cap * sizeof *shard->entries);
+    }
+    size_t count = shard->batch_count;
+    for (size_t i = 0; i < count; i++)
+        shard->entries[i] = (struct entry){
+            .index = shard->batch_entries[i].index,
+            .term = shard->batch_entries[i].term,
+            .time_ms = shard->log_time_ms,
+            .record =
+                span_of(shard->batch.ptr + shard->batch_offsets[i], shard->batch_entries[i].bytes),
+        };
+    for (size_t i = shard->writes.count; i > 0; i--) {
+        struct pending_write *write = write_queue_at(&shard->writes, i - 1);
+        if (write->driven_us)
+            break;
+        write->driven_us = shard->now.mono_us ? shard->now.mono_us : 1;
+    }
+    struct raft_event event = {.type = RAFT_EVENT_SUBMIT, .now_ms = shard->now.mono_ms};
+    event.submit.entries = shard->batch_entries;
+    event.submit.count = count;
+    shard->batch_count = 0; /* the core counts them from here on */
+    step(shard, &event, shard->entries, count);
+    shard->batch.len = 0;
+}
+
+/* One round at a time: what arrives meanwhile shares the next one. */
+static void step_reads(struct shard *shard)
+{
+    if (!shard->round_has_reads || shard->round_in_flight)
+        return;
+    shard->round_has_reads = false;
+    shard->round_in_flight = true;
+    shard->stats.read_rounds++;
+    struct raft_event event = {.type = RAFT_EVENT_READ, .now_ms = shard->now.mono_ms};
+    event.read_context = shard->round_open++;
+    step(shard, &event, NULL, 0);
+}
+
+static void remember_written(struct shard *shard, uint64_t ticket)
+{
+    if (shard->gathered_index == 0)
+        return;
+    if (shard->written_count == shard->written_cap) {
+        shard->written_cap = shard->written_cap ? shard->written_cap * 2 : 16;
+        shard->written = mem_realloc(shard->written, shard->written_cap * sizeof *shard->written);
+    }
+    shard->written[shard->written_count++] =
+        (struct written){ticket, shard->gathered_index, shard->gathered_term};
+    shard->gathered_index = 0;
+}
+
+/* Sends what waited for the disk, feeds the node's own messages back, tells the core how far it is
+ * durable. */
+static void release_durable(struct shard *shard)
+{
+    size_t passed = 0;
+    while (passed < shard->written_count &&
+           shard->written[passed].ticket <= shard->completed_ticket)
+        passed++;
+    struct raft_event event = {.type = RAFT_EVENT_DURABLE, .now_ms = shard->now.mono_ms};
+    if (passed) {
+        event.durable.index = shard->written[passed - 1].index;
+        event.durable.term = shard->written[passed - 1].term;
+        shard->written_count -= passed;
+        memmove(shard->written, shard->written + passed,
+                shard->written_count * sizeof *shard->written);
+        step(shard, &event, NULL, 0);
+    }
+    size_t sent = 0;
+    while (sent < shard->outbox_count && shard->outbox[sent].ticket &&
+           shard->outbox[sent].ticket <= shard->completed_ticket) {
+        struct raft_message message =
+            shard->outbox[sent++].message; /* a step may move the outbox */
+        if (message.to == raft_id(shard->raft)) {
+            event.type = RAFT_EVENT_MESSAGE;
+            event.message = &message;
+            step(shard, &event, NULL, 0);
+        } else {
+            send_message(shard, &message);
+        }
+    }
+    shard->outbox_count -= sent;
+    memmove(shard->outbox, shard->outbox + sent, shard->outbox_count * sizeof *shard->outbox);
+}
+
+static void flush(struct shard *shard)
+{
+    uint64_t ticket = storage_flush(shard->storage);
+    if (ticket == 0)
+        ticket = storage_last_ticket(shard->storage);
+    remember_written(shard, ticket);
+    for (size_t i = shard->outbox_count; i > 0 && shard->outbox[i - 1].ticket == 0; i--)
+        shard->outbox[i - 1].ticket = ticket ? ticket : 1;
+    if (ticket == 0)
+        shard->completed_ticket = 1; /* nothing was ever written: nothing to wait for */
+    if (shard->completed_ticket >= (ticket ? ticket : 1))
+        release_durable(shard);
+}
+
+void shard_drive(struct shard *shard, struct shard_time now)
+{
+    shard->now = now;
+    answer_limbo(shard);
+    if (shard_is_leader(shard)) {
+        step_batch(shard);
+        step_reads(shard);
+    }
+    do
+        flush(shard);
+    while (shard->outbox_count && shard->outbox[shard->outbox_count - 1].ticket == 0);
+    apply_committed(shard);
+    answer_reads(shard);
+    if (shard->role_changed) {
+        shard->role_changed = false;
+        shard->options.host.role_changed(shard->options.host.context);
+    }
+}
+
+enum err shard_message(struct shard *shard, uint64_t from, const struct span *args, size_t argc,
+                       struct shard_time now)
+{
+    shard->now = now;
+    struct wire_message *incoming = &shard->incoming;
+    enum err err = wire_parse_message(args, argc, incoming);
+    if (err)
+        return err;
+    if (!span_equal(incoming->cluster_id, span_text(shard->options.cluster->cluster_id)) ||
+        incoming->message.from != from || incoming->message.to != raft_id(shard->raft) ||
+        incoming->shard != shard->options.number)
+        return ERR_FOREIGN;
+    struct raft_event event = {.type = RAFT_EVENT_MESSAGE, .now_ms = now.mono_ms};
+    event.message = &incoming->message;
+    size_t count = incoming->message.type == RAFT_APPEND_REQUEST
+                       ? incoming->message.append_request.entry_count
+                       : 0;
+    step(shard, &event, incoming->entries, count);
+    return ERR_NONE;
+}
+
+void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now)
+{
+    shard->now = now;
+    struct raft_event event = {.type = RAFT_EVENT_PEER_LOST, .now_ms = now.mono_ms};
+    event.peer = peer;
+    step(shard, &event, NULL, 0);
+}
+
+void shard_disk_completed(struct shard *shard, const struct disk_completion *completion,
+                          struct shard_time now)
+{
+    shard->now = now;
+    if (completion->err) {
+        log_line(shard->options.log, LOG_WARNING, "writing the log failed: %s",
+                 err_text(completion->err));
+        FATAL("the log could not be written: what is on the disk is not known any more");
+    }
+    storage_completed(shard->storage, completion);
+    if (completion->ticket > shard->completed_ticket)
+        shard->completed_ticket = completion->ticket;
+    release_durable(shard);
+}
+
+/* A leader's active expiry: one annotation in the log names the time and a limit, every node
+ * removes the same keys. */
+static void propose_expiry(struct shard *shard)
+{
+    if (!shard_is_leader(shard) || shard->now.mono_ms < shard->expiry_due_ms)
+        return;
+    shard->expiry_due_ms = shard->now.mono_ms + EXPIRY_INTERVAL_MS;
+    if (shard->expiry_index > shard->applied_index)
+        return;
+    size_t due = keyspace_count_expired(shard->keyspace, shard->now.wall_ms, EXPIRY_KEYS_PER_ENTRY);
+    if (due == 0)
+        return;
+    if (due == EXPIRY_KEYS_PER_ENTRY)
+        shard->expiry_due_ms = shard->now.mono_ms;
+    shard->expiry_index = shard_next_index(shard);
+    batch_add(shard, ENTRY_EXPIRY, EXPIRY_KEYS_PER_ENTRY, span_of("", 0));
+}
+
+void shard_tick(struct shard *shard, struct shard_time now)
+{
+    shard->now = now;
+    storage_tick(shard->storage, now.mono_ms);
+    if (now.mono_ms >= raft_deadline_ms(shard->raft)) {
+        struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ms = now.mono_ms};
+        step(shard, &event, NULL, 0);
+    }
+    propose_expiry(shard);
+}

@@ -1,0 +1,141 @@
+/* The inside of a shard; nobody but shard/ includes this.
+ *
+ *   submit.c       requests in: the open batch, the queues of what waits
+ *   transaction.c  MULTI … EXEC as one payload and back
+ *   drive.c        events to the core, its effects to the disk and the peers
+ *   apply.c        committed entries to the keyspace, replies to the clients
+ *   answer.c       replies to what cannot be carried out: lost leadership
+ *   shard.c        start, end, accessors */
+#ifndef FLOTILLA_SHARD_INTERNAL_H
+#define FLOTILLA_SHARD_INTERNAL_H
+
+#include "base/prng.h"
+#include "resp/parse.h"
+#include "shard/queue.h"
+#include "shard/shard.h"
+#include "wire/message.h"
+
+enum {
+    /* One turn of the loop applies no more than this, so that a long log does not stall heartbeats.
+     */
+    APPLY_ENTRIES_PER_DRIVE = 4096,
+    /* Keys that one expiry entry removes at most: bounds the time of one apply. */
+    EXPIRY_KEYS_PER_ENTRY = 512,
+    EXPIRY_INTERVAL_MS = 100,
+};
+
+/* A message that waits for a sync. */
+struct outgoing {
+    struct raft_message message;
+    uint64_t ticket; /* 0: of the next flush */
+};
+
+/* What a ticket makes durable. */
+struct written {
+    uint64_t ticket;
+    uint64_t index;
+    uint64_t term;
+};
+
+/* What is remembered of a client, by its position in the host's table. */
+struct lane {
+    uint32_t generation;
+    uint64_t last_write; /* index of its newest write */
+};
+
+struct shard {
+    struct shard_options options;
+    struct raft *raft;
+    struct storage *storage;
+    struct keyspace *keyspace;
+    struct prng prng;
+    struct shard_time now;
+
+    /* The open batch: records encoded, not yet known to the core. */
+    struct buf batch;
+    struct raft_entry *batch_entries;
+    size_t *batch_offsets;
+    size_t batch_count;
+    size_t batch_cap;
+    struct entry *entries; /* scratch: the batch as storage wants it */
+    size_t entries_cap;
+
+    int64_t log_time_ms;        /* time of the newest entry in the log, applied or not */
+    uint64_t log_bytes_pending; /* of entries of this leader that are not applied yet */
+
+    struct write_queue writes;
+    struct read_queue reads;
+    struct lane *lanes;
+    size_t lanes_cap;
+
+    /* Read rounds: `open` collects, up to `confirmed` all may be answered
+     * once applied >= confirmed_index. */
+    uint64_t round_open;
+    uint64_t round_confirmed;
+    uint64_t round_confirmed_index;
+    bool round_has_reads;
+    bool round_in_flight;
+
+    uint64_t
+        limbo_until_ms; /* reads of a lost leadership wait for the new leader until then; 0: none */
+
+    uint64_t applied_index;
+    int64_t clock_ms;      /* time of the last applied entry */
+    uint64_t expiry_index; /* newest expiry entry proposed; one at a time */
+    uint64_t expiry_due_ms;
+    bool role_changed;
+
+    struct outgoing *outbox; /* ring would be overkill: short, drained in order */
+    size_t outbox_count;
+    size_t outbox_cap;
+    struct written *written;
+    size_t written_count;
+    size_t written_cap;
+    uint64_t completed_ticket;
+    uint64_t gathered_index; /* last entry given to storage since the last flush; 0: none */
+    uint64_t gathered_term;
+
+    struct wire_message incoming;
+    struct buf records; /* scratch: entries of an append */
+    struct buf encoded; /* scratch: one message */
+    struct resp_parser parser;
+    struct resp_parser script_parser; /* of a transaction's original commands */
+
+    struct shard_stats stats;
+    struct histogram commit_us;
+};
+
+/* submit.c */
+void batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload);
+uint64_t shard_next_index(const struct shard *shard);
+
+/* transaction.c */
+bool transaction_writes(const struct shard *shard, const struct shard_transaction *transaction);
+bool transaction_has_local(const struct shard *shard, const struct shard_transaction *transaction);
+void transaction_encode(struct shard *shard, const struct shard_transaction *transaction,
+                        int64_t now_ms, struct buf *out);
+/* Applies an ENTRY_TRANSACTION. `script`: the original commands if they include local ones, else
+ * empty. */
+void transaction_apply(struct shard *shard, const struct entry *entry,
+                       struct command_context *context, struct shard_client client,
+                       struct span script);
+/* A transaction without a write, carried out as a read. */
+void transaction_read(struct shard *shard, struct span packed, struct command_context *context,
+                      struct shard_client client);
+void transaction_pack(struct buf *out, const struct shard_transaction *transaction);
+
+/* apply.c */
+void apply_committed(struct shard *shard);
+void answer_reads(struct shard *shard);
+void execute_counted(struct shard *shard, const struct command *command, const struct span *args,
+                     size_t argc, struct command_context *context);
+
+/* drive.c */
+void step(struct shard *shard, const struct raft_event *event, const struct entry *entries,
+          size_t entry_count);
+
+/* answer.c */
+void answer_lost_leadership(struct shard *shard);
+void answer_limbo(struct shard *shard);
+
+#endif

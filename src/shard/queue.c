@@ -1,0 +1,136 @@
+#include "shard/queue.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+enum { QUEUE_CAP_MIN = 64, ARENA_COMPACT_BYTES = 64 * 1024 };
+
+/* Doubles a ring, its first item moving to the front. */
+static void *ring_grow(void *items, size_t item_size, size_t *cap, size_t *head, size_t count)
+{
+    size_t grown = *cap ? *cap * 2 : QUEUE_CAP_MIN;
+    char *fresh = mem_alloc(grown * item_size);
+    size_t until_end = *cap - *head < count ? *cap - *head : count;
+    if (until_end)
+        memcpy(fresh, (char *)items + *head * item_size, until_end * item_size);
+    if (count > until_end)
+        memcpy(fresh + until_end * item_size, items, (count - until_end) * item_size);
+    mem_free(items);
+    *cap = grown;
+    *head = 0;
+    return fresh;
+}
+
+struct pending_write *write_queue_push(struct write_queue *queue)
+{
+    if (queue->count == queue->cap)
+        queue->items =
+            ring_grow(queue->items, sizeof *queue->items, &queue->cap, &queue->head, queue->count);
+    struct pending_write *write = &queue->items[(queue->head + queue->count++) & (queue->cap - 1)];
+    *write = (struct pending_write){0};
+    return write;
+}
+
+struct pending_write *write_queue_at(const struct write_queue *queue, size_t position)
+{
+    ASSERT(position < queue->count);
+    return &queue->items[(queue->head + position) & (queue->cap - 1)];
+}
+
+void write_queue_pop(struct write_queue *queue)
+{
+    mem_free(write_queue_at(queue, 0)->script);
+    queue->head = (queue->head + 1) & (queue->cap - 1);
+    queue->count--;
+}
+
+void write_queue_close(struct write_queue *queue)
+{
+    while (queue->count)
+        write_queue_pop(queue);
+    mem_free(queue->items);
+    *queue = (struct write_queue){0};
+}
+
+struct pending_read *read_queue_push(struct read_queue *queue)
+{
+    if (queue->count == queue->cap)
+        queue->items =
+            ring_grow(queue->items, sizeof *queue->items, &queue->cap, &queue->head, queue->count);
+    struct pending_read *read = &queue->items[(queue->head + queue->count++) & (queue->cap - 1)];
+    *read = (struct pending_read){0};
+    read->bytes_at = queue->arena_base + queue->arena.len;
+    return read;
+}
+
+struct pending_read *read_queue_at(const struct read_queue *queue, size_t position)
+{
+    ASSERT(position < queue->count);
+    return &queue->items[(queue->head + position) & (queue->cap - 1)];
+}
+
+void read_queue_drop_done(struct read_queue *queue)
+{
+    while (queue->count && queue->items[queue->head].done) {
+        queue->head = (queue->head + 1) & (queue->cap - 1);
+        queue->count--;
+    }
+    if (queue->count == 0) {
+        queue->arena_base += queue->arena.len;
+        queue->arena.len = 0;
+        return;
+    }
+    uint64_t unused = read_queue_at(queue, 0)->bytes_at - queue->arena_base;
+    if (unused > ARENA_COMPACT_BYTES && unused > queue->arena.len / 2) {
+        buf_consume(&queue->arena, unused);
+        queue->arena_base += unused;
+    }
+}
+
+void read_queue_close(struct read_queue *queue)
+{
+    mem_free(queue->items);
+    mem_free(queue->args);
+    buf_close(&queue->arena);
+    *queue = (struct read_queue){0};
+}
+
+void read_queue_keep(struct read_queue *queue, struct pending_read *read, struct span bytes)
+{
+    buf_add_span(&queue->arena, bytes);
+    read->bytes_len += bytes.len;
+}
+
+void read_queue_keep_args(struct read_queue *queue, struct pending_read *read,
+                          const struct span *args, size_t argc)
+{
+    read->argc = argc;
+    for (size_t i = 0; i < argc; i++) {
+        read_queue_keep(queue, read, span_of((const char *)&args[i].len, sizeof args[i].len));
+        read_queue_keep(queue, read, args[i]);
+    }
+}
+
+struct span read_queue_bytes(const struct read_queue *queue, const struct pending_read *read)
+{
+    ASSERT(read->bytes_at >= queue->arena_base);
+    return span_of(queue->arena.ptr + (read->bytes_at - queue->arena_base), read->bytes_len);
+}
+
+const struct span *read_queue_args(struct read_queue *queue, const struct pending_read *read)
+{
+    if (queue->args_cap < read->argc) {
+        queue->args_cap = read->argc;
+        queue->args = mem_realloc(queue->args, queue->args_cap * sizeof *queue->args);
+    }
+    struct span bytes = read_queue_bytes(queue, read);
+    for (size_t i = 0; i < read->argc; i++) {
+        size_t len;
+        memcpy(&len, bytes.ptr, sizeof len);
+        queue->args[i] = span_of(bytes.ptr + sizeof len, len);
+        bytes = span_of(bytes.ptr + sizeof len + len, bytes.len - sizeof len - len);
+    }
+    return queue->args;
+}

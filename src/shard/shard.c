@@ -1,0 +1,179 @@
+#include "shard/shard.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "shard/internal.h"
+
+/* Entries found by recovery, until the core exists: it wants the hard state first. */
+struct found {
+    struct raft_entry *entries;
+    size_t count;
+    size_t cap;
+    int64_t time_ms;
+};
+
+static void visit_entry(void *context, const struct entry *entry)
+{
+    struct found *found = context;
+    if (found->count == found->cap) {
+        found->cap = found->cap ? found->cap * 2 : 1024;
+        found->entries = mem_realloc(found->entries, found->cap * sizeof *found->entries);
+    }
+    found->entries[found->count++] =
+        (struct raft_entry){.index = entry->index,
+                            .term = entry->term,
+                            .bytes = (uint32_t)entry->record.len,
+                            .membership = entry->kind == ENTRY_MEMBERSHIP};
+    if (entry->time_ms > found->time_ms)
+        found->time_ms = entry->time_ms;
+}
+
+static struct shard *create(const struct shard_options *options, struct shard_time now,
+                            struct storage *storage, const struct storage_recovered *recovered)
+{
+    struct shard *shard = mem_zalloc(sizeof *shard);
+    shard->options = *options;
+    shard->storage = storage;
+    shard->now = now;
+    shard->keyspace = keyspace_new(options->hash_seed);
+    prng_init(&shard->prng, options->seed);
+    shard->round_open = 1;
+    shard->raft = raft_new(
+        &options->raft,
+        (struct raft_hard_state){.term = recovered->vote.term, .vote = recovered->vote.node}, 0, 0,
+        now.mono_ms);
+    return shard;
+}
+
+enum err shard_open(const struct shard_options *options, struct shard_time now,
+                    struct shard **shard, char message[256])
+{
+    *shard = NULL;
+    struct found found = {0};
+    struct storage *storage;
+    struct storage_recovered recovered;
+    enum err err = storage_open(options->disk, &options->storage, visit_entry, &found, &storage,
+                                &recovered, message);
+    if (!err) {
+        struct shard *created = create(options, now, storage, &recovered);
+        for (size_t i = 0; i < found.count; i++)
+            raft_load_entry(created->raft, &found.entries[i]);
+        created->log_time_ms = found.time_ms;
+        storage_pin(storage, 0);
+        *shard = created;
+    }
+    mem_free(found.entries);
+    return err;
+}
+
+void shard_close(struct shard *shard)
+{
+    if (!shard)
+        return;
+    raft_free(shard->raft);
+    storage_close(shard->storage);
+    keyspace_free(shard->keyspace);
+    write_queue_close(&shard->writes);
+    read_queue_close(&shard->reads);
+    wire_message_close(&shard->incoming);
+    resp_parser_close(&shard->parser);
+    resp_parser_close(&shard->script_parser);
+    buf_close(&shard->batch);
+    buf_close(&shard->records);
+    buf_close(&shard->encoded);
+    mem_free(shard->lanes);
+    mem_free(shard->batch_entries);
+    mem_free(shard->batch_offsets);
+    mem_free(shard->entries);
+    mem_free(shard->outbox);
+    mem_free(shard->written);
+    mem_free(shard);
+}
+
+uint64_t shard_deadline_ms(const struct shard *shard)
+{
+    if (shard->applied_index < raft_commit_index(shard->raft))
+        return shard->now.mono_ms; /* more to apply: come back at once */
+    uint64_t deadline = raft_deadline_ms(shard->raft);
+    if (shard_is_leader(shard) && keyspace_count_with_deadline(shard->keyspace) &&
+        shard->expiry_due_ms < deadline)
+        deadline = shard->expiry_due_ms;
+    if (shard->limbo_until_ms && shard->limbo_until_ms < deadline)
+        deadline = shard->limbo_until_ms;
+    return deadline;
+}
+
+const struct raft *shard_raft(const struct shard *shard)
+{
+    return shard->raft;
+}
+
+const struct keyspace *shard_keyspace(const struct shard *shard)
+{
+    return shard->keyspace;
+}
+
+const struct storage *shard_storage(const struct shard *shard)
+{
+    return shard->storage;
+}
+
+uint64_t shard_leader(const struct shard *shard)
+{
+    return raft_leader(shard->raft);
+}
+
+bool shard_is_leader(const struct shard *shard)
+{
+    return raft_role(shard->raft) == RAFT_LEADER;
+}
+
+uint64_t shard_applied_index(const struct shard *shard)
+{
+    return shard->applied_index;
+}
+
+int64_t shard_clock_ms(const struct shard *shard)
+{
+    return shard->clock_ms;
+}
+
+/* Mixes as splitmix64 does: every bit of each part reaches every bit of the result. */
+static uint64_t mix(uint64_t sum, uint64_t part)
+{
+    uint64_t mixed = sum + part + 0x9e3779b97f4a7c15;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return mixed ^ mixed >> 31;
+}
+
+uint64_t shard_digest(const struct shard *shard)
+{
+    uint64_t digest = keyspace_digest(shard->keyspace);
+    digest = mix(digest, shard->applied_index);
+    return mix(digest, (uint64_t)shard->clock_ms);
+}
+
+size_t shard_holders(const struct shard *shard, uint64_t index)
+{
+    return raft_holders(shard->raft, index);
+}
+
+void shard_set_sync(struct shard *shard, enum storage_sync sync)
+{
+    storage_set_sync(shard->storage, sync);
+}
+
+void shard_set_leader_wait(struct shard *shard, uint32_t leader_wait_ms)
+{
+    shard->options.leader_wait_ms = leader_wait_ms;
+}
+
+struct shard_stats shard_stats(const struct shard *shard)
+{
+    struct shard_stats stats = shard->stats;
+    stats.pending_writes = shard->writes.count;
+    stats.pending_reads = shard->reads.count;
+    stats.commit_us = &shard->commit_us;
+    return stats;
+}

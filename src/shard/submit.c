@@ -1,0 +1,220 @@
+#include "base/assert.h"
+#include "base/mem.h"
+#include "shard/internal.h"
+
+uint64_t shard_next_index(const struct shard *shard)
+{
+    return raft_last_index(shard->raft) + shard->batch_count + 1;
+}
+
+static int64_t entry_time(struct shard *shard)
+{
+    if (shard->now.wall_ms > shard->log_time_ms)
+        shard->log_time_ms = shard->now.wall_ms;
+    return shard->log_time_ms;
+}
+
+/* Room for one more entry in the batch's arrays. */
+static void batch_reserve(struct shard *shard)
+{
+    if (shard->batch_count < shard->batch_cap)
+        return;
+    shard->batch_cap = shard->batch_cap ? shard->batch_cap * 2 : 64;
+    shard->batch_entries =
+        mem_realloc(shard->batch_entries, shard->batch_cap * sizeof *shard->batch_entries);
+    shard->batch_offsets =
+        mem_realloc(shard->batch_offsets, shard->batch_cap * sizeof *shard->batch_offsets);
+}
+
+static struct entry batch_begin(struct shard *shard, enum entry_kind kind)
+{
+    batch_reserve(shard);
+    shard->batch_offsets[shard->batch_count] = shard->batch.len;
+    return (struct entry){.index = shard_next_index(shard),
+                          .term = raft_term(shard->raft),
+                          .kind = kind,
+                          .time_ms = entry_time(shard)};
+}
+
+static uint32_t batch_end(struct shard *shard, const struct entry *entry)
+{
+    size_t bytes = shard->batch.len - shard->batch_offsets[shard->batch_count];
+    ASSERT(bytes <= ENTRY_BYTES_MAX);
+    shard->batch_entries[shard->batch_count++] =
+        (struct raft_entry){.index = entry->index, .term = entry->term, .bytes = (uint32_t)bytes};
+    shard->log_bytes_pending += bytes;
+    return (uint32_t)bytes;
+}
+
+void batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload)
+{
+    struct entry entry = batch_begin(shard, kind);
+    entry.seed = seed;
+    entry.payload = payload;
+    entry_encode(&shard->batch, &entry);
+    batch_end(shard, &entry);
+}
+
+static enum shard_admission admit(struct shard *shard, struct shard_time now)
+{
+    shard->now = now;
+    if (!shard_is_leader(shard))
+        return SHARD_NOT_LEADER;
+    return SHARD_ACCEPTED;
+}
+
+static enum shard_admission admit_write(struct shard *shard, struct shard_time now)
+{
+    enum shard_admission admission = admit(shard, now);
+    if (admission == SHARD_ACCEPTED && shard->log_bytes_pending > shard->options.batch_bytes_max)
+        return SHARD_BUSY;
+    return admission;
+}
+
+/* The client's lane; one of an earlier generation starts anew. */
+static struct lane *lane_of(struct shard *shard, struct shard_client client)
+{
+    if (client.slot >= shard->lanes_cap) {
+        size_t cap = shard->lanes_cap ? shard->lanes_cap : 64;
+        while (cap <= client.slot)
+            cap *= 2;
+        shard->lanes = mem_realloc(shard->lanes, cap * sizeof *shard->lanes);
+        memset(shard->lanes + shard->lanes_cap, 0, (cap - shard->lanes_cap) * sizeof *shard->lanes);
+        shard->lanes_cap = cap;
+    }
+    struct lane *lane = &shard->lanes[client.slot];
+    if (lane->generation != client.generation)
+        *lane = (struct lane){.generation = client.generation};
+    return lane;
+}
+
+static struct pending_write *push_write(struct shard *shard, struct shard_client client,
+                                        int protocol, const struct entry *entry)
+{
+    lane_of(shard, client)->last_write = entry->index;
+    struct pending_write *write = write_queue_push(&shard->writes);
+    write->index = entry->index;
+    write->term = entry->term;
+    write->client = client;
+    write->protocol = protocol;
+    write->bytes = batch_end(shard, entry);
+    shard->stats.writes++;
+    return write;
+}
+
+static unsigned slot_of_first_key(const struct command *command, const struct span *args,
+                                  size_t argc)
+{
+    size_t position;
+    return command_keys(command, args, argc, &position, 1) ? cluster_slot(args[position]) : 0;
+}
+
+enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
+                                 struct shard_time now)
+{
+    enum shard_admission admission = admit_write(shard, now);
+    if (admission != SHARD_ACCEPTED)
+        return admission;
+
+    struct entry entry = batch_begin(shard, ENTRY_COMMAND);
+    entry.seed = prng_next(&shard->prng);
+    struct command_rewritten rewritten = {.argc = 0};
+    if (request->command->rewrite)
+        request->command->rewrite(request->args, request->argc, entry.time_ms, &rewritten);
+    if (rewritten.argc)
+        entry_encode_command(&shard->batch, &entry, rewritten.args, rewritten.argc);
+    else
+        entry_encode_command(&shard->batch, &entry, request->args, request->argc);
+
+    struct pending_write *write = push_write(shard, request->client, request->protocol, &entry);
+    write->slot = slot_of_first_key(request->command, request->args, request->argc);
+    return SHARD_ACCEPTED;
+}
+
+static struct pending_read *push_read(struct shard *shard, struct shard_client client, int protocol)
+{
+    struct pending_read *read = read_queue_push(&shard->reads);
+    read->client = client;
+    read->protocol = protocol;
+    read->position = shard_next_index(shard) - 1;
+    read->after = lane_of(shard, client)->last_write;
+    return read;
+}
+
+static void join_round(struct shard *shard, struct pending_read *read)
+{
+    read->context = shard->round_open;
+    shard->round_has_reads = true;
+    shard->stats.reads++;
+}
+
+enum shard_admission shard_read(struct shard *shard, const struct shard_request *request,
+                                struct shard_time now)
+{
+    enum shard_admission admission = admit(shard, now);
+    if (admission != SHARD_ACCEPTED)
+        return admission;
+    struct pending_read *read = push_read(shard, request->client, request->protocol);
+    read->kind = PENDING_READ;
+    read->command = request->command;
+    read_queue_keep_args(&shard->reads, read, request->args, request->argc);
+    join_round(shard, read);
+    return SHARD_ACCEPTED;
+}
+
+void shard_reply_in_turn(struct shard *shard, struct shard_client client, struct span reply)
+{
+    struct pending_read *read = push_read(shard, client, 2);
+    read->kind = PENDING_REPLY;
+    read_queue_keep(&shard->reads, read, reply);
+}
+
+static enum shard_admission read_transaction(struct shard *shard,
+                                             const struct shard_transaction *transaction)
+{
+    struct buf packed = {0};
+    transaction_pack(&packed, transaction);
+    struct pending_read *read = push_read(shard, transaction->client, transaction->protocol);
+    read->kind = PENDING_TRANSACTION;
+    read_queue_keep(&shard->reads, read, buf_span(&packed));
+    buf_close(&packed);
+    join_round(shard, read);
+    return SHARD_ACCEPTED;
+}
+
+enum shard_admission shard_transaction(struct shard *shard,
+                                       const struct shard_transaction *transaction,
+                                       struct shard_time now)
+{
+    enum shard_admission admission = admit_write(shard, now);
+    if (admission != SHARD_ACCEPTED)
+        return admission;
+    if (!transaction_writes(shard, transaction))
+        return read_transaction(shard, transaction);
+
+    struct entry entry = batch_begin(shard, ENTRY_TRANSACTION);
+    entry.seed = prng_next(&shard->prng);
+    struct buf payload = {0};
+    transaction_encode(shard, transaction, entry.time_ms, &payload);
+    entry.payload = buf_span(&payload);
+    entry_encode(&shard->batch, &entry);
+    buf_close(&payload);
+
+    struct pending_write *write =
+        push_write(shard, transaction->client, transaction->protocol, &entry);
+    if (transaction_has_local(shard, transaction)) {
+        write->script_len = transaction->commands.len;
+        write->script = mem_alloc(write->script_len);
+        memcpy(write->script, transaction->commands.ptr, write->script_len);
+    }
+    return SHARD_ACCEPTED;
+}
+
+void shard_read_local(struct shard *shard, const struct shard_request *request,
+                      struct resp_writer *reply, struct shard_time now)
+{
+    shard->now = now;
+    struct command_context context = {
+        .keyspace = shard->keyspace, .now_ms = now.wall_ms, .prng = &shard->prng, .reply = reply};
+    execute_counted(shard, request->command, request->args, request->argc, &context);
+}

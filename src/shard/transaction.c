@@ -1,0 +1,247 @@
+/* A transaction is one entry. Its payload is what Redis itself would write to an append-only file,
+ *
+ *     [WATCH <key> … and, as an annotation, what was known of the keys]  MULTI  <commands>  EXEC
+ *
+ * without the commands that concern only the connection or the server (PING, CLIENT, CONFIG …):
+ * those are carried out, and answered, by the node that the client is connected to. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "shard/internal.h"
+
+/* Redis reads an annotation with a buffer of 1024 bytes; one watched key needs at most 23. */
+enum { WATCHES_PER_LINE = 40, WATCH_FIELDS = 2 };
+
+static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+
+/* Calls for the next of several commands in RESP; what is in `rest` was written by this node or
+ * verified by a checksum, so that anything but a whole command is a bug. */
+static const struct command *next_command(const struct shard *shard, struct resp_parser *parser,
+                                          struct span *rest)
+{
+    enum resp_outcome outcome = resp_parse(parser, *rest, &no_limits);
+    ASSERT(outcome == RESP_COMMAND && parser->argc > 0);
+    *rest = span_of(rest->ptr + parser->consumed, rest->len - parser->consumed);
+    return command_find(shard->options.table, parser->args, parser->argc);
+}
+
+/* Whether any queued command has the property. */
+static bool any_command(const struct shard *shard, struct span commands,
+                        bool (*is)(const struct command *command))
+{
+    struct resp_parser parser = {0};
+    bool found = false;
+    while (commands.len && !found) {
+        const struct command *command = next_command(shard, &parser, &commands);
+        found = command && is(command);
+    }
+    resp_parser_close(&parser);
+    return found;
+}
+
+static bool is_write(const struct command *command)
+{
+    return command->run && (command->flags & COMMAND_WRITE);
+}
+
+static bool is_local(const struct command *command)
+{
+    return !command->run;
+}
+
+bool transaction_writes(const struct shard *shard, const struct shard_transaction *transaction)
+{
+    return any_command(shard, transaction->commands, is_write);
+}
+
+bool transaction_has_local(const struct shard *shard, const struct shard_transaction *transaction)
+{
+    return any_command(shard, transaction->commands, is_local);
+}
+
+static void encode_watches(const struct shard_transaction *transaction, struct buf *out)
+{
+    if (transaction->watch_count == 0)
+        return;
+    struct span *args = mem_alloc((transaction->watch_count + 1) * sizeof *args);
+    args[0] = SPAN("WATCH");
+    for (size_t i = 0; i < transaction->watch_count; i++) {
+        const struct shard_watch *watch = &transaction->watches[i];
+        args[i + 1] = watch->key;
+        if (i % WATCHES_PER_LINE == 0)
+            buf_add_text(out, i ? "\r\n#WATCH" : "#WATCH");
+        buf_printf(out, ":%llu:%d", (unsigned long long)watch->revision, watch->was_present);
+    }
+    buf_add_text(out, "\r\n");
+    resp_encode_command(out, args, transaction->watch_count + 1);
+    mem_free(args);
+}
+
+static void encode_one(const struct command *command, const struct resp_parser *parser,
+                       int64_t now_ms, struct buf *out)
+{
+    struct command_rewritten rewritten = {.argc = 0};
+    if (command->rewrite)
+        command->rewrite(parser->args, parser->argc, now_ms, &rewritten);
+    if (rewritten.argc)
+        resp_encode_command(out, rewritten.args, rewritten.argc);
+    else
+        resp_encode_command(out, parser->args, parser->argc);
+}
+
+void transaction_encode(struct shard *shard, const struct shard_transaction *transaction,
+                        int64_t now_ms, struct buf *out)
+{
+    encode_watches(transaction, out);
+    resp_encode_command(out, &SPAN("MULTI"), 1);
+    struct span rest = transaction->commands;
+    while (rest.len) {
+        const struct command *command = next_command(shard, &shard->parser, &rest);
+        if (command && command->run)
+            encode_one(command, &shard->parser, now_ms, out);
+    }
+    resp_encode_command(out, &SPAN("EXEC"), 1);
+}
+
+/* The next number of an annotation, behind its ':'. */
+static bool next_field(struct span *line, uint64_t *value)
+{
+    if (line->len == 0 || line->ptr[0] != ':')
+        return false;
+    const char *start = line->ptr + 1;
+    size_t len = 0;
+    while (len + 1 < line->len && start[len] != ':')
+        len++;
+    *line = span_of(start + len, line->len - 1 - len);
+    return number_parse_u64(span_of(start, len), value);
+}
+
+static void read_annotation(struct span *payload, struct buf *fields)
+{
+    const char *end = memchr(payload->ptr, '\r', payload->len);
+    ASSERT(end && (size_t)(end - payload->ptr) + 2 <= payload->len);
+    size_t prefix = sizeof "#WATCH" - 1;
+    struct span line = span_of(payload->ptr + prefix, (size_t)(end - payload->ptr) - prefix);
+    uint64_t value;
+    while (next_field(&line, &value))
+        buf_add(fields, &value, sizeof value);
+    size_t used = (size_t)(end - payload->ptr) + 2;
+    *payload = span_of(payload->ptr + used, payload->len - used);
+}
+
+/* Reads the watches at the payload's start; true if one of the keys has changed. */
+static bool watched_changed(struct shard *shard, struct span *payload, int64_t now_ms)
+{
+    if (payload->len == 0 || payload->ptr[0] != '#')
+        return false;
+    struct buf fields = {0};
+    while (payload->len && payload->ptr[0] == '#')
+        read_annotation(payload, &fields);
+    next_command(shard, &shard->parser, payload); /* WATCH */
+    size_t count = shard->parser.argc - 1;
+    ASSERT(fields.len == count * WATCH_FIELDS * sizeof(uint64_t));
+    bool changed = false;
+    for (size_t i = 0; i < count && !changed; i++) {
+        uint64_t values[WATCH_FIELDS];
+        memcpy(values, fields.ptr + i * sizeof values, sizeof values);
+        changed = keyspace_changed_since(shard->keyspace, shard->parser.args[i + 1], values[1] != 0,
+                                         values[0], now_ms);
+    }
+    buf_close(&fields);
+    return changed;
+}
+
+static bool is_exec(const struct resp_parser *parser)
+{
+    return parser->argc == 1 && span_is(parser->args[0], "EXEC");
+}
+
+/* Without local commands: the payload is the whole transaction. The replies' count is known only at
+ * the end, so they are gathered first. */
+static void run_payload(struct shard *shard, struct span payload, struct command_context *context)
+{
+    struct resp_writer *reply = context->reply;
+    struct buf gathered = {0};
+    struct resp_writer inner = {reply->out ? &gathered : NULL, reply->protocol};
+    context->reply = &inner;
+    size_t count = 0;
+    for (;;) {
+        const struct command *command = next_command(shard, &shard->parser, &payload);
+        if (is_exec(&shard->parser))
+            break;
+        ASSERT(command && command->run);
+        execute_counted(shard, command, shard->parser.args, shard->parser.argc, context);
+        count++;
+    }
+    context->reply = reply;
+    resp_array(reply, count);
+    resp_raw(reply, buf_span(&gathered));
+    buf_close(&gathered);
+}
+
+/* Carries out the commands as the client sent them, its local ones in between. `payload` has what
+ * the log has of the others; without one (a transaction that only reads) the originals are carried
+ * out. */
+static void run_script(struct shard *shard, struct span script, struct span *payload,
+                       struct command_context *context, struct shard_client client)
+{
+    struct resp_writer *reply = context->reply;
+    struct buf gathered = {0};
+    struct resp_writer inner = {reply->out ? &gathered : NULL, reply->protocol};
+    context->reply = &inner;
+    size_t count = 0;
+    for (; script.len; count++) {
+        const struct command *command = next_command(shard, &shard->script_parser, &script);
+        ASSERT(command);
+        const struct resp_parser *parsed = &shard->script_parser;
+        if (!command->run) {
+            if (inner.out)
+                shard->options.host.run_local(shard->options.host.context, client, command,
+                                              parsed->args, parsed->argc, &inner);
+            continue;
+        }
+        if (payload) {
+            command = next_command(shard, &shard->parser, payload);
+            parsed = &shard->parser;
+        }
+        execute_counted(shard, command, parsed->args, parsed->argc, context);
+    }
+    context->reply = reply;
+    resp_array(reply, count);
+    resp_raw(reply, buf_span(&gathered));
+    buf_close(&gathered);
+}
+
+void transaction_apply(struct shard *shard, const struct entry *entry,
+                       struct command_context *context, struct shard_client client,
+                       struct span script)
+{
+    struct span payload = entry->payload;
+    if (watched_changed(shard, &payload, entry->time_ms)) {
+        resp_null_array(context->reply);
+        return;
+    }
+    next_command(shard, &shard->parser, &payload); /* MULTI */
+    if (script.len)
+        run_script(shard, script, &payload, context, client);
+    else
+        run_payload(shard, payload, context);
+}
+
+/* A transaction that only reads never leaves this process: its watches are packed as the annotation
+ * and command of an entry, its commands behind them. */
+void transaction_pack(struct buf *out, const struct shard_transaction *transaction)
+{
+    encode_watches(transaction, out);
+    buf_add_span(out, transaction->commands);
+}
+
+void transaction_read(struct shard *shard, struct span packed, struct command_context *context,
+                      struct shard_client client)
+{
+    if (watched_changed(shard, &packed, context->now_ms)) {
+        resp_null_array(context->reply);
+        return;
+    }
+    run_script(shard, packed, NULL, context, client);
+}
