@@ -1,0 +1,90 @@
+/* The data commands, by name, for the rows of the command table. Private to command/.
+ *
+ * Each works on its context and nothing else. The caller has checked the arity; args[0] is the
+ * command's name, for a subcommand args[1] is its own.
+ *
+ * A key whose deadline has come is gone for all of them. Those that write remove such a key when
+ * they meet it, which every replica does at the same entry, because now_ms is the entry's clock. */
+#ifndef FLOTILLA_COMMAND_DATA_H
+#define FLOTILLA_COMMAND_DATA_H
+
+#include "command/command.h"
+
+/* string.c */
+command_run command_set_run;
+command_run command_get_run;
+command_run command_getdel_run;
+command_run command_getex_run;
+command_run command_getset_run;
+command_run command_setnx_run;
+command_run command_setex_run;
+command_run command_psetex_run;
+command_run command_mset_run;
+command_run command_msetnx_run;
+command_run command_mget_run;
+
+/* string_range.c */
+command_run command_append_run;
+command_run command_strlen_run;
+command_run command_getrange_run;
+command_run command_substr_run;
+command_run command_setrange_run;
+
+/* string_number.c */
+command_run command_incr_run;
+command_run command_decr_run;
+command_run command_incrby_run;
+command_run command_decrby_run;
+command_run command_incrbyfloat_run;
+
+/* lcs.c */
+command_run command_lcs_run;
+
+/* key.c */
+command_run command_dbsize_run;
+command_run command_flushall_run;
+command_run command_flushdb_run;
+command_run command_keys_run;
+command_run command_randomkey_run;
+command_run command_type_run;
+command_run command_exists_run;
+command_run command_del_run;
+command_run command_unlink_run;
+command_run command_touch_run;
+command_run command_rename_run;
+command_run command_renamenx_run;
+command_run command_copy_run;
+command_run command_time_run;
+
+/* scan.c */
+command_run command_scan_run;
+
+/* object.c */
+command_run command_object_encoding_run;
+command_run command_object_freq_run;
+command_run command_object_idletime_run;
+command_run command_object_refcount_run;
+command_run command_object_help_run;
+command_run command_memory_usage_run;
+
+/* expire.c */
+command_run command_expire_run;
+command_run command_pexpire_run;
+command_run command_expireat_run;
+command_run command_pexpireat_run;
+command_run command_ttl_run;
+command_run command_pttl_run;
+command_run command_expiretime_run;
+command_run command_pexpiretime_run;
+command_run command_persist_run;
+
+/* rewrite.c: relative times made absolute before they enter the log */
+command_rewrite command_set_rewrite;
+command_rewrite command_setex_rewrite;
+command_rewrite command_psetex_rewrite;
+command_rewrite command_getex_rewrite;
+command_rewrite command_expire_rewrite;
+command_rewrite command_pexpire_rewrite;
+command_rewrite command_expireat_rewrite;
+
+#endif
