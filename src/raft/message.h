@@ -19,8 +19,9 @@ struct raft_message {
     enum raft_message_type type;
     uint64_t from;
     uint64_t to;
-    uint64_t
-        term; /* the sender's; for a PreVote request the term it would start (dissertation §9.6) */
+    /* The sender's; for a PreVote request, and the answer that grants it, the term that the sender
+     * would start (dissertation §9.6). */
+    uint64_t term;
     bool when_durable; /* send only once the update's write is durable; not on the wire */
     union {
         struct {
@@ -45,12 +46,15 @@ struct raft_message {
         } append_request;
         struct {
             bool success;
-            uint64_t match;         /* success: prev_index + entry_count of that request */
-            uint64_t read_context;  /* echo */
-            uint64_t rejected_prev; /* failure: prev_index of the request */
+            /* success: what is durable of prev_index + entry_count of that request (all of it where
+             * the request had entries). */
+            uint64_t match;
+            uint64_t read_context; /* echo; 0 to a request of an older term */
+            uint64_t
+                rejected_prev; /* failure: prev_index of the request; 0: it is of an older term */
             /* failure: the follower's best guess where the logs agree: the largest index <=
              * prev_index whose term is <= prev_term, and its term (paper §5.3, end; conflict term).
-             */
+             * success: hint_index is prev_index + entry_count of that request, durable or not. */
             uint64_t hint_index;
             uint64_t hint_term;
         } append_response;

@@ -1,0 +1,215 @@
+#include "base/assert.h"
+#include "raft/core.h"
+
+static uint64_t random_ms(struct raft *raft, uint64_t from, uint64_t span)
+{
+    return raft->now_ms + from + prng_below(&raft->prng, span);
+}
+
+void raft_election_timer_restart(struct raft *raft)
+{
+    uint32_t timeout = raft->options.election_timeout_ms;
+    raft->election_deadline_ms = random_ms(raft, timeout, timeout);
+}
+
+bool raft_leader_is_alive(const struct raft *raft)
+{
+    if (raft->role == RAFT_LEADER)
+        return true;
+    return raft->leader != 0 && raft->now_ms < raft->heard_ms + raft->options.election_timeout_ms;
+}
+
+void raft_follow(struct raft *raft, uint64_t term, uint64_t leader)
+{
+    ASSERT(term >= raft->term);
+    if (raft->role == RAFT_LEADER)
+        raft_election_timer_restart(raft);
+    raft->role = RAFT_FOLLOWER;
+    if (term > raft->term) {
+        raft->term = term;
+        raft->vote = 0;
+    }
+    raft->leader = leader;
+    raft->read_count = 0;
+    if (leader == 0)
+        return;
+    raft->heard_ms = raft->now_ms;
+    raft->leader_lost = false;
+    raft_election_timer_restart(raft);
+}
+
+static void forget_votes(struct raft *raft)
+{
+    for (size_t i = 0; i < RAFT_MEMBERS_MAX; i++) {
+        raft->granted[i] = false;
+        raft->refused[i] = false;
+    }
+}
+
+static void ask_for_votes(struct raft *raft, bool pre)
+{
+    for (size_t i = 0; i < raft->options.membership.count; i++) {
+        if (i == raft->self || !raft_is_voter(raft, i))
+            continue;
+        struct raft_message *request =
+            raft_message_add(raft, RAFT_VOTE_REQUEST, raft->options.membership.members[i].id);
+        request->term = pre ? raft->term + 1 : raft->term;
+        /* A vote is given for this log. Were it asked for before the log is durable, a crash could
+         * shorten the log and a restart ask again in the same term: the first answer would then
+         * elect a node that lacks what the voter has. */
+        request->when_durable = !pre;
+        request->vote_request.pre = pre;
+        request->vote_request.last_index = raft->log.last_index;
+        request->vote_request.last_term = raft_log_last_term(&raft->log);
+    }
+}
+
+static void start_election(struct raft *raft)
+{
+    raft->role = RAFT_CANDIDATE;
+    raft->term++;
+    raft->vote = raft->options.id;
+    raft->counters.elections_started++;
+    forget_votes(raft);
+    raft_election_timer_restart(raft);
+    ask_for_votes(raft, false);
+    /* The own vote counts when it is durable, as any other. */
+    struct raft_message *own = raft_message_add(raft, RAFT_VOTE_RESPONSE, raft->options.id);
+    own->when_durable = true;
+    own->vote_response.granted = true;
+}
+
+/* After a death that is known for sure there is no reason to wait for a timeout, only to keep out
+ * of each other's way. */
+static void retry_soon(struct raft *raft)
+{
+    uint32_t heartbeat = raft->options.heartbeat_ms;
+    raft->election_deadline_ms = random_ms(raft, heartbeat, heartbeat);
+}
+
+static void start_prevote(struct raft *raft)
+{
+    raft->role = RAFT_PRECANDIDATE;
+    raft->leader = 0;
+    raft->counters.prevotes_started++;
+    forget_votes(raft);
+    raft->granted[raft->self] = true;
+    if (raft_membership_has_majority(&raft->options.membership, raft->granted)) {
+        start_election(raft);
+        return;
+    }
+    if (raft->leader_lost)
+        retry_soon(raft);
+    else
+        raft_election_timer_restart(raft);
+    ask_for_votes(raft, true);
+}
+
+void raft_election_tick(struct raft *raft)
+{
+    if (raft->now_ms < raft->election_deadline_ms)
+        return;
+    if (raft->self != NOT_A_MEMBER && raft_is_voter(raft, raft->self))
+        start_prevote(raft);
+}
+
+void raft_election_peer_lost(struct raft *raft, uint64_t peer)
+{
+    if (raft->role != RAFT_FOLLOWER || raft->leader != peer)
+        return;
+    raft->leader = 0;
+    raft->leader_lost = true;
+    uint64_t soon = random_ms(raft, 1, raft->options.heartbeat_ms);
+    if (soon < raft->election_deadline_ms)
+        raft->election_deadline_ms = soon;
+}
+
+/* Paper §5.4.1. */
+static bool log_is_current(const struct raft *raft, const struct raft_message *request)
+{
+    uint64_t last_term = raft_log_last_term(&raft->log);
+    if (request->vote_request.last_term != last_term)
+        return request->vote_request.last_term > last_term;
+    return request->vote_request.last_index >= raft->log.last_index;
+}
+
+static void answer_prevote(struct raft *raft, const struct raft_message *request)
+{
+    bool granted =
+        request->term > raft->term && !raft_leader_is_alive(raft) && log_is_current(raft, request);
+    /* The other one asks for real now; to stand against it would split the vote. */
+    if (granted && raft->role == RAFT_FOLLOWER && raft->leader_lost)
+        retry_soon(raft);
+    struct raft_message *response = raft_message_add(raft, RAFT_VOTE_RESPONSE, request->from);
+    /* A refusal carries this node's own term: a candidate that is behind in terms alone would
+     * otherwise be refused for ever. */
+    if (granted)
+        response->term = request->term;
+    response->vote_response.pre = true;
+    response->vote_response.granted = granted;
+}
+
+void raft_handle_vote_request(struct raft *raft, const struct raft_message *request)
+{
+    if (request->vote_request.pre) {
+        answer_prevote(raft, request);
+        return;
+    }
+    bool is_free = raft->vote == request->from || (raft->vote == 0 && raft->leader == 0);
+    bool granted = request->term == raft->term && is_free && log_is_current(raft, request);
+    if (granted) {
+        raft->vote = request->from;
+        raft_election_timer_restart(raft);
+    }
+    struct raft_message *response = raft_message_add(raft, RAFT_VOTE_RESPONSE, request->from);
+    response->when_durable = true;
+    response->vote_response.granted = granted;
+}
+
+static void win(struct raft *raft)
+{
+    raft->role = RAFT_LEADER;
+    raft->leader = raft->options.id;
+    raft->leader_lost = false;
+    raft->counters.elections_won++;
+    raft_reads_begin(raft);
+    raft_replication_begin(raft);
+}
+
+static void note_refusal(struct raft *raft, size_t position)
+{
+    bool open[RAFT_MEMBERS_MAX];
+    raft->refused[position] = true;
+    for (size_t i = 0; i < RAFT_MEMBERS_MAX; i++)
+        open[i] = !raft->refused[i];
+    if (raft->role != RAFT_CANDIDATE ||
+        raft_membership_has_majority(&raft->options.membership, open))
+        return;
+    raft_follow(raft, raft->term, 0);
+    if (raft->leader_lost)
+        retry_soon(raft);
+}
+
+void raft_handle_vote_response(struct raft *raft, const struct raft_message *response)
+{
+    bool pre = response->vote_response.pre;
+    bool granted = response->vote_response.granted;
+    if (raft->role != (pre ? RAFT_PRECANDIDATE : RAFT_CANDIDATE))
+        return;
+    if (response->term != (pre && granted ? raft->term + 1 : raft->term))
+        return;
+    size_t position = raft_position_of(raft, response->from);
+    if (position == NOT_A_MEMBER)
+        return;
+    if (!granted) {
+        note_refusal(raft, position);
+        return;
+    }
+    raft->granted[position] = true;
+    if (!raft_membership_has_majority(&raft->options.membership, raft->granted))
+        return;
+    if (pre)
+        start_election(raft);
+    else
+        win(raft);
+}

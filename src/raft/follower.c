@@ -1,0 +1,121 @@
+#include "base/assert.h"
+#include "raft/core.h"
+
+static struct raft_message *respond(struct raft *raft, const struct raft_message *request,
+                                    bool success)
+{
+    struct raft_message *response = raft_message_add(raft, RAFT_APPEND_RESPONSE, request->from);
+    response->when_durable = raft_hard_state_differs(raft);
+    response->append_response.success = success;
+    return response;
+}
+
+static void reject(struct raft *raft, const struct raft_message *request)
+{
+    struct raft_message *response = respond(raft, request, false);
+    /* An append of an older term confirms nothing and says nothing of the logs, not even if its
+     * sender leads again by the time the answer arrives. */
+    if (request->term < raft->term)
+        return;
+    uint64_t prev = request->append_request.prev_index;
+    response->append_response.rejected_prev = prev;
+    uint64_t hint = raft_log_find_agreement(&raft->log, prev, request->append_request.prev_term);
+    response->append_response.read_context = request->append_request.read_context;
+    response->append_response.hint_index = hint;
+    response->append_response.hint_term = raft_log_term_of(&raft->log, hint);
+}
+
+static bool prev_agrees(const struct raft *raft, const struct raft_message *request)
+{
+    uint64_t prev = request->append_request.prev_index;
+    if (prev < raft->log.base_index)
+        return true; /* a snapshot holds committed entries, and those agree */
+    if (prev > raft->log.last_index)
+        return false;
+    return raft_log_term_of(&raft->log, prev) == request->append_request.prev_term;
+}
+
+/* How many of the request's entries are in the log already. */
+static size_t count_known(const struct raft *raft, const struct raft_message *request)
+{
+    size_t known = 0;
+    for (; known < request->append_request.entry_count; known++) {
+        const struct raft_entry *entry = &request->append_request.entries[known];
+        ASSERT(entry->index == request->append_request.prev_index + 1 + known);
+        if (entry->index > raft->log.last_index)
+            break;
+        if (entry->index > raft->log.base_index &&
+            raft_log_term_of(&raft->log, entry->index) != entry->term)
+            break;
+    }
+    return known;
+}
+
+/* Only a real conflict truncates: an old append that arrives late must not take back what came
+ * after it (paper §5.3). */
+static void truncate_conflict(struct raft *raft, uint64_t first_conflict)
+{
+    ASSERT(first_conflict > raft->commit);
+    raft_log_truncate(&raft->log, first_conflict - 1);
+    raft->update.truncate = true;
+    raft->update.truncate_after = first_conflict - 1;
+    if (raft->durable >= first_conflict)
+        raft->durable = first_conflict - 1;
+    /* No entry of this leader's term was among those dropped. So a report of a durable entry of
+     * this term or a later one is of a write after this truncation; one of an older term may be of
+     * a write before it, even if the same entry has come back since. */
+    raft->durable_term_min = raft->term;
+}
+
+static void append_new(struct raft *raft, const struct raft_message *request)
+{
+    size_t known = count_known(raft, request);
+    size_t count = request->append_request.entry_count;
+    if (known == count)
+        return;
+    const struct raft_entry *entries = request->append_request.entries;
+    if (entries[known].index <= raft->log.last_index)
+        truncate_conflict(raft, entries[known].index);
+    for (size_t i = known; i < count; i++)
+        raft_log_append(&raft->log, &entries[i]);
+    raft->update.append_first = entries[known].index;
+    raft->update.append_count = count - known;
+}
+
+/* A heartbeat is answered at once whatever the disk does, with a match that is durable already:
+ * reads and CheckQuorum go on while a disk is slow. What acknowledges entries waits for them. */
+static void accept(struct raft *raft, const struct raft_message *request)
+{
+    uint64_t last = request->append_request.prev_index + request->append_request.entry_count;
+    struct raft_message *response = respond(raft, request, true);
+    response->append_response.read_context = request->append_request.read_context;
+    response->append_response.match = last;
+    response->append_response.hint_index = last;
+    if (last <= raft->durable)
+        return;
+    if (request->append_request.entry_count > 0)
+        response->when_durable = true;
+    else
+        response->append_response.match = raft->durable;
+}
+
+void raft_handle_append_request(struct raft *raft, const struct raft_message *request)
+{
+    if (request->term < raft->term) {
+        reject(raft, request);
+        return;
+    }
+    ASSERT(raft->role != RAFT_LEADER); /* two leaders in one term */
+    raft_follow(raft, request->term, request->from);
+    if (!prev_agrees(raft, request)) {
+        reject(raft, request);
+        return;
+    }
+    append_new(raft, request);
+    /* What follows the entries of this request in this log may differ from the leader's. */
+    uint64_t last = request->append_request.prev_index + request->append_request.entry_count;
+    uint64_t commit = request->append_request.commit < last ? request->append_request.commit : last;
+    if (commit > raft->commit)
+        raft->commit = commit;
+    accept(raft, request);
+}

@@ -1,0 +1,48 @@
+/* What consensus has to know of the log, private to raft/: where each term begins and how many
+ * bytes each entry has. Terms never go back along a log and change rarely, so they are kept as
+ * runs; sizes are kept in chunks of four bytes per entry, so that growth copies nothing. */
+#ifndef FLOTILLA_RAFT_LOG_H
+#define FLOTILLA_RAFT_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "raft/raft.h"
+
+struct raft_term_run {
+    uint64_t first_index;
+    uint64_t term;
+};
+
+struct raft_log {
+    uint64_t base_index; /* the last one that a snapshot stands for; 0: none */
+    uint64_t base_term;
+    uint64_t last_index;
+    struct raft_term_run *runs; /* ascending; the first begins at base_index + 1 */
+    size_t run_count;
+    size_t run_cap;
+    uint32_t **chunks; /* entry base_index + 1 is the first of the first chunk */
+    size_t chunk_count;
+    size_t chunk_cap;
+};
+
+void raft_log_init(struct raft_log *log, uint64_t base_index, uint64_t base_term);
+void raft_log_close(struct raft_log *log);
+
+/* Asserts that the entry continues the log: next index, a term that does not go back. */
+void raft_log_append(struct raft_log *log, const struct raft_entry *entry);
+void raft_log_truncate(struct raft_log *log, uint64_t last_index);
+
+uint64_t raft_log_last_term(const struct raft_log *log);
+uint64_t raft_log_term_of(const struct raft_log *log, uint64_t index); /* 0: not in the log */
+
+/* The largest index <= `index` whose term is <= `term`; at least base_index. One log's answer,
+ * looked up in the other log, skips a whole term per round trip (paper §5.3, end). */
+uint64_t raft_log_find_agreement(const struct raft_log *log, uint64_t index, uint64_t term);
+
+/* How many entries from `first` on fit into one append, at least one if there is one; *bytes is
+ * their size. */
+size_t raft_log_batch(const struct raft_log *log, uint64_t first,
+                      const struct raft_options *options, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,260 @@
+#include "base/assert.h"
+#include "raft/core.h"
+
+enum {
+    NOOP_BYTES = 160, /* the host makes the record; it is not larger than this */
+    FLUSH_MS = 10,    /* an idle follower learns at the latest then what is committed */
+};
+
+static bool is_peer(const struct raft *raft, size_t position)
+{
+    return position != raft->self;
+}
+
+static void send_append(struct raft *raft, size_t peer, size_t count)
+{
+    struct raft_progress *progress = &raft->progress[peer];
+    struct raft_message *request =
+        raft_message_add(raft, RAFT_APPEND_REQUEST, raft->options.membership.members[peer].id);
+    request->append_request.prev_index = progress->next - 1;
+    request->append_request.prev_term = raft_log_term_of(&raft->log, progress->next - 1);
+    request->append_request.commit = raft->commit;
+    request->append_request.read_context = raft->read_newest;
+    request->append_request.first_index = progress->next;
+    request->append_request.entry_count = count;
+    progress->commit_sent = raft->commit;
+    progress->sent_ms = raft->now_ms;
+    if (count == 0)
+        progress->heartbeat_ms = raft->now_ms;
+}
+
+static void send_probe(struct raft *raft, size_t peer)
+{
+    struct raft_progress *progress = &raft->progress[peer];
+    if (progress->probe_sent)
+        return;
+    uint64_t bytes;
+    send_append(raft, peer, raft_log_batch(&raft->log, progress->next, &raft->options, &bytes));
+    progress->probe_sent = true;
+}
+
+static void send_window(struct raft *raft, size_t peer)
+{
+    struct raft_progress *progress = &raft->progress[peer];
+    while (progress->next <= raft->log.last_index) {
+        uint64_t bytes;
+        size_t count = raft_log_batch(&raft->log, progress->next, &raft->options, &bytes);
+        if (!raft_progress_has_room(progress, bytes, raft->options.bytes_in_flight_max))
+            return;
+        send_append(raft, peer, count);
+        raft_progress_sent(progress, progress->next + count - 1, bytes);
+    }
+}
+
+static void send_entries(struct raft *raft, size_t peer)
+{
+    switch (raft->progress[peer].state) {
+    case RAFT_PROBE:
+        send_probe(raft, peer);
+        return;
+    case RAFT_REPLICATE:
+        send_window(raft, peer);
+        return;
+    case RAFT_SNAPSHOT:
+        return;
+    }
+}
+
+static void send_entries_to_all(struct raft *raft)
+{
+    for (size_t i = 0; i < raft->options.membership.count; i++) {
+        if (is_peer(raft, i))
+            send_entries(raft, i);
+    }
+}
+
+void raft_replication_begin(struct raft *raft)
+{
+    /* The requests for the votes left when all of the log was durable, and it has not changed
+     * since.
+     */
+    raft->durable = raft->log.last_index;
+    raft->flush_ms = 0;
+    for (size_t i = 0; i < raft->options.membership.count; i++)
+        raft_progress_reset(&raft->progress[i], raft->log.last_index + 1, raft->now_ms);
+
+    /* Entries of older terms commit only behind one of this term (paper §5.4.2), and reads wait for
+     * that too (§8). */
+    struct raft_entry noop = {
+        .index = raft->log.last_index + 1, .term = raft->term, .bytes = NOOP_BYTES};
+    raft_log_append(&raft->log, &noop);
+    raft->term_start = noop.index;
+    raft->update.append_first = noop.index;
+    raft->update.append_count = 1;
+    raft->update.append_noop = true;
+    send_entries_to_all(raft);
+}
+
+void raft_replication_submit(struct raft *raft, const struct raft_entry *entries, size_t count)
+{
+    ASSERT(raft->role == RAFT_LEADER);
+    if (count == 0)
+        return;
+    raft->update.append_first = raft->log.last_index + 1;
+    raft->update.append_count = count;
+    for (size_t i = 0; i < count; i++) {
+        ASSERT(entries[i].term == raft->term);
+        raft_log_append(&raft->log, &entries[i]);
+    }
+    send_entries_to_all(raft);
+}
+
+/* Paper §5.4.2, figure 8: that a majority holds an entry of an older term proves nothing. */
+static void advance_commit(struct raft *raft)
+{
+    uint64_t held[RAFT_MEMBERS_MAX];
+    for (size_t i = 0; i < raft->options.membership.count; i++)
+        held[i] = is_peer(raft, i) ? raft->progress[i].match : raft->durable;
+    uint64_t majority = raft_membership_majority_value(&raft->options.membership, held);
+    if (majority <= raft->commit || raft_log_term_of(&raft->log, majority) != raft->term)
+        return;
+    raft->commit = majority;
+    if (raft->flush_ms == 0)
+        raft->flush_ms = raft->now_ms + FLUSH_MS;
+    raft_reads_confirm(raft);
+}
+
+void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term)
+{
+    if (index <= raft->durable || raft_log_term_of(&raft->log, index) != term)
+        return;
+    if (term < raft->durable_term_min)
+        return;
+    raft->durable = index;
+    if (raft->role == RAFT_LEADER)
+        advance_commit(raft);
+}
+
+uint64_t raft_replication_quorum_contact_ms(const struct raft *raft)
+{
+    uint64_t contact[RAFT_MEMBERS_MAX];
+    for (size_t i = 0; i < raft->options.membership.count; i++)
+        contact[i] = is_peer(raft, i) ? raft->progress[i].contact_ms : raft->now_ms;
+    return raft_membership_majority_value(&raft->options.membership, contact);
+}
+
+/* A member that answers needs no heartbeat but where nothing else goes to it. One that is silent
+ * gets them anyway: its acknowledgements may be waiting for its disk, heartbeats do not. */
+static uint64_t heartbeat_due_ms(const struct raft *raft, size_t peer)
+{
+    const struct raft_progress *progress = &raft->progress[peer];
+    uint64_t idle_since = progress->sent_ms;
+    uint64_t silent_since = progress->contact_ms > progress->heartbeat_ms ? progress->contact_ms
+                                                                          : progress->heartbeat_ms;
+    uint64_t since = idle_since < silent_since ? idle_since : silent_since;
+    return since + raft->options.heartbeat_ms;
+}
+
+static bool flush_is_due(const struct raft *raft, size_t peer)
+{
+    const struct raft_progress *progress = &raft->progress[peer];
+    return raft->flush_ms != 0 && raft->now_ms >= raft->flush_ms &&
+           progress->state == RAFT_REPLICATE && progress->commit_sent < raft->commit;
+}
+
+void raft_replication_tick(struct raft *raft)
+{
+    uint64_t quorum_ms = raft_replication_quorum_contact_ms(raft);
+    if (raft->now_ms >= quorum_ms + raft->options.election_timeout_ms) {
+        raft_follow(raft, raft->term, 0); /* CheckQuorum, dissertation §6.2 */
+        return;
+    }
+    for (size_t i = 0; i < raft->options.membership.count; i++) {
+        if (!is_peer(raft, i))
+            continue;
+        if (raft->now_ms >= heartbeat_due_ms(raft, i) || flush_is_due(raft, i))
+            send_append(raft, i, 0);
+    }
+    if (raft->now_ms >= raft->flush_ms)
+        raft->flush_ms = 0;
+}
+
+uint64_t raft_replication_deadline_ms(const struct raft *raft)
+{
+    uint64_t deadline =
+        raft_replication_quorum_contact_ms(raft) + raft->options.election_timeout_ms;
+    for (size_t i = 0; i < raft->options.membership.count; i++) {
+        uint64_t due = is_peer(raft, i) ? heartbeat_due_ms(raft, i) : deadline;
+        if (due < deadline)
+            deadline = due;
+    }
+    return raft->flush_ms != 0 && raft->flush_ms < deadline ? raft->flush_ms : deadline;
+}
+
+void raft_replication_heartbeat_voters(struct raft *raft)
+{
+    for (size_t i = 0; i < raft->options.membership.count; i++) {
+        if (is_peer(raft, i) && raft_is_voter(raft, i))
+            send_append(raft, i, 0);
+    }
+}
+
+static void handle_rejection(struct raft *raft, size_t peer, const struct raft_message *response)
+{
+    struct raft_progress *progress = &raft->progress[peer];
+    uint64_t prev = response->append_response.rejected_prev;
+    bool is_newest = prev == progress->next - 1;
+    bool is_gap = progress->state == RAFT_REPLICATE && prev > progress->match;
+    if (prev == 0 || (!is_newest && !is_gap))
+        return; /* old news: answered by what was sent since */
+    uint64_t agreed = raft_log_find_agreement(&raft->log, response->append_response.hint_index,
+                                              response->append_response.hint_term);
+    uint64_t next = agreed + 1 < prev ? agreed + 1 : prev;
+    if (next <= raft->log.base_index) {
+        progress->state = RAFT_SNAPSHOT;
+        progress->next = raft->log.base_index + 1;
+        return;
+    }
+    /* Below match: the member has lost what it acknowledged (it may be configured not to sync).
+     * To count it less is always safe, not to serve it would leave it behind for ever. */
+    if (next <= progress->match)
+        progress->match = next - 1;
+    raft_progress_probe(progress, next);
+    send_probe(raft, peer);
+}
+
+static void handle_success(struct raft *raft, size_t peer, const struct raft_message *response)
+{
+    struct raft_progress *progress = &raft->progress[peer];
+    uint64_t match = response->append_response.match;
+    uint64_t accepted = response->append_response.hint_index;
+    if (accepted < match)
+        accepted = match;
+    if (accepted > raft->log.last_index)
+        return;
+    if (progress->state != RAFT_REPLICATE && accepted + 1 >= progress->next)
+        raft_progress_replicate(progress, accepted + 1);
+    raft_progress_acknowledge(progress, match);
+    advance_commit(raft);
+    send_entries(raft, peer);
+}
+
+void raft_handle_append_response(struct raft *raft, const struct raft_message *response)
+{
+    size_t peer = raft_position_of(raft, response->from);
+    if (raft->role != RAFT_LEADER || response->term != raft->term || peer == NOT_A_MEMBER ||
+        peer == raft->self)
+        return;
+    struct raft_progress *progress = &raft->progress[peer];
+    progress->contact_ms = raft->now_ms;
+    progress->answered = true;
+    /* A rejection in this term confirms the leader as well as a success does. */
+    if (response->append_response.read_context > progress->read_context) {
+        progress->read_context = response->append_response.read_context;
+        raft_reads_confirm(raft);
+    }
+    if (response->append_response.success)
+        handle_success(raft, peer, response);
+    else
+        handle_rejection(raft, peer, response);
+}
