@@ -79,7 +79,8 @@ struct command {
     struct command_key_spec keys;
     command_run *run;
     command_rewrite *rewrite;
-    uint16_t id; /* dense, stable within a process: position in command_at() */
+    uint16_t id;          /* dense, stable within a process: position in command_table_at() */
+    uint16_t subcommands; /* of a container: they have the ids that follow its own */
     const struct command *parent;
     /* The rest (group, since, summary, complexity, syntax, ACL categories, key-spec flags) is
      * private to command/. */
@@ -96,7 +97,7 @@ size_t command_table_count(const struct command_table *table); /* subcommands in
 const struct command *command_table_at(const struct command_table *table, size_t id);
 
 /* The command for these arguments (argc >= 1), a container's subcommand if there is one. NULL if
- * unknown; then command_unknown() writes Redis' error. The search is one hash look-up. */
+ * unknown; then command_write_unknown() writes Redis' error. The search is one hash look-up. */
 const struct command *command_find(const struct command_table *table, const struct span *args,
                                    size_t argc);
 void command_write_unknown(const struct command_table *table, const struct span *args, size_t argc,
@@ -111,6 +112,10 @@ size_t command_keys(const struct command *command, const struct span *args, size
 /* COMMAND and its subcommands, which need nothing but the table. */
 void command_run_command(const struct command_table *table, const struct command *command,
                          const struct span *args, size_t argc, struct resp_writer *reply);
+
+/* HELP of a container: its subcommands with their arguments and summaries. */
+void command_write_help(const struct command_table *table, const struct command *container,
+                        struct resp_writer *reply);
 
 /* Redis' glob patterns (KEYS, SCAN MATCH, CONFIG GET). */
 bool command_glob(struct span pattern, struct span text, bool nocase);

@@ -1,0 +1,97 @@
+/* The pattern language and its corner cases are Redis', which KEYS shows: an open class ends with
+ * the pattern, "[a-]" is a range up to ']', ranges compare signed bytes and may be given backwards,
+ * an escape within a class looks at case even if nothing else does, and a star matches nothing only
+ * where some text came before it, except for the pattern "*" itself.
+ *
+ * A mismatch goes back to the last star only: what an earlier star took can stay as it is, because
+ * the last one can take up the rest. So the work is at most pattern times text, where the textbook
+ * recursion is exponential. */
+#include "command/command.h"
+
+static int lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : (signed char)c;
+}
+
+static bool same(char a, char b, bool nocase)
+{
+    return nocase ? lower(a) == lower(b) : a == b;
+}
+
+static bool in_range(char low, char high, char c, bool nocase)
+{
+    int from = nocase ? lower(low) : (signed char)low;
+    int to = nocase ? lower(high) : (signed char)high;
+    int value = nocase ? lower(c) : (signed char)c;
+    return from <= to ? value >= from && value <= to : value >= to && value <= from;
+}
+
+/* *at: behind '['; comes back behind the class. */
+static bool class_matches(struct span pattern, size_t *at, char c, bool nocase)
+{
+    size_t i = *at;
+    bool negated = i < pattern.len && pattern.ptr[i] == '^';
+    bool found = false;
+    if (negated)
+        i++;
+    while (i < pattern.len && pattern.ptr[i] != ']') {
+        size_t left = pattern.len - i;
+        if (pattern.ptr[i] == '\\' && left >= 2) {
+            found |= pattern.ptr[i + 1] == c;
+            i += 2;
+        } else if (left >= 3 && pattern.ptr[i + 1] == '-') {
+            found |= in_range(pattern.ptr[i], pattern.ptr[i + 2], c, nocase);
+            i += 3;
+        } else {
+            found |= same(pattern.ptr[i], c, nocase);
+            i++;
+        }
+    }
+    *at = i < pattern.len ? i + 1 : i;
+    return found != negated;
+}
+
+/* One element of the pattern, no star, against one byte; *at moves behind the element. */
+static bool element_matches(struct span pattern, size_t *at, char c, bool nocase)
+{
+    char first = pattern.ptr[(*at)++];
+    if (first == '?')
+        return true;
+    if (first == '[')
+        return class_matches(pattern, at, c, nocase);
+    if (first == '\\' && *at < pattern.len)
+        first = pattern.ptr[(*at)++];
+    return same(first, c, nocase);
+}
+
+bool command_glob(struct span pattern, struct span text, bool nocase)
+{
+    if (text.len == 0)
+        return pattern.len == 0 || (pattern.len == 1 && pattern.ptr[0] == '*');
+    size_t at = 0;
+    size_t pos = 0;
+    bool starred = false;
+    size_t star_at = 0; /* behind the last star */
+    size_t star_pos = 0;
+    while (pos < text.len) {
+        if (at < pattern.len && pattern.ptr[at] == '*') {
+            starred = true;
+            star_at = ++at;
+            star_pos = pos;
+            if (at == pattern.len)
+                return true;
+            continue;
+        }
+        if (at < pattern.len && element_matches(pattern, &at, text.ptr[pos], nocase)) {
+            pos++;
+            continue;
+        }
+        if (!starred)
+            return false;
+        at = star_at;
+        pos = ++star_pos;
+    }
+    while (at < pattern.len && pattern.ptr[at] == '*')
+        at++;
+    return at == pattern.len;
+}

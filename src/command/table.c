@@ -1,0 +1,180 @@
+#include "command/table.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+static const struct command_group *const groups[] = {
+    &command_group_connection, &command_group_server,       &command_group_generic,
+    &command_group_string,     &command_group_transactions, &command_group_cluster,
+};
+
+enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
+
+/* Lower case for eight ASCII letters at once; bytes from 0x80 on stay as they are. */
+static uint64_t fold_word(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    const uint64_t highs = 0x80 * ones;
+    uint64_t low_bits = word & ~highs;
+    uint64_t above_z = low_bits + (0x7f - 'Z') * ones;
+    uint64_t from_a = low_bits + (0x80 - 'A') * ones;
+    uint64_t upper = (from_a ^ above_z) & ~word & highs;
+    return word | (upper >> 2);
+}
+
+static bool fold_name(struct span name, struct folded_name *folded)
+{
+    if (name.len == 0 || name.len > FOLDED_BYTES)
+        return false;
+    *folded = (struct folded_name){{0}};
+    memcpy(folded->words, name.ptr, name.len);
+    for (size_t i = 0; i < FOLDED_WORDS; i++)
+        folded->words[i] = fold_word(folded->words[i]);
+    return true;
+}
+
+static size_t home_cell(const struct folded_name *name, uint16_t parent)
+{
+    const uint64_t odd = 0x9e3779b97f4a7c15u;
+    uint64_t hash = parent;
+    for (size_t i = 0; i < FOLDED_WORDS; i++) {
+        hash = (hash ^ name->words[i]) * odd;
+        hash ^= hash >> 32;
+    }
+    return (size_t)(hash % COMMAND_CELLS);
+}
+
+static bool same_name(const struct folded_name *a, const struct folded_name *b)
+{
+    return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->words[2] == b->words[2];
+}
+
+/* The cell of the name, or the empty one where it belongs. */
+static size_t probe(const struct command_table *table, const struct folded_name *name, size_t len,
+                    uint16_t parent)
+{
+    size_t at = home_cell(name, parent);
+    for (;; at = (at + 1) % COMMAND_CELLS) {
+        const struct command_cell *cell = &table->cells[at];
+        if (cell->len == 0)
+            return at;
+        if (cell->len == len && cell->parent == parent && same_name(&cell->name, name))
+            return at;
+    }
+}
+
+const struct command *command_lookup(const struct command_table *table,
+                                     const struct command *parent, struct span name)
+{
+    struct folded_name folded;
+    if (!fold_name(name, &folded))
+        return NULL;
+    uint16_t parent_id = parent ? parent->id : (uint16_t)COMMAND_NO_PARENT;
+    const struct command_cell *cell = &table->cells[probe(table, &folded, name.len, parent_id)];
+    return cell->len ? &table->commands[cell->id] : NULL;
+}
+
+const struct command *command_lookup_fullname(const struct command_table *table,
+                                              struct span fullname)
+{
+    const char *bar = fullname.len ? memchr(fullname.ptr, '|', fullname.len) : NULL;
+    if (!bar)
+        return command_lookup(table, NULL, fullname);
+    size_t len = (size_t)(bar - fullname.ptr);
+    const struct command *container = command_lookup(table, NULL, span_of(fullname.ptr, len));
+    if (!container)
+        return NULL;
+    return command_lookup(table, container, span_of(bar + 1, fullname.len - len - 1));
+}
+
+/* The one range that covers the keys of all specs, which follow each other without a gap. */
+static struct command_key_spec joined_keys(const struct key_spec *specs)
+{
+    if (specs[0].first == 0)
+        return (struct command_key_spec){0};
+    const struct key_spec *end = &specs[0];
+    for (size_t i = 1; i < ROW_KEY_SPECS && specs[i].first; i++) {
+        ASSERT(end->last >= 0 && end->step == 1 && specs[i].step == 1);
+        ASSERT(specs[i].first == end->first + end->last + 1);
+        end = &specs[i];
+    }
+    return (struct command_key_spec){
+        .first = specs[0].first,
+        .last = end->last < 0 ? end->last : end->first + end->last,
+        .step = specs[0].step,
+    };
+}
+
+static void index_command(struct command_table *table, const struct command *command)
+{
+    struct span name = span_text(command->name);
+    struct folded_name folded;
+    ASSERT(fold_name(name, &folded));
+    uint16_t parent = command->parent ? command->parent->id : (uint16_t)COMMAND_NO_PARENT;
+    struct command_cell *cell = &table->cells[probe(table, &folded, name.len, parent)];
+    ASSERT(cell->len == 0);
+    *cell = (struct command_cell){folded, (uint16_t)name.len, parent, command->id};
+}
+
+static void add_row(struct command_table *table, const struct command_docs *row,
+                    struct command **container)
+{
+    struct command *command = &table->commands[table->count];
+    const char *bar = strchr(row->fullname, '|');
+    *command = (struct command){
+        .name = bar ? bar + 1 : row->fullname,
+        .fullname = row->fullname,
+        .arity = row->arity,
+        .flags = row->flags,
+        .keys = joined_keys(row->keys),
+        .run = row->run,
+        .rewrite = row->rewrite,
+        .id = (uint16_t)table->count,
+        .docs = row,
+    };
+    table->count++;
+    if (bar) {
+        size_t len = (size_t)(bar - row->fullname);
+        ASSERT(*container && strlen((*container)->name) == len);
+        ASSERT(memcmp((*container)->name, row->fullname, len) == 0);
+        command->parent = *container;
+        (*container)->subcommands++;
+    } else {
+        *container = command;
+    }
+    index_command(table, command);
+}
+
+struct command_table *command_table_new(void)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < GROUPS; i++)
+        rows += groups[i]->count;
+    ASSERT(rows * 2 <= COMMAND_CELLS);
+    struct command_table *table = mem_zalloc(sizeof(*table));
+    table->commands = mem_zalloc(rows * sizeof(*table->commands));
+    struct command *container = NULL;
+    for (size_t i = 0; i < GROUPS; i++)
+        for (size_t j = 0; j < groups[i]->count; j++)
+            add_row(table, &groups[i]->rows[j], &container);
+    return table;
+}
+
+void command_table_free(struct command_table *table)
+{
+    if (!table)
+        return;
+    mem_free(table->commands);
+    mem_free(table);
+}
+
+size_t command_table_count(const struct command_table *table)
+{
+    return table->count;
+}
+
+const struct command *command_table_at(const struct command_table *table, size_t id)
+{
+    ASSERT(id < table->count);
+    return &table->commands[id];
+}

@@ -1,0 +1,144 @@
+/* The rows of the command table and what is derived from them. Private to command/.
+ *
+ * A row's `syntax` describes the arguments after the name in a small language (syntax.c):
+ *
+ *     name            an argument; a string unless a type is given
+ *     name:type       string, integer, double, pattern or unix-time
+ *     name#n          a key, of the row's key spec n
+ *     WORD            a literal word whose name is the same in lower case; name=WORD gives another
+ *     WORD arg        an argument that comes after a literal word; 'word' if it has small letters
+ *     name(a | b)     one of these
+ *     name{a b}       all of these, in this order
+ *     [arg]           may be left out
+ *     arg...          once or more
+ *     arg@version     since this version of Redis; arg!version: deprecated since
+ *
+ * The marks after an argument come in the order @ ! and ... */
+#ifndef FLOTILLA_COMMAND_TABLE_H
+#define FLOTILLA_COMMAND_TABLE_H
+
+#include "command/command.h"
+
+/* What a command does to the keys of one spec. RO to RM: how it treats the value as a whole. ACCESS
+ * to DELETE: what it does with the content. */
+enum key_flag {
+    KEY_RO = 1 << 0,
+    KEY_RW = 1 << 1,
+    KEY_OW = 1 << 2,
+    KEY_RM = 1 << 3,
+    KEY_ACCESS = 1 << 4,
+    KEY_UPDATE = 1 << 5,
+    KEY_INSERT = 1 << 6,
+    KEY_DELETE = 1 << 7,
+    KEY_VARIABLE_FLAGS = 1 << 8,
+};
+
+struct key_spec {
+    unsigned flags;
+    int first; /* position; 0: no such spec */
+    int last;  /* relative to first; negative: from the end of the arguments */
+    int step;
+    const char *notes;
+    /* For KEY_VARIABLE_FLAGS: without the word at or after a position, other flags hold. */
+    struct {
+        const char *word;
+        size_t from;
+        unsigned flags_without;
+    } variable;
+};
+
+/* ACL categories. Those that follow from a row's flags (read, write, admin, fast, slow, blocking,
+ * pubsub) need not be in its column. */
+enum category {
+    CATEGORY_KEYSPACE = 1 << 0,
+    CATEGORY_READ = 1 << 1,
+    CATEGORY_WRITE = 1 << 2,
+    CATEGORY_STRING = 1 << 3,
+    CATEGORY_PUBSUB = 1 << 4,
+    CATEGORY_ADMIN = 1 << 5,
+    CATEGORY_FAST = 1 << 6,
+    CATEGORY_SLOW = 1 << 7,
+    CATEGORY_BLOCKING = 1 << 8,
+    CATEGORY_DANGEROUS = 1 << 9,
+    CATEGORY_CONNECTION = 1 << 10,
+    CATEGORY_TRANSACTION = 1 << 11,
+};
+
+enum { ROW_KEY_SPECS = 2 };
+
+/* One row. Subcommands ("client|list") stand right after their container. */
+struct command_docs {
+    const char *fullname;
+    command_run *run;
+    command_rewrite *rewrite;
+    int arity;
+    uint32_t flags;
+    unsigned categories;
+    struct key_spec keys[ROW_KEY_SPECS];
+    const char *syntax; /* NULL: no arguments, or none worth describing */
+    const char *tips;   /* separated by spaces; NULL: none */
+    const char *group;
+    const char *since;
+    bool internal; /* not meant for users */
+    const char *deprecated_since;
+    const char *replaced_by;
+    const char *complexity;
+    const char *history; /* lines of "version text" */
+    const char *summary;
+};
+
+struct command_group {
+    const struct command_docs *rows;
+    size_t count;
+};
+
+extern const struct command_group command_group_connection;
+extern const struct command_group command_group_server;
+extern const struct command_group command_group_generic;
+extern const struct command_group command_group_string;
+extern const struct command_group command_group_transactions;
+extern const struct command_group command_group_cluster;
+
+/* A name folded to lower case and padded with zeros, so that comparing is three words. */
+enum { FOLDED_WORDS = 3, FOLDED_BYTES = FOLDED_WORDS * 8 };
+struct folded_name {
+    uint64_t words[FOLDED_WORDS];
+};
+
+/* One cell of the open-addressing index over all names; subcommands are keyed by their container,
+ * too. */
+struct command_cell {
+    struct folded_name name;
+    uint16_t len; /* 0: empty */
+    uint16_t parent;
+    uint16_t id;
+};
+
+enum { COMMAND_CELLS = 1024, COMMAND_NO_PARENT = UINT16_MAX };
+
+struct command_table {
+    struct command *commands;
+    size_t count;
+    struct command_cell cells[COMMAND_CELLS];
+};
+
+/* NULL if there is no such command, or no such subcommand of `parent`. */
+const struct command *command_lookup(const struct command_table *table,
+                                     const struct command *parent, struct span name);
+
+/* The same for "client|list". */
+const struct command *command_lookup_fullname(const struct command_table *table,
+                                              struct span fullname);
+
+/* All categories, those that follow from the flags included. */
+unsigned command_categories(const struct command *command);
+
+/* Positions of one spec: from first to the value that comes back, or less than first if there are
+ * none. */
+int key_spec_last(const struct key_spec *spec, size_t argc);
+
+/* syntax.c: the "arguments" array of COMMAND DOCS, and one line for people. */
+void command_write_syntax(const char *syntax, struct resp_writer *reply);
+void command_print_syntax(const char *syntax, struct buf *out);
+
+#endif
