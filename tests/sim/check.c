@@ -1,0 +1,282 @@
+/* What must hold after every event, whatever was lost, delayed, cut or crashed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "sim/sim.h"
+
+enum { TERMS_MAX = 65536 };
+
+struct committed {
+    uint64_t term;
+    uint32_t checksum; /* of the record; 0: not seen yet */
+    uint64_t digest;   /* of the state after it; 0: not computed yet */
+};
+
+struct append_note {
+    int key;
+    int client;
+    uint32_t generation;
+    enum sim_outcome outcome;
+};
+
+struct sim_history {
+    uint64_t leaders[TERMS_MAX]; /* per term */
+    struct committed *committed;
+    size_t committed_cap;
+    uint64_t committed_last;
+    struct append_note *appends;
+    size_t append_count;
+    size_t append_cap;
+};
+
+struct sim_history *sim_history_new(void)
+{
+    return mem_zalloc(sizeof(struct sim_history));
+}
+
+void sim_history_free(struct sim_history *history)
+{
+    mem_free(history->committed);
+    mem_free(history->appends);
+    mem_free(history);
+}
+
+/* Election safety (paper, figure 3). */
+static void check_leader(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    if (!shard_is_leader(node->shard))
+        return;
+    uint64_t term = raft_term(shard_raft(node->shard));
+    if (term >= TERMS_MAX)
+        sim_fail(sim, "more than %d terms", TERMS_MAX);
+    uint64_t *leader = &sim->history->leaders[term];
+    if (*leader && *leader != node->id)
+        sim_fail(sim, "nodes %llu and %llu both lead term %llu", (unsigned long long)*leader,
+                 (unsigned long long)node->id, (unsigned long long)term);
+    if (*leader == 0) {
+        *leader = node->id;
+        sim->stats.elections++;
+        sim_trace(sim, "node %llu leads term %llu", (unsigned long long)node->id,
+                  (unsigned long long)term);
+        /* Leader completeness: everything committed is in its log. */
+        uint64_t last = raft_last_index(shard_raft(node->shard));
+        if (last < sim->history->committed_last)
+            sim_fail(sim, "the leader of term %llu lacks committed entries: has %llu of %llu",
+                     (unsigned long long)term, (unsigned long long)last,
+                     (unsigned long long)sim->history->committed_last);
+    }
+}
+
+static struct committed *committed_at(struct sim_history *history, uint64_t index)
+{
+    if (index >= history->committed_cap) {
+        size_t cap = history->committed_cap ? history->committed_cap : 1024;
+        while (cap <= index)
+            cap *= 2;
+        history->committed = mem_realloc(history->committed, cap * sizeof *history->committed);
+        memset(history->committed + history->committed_cap, 0,
+               (cap - history->committed_cap) * sizeof *history->committed);
+        history->committed_cap = cap;
+    }
+    return &history->committed[index];
+}
+
+/* State-machine safety: what any node applied at an index, all apply there. */
+static void check_entry(struct sim_node *node, uint64_t index)
+{
+    struct sim *sim = node->sim;
+    struct entry entry;
+    if (storage_entry((struct storage *)shard_storage(node->shard), index, &entry))
+        sim_fail(sim, "node %llu cannot read entry %llu", (unsigned long long)node->id,
+                 (unsigned long long)index);
+    struct committed *committed = committed_at(sim->history, index);
+    uint32_t checksum = crc32c(0, entry.record.ptr, entry.record.len) | 1;
+    if (committed->checksum == 0) {
+        committed->checksum = checksum;
+        committed->term = entry.term;
+        if (index > sim->history->committed_last)
+            sim->history->committed_last = index;
+        return;
+    }
+    if (committed->checksum != checksum || committed->term != entry.term)
+        sim_fail(sim, "node %llu applied another entry %llu than was committed",
+                 (unsigned long long)node->id, (unsigned long long)index);
+}
+
+static void check_applied(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    uint64_t applied = shard_applied_index(node->shard);
+    if (applied == node->checked_index)
+        return;
+    while (node->checked_index < applied)
+        check_entry(node, ++node->checked_index);
+    struct committed *committed = committed_at(sim->history, applied);
+    uint64_t digest = shard_digest(node->shard) | 1;
+    if (committed->digest == 0)
+        committed->digest = digest;
+    else if (committed->digest != digest)
+        sim_fail(sim, "node %llu has another state than others after entry %llu",
+                 (unsigned long long)node->id, (unsigned long long)applied);
+}
+
+void sim_check_node(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    const struct raft *raft = shard_raft(node->shard);
+    check_leader(node);
+    if (raft_term(raft) < node->term_seen)
+        sim_fail(sim, "the term of node %llu went back", (unsigned long long)node->id);
+    if (raft_commit_index(raft) > raft_last_index(raft))
+        sim_fail(sim, "node %llu committed more than it has", (unsigned long long)node->id);
+    node->term_seen = raft_term(raft);
+    node->durable_seen = raft_durable_index(raft);
+    check_applied(node);
+}
+
+/* Acknowledged means durable on a majority, also counting nodes that are down now. */
+void sim_check_acknowledged(struct sim *sim, uint64_t index)
+{
+    int holders = 0;
+    for (int i = 0; i < sim->profile.nodes; i++)
+        holders += sim->nodes[i].durable_seen >= index;
+    if (index && holders * 2 <= sim->profile.nodes)
+        sim_fail(sim, "entry %llu is acknowledged but durable on %d nodes only",
+                 (unsigned long long)index, holders);
+}
+
+/* A counter only grows: what anybody was told before an operation began is a floor for its result,
+ * what was ever asked for is a ceiling, and no two increments return the same. */
+void sim_check_value(struct sim *sim, const struct sim_client *client, int64_t value)
+{
+    struct sim_key *key = &sim->keys[client->key];
+    bool increment = client->kind != SIM_OP_GET;
+    if (value < client->floor + increment)
+        sim_fail(sim, "client %d: counter %d is %lld, but was %lld before (stale or lost)",
+                 client->number, client->key, (long long)value, (long long)client->floor);
+    if (value > key->attempted)
+        sim_fail(sim, "client %d: counter %d is %lld after %lld increments (doubled)",
+                 client->number, client->key, (long long)value, (long long)key->attempted);
+    if (value > key->observed)
+        key->observed = value;
+    if (increment)
+        key->acknowledged++;
+}
+
+void sim_note_append(struct sim *sim, const struct sim_client *client, enum sim_outcome outcome)
+{
+    struct sim_history *history = sim->history;
+    if (history->append_count == history->append_cap) {
+        history->append_cap = history->append_cap ? history->append_cap * 2 : 256;
+        history->appends =
+            mem_realloc(history->appends, history->append_cap * sizeof *history->appends);
+    }
+    history->appends[history->append_count++] =
+        (struct append_note){client->key, client->number, client->generation, outcome};
+}
+
+static int occurrences(struct span text, const char *token)
+{
+    int found = 0;
+    size_t len = strlen(token);
+    for (size_t i = 0; i + len <= text.len; i++) {
+        bool ends = i + len == text.len || text.ptr[i + len] == ',';
+        if (ends && memcmp(text.ptr + i, token, len) == 0)
+            found++;
+    }
+    return found;
+}
+
+static struct span value_of(const struct sim_node *node, char kind, int number, char scratch[24])
+{
+    char key[24];
+    snprintf(key, sizeof key, "%c%d", kind, number);
+    struct item *item = keyspace_find(shard_keyspace(node->shard), span_text(key), NO_DEADLINE);
+    return item ? item_string(item, scratch) : span_of("", 0);
+}
+
+static void check_appends(struct sim *sim, const struct sim_node *node)
+{
+    char scratch[24];
+    for (size_t i = 0; i < sim->history->append_count; i++) {
+        const struct append_note *note = &sim->history->appends[i];
+        char token[32];
+        snprintf(token, sizeof token, ",%d-%u", note->client, note->generation);
+        int found = occurrences(value_of(node, 'l', note->key, scratch), token);
+        if (found > 1 || (note->outcome == SIM_HAPPENED && found != 1) ||
+            (note->outcome == SIM_DID_NOT_HAPPEN && found != 0))
+            sim_fail(sim, "the append %s is there %d times, its outcome was %s", token + 1, found,
+                     note->outcome == SIM_HAPPENED         ? "acknowledged"
+                     : note->outcome == SIM_DID_NOT_HAPPEN ? "refused"
+                                                           : "unknown");
+    }
+}
+
+static void check_counters(struct sim *sim, const struct sim_node *node)
+{
+    char scratch[24];
+    for (int i = 0; i < SIM_KEYS; i++) {
+        int64_t value = 0;
+        struct span text = value_of(node, 'c', i, scratch);
+        if (text.len && !number_parse_i64(text, &value))
+            sim_fail(sim, "counter %d is no number", i);
+        const struct sim_key *key = &sim->keys[i];
+        if (value < key->acknowledged || value < key->observed || value > key->attempted)
+            sim_fail(sim, "counter %d is %lld: %lld acknowledged, %lld attempted", i,
+                     (long long)value, (long long)key->acknowledged, (long long)key->attempted);
+    }
+}
+
+static bool all_equal(struct sim *sim)
+{
+    const struct sim_node *leader = sim_leader(sim);
+    if (!leader ||
+        raft_commit_index(shard_raft(leader->shard)) != raft_last_index(shard_raft(leader->shard)))
+        return false;
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (!node->up || node->paused ||
+            shard_applied_index(node->shard) != raft_last_index(shard_raft(leader->shard)))
+            return false;
+    }
+    return true;
+}
+
+static bool none_waits(struct sim *sim)
+{
+    for (int i = 0; i < sim->profile.clients; i++)
+        if (sim->clients[i].waiting)
+            return false;
+    return true;
+}
+
+void sim_check_end(struct sim *sim)
+{
+    sim->faults_stop = true;
+    sim->clients_stop = true;
+    sim->profile.drop = sim->profile.duplicate = sim->profile.slow = 0;
+    sim_heal(sim);
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (!sim->nodes[i].up)
+            sim_node_start(&sim->nodes[i]);
+    if (!sim_run_until(sim, none_waits, 20000000))
+        sim_fail(sim, "a client still waits for its reply");
+    if (!sim_run_until(sim, all_equal, 20000000))
+        sim_fail(sim, "the healed cluster does not converge");
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        check_counters(sim, &sim->nodes[i]);
+        check_appends(sim, &sim->nodes[i]);
+        if (shard_digest(sim->nodes[i].shard) != shard_digest(sim->nodes[0].shard))
+            sim_fail(sim, "nodes 1 and %d differ at the end", i + 1);
+    }
+}
+
+uint64_t sim_committed_last(const struct sim *sim)
+{
+    return sim->history->committed_last;
+}

@@ -1,0 +1,293 @@
+/* Clients that do one thing after the other and check what they are told. Counters (INCR, GET) show
+ * lost, doubled and stale results; appended tokens show what took effect. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "resp/parse.h"
+#include "sim/sim.h"
+
+enum { THINK_US_MAX = 20000, RETRY_US = 20000 };
+
+static void wake_in(struct sim *sim, int number, uint64_t us)
+{
+    sim_push(sim,
+             (struct sim_event){.at_us = sim->now_us + us, .type = SIM_CLIENT, .node = number});
+}
+
+static struct buf *host_reply_begin(void *context, struct shard_client handle)
+{
+    struct sim_node *node = context;
+    struct sim_client *client = &node->sim->clients[handle.slot];
+    if (!client->waiting || client->node != node->position ||
+        client->generation != handle.generation)
+        return NULL;
+    if (client->replied)
+        sim_fail(node->sim, "client %u gets a second reply", handle.slot);
+    client->reply.len = 0;
+    return &client->reply;
+}
+
+static void host_reply_end(void *context, struct shard_client handle, uint64_t index)
+{
+    struct sim_node *node = context;
+    struct sim_client *client = &node->sim->clients[handle.slot];
+    if (!client->waiting || client->node != node->position ||
+        client->generation != handle.generation)
+        return;
+    client->replied = true;
+    client->reply_index = index;
+}
+
+static void host_run_local(void *context, struct shard_client client, const struct command *command,
+                           const struct span *args, size_t argc, struct resp_writer *reply)
+{
+    (void)context;
+    (void)client;
+    (void)command;
+    (void)args;
+    (void)argc;
+    resp_status(reply, "PONG");
+}
+
+struct shard_host sim_client_host(struct sim_node *node)
+{
+    return (struct shard_host){.context = node,
+                               .reply_begin = host_reply_begin,
+                               .reply_end = host_reply_end,
+                               .run_local = host_run_local};
+}
+
+static void token_of(const struct sim_client *client, char *out, size_t size)
+{
+    snprintf(out, size, ",%d-%u", client->number, client->generation);
+}
+
+static size_t arguments(const struct sim_client *client, char text[4][64], struct span args[5])
+{
+    snprintf(text[0], 64, "c%d", client->key);
+    size_t argc = 2;
+    args[1] = span_text(text[0]);
+    switch (client->kind) {
+    case SIM_OP_INCR:
+    case SIM_OP_TRANSACTION:
+        args[0] = SPAN("INCR");
+        return argc;
+    case SIM_OP_GET:
+        args[0] = SPAN("GET");
+        return argc;
+    case SIM_OP_APPEND:
+        args[0] = SPAN("APPEND");
+        text[0][0] = 'l';
+        token_of(client, text[1], 64);
+        args[argc++] = span_text(text[1]);
+        return argc;
+    case SIM_OP_EXPIRE:
+        args[0] = SPAN("SET");
+        text[0][0] = 'e';
+        args[argc++] = SPAN("value");
+        args[argc++] = SPAN("PX");
+        snprintf(text[1], 64, "%u", client->generation % 500 + 1);
+        args[argc++] = span_text(text[1]);
+        return argc;
+    }
+    return argc;
+}
+
+static enum shard_admission submit_transaction(struct sim_client *client, struct shard *shard,
+                                               struct shard_time now)
+{
+    char counter[64];
+    char list[64];
+    char token[64];
+    snprintf(counter, sizeof counter, "c%d", client->key);
+    snprintf(list, sizeof list, "l%d", client->key);
+    token_of(client, token, sizeof token);
+    struct span incr[] = {SPAN("INCR"), span_text(counter)};
+    struct span append[] = {SPAN("APPEND"), span_text(list), span_text(token)};
+    struct span ping[] = {SPAN("PING")};
+    struct buf commands = {0};
+    resp_encode_command(&commands, incr, 2);
+    resp_encode_command(&commands, ping, 1);
+    resp_encode_command(&commands, append, 3);
+    struct shard_transaction transaction = {
+        .client = {(uint32_t)client->number, client->generation},
+        .protocol = 2,
+        .commands = buf_span(&commands),
+        .count = 3};
+    enum shard_admission admission = shard_transaction(shard, &transaction, now);
+    buf_close(&commands);
+    return admission;
+}
+
+static enum shard_admission submit(struct sim *sim, struct sim_client *client,
+                                   struct sim_node *node)
+{
+    struct shard_time now = sim_node_time(node);
+    if (client->kind == SIM_OP_TRANSACTION)
+        return submit_transaction(client, node->shard, now);
+    char text[4][64];
+    struct span args[5];
+    size_t argc = arguments(client, text, args);
+    struct shard_request request = {.client = {(uint32_t)client->number, client->generation},
+                                    .protocol = 2,
+                                    .command = command_find(sim->table, args, argc),
+                                    .args = args,
+                                    .argc = argc};
+    return client->kind == SIM_OP_GET ? shard_read(node->shard, &request, now)
+                                      : shard_write(node->shard, &request, now);
+}
+
+static bool increments(enum sim_op_kind kind)
+{
+    return kind == SIM_OP_INCR || kind == SIM_OP_TRANSACTION;
+}
+
+static bool appends(enum sim_op_kind kind)
+{
+    return kind == SIM_OP_APPEND || kind == SIM_OP_TRANSACTION;
+}
+
+static void not_admitted(struct sim *sim, struct sim_client *client, const struct sim_node *node)
+{
+    client->waiting = false;
+    if (increments(client->kind))
+        sim->keys[client->key].attempted--;
+    uint64_t leader = shard_leader(node->shard);
+    client->wanted_node = leader && leader != node->id ? (int)leader - 1 : -1;
+    wake_in(sim, client->number, leader ? 1000 : RETRY_US);
+}
+
+void sim_client_wake(struct sim *sim, int number)
+{
+    struct sim_client *client = &sim->clients[number];
+    if (sim->clients_stop || client->waiting)
+        return;
+    int position = client->wanted_node >= 0
+                       ? client->wanted_node
+                       : (int)sim_between(sim, 0, (uint64_t)sim->profile.nodes - 1);
+    client->wanted_node = -1;
+    struct sim_node *node = &sim->nodes[position];
+    if (!node->up || node->paused) {
+        wake_in(sim, number, RETRY_US);
+        return;
+    }
+    client->generation++;
+    client->kind = (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_EXPIRE);
+    client->key = (int)sim_between(sim, 0, SIM_KEYS - 1);
+    client->node = position;
+    client->waiting = true;
+    client->replied = false;
+    client->started_us = sim->now_us;
+    client->floor = sim->keys[client->key].observed;
+    if (increments(client->kind))
+        sim->keys[client->key].attempted++;
+    if (submit(sim, client, node) != SHARD_ACCEPTED) {
+        not_admitted(sim, client, node);
+        return;
+    }
+    if (sim_chance(sim, 0.5)) {
+        sim_node_settle(node);
+        return;
+    }
+    /* Others join the batch before the turn ends. */
+    node->timer_us = sim->now_us + 100;
+    sim_push(sim, (struct sim_event){.at_us = node->timer_us,
+                                     .type = SIM_TIMER,
+                                     .node = position,
+                                     .incarnation = node->incarnation});
+}
+
+static bool integer_of(struct span reply, int64_t *value)
+{
+    const char *end = memchr(reply.ptr, '\r', reply.len);
+    if (!end || (reply.ptr[0] != ':' && reply.ptr[0] != '$'))
+        return false;
+    if (reply.ptr[0] == ':')
+        return number_parse_i64(span_of(reply.ptr + 1, (size_t)(end - reply.ptr) - 1), value);
+    if (reply.len >= 3 && reply.ptr[1] == '-') {
+        *value = 0; /* no such key: nothing was counted yet */
+        return true;
+    }
+    const char *start = end + 2;
+    const char *stop = memchr(start, '\r', reply.len - (size_t)(start - reply.ptr));
+    return stop && number_parse_i64(span_of(start, (size_t)(stop - start)), value);
+}
+
+static void answered(struct sim *sim, struct sim_client *client)
+{
+    struct span reply = buf_span(&client->reply);
+    int64_t value;
+    if (client->kind == SIM_OP_TRANSACTION) {
+        static const char prefix[] = "*3\r\n";
+        if (reply.len < 5 || memcmp(reply.ptr, prefix, 4) != 0)
+            sim_fail(sim, "client %d: unexpected reply of EXEC: %.*s", client->number,
+                     (int)reply.len, reply.ptr);
+        reply = span_of(reply.ptr + 4, reply.len - 4);
+    }
+    if (increments(client->kind) || client->kind == SIM_OP_GET) {
+        if (!integer_of(reply, &value))
+            sim_fail(sim, "client %d: unexpected reply: %.*s", client->number, (int)reply.len,
+                     reply.ptr);
+        sim_check_value(sim, client, value);
+    }
+    if (client->kind == SIM_OP_GET) {
+        sim->stats.reads++;
+        return;
+    }
+    sim->stats.acknowledged++;
+    sim_check_acknowledged(sim, client->reply_index);
+    if (appends(client->kind))
+        sim_note_append(sim, client, SIM_HAPPENED);
+}
+
+static void collect(struct sim *sim, struct sim_client *client)
+{
+    client->waiting = false;
+    struct span reply = buf_span(&client->reply);
+    sim_trace(sim, "client %d: %.*s", client->number, (int)(reply.len > 2 ? reply.len - 2 : 0),
+              reply.ptr);
+    if (reply.len == 0)
+        sim_fail(sim, "client %d: an empty reply", client->number);
+    if (reply.ptr[0] != '-') {
+        answered(sim, client);
+        wake_in(sim, client->number, sim_between(sim, 0, THINK_US_MAX));
+        return;
+    }
+    bool unknown = reply.len > 8 && memcmp(reply.ptr, "-UNKNOWN", 8) == 0;
+    bool definite = (reply.len > 6 && memcmp(reply.ptr, "-MOVED", 6) == 0) ||
+                    (reply.len > 12 && memcmp(reply.ptr, "-CLUSTERDOWN", 12) == 0);
+    if (!unknown && !definite)
+        sim_fail(sim, "client %d: unexpected error: %.*s", client->number, (int)reply.len,
+                 reply.ptr);
+    if (unknown)
+        sim->stats.unknown++;
+    else
+        sim->stats.refused++;
+    if (definite && increments(client->kind))
+        sim->keys[client->key].attempted--;
+    if (appends(client->kind))
+        sim_note_append(sim, client, unknown ? SIM_MAY_HAVE_HAPPENED : SIM_DID_NOT_HAPPEN);
+    wake_in(sim, client->number, RETRY_US);
+}
+
+void sim_clients_collect(struct sim *sim)
+{
+    for (int i = 0; i < sim->profile.clients; i++)
+        if (sim->clients[i].waiting && sim->clients[i].replied)
+            collect(sim, &sim->clients[i]);
+}
+
+void sim_clients_of_crashed(struct sim *sim, int node)
+{
+    for (int i = 0; i < sim->profile.clients; i++) {
+        struct sim_client *client = &sim->clients[i];
+        if (!client->waiting || client->node != node || client->replied)
+            continue;
+        client->waiting = false;
+        if (appends(client->kind))
+            sim_note_append(sim, client, SIM_MAY_HAVE_HAPPENED);
+        wake_in(sim, client->number, RETRY_US);
+    }
+}

@@ -1,0 +1,82 @@
+#include <string.h>
+
+#include "sim/sim.h"
+
+static void deliver(struct sim *sim, int from, int to, struct span bytes)
+{
+    const struct sim_profile *profile = &sim->profile;
+    uint64_t delay_us = sim_between(sim, profile->delay_us_min, profile->delay_us_max);
+    if (sim_chance(sim, profile->slow))
+        delay_us += sim_between(sim, 0, profile->slow_us);
+    struct sim_event event = {.at_us = sim->now_us + delay_us,
+                              .type = SIM_MESSAGE,
+                              .node = to,
+                              .from = from,
+                              .incarnation = sim->nodes[to].incarnation};
+    buf_add_span(&event.bytes, bytes);
+    sim_push(sim, event);
+}
+
+void sim_send(struct sim *sim, int from, int to, struct span bytes)
+{
+    sim->stats.messages++;
+    if (sim->cut[from][to] || !sim->nodes[to].up || sim_chance(sim, sim->profile.drop)) {
+        sim->stats.dropped++;
+        return;
+    }
+    deliver(sim, from, to, bytes);
+    if (sim_chance(sim, sim->profile.duplicate))
+        deliver(sim, from, to, bytes);
+}
+
+void sim_heal(struct sim *sim)
+{
+    memset(sim->cut, 0, sizeof sim->cut);
+    sim_trace(sim, "the network is whole");
+}
+
+void sim_isolate(struct sim *sim, int node)
+{
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (i != node)
+            sim->cut[i][node] = sim->cut[node][i] = true;
+    sim_trace(sim, "node %d is cut off", node + 1);
+}
+
+/* One of the shapes that real networks break into: two halves, one node, one direction, a bridge, a
+ * ring. */
+void sim_cut_random(struct sim *sim)
+{
+    int nodes = sim->profile.nodes;
+    sim->stats.cuts++;
+    memset(sim->cut, 0, sizeof sim->cut);
+    int one = (int)sim_between(sim, 0, (uint64_t)nodes - 1);
+    int other = (int)sim_between(sim, 0, (uint64_t)nodes - 1);
+    switch (sim_between(sim, 0, 4)) {
+    case 0: /* halves */
+        for (int i = 0; i < nodes; i++)
+            for (int j = 0; j < nodes; j++)
+                sim->cut[i][j] = (i <= one) != (j <= one);
+        sim_trace(sim, "cut between nodes up to %d and the others", one + 1);
+        return;
+    case 1:
+        sim_isolate(sim, one);
+        return;
+    case 2: /* one way */
+        sim->cut[one][other] = one != other;
+        sim_trace(sim, "cut from node %d to node %d", one + 1, other + 1);
+        return;
+    case 3: /* bridge: all see `one`, nobody sees anybody else */
+        for (int i = 0; i < nodes; i++)
+            for (int j = 0; j < nodes; j++)
+                sim->cut[i][j] = i != j && i != one && j != one;
+        sim_trace(sim, "all see node %d alone", one + 1);
+        return;
+    default: /* ring */
+        for (int i = 0; i < nodes; i++)
+            for (int j = 0; j < nodes; j++)
+                sim->cut[i][j] = i != j && j != (i + 1) % nodes && i != (j + 1) % nodes;
+        sim_trace(sim, "ring");
+        return;
+    }
+}

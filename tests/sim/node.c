@@ -1,0 +1,190 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "resp/parse.h"
+#include "sim/sim.h"
+
+struct shard_time sim_node_time(const struct sim_node *node)
+{
+    /* A clock that begins anywhere: nothing may depend on where. */
+    uint64_t us = node->sim->now_us + 1000000 * (uint64_t)(node->position + 1);
+    int64_t wall = (int64_t)(node->sim->now_us / 1000) + 1700000000000 + node->wall_offset_ms;
+    return (struct shard_time){.mono_ms = us / 1000, .wall_ms = wall, .mono_us = us};
+}
+
+static void host_send(void *context, uint64_t to, bool response, struct span bytes)
+{
+    (void)response;
+    struct sim_node *node = context;
+    sim_send(node->sim, node->position, (int)to - 1, bytes);
+}
+
+static void host_role_changed(void *context)
+{
+    struct sim_node *node = context;
+    node->role_changed = true;
+}
+
+static void fill_cluster(struct sim_node *node)
+{
+    char text[512];
+    int len = 0;
+    for (int i = 0; i < node->sim->profile.nodes; i++)
+        len += snprintf(text + len, sizeof text - (size_t)len, "%s%d@127.0.0.%d:7000", i ? "," : "",
+                        i + 1, i + 1);
+    char message[256];
+    if (cluster_parse(&node->cluster, span_of(text, (size_t)len), NULL, SPAN("secret"), message))
+        sim_fail(node->sim, "cluster: %s", message);
+}
+
+static struct raft_options raft_options(struct sim_node *node)
+{
+    struct raft_options options = {.id = node->id,
+                                   .heartbeat_ms = 50,
+                                   .election_timeout_ms = 300,
+                                   .entries_per_append_max = 64,
+                                   .bytes_per_append_max = 65536,
+                                   .appends_in_flight_max = 8,
+                                   .bytes_in_flight_max = 1 << 20,
+                                   .seed =
+                                       node->sim->seed * 1000003 + node->id * 101 + node->starts};
+    for (int i = 0; i < node->sim->profile.nodes; i++)
+        raft_membership_set(&options.membership, (uint64_t)i + 1, RAFT_VOTER);
+    return options;
+}
+
+void sim_node_start(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    char folder[32];
+    snprintf(folder, sizeof folder, "n%llu/shard-0", (unsigned long long)node->id);
+    if (node->cluster.count == 0)
+        fill_cluster(node);
+    sim_disk_port(&node->disk, &node->port);
+    node->starts++;
+    node->incarnation++;
+    struct shard_options options = {.raft = raft_options(node),
+                                    .storage = {.folder = folder,
+                                                .append_folder = "appendonlydir",
+                                                .append_filename = "appendonly.aof",
+                                                .sync = STORAGE_SYNC_ALWAYS,
+                                                .cache_bytes_max = 16384,
+                                                .log = &sim->log},
+                                    .cluster = &node->cluster,
+                                    .table = sim->table,
+                                    .host = sim_client_host(node),
+                                    .disk = &node->port,
+                                    .log = &sim->log,
+                                    .seed = sim->seed + node->id * 7919 + node->starts,
+                                    .hash_seed = prng_next(&sim->prng),
+                                    .leader_wait_ms = 1000,
+                                    .batch_bytes_max = 1 << 20};
+    options.host.send = host_send;
+    options.host.role_changed = host_role_changed;
+    options.storage.identity.node_id = node->id;
+    memcpy(options.storage.identity.cluster_id, node->cluster.cluster_id,
+           sizeof options.storage.identity.cluster_id);
+    char message[256] = "";
+    enum err err = shard_open(&options, sim_node_time(node), &node->shard, message);
+    if (err)
+        sim_fail(sim, "node %llu does not start: %s", (unsigned long long)node->id, message);
+    node->up = true;
+    node->paused = false;
+    node->checked_index = 0;
+    sim_trace(sim, "node %llu starts: term %llu, last index %llu", (unsigned long long)node->id,
+              (unsigned long long)raft_term(shard_raft(node->shard)),
+              (unsigned long long)raft_last_index(shard_raft(node->shard)));
+    if (raft_last_index(shard_raft(node->shard)) < node->durable_seen)
+        sim_fail(sim, "node %llu lost durable entries: had %llu, has %llu",
+                 (unsigned long long)node->id, (unsigned long long)node->durable_seen,
+                 (unsigned long long)raft_last_index(shard_raft(node->shard)));
+    sim_node_settle(node);
+}
+
+void sim_node_crash(struct sim_node *node, bool power_loss)
+{
+    struct sim *sim = node->sim;
+    sim_trace(sim, "node %llu crashes%s", (unsigned long long)node->id,
+              power_loss ? " with a power loss" : "");
+    shard_close(node->shard);
+    node->shard = NULL;
+    node->up = false;
+    node->paused = false;
+    node->incarnation++;
+    sim_disk_crash(&node->disk, power_loss);
+    sim->stats.crashes++;
+    sim_clients_of_crashed(sim, node->position);
+    /* The others see their connections reset, if they can see anything of it. */
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        struct sim_node *other = &sim->nodes[i];
+        if (other->up && !other->paused && !sim->cut[i][node->position]) {
+            shard_peer_lost(other->shard, node->id, sim_node_time(other));
+            sim_node_settle(other);
+        }
+    }
+}
+
+static void schedule(struct sim_node *node)
+{
+    struct shard_time now = sim_node_time(node);
+    uint64_t deadline = shard_deadline_ms(node->shard);
+    uint64_t wait_ms = deadline > now.mono_ms ? deadline - now.mono_ms : 0;
+    uint64_t at_us = node->sim->now_us + (wait_ms ? wait_ms * 1000 : 50);
+    if (at_us == node->timer_us)
+        return;
+    node->timer_us = at_us;
+    sim_push(node->sim, (struct sim_event){.at_us = at_us,
+                                           .type = SIM_TIMER,
+                                           .node = node->position,
+                                           .incarnation = node->incarnation});
+}
+
+void sim_node_settle(struct sim_node *node)
+{
+    shard_tick(node->shard, sim_node_time(node));
+    shard_drive(node->shard, sim_node_time(node));
+    sim_check_node(node);
+    schedule(node);
+}
+
+void sim_node_timer(struct sim_node *node)
+{
+    node->timer_us = 0;
+    sim_node_settle(node);
+}
+
+void sim_node_message(struct sim_node *node, int from, struct span bytes)
+{
+    static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+    struct resp_parser parser = {0};
+    if (resp_parse(&parser, bytes, &limits) != RESP_COMMAND)
+        sim_fail(node->sim, "a message of node %d is not RESP", from + 1);
+    enum err err = shard_message(node->shard, (uint64_t)from + 1, parser.args, parser.argc,
+                                 sim_node_time(node));
+    if (err)
+        sim_fail(node->sim, "a message of node %d is refused: %s", from + 1, err_text(err));
+    resp_parser_close(&parser);
+    sim_node_settle(node);
+}
+
+void sim_node_disk_done(struct sim_node *node)
+{
+    struct disk_completion completion = sim_disk_complete(&node->disk);
+    if (!node->up || completion.ticket == 0)
+        return;
+    shard_disk_completed(node->shard, &completion, sim_node_time(node));
+    sim_node_settle(node);
+}
+
+struct sim_node *sim_leader(struct sim *sim)
+{
+    struct sim_node *leader = NULL;
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (!node->up || node->paused || !shard_is_leader(node->shard))
+            continue;
+        if (!leader || raft_term(shard_raft(node->shard)) > raft_term(shard_raft(leader->shard)))
+            leader = node;
+    }
+    return leader;
+}

@@ -1,0 +1,252 @@
+/* Situations with a name. Each sets its stage, lets clients work and ends with the checks of every
+ * run; what it adds is what must have happened on the way. */
+#include <string.h>
+
+#include "resp/parse.h"
+#include "sim/sim.h"
+
+enum { SECOND = 1000000 };
+
+static bool has_leader(struct sim *sim)
+{
+    struct sim_node *leader = sim_leader(sim);
+    return leader && raft_can_read(shard_raft(leader->shard));
+}
+
+static struct sim_node *wait_for_leader(struct sim *sim)
+{
+    if (!sim_run_until(sim, has_leader, 5 * SECOND))
+        sim_fail(sim, "no leader within five seconds");
+    return sim_leader(sim);
+}
+
+static void need_acknowledged(struct sim *sim, uint64_t more)
+{
+    uint64_t goal = sim->stats.acknowledged + more;
+    for (int i = 0; i < 200 && sim->stats.acknowledged < goal; i++)
+        sim_run_for(sim, SECOND / 10);
+    if (sim->stats.acknowledged < goal)
+        sim_fail(sim, "only %llu of %llu writes were acknowledged",
+                 (unsigned long long)(sim->stats.acknowledged + more - goal),
+                 (unsigned long long)more);
+}
+
+static void leader_election(struct sim *sim)
+{
+    struct sim_node *leader = wait_for_leader(sim);
+    uint64_t term = raft_term(shard_raft(leader->shard));
+    sim_run_for(sim, 10 * SECOND);
+    if (sim_leader(sim) != leader || raft_term(shard_raft(leader->shard)) != term)
+        sim_fail(sim, "a calm cluster changed its leader");
+}
+
+static void re_election_on_leader_failure(struct sim *sim)
+{
+    for (int i = 0; i < 5; i++) {
+        struct sim_node *old = wait_for_leader(sim);
+        need_acknowledged(sim, 20);
+        sim_node_crash(old, false);
+        struct sim_node *leader = wait_for_leader(sim);
+        if (leader == old)
+            sim_fail(sim, "a crashed node leads");
+        need_acknowledged(sim, 20);
+        sim_node_start(old);
+        need_acknowledged(sim, 20);
+    }
+}
+
+/* All candidates at once: nobody can hear the others while the timeouts run out, then everybody
+ * asks everybody. */
+static void split_vote(struct sim *sim)
+{
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < sim->profile.nodes; i++)
+            sim_isolate(sim, i);
+        sim_run_for(sim, 2 * SECOND);
+        sim_heal(sim);
+        wait_for_leader(sim);
+        need_acknowledged(sim, 5);
+    }
+}
+
+static void log_replication(struct sim *sim)
+{
+    wait_for_leader(sim);
+    need_acknowledged(sim, 500);
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (shard_applied_index(sim->nodes[i].shard) + 100 < sim_committed_last(sim))
+            sim_fail(sim, "node %d does not keep up", i + 1);
+}
+
+static void concurrent_submits(struct sim *sim)
+{
+    wait_for_leader(sim);
+    need_acknowledged(sim, 2000);
+}
+
+/* The old leader's log gets entries that no majority has; they have to go. */
+static void conflict_resolution(struct sim *sim)
+{
+    for (int round = 0; round < 5; round++) {
+        struct sim_node *old = wait_for_leader(sim);
+        need_acknowledged(sim, 10);
+        sim_isolate(sim, old->position);
+        uint64_t before = raft_last_index(shard_raft(old->shard));
+        for (int i = 0; i < 3; i++) {
+            struct span args[] = {SPAN("SET"), SPAN("lost"), SPAN("value")};
+            struct shard_request request = {
+                .client = {SIM_CLIENTS_MAX - 1, (uint32_t)(round * 3 + i + 1)},
+                .protocol = 2,
+                .command = command_find(sim->table, args, 3),
+                .args = args,
+                .argc = 3};
+            if (shard_is_leader(old->shard) &&
+                shard_write(old->shard, &request, sim_node_time(old)) != SHARD_ACCEPTED)
+                sim_fail(sim, "the cut-off leader does not know yet and must accept");
+            sim_node_settle(old);
+        }
+        if (raft_last_index(shard_raft(old->shard)) <= before)
+            sim_fail(sim, "nothing to be taken back");
+        sim_run_for(sim, 3 * SECOND);
+        need_acknowledged(sim, 10);
+        sim_heal(sim);
+        need_acknowledged(sim, 10);
+        for (int i = 0; i < sim->profile.nodes; i++)
+            if (keyspace_find(shard_keyspace(sim->nodes[i].shard), SPAN("lost"), NO_DEADLINE))
+                sim_fail(sim, "an entry without a majority was applied");
+    }
+}
+
+static void leader_failure(struct sim *sim)
+{
+    struct sim_node *old = wait_for_leader(sim);
+    need_acknowledged(sim, 50);
+    sim_node_crash(old, true);
+    uint64_t start = sim->now_us;
+    wait_for_leader(sim);
+    if (sim->now_us - start > SECOND)
+        sim_fail(sim, "failover took %llu us", (unsigned long long)(sim->now_us - start));
+    need_acknowledged(sim, 50);
+}
+
+static void partition_and_recover(struct sim *sim)
+{
+    for (int round = 0; round < 10; round++) {
+        wait_for_leader(sim);
+        sim_cut_random(sim);
+        sim_run_for(sim, 3 * SECOND);
+        sim_heal(sim);
+        wait_for_leader(sim);
+        need_acknowledged(sim, 10);
+    }
+}
+
+/* A leader without a majority neither acknowledges a write nor answers a read, and gives up its
+ * office. */
+static void split_brain_prevention(struct sim *sim)
+{
+    struct sim_node *old = wait_for_leader(sim);
+    need_acknowledged(sim, 20);
+    uint64_t commit = raft_commit_index(shard_raft(old->shard));
+    sim_isolate(sim, old->position);
+    uint64_t reads = sim->stats.reads;
+    sim_run_for(sim, 5 * SECOND);
+    struct sim_node *leader = sim_leader(sim);
+    if (!leader || leader == old)
+        sim_fail(sim, "the majority has no leader of its own");
+    if (shard_is_leader(old->shard))
+        sim_fail(sim, "a leader that heard from nobody for seconds still leads");
+    if (raft_commit_index(shard_raft(old->shard)) > commit + 8)
+        sim_fail(sim, "the minority went on to commit");
+    need_acknowledged(sim, 20);
+    if (sim->stats.reads == reads)
+        sim_fail(sim, "nobody could read");
+    sim_heal(sim);
+    need_acknowledged(sim, 20);
+}
+
+static void message_loss(struct sim *sim)
+{
+    sim->profile.drop = 0.2;
+    sim->profile.duplicate = 0.1;
+    sim->profile.slow = 0.1;
+    wait_for_leader(sim);
+    need_acknowledged(sim, 300);
+}
+
+/* Everything stops at once, again and again, with and without a power loss. */
+static void persistence(struct sim *sim)
+{
+    for (int round = 0; round < 10; round++) {
+        wait_for_leader(sim);
+        need_acknowledged(sim, 30);
+        for (int i = 0; i < sim->profile.nodes; i++)
+            if (sim->nodes[i].up)
+                sim_node_crash(&sim->nodes[i], round % 2 == 0);
+        for (int i = 0; i < sim->profile.nodes; i++)
+            sim_node_start(&sim->nodes[i]);
+    }
+    need_acknowledged(sim, 30);
+}
+
+static const struct sim_scenario scenarios[] = {
+    {"leader-election", leader_election, 3},
+    {"re-election-on-leader-failure", re_election_on_leader_failure, 3},
+    {"split-vote", split_vote, 5},
+    {"log-replication", log_replication, 3},
+    {"concurrent-submits", concurrent_submits, 3},
+    {"conflict-resolution", conflict_resolution, 3},
+    {"leader-failure", leader_failure, 3},
+    {"partition-and-recover", partition_and_recover, 5},
+    {"split-brain-prevention", split_brain_prevention, 3},
+    {"message-loss", message_loss, 3},
+    {"persistence", persistence, 3},
+};
+
+const struct sim_scenario *sim_scenarios(size_t *count)
+{
+    *count = sizeof scenarios / sizeof *scenarios;
+    return scenarios;
+}
+
+struct sim_profile sim_calm_profile(int nodes)
+{
+    return (struct sim_profile){.nodes = nodes,
+                                .clients = 8,
+                                .delay_us_min = 100,
+                                .delay_us_max = 1000,
+                                .sync_us_max = 3000};
+}
+
+/* Each seed has its own subset of faults and its own rates. */
+void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ 0x5eed);
+    *profile = sim_calm_profile(prng_below(&prng, 3) ? 3 : 5);
+    profile->clients = 1 + (int)prng_below(&prng, 12);
+    profile->delay_us_max = 200 + (uint32_t)prng_below(&prng, 20000);
+    profile->sync_us_max = 10 + (uint32_t)prng_below(&prng, 30000);
+    if (prng_below(&prng, 2))
+        profile->drop = (double)prng_below(&prng, 30) / 100;
+    if (prng_below(&prng, 2))
+        profile->duplicate = (double)prng_below(&prng, 50) / 100;
+    if (prng_below(&prng, 2)) {
+        profile->slow = (double)prng_below(&prng, 30) / 100;
+        profile->slow_us = 1000 + (uint32_t)prng_below(&prng, 500000);
+    }
+    if (prng_below(&prng, 3)) {
+        profile->crash_per_second = (double)prng_below(&prng, 100) / 100;
+        profile->power_loss = (double)prng_below(&prng, 100) / 100;
+        profile->pause = prng_below(&prng, 2);
+    }
+    if (prng_below(&prng, 2))
+        profile->cut_per_second = (double)prng_below(&prng, 100) / 100;
+    if (prng_below(&prng, 2))
+        profile->wall_jump_ms = 3600000;
+}
+
+void sim_random_run(struct sim *sim)
+{
+    sim_run_for(sim, 20 * SECOND);
+}

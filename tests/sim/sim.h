@@ -1,0 +1,241 @@
+/* The simulator: whole clusters in one process under virtual time, from one seed.
+ *
+ * Each node is the archive that the server ships (core, wire codec, log and recovery, keyspace,
+ * sessions of clients) on a disk, a network and clocks of the simulator's. After every event that a
+ * node handled the checks of check.c are made. The same seed gives the same run, to the byte. */
+#ifndef FLOTILLA_TESTS_SIM_H
+#define FLOTILLA_TESTS_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/prng.h"
+#include "shard/shard.h"
+
+enum { SIM_NODES_MAX = 7, SIM_CLIENTS_MAX = 32, SIM_FILES_MAX = 8, SIM_KEYS = 8 };
+
+struct sim;
+struct sim_node;
+
+/* ---- disk.c: what a node keeps when its process ends ---- */
+
+struct sim_file {
+    char path[256];
+    struct buf bytes;
+    size_t synced; /* what a power loss cannot take away */
+    bool used;
+};
+
+/* Queued by the node, not yet carried out. */
+struct sim_disk_op {
+    struct disk_op op;
+    char path[256];
+};
+
+struct sim_disk {
+    struct sim *sim;
+    int node; /* position */
+    struct sim_file files[SIM_FILES_MAX];
+    struct sim_disk_op *pending;
+    size_t pending_count;
+    size_t pending_cap;
+    uint64_t busy_until_us;
+    uint32_t incarnation; /* completions of an ended process are dropped */
+};
+
+void sim_disk_port(struct sim_disk *disk, struct disk *port);
+struct disk_completion sim_disk_complete(struct sim_disk *disk); /* the first pending operation */
+/* The process ends: of the pending operations a random number is carried out, the next one in part.
+ * After a power loss also only a random beginning of what was not synced is left. */
+void sim_disk_crash(struct sim_disk *disk, bool power_loss);
+void sim_disk_close(struct sim_disk *disk);
+
+/* ---- events ---- */
+
+enum sim_event_type {
+    SIM_TIMER,
+    SIM_MESSAGE,
+    SIM_DISK_DONE,
+    SIM_CLIENT,
+    SIM_RESTART,
+    SIM_FAULT,
+};
+
+struct sim_event {
+    uint64_t at_us;
+    uint64_t sequence;
+    enum sim_event_type type;
+    int node; /* or client */
+    uint32_t incarnation;
+    int from;
+    struct buf bytes;
+};
+
+/* ---- rates and faults of one run ---- */
+
+struct sim_profile {
+    int nodes;
+    int clients;
+    uint32_t delay_us_min;
+    uint32_t delay_us_max;
+    double drop; /* probability per message */
+    double duplicate;
+    double slow; /* probability of a delay of up to slow_us: reorders */
+    uint32_t slow_us;
+    double crash_per_second; /* of any node */
+    double power_loss;       /* share of crashes that lose unsynced data */
+    double cut_per_second;   /* partitions of a random kind */
+    uint32_t sync_us_max;
+    int64_t wall_jump_ms; /* clocks of nodes differ by up to this, and jump */
+    bool pause;           /* processes stop and go on */
+};
+
+struct sim_node {
+    struct sim *sim;
+    int position;
+    uint64_t id;
+    bool up;
+    bool paused;
+    uint32_t incarnation;
+    uint32_t starts;
+    struct shard *shard;
+    struct sim_disk disk;
+    struct disk port;
+    struct cluster cluster;
+    int64_t wall_offset_ms;
+    uint64_t timer_us;
+    uint64_t durable_seen; /* last known durable index, also while down */
+    uint64_t commit_seen;
+    uint64_t term_seen;
+    uint64_t checked_index; /* applied entries compared with the history */
+    bool role_changed;
+};
+
+enum sim_op_kind { SIM_OP_INCR, SIM_OP_GET, SIM_OP_APPEND, SIM_OP_TRANSACTION, SIM_OP_EXPIRE };
+
+struct sim_client {
+    int number;
+    enum sim_op_kind kind;
+    bool waiting;
+    uint32_t generation;
+    int node;
+    int key;
+    uint64_t started_us;
+    int64_t floor; /* highest counter value acknowledged before the operation began */
+    struct buf reply;
+    bool replied;
+    uint64_t reply_index;
+    int wanted_node; /* after a redirect; -1: any */
+};
+
+/* Per key, what the clients know. */
+struct sim_key {
+    int64_t attempted;    /* increments that may have taken effect */
+    int64_t acknowledged; /* highest value that an increment was answered with */
+    int64_t observed;     /* highest value that any answered operation showed */
+};
+
+struct sim_stats {
+    uint64_t events;
+    uint64_t messages;
+    uint64_t dropped;
+    uint64_t crashes;
+    uint64_t cuts;
+    uint64_t elections;
+    uint64_t acknowledged;
+    uint64_t reads;
+    uint64_t unknown;
+    uint64_t redirected;
+    uint64_t refused;
+};
+
+struct sim_history; /* check.c */
+
+struct sim {
+    uint64_t seed;
+    struct prng prng;
+    uint64_t now_us;
+    uint64_t sequence;
+    struct sim_event *heap;
+    size_t heap_count;
+    size_t heap_cap;
+    struct sim_profile profile;
+    struct sim_node nodes[SIM_NODES_MAX];
+    bool cut[SIM_NODES_MAX][SIM_NODES_MAX]; /* [from][to] */
+    struct sim_client clients[SIM_CLIENTS_MAX];
+    struct sim_key keys[SIM_KEYS];
+    bool clients_stop;
+    bool faults_stop;
+    struct command_table *table;
+    struct sim_history *history;
+    struct sim_stats stats;
+    struct log log;
+    bool trace;
+    uint64_t trace_hash;
+    const char *scenario; /* for the replay command */
+};
+
+extern struct sim *sim_running; /* for host_fatal() alone */
+
+/* ---- world.c ---- */
+void sim_open(struct sim *sim, uint64_t seed, const struct sim_profile *profile, bool trace);
+void sim_close(struct sim *sim);
+void sim_push(struct sim *sim, struct sim_event event); /* at_us is set */
+bool sim_step(struct sim *sim);                         /* handles the next event */
+void sim_run_for(struct sim *sim, uint64_t us);
+/* Runs until `done` holds; false after `us` without. */
+bool sim_run_until(struct sim *sim, bool (*done)(struct sim *sim), uint64_t us);
+void sim_trace(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+_Noreturn void sim_fail(struct sim *sim, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+uint64_t sim_between(struct sim *sim, uint64_t low, uint64_t high); /* both included */
+bool sim_chance(struct sim *sim, double probability);
+
+/* ---- node.c ---- */
+void sim_node_start(struct sim_node *node);
+void sim_node_crash(struct sim_node *node, bool power_loss);
+void sim_node_message(struct sim_node *node, int from, struct span bytes);
+void sim_node_disk_done(struct sim_node *node);
+void sim_node_timer(struct sim_node *node);
+void sim_node_settle(struct sim_node *node); /* drive, timers, checks */
+struct shard_time sim_node_time(const struct sim_node *node);
+struct sim_node *sim_leader(struct sim *sim); /* the one of the highest term; NULL */
+
+/* ---- net.c ---- */
+void sim_send(struct sim *sim, int from, int to, struct span bytes);
+void sim_heal(struct sim *sim);
+void sim_isolate(struct sim *sim, int node);
+void sim_cut_random(struct sim *sim);
+
+/* ---- client.c ---- */
+void sim_client_wake(struct sim *sim, int number);
+void sim_clients_collect(struct sim *sim); /* replies that came during the last event */
+void sim_clients_of_crashed(struct sim *sim, int node);
+struct shard_host sim_client_host(struct sim_node *node);
+
+/* ---- check.c ---- */
+struct sim_history *sim_history_new(void);
+void sim_history_free(struct sim_history *history);
+void sim_check_node(struct sim_node *node);
+void sim_check_acknowledged(struct sim *sim, uint64_t index);
+void sim_check_value(struct sim *sim, const struct sim_client *client, int64_t value);
+enum sim_outcome { SIM_HAPPENED, SIM_MAY_HAVE_HAPPENED, SIM_DID_NOT_HAPPEN };
+void sim_note_append(struct sim *sim, const struct sim_client *client, enum sim_outcome outcome);
+uint64_t sim_committed_last(const struct sim *sim);
+void sim_check_end(struct sim *sim); /* after healing: all equal, nothing acknowledged missing */
+
+/* ---- scenarios.c, main.c ---- */
+struct sim_scenario {
+    const char *name;
+    void (*run)(struct sim *sim);
+    int nodes;
+};
+const struct sim_scenario *sim_scenarios(size_t *count);
+void sim_random_run(struct sim *sim);
+void sim_draw_profile(uint64_t seed, struct sim_profile *profile);
+struct sim_profile sim_calm_profile(int nodes);
+
+#endif

@@ -1,0 +1,254 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/crc.h"
+#include "base/mem.h"
+#include "sim/sim.h"
+
+struct sim *sim_running;
+
+_Noreturn void host_fatal(const char *file, int line, const char *message)
+{
+    if (sim_running)
+        sim_fail(sim_running, "%s:%d: %s", file, line, message);
+    fprintf(stderr, "%s:%d: %s\n", file, line, message);
+    abort();
+}
+
+_Noreturn void sim_fail(struct sim *sim, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fflush(stdout);
+    fprintf(stderr, "FAILED at %.6f s: ", (double)sim->now_us / 1e6);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nreplay: build/flotilla-sim %s%s --seed %llu --trace\n",
+            sim->scenario ? "--scenario " : "", sim->scenario ? sim->scenario : "",
+            (unsigned long long)sim->seed);
+    exit(1);
+}
+
+void sim_trace(struct sim *sim, const char *format, ...)
+{
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (len > (int)sizeof line - 1)
+        len = (int)sizeof line - 1;
+    sim->trace_hash = sim->trace_hash * 31 + crc32c((uint32_t)sim->now_us, line, (size_t)len);
+    if (sim->trace)
+        printf("%12.6f  %s\n", (double)sim->now_us / 1e6, line);
+}
+
+uint64_t sim_between(struct sim *sim, uint64_t low, uint64_t high)
+{
+    return low + prng_below(&sim->prng, high - low + 1);
+}
+
+bool sim_chance(struct sim *sim, double probability)
+{
+    return (double)(prng_next(&sim->prng) >> 11) * 0x1p-53 < probability;
+}
+
+static bool before(const struct sim_event *a, const struct sim_event *b)
+{
+    return a->at_us != b->at_us ? a->at_us < b->at_us : a->sequence < b->sequence;
+}
+
+void sim_push(struct sim *sim, struct sim_event event)
+{
+    event.sequence = ++sim->sequence;
+    if (sim->heap_count == sim->heap_cap) {
+        sim->heap_cap = sim->heap_cap ? sim->heap_cap * 2 : 256;
+        sim->heap = mem_realloc(sim->heap, sim->heap_cap * sizeof *sim->heap);
+    }
+    size_t at = sim->heap_count++;
+    while (at > 0 && before(&event, &sim->heap[(at - 1) / 2])) {
+        sim->heap[at] = sim->heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    sim->heap[at] = event;
+}
+
+static struct sim_event pop(struct sim *sim)
+{
+    struct sim_event first = sim->heap[0];
+    struct sim_event last = sim->heap[--sim->heap_count];
+    size_t at = 0;
+    for (;;) {
+        size_t child = at * 2 + 1;
+        if (child >= sim->heap_count)
+            break;
+        if (child + 1 < sim->heap_count && before(&sim->heap[child + 1], &sim->heap[child]))
+            child++;
+        if (!before(&sim->heap[child], &last))
+            break;
+        sim->heap[at] = sim->heap[child];
+        at = child;
+    }
+    sim->heap[at] = last;
+    return first;
+}
+
+static void write_log(void *context, enum log_level level, const char *line)
+{
+    (void)level;
+    sim_trace(context, "  log: %s", line);
+}
+
+void sim_open(struct sim *sim, uint64_t seed, const struct sim_profile *profile, bool trace)
+{
+    memset(sim, 0, sizeof *sim);
+    sim->seed = seed;
+    sim->profile = *profile;
+    sim->trace = trace;
+    sim->table = command_table_new();
+    sim->history = sim_history_new();
+    sim->log = (struct log){LOG_NOTICE, write_log, sim};
+    prng_init(&sim->prng, seed);
+    sim_running = sim;
+    for (int i = 0; i < profile->nodes; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        *node = (struct sim_node){.sim = sim, .position = i, .id = (uint64_t)i + 1};
+        node->disk.sim = sim;
+        node->disk.node = i;
+        node->wall_offset_ms = profile->wall_jump_ms
+                                   ? (int64_t)sim_between(sim, 0, (uint64_t)profile->wall_jump_ms)
+                                   : 0;
+        sim_node_start(node);
+    }
+    for (int i = 0; i < profile->clients; i++) {
+        sim->clients[i] = (struct sim_client){.number = i, .wanted_node = -1};
+        sim_push(sim, (struct sim_event){
+                          .at_us = sim_between(sim, 0, 200000), .type = SIM_CLIENT, .node = i});
+    }
+    sim_push(sim, (struct sim_event){.at_us = 100000, .type = SIM_FAULT});
+}
+
+void sim_close(struct sim *sim)
+{
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        shard_close(sim->nodes[i].shard);
+        sim_disk_close(&sim->nodes[i].disk);
+    }
+    for (size_t i = 0; i < sim->heap_count; i++)
+        buf_close(&sim->heap[i].bytes);
+    for (int i = 0; i < SIM_CLIENTS_MAX; i++)
+        buf_close(&sim->clients[i].reply);
+    mem_free(sim->heap);
+    sim_history_free(sim->history);
+    command_table_free(sim->table);
+    sim_running = NULL;
+}
+
+static void restart(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_node *node = &sim->nodes[event->node];
+    if (node->paused && event->incarnation == node->incarnation) {
+        node->paused = false;
+        sim_trace(sim, "node %llu goes on", (unsigned long long)node->id);
+        sim_node_settle(node);
+        return;
+    }
+    if (!node->up && event->incarnation == node->incarnation)
+        sim_node_start(node);
+}
+
+/* Ten times a second faults are drawn. */
+static void fault(struct sim *sim)
+{
+    if (sim->faults_stop)
+        return;
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + 100000, .type = SIM_FAULT});
+    const struct sim_profile *profile = &sim->profile;
+    struct sim_node *victim = &sim->nodes[sim_between(sim, 0, (uint64_t)profile->nodes - 1)];
+    if (sim_chance(sim, profile->crash_per_second / 10) && victim->up) {
+        if (profile->pause && sim_chance(sim, 0.5)) {
+            victim->paused = true;
+            sim_trace(sim, "node %llu is paused", (unsigned long long)victim->id);
+        } else {
+            sim_node_crash(victim, sim_chance(sim, profile->power_loss));
+        }
+        sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1000, 3000000),
+                                         .type = SIM_RESTART,
+                                         .node = victim->position,
+                                         .incarnation = victim->incarnation});
+    }
+    if (sim_chance(sim, profile->cut_per_second / 10)) {
+        if (sim_chance(sim, 0.4))
+            sim_heal(sim);
+        else
+            sim_cut_random(sim);
+    }
+    if (profile->wall_jump_ms && sim_chance(sim, 0.05))
+        victim->wall_offset_ms = (int64_t)sim_between(sim, 0, (uint64_t)profile->wall_jump_ms);
+}
+
+bool sim_step(struct sim *sim)
+{
+    if (sim->heap_count == 0)
+        return false;
+    struct sim_event event = pop(sim);
+    sim->now_us = event.at_us;
+    sim->stats.events++;
+    struct sim_node *node = &sim->nodes[event.type == SIM_CLIENT ? 0 : event.node];
+    bool current = node->up && event.incarnation == node->incarnation;
+    if (current && node->paused && event.type != SIM_RESTART && event.type != SIM_FAULT &&
+        event.type != SIM_CLIENT) {
+        /* A stopped process finds everything waiting when it goes on. */
+        event.at_us += 10000;
+        sim_push(sim, event);
+        return true;
+    }
+    switch (event.type) {
+    case SIM_TIMER:
+        if (current && event.at_us == node->timer_us)
+            sim_node_timer(node);
+        break;
+    case SIM_MESSAGE:
+        if (current)
+            sim_node_message(node, event.from, buf_span(&event.bytes));
+        break;
+    case SIM_DISK_DONE:
+        if (event.incarnation == node->disk.incarnation)
+            sim_node_disk_done(node);
+        break;
+    case SIM_CLIENT:
+        sim_client_wake(sim, event.node);
+        break;
+    case SIM_RESTART:
+        restart(sim, &event);
+        break;
+    case SIM_FAULT:
+        fault(sim);
+        break;
+    }
+    buf_close(&event.bytes);
+    sim_clients_collect(sim);
+    return true;
+}
+
+void sim_run_for(struct sim *sim, uint64_t us)
+{
+    uint64_t end = sim->now_us + us;
+    while (sim->heap_count && sim->heap[0].at_us <= end)
+        sim_step(sim);
+    sim->now_us = end;
+}
+
+bool sim_run_until(struct sim *sim, bool (*done)(struct sim *sim), uint64_t us)
+{
+    uint64_t end = sim->now_us + us;
+    while (!done(sim)) {
+        if (sim->heap_count == 0 || sim->heap[0].at_us > end)
+            return false;
+        sim_step(sim);
+    }
+    return true;
+}
