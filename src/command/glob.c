@@ -1,7 +1,8 @@
 /* The pattern language and its corner cases are Redis', which KEYS shows: an open class ends with
- * the pattern, "[a-]" is a range up to ']', ranges compare signed bytes and may be given backwards,
- * an escape within a class looks at case even if nothing else does, and a star matches nothing only
- * where some text came before it, except for the pattern "*" itself.
+ * the pattern, "[a-]" is a range up to ']', ranges compare signed bytes and may be given backwards
+ * (which is decided before case is disregarded, so that "[a-Z]" is empty then), an escape within a
+ * class looks at case even if nothing else does, and a star matches nothing only where some text
+ * came before it, except for the pattern "*" itself.
  *
  * A mismatch goes back to the last star only: what an earlier star took can stay as it is, because
  * the last one can take up the rest. So the work is at most pattern times text, where the textbook
@@ -20,10 +21,12 @@ static bool same(char a, char b, bool nocase)
 
 static bool in_range(char low, char high, char c, bool nocase)
 {
-    int from = nocase ? lower(low) : (signed char)low;
-    int to = nocase ? lower(high) : (signed char)high;
-    int value = nocase ? lower(c) : (signed char)c;
-    return from <= to ? value >= from && value <= to : value >= to && value <= from;
+    bool backwards = (signed char)low > (signed char)high;
+    char from = backwards ? high : low;
+    char to = backwards ? low : high;
+    if (nocase)
+        return lower(c) >= lower(from) && lower(c) <= lower(to);
+    return (signed char)c >= (signed char)from && (signed char)c <= (signed char)to;
 }
 
 /* *at: behind '['; comes back behind the class. */

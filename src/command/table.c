@@ -22,26 +22,51 @@ static uint64_t fold_word(uint64_t word)
     return word | (upper >> 2);
 }
 
+static uint64_t load8(const char *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof(word));
+    return word;
+}
+
+static uint64_t load4(const char *from)
+{
+    uint32_t word;
+    memcpy(&word, from, sizeof(word));
+    return word;
+}
+
+/* Fixed-size loads that overlap cost less than copying a variable number of bytes; with the length
+ * they tell any two names apart. */
 static bool fold_name(struct span name, struct folded_name *folded)
 {
-    if (name.len == 0 || name.len > FOLDED_BYTES)
+    const char *text = name.ptr;
+    size_t len = name.len;
+    if (len == 0 || len > FOLDED_BYTES)
         return false;
     *folded = (struct folded_name){{0}};
-    memcpy(folded->words, name.ptr, name.len);
-    for (size_t i = 0; i < FOLDED_WORDS; i++)
-        folded->words[i] = fold_word(folded->words[i]);
+    if (len >= 8) {
+        folded->words[0] = fold_word(load8(text));
+        folded->words[1] = fold_word(load8(text + len - 8));
+        folded->words[2] = fold_word(load8(text + (len < 16 ? len - 8 : 8)));
+    } else if (len >= 4) {
+        folded->words[0] = fold_word(load4(text) | load4(text + len - 4) << 32);
+    } else {
+        uint64_t first = (unsigned char)text[0];
+        uint64_t middle = (unsigned char)text[len / 2];
+        uint64_t last = (unsigned char)text[len - 1];
+        folded->words[0] = fold_word(first | middle << 8 | last << 16);
+    }
     return true;
 }
 
-static size_t home_cell(const struct folded_name *name, uint16_t parent)
+static size_t home_cell(const struct folded_name *name, size_t len, uint16_t parent)
 {
-    const uint64_t odd = 0x9e3779b97f4a7c15u;
-    uint64_t hash = parent;
-    for (size_t i = 0; i < FOLDED_WORDS; i++) {
-        hash = (hash ^ name->words[i]) * odd;
-        hash ^= hash >> 32;
-    }
-    return (size_t)(hash % COMMAND_CELLS);
+    uint64_t hash = name->words[0] * 0x9e3779b97f4a7c15u;
+    hash ^= name->words[1] * 0xc2b2ae3d27d4eb4fu;
+    hash += name->words[2] * 0x165667b19e3779f9u + len + ((uint64_t)parent << 32);
+    hash = (hash ^ hash >> 29) * 0x9e3779b97f4a7c15u;
+    return (size_t)(hash >> 32) % COMMAND_CELLS;
 }
 
 static bool same_name(const struct folded_name *a, const struct folded_name *b)
@@ -53,7 +78,7 @@ static bool same_name(const struct folded_name *a, const struct folded_name *b)
 static size_t probe(const struct command_table *table, const struct folded_name *name, size_t len,
                     uint16_t parent)
 {
-    size_t at = home_cell(name, parent);
+    size_t at = home_cell(name, len, parent);
     for (;; at = (at + 1) % COMMAND_CELLS) {
         const struct command_cell *cell = &table->cells[at];
         if (cell->len == 0)

@@ -99,7 +99,7 @@ extern const struct command_group command_group_string;
 extern const struct command_group command_group_transactions;
 extern const struct command_group command_group_cluster;
 
-/* A name folded to lower case and padded with zeros, so that comparing is three words. */
+/* A name folded to lower case, as words, so that comparing is three of them and the length. */
 enum { FOLDED_WORDS = 3, FOLDED_BYTES = FOLDED_WORDS * 8 };
 struct folded_name {
     uint64_t words[FOLDED_WORDS];

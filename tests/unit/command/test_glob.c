@@ -119,6 +119,15 @@ static void test_case_can_be_disregarded_but_for_escapes_in_classes(void **state
     assert_false(matches_nocase("[\\A]", "a"));
 }
 
+static void test_a_range_is_turned_round_before_case_is_disregarded(void **state)
+{
+    (void)state;
+    assert_true(matches_nocase("[A-z]", "M"));
+    assert_true(matches_nocase("[z-A]", "m"));
+    assert_false(matches_nocase("[a-Z]", "m"));
+    assert_false(matches_nocase("[X-a]", "x"));
+}
+
 static void test_a_nul_byte_is_a_byte_like_any_other(void **state)
 {
     (void)state;
@@ -152,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_ranges_compare_signed_bytes),
         cmocka_unit_test(test_an_escape_takes_away_the_meaning),
         cmocka_unit_test(test_case_can_be_disregarded_but_for_escapes_in_classes),
+        cmocka_unit_test(test_a_range_is_turned_round_before_case_is_disregarded),
         cmocka_unit_test(test_a_nul_byte_is_a_byte_like_any_other),
         cmocka_unit_test(test_many_stars_do_not_take_exponential_time),
     };
