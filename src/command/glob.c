@@ -1,8 +1,7 @@
 /* The pattern language and its corner cases are Redis', which KEYS shows: an open class ends with
- * the pattern, "[a-]" is a range up to ']', ranges compare signed bytes and may be given backwards
- * (which is decided before case is disregarded, so that "[a-Z]" is empty then), an escape within a
- * class looks at case even if nothing else does, and a star matches nothing only where some text
- * came before it, except for the pattern "*" itself.
+ * the pattern; "[a-]" is a range up to ']'; ranges compare signed bytes and may be given backwards
+ * (which is decided before case is disregarded, so that "[a-Z]" is empty then); an escape within a
+ * class looks at case even if nothing else does; the empty text matches "" and "*" but not "**".
  *
  * A mismatch goes back to the last star only: what an earlier star took can stay as it is, because
  * the last one can take up the rest. So the work is at most pattern times text, where the textbook
