@@ -28,6 +28,8 @@
 #include "resp/write.h"
 #include "shard/shard.h"
 
+#define NET_REDIS_VERSION "7.2.4" /* whose behaviour the connection commands follow */
+
 struct event_base;
 struct net;
 struct client;
@@ -46,7 +48,7 @@ struct net_settings {
     uint32_t tcp_keepalive_seconds;
     uint32_t leader_wait_ms;
     uint32_t replica_max_lag_ms;
-    uint64_t query_buffer_max;
+    uint64_t query_buffer_max; /* 0: no limit */
     uint64_t bulk_len_max;
     uint64_t maxmemory; /* with used_memory of the host below: -OOM before a write is proposed */
     bool protected_mode;
@@ -74,6 +76,7 @@ struct net_options {
     const struct log *log;
     uint64_t self; /* node id */
     struct net_host host;
+    const char *redis_version; /* that HELLO names; borrowed; NULL: NET_REDIS_VERSION */
 };
 
 struct net *net_new(struct event_base *base, const struct net_options *options);
@@ -82,7 +85,8 @@ void net_set_shard(struct net *net, struct shard *shard); /* before the first cl
 void net_set_settings(struct net *net, const struct net_settings *settings);
 
 /* Binds and listens; `message` (256 bytes) says what failed ("could not bind 127.0.0.1:7001:
- * address in use"). An address that begins with '-' may be absent on this machine, as in Redis. */
+ * address in use"). An address that begins with '-' may be absent on this machine, as in Redis:
+ * ERR_NONE then, and the message says what is missing (else it is empty). */
 MUST_CHECK enum err net_listen(struct net *net, const char *address, uint16_t port, int backlog,
                                char message[256]);
 MUST_CHECK enum err net_listen_unix(struct net *net, const char *path, unsigned mode, int backlog,
@@ -92,7 +96,12 @@ void net_close_listeners(struct net *net);
 /* The shard's way back to its clients. */
 struct shard_host net_shard_host(struct net *net);
 
-/* End of a turn of the loop: writes all replies. Call after shard_drive(). */
+/* A turn of the loop is: event_base_loop(EVLOOP_ONCE), net_resume(), shard_drive(), net_flush().
+ * net_resume() lets clients go on that had to wait (for a leader, for room, for their own earlier
+ * replies); true if that gave the shard something to do. net_flush() writes all replies and closes
+ * what is to be closed. Replies of the drive may set clients free again: net_wait_ms() is 0 then.
+ */
+bool net_resume(struct net *net);
 void net_flush(struct net *net);
 /* Ten times a second or more: timeouts of idle, parked, paused and blocked clients. */
 void net_tick(struct net *net);

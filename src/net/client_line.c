@@ -1,0 +1,73 @@
+/* One line of CLIENT LIST, in Redis 7.2's format. */
+#include "net/client.h"
+
+#include <sys/socket.h>
+
+static void add_flags(const struct client *client, struct buf *out)
+{
+    size_t before = out->len;
+    if (client->transaction.open)
+        buf_add_char(out, 'x');
+    if (client->state == CLIENT_BLOCKED)
+        buf_add_char(out, 'b');
+    if (client->state == CLIENT_CLOSING)
+        buf_add_char(out, 'c');
+    if (client->state == CLIENT_DEAD)
+        buf_add_char(out, 'A');
+    if (client->is_unix)
+        buf_add_char(out, 'U');
+    if (client->readonly)
+        buf_add_char(out, 'r');
+    if (client->no_evict)
+        buf_add_char(out, 'e');
+    if (client->no_touch)
+        buf_add_char(out, 'T');
+    if (out->len == before)
+        buf_add_char(out, 'N');
+}
+
+static const char *text_or_none(const char *text)
+{
+    return text ? text : "";
+}
+
+static unsigned long long big(uint64_t value)
+{
+    return (unsigned long long)value;
+}
+
+static void add_identity(struct client *client, uint64_t now_ms, struct buf *out)
+{
+    buf_printf(out, "id=%llu addr=%s laddr=%s fd=%d name=", big(client->id), client->address,
+               client_local_address(client), client->fd);
+    buf_add_text(out, text_or_none(client->name));
+    buf_printf(out, " age=%llu idle=%llu flags=", big((now_ms - client->created_ms) / 1000),
+               big((now_ms - client->last_active_ms) / 1000));
+    add_flags(client, out);
+}
+
+static void add_buffers(const struct client *client, struct buf *out)
+{
+    const struct transaction *transaction = &client->transaction;
+    buf_printf(out, " db=0 sub=0 psub=0 ssub=0 multi=%lld",
+               transaction->open ? (long long)transaction->count : -1LL);
+    size_t in = client_input_len(client);
+    buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu", in, client->in.cap - in,
+               transaction_memory(transaction));
+    buf_printf(out, " rbs=%zu rbp=%zu obl=%zu oll=0 omem=%zu tot-mem=%zu events=%s",
+               client->out.cap, client->out.cap, client_output_len(client), client->out.cap,
+               client_memory(client), client->writing ? "rw" : "r");
+}
+
+void client_describe(struct client *client, struct buf *out)
+{
+    add_identity(client, net_now(client->net)->mono_ms, out);
+    add_buffers(client, out);
+    buf_add_text(out, " cmd=");
+    buf_add_text(out, client->last_command ? client->last_command->fullname : "NULL");
+    buf_printf(out, " user=default redir=-1 resp=%d lib-name=", client->protocol);
+    buf_add_text(out, text_or_none(client->lib_name));
+    buf_add_text(out, " lib-ver=");
+    buf_add_text(out, text_or_none(client->lib_ver));
+    buf_add_char(out, '\n');
+}

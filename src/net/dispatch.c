@@ -1,0 +1,321 @@
+/* From arguments to whoever carries them out: the rules that Redis checks before a command runs, in
+ * its order, then those of leadership. */
+#include "net/client.h"
+
+#include "base/mem.h"
+
+static const char not_a_node[] = "NOPERM this connection is not a node of the cluster";
+static const char no_leader[] =
+    "CLUSTERDOWN The cluster has no leader: nothing was executed, try again";
+static const char out_of_memory[] = "OOM command not allowed when used memory > 'maxmemory'.";
+
+/* --- nodes --- */
+
+static bool is_node_command(struct span name)
+{
+    return name.len > 5 && span_equal_nocase(span_of(name.ptr, 5), SPAN("RAFT."));
+}
+
+static enum verdict run_node_command(struct client *client, const struct span *args, size_t argc,
+                                     struct span rest)
+{
+    struct net *net = client->net;
+    const char *error = not_a_node;
+    if (span_is(args[0], "RAFT.HELLO") && client->pending == 0 && client_output_len(client) == 0)
+        error = net->host.accept_peer(net->host.context, client->fd, args, argc, rest);
+    if (error == NULL) {
+        client_forget_descriptor(client);
+        return VERDICT_DONE;
+    }
+    client_error(client, error);
+    if (client->refusal)
+        client_close_after_output(client);
+    return VERDICT_DONE;
+}
+
+/* A connection that is one too many, or from where clients are not served. */
+static enum verdict refuse(struct client *client)
+{
+    client->net->statistics.connections_rejected++;
+    client_error(client, client->refusal);
+    client_close_after_output(client);
+    return VERDICT_DONE;
+}
+
+/* --- leadership --- */
+
+unsigned dispatch_slot(const struct request *request, bool *has_key)
+{
+    size_t position;
+    *has_key = command_keys(request->command, request->args, request->argc, &position, 1) > 0;
+    return *has_key ? keyspace_slot_of(request->args[position]) : 0;
+}
+
+static const struct cluster_node *other_leader(const struct net *net)
+{
+    uint64_t leader = shard_leader(net->shard);
+    return leader && leader != net->self ? cluster_find(net->cluster, leader) : NULL;
+}
+
+static enum verdict park(struct client *client)
+{
+    struct net *net = client->net;
+    uint64_t now_ms = net_now(net)->mono_ms;
+    if (client->park_until_ms == 0)
+        client->park_until_ms = now_ms + net->settings.leader_wait_ms;
+    if (now_ms >= client->park_until_ms) {
+        client_error(client, no_leader);
+        return VERDICT_DONE;
+    }
+    net_due(net, client->park_until_ms);
+    return client_hold(client, CLIENT_PARKED);
+}
+
+static void write_moved(struct client *client, const struct cluster_node *node, unsigned slot)
+{
+    struct resp_writer reply = client_begin_reply(client);
+    resp_errorf(&reply, "MOVED %u %s:%u", slot, node->host, (unsigned)node->port);
+    client_end_reply(client, &reply);
+}
+
+/* DONE: the client got an error. */
+enum verdict dispatch_not_admitted(struct client *client, enum shard_admission admission,
+                                   unsigned slot)
+{
+    if (admission == SHARD_BUSY)
+        return client_hold(client, CLIENT_FULL);
+    if (client->pending)
+        return client_hold(client, CLIENT_BARRIER);
+    const struct cluster_node *leader = other_leader(client->net);
+    if (!leader)
+        return park(client);
+    write_moved(client, leader, slot);
+    return VERDICT_DONE;
+}
+
+/* A READONLY connection takes what this node has, if it is fresh enough. */
+bool dispatch_may_read_here(struct client *client)
+{
+    struct net *net = client->net;
+    if (!client->readonly || shard_is_leader(net->shard))
+        return false;
+    uint64_t contact_ms = raft_last_contact_ms(shard_raft(net->shard));
+    uint64_t now_ms = net_now(net)->mono_ms;
+    return shard_leader(net->shard) && contact_ms + net->settings.replica_max_lag_ms >= now_ms;
+}
+
+/* --- carrying out --- */
+
+static enum verdict run_data(struct client *client, const struct request *request)
+{
+    struct net *net = client->net;
+    bool writes = request->command->flags & COMMAND_WRITE;
+    struct shard_request asked = {.client = client->handle,
+                                  .protocol = client->protocol,
+                                  .command = request->command,
+                                  .args = request->args,
+                                  .argc = request->argc};
+    if (!writes && client->readonly && dispatch_may_read_here(client)) {
+        struct resp_writer reply = client_begin_reply(client);
+        shard_read_local(net->shard, &asked, &reply, *net_now(net));
+        client_end_reply(client, &reply);
+        return VERDICT_DONE;
+    }
+    client->pending++; /* before: the reply may come at once */
+    enum shard_admission admission = writes ? shard_write(net->shard, &asked, *net_now(net))
+                                            : shard_read(net->shard, &asked, *net_now(net));
+    if (admission == SHARD_ACCEPTED) {
+        net->submitted = true;
+        return VERDICT_DONE;
+    }
+    client->pending--;
+    bool has_key;
+    unsigned slot = client->pending ? 0 : dispatch_slot(request, &has_key);
+    return dispatch_not_admitted(client, admission, slot);
+}
+
+/* Writes one reply; within a transaction too. */
+void dispatch_run_local(struct client *client, const struct request *request,
+                        struct resp_writer *reply)
+{
+    struct net *net = client->net;
+    const struct command *command = request->command;
+    const struct local_command *local = net->locals[command->id];
+    if (local && local->run)
+        local->run(client, request, reply);
+    else if (!local)
+        net->host.run(net->host.context, client, command, request->args, request->argc, reply);
+    else
+        resp_error(reply, "ERR Command not allowed inside a transaction");
+}
+
+static enum verdict run_here(struct client *client, const struct request *request)
+{
+    struct net *net = client->net;
+    const struct local_command *local = net->locals[request->command->id];
+    if (local && local->submit)
+        return local->submit(client, request);
+    /* The server's own commands see everything that this connection asked for before. */
+    if (client->pending && (!local || local->barrier))
+        return client_hold(client, CLIENT_BARRIER);
+    int64_t started_us = net->host.wall_us(net->host.context);
+    struct resp_writer reply = client_begin_reply(client);
+    dispatch_run_local(client, request, &reply);
+    bool error = client_end_reply(client, &reply);
+    int64_t took_us = net->host.wall_us(net->host.context) - started_us;
+    stats_executed(net, request->command, error);
+    if (took_us > 0)
+        net->statistics.commands[request->command->id].usec += (uint64_t)took_us;
+    return VERDICT_DONE;
+}
+
+enum verdict dispatch_run(struct client *client, const struct request *request)
+{
+    return request->command->run ? run_data(client, request) : run_here(client, request);
+}
+
+/* --- checks --- */
+
+bool dispatch_is_over_memory(struct net *net)
+{
+    if (net->settings.maxmemory == 0)
+        return false;
+    if (!net->used_memory_known) {
+        net->used_memory = net->host.used_memory(net->host.context);
+        net->used_memory_known = true;
+    }
+    return net->used_memory > net->settings.maxmemory;
+}
+
+static enum verdict reject(struct client *client, const struct command *command, const char *text)
+{
+    struct net *net = client->net;
+    stats_rejected(net, command);
+    client->transaction.aborted = client->transaction.open;
+    client_error(client, text);
+    return VERDICT_DONE;
+}
+
+static enum verdict reject_unknown(struct client *client, const struct span *args, size_t argc)
+{
+    client->transaction.aborted = client->transaction.open;
+    struct resp_writer reply = client_begin_reply(client);
+    command_write_unknown(client->net->table, args, argc, &reply);
+    client_end_reply(client, &reply);
+    return VERDICT_DONE;
+}
+
+static enum verdict reject_arity(struct client *client, const struct command *command)
+{
+    stats_rejected(client->net, command);
+    client->transaction.aborted = client->transaction.open;
+    struct resp_writer reply = client_begin_reply(client);
+    command_write_arity_error(command, &reply);
+    client_end_reply(client, &reply);
+    return VERDICT_DONE;
+}
+
+static bool is_queued(const struct client *client, const struct request *request)
+{
+    if (!client->transaction.open)
+        return false;
+    const struct local_command *local = client->net->locals[request->command->id];
+    return !local || !local->never_queued;
+}
+
+/* Redis refuses a queue that grows while memory is short, whatever is queued. */
+static bool lacks_memory(struct client *client, const struct request *request, bool queued)
+{
+    bool grows = queued || (request->command->flags & COMMAND_DENYOOM);
+    return grows && client->net->settings.maxmemory && shard_is_leader(client->net->shard) &&
+           dispatch_is_over_memory(client->net);
+}
+
+static enum verdict queue(struct client *client, const struct request *request)
+{
+    if (transaction_memory(&client->transaction) > NET_COMMAND_BYTES_MAX)
+        return reject(client, request->command, "ERR the transaction is too large");
+    const struct cluster_node *leader = request->command->run ? other_leader(client->net) : NULL;
+    bool reads_here = !(request->command->flags & COMMAND_WRITE) && client->readonly;
+    if (leader && !reads_here) {
+        if (client->pending)
+            return client_hold(client, CLIENT_BARRIER);
+        bool has_key;
+        client->transaction.aborted = true;
+        stats_rejected(client->net, request->command);
+        write_moved(client, leader, dispatch_slot(request, &has_key));
+        return VERDICT_DONE;
+    }
+    transaction_queue(client, request);
+    client_status(client, "QUEUED");
+    return VERDICT_DONE;
+}
+
+static bool is_reply_command(const struct command *command)
+{
+    return command->parent && span_is(span_text(command->fullname), "client|reply");
+}
+
+static enum verdict check_and_run(struct client *client, const struct request *request,
+                                  size_t bytes)
+{
+    struct net *net = client->net;
+    const struct command *command = request->command;
+    if (!command_arity_is_valid(command, request->argc))
+        return reject_arity(client, command);
+    if (net->settings.password[0] && !client->authenticated && !(command->flags & COMMAND_NO_AUTH))
+        return reject(client, command, "NOAUTH Authentication required.");
+    bool queued = is_queued(client, request);
+    if (queued && ((command->flags & COMMAND_NO_MULTI) || is_reply_command(command)))
+        return reject(client, command, "ERR Command not allowed inside a transaction");
+    if (bytes > NET_COMMAND_BYTES_MAX)
+        return reject(client, command, "ERR the command is too large for an entry of the log");
+    if (lacks_memory(client, request, queued))
+        return reject(client, command, out_of_memory);
+    if (net->paused) {
+        uint32_t flags = command->flags;
+        if (client->transaction.open && !queued)
+            flags |= client->transaction.flags;
+        if (pause_concerns(net, flags))
+            return client_hold(client, CLIENT_PAUSED);
+    }
+    return queued ? queue(client, request) : dispatch_run(client, request);
+}
+
+static enum verdict find_and_run(struct client *client, const struct span *args, size_t argc,
+                                 size_t bytes)
+{
+    struct request request = {command_find(client->net->table, args, argc), args, argc};
+    if (!request.command)
+        return reject_unknown(client, args, argc);
+    client->last_command = request.command;
+    return check_and_run(client, &request, bytes);
+}
+
+static enum verdict run_in_reply_mode(struct client *client, const struct span *args, size_t argc,
+                                      size_t bytes)
+{
+    if (client->reply_mode == REPLY_SKIP_PENDING) {
+        if (client->pending)
+            return client_hold(client, CLIENT_BARRIER);
+        client->reply_mode = REPLY_ON;
+    }
+    if (client->reply_mode == REPLY_SKIP_NEXT)
+        client->reply_mode = REPLY_SKIP_THIS;
+    enum verdict verdict = find_and_run(client, args, argc, bytes);
+    if (verdict == VERDICT_DONE && client->reply_mode == REPLY_SKIP_THIS)
+        client->reply_mode = client->pending ? REPLY_SKIP_PENDING : REPLY_ON;
+    return verdict;
+}
+
+enum verdict dispatch(struct client *client, const struct span *args, size_t argc, size_t bytes,
+                      struct span rest)
+{
+    if (is_node_command(args[0]))
+        return run_node_command(client, args, argc, rest);
+    if (client->refusal)
+        return refuse(client);
+    if (client->reply_mode == REPLY_ON)
+        return find_and_run(client, args, argc, bytes);
+    return run_in_reply_mode(client, args, argc, bytes);
+}

@@ -1,0 +1,251 @@
+/* MULTI, EXEC, DISCARD, WATCH, UNWATCH. Commands are queued as RESP, as the log will hold them. */
+#include "net/client.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+enum { WATCH_DUPLICATES_SOUGHT = 64, QUEUE_KEEP = 16 * 1024 };
+
+size_t transaction_memory(const struct transaction *transaction)
+{
+    return transaction->commands.len + transaction->watch_bytes;
+}
+
+static void forget_watches(struct transaction *transaction)
+{
+    for (size_t i = 0; i < transaction->watch_count; i++)
+        mem_free((void *)(uintptr_t)transaction->watches[i].key.ptr);
+    transaction->watch_count = 0;
+    transaction->watch_bytes = 0;
+}
+
+void transaction_discard(struct client *client)
+{
+    struct transaction *transaction = &client->transaction;
+    forget_watches(transaction);
+    if (transaction->commands.cap > QUEUE_KEEP)
+        buf_close(&transaction->commands);
+    *transaction = (struct transaction){
+        .commands = {transaction->commands.ptr, 0, transaction->commands.cap},
+        .watches = transaction->watches,
+        .watch_cap = transaction->watch_cap,
+    };
+}
+
+void transaction_queue(struct client *client, const struct request *request)
+{
+    struct transaction *transaction = &client->transaction;
+    resp_encode_command(&transaction->commands, request->args, request->argc);
+    transaction->count++;
+    transaction->flags |= request->command->flags;
+    if (!request->command->run)
+        return;
+    transaction->has_data = true;
+    if (!transaction->has_slot)
+        transaction->slot = dispatch_slot(request, &transaction->has_slot);
+}
+
+static void run_multi(struct client *client, const struct request *request,
+                      struct resp_writer *reply)
+{
+    (void)request;
+    if (client->transaction.open) {
+        resp_error(reply, "ERR MULTI calls can not be nested");
+        return;
+    }
+    client->transaction.open = true;
+    resp_status(reply, "OK");
+}
+
+static void run_discard(struct client *client, const struct request *request,
+                        struct resp_writer *reply)
+{
+    (void)request;
+    if (!client->transaction.open) {
+        resp_error(reply, "ERR DISCARD without MULTI");
+        return;
+    }
+    transaction_discard(client);
+    resp_status(reply, "OK");
+}
+
+/* --- WATCH --- */
+
+static bool is_watched(const struct transaction *transaction, struct span key)
+{
+    if (transaction->watch_count > WATCH_DUPLICATES_SOUGHT)
+        return false; /* twice is correct too, it only costs memory */
+    for (size_t i = 0; i < transaction->watch_count; i++)
+        if (span_equal(transaction->watches[i].key, key))
+            return true;
+    return false;
+}
+
+static void watch_key(struct client *client, struct span key)
+{
+    struct net *net = client->net;
+    struct transaction *transaction = &client->transaction;
+    if (is_watched(transaction, key))
+        return;
+    if (transaction->watch_count == transaction->watch_cap) {
+        transaction->watch_cap = transaction->watch_cap ? transaction->watch_cap * 2 : 4;
+        transaction->watches = mem_realloc(transaction->watches,
+                                           transaction->watch_cap * sizeof *transaction->watches);
+    }
+    char *copy = mem_alloc(key.len + 1);
+    memcpy(copy, key.ptr, key.len);
+    transaction->watches[transaction->watch_count++] = (struct shard_watch){
+        .key = span_of(copy, key.len),
+        .revision = shard_applied_index(net->shard),
+        .was_present =
+            keyspace_find(shard_keyspace(net->shard), key, net_now(net)->wall_ms) != NULL,
+    };
+    transaction->watch_bytes += key.len + sizeof *transaction->watches;
+}
+
+/* What is remembered is this node's applied state. If that is behind the cluster's (a leader that
+ * was deposed and does not know it), the later changes have higher revisions: one abort too many,
+ * never one too few. The connection's own earlier writes must be in it, hence the barrier. */
+static enum verdict submit_watch(struct client *client, const struct request *request)
+{
+    struct net *net = client->net;
+    if (client->transaction.open) {
+        client_error(client, "ERR WATCH inside MULTI is not allowed");
+        stats_executed(net, request->command, true);
+        return VERDICT_DONE;
+    }
+    if (client->pending)
+        return client_hold(client, CLIENT_BARRIER);
+    if (!shard_is_leader(net->shard)) {
+        bool has_key;
+        return dispatch_not_admitted(client, SHARD_NOT_LEADER, dispatch_slot(request, &has_key));
+    }
+    for (size_t i = 1; i < request->argc; i++)
+        watch_key(client, request->args[i]);
+    client_status(client, "OK");
+    stats_executed(net, request->command, false);
+    return VERDICT_DONE;
+}
+
+static void run_unwatch(struct client *client, const struct request *request,
+                        struct resp_writer *reply)
+{
+    (void)request;
+    forget_watches(&client->transaction);
+    resp_status(reply, "OK");
+}
+
+/* --- EXEC --- */
+
+/* Commands that this node may answer alone: those that concern no data, or, on a READONLY
+ * connection, that only read. */
+static void run_transaction_here(struct client *client)
+{
+    struct net *net = client->net;
+    static const struct resp_limits no_limits = {.bulk_len_max = UINT64_MAX, .authenticated = true};
+    struct transaction queued = client->transaction;
+    client->transaction.commands = (struct buf){0};
+    transaction_discard(client);
+
+    struct resp_parser parser = {0};
+    struct span rest = buf_span(&queued.commands);
+    struct resp_writer reply = client_begin_reply(client);
+    resp_array(&reply, queued.count);
+    for (size_t i = 0; i < queued.count; i++) {
+        enum resp_outcome outcome = resp_parse(&parser, rest, &no_limits);
+        ASSERT(outcome == RESP_COMMAND && parser.argc > 0);
+        rest = span_of(rest.ptr + parser.consumed, rest.len - parser.consumed);
+        struct request request = {command_find(net->table, parser.args, parser.argc), parser.args,
+                                  parser.argc};
+        ASSERT(request.command);
+        struct shard_request asked = {.client = client->handle,
+                                      .protocol = reply.protocol,
+                                      .command = request.command,
+                                      .args = request.args,
+                                      .argc = request.argc};
+        if (request.command->run) {
+            shard_read_local(net->shard, &asked, &reply, *net_now(net));
+            continue;
+        }
+        dispatch_run_local(client, &request, &reply);
+        stats_executed(net, request.command, false);
+    }
+    client_end_reply(client, &reply);
+    resp_parser_close(&parser);
+    buf_close(&queued.commands);
+}
+
+static enum verdict submit_transaction(struct client *client)
+{
+    struct net *net = client->net;
+    const struct transaction *transaction = &client->transaction;
+    struct shard_transaction asked = {.client = client->handle,
+                                      .protocol = client->protocol,
+                                      .commands = buf_span(&transaction->commands),
+                                      .count = transaction->count,
+                                      .watches = transaction->watches,
+                                      .watch_count = transaction->watch_count};
+    client->pending++;
+    enum shard_admission admission = shard_transaction(net->shard, &asked, *net_now(net));
+    if (admission == SHARD_ACCEPTED) {
+        net->submitted = true;
+        transaction_discard(client);
+        return VERDICT_DONE;
+    }
+    client->pending--;
+    enum verdict verdict = dispatch_not_admitted(client, admission, transaction->slot);
+    if (verdict == VERDICT_DONE)
+        transaction_discard(client);
+    return verdict;
+}
+
+static enum verdict refuse_exec(struct client *client, const struct request *request,
+                                const char *text)
+{
+    transaction_discard(client);
+    client_error(client, text);
+    stats_executed(client->net, request->command, true);
+    return VERDICT_DONE;
+}
+
+static enum verdict submit_exec(struct client *client, const struct request *request)
+{
+    const struct transaction *transaction = &client->transaction;
+    if (!transaction->open) {
+        client_error(client, "ERR EXEC without MULTI");
+        stats_executed(client->net, request->command, true);
+        return VERDICT_DONE;
+    }
+    if (transaction->aborted)
+        return refuse_exec(client, request,
+                           "EXECABORT Transaction discarded because of previous errors.");
+    if ((transaction->flags & COMMAND_DENYOOM) && shard_is_leader(client->net->shard) &&
+        dispatch_is_over_memory(client->net))
+        return refuse_exec(client, request,
+                           "EXECABORT Transaction discarded because of: OOM command not allowed "
+                           "when used memory > 'maxmemory'.");
+    bool here = transaction->watch_count == 0 &&
+                (!transaction->has_data ||
+                 (!(transaction->flags & COMMAND_WRITE) && dispatch_may_read_here(client)));
+    if (here && client->pending)
+        return client_hold(client, CLIENT_BARRIER);
+    enum verdict verdict = VERDICT_DONE;
+    if (here)
+        run_transaction_here(client);
+    else
+        verdict = submit_transaction(client);
+    if (verdict == VERDICT_DONE)
+        stats_executed(client->net, request->command, false);
+    return verdict;
+}
+
+const struct local_command multi_commands[] = {
+    {.fullname = "multi", .run = run_multi, .never_queued = true},
+    {.fullname = "discard", .run = run_discard, .never_queued = true},
+    {.fullname = "exec", .submit = submit_exec, .never_queued = true},
+    {.fullname = "watch", .submit = submit_watch, .never_queued = true},
+    {.fullname = "unwatch", .run = run_unwatch},
+    {.fullname = NULL},
+};

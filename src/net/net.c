@@ -1,0 +1,393 @@
+/* The module's life, the turn of the loop, and the shard's way back to the clients. */
+#include "net/client.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+static const struct local_command *const local_tables[] = {
+    conn_commands, client_commands, client_kill_commands, multi_commands, wait_commands,
+};
+
+static void find_locals(struct net *net)
+{
+    net->command_count = command_table_count(net->table);
+    net->locals = mem_zalloc((net->command_count + 1) * sizeof *net->locals);
+    for (size_t id = 0; id < net->command_count; id++) {
+        const struct command *command = command_table_at(net->table, id);
+        struct span name = span_text(command->fullname);
+        const struct command *root = command->parent ? command->parent : command;
+        if (span_is(span_text(root->name), "command"))
+            net->locals[id] = &command_command;
+        for (size_t i = 0; i < sizeof local_tables / sizeof local_tables[0]; i++)
+            for (const struct local_command *local = local_tables[i]; local->fullname; local++)
+                if (span_is(name, local->fullname))
+                    net->locals[id] = local;
+    }
+}
+
+struct net *net_new(struct event_base *base, const struct net_options *options)
+{
+    struct net *net = mem_zalloc(sizeof *net);
+    net->base = base;
+    net->settings = *options->settings;
+    net->table = options->table;
+    net->cluster = options->cluster;
+    net->log = options->log;
+    net->self = options->self;
+    net->host = options->host;
+    net->redis_version = options->redis_version ? options->redis_version : NET_REDIS_VERSION;
+    for (size_t state = 0; state < CLIENT_STATES; state++)
+        link_init(&net->waiting[state]);
+    link_init(&net->resume);
+    link_init(&net->flush);
+    link_init(&net->dead);
+    net->due_ms = UINT64_MAX;
+    net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    find_locals(net);
+    stats_init(net);
+    return net;
+}
+
+void net_free(struct net *net)
+{
+    net_close_listeners(net);
+    struct client *client;
+    for (uint32_t i = 0; (client = net_next_client(net, &i));)
+        client_free(client);
+    if (net->spare_fd >= 0)
+        close(net->spare_fd);
+    stats_close(net);
+    buf_close(&net->scratch);
+    mem_free(net->slots);
+    mem_free(net->locals);
+    mem_free(net);
+}
+
+void net_set_shard(struct net *net, struct shard *shard)
+{
+    net->shard = shard;
+}
+
+void net_set_settings(struct net *net, const struct net_settings *settings)
+{
+    net->settings = *settings;
+}
+
+/* --- clock --- */
+
+const struct shard_time *net_now(struct net *net)
+{
+    if (!net->now_known) {
+        net->now = net->host.now(net->host.context);
+        net->now_known = true;
+    }
+    return &net->now;
+}
+
+void net_due(struct net *net, uint64_t at_ms)
+{
+    if (at_ms < net->due_ms)
+        net->due_ms = at_ms;
+}
+
+/* --- clients --- */
+
+struct client *net_find_client(const struct net *net, struct shard_client handle)
+{
+    if (handle.slot >= net->slot_count)
+        return NULL;
+    const struct slot *slot = &net->slots[handle.slot];
+    return slot->generation == handle.generation ? slot->client : NULL;
+}
+
+struct client *net_next_client(const struct net *net, uint32_t *position)
+{
+    while (*position < net->slot_count) {
+        struct client *client = net->slots[(*position)++].client;
+        if (client)
+            return client;
+    }
+    return NULL;
+}
+
+struct client *net_client_by_id(const struct net *net, uint64_t id)
+{
+    struct client *client;
+    for (uint32_t i = 0; (client = net_next_client(net, &i));)
+        if (client->id == id && !client_is_gone(client))
+            return client;
+    return NULL;
+}
+
+void net_reap(struct net *net)
+{
+    struct link *link;
+    while ((link = link_take_first(&net->dead)))
+        client_free(LINK_OWNER(link, struct client, dead_link));
+}
+
+void net_wake_all(struct net *net, enum client_state state)
+{
+    struct link *list = &net->waiting[state];
+    while (!link_is_alone(list))
+        client_wake(LINK_OWNER(list->next, struct client, link));
+}
+
+/* --- the turn --- */
+
+static void wake_due(struct net *net)
+{
+    uint64_t now_ms = net_now(net)->mono_ms;
+    if (now_ms < net->due_ms)
+        return;
+    net->due_ms = UINT64_MAX;
+    struct link *parked = &net->waiting[CLIENT_PARKED];
+    for (struct link *at = parked->next, *next; at != parked; at = next) {
+        next = at->next;
+        struct client *client = LINK_OWNER(at, struct client, link);
+        if (client->park_until_ms <= now_ms)
+            client_wake(client);
+        else
+            net_due(net, client->park_until_ms);
+    }
+    struct link *blocked = &net->waiting[CLIENT_BLOCKED];
+    for (struct link *at = blocked->next; at != blocked; at = at->next) {
+        const struct client *client = LINK_OWNER(at, struct client, link);
+        if (client->wait_until_ms > now_ms)
+            net_due(net, client->wait_until_ms);
+    }
+}
+
+static void wake_waiting(struct net *net)
+{
+    if (net->role_changed)
+        net_wake_all(net, CLIENT_PARKED);
+    net->role_changed = false;
+    if (net->replies_came)
+        net_wake_all(net, CLIENT_FULL);
+    net->replies_came = false;
+    if (net->paused && net_now(net)->mono_ms >= net->pause_until_ms)
+        pause_end(net);
+    wait_check(net);
+    wake_due(net);
+}
+
+bool net_resume(struct net *net)
+{
+    stats_close_window(net);
+    wake_waiting(net);
+    net->submitted = false;
+    /* Those that are woken meanwhile (by CLIENT UNBLOCK, by a pause's end) have their turn in the
+     * same loop; nobody is woken twice, as what holds a client does not change within it. */
+    struct link *link;
+    while ((link = link_take_first(&net->resume)))
+        client_process(LINK_OWNER(link, struct client, resume_link));
+    return net->submitted;
+}
+
+void net_flush(struct net *net)
+{
+    stats_close_window(net);
+    struct link *link;
+    while ((link = link_take_first(&net->flush))) {
+        struct client *client = LINK_OWNER(link, struct client, flush_link);
+        client->flush_queued = false;
+        if (!client->writing || client->state == CLIENT_CLOSING)
+            client_write(client);
+    }
+    net_reap(net);
+    net->now_known = false;
+    net->used_memory_known = false;
+}
+
+/* --- time --- */
+
+static void give_back_buffers(struct client *client)
+{
+    if (client->in.cap > NET_IDLE_KEEP && client->in.len == 0)
+        buf_close(&client->in);
+    if (client->out.cap > NET_IDLE_KEEP && client->out.len == 0)
+        buf_close(&client->out);
+    if (client->in.len == 0)
+        resp_parser_close(&client->parser);
+}
+
+static bool is_idle_too_long(const struct client *client, uint64_t idle_ms)
+{
+    uint32_t limit = client->net->settings.timeout_seconds;
+    return limit && client->state == CLIENT_OPEN && client->pending == 0 &&
+           idle_ms > (uint64_t)limit * 1000;
+}
+
+static void visit(struct client *client)
+{
+    struct net *net = client->net;
+    uint64_t now_ms = net_now(net)->mono_ms;
+    if (client->state == CLIENT_DEAD)
+        return;
+    uint64_t idle_ms = now_ms - client->last_active_ms;
+    if (client->refusal && now_ms - client->created_ms > NET_RESERVED_MS &&
+        client->state == CLIENT_OPEN) {
+        net->statistics.connections_rejected++;
+        client_error(client, client->refusal);
+        client_close_after_output(client);
+        return;
+    }
+    if (is_idle_too_long(client, idle_ms)) {
+        log_line(net->log, LOG_VERBOSE, "closed client %llu at %s: idle",
+                 (unsigned long long)client->id, client->address);
+        client_kill(client);
+        return;
+    }
+    /* Gone for good, or only done with sending: after a while the first is likelier. */
+    if (client->end_of_input && now_ms - client->end_of_input_ms > NET_LINGER_MS) {
+        client_kill(client);
+        return;
+    }
+    client_check_soft_limit(client);
+    if (client->state == CLIENT_OPEN && client->pending == 0 && idle_ms > NET_IDLE_MS)
+        give_back_buffers(client);
+}
+
+/* Every client is looked at about once a second, a part of them in each call. */
+static void visit_some(struct net *net)
+{
+    uint64_t now_ms = net_now(net)->mono_ms;
+    uint64_t passed_ms = net->visited_ms ? now_ms - net->visited_ms : NET_SAMPLE_MS;
+    if (passed_ms == 0)
+        return;
+    net->visited_ms = now_ms;
+    uint64_t share = passed_ms >= 1000 ? net->slot_count : net->slot_count * passed_ms / 1000 + 1;
+    for (uint64_t i = 0; i < share && net->slot_count; i++) {
+        uint32_t position = net->next_visited++ % net->slot_count;
+        if (net->slots[position].client)
+            visit(net->slots[position].client);
+    }
+    if (net->slot_count)
+        net->next_visited %= net->slot_count;
+}
+
+void net_tick(struct net *net)
+{
+    stats_tick(net);
+    listeners_tick(net);
+    visit_some(net);
+    net->replies_came = true; /* whoever is held back by a full shard tries again */
+}
+
+static uint32_t until(uint64_t now_ms, uint64_t due_ms, uint32_t most)
+{
+    if (due_ms <= now_ms)
+        return 0;
+    return due_ms - now_ms < most ? (uint32_t)(due_ms - now_ms) : most;
+}
+
+uint32_t net_wait_ms(const struct net *net, uint32_t most)
+{
+    if (!link_is_alone(&net->resume) || !link_is_alone(&net->flush) || !link_is_alone(&net->dead))
+        return 0;
+    if (net->role_changed && net->waiting_count[CLIENT_PARKED])
+        return 0;
+    if (net->replies_came && net->waiting_count[CLIENT_FULL])
+        return 0;
+    if (net->due_ms == UINT64_MAX && !net->paused)
+        return most;
+    uint64_t now_ms = net->host.now(net->host.context).mono_ms;
+    if (net->due_ms != UINT64_MAX)
+        most = until(now_ms, net->due_ms, most);
+    if (net->paused && net->waiting_count[CLIENT_PAUSED])
+        most = until(now_ms, net->pause_until_ms, most);
+    return most;
+}
+
+/* --- the shard's host --- */
+
+static struct buf *reply_begin(void *context, struct shard_client handle)
+{
+    struct net *net = context;
+    struct client *client = net_find_client(net, handle);
+    net->statistics.executed = false;
+    net->reply_out = NULL;
+    stats_open_window(net);
+    if (!client || client_is_gone(client) || client_over_hard_limit(client))
+        return NULL;
+    if (!client_wants_replies(client))
+        return NULL;
+    net->reply_out = &client->out;
+    net->reply_start = client->out.len;
+    return &client->out;
+}
+
+static void count_error(struct net *net)
+{
+    const struct buf *out = net->reply_out;
+    if (!out || net->statistics.executed || out->len == net->reply_start)
+        return;
+    if (out->ptr[net->reply_start] == '-')
+        stats_error(net, out->ptr + net->reply_start, out->len - net->reply_start);
+}
+
+static void reply_end(void *context, struct shard_client handle, uint64_t index)
+{
+    struct net *net = context;
+    net->replies_came = true;
+    struct client *client = net_find_client(net, handle);
+    if (!client || client_is_gone(client))
+        return;
+    count_error(net);
+    ASSERT(client->pending > 0);
+    client->pending--;
+    if (index > client->last_index)
+        client->last_index = index;
+    if (client->pending == 0 && client->state == CLIENT_BARRIER)
+        client_wake(client);
+    client_queue_flush(client);
+}
+
+static void run_local_command(void *context, struct shard_client handle,
+                              const struct command *command, const struct span *args, size_t argc,
+                              struct resp_writer *reply)
+{
+    struct net *net = context;
+    struct client *client = net_find_client(net, handle);
+    if (!client || client_is_gone(client)) {
+        resp_null(reply);
+        return;
+    }
+    struct request request = {command, args, argc};
+    size_t before = reply->out ? reply->out->len : 0;
+    dispatch_run_local(client, &request, reply);
+    bool error = reply->out && reply->out->len > before && reply->out->ptr[before] == '-';
+    stats_executed(net, command, error);
+    if (error)
+        stats_error(net, reply->out->ptr + before, reply->out->len - before);
+}
+
+static void role_changed(void *context)
+{
+    struct net *net = context;
+    net->role_changed = true;
+}
+
+static void executed(void *context, const struct command *command, bool error, const char *reply,
+                     size_t reply_len)
+{
+    struct net *net = context;
+    net->statistics.executed = true;
+    stats_executed(net, command, error);
+    if (error)
+        stats_error(net, reply, reply_len);
+}
+
+struct shard_host net_shard_host(struct net *net)
+{
+    return (struct shard_host){.context = net,
+                               .reply_begin = reply_begin,
+                               .reply_end = reply_end,
+                               .run_local = run_local_command,
+                               .role_changed = role_changed,
+                               .executed = executed};
+}

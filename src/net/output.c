@@ -1,0 +1,163 @@
+/* Replies: gathered in one buffer per client, written once per turn. */
+#include "net/client.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+bool client_wants_replies(const struct client *client)
+{
+    switch (client->reply_mode) {
+    case REPLY_ON:
+    case REPLY_SKIP_NEXT:
+        return true;
+    case REPLY_OFF:
+    case REPLY_SKIP_THIS:
+    case REPLY_SKIP_PENDING:
+        return false;
+    }
+    return true;
+}
+
+void client_queue_flush(struct client *client)
+{
+    if (client->flush_queued)
+        return;
+    client->flush_queued = true;
+    link_append(&client->net->flush, &client->flush_link);
+}
+
+static void over_limit(struct client *client)
+{
+    log_line(client->net->log, LOG_WARNING,
+             "closed client %llu at %s: its output buffer of %zu bytes is over the limit",
+             (unsigned long long)client->id, client->address, client_output_len(client));
+    client->net->statistics.output_buffer_limit_disconnections++;
+    client_kill(client);
+}
+
+/* True if it was, and the client is closed. */
+bool client_over_hard_limit(struct client *client)
+{
+    uint64_t hard = client->net->settings.output_normal.hard_bytes;
+    if (hard == 0 || client_output_len(client) <= hard)
+        return false;
+    over_limit(client);
+    return true;
+}
+
+void client_check_soft_limit(struct client *client)
+{
+    const struct net_output_limit *limit = &client->net->settings.output_normal;
+    if (client->state == CLIENT_DEAD)
+        return;
+    if (limit->soft_bytes == 0 || client_output_len(client) <= limit->soft_bytes) {
+        client->over_soft_limit_since_ms = 0;
+        return;
+    }
+    uint64_t now_ms = net_now(client->net)->mono_ms;
+    if (client->over_soft_limit_since_ms == 0)
+        client->over_soft_limit_since_ms = now_ms;
+    else if (now_ms - client->over_soft_limit_since_ms > (uint64_t)limit->soft_seconds * 1000)
+        over_limit(client);
+}
+
+static void wait_until_writable(struct client *client)
+{
+    if (!client->writing && event_add(&client->write_event, NULL) == 0)
+        client->writing = true;
+    /* What was written is dropped when that moves less than it drops. */
+    if (client->out_start > client->out.len / 2) {
+        buf_consume(&client->out, client->out_start);
+        client->out_start = 0;
+    }
+}
+
+static void all_written(struct client *client)
+{
+    client->out.len = client->out_start = 0;
+    if (client->out.cap > NET_OUTPUT_KEEP)
+        buf_close(&client->out);
+    if (client->writing)
+        event_del(&client->write_event);
+    client->writing = false;
+    if (client->state == CLIENT_CLOSING && client->pending == 0)
+        client_kill(client);
+}
+
+void client_write(struct client *client)
+{
+    if (client->state == CLIENT_DEAD || client_over_hard_limit(client))
+        return;
+    size_t len = client_output_len(client);
+    if (len) {
+        ssize_t sent = send(client->fd, client->out.ptr + client->out_start, len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+            client_kill(client);
+            return;
+        }
+        if (sent > 0) {
+            client->out_start += (size_t)sent;
+            client->net->statistics.output_bytes += (uint64_t)sent;
+            client->last_active_ms = net_now(client->net)->mono_ms;
+        }
+    }
+    if (client_output_len(client))
+        wait_until_writable(client);
+    else
+        all_written(client);
+    client_check_soft_limit(client);
+}
+
+struct resp_writer client_begin_reply(struct client *client)
+{
+    struct resp_writer reply = {NULL, client->protocol};
+    if (client->state == CLIENT_DEAD || !client_wants_replies(client))
+        return reply;
+    if (client->pending == 0) {
+        reply.out = &client->out;
+        client->net->local_start = client->out.len;
+        return reply;
+    }
+    reply.out = &client->net->scratch;
+    client->net->scratch.len = 0;
+    return reply;
+}
+
+bool client_end_reply(struct client *client, const struct resp_writer *reply)
+{
+    struct net *net = client->net;
+    if (reply->out == NULL)
+        return false;
+    bool in_turn = reply->out == &net->scratch;
+    size_t start = in_turn ? 0 : net->local_start;
+    struct span written = span_of(reply->out->ptr + start, reply->out->len - start);
+    if (written.len == 0)
+        return false;
+    bool error = written.ptr[0] == '-';
+    if (!in_turn) {
+        if (error)
+            stats_error(net, written.ptr, written.len);
+        client_queue_flush(client);
+        client_over_hard_limit(client);
+        return error;
+    }
+    /* The shard gives it back through reply_begin: an error is counted then. */
+    client->pending++;
+    net->submitted = true;
+    shard_reply_in_turn(net->shard, client->handle, written);
+    return error;
+}
+
+void client_error(struct client *client, const char *text)
+{
+    struct resp_writer reply = client_begin_reply(client);
+    resp_error(&reply, text);
+    client_end_reply(client, &reply);
+}
+
+void client_status(struct client *client, const char *text)
+{
+    struct resp_writer reply = client_begin_reply(client);
+    resp_status(&reply, text);
+    client_end_reply(client, &reply);
+}

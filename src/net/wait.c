@@ -1,0 +1,132 @@
+/* WAIT: how many other nodes hold this connection's last write on their disks. */
+#include "net/client.h"
+
+#include "base/number.h"
+
+static int64_t other_holders(const struct client *client)
+{
+    size_t holders = shard_holders(client->net->shard, client->last_index);
+    return holders ? (int64_t)holders - 1 : 0;
+}
+
+static bool parse_wait(struct client *client, const struct request *request, int64_t *nodes,
+                       uint64_t *timeout_ms, struct resp_writer *reply)
+{
+    int64_t timeout;
+    if (!number_parse_i64(request->args[1], nodes)) {
+        resp_error(reply, "ERR value is not an integer or out of range");
+        return false;
+    }
+    if (!number_parse_i64(request->args[2], &timeout) ||
+        timeout > INT64_MAX - (int64_t)net_now(client->net)->mono_ms) {
+        resp_error(reply, "ERR timeout is not an integer or out of range");
+        return false;
+    }
+    if (timeout < 0) {
+        resp_error(reply, "ERR timeout is negative");
+        return false;
+    }
+    *timeout_ms = (uint64_t)timeout;
+    return true;
+}
+
+/* Within a transaction nothing waits, as in Redis. */
+static void run_wait(struct client *client, const struct request *request,
+                     struct resp_writer *reply)
+{
+    int64_t nodes;
+    uint64_t timeout_ms;
+    if (parse_wait(client, request, &nodes, &timeout_ms, reply))
+        resp_integer(reply, other_holders(client));
+}
+
+static enum verdict answer(struct client *client, const struct request *request, const char *error)
+{
+    client->wait_phase = WAIT_NONE;
+    struct resp_writer reply = client_begin_reply(client);
+    if (error)
+        resp_error(&reply, error);
+    else
+        resp_integer(&reply, other_holders(client));
+    client_end_reply(client, &reply);
+    stats_executed(client->net, request->command, error != NULL);
+    return VERDICT_DONE;
+}
+
+static bool is_over(struct client *client)
+{
+    if (client->wait_until_ms && net_now(client->net)->mono_ms >= client->wait_until_ms)
+        return true;
+    return other_holders(client) >= client->wait_nodes;
+}
+
+static enum verdict go_on(struct client *client, const struct request *request)
+{
+    if (client->wait_phase == WAIT_UNBLOCKED_WITH_ERROR)
+        return answer(client, request, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    if (client->wait_phase == WAIT_UNBLOCKED || is_over(client))
+        return answer(client, request, NULL);
+    if (!shard_is_leader(client->net->shard))
+        return answer(client, request,
+                      "UNBLOCKED force unblock from blocking operation, instance state changed "
+                      "(master -> replica?)");
+    if (client->wait_until_ms)
+        net_due(client->net, client->wait_until_ms);
+    return client_hold(client, CLIENT_BLOCKED);
+}
+
+static enum verdict submit_wait(struct client *client, const struct request *request)
+{
+    if (client->wait_phase != WAIT_NONE)
+        return go_on(client, request);
+    if (client->pending)
+        return client_hold(client, CLIENT_BARRIER);
+    int64_t nodes;
+    uint64_t timeout_ms;
+    struct resp_writer reply = client_begin_reply(client);
+    if (!parse_wait(client, request, &nodes, &timeout_ms, &reply)) {
+        client_end_reply(client, &reply);
+        stats_executed(client->net, request->command, true);
+        return VERDICT_DONE;
+    }
+    if (!shard_is_leader(client->net->shard)) {
+        client_error(client, "ERR WAIT cannot be used with replica instances. Please also note "
+                             "that since Redis 4.0 if a replica is configured to be writable "
+                             "(which is not the default) writes to replicas are just local and "
+                             "are not propagated.");
+        stats_executed(client->net, request->command, true);
+        return VERDICT_DONE;
+    }
+    client->wait_phase = WAIT_STARTED;
+    client->wait_nodes = nodes;
+    client->wait_until_ms = timeout_ms ? net_now(client->net)->mono_ms + timeout_ms : 0;
+    return go_on(client, request);
+}
+
+void wait_check(struct net *net)
+{
+    if (net->waiting_count[CLIENT_BLOCKED] == 0)
+        return;
+    struct link *list = &net->waiting[CLIENT_BLOCKED];
+    bool leads = shard_is_leader(net->shard);
+    for (struct link *at = list->next, *next; at != list; at = next) {
+        next = at->next;
+        struct client *client = LINK_OWNER(at, struct client, link);
+        if (!leads || is_over(client))
+            client_wake(client);
+    }
+}
+
+bool client_unblock(struct client *client, bool with_error)
+{
+    if (client->state != CLIENT_BLOCKED)
+        return false;
+    client->wait_phase = with_error ? WAIT_UNBLOCKED_WITH_ERROR : WAIT_UNBLOCKED;
+    client_wake(client);
+    return true;
+}
+
+const struct local_command wait_commands[] = {
+    {.fullname = "wait", .run = run_wait, .submit = submit_wait},
+    {.fullname = NULL},
+};
