@@ -1,0 +1,296 @@
+#include "resp/parse.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/number.h"
+
+enum {
+    /* As Redis before AUTH: a stranger may not make the server hold much. */
+    STRANGER_ARGS_MAX = 10,
+    STRANGER_BULK_MAX = 16384,
+    /* A count is believed only as far as arguments have come: memory grows with what was sent. */
+    ARGS_CAP_MIN = 16,
+};
+
+static enum resp_outcome fail(struct resp_parser *parser, const char *error)
+{
+    parser->error = error;
+    return RESP_ERROR;
+}
+
+static void reset(struct resp_parser *parser)
+{
+    parser->argc = 0;
+    parser->position = 0;
+    parser->args_left = 0;
+    parser->bulk_len = -1;
+    parser->parsed = 0;
+    parser->in_array = false;
+}
+
+static void add_arg(struct resp_parser *parser, size_t offset, size_t len)
+{
+    if (parser->argc == parser->args_cap) {
+        parser->args_cap = parser->args_cap ? parser->args_cap * 2 : ARGS_CAP_MIN;
+        parser->args = mem_realloc(parser->args, parser->args_cap * sizeof *parser->args);
+        parser->offsets = mem_realloc(parser->offsets, parser->args_cap * sizeof *parser->offsets);
+    }
+    parser->offsets[parser->argc] = offset;
+    parser->args[parser->argc++].len = len;
+}
+
+static enum resp_outcome finish(struct resp_parser *parser, const char *base, size_t consumed)
+{
+    for (size_t i = 0; i < parser->argc; i++)
+        parser->args[i].ptr = base + parser->offsets[i];
+    parser->consumed = consumed;
+    size_t argc = parser->argc;
+    reset(parser);
+    parser->argc = argc;
+    return RESP_COMMAND;
+}
+
+/* The line that begins at parser->position, without its CR and the byte behind it. Bytes that were
+ * searched before are not searched again. */
+enum line_outcome { LINE_FOUND, LINE_INCOMPLETE, LINE_TOO_LONG };
+
+static enum line_outcome find_line(struct resp_parser *parser, struct span input, struct span *line)
+{
+    size_t from = parser->parsed > parser->position ? parser->parsed : parser->position;
+    const char *end = from < input.len ? memchr(input.ptr + from, '\r', input.len - from) : NULL;
+    if (end && (size_t)(end - input.ptr) + 1 < input.len) {
+        *line = span_of(input.ptr + parser->position, (size_t)(end - input.ptr) - parser->position);
+        return LINE_FOUND;
+    }
+    parser->parsed = end ? (size_t)(end - input.ptr) : input.len;
+    return input.len - parser->position > RESP_INLINE_MAX ? LINE_TOO_LONG : LINE_INCOMPLETE;
+}
+
+/* Short positive numbers, which nearly all are, without the general parser. */
+static bool parse_count(struct span text, int64_t *value)
+{
+    if (text.len == 0 || text.len > 8 || text.ptr[0] == '0')
+        return number_parse_i64(text, value);
+    int64_t sum = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
+        if (digit > 9)
+            return number_parse_i64(text, value);
+        sum = sum * 10 + digit;
+    }
+    *value = sum;
+    return true;
+}
+
+static enum resp_outcome begin_array(struct resp_parser *parser, struct span input,
+                                     const struct resp_limits *limits)
+{
+    struct span line;
+    switch (find_line(parser, input, &line)) {
+    case LINE_FOUND:
+        break;
+    case LINE_INCOMPLETE:
+        return RESP_INCOMPLETE;
+    case LINE_TOO_LONG:
+        return fail(parser, "Protocol error: too big mbulk count string");
+    }
+    int64_t count;
+    if (!parse_count(span_of(line.ptr + 1, line.len - 1), &count) || count > INT32_MAX)
+        return fail(parser, "Protocol error: invalid multibulk length");
+    if (count > STRANGER_ARGS_MAX && !limits->authenticated)
+        return fail(parser, "Protocol error: unauthenticated multibulk length");
+    if (count > RESP_ARGS_MAX)
+        return fail(parser, "Protocol error: invalid multibulk length");
+    parser->position += line.len + 2;
+    parser->args_left = count;
+    parser->bulk_len = -1;
+    parser->in_array = true;
+    return RESP_COMMAND;
+}
+
+static enum resp_outcome read_bulk_len(struct resp_parser *parser, struct span input,
+                                       const struct resp_limits *limits)
+{
+    struct span line;
+    switch (find_line(parser, input, &line)) {
+    case LINE_FOUND:
+        break;
+    case LINE_INCOMPLETE:
+        return RESP_INCOMPLETE;
+    case LINE_TOO_LONG:
+        return fail(parser, "Protocol error: too big bulk count string");
+    }
+    char first = input.ptr[parser->position];
+    if (first != '$') {
+        snprintf(parser->error_text, sizeof parser->error_text,
+                 "Protocol error: expected '$', got '%c'", first);
+        return fail(parser, parser->error_text);
+    }
+    int64_t len;
+    if (!parse_count(span_of(line.ptr + 1, line.len - 1), &len) || len < 0 ||
+        (uint64_t)len > limits->bulk_len_max)
+        return fail(parser, "Protocol error: invalid bulk length");
+    if (len > STRANGER_BULK_MAX && !limits->authenticated)
+        return fail(parser, "Protocol error: unauthenticated bulk length");
+    parser->position += line.len + 2;
+    parser->bulk_len = len;
+    return RESP_COMMAND;
+}
+
+static enum resp_outcome read_array(struct resp_parser *parser, struct span input,
+                                    const struct resp_limits *limits)
+{
+    while (parser->args_left > 0) {
+        if (parser->bulk_len < 0) {
+            enum resp_outcome outcome = read_bulk_len(parser, input, limits);
+            if (outcome != RESP_COMMAND)
+                return outcome;
+        }
+        size_t len = (size_t)parser->bulk_len;
+        if (input.len - parser->position < len + 2)
+            return RESP_INCOMPLETE;
+        add_arg(parser, parser->position, len);
+        parser->position += len + 2;
+        parser->bulk_len = -1;
+        parser->args_left--;
+    }
+    return finish(parser, input.ptr, parser->position);
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static char unescape(char c)
+{
+    switch (c) {
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    case 'b':
+        return '\b';
+    case 'a':
+        return '\a';
+    default:
+        return c;
+    }
+}
+
+/* A quoted run from *at (behind the opening quote) into scratch. A closing quote must end the
+ * argument. */
+static bool read_quoted(struct resp_parser *parser, struct span line, size_t *at, char quote)
+{
+    size_t i = *at;
+    for (; i < line.len && line.ptr[i] != quote; i++) {
+        char c = line.ptr[i];
+        if (quote == '"' && c == '\\' && i + 3 < line.len && line.ptr[i + 1] == 'x' &&
+            hex_digit(line.ptr[i + 2]) >= 0 && hex_digit(line.ptr[i + 3]) >= 0) {
+            c = (char)(hex_digit(line.ptr[i + 2]) * 16 + hex_digit(line.ptr[i + 3]));
+            i += 3;
+        } else if (quote == '"' && c == '\\' && i + 1 < line.len) {
+            c = unescape(line.ptr[++i]);
+        } else if (quote == '\'' && c == '\\' && i + 1 < line.len && line.ptr[i + 1] == '\'') {
+            c = line.ptr[++i];
+        }
+        buf_add_char(&parser->scratch, c);
+    }
+    if (i == line.len)
+        return false;
+    *at = i + 1;
+    return *at == line.len || is_space(line.ptr[*at]);
+}
+
+/* As Redis splits a line: arguments between spaces, with 'single' and "double" quotes. Arguments
+ * are copied to scratch, for quotes and escapes make them shorter. */
+static bool split_line(struct resp_parser *parser, struct span line)
+{
+    size_t at = 0;
+    parser->scratch.len = 0;
+    for (;;) {
+        while (at < line.len && is_space(line.ptr[at]))
+            at++;
+        if (at == line.len)
+            return true;
+        size_t start = parser->scratch.len;
+        while (at < line.len && !is_space(line.ptr[at])) {
+            char c = line.ptr[at++];
+            if (c != '"' && c != '\'')
+                buf_add_char(&parser->scratch, c);
+            else if (!read_quoted(parser, line, &at, c))
+                return false;
+        }
+        add_arg(parser, start, parser->scratch.len - start);
+    }
+}
+
+static enum resp_outcome read_inline(struct resp_parser *parser, struct span input)
+{
+    size_t from = parser->parsed;
+    const char *end = from < input.len ? memchr(input.ptr + from, '\n', input.len - from) : NULL;
+    if (!end) {
+        parser->parsed = input.len;
+        if (input.len > RESP_INLINE_MAX)
+            return fail(parser, "Protocol error: too big inline request");
+        return RESP_INCOMPLETE;
+    }
+    size_t len = (size_t)(end - input.ptr);
+    size_t consumed = len + 1;
+    /* What follows a NUL is not seen by Redis, which splits the line as a C string. */
+    const char *nul = memchr(input.ptr, '\0', len);
+    if (nul)
+        len = (size_t)(nul - input.ptr);
+    else if (len && input.ptr[len - 1] == '\r')
+        len--;
+    if (!split_line(parser, span_of(input.ptr, len)))
+        return fail(parser, "Protocol error: unbalanced quotes in request");
+    return finish(parser, parser->scratch.ptr, consumed);
+}
+
+enum resp_outcome resp_parse(struct resp_parser *parser, struct span input,
+                             const struct resp_limits *limits)
+{
+    if (!parser->in_array && parser->parsed == 0)
+        parser->argc = 0;
+    if (input.len == 0)
+        return RESP_INCOMPLETE;
+    if (!parser->in_array) {
+        if (input.ptr[0] != '*')
+            return read_inline(parser, input);
+        enum resp_outcome outcome = begin_array(parser, input, limits);
+        if (outcome != RESP_COMMAND)
+            return outcome;
+    }
+    return read_array(parser, input, limits);
+}
+
+void resp_parser_close(struct resp_parser *parser)
+{
+    mem_free(parser->args);
+    mem_free(parser->offsets);
+    buf_close(&parser->scratch);
+    *parser = (struct resp_parser){0};
+}
+
+size_t resp_parser_wanted(const struct resp_parser *parser, size_t input_len)
+{
+    if (!parser->in_array || parser->bulk_len < 0)
+        return 0;
+    size_t end = parser->position + (size_t)parser->bulk_len + 2;
+    return end > input_len ? end - input_len : 0;
+}

@@ -1,0 +1,169 @@
+#include "resp/write.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/number.h"
+
+/* <type><number>\r\n, the start of most replies. */
+static void write_number(struct resp_writer *writer, char type, int64_t value)
+{
+    if (!writer->out)
+        return;
+    char *start = buf_reserve(writer->out, NUMBER_I64_CHARS + 3);
+    char *at = start;
+    *at++ = type;
+    at += number_format_i64(at, value);
+    *at++ = '\r';
+    *at++ = '\n';
+    writer->out->len += (size_t)(at - start);
+}
+
+static void write_text(struct resp_writer *writer, const char *text)
+{
+    if (writer->out)
+        buf_add_text(writer->out, text);
+}
+
+void resp_status(struct resp_writer *writer, const char *text)
+{
+    if (!writer->out)
+        return;
+    buf_add_char(writer->out, '+');
+    buf_add_text(writer->out, text);
+    buf_add(writer->out, "\r\n", 2);
+}
+
+void resp_error(struct resp_writer *writer, const char *text)
+{
+    if (!writer->out)
+        return;
+    buf_add_char(writer->out, '-');
+    size_t start = writer->out->len;
+    buf_add_text(writer->out, text);
+    for (size_t i = start; i < writer->out->len; i++)
+        if (writer->out->ptr[i] == '\r' || writer->out->ptr[i] == '\n')
+            writer->out->ptr[i] = ' ';
+    buf_add(writer->out, "\r\n", 2);
+}
+
+void resp_errorf(struct resp_writer *writer, const char *format, ...)
+{
+    if (!writer->out)
+        return;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    resp_error(writer, text);
+}
+
+void resp_integer(struct resp_writer *writer, int64_t value)
+{
+    write_number(writer, ':', value);
+}
+
+void resp_bulk(struct resp_writer *writer, struct span bytes)
+{
+    if (!writer->out)
+        return;
+    char *start = buf_reserve(writer->out, bytes.len + NUMBER_I64_CHARS + 5);
+    char *at = start;
+    *at++ = '$';
+    at += number_format_u64(at, bytes.len);
+    *at++ = '\r';
+    *at++ = '\n';
+    if (bytes.len)
+        memcpy(at, bytes.ptr, bytes.len);
+    at += bytes.len;
+    *at++ = '\r';
+    *at++ = '\n';
+    writer->out->len += (size_t)(at - start);
+}
+
+void resp_bulk_text(struct resp_writer *writer, const char *text)
+{
+    resp_bulk(writer, span_text(text));
+}
+
+void resp_bulk_i64(struct resp_writer *writer, int64_t value)
+{
+    char text[NUMBER_I64_CHARS];
+    resp_bulk(writer, span_of(text, number_format_i64(text, value)));
+}
+
+void resp_null(struct resp_writer *writer)
+{
+    write_text(writer, writer->protocol == 2 ? "$-1\r\n" : "_\r\n");
+}
+
+void resp_null_array(struct resp_writer *writer)
+{
+    write_text(writer, writer->protocol == 2 ? "*-1\r\n" : "_\r\n");
+}
+
+void resp_bool(struct resp_writer *writer, bool value)
+{
+    if (writer->protocol == 2)
+        resp_integer(writer, value);
+    else
+        write_text(writer, value ? "#t\r\n" : "#f\r\n");
+}
+
+void resp_double(struct resp_writer *writer, double value)
+{
+    char text[40];
+    struct span number = span_of(text, number_format_double(text, value));
+    if (writer->protocol == 2) {
+        resp_bulk(writer, number);
+        return;
+    }
+    if (!writer->out)
+        return;
+    buf_add_char(writer->out, ',');
+    buf_add_span(writer->out, number);
+    buf_add(writer->out, "\r\n", 2);
+}
+
+void resp_verbatim(struct resp_writer *writer, const char *format3, struct span bytes)
+{
+    if (writer->protocol == 2) {
+        resp_bulk(writer, bytes);
+        return;
+    }
+    write_number(writer, '=', (int64_t)bytes.len + 4);
+    write_text(writer, format3);
+    write_text(writer, ":");
+    resp_raw(writer, bytes);
+    write_text(writer, "\r\n");
+}
+
+void resp_array(struct resp_writer *writer, size_t count)
+{
+    write_number(writer, '*', (int64_t)count);
+}
+
+void resp_map(struct resp_writer *writer, size_t pairs)
+{
+    if (writer->protocol == 2)
+        write_number(writer, '*', (int64_t)pairs * 2);
+    else
+        write_number(writer, '%', (int64_t)pairs);
+}
+
+void resp_set(struct resp_writer *writer, size_t count)
+{
+    write_number(writer, writer->protocol == 2 ? '*' : '~', (int64_t)count);
+}
+
+void resp_push(struct resp_writer *writer, size_t count)
+{
+    write_number(writer, writer->protocol == 2 ? '*' : '>', (int64_t)count);
+}
+
+void resp_raw(struct resp_writer *writer, struct span bytes)
+{
+    if (writer->out)
+        buf_add_span(writer->out, bytes);
+}
