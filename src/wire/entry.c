@@ -1,0 +1,142 @@
+#include "wire/entry.h"
+
+#include "base/assert.h"
+#include "base/crc.h"
+#include "base/number.h"
+
+enum { CHECKSUM_CHARS = 8, IDENTITY_VERSION = 1 };
+
+static const char hex[] = "0123456789abcdef";
+
+static void put_checksum(char *at, uint32_t checksum)
+{
+    for (int i = CHECKSUM_CHARS - 1; i >= 0; i--, checksum >>= 4)
+        at[i] = hex[checksum & 15];
+}
+
+static size_t put_hex(char *at, uint64_t value)
+{
+    size_t digits = 1;
+    for (uint64_t rest = value >> 4; rest; rest >>= 4)
+        digits++;
+    for (size_t i = digits; i > 0; i--, value >>= 4)
+        at[i - 1] = hex[value & 15];
+    return digits;
+}
+
+static size_t put_text(char *at, const char *text, size_t len)
+{
+    memcpy(at, text, len);
+    return len;
+}
+
+/* The header up to the ':' before the checksum; room for ENTRY_HEADER_MAX is there. */
+static size_t put_header(char *start, const struct entry *entry, size_t payload_len)
+{
+    char *at = start;
+    at += put_text(at, "#RAFT:", 6);
+    at += number_format_u64(at, entry->index);
+    *at++ = ':';
+    at += number_format_u64(at, entry->term);
+    *at++ = ':';
+    *at++ = (char)entry->kind;
+    *at++ = ':';
+    at += number_format_i64(at, entry->time_ms);
+    *at++ = ':';
+    at += put_hex(at, entry->seed);
+    *at++ = ':';
+    at += number_format_u64(at, payload_len);
+    *at++ = ':';
+    return (size_t)(at - start);
+}
+
+/* Fills in the checksum of the record that starts at `start` in out and whose payload is complete.
+ */
+static void seal(struct buf *out, size_t start, size_t header_len)
+{
+    char *record = out->ptr + start;
+    size_t payload_at = header_len + CHECKSUM_CHARS + 2;
+    uint32_t checksum = crc32c(0, record, header_len);
+    checksum = crc32c(checksum, record + payload_at, out->len - start - payload_at);
+    put_checksum(record + header_len, checksum);
+    memcpy(record + header_len + CHECKSUM_CHARS, "\r\n", 2);
+}
+
+static size_t begin(struct buf *out, const struct entry *entry, size_t payload_len)
+{
+    ASSERT(payload_len <= ENTRY_BYTES_MAX - ENTRY_HEADER_MAX);
+    char *at = buf_reserve(out, ENTRY_HEADER_MAX + payload_len);
+    size_t header_len = put_header(at, entry, payload_len);
+    out->len += header_len + CHECKSUM_CHARS + 2;
+    return header_len;
+}
+
+void entry_encode(struct buf *out, const struct entry *entry)
+{
+    size_t start = out->len;
+    size_t header_len = begin(out, entry, entry->payload.len);
+    buf_add_span(out, entry->payload);
+    seal(out, start, header_len);
+}
+
+static size_t digits(size_t value)
+{
+    size_t count = 1;
+    for (; value >= 10; value /= 10)
+        count++;
+    return count;
+}
+
+static char *put_count(char *at, char type, size_t count)
+{
+    *at++ = type;
+    at += number_format_u64(at, count);
+    *at++ = '\r';
+    *at++ = '\n';
+    return at;
+}
+
+void entry_encode_command(struct buf *out, const struct entry *entry, const struct span *args,
+                          size_t argc)
+{
+    size_t payload_len = 3 + digits(argc);
+    for (size_t i = 0; i < argc; i++)
+        payload_len += 5 + digits(args[i].len) + args[i].len;
+
+    size_t start = out->len;
+    size_t header_len = begin(out, entry, payload_len);
+    char *at = put_count(out->ptr + out->len, '*', argc);
+    for (size_t i = 0; i < argc; i++) {
+        at = put_count(at, '$', args[i].len);
+        if (args[i].len)
+            memcpy(at, args[i].ptr, args[i].len);
+        at += args[i].len;
+        *at++ = '\r';
+        *at++ = '\n';
+    }
+    out->len += payload_len;
+    ASSERT(at == out->ptr + out->len);
+    seal(out, start, header_len);
+}
+
+void entry_encode_identity(struct buf *out, const struct identity *identity)
+{
+    size_t start = out->len;
+    buf_printf(out, "#NODE:%d:%s:%llu:", IDENTITY_VERSION, identity->cluster_id,
+               (unsigned long long)identity->node_id);
+    size_t header_len = out->len - start;
+    buf_reserve(out, CHECKSUM_CHARS + 2);
+    out->len += CHECKSUM_CHARS + 2;
+    seal(out, start, header_len);
+}
+
+void entry_encode_vote(struct buf *out, const struct vote_record *vote)
+{
+    size_t start = out->len;
+    buf_printf(out, "#VOTE:%llu:%llu:", (unsigned long long)vote->term,
+               (unsigned long long)vote->node);
+    size_t header_len = out->len - start;
+    buf_reserve(out, CHECKSUM_CHARS + 2);
+    out->len += CHECKSUM_CHARS + 2;
+    seal(out, start, header_len);
+}

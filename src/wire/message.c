@@ -1,0 +1,263 @@
+#include "wire/message.h"
+
+#include <hiredis/hiredis.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "raft/raft.h"
+
+enum { ARGS_MAX = 16, NUMBERS_MAX = 12 };
+
+/* Arguments under construction: texts borrowed, numbers printed into the struct. */
+struct builder {
+    const char *argv[ARGS_MAX];
+    size_t lens[ARGS_MAX];
+    int argc;
+    char numbers[NUMBERS_MAX][NUMBER_I64_CHARS];
+    int number_count;
+};
+
+static void add_span(struct builder *builder, struct span text)
+{
+    ASSERT(builder->argc < ARGS_MAX);
+    builder->argv[builder->argc] = text.ptr ? text.ptr : "";
+    builder->lens[builder->argc++] = text.len;
+}
+
+static void add_number(struct builder *builder, uint64_t value)
+{
+    ASSERT(builder->number_count < NUMBERS_MAX);
+    char *at = builder->numbers[builder->number_count++];
+    add_span(builder, span_of(at, number_format_u64(at, value)));
+}
+
+static void encode(struct buf *out, const struct builder *builder)
+{
+    char *formatted;
+    int len = redisFormatCommandArgv(&formatted, builder->argc, (const char **)builder->argv,
+                                     builder->lens);
+    if (len < 0)
+        FATAL("out of memory");
+    buf_add(out, formatted, (size_t)len);
+    redisFreeCommand(formatted);
+}
+
+void wire_encode_hello(struct buf *out, const struct wire_hello *hello)
+{
+    struct builder builder = {.argc = 0};
+    add_span(&builder, SPAN("RAFT.HELLO"));
+    add_number(&builder, WIRE_VERSION);
+    add_span(&builder, hello->cluster_id);
+    add_span(&builder, hello->secret);
+    add_number(&builder, hello->from);
+    add_number(&builder, hello->to);
+    encode(out, &builder);
+}
+
+enum err wire_parse_hello(const struct span *args, size_t argc, struct wire_hello *hello)
+{
+    uint64_t version;
+    if (argc != 6 || !number_parse_u64(args[1], &version) || version != WIRE_VERSION)
+        return ERR_INVALID;
+    hello->cluster_id = args[2];
+    hello->secret = args[3];
+    if (!number_parse_u64(args[4], &hello->from) || !number_parse_u64(args[5], &hello->to))
+        return ERR_INVALID;
+    return ERR_NONE;
+}
+
+static const char *const names[] = {
+    [RAFT_VOTE_REQUEST] = "RAFT.VOTE",
+    [RAFT_VOTE_RESPONSE] = "RAFT.VOTED",
+    [RAFT_APPEND_REQUEST] = "RAFT.APPEND",
+    [RAFT_APPEND_RESPONSE] = "RAFT.APPENDED",
+};
+
+static void add_body(struct builder *builder, const struct raft_message *message,
+                     struct span records)
+{
+    switch (message->type) {
+    case RAFT_VOTE_REQUEST:
+        add_number(builder, message->vote_request.pre);
+        add_number(builder, message->vote_request.last_index);
+        add_number(builder, message->vote_request.last_term);
+        return;
+    case RAFT_VOTE_RESPONSE:
+        add_number(builder, message->vote_response.pre);
+        add_number(builder, message->vote_response.granted);
+        return;
+    case RAFT_APPEND_REQUEST:
+        add_number(builder, message->append_request.prev_index);
+        add_number(builder, message->append_request.prev_term);
+        add_number(builder, message->append_request.commit);
+        add_number(builder, message->append_request.read_context);
+        add_number(builder, message->append_request.entry_count);
+        add_span(builder, records);
+        return;
+    case RAFT_APPEND_RESPONSE:
+        add_number(builder, message->append_response.success);
+        add_number(builder, message->append_response.match);
+        add_number(builder, message->append_response.read_context);
+        add_number(builder, message->append_response.rejected_prev);
+        add_number(builder, message->append_response.hint_index);
+        add_number(builder, message->append_response.hint_term);
+        return;
+    }
+}
+
+void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard,
+                         const struct raft_message *message, struct span records)
+{
+    struct builder builder = {.argc = 0};
+    add_span(&builder, span_text(names[message->type]));
+    add_span(&builder, cluster_id);
+    add_number(&builder, shard);
+    add_number(&builder, message->term);
+    add_number(&builder, message->from);
+    add_number(&builder, message->to);
+    add_body(&builder, message, records);
+    encode(out, &builder);
+}
+
+/* Numbers from args[at] on, one after the other. */
+struct reader {
+    const struct span *args;
+    size_t at;
+    bool failed;
+};
+
+static uint64_t next_number(struct reader *reader)
+{
+    uint64_t value = 0;
+    if (!number_parse_u64(reader->args[reader->at++], &value))
+        reader->failed = true;
+    return value;
+}
+
+static bool next_bool(struct reader *reader)
+{
+    uint64_t value = next_number(reader);
+    if (value > 1)
+        reader->failed = true;
+    return value == 1;
+}
+
+static void reserve_entries(struct wire_message *parsed, size_t count)
+{
+    if (count <= parsed->cap)
+        return;
+    parsed->cap = count;
+    parsed->entries = mem_realloc(parsed->entries, count * sizeof *parsed->entries);
+    parsed->raft_entries = mem_realloc(parsed->raft_entries, count * sizeof *parsed->raft_entries);
+}
+
+enum { RECORD_BYTES_MIN = 24 };
+
+/* The records of an append: exactly `count` entries that follow prev_index, none of a later term
+ * than the sender's. */
+static enum err parse_records(struct wire_message *parsed, struct span records, uint64_t count)
+{
+    if (count > records.len / RECORD_BYTES_MIN)
+        return ERR_INVALID;
+    reserve_entries(parsed, count);
+    uint64_t index = parsed->message.append_request.prev_index;
+    uint64_t term = parsed->message.append_request.prev_term;
+    for (uint64_t i = 0; i < count; i++) {
+        struct record record;
+        if (record_parse(records, &record) != RECORD_OK || record.kind != RECORD_ENTRY)
+            return ERR_CORRUPT;
+        if (record.entry.index != ++index || record.entry.term < term ||
+            record.entry.term > parsed->message.term)
+            return ERR_CORRUPT;
+        term = record.entry.term;
+        parsed->entries[i] = record.entry;
+        parsed->raft_entries[i] =
+            (struct raft_entry){.index = record.entry.index,
+                                .term = record.entry.term,
+                                .bytes = (uint32_t)record.bytes,
+                                .membership = record.entry.kind == ENTRY_MEMBERSHIP};
+        records = span_of(records.ptr + record.bytes, records.len - record.bytes);
+    }
+    return records.len == 0 ? ERR_NONE : ERR_CORRUPT;
+}
+
+static enum err parse_append(struct wire_message *parsed, struct reader *reader)
+{
+    struct raft_message *message = &parsed->message;
+    message->append_request.prev_index = next_number(reader);
+    message->append_request.prev_term = next_number(reader);
+    message->append_request.commit = next_number(reader);
+    message->append_request.read_context = next_number(reader);
+    uint64_t count = next_number(reader);
+    if (reader->failed)
+        return ERR_INVALID;
+    enum err err = parse_records(parsed, reader->args[reader->at], count);
+    message->append_request.first_index = message->append_request.prev_index + 1;
+    message->append_request.entry_count = count;
+    message->append_request.entries = parsed->raft_entries;
+    return err;
+}
+
+static enum err parse_body(struct wire_message *parsed, struct reader *reader)
+{
+    struct raft_message *message = &parsed->message;
+    switch (message->type) {
+    case RAFT_VOTE_REQUEST:
+        message->vote_request.pre = next_bool(reader);
+        message->vote_request.last_index = next_number(reader);
+        message->vote_request.last_term = next_number(reader);
+        break;
+    case RAFT_VOTE_RESPONSE:
+        message->vote_response.pre = next_bool(reader);
+        message->vote_response.granted = next_bool(reader);
+        break;
+    case RAFT_APPEND_REQUEST:
+        return parse_append(parsed, reader);
+    case RAFT_APPEND_RESPONSE:
+        message->append_response.success = next_bool(reader);
+        message->append_response.match = next_number(reader);
+        message->append_response.read_context = next_number(reader);
+        message->append_response.rejected_prev = next_number(reader);
+        message->append_response.hint_index = next_number(reader);
+        message->append_response.hint_term = next_number(reader);
+        break;
+    }
+    return reader->failed ? ERR_INVALID : ERR_NONE;
+}
+
+enum err wire_parse_message(const struct span *args, size_t argc, struct wire_message *parsed)
+{
+    static const size_t counts[] = {
+        [RAFT_VOTE_REQUEST] = 9,
+        [RAFT_VOTE_RESPONSE] = 8,
+        [RAFT_APPEND_REQUEST] = 12,
+        [RAFT_APPEND_RESPONSE] = 12,
+    };
+    if (argc < 6)
+        return ERR_INVALID;
+    size_t type = 0;
+    while (type < sizeof names / sizeof *names && !span_is(args[0], names[type]))
+        type++;
+    if (type == sizeof names / sizeof *names || argc != counts[type])
+        return ERR_INVALID;
+
+    struct reader reader = {.args = args, .at = 2};
+    parsed->message = (struct raft_message){.type = (enum raft_message_type)type};
+    parsed->cluster_id = args[1];
+    uint64_t shard = next_number(&reader);
+    parsed->message.term = next_number(&reader);
+    parsed->message.from = next_number(&reader);
+    parsed->message.to = next_number(&reader);
+    if (reader.failed || shard > UINT32_MAX)
+        return ERR_INVALID;
+    parsed->shard = (uint32_t)shard;
+    return parse_body(parsed, &reader);
+}
+
+void wire_message_close(struct wire_message *parsed)
+{
+    mem_free(parsed->entries);
+    mem_free(parsed->raft_entries);
+    *parsed = (struct wire_message){0};
+}

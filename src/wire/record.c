@@ -1,0 +1,162 @@
+/* Reading records back: whatever the bytes are, nothing is trusted before it is checked. */
+#include "base/crc.h"
+#include "base/number.h"
+#include "wire/entry.h"
+
+enum { CHECKSUM_CHARS = 8, FIELDS_MAX = 7, LINE_MAX = ENTRY_HEADER_MAX };
+
+/* The fields of an annotation between the ':'; the last one is the checksum. */
+struct line {
+    struct span fields[FIELDS_MAX];
+    size_t count;
+    size_t checked_len; /* what the checksum covers */
+    size_t bytes;       /* with CR and LF */
+};
+
+static enum record_outcome split(struct span input, size_t prefix_len, struct line *line)
+{
+    size_t window = input.len < LINE_MAX ? input.len : LINE_MAX;
+    size_t start = prefix_len;
+    line->count = 0;
+    for (size_t i = prefix_len; i < window; i++) {
+        char c = input.ptr[i];
+        if (c != ':' && c != '\r')
+            continue;
+        if (line->count == FIELDS_MAX)
+            return RECORD_BAD;
+        line->fields[line->count++] = span_of(input.ptr + start, i - start);
+        if (c == '\r') {
+            if (i + 1 == input.len)
+                return RECORD_TRUNCATED;
+            line->checked_len = start;
+            line->bytes = i + 2;
+            return input.ptr[i + 1] == '\n' ? RECORD_OK : RECORD_BAD;
+        }
+        start = i + 1;
+    }
+    return input.len < LINE_MAX ? RECORD_TRUNCATED : RECORD_BAD;
+}
+
+static bool parse_hex(struct span text, uint64_t *value)
+{
+    if (text.len == 0 || text.len > 16 || (text.len > 1 && text.ptr[0] == '0'))
+        return false;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        unsigned digit;
+        if (c >= '0' && c <= '9')
+            digit = (unsigned)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            digit = (unsigned)(c - 'a') + 10;
+        else
+            return false;
+        sum = sum << 4 | digit;
+    }
+    *value = sum;
+    return true;
+}
+
+static bool checksum_is(struct span text, uint32_t expected)
+{
+    static const char hex[] = "0123456789abcdef";
+    if (text.len != CHECKSUM_CHARS)
+        return false;
+    for (int i = CHECKSUM_CHARS - 1; i >= 0; i--, expected >>= 4)
+        if (text.ptr[i] != hex[expected & 15])
+            return false;
+    return true;
+}
+
+static bool parse_kind(struct span text, enum entry_kind *kind)
+{
+    if (text.len != 1)
+        return false;
+    switch ((enum entry_kind)text.ptr[0]) {
+    case ENTRY_NOOP:
+    case ENTRY_COMMAND:
+    case ENTRY_TRANSACTION:
+    case ENTRY_EXPIRY:
+    case ENTRY_MEMBERSHIP:
+        *kind = (enum entry_kind)text.ptr[0];
+        return true;
+    }
+    return false;
+}
+
+static enum record_outcome parse_entry(struct span input, struct record *record)
+{
+    struct line line;
+    enum record_outcome outcome = split(input, 6, &line);
+    if (outcome != RECORD_OK)
+        return outcome;
+    struct entry *entry = &record->entry;
+    uint64_t len;
+    if (line.count != 7 || !number_parse_u64(line.fields[0], &entry->index) ||
+        !number_parse_u64(line.fields[1], &entry->term) ||
+        !parse_kind(line.fields[2], &entry->kind) ||
+        !number_parse_i64(line.fields[3], &entry->time_ms) ||
+        !parse_hex(line.fields[4], &entry->seed) || !number_parse_u64(line.fields[5], &len) ||
+        len > ENTRY_BYTES_MAX)
+        return RECORD_BAD;
+    if (input.len - line.bytes < len)
+        return RECORD_TRUNCATED;
+    entry->payload = span_of(input.ptr + line.bytes, len);
+    entry->record = span_of(input.ptr, line.bytes + len);
+    uint32_t checksum = crc32c(0, input.ptr, line.checked_len);
+    if (!checksum_is(line.fields[6], crc32c(checksum, entry->payload.ptr, len)))
+        return RECORD_BAD;
+    record->kind = RECORD_ENTRY;
+    record->bytes = entry->record.len;
+    return RECORD_OK;
+}
+
+static enum record_outcome parse_vote(struct span input, struct record *record)
+{
+    struct line line;
+    enum record_outcome outcome = split(input, 6, &line);
+    if (outcome != RECORD_OK)
+        return outcome;
+    if (line.count != 3 || !number_parse_u64(line.fields[0], &record->vote.term) ||
+        !number_parse_u64(line.fields[1], &record->vote.node) ||
+        !checksum_is(line.fields[2], crc32c(0, input.ptr, line.checked_len)))
+        return RECORD_BAD;
+    record->kind = RECORD_VOTE;
+    record->bytes = line.bytes;
+    return RECORD_OK;
+}
+
+static enum record_outcome parse_identity(struct span input, struct record *record)
+{
+    struct line line;
+    enum record_outcome outcome = split(input, 6, &line);
+    if (outcome != RECORD_OK)
+        return outcome;
+    struct identity *identity = &record->identity;
+    if (line.count != 4 || !span_equal(line.fields[0], SPAN("1")) ||
+        line.fields[1].len != sizeof identity->cluster_id - 1 ||
+        !number_parse_u64(line.fields[2], &identity->node_id) ||
+        !checksum_is(line.fields[3], crc32c(0, input.ptr, line.checked_len)))
+        return RECORD_BAD;
+    memcpy(identity->cluster_id, line.fields[1].ptr, line.fields[1].len);
+    identity->cluster_id[line.fields[1].len] = '\0';
+    record->kind = RECORD_IDENTITY;
+    record->bytes = line.bytes;
+    return RECORD_OK;
+}
+
+enum record_outcome record_parse(struct span input, struct record *record)
+{
+    static const struct {
+        const char *prefix;
+        enum record_outcome (*parse)(struct span input, struct record *record);
+    } kinds[] = {{"#RAFT:", parse_entry}, {"#VOTE:", parse_vote}, {"#NODE:", parse_identity}};
+
+    size_t window = input.len < 6 ? input.len : 6;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (window && memcmp(input.ptr, kinds[i].prefix, window) != 0)
+            continue;
+        return window < 6 ? RECORD_TRUNCATED : kinds[i].parse(input, record);
+    }
+    return RECORD_BAD;
+}
