@@ -41,19 +41,25 @@ unsigned keyspace_slot_of(struct span key); /* CRC16 with {hash tags} */
 struct item *keyspace_find(const struct keyspace *keyspace, struct span key, int64_t now_ms);
 
 /* Creates the key or replaces its value (a string of these bytes); a deadline that was there stays
- * unless `keep_deadline` is false. The revision of the key becomes `revision`. */
+ * unless `keep_deadline` is false. The revision of the key becomes `revision`. An item that was
+ * there is not valid any more, but `value` may point into it. */
 struct item *keyspace_set_string(struct keyspace *keyspace, struct span key, struct span value,
                                  bool keep_deadline, uint64_t revision);
 bool keyspace_remove(struct keyspace *keyspace, struct span key, uint64_t revision);
+void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t revision);
 void keyspace_clear(struct keyspace *keyspace, uint64_t revision);
 
-/* Moves value and deadline to `to`, which is replaced. The item `from` exists. */
+/* Moves value and deadline to `to`, another key, which is replaced. `from` exists. */
 void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to,
                      uint64_t revision);
 
+/* The same, but `from` stays as it is. */
+void keyspace_copy(struct keyspace *keyspace, const struct item *from, struct span to,
+                   uint64_t revision);
+
+/* NO_DEADLINE takes the deadline away. */
 void keyspace_set_deadline(struct keyspace *keyspace, struct item *item, int64_t deadline_ms,
                            uint64_t revision);
-void keyspace_touch_revision(struct keyspace *keyspace, struct item *item, uint64_t revision);
 
 /* WATCH: has the key changed after `revision`? was_present: whether it was there when it was
  * watched. A key that was and is absent counts as changed if any key of its slot was removed since:
@@ -76,19 +82,22 @@ uint64_t item_revision(const struct item *item);
 size_t item_memory(const struct item *item);        /* bytes, as MEMORY USAGE reports */
 const char *item_encoding(const struct item *item); /* "int", "embstr", "raw" */
 
-/* Strings. An integer is kept as a number; item_string() prints it into `scratch` (24 bytes) then.
- */
+/* When an item was last used is no part of the state: every node has its own view. */
+void item_touch(struct item *item, int64_t now_ms);
+int64_t item_idle_seconds(const struct item *item, int64_t now_ms);
+
+/* Strings. An integer is kept as a number; item_string() prints it into `scratch` then. */
 struct span item_string(const struct item *item, char scratch[24]);
-bool item_integer(const struct item *item,
-                  int64_t *value); /* true if the value is kept as an integer */
+/* True if the value is kept as an integer. */
+bool item_integer(const struct item *item, int64_t *value);
 size_t item_string_len(const struct item *item);
-void item_set_string(struct keyspace *keyspace, struct item *item, struct span value,
-                     uint64_t revision);
-void item_set_integer(struct keyspace *keyspace, struct item *item, int64_t value,
-                      uint64_t revision);
+/* None of these moves the item. */
+void item_set_string(struct item *item, struct span value, uint64_t revision);
+void item_set_text(struct item *item, struct span value, uint64_t revision); /* never an integer */
+void item_set_integer(struct item *item, int64_t value, uint64_t revision);
 /* Grows the value to at least `len` bytes (zeros) and gives write access to its bytes; the encoding
  * becomes raw. */
-char *item_string_edit(struct keyspace *keyspace, struct item *item, size_t len, uint64_t revision);
+char *item_string_edit(struct item *item, size_t len, uint64_t revision);
 
 /* Counting and walking. */
 size_t keyspace_count(const struct keyspace *keyspace);
@@ -107,7 +116,8 @@ struct item *keyspace_random(const struct keyspace *keyspace,
 uint64_t keyspace_scan(const struct keyspace *keyspace, uint64_t cursor, size_t count,
                        void (*visit)(void *context, struct item *item), void *context);
 
-/* 64-bit digest of keys, values, deadlines and revisions in iteration order. */
+/* 64-bit digest of keys, values, deadlines and revisions in iteration order, and of what
+ * keyspace_changed_since() knows of removals. */
 uint64_t keyspace_digest(const struct keyspace *keyspace);
 
 #endif

@@ -1,0 +1,162 @@
+#include "keyspace/deadline.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+void deadlines_close(struct deadlines *deadlines)
+{
+    mem_free(deadlines->entries);
+    *deadlines = (struct deadlines){0};
+}
+
+static bool before(const struct deadline_entry *a, const struct deadline_entry *b)
+{
+    if (a->deadline_ms != b->deadline_ms)
+        return a->deadline_ms < b->deadline_ms;
+    return span_compare(item_key_span(a->item), item_key_span(b->item)) < 0;
+}
+
+static void put(struct deadlines *deadlines, uint32_t position, struct deadline_entry entry)
+{
+    deadlines->entries[position] = entry;
+    entry.item->heap_position = position;
+}
+
+/* Both move the hole at `position` until `entry` can fill it. */
+static void sift_up(struct deadlines *deadlines, uint32_t position, struct deadline_entry entry)
+{
+    while (position > 0) {
+        uint32_t parent = (position - 1) / 2;
+        if (!before(&entry, &deadlines->entries[parent]))
+            break;
+        put(deadlines, position, deadlines->entries[parent]);
+        position = parent;
+    }
+    put(deadlines, position, entry);
+}
+
+static void sift_down(struct deadlines *deadlines, uint32_t position, struct deadline_entry entry)
+{
+    for (;;) {
+        size_t child = (size_t)position * 2 + 1;
+        if (child >= deadlines->count)
+            break;
+        const struct deadline_entry *entries = deadlines->entries;
+        if (child + 1 < deadlines->count && before(&entries[child + 1], &entries[child]))
+            child++;
+        if (!before(&entries[child], &entry))
+            break;
+        put(deadlines, position, entries[child]);
+        position = (uint32_t)child;
+    }
+    put(deadlines, position, entry);
+}
+
+static void place(struct deadlines *deadlines, uint32_t position, struct deadline_entry entry)
+{
+    if (position > 0 && before(&entry, &deadlines->entries[(position - 1) / 2]))
+        sift_up(deadlines, position, entry);
+    else
+        sift_down(deadlines, position, entry);
+}
+
+static int64_t high_of(int64_t deadline_ms)
+{
+    return (deadline_ms - (deadline_ms & 0xffffffff)) / 4294967296;
+}
+
+static void add_to_sum(struct deadlines *deadlines, int64_t deadline_ms)
+{
+    deadlines->sum_high += high_of(deadline_ms);
+    deadlines->sum_low += (uint64_t)(deadline_ms & 0xffffffff);
+}
+
+static void take_from_sum(struct deadlines *deadlines, int64_t deadline_ms)
+{
+    deadlines->sum_high -= high_of(deadline_ms);
+    deadlines->sum_low -= (uint64_t)(deadline_ms & 0xffffffff);
+}
+
+static void take_out(struct deadlines *deadlines, struct item *item)
+{
+    uint32_t position = item->heap_position;
+    if (position == NOT_IN_HEAP)
+        return;
+    take_from_sum(deadlines, item->deadline_ms);
+    item->heap_position = NOT_IN_HEAP;
+    item->deadline_ms = NO_DEADLINE;
+    deadlines->count--;
+    if (position < deadlines->count)
+        place(deadlines, position, deadlines->entries[deadlines->count]);
+    if (deadlines->count == 0)
+        deadlines_close(deadlines);
+}
+
+static void reserve_one(struct deadlines *deadlines)
+{
+    if (deadlines->count < deadlines->capacity)
+        return;
+    size_t capacity = deadlines->capacity ? (size_t)deadlines->capacity * 2 : 16;
+    if (capacity > (size_t)1 << 31)
+        FATAL("too many keys with a deadline");
+    deadlines->entries = mem_realloc(deadlines->entries, capacity * sizeof(*deadlines->entries));
+    deadlines->capacity = (uint32_t)capacity;
+}
+
+void deadlines_set(struct deadlines *deadlines, struct item *item, int64_t deadline_ms)
+{
+    if (deadline_ms == NO_DEADLINE) {
+        take_out(deadlines, item);
+        return;
+    }
+    uint32_t position = item->heap_position;
+    if (position == NOT_IN_HEAP) {
+        reserve_one(deadlines);
+        position = deadlines->count++;
+    } else {
+        take_from_sum(deadlines, item->deadline_ms);
+    }
+    add_to_sum(deadlines, deadline_ms);
+    item->deadline_ms = deadline_ms;
+    place(deadlines, position, (struct deadline_entry){deadline_ms, item});
+}
+
+void deadlines_replace(struct deadlines *deadlines, struct item *old, struct item *fresh)
+{
+    fresh->deadline_ms = old->deadline_ms;
+    fresh->heap_position = old->heap_position;
+    if (old->heap_position == NOT_IN_HEAP)
+        return;
+    deadlines->entries[old->heap_position].item = fresh;
+    old->heap_position = NOT_IN_HEAP;
+    old->deadline_ms = NO_DEADLINE;
+}
+
+/* The subtree of an entry that is not due holds none that is. */
+static size_t count_subtree(const struct deadlines *deadlines, size_t position, int64_t now_ms,
+                            size_t limit)
+{
+    if (limit == 0 || position >= deadlines->count)
+        return 0;
+    if (deadlines->entries[position].deadline_ms > now_ms)
+        return 0;
+    size_t count = 1;
+    count += count_subtree(deadlines, position * 2 + 1, now_ms, limit - count);
+    count += count_subtree(deadlines, position * 2 + 2, now_ms, limit - count);
+    return count;
+}
+
+size_t deadlines_count_until(const struct deadlines *deadlines, int64_t now_ms, size_t limit)
+{
+    return count_subtree(deadlines, 0, now_ms, limit);
+}
+
+int64_t deadlines_mean(const struct deadlines *deadlines)
+{
+    if (deadlines->count == 0)
+        return 0;
+    int64_t count = deadlines->count;
+    int64_t whole = deadlines->sum_high / count;
+    double rest = (double)(deadlines->sum_high % count) * 4294967296.0 + (double)deadlines->sum_low;
+    return whole * 4294967296 + (int64_t)(rest / (double)count);
+}

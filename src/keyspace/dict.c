@@ -1,0 +1,137 @@
+/* A cell holds a position in its low bits, as many as the mask has, and the upper bits of the hash
+ * in the others: with the few items of a usual slot a look-up hardly ever goes to an item that is
+ * not the one. The low bits of the hash choose the cell. */
+#include "keyspace/dict.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#define EMPTY UINT32_MAX /* never a cell: positions stay below the mask */
+
+enum { CELLS_MIN = 4 };
+#define CELLS_MAX ((size_t)1 << 31)
+
+static size_t capacity_of(size_t cells)
+{
+    return cells / 4 * 3;
+}
+
+static uint32_t *index_of(const struct dict *dict)
+{
+    return (uint32_t *)(void *)(dict->items + capacity_of((size_t)dict->mask + 1));
+}
+
+static void index_add(struct dict *dict, uint32_t hash, uint32_t position)
+{
+    uint32_t *index = index_of(dict);
+    uint32_t at = hash & dict->mask;
+    while (index[at] != EMPTY)
+        at = (at + 1) & dict->mask;
+    index[at] = (hash & ~dict->mask) | position;
+}
+
+static void resize(struct dict *dict, size_t cells)
+{
+    if (cells > CELLS_MAX)
+        FATAL("too many keys in one slot");
+    size_t capacity = capacity_of(cells);
+    ASSERT(capacity >= dict->count);
+    struct item **items = mem_alloc(capacity * sizeof(*items) + cells * sizeof(uint32_t));
+    if (dict->count)
+        memcpy(items, dict->items, dict->count * sizeof(*items));
+    mem_free(dict->items);
+    dict->items = items;
+    dict->mask = (uint32_t)(cells - 1);
+    memset(index_of(dict), 0xff, cells * sizeof(uint32_t));
+    for (uint32_t i = 0; i < dict->count; i++)
+        index_add(dict, items[i]->hash, i);
+}
+
+void dict_close(struct dict *dict)
+{
+    for (uint32_t i = 0; i < dict->count; i++)
+        item_free(dict->items[i]);
+    mem_free(dict->items);
+    *dict = (struct dict){0};
+}
+
+struct item *dict_find(const struct dict *dict, struct span key, uint32_t hash)
+{
+    if (dict->count == 0)
+        return NULL;
+    const uint32_t *index = index_of(dict);
+    uint32_t mask = dict->mask;
+    for (uint32_t at = hash & mask; index[at] != EMPTY; at = (at + 1) & mask) {
+        if ((index[at] ^ hash) & ~mask)
+            continue;
+        struct item *item = dict->items[index[at] & mask];
+        if (span_equal(item_key_span(item), key))
+            return item;
+    }
+    return NULL;
+}
+
+void dict_insert(struct dict *dict, struct item *item)
+{
+    size_t cells = dict->mask ? (size_t)dict->mask + 1 : 0;
+    if (dict->count == capacity_of(cells))
+        resize(dict, cells ? cells * 2 : CELLS_MIN);
+    dict->items[dict->count] = item;
+    index_add(dict, item->hash, dict->count);
+    dict->count++;
+}
+
+static uint32_t cell_of(const struct dict *dict, const struct item *item)
+{
+    const uint32_t *index = index_of(dict);
+    uint32_t at = item->hash & dict->mask;
+    while (dict->items[index[at] & dict->mask] != item) {
+        at = (at + 1) & dict->mask;
+        ASSERT(index[at] != EMPTY);
+    }
+    return at;
+}
+
+/* Takes a cell away and closes the gap: what stands behind it moves up, as far as its own first
+ * choice allows. No tombstones: the table is as short to search as if the key had never been there.
+ */
+static void index_remove(struct dict *dict, uint32_t hole)
+{
+    uint32_t *index = index_of(dict);
+    uint32_t mask = dict->mask;
+    for (uint32_t at = (hole + 1) & mask; index[at] != EMPTY; at = (at + 1) & mask) {
+        uint32_t home = dict->items[index[at] & mask]->hash & mask;
+        if (((at - home) & mask) < ((at - hole) & mask))
+            continue;
+        index[hole] = index[at];
+        hole = at;
+    }
+    index[hole] = EMPTY;
+}
+
+void dict_remove(struct dict *dict, const struct item *item)
+{
+    uint32_t cell = cell_of(dict, item);
+    uint32_t position = index_of(dict)[cell] & dict->mask;
+    index_remove(dict, cell);
+    uint32_t last = dict->count - 1;
+    if (position != last) {
+        struct item *moved = dict->items[last];
+        index_of(dict)[cell_of(dict, moved)] = (moved->hash & ~dict->mask) | position;
+        dict->items[position] = moved;
+    }
+    dict->count--;
+    if (dict->count == 0) {
+        dict_close(dict);
+        return;
+    }
+    size_t cells = (size_t)dict->mask + 1;
+    if (cells > CELLS_MIN && dict->count <= cells / 8)
+        resize(dict, cells / 4 < CELLS_MIN ? CELLS_MIN : cells / 4);
+}
+
+void dict_replace(struct dict *dict, const struct item *old, struct item *fresh)
+{
+    ASSERT(old->hash == fresh->hash);
+    dict->items[index_of(dict)[cell_of(dict, old)] & dict->mask] = fresh;
+}

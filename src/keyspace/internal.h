@@ -1,0 +1,24 @@
+/* The keyspace from inside. Private to keyspace/. */
+#ifndef FLOTILLA_KEYSPACE_INTERNAL_H
+#define FLOTILLA_KEYSPACE_INTERNAL_H
+
+#include "keyspace/deadline.h"
+#include "keyspace/dict.h"
+
+/* Slots in a group: walking and choosing skip empty groups at a glance. */
+enum { GROUP_SLOTS = 128, GROUPS = KEYSPACE_SLOTS / GROUP_SLOTS };
+
+struct slot {
+    struct dict dict;
+    uint64_t removed_revision; /* of the last removal; 0: none */
+};
+
+struct keyspace {
+    uint64_t seed;
+    size_t count;
+    struct deadlines deadlines;
+    uint64_t group_counts[GROUPS];
+    struct slot slots[KEYSPACE_SLOTS];
+};
+
+#endif

@@ -1,0 +1,65 @@
+/* What an item is made of. Private to keyspace/.
+ *
+ * One allocation holds the header, the room for the value and the key:
+ *
+ *     struct item | room: a number, a short string, or a pointer to a long one | key
+ *
+ * The room never changes, so that an item stays where it is for as long as its key does; a value
+ * that does not fit goes to an allocation of its own. */
+#ifndef FLOTILLA_KEYSPACE_ITEM_H
+#define FLOTILLA_KEYSPACE_ITEM_H
+
+#include "keyspace/keyspace.h"
+
+enum item_form {
+    FORM_INTEGER,  /* an int64_t in the room */
+    FORM_EMBEDDED, /* the bytes in the room */
+    FORM_SEPARATE, /* a struct string_block * in the room */
+};
+
+#define NOT_IN_HEAP UINT32_MAX
+
+struct item {
+    int64_t deadline_ms;
+    uint64_t revision;
+    uint32_t hash;
+    uint32_t heap_position; /* in the keyspace's deadlines */
+    uint32_t key_len;
+    uint32_t value_len; /* of a string that is not kept as an integer */
+    uint32_t touched_s;
+    uint16_t room;
+    uint8_t form; /* enum item_form */
+    bool edited;  /* in place: Redis calls such a string raw, however short */
+    char bytes[]; /* the room, then the key */
+};
+
+struct string_block {
+    size_t capacity;
+    char bytes[];
+};
+
+/* Bytes that the allocator takes for a request of this size. */
+size_t allocation_size(size_t size);
+
+/* A new item without deadline; its hash is the caller's to set. */
+struct item *item_new(struct span key, struct span value, uint64_t revision);
+/* A new item for `key` that takes the value over: `from` is an empty string afterwards. */
+struct item *item_new_taking(struct span key, struct item *from, uint64_t revision);
+struct item *item_new_copy(struct span key, const struct item *from, uint64_t revision);
+void item_free(struct item *item);
+
+/* As item_set_string(), but refuses a value that would leave the item badly cut: too much room, or
+ * too little for a short string. */
+bool item_try_set_string(struct item *item, struct span value, uint64_t revision);
+
+static inline bool item_is_past(const struct item *item, int64_t now_ms)
+{
+    return item->deadline_ms <= now_ms && item->deadline_ms != NO_DEADLINE;
+}
+
+static inline struct span item_key_span(const struct item *item)
+{
+    return (struct span){item->bytes + item->room, item->key_len};
+}
+
+#endif
