@@ -1,0 +1,177 @@
+/* The longest common subsequence of two strings.
+ *
+ * lengths[i][j] is the length for the first i bytes of one and the first j of the other. Which of
+ * several longest subsequences comes out is fixed by the way back through that table: from the end,
+ * and on a tie by leaving a byte of the second string out, as Redis does. */
+#include "base/mem.h"
+#include "base/number.h"
+#include "command/access.h"
+#include "command/data.h"
+
+struct lcs_options {
+    bool len;
+    bool idx;
+    bool with_match_len;
+    int64_t match_len_min;
+};
+
+struct lcs {
+    struct span a;
+    struct span b;
+    uint32_t *lengths;
+};
+
+/* A run of bytes that both strings have: [a_from, a_from + len) and [b_from, b_from + len). */
+struct lcs_match {
+    size_t a_from;
+    size_t b_from;
+    size_t len;
+};
+
+static bool parse_options(struct command_context *context, const struct span *args, size_t argc,
+                          struct lcs_options *options)
+{
+    *options = (struct lcs_options){0};
+    for (size_t i = 3; i < argc; i++) {
+        if (span_is(args[i], "idx")) {
+            options->idx = true;
+        } else if (span_is(args[i], "len")) {
+            options->len = true;
+        } else if (span_is(args[i], "withmatchlen")) {
+            options->with_match_len = true;
+        } else if (span_is(args[i], "minmatchlen") && i + 1 < argc) {
+            if (!command_parse_integer(context, args[++i], &options->match_len_min))
+                return false;
+        } else {
+            resp_error(context->reply, ERROR_SYNTAX);
+            return false;
+        }
+    }
+    if (options->len && options->idx) {
+        resp_error(context->reply,
+                   "ERR If you want both the length and indexes, please just use IDX.");
+        return false;
+    }
+    return true;
+}
+
+static uint32_t *length_at(const struct lcs *lcs, size_t i, size_t j)
+{
+    return &lcs->lengths[i * (lcs->b.len + 1) + j];
+}
+
+static void fill(const struct lcs *lcs)
+{
+    for (size_t j = 0; j <= lcs->b.len; j++)
+        *length_at(lcs, 0, j) = 0;
+    for (size_t i = 1; i <= lcs->a.len; i++) {
+        const uint32_t *above = length_at(lcs, i - 1, 0);
+        uint32_t *row = length_at(lcs, i, 0);
+        row[0] = 0;
+        for (size_t j = 1; j <= lcs->b.len; j++) {
+            if (lcs->a.ptr[i - 1] == lcs->b.ptr[j - 1])
+                row[j] = above[j - 1] + 1;
+            else
+                row[j] = above[j] > row[j - 1] ? above[j] : row[j - 1];
+        }
+    }
+}
+
+/* The next run on the way back from (*i, *j); false if there is none. */
+static bool next_match(const struct lcs *lcs, size_t *i, size_t *j, struct lcs_match *match)
+{
+    while (*i > 0 && *j > 0 && lcs->a.ptr[*i - 1] != lcs->b.ptr[*j - 1]) {
+        if (*length_at(lcs, *i - 1, *j) > *length_at(lcs, *i, *j - 1))
+            --*i;
+        else
+            --*j;
+    }
+    size_t end = *i;
+    while (*i > 0 && *j > 0 && lcs->a.ptr[*i - 1] == lcs->b.ptr[*j - 1]) {
+        --*i;
+        --*j;
+    }
+    *match = (struct lcs_match){*i, *j, end - *i};
+    return match->len > 0;
+}
+
+static void write_range(struct resp_writer *reply, size_t from, size_t len)
+{
+    resp_array(reply, 2);
+    resp_integer(reply, (int64_t)from);
+    resp_integer(reply, (int64_t)(from + len - 1));
+}
+
+static void write_matches(struct command_context *context, const struct lcs *lcs,
+                          const struct lcs_options *options)
+{
+    struct buf body = {0};
+    struct resp_writer writer = {&body, context->reply->protocol};
+    size_t count = 0;
+    size_t i = lcs->a.len;
+    size_t j = lcs->b.len;
+    struct lcs_match match;
+    while (next_match(lcs, &i, &j, &match)) {
+        if (options->match_len_min > 0 && (uint64_t)options->match_len_min > match.len)
+            continue;
+        count++;
+        resp_array(&writer, options->with_match_len ? 3 : 2);
+        write_range(&writer, match.a_from, match.len);
+        write_range(&writer, match.b_from, match.len);
+        if (options->with_match_len)
+            resp_integer(&writer, (int64_t)match.len);
+    }
+    resp_map(context->reply, 2);
+    resp_bulk_text(context->reply, "matches");
+    resp_array(context->reply, count);
+    resp_raw(context->reply, buf_span(&body));
+    resp_bulk_text(context->reply, "len");
+    resp_integer(context->reply, *length_at(lcs, lcs->a.len, lcs->b.len));
+    buf_close(&body);
+}
+
+static void write_subsequence(struct command_context *context, const struct lcs *lcs)
+{
+    size_t len = *length_at(lcs, lcs->a.len, lcs->b.len);
+    char *text = mem_alloc(len);
+    size_t left = len;
+    size_t i = lcs->a.len;
+    size_t j = lcs->b.len;
+    struct lcs_match match;
+    while (next_match(lcs, &i, &j, &match)) {
+        left -= match.len;
+        memcpy(text + left, lcs->a.ptr + match.a_from, match.len);
+    }
+    resp_bulk(context->reply, span_of(text, len));
+    mem_free(text);
+}
+
+void command_lcs_run(struct command_context *context, const struct span *args, size_t argc)
+{
+    const struct item *a = command_read_item(context, args[1]);
+    const struct item *b = command_read_item(context, args[2]);
+    struct lcs_options options;
+    if (!parse_options(context, args, argc, &options))
+        return;
+    char scratch_a[NUMBER_I64_CHARS];
+    char scratch_b[NUMBER_I64_CHARS];
+    struct lcs lcs = {
+        .a = a ? item_string(a, scratch_a) : SPAN(""),
+        .b = b ? item_string(b, scratch_b) : SPAN(""),
+    };
+    size_t cells = (lcs.a.len + 1) * (lcs.b.len + 1); /* 2^60 at most */
+    if (cells > STRING_LEN_MAX / sizeof(*lcs.lengths)) {
+        resp_error(context->reply, "ERR Insufficient memory, transient memory for LCS exceeds "
+                                   "proto-max-bulk-len");
+        return;
+    }
+    lcs.lengths = mem_alloc(cells * sizeof(*lcs.lengths));
+    fill(&lcs);
+    if (options.idx)
+        write_matches(context, &lcs, &options);
+    else if (options.len)
+        resp_integer(context->reply, *length_at(&lcs, lcs.a.len, lcs.b.len));
+    else
+        write_subsequence(context, &lcs);
+    mem_free(lcs.lengths);
+}

@@ -1,0 +1,69 @@
+/* The options that say when a key expires and whether to go on at all: of SET, GETEX and the EXPIRE
+ * family. Shared by the commands and by what rewrites them for the log. Private to command/. */
+#ifndef FLOTILLA_COMMAND_OPTIONS_H
+#define FLOTILLA_COMMAND_OPTIONS_H
+
+#include "command/command.h"
+
+enum set_flag {
+    SET_NX = 1 << 0,
+    SET_XX = 1 << 1,
+    SET_GET = 1 << 2,
+    SET_KEEPTTL = 1 << 3,
+    SET_PERSIST = 1 << 4,
+    SET_EX = 1 << 5,
+    SET_PX = 1 << 6,
+    SET_EXAT = 1 << 7,
+    SET_PXAT = 1 << 8,
+};
+
+enum {
+    SET_TIMES = SET_EX | SET_PX | SET_EXAT | SET_PXAT,
+    SET_OPTIONS = SET_NX | SET_XX | SET_GET | SET_KEEPTTL | SET_TIMES,
+    GETEX_OPTIONS = SET_PERSIST | SET_TIMES,
+};
+
+struct set_options {
+    unsigned flags;
+    struct span time; /* the argument of the last of SET_TIMES */
+};
+
+/* Reads args[first] and on; false: a syntax error. */
+bool set_options_parse(const struct span *args, size_t argc, size_t first, unsigned allowed,
+                       struct set_options *options);
+
+enum expire_flag {
+    EXPIRE_NX = 1 << 0,
+    EXPIRE_XX = 1 << 1,
+    EXPIRE_GT = 1 << 2,
+    EXPIRE_LT = 1 << 3,
+};
+
+enum expire_parse {
+    EXPIRE_PARSED,
+    EXPIRE_UNSUPPORTED, /* *bad is no option */
+    EXPIRE_NX_NOT_ALONE,
+    EXPIRE_GT_AND_LT,
+};
+
+/* Reads args[3] and on. */
+enum expire_parse expire_options_parse(const struct span *args, size_t argc, unsigned *flags,
+                                       struct span *bad);
+
+enum time_parse { TIME_PARSED, TIME_NOT_INTEGER, TIME_INVALID };
+
+/* A time in units of unit_ms after base_ms as a deadline. The first wants it to be above zero. */
+enum time_parse deadline_parse_positive(struct span text, int64_t unit_ms, int64_t base_ms,
+                                        int64_t *deadline_ms);
+enum time_parse deadline_parse(struct span text, int64_t unit_ms, int64_t base_ms,
+                               int64_t *deadline_ms);
+
+/* The deadline that SET's or GETEX's options ask for: NO_DEADLINE if none. */
+enum time_parse set_options_deadline(const struct set_options *options, int64_t now_ms,
+                                     int64_t *deadline_ms);
+
+/* Writes the error that belongs to what is not TIME_PARSED. */
+void command_write_time_error(struct command_context *context, enum time_parse outcome,
+                              const char *command);
+
+#endif

@@ -1,0 +1,131 @@
+/* A time that is relative means another moment wherever and whenever the log is run again: what
+ * enters the log says the moment itself. The reply stays that of the original: all but the time is
+ * kept, and what the original would refuse is left as it is. */
+#include "base/number.h"
+#include "command/data.h"
+#include "command/options.h"
+
+static void add(struct command_rewritten *out, struct span arg)
+{
+    out->args[out->argc++] = arg;
+}
+
+static void add_number(struct command_rewritten *out, int64_t number)
+{
+    add(out, span_of(out->text, number_format_i64(out->text, number)));
+}
+
+static void add_set(struct command_rewritten *out, struct span key, struct span value)
+{
+    add(out, SPAN("SET"));
+    add(out, key);
+    add(out, value);
+}
+
+static void add_pxat(struct command_rewritten *out, int64_t deadline_ms)
+{
+    add(out, SPAN("PXAT"));
+    add_number(out, deadline_ms);
+}
+
+void command_set_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                         struct command_rewritten *out)
+{
+    struct set_options options;
+    int64_t deadline_ms;
+    if (argc < 5 || !set_options_parse(args, argc, 3, SET_OPTIONS, &options))
+        return;
+    if (!(options.flags & (SET_EX | SET_PX | SET_EXAT)) ||
+        set_options_deadline(&options, now_ms, &deadline_ms) != TIME_PARSED)
+        return;
+    add_set(out, args[1], args[2]);
+    if (options.flags & SET_NX)
+        add(out, SPAN("NX"));
+    if (options.flags & SET_XX)
+        add(out, SPAN("XX"));
+    if (options.flags & SET_GET)
+        add(out, SPAN("GET"));
+    add_pxat(out, deadline_ms);
+}
+
+static void rewrite_setex(const struct span *args, int64_t unit_ms, int64_t now_ms,
+                          struct command_rewritten *out)
+{
+    int64_t deadline_ms;
+    if (deadline_parse_positive(args[2], unit_ms, now_ms, &deadline_ms) != TIME_PARSED)
+        return;
+    add_set(out, args[1], args[3]);
+    add_pxat(out, deadline_ms);
+}
+
+void command_setex_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                           struct command_rewritten *out)
+{
+    (void)argc;
+    rewrite_setex(args, 1000, now_ms, out);
+}
+
+void command_psetex_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                            struct command_rewritten *out)
+{
+    (void)argc;
+    rewrite_setex(args, 1, now_ms, out);
+}
+
+void command_getex_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                           struct command_rewritten *out)
+{
+    struct set_options options;
+    int64_t deadline_ms;
+    if (!set_options_parse(args, argc, 2, GETEX_OPTIONS, &options))
+        return;
+    if (!(options.flags & (SET_EX | SET_PX | SET_EXAT)) ||
+        set_options_deadline(&options, now_ms, &deadline_ms) != TIME_PARSED)
+        return;
+    add(out, SPAN("GETEX"));
+    add(out, args[1]);
+    add_pxat(out, deadline_ms);
+}
+
+/* A moment before 1970 is as much past as 1970 itself, which Redis can load. */
+static void rewrite_expire(const struct span *args, size_t argc, int64_t unit_ms, int64_t base_ms,
+                           struct command_rewritten *out)
+{
+    unsigned flags;
+    struct span bad;
+    int64_t deadline_ms;
+    if (expire_options_parse(args, argc, &flags, &bad) != EXPIRE_PARSED)
+        return;
+    if (deadline_parse(args[2], unit_ms, base_ms, &deadline_ms) != TIME_PARSED)
+        return;
+    add(out, SPAN("PEXPIREAT"));
+    add(out, args[1]);
+    add_number(out, deadline_ms > 0 ? deadline_ms : 0);
+    if (flags & EXPIRE_NX)
+        add(out, SPAN("NX"));
+    if (flags & EXPIRE_XX)
+        add(out, SPAN("XX"));
+    if (flags & EXPIRE_GT)
+        add(out, SPAN("GT"));
+    if (flags & EXPIRE_LT)
+        add(out, SPAN("LT"));
+}
+
+void command_expire_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                            struct command_rewritten *out)
+{
+    rewrite_expire(args, argc, 1000, now_ms, out);
+}
+
+void command_pexpire_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                             struct command_rewritten *out)
+{
+    rewrite_expire(args, argc, 1, now_ms, out);
+}
+
+void command_expireat_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                              struct command_rewritten *out)
+{
+    (void)now_ms;
+    rewrite_expire(args, argc, 1000, 0, out);
+}

@@ -1,0 +1,156 @@
+/* Going through the keys: KEYS, SCAN, RANDOMKEY. What is past its deadline is left out. */
+#include "command/access.h"
+#include "command/data.h"
+
+/* Gathers the keys that pass the filters; how many there are is known only at the end. */
+struct gathering {
+    int64_t now_ms;
+    struct span pattern;
+    bool matches_all; /* the pattern is not looked at */
+    bool nothing;     /* no key passes */
+    size_t count;
+    struct buf body;
+    struct resp_writer writer;
+};
+
+static void gather(void *context, struct item *item)
+{
+    struct gathering *gathering = context;
+    int64_t deadline_ms = item_deadline(item);
+    if (gathering->nothing || (deadline_ms != NO_DEADLINE && deadline_ms <= gathering->now_ms))
+        return;
+    struct span key = item_key(item);
+    if (!gathering->matches_all && !command_glob(gathering->pattern, key, false))
+        return;
+    gathering->writer.out = &gathering->body;
+    resp_bulk(&gathering->writer, key);
+    gathering->count++;
+}
+
+static void write_gathered(struct command_context *context, struct gathering *gathering)
+{
+    resp_array(context->reply, gathering->count);
+    resp_raw(context->reply, buf_span(&gathering->body));
+    buf_close(&gathering->body);
+}
+
+void command_keys_run(struct command_context *context, const struct span *args, size_t argc)
+{
+    (void)argc;
+    struct gathering gathering = {
+        .now_ms = context->now_ms,
+        .pattern = args[1],
+        .matches_all = span_equal(args[1], SPAN("*")),
+        .writer.protocol = context->reply->protocol,
+    };
+    keyspace_scan(context->keyspace, 0, SIZE_MAX, gather, &gathering);
+    write_gathered(context, &gathering);
+}
+
+/* Decimal, with leading zeros and a sign if need be: what C's strtoul takes, whose place in Redis
+ * this has. */
+static bool parse_cursor(struct span text, uint64_t *cursor)
+{
+    *cursor = 0;
+    if (text.len == 0)
+        return true;
+    bool negative = text.ptr[0] == '-';
+    size_t i = negative || text.ptr[0] == '+';
+    if (i == text.len)
+        return false;
+    for (; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+        unsigned digit = (unsigned)(text.ptr[i] - '0');
+        if (*cursor > (UINT64_MAX - digit) / 10)
+            return false;
+        *cursor = *cursor * 10 + digit;
+    }
+    if (negative)
+        *cursor = 0 - *cursor;
+    return true;
+}
+
+static bool parse_scan_options(struct command_context *context, const struct span *args,
+                               size_t argc, int64_t *count, struct gathering *gathering)
+{
+    for (size_t i = 2; i < argc; i += 2) {
+        bool has_value = i + 1 < argc;
+        if (has_value && span_is(args[i], "count")) {
+            if (!command_parse_integer(context, args[i + 1], count))
+                return false;
+            if (*count < 1) {
+                resp_error(context->reply, ERROR_SYNTAX);
+                return false;
+            }
+        } else if (has_value && span_is(args[i], "match")) {
+            gathering->pattern = args[i + 1];
+            gathering->matches_all = span_equal(args[i + 1], SPAN("*"));
+        } else if (has_value && span_is(args[i], "type")) {
+            gathering->nothing = !span_is(args[i + 1], "string");
+        } else {
+            resp_error(context->reply, ERROR_SYNTAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+void command_scan_run(struct command_context *context, const struct span *args, size_t argc)
+{
+    uint64_t cursor;
+    if (!parse_cursor(args[1], &cursor)) {
+        resp_error(context->reply, "ERR invalid cursor");
+        return;
+    }
+    struct gathering gathering = {
+        .now_ms = context->now_ms,
+        .matches_all = true,
+        .writer.protocol = context->reply->protocol,
+    };
+    int64_t count = 10;
+    if (!parse_scan_options(context, args, argc, &count, &gathering))
+        return;
+    cursor = keyspace_scan(context->keyspace, cursor, (size_t)count, gather, &gathering);
+    resp_array(context->reply, 2);
+    resp_bulk_i64(context->reply, (int64_t)cursor);
+    write_gathered(context, &gathering);
+}
+
+struct survivor {
+    int64_t now_ms;
+    const struct item *item;
+};
+
+static void find_survivor(void *context, struct item *item)
+{
+    struct survivor *survivor = context;
+    int64_t deadline_ms = item_deadline(item);
+    if (deadline_ms == NO_DEADLINE || deadline_ms > survivor->now_ms)
+        survivor->item = item;
+}
+
+/* Drawn anew while what comes up is past its deadline. If that goes on for long, hardly any key is
+ * left alive, and one of them is as good as another. */
+void command_randomkey_run(struct command_context *context, const struct span *args, size_t argc)
+{
+    enum { DRAWS_MAX = 100 };
+    (void)args, (void)argc;
+    struct survivor survivor = {.now_ms = context->now_ms};
+    for (int i = 0; i < DRAWS_MAX && !survivor.item; i++) {
+        struct item *item = keyspace_random(context->keyspace, context->prng);
+        if (!item)
+            break;
+        find_survivor(&survivor, item);
+    }
+    uint64_t cursor = 0;
+    while (!survivor.item && keyspace_count(context->keyspace)) {
+        cursor = keyspace_scan(context->keyspace, cursor, 1, find_survivor, &survivor);
+        if (cursor == 0)
+            break;
+    }
+    if (survivor.item)
+        resp_bulk(context->reply, item_key(survivor.item));
+    else
+        resp_null(context->reply);
+}
