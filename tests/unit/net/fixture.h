@@ -1,0 +1,380 @@
+/* A net with a shard that a test plays: what is submitted is kept until the test lets it be
+ * answered. Connections are real ones over a Unix socket in a folder of the test's own; time is the
+ * test's. Included by one file per program. */
+#ifndef FLOTILLA_TESTS_UNIT_NET_FIXTURE_H
+#define FLOTILLA_TESTS_UNIT_NET_FIXTURE_H
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/net.h"
+#include "unit/support/test.h"
+
+enum { ASKED_MAX = 32768 };
+
+struct asked {
+    struct shard_client client;
+    int protocol;
+    bool write;
+    char *text; /* the reply, encoded */
+    size_t len;
+};
+
+struct shard {
+    enum shard_admission admission;
+    uint64_t leader;
+    bool leads;
+    uint64_t applied;
+    size_t holders;
+    uint64_t contact_ms;
+    struct keyspace *keyspace;
+    struct asked asked[ASKED_MAX];
+    size_t first;
+    size_t count;
+    uint64_t index;
+    size_t writes;
+    size_t transactions;
+    size_t transaction_count; /* commands of the last one */
+    size_t watch_count;
+    struct shard_watch watch; /* the last transaction's first; key not kept */
+    struct shard_host host;
+};
+
+struct fixture {
+    struct event_base *base;
+    struct net *net;
+    struct net_settings settings;
+    struct command_table *table;
+    struct cluster cluster;
+    struct shard shard;
+    uint64_t now_ms;
+    uint64_t used_memory;
+    const char *peer_error;
+    char peer_rest[64];
+    int peer_fd;
+    char folder[64];
+    char path[96];
+};
+
+/* --- the shard --- */
+
+static inline void ask(struct shard *shard, struct shard_client client, int protocol, bool write,
+                       const char *text, size_t len)
+{
+    assert_true(shard->count < ASKED_MAX);
+    struct asked *asked = &shard->asked[(shard->first + shard->count++) % ASKED_MAX];
+    *asked = (struct asked){client, protocol, write, mem_alloc(len + 1), len};
+    memcpy(asked->text, text, len);
+}
+
+/* Answers "+NAME" and the first argument. */
+static inline enum shard_admission admit(struct shard *shard, const struct shard_request *request,
+                                         bool write)
+{
+    if (shard->admission != SHARD_ACCEPTED)
+        return shard->admission;
+    char text[300];
+    int len = snprintf(text, sizeof text, "+%s.%.*s\r\n", request->command->name,
+                       request->argc > 1 ? (int)(request->args[1].len % 200) : 0,
+                       request->argc > 1 ? request->args[1].ptr : "");
+    ask(shard, request->client, request->protocol, write, text, (size_t)len);
+    return SHARD_ACCEPTED;
+}
+
+enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
+                                 struct shard_time now)
+{
+    (void)now;
+    shard->writes++;
+    return admit(shard, request, true);
+}
+
+enum shard_admission shard_read(struct shard *shard, const struct shard_request *request,
+                                struct shard_time now)
+{
+    (void)now;
+    return admit(shard, request, false);
+}
+
+void shard_reply_in_turn(struct shard *shard, struct shard_client client, struct span reply)
+{
+    ask(shard, client, 2, false, reply.ptr, reply.len);
+}
+
+void shard_read_local(struct shard *shard, const struct shard_request *request,
+                      struct resp_writer *reply, struct shard_time now)
+{
+    (void)shard;
+    (void)request;
+    (void)now;
+    resp_status(reply, "STALE");
+}
+
+enum shard_admission shard_transaction(struct shard *shard,
+                                       const struct shard_transaction *transaction,
+                                       struct shard_time now)
+{
+    (void)now;
+    if (shard->admission != SHARD_ACCEPTED)
+        return shard->admission;
+    shard->transactions++;
+    shard->transaction_count = transaction->count;
+    shard->watch_count = transaction->watch_count;
+    if (transaction->watch_count)
+        shard->watch = transaction->watches[0];
+    ask(shard, transaction->client, transaction->protocol, true, "+EXECUTED\r\n", 11);
+    return SHARD_ACCEPTED;
+}
+
+const struct raft *shard_raft(const struct shard *shard)
+{
+    return (const void *)shard;
+}
+uint64_t raft_last_contact_ms(const struct raft *raft)
+{
+    return ((const struct shard *)(const void *)raft)->contact_ms;
+}
+const struct keyspace *shard_keyspace(const struct shard *shard)
+{
+    return shard->keyspace;
+}
+uint64_t shard_leader(const struct shard *shard)
+{
+    return shard->leader;
+}
+bool shard_is_leader(const struct shard *shard)
+{
+    return shard->leads;
+}
+uint64_t shard_applied_index(const struct shard *shard)
+{
+    return shard->applied;
+}
+size_t shard_holders(const struct shard *shard, uint64_t index)
+{
+    (void)index;
+    return shard->leads ? shard->holders : 0;
+}
+
+static inline void answer(struct fixture *f, size_t count)
+{
+    struct shard *shard = &f->shard;
+    for (; count && shard->count; count--) {
+        struct asked asked = shard->asked[shard->first];
+        shard->first = (shard->first + 1) % ASKED_MAX;
+        shard->count--;
+        struct buf *out = shard->host.reply_begin(shard->host.context, asked.client);
+        if (out)
+            buf_add(out, asked.text, asked.len);
+        mem_free(asked.text);
+        if (asked.write)
+            shard->index++;
+        shard->host.reply_end(shard->host.context, asked.client, asked.write ? shard->index : 0);
+    }
+}
+
+/* --- the host --- */
+
+static inline void host_run(void *context, struct client *client, const struct command *command,
+                            const struct span *args, size_t argc, struct resp_writer *reply)
+{
+    (void)context;
+    (void)client;
+    (void)args;
+    (void)argc;
+    resp_status(reply, command->fullname);
+}
+
+static inline const char *host_accept_peer(void *context, int fd, const struct span *args,
+                                           size_t argc, struct span rest)
+{
+    (void)args;
+    (void)argc;
+    struct fixture *f = context;
+    if (f->peer_error)
+        return f->peer_error;
+    f->peer_fd = fd;
+    snprintf(f->peer_rest, sizeof f->peer_rest, "%.*s", (int)rest.len, rest.ptr);
+    return NULL;
+}
+
+static inline uint64_t host_used_memory(void *context)
+{
+    return ((struct fixture *)context)->used_memory;
+}
+static inline struct shard_time host_now(void *context)
+{
+    uint64_t now_ms = ((struct fixture *)context)->now_ms;
+    return (struct shard_time){
+        .mono_ms = now_ms, .wall_ms = (int64_t)now_ms, .mono_us = now_ms * 1000};
+}
+static inline int64_t host_wall_us(void *context)
+{
+    return (int64_t)((struct fixture *)context)->now_ms * 1000;
+}
+
+/* --- set up and tear down --- */
+
+static inline void open_net(struct fixture *f)
+{
+    char message[256];
+    f->net = net_new(f->base, &(struct net_options){.settings = &f->settings,
+                                                    .table = f->table,
+                                                    .cluster = &f->cluster,
+                                                    .self = 1,
+                                                    .redis_version = "7.2.4",
+                                                    .host = {.context = f,
+                                                             .run = host_run,
+                                                             .accept_peer = host_accept_peer,
+                                                             .used_memory = host_used_memory,
+                                                             .now = host_now,
+                                                             .wall_us = host_wall_us}});
+    f->shard.host = net_shard_host(f->net);
+    net_set_shard(f->net, &f->shard);
+    assert_int_equal(net_listen_unix(f->net, f->path, 0700, 16, message), ERR_NONE);
+}
+
+static inline int set_up(void **state)
+{
+    struct fixture *f = mem_zalloc(sizeof *f);
+    f->base = event_base_new();
+    f->table = command_table_new();
+    f->now_ms = 1000000;
+    f->peer_fd = -1;
+    f->settings = (struct net_settings){.maxclients = 100,
+                                        .leader_wait_ms = 500,
+                                        .replica_max_lag_ms = 1000,
+                                        .query_buffer_max = 1 << 20,
+                                        .bulk_len_max = 1 << 29};
+    f->cluster.count = 2;
+    f->cluster.nodes[0] = (struct cluster_node){.id = 1, .host = "10.0.0.1", .port = 7001};
+    f->cluster.nodes[1] = (struct cluster_node){.id = 2, .host = "10.0.0.2", .port = 7002};
+    f->shard.leads = true;
+    f->shard.leader = 1;
+    f->shard.holders = 2;
+    f->shard.keyspace = keyspace_new(1);
+    strcpy(f->folder, "/tmp/flotilla-net-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    snprintf(f->path, sizeof f->path, "%s/s", f->folder);
+    open_net(f);
+    *state = f;
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    answer(f, ASKED_MAX);
+    net_free(f->net);
+    event_base_free(f->base);
+    keyspace_free(f->shard.keyspace);
+    command_table_free(f->table);
+    rmdir(f->folder);
+    mem_free(f);
+    return 0;
+}
+
+/* --- a turn, a client --- */
+
+static inline void turn(struct fixture *f)
+{
+    event_base_loop(f->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    net_resume(f->net);
+    net_flush(f->net);
+}
+
+static inline void turns(struct fixture *f)
+{
+    for (int i = 0; i < 6; i++)
+        turn(f);
+}
+
+static inline int dial(struct fixture *f)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, f->path);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    turns(f);
+    return fd;
+}
+
+static inline void say_bytes(struct fixture *f, int fd, const char *bytes, size_t len)
+{
+    while (len) {
+        ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL);
+        if (sent < 0)
+            break;
+        bytes += sent;
+        len -= (size_t)sent;
+        turn(f);
+    }
+    turns(f);
+}
+
+static inline void say(struct fixture *f, int fd, const char *text)
+{
+    say_bytes(f, fd, text, strlen(text));
+}
+
+/* What has arrived; "<end>" if the connection is closed behind it. */
+static inline const char *hear(struct fixture *f, int fd)
+{
+    static char heard[1 << 16];
+    size_t len = 0;
+    turns(f);
+    for (;;) {
+        if (len == sizeof heard - 6) {
+            heard[len] = '\0';
+            return heard; /* there may be more */
+        }
+        ssize_t got = recv(fd, heard + len, sizeof heard - len - 6, 0);
+        if (got > 0) {
+            len += (size_t)got;
+            continue;
+        }
+        if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
+            strcpy(heard + len, "<end>");
+            len += 5;
+        }
+        heard[len] = '\0';
+        return heard;
+    }
+}
+
+#define assert_hears(f, fd, text) assert_string_equal(hear((f), (fd)), (text))
+
+static inline const char *reply_to(struct fixture *f, int fd, const char *text)
+{
+    say(f, fd, text);
+    return hear(f, fd);
+}
+
+#define assert_replies(f, fd, request, text)                                                       \
+    assert_string_equal(reply_to((f), (fd), (request)), (text))
+
+static inline void loses_leadership_to(struct fixture *f, uint64_t leader)
+{
+    f->shard.leads = false;
+    f->shard.leader = leader;
+    f->shard.admission = SHARD_NOT_LEADER;
+    f->shard.host.role_changed(f->shard.host.context);
+}
+
+static inline void takes_leadership(struct fixture *f)
+{
+    f->shard.leads = true;
+    f->shard.leader = 1;
+    f->shard.admission = SHARD_ACCEPTED;
+    f->shard.host.role_changed(f->shard.host.context);
+}
+
+#endif

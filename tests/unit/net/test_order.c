@@ -1,0 +1,355 @@
+/* Replies leave in the order of the requests, whoever gives them; and what waits, waits. */
+#include "unit/net/fixture.h"
+
+static void test_local_reply_waits_for_the_pending_write_before_it(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    say(f, fd, "SET a 1\r\nPING\r\nGET b\r\nECHO x\r\n");
+    assert_hears(f, fd, "");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.a\r\n");
+    answer(f, 3);
+    assert_hears(f, fd, "+PONG\r\n+get.b\r\n$1\r\nx\r\n");
+    close(fd);
+}
+
+static void test_local_reply_leaves_at_once_if_nothing_is_pending(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    assert_replies(f, fd, "PING\r\n", "+PONG\r\n");
+    assert_int_equal(f->shard.count, 0);
+    close(fd);
+}
+
+static void test_server_command_waits_for_earlier_replies(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    assert_replies(f, fd, "SET a 1\r\nCONFIG RESETSTAT\r\nPING\r\n", "");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.a\r\n+config|resetstat\r\n+PONG\r\n");
+    close(fd);
+}
+
+static void test_request_split_at_every_byte_is_one_request(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    const char request[] = "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n*1\r\n$4\r\nPING\r\n";
+    for (size_t i = 0; i + 1 < sizeof request; i++)
+        say_bytes(f, fd, request + i, 1);
+    answer(f, 2);
+    assert_hears(f, fd, "+set.key\r\n+PONG\r\n");
+    close(fd);
+}
+
+static void test_big_argument_arrives_whole(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    size_t len = 700 * 1000;
+    char *request = malloc(len + 100);
+    int head = sprintf(request, "*2\r\n$4\r\nECHO\r\n$%zu\r\n", len);
+    memset(request + head, 'x', len);
+    memcpy(request + (size_t)head + len, "\r\nPING\r\n", 8);
+    say_bytes(f, fd, request, (size_t)head + len + 8);
+    size_t heard = 0;
+    const char *part;
+    while (*(part = hear(f, fd)))
+        heard += strlen(part);
+    assert_int_equal(heard, 9 + len + 2 + 7);
+    free(request);
+    close(fd);
+}
+
+static void test_pipeline_of_many_reads_of_the_socket_stays_in_order(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    char requests[32 * 1000], expected[64];
+    for (int round = 0; round < 3; round++) {
+        size_t size = 0;
+        for (int i = 0; i < 1000; i++)
+            size += (size_t)snprintf(requests + size, sizeof requests - size,
+                                     "*2\r\n$3\r\nGET\r\n$5\r\nk%04d\r\n", i);
+        say_bytes(f, fd, requests, size);
+        assert_int_equal(f->shard.count, 1000);
+        answer(f, 1000);
+        const char *heard = hear(f, fd);
+        for (int i = 0; i < 1000; i++) {
+            int len = snprintf(expected, sizeof expected, "+get.k%04d\r\n", i);
+            assert_memory_equal(heard, expected, (size_t)len);
+            heard += len;
+        }
+        assert_string_equal(heard, "");
+    }
+    close(fd);
+}
+
+static void test_follower_redirects_with_the_keys_slot(void **state)
+{
+    struct fixture *f = *state;
+    loses_leadership_to(f, 2);
+    int fd = dial(f);
+    assert_replies(f, fd, "SET foo 1\r\n", "-MOVED 12182 10.0.0.2:7002\r\n");
+    assert_replies(f, fd, "DBSIZE\r\n", "-MOVED 0 10.0.0.2:7002\r\n");
+    close(fd);
+}
+
+static void test_client_is_parked_until_a_leader_is_known(void **state)
+{
+    struct fixture *f = *state;
+    loses_leadership_to(f, 0);
+    int fd = dial(f);
+    assert_replies(f, fd, "SET foo 1\r\nPING\r\n", "");
+    assert_int_equal(net_stats(f->net).blocked_clients, 1);
+    takes_leadership(f);
+    assert_int_equal(net_wait_ms(f->net, 100), 0);
+    turns(f);
+    assert_int_equal(f->shard.count, 2);
+    answer(f, 2);
+    assert_hears(f, fd, "+set.foo\r\n+PONG\r\n");
+    close(fd);
+}
+
+static void test_parked_client_is_redirected_to_the_new_leader(void **state)
+{
+    struct fixture *f = *state;
+    loses_leadership_to(f, 0);
+    int fd = dial(f);
+    assert_replies(f, fd, "SET foo 1\r\n", "");
+    loses_leadership_to(f, 2);
+    assert_hears(f, fd, "-MOVED 12182 10.0.0.2:7002\r\n");
+    close(fd);
+}
+
+static void test_parked_client_gives_up_after_leader_wait(void **state)
+{
+    struct fixture *f = *state;
+    loses_leadership_to(f, 0);
+    int fd = dial(f);
+    assert_replies(f, fd, "SET foo 1\r\nPING\r\n", "");
+    f->now_ms += 400;
+    f->shard.host.role_changed(f->shard.host.context); /* another election without a winner */
+    assert_hears(f, fd, "");
+    assert_int_equal(net_wait_ms(f->net, 1000), 100);
+    f->now_ms += 100;
+    assert_hears(
+        f, fd,
+        "-CLUSTERDOWN The cluster has no leader: nothing was executed, try again\r\n+PONG\r\n");
+    close(fd);
+}
+
+static void test_pending_replies_come_before_the_redirect(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    say(f, fd, "SET foo 1\r\n");
+    loses_leadership_to(f, 2);
+    assert_replies(f, fd, "SET foo 2\r\n", "");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.foo\r\n-MOVED 12182 10.0.0.2:7002\r\n");
+    close(fd);
+}
+
+static void test_full_shard_is_tried_again_after_a_reply(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f), other = dial(f);
+    say(f, other, "SET x 1\r\n");
+    f->shard.admission = SHARD_BUSY;
+    say(f, fd, "SET foo 1\r\n");
+    assert_int_equal(f->shard.count, 1);
+    f->shard.admission = SHARD_ACCEPTED;
+    turns(f);
+    assert_int_equal(f->shard.count, 1);
+    answer(f, 1);
+    turns(f);
+    assert_int_equal(f->shard.count, 1);
+    answer(f, 1);
+    assert_hears(f, fd, "+set.foo\r\n");
+    close(fd);
+    close(other);
+}
+
+static void test_readonly_connection_reads_here_while_the_leader_is_heard(void **state)
+{
+    struct fixture *f = *state;
+    loses_leadership_to(f, 2);
+    f->shard.contact_ms = f->now_ms - 1000;
+    int fd = dial(f);
+    assert_replies(f, fd, "READONLY\r\nGET foo\r\n", "+OK\r\n+STALE\r\n");
+    assert_replies(f, fd, "SET foo 1\r\n", "-MOVED 12182 10.0.0.2:7002\r\n");
+    f->now_ms++;
+    assert_replies(f, fd, "GET foo\r\n", "-MOVED 12182 10.0.0.2:7002\r\n");
+    f->now_ms--;
+    assert_replies(f, fd, "READWRITE\r\nGET foo\r\n", "+OK\r\n-MOVED 12182 10.0.0.2:7002\r\n");
+    close(fd);
+}
+
+static void test_late_reply_of_a_closed_client_is_dropped(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f), killer = dial(f);
+    say(f, fd, "SET a 1\r\n");
+    assert_replies(f, killer, "CLIENT KILL ID 1\r\n", ":1\r\n");
+    assert_hears(f, fd, "<end>");
+    close(fd);
+    fd = dial(f); /* takes the same slot */
+    assert_int_equal(net_stats(f->net).connected_clients, 2);
+    answer(f, 1);
+    assert_replies(f, fd, "PING\r\n", "+PONG\r\n");
+    close(fd);
+    close(killer);
+}
+
+static void test_client_that_only_stopped_sending_gets_its_replies(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    assert_int_equal(send(fd, "SET a 1\r\nPING\r\n", 15, 0), 15);
+    shutdown(fd, SHUT_WR);
+    turns(f);
+    answer(f, 2);
+    assert_hears(f, fd, "+set.a\r\n+PONG\r\n<end>");
+    assert_int_equal(net_stats(f->net).connected_clients, 0);
+    close(fd);
+}
+
+static void test_parked_client_that_leaves_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    loses_leadership_to(f, 0);
+    int fd = dial(f);
+    say(f, fd, "SET a 1\r\n");
+    close(fd);
+    turns(f);
+    takes_leadership(f);
+    turns(f);
+    assert_int_equal(f->shard.count, 0);
+    assert_int_equal(net_stats(f->net).connected_clients, 0);
+}
+
+static void test_quit_flushes_what_came_before_it(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    assert_replies(f, fd, "SET a 1\r\nQUIT\r\nPING\r\n", "");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.a\r\n+OK\r\n<end>");
+    close(fd);
+}
+
+static void test_protocol_error_closes_after_the_replies_before_it(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    assert_replies(f, fd, "SET a 1\r\n*1\r\n:3\r\n", "");
+    answer(f, 2);
+    assert_hears(f, fd, "+set.a\r\n-ERR Protocol error: expected '$', got ':'\r\n<end>");
+    close(fd);
+}
+
+static void test_wait_answers_when_enough_nodes_hold_the_write(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    assert_replies(f, fd, "SET a 1\r\nWAIT 2 1000\r\nPING\r\n", "");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.a\r\n");
+    f->shard.holders = 3;
+    assert_hears(f, fd, ":2\r\n+PONG\r\n");
+    close(fd);
+}
+
+static void test_wait_times_out_with_what_there_is(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    assert_replies(f, fd, "WAIT 2 1000\r\n", "");
+    assert_int_equal(net_wait_ms(f->net, 5000), 1000);
+    f->now_ms += 1000;
+    assert_hears(f, fd, ":1\r\n");
+    assert_replies(f, fd, "WAIT 1 0\r\n", ":1\r\n");
+    assert_replies(f, fd, "WAIT 1 -1\r\n", "-ERR timeout is negative\r\n");
+    close(fd);
+}
+
+static void test_blocked_client_is_unblocked_by_another(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f), other = dial(f);
+    say(f, fd, "WAIT 2 0\r\n");
+    assert_replies(f, other, "CLIENT UNBLOCK 1\r\n", ":1\r\n");
+    assert_hears(f, fd, ":1\r\n");
+    say(f, fd, "WAIT 2 0\r\n");
+    assert_replies(f, other, "CLIENT UNBLOCK 1 ERROR\r\n", ":1\r\n");
+    assert_hears(f, fd, "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    assert_replies(f, other, "CLIENT UNBLOCK 1\r\n", ":0\r\n");
+    close(fd);
+    close(other);
+}
+
+static void test_wait_ends_when_leadership_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    say(f, fd, "WAIT 2 0\r\n");
+    loses_leadership_to(f, 2);
+    assert_hears(f, fd,
+                 "-UNBLOCKED force unblock from blocking operation, instance state changed "
+                 "(master -> replica?)\r\n");
+    close(fd);
+}
+
+static void test_pause_holds_writes_back_until_it_ends(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f), other = dial(f);
+    assert_replies(f, other, "CLIENT PAUSE 1000 WRITE\r\n", "+OK\r\n");
+    say(f, fd, "GET a\r\nSET a 1\r\n");
+    assert_int_equal(f->shard.count, 1);
+    assert_int_equal(net_wait_ms(f->net, 5000), 1000);
+    assert_replies(f, other, "CLIENT UNPAUSE\r\n", "+OK\r\n");
+    turns(f);
+    assert_int_equal(f->shard.count, 2);
+    assert_replies(f, other, "CLIENT PAUSE 1000\r\n", "+OK\r\n");
+    assert_replies(f, other, "PING\r\n", "");
+    f->now_ms += 1000;
+    assert_hears(f, other, "+PONG\r\n");
+    close(fd);
+    close(other);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(test_local_reply_waits_for_the_pending_write_before_it),
+        T(test_local_reply_leaves_at_once_if_nothing_is_pending),
+        T(test_server_command_waits_for_earlier_replies),
+        T(test_request_split_at_every_byte_is_one_request),
+        T(test_big_argument_arrives_whole),
+        T(test_pipeline_of_many_reads_of_the_socket_stays_in_order),
+        T(test_follower_redirects_with_the_keys_slot),
+        T(test_client_is_parked_until_a_leader_is_known),
+        T(test_parked_client_is_redirected_to_the_new_leader),
+        T(test_parked_client_gives_up_after_leader_wait),
+        T(test_pending_replies_come_before_the_redirect),
+        T(test_full_shard_is_tried_again_after_a_reply),
+        T(test_readonly_connection_reads_here_while_the_leader_is_heard),
+        T(test_late_reply_of_a_closed_client_is_dropped),
+        T(test_client_that_only_stopped_sending_gets_its_replies),
+        T(test_parked_client_that_leaves_is_forgotten),
+        T(test_quit_flushes_what_came_before_it),
+        T(test_protocol_error_closes_after_the_replies_before_it),
+        T(test_wait_answers_when_enough_nodes_hold_the_write),
+        T(test_wait_times_out_with_what_there_is),
+        T(test_blocked_client_is_unblocked_by_another),
+        T(test_wait_ends_when_leadership_is_lost),
+        T(test_pause_holds_writes_back_until_it_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
