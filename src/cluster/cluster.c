@@ -1,0 +1,172 @@
+#include "cluster/cluster.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/assert.h"
+#include "base/crc.h"
+#include "base/number.h"
+
+enum { NAME_HALVES = 3 };
+
+/* 40 hexadecimal digits out of any bytes: an identifier, not a secret. */
+static void make_name(char name[41], const void *bytes, size_t len)
+{
+    uint64_t hashes[NAME_HALVES];
+    for (unsigned i = 0; i < NAME_HALVES; i++)
+        hashes[i] = XXH3_64bits_withSeed(bytes, len, i + 1);
+    char digits[NAME_HALVES * 16 + 1];
+    snprintf(digits, sizeof digits, "%016llx%016llx%016llx", (unsigned long long)hashes[0],
+             (unsigned long long)hashes[1], (unsigned long long)hashes[2]);
+    memcpy(name, digits, 40);
+    name[40] = '\0';
+}
+
+static enum err invalid(char message[256], struct span item, const char *why)
+{
+    snprintf(message, 256, "cluster-nodes: '%.*s' %s", item.len > 100 ? 100 : (int)item.len,
+             item.ptr, why);
+    return ERR_INVALID;
+}
+
+/* "<id>@<host>:<port>" */
+static enum err parse_node(struct span item, struct cluster_node *node, char message[256])
+{
+    const char *at = memchr(item.ptr, '@', item.len);
+    const char *colon = memrchr(item.ptr, ':', item.len);
+    if (!at || !colon || colon < at)
+        return invalid(message, item, "is not <id>@<host>:<port>");
+    if (!number_parse_u64(span_of(item.ptr, (size_t)(at - item.ptr)), &node->id) || node->id == 0)
+        return invalid(message, item, "has no id above 0 before the '@'");
+    uint64_t port;
+    const char *end = item.ptr + item.len;
+    if (!number_parse_u64(span_of(colon + 1, (size_t)(end - colon) - 1), &port) || port == 0 ||
+        port > 65535)
+        return invalid(message, item, "has no port between 1 and 65535 behind the ':'");
+    struct span host = span_of(at + 1, (size_t)(colon - at) - 1);
+    if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
+        host = span_of(host.ptr + 1, host.len - 2);
+    else if (memchr(host.ptr, ':', host.len))
+        return invalid(message, item, "has an IPv6 address that is not in [brackets]");
+    if (host.len == 0 || host.len > CLUSTER_HOST_MAX)
+        return invalid(message, item, "has no host, or too long a one");
+    memcpy(node->host, host.ptr, host.len);
+    node->host[host.len] = '\0';
+    node->port = (uint16_t)port;
+    return ERR_NONE;
+}
+
+static enum err insert(struct cluster *cluster, const struct cluster_node *node, struct span item,
+                       char message[256])
+{
+    if (cluster->count == RAFT_MEMBERS_MAX)
+        return invalid(message, item, "is one node too many");
+    size_t at = cluster->count;
+    for (size_t i = 0; i < cluster->count; i++) {
+        const struct cluster_node *other = &cluster->nodes[i];
+        if (other->id == node->id)
+            return invalid(message, item, "has an id that another node has");
+        if (other->port == node->port && strcmp(other->host, node->host) == 0)
+            return invalid(message, item, "has an address that another node has");
+        if (other->id > node->id && at == cluster->count)
+            at = i;
+    }
+    memmove(&cluster->nodes[at + 1], &cluster->nodes[at],
+            (cluster->count - at) * sizeof *cluster->nodes);
+    cluster->nodes[at] = *node;
+    cluster->count++;
+    return ERR_NONE;
+}
+
+/* The same for all nodes that were told the same members and the same secret, in whatever order. */
+static void derive_id(struct cluster *cluster, struct span secret)
+{
+    struct {
+        uint64_t sum[2];
+    } state = {{XXH3_64bits_withSeed(secret.ptr ? secret.ptr : "", secret.len, 0x466c6f74), 0}};
+    for (size_t i = 0; i < cluster->count; i++) {
+        char text[CLUSTER_HOST_MAX + 64];
+        int len =
+            snprintf(text, sizeof text, "%llu@%s:%u", (unsigned long long)cluster->nodes[i].id,
+                     cluster->nodes[i].host, (unsigned)cluster->nodes[i].port);
+        ASSERT(len > 0 && (size_t)len < sizeof text);
+        state.sum[1] = XXH3_64bits_withSeed(text, (size_t)len, state.sum[0]);
+        state.sum[0] = XXH3_64bits_withSeed(&state, sizeof state, i);
+    }
+    make_name(cluster->cluster_id, &state, sizeof state);
+}
+
+static bool is_cluster_id(const char *text)
+{
+    return strlen(text) == 40 && strspn(text, "0123456789abcdef") == 40;
+}
+
+static void name_nodes(struct cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->count; i++) {
+        char text[128];
+        int len = snprintf(text, sizeof text, "%s/%llu", cluster->cluster_id,
+                           (unsigned long long)cluster->nodes[i].id);
+        make_name(cluster->nodes[i].name, text, (size_t)len);
+    }
+}
+
+enum err cluster_parse(struct cluster *cluster, struct span text, const char *cluster_id,
+                       struct span secret, char message[256])
+{
+    *cluster = (struct cluster){.count = 0};
+    if (text.len == 0) {
+        snprintf(message, 256, "cluster-nodes: no node is named");
+        return ERR_INVALID;
+    }
+    while (text.len) {
+        const char *comma = memchr(text.ptr, ',', text.len);
+        struct span item = span_of(text.ptr, comma ? (size_t)(comma - text.ptr) : text.len);
+        size_t used = comma ? item.len + 1 : item.len;
+        struct cluster_node node = {.id = 0};
+        enum err err = parse_node(item, &node, message);
+        if (!err)
+            err = insert(cluster, &node, item, message);
+        if (err)
+            return err;
+        text = span_of(text.ptr + used, text.len - used);
+    }
+    if (cluster_id && !is_cluster_id(cluster_id)) {
+        snprintf(message, 256, "cluster-id: '%.80s' is not 40 hexadecimal digits in lower case",
+                 cluster_id);
+        return ERR_INVALID;
+    }
+    if (cluster_id)
+        memcpy(cluster->cluster_id, cluster_id, sizeof cluster->cluster_id);
+    else
+        derive_id(cluster, secret);
+    name_nodes(cluster);
+    return ERR_NONE;
+}
+
+const struct cluster_node *cluster_find(const struct cluster *cluster, uint64_t id)
+{
+    for (size_t i = 0; i < cluster->count; i++)
+        if (cluster->nodes[i].id == id)
+            return &cluster->nodes[i];
+    return NULL;
+}
+
+unsigned cluster_slot(struct span key)
+{
+    const char *open = key.len ? memchr(key.ptr, '{', key.len) : NULL;
+    if (open) {
+        size_t rest = key.len - (size_t)(open - key.ptr) - 1;
+        const char *close = rest ? memchr(open + 1, '}', rest) : NULL;
+        if (close && close > open + 1)
+            key = span_of(open + 1, (size_t)(close - open) - 1);
+    }
+    return crc16(key.ptr, key.len) % CLUSTER_SLOTS;
+}
+
+uint32_t cluster_shard_of_slot(unsigned slot)
+{
+    ASSERT(slot < CLUSTER_SLOTS);
+    return 0;
+}
