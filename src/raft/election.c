@@ -44,6 +44,10 @@ static void forget_votes(struct raft *raft)
         raft->granted[i] = false;
         raft->refused[i] = false;
     }
+    /* The dead do not vote: without them a split vote is seen at once. */
+    size_t dead = raft->leader_lost ? raft_position_of(raft, raft->last_leader) : NOT_A_MEMBER;
+    if (dead != NOT_A_MEMBER)
+        raft->refused[dead] = true;
 }
 
 static void ask_for_votes(struct raft *raft, bool pre)
@@ -181,7 +185,7 @@ static void note_refusal(struct raft *raft, size_t position)
     bool open[RAFT_MEMBERS_MAX];
     raft->refused[position] = true;
     for (size_t i = 0; i < RAFT_MEMBERS_MAX; i++)
-        open[i] = !raft->refused[i];
+        open[i] = raft->granted[i] || !raft->refused[i];
     if (raft->role != RAFT_CANDIDATE ||
         raft_membership_has_majority(&raft->options.membership, open))
         return;
