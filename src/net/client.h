@@ -102,8 +102,9 @@ struct client {
 
     enum wait_phase wait_phase;
     uint64_t wait_until_ms; /* 0: for ever */
-    int64_t wait_nodes;     /* other nodes that shall hold last_index */
-    uint64_t last_index;    /* of this connection's last write */
+    int64_t wait_nodes;     /* other nodes that shall hold wait_index */
+    uint64_t wait_index;
+    uint64_t last_index; /* of this connection's last write */
 
     struct transaction transaction;
 

@@ -3,9 +3,16 @@
 
 #include "base/number.h"
 
-static int64_t other_holders(const struct client *client)
+/* Every member holds the nothing that a connection without a write has written, dead ones too;
+ * whoever asks then wants to know who keeps up. */
+static uint64_t index_of_interest(const struct client *client)
 {
-    size_t holders = shard_holders(client->net->shard, client->last_index);
+    return client->last_index ? client->last_index : shard_applied_index(client->net->shard);
+}
+
+static int64_t other_holders(const struct client *client, uint64_t index)
+{
+    size_t holders = shard_holders(client->net->shard, index);
     return holders ? (int64_t)holders - 1 : 0;
 }
 
@@ -37,7 +44,7 @@ static void run_wait(struct client *client, const struct request *request,
     int64_t nodes;
     uint64_t timeout_ms;
     if (parse_wait(client, request, &nodes, &timeout_ms, reply))
-        resp_integer(reply, other_holders(client));
+        resp_integer(reply, other_holders(client, index_of_interest(client)));
 }
 
 static enum verdict answer(struct client *client, const struct request *request, const char *error)
@@ -47,7 +54,7 @@ static enum verdict answer(struct client *client, const struct request *request,
     if (error)
         resp_error(&reply, error);
     else
-        resp_integer(&reply, other_holders(client));
+        resp_integer(&reply, other_holders(client, client->wait_index));
     client_end_reply(client, &reply);
     stats_executed(client->net, request->command, error != NULL);
     return VERDICT_DONE;
@@ -57,7 +64,7 @@ static bool is_over(struct client *client)
 {
     if (client->wait_until_ms && net_now(client->net)->mono_ms >= client->wait_until_ms)
         return true;
-    return other_holders(client) >= client->wait_nodes;
+    return other_holders(client, client->wait_index) >= client->wait_nodes;
 }
 
 static enum verdict go_on(struct client *client, const struct request *request)
@@ -99,6 +106,7 @@ static enum verdict submit_wait(struct client *client, const struct request *req
     }
     client->wait_phase = WAIT_STARTED;
     client->wait_nodes = nodes;
+    client->wait_index = index_of_interest(client);
     client->wait_until_ms = timeout_ms ? net_now(client->net)->mono_ms + timeout_ms : 0;
     return go_on(client, request);
 }

@@ -1,4 +1,6 @@
 /* What a connection is told, and when it is closed. */
+#include <sys/resource.h>
+
 #include "unit/net/fixture.h"
 
 static void test_maxclients_refuses_all_but_nodes(void **state)
@@ -390,6 +392,29 @@ static void test_socket_file_of_a_dead_process_is_replaced(void **state)
     assert_int_equal(net_listen_unix(f->net, path, 0700, 16, message), ERR_NONE);
 }
 
+static void test_no_descriptor_left_is_no_endless_loop(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f), waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct rlimit old, tight;
+    getrlimit(RLIMIT_NOFILE, &old);
+    tight = old;
+    tight.rlim_cur = (rlim_t)waiting + 1;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, f->path);
+    assert_int_equal(connect(waiting, (struct sockaddr *)&address, sizeof address), 0);
+    setrlimit(RLIMIT_NOFILE, &tight);
+    turns(f);
+    setrlimit(RLIMIT_NOFILE, &old);
+    assert_hears(f, waiting, "-ERR max number of clients reached\r\n<end>");
+    assert_replies(f, fd, "PING\r\n", "+PONG\r\n");
+    close(waiting);
+    waiting = dial(f);
+    assert_replies(f, waiting, "PING\r\n", "+PONG\r\n");
+    close(waiting);
+    close(fd);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -416,6 +441,7 @@ int main(void)
         T(test_full_memory_refuses_writes_that_need_some),
         T(test_statistics_count_calls_and_errors),
         T(test_bind_errors_are_one_line),
+        T(test_no_descriptor_left_is_no_endless_loop),
         T(test_socket_file_of_a_dead_process_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
