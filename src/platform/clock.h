@@ -1,0 +1,13 @@
+/* The two clocks. */
+#ifndef FLOTILLA_PLATFORM_CLOCK_H
+#define FLOTILLA_PLATFORM_CLOCK_H
+
+#include <stdint.h>
+
+#include "shard/shard.h"
+
+uint64_t platform_mono_us(void); /* never goes back; counts suspension where the system can */
+int64_t platform_wall_us(void);  /* since 1970, may jump */
+struct shard_time platform_now(void);
+
+#endif

@@ -1,0 +1,328 @@
+#include "platform/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "platform/clock.h"
+#include "platform/files.h"
+
+enum { VECTORS_MAX = 64 };
+
+struct ops {
+    struct disk_op *items;
+    size_t count;
+    size_t cap;
+};
+
+struct completions {
+    struct disk_completion *items;
+    size_t count;
+    size_t cap;
+};
+
+struct platform_disk {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    struct ops queued;       /* under the mutex */
+    struct completions done; /* under the mutex */
+    bool stop;               /* under the mutex */
+    int event;
+    struct ops running;       /* the log thread's */
+    enum err failed;          /* the log thread's: after a failure nothing more is carried out */
+    struct completions taken; /* the loop's */
+    size_t taken_at;
+};
+
+static void add_op(struct ops *ops, const struct disk_op *op)
+{
+    if (ops->count == ops->cap) {
+        ops->cap = ops->cap ? ops->cap * 2 : 16;
+        ops->items = mem_realloc(ops->items, ops->cap * sizeof *ops->items);
+    }
+    ops->items[ops->count++] = *op;
+}
+
+static enum err sync_data(int file, uint64_t *sync_us)
+{
+    uint64_t start = platform_mono_us();
+    while (fdatasync(file))
+        if (errno != EINTR)
+            return platform_err(errno);
+    *sync_us += platform_mono_us() - start + 1;
+    return ERR_NONE;
+}
+
+/* Writes all vectors, whatever the system takes at a time. */
+static enum err write_vectors(int file, struct iovec *vectors, int count)
+{
+    while (count) {
+        ssize_t wrote = writev(file, vectors, count);
+        if (wrote < 0) {
+            if (errno == EINTR)
+                continue;
+            return platform_err(errno);
+        }
+        while (count && (size_t)wrote >= vectors->iov_len) {
+            wrote -= (ssize_t)vectors->iov_len;
+            vectors++;
+            count--;
+        }
+        if (count) {
+            vectors->iov_base = (char *)vectors->iov_base + wrote;
+            vectors->iov_len -= (size_t)wrote;
+        }
+    }
+    return ERR_NONE;
+}
+
+/* Appends to one file that stand together in the queue: how many were carried out comes back. */
+static size_t append_run(const struct disk_op *ops, size_t count, enum err *err, uint64_t *sync_us)
+{
+    struct iovec vectors[VECTORS_MAX];
+    int vector_count = 0;
+    bool sync = false;
+    size_t run = 0;
+    for (; run < count && run < VECTORS_MAX; run++) {
+        const struct disk_op *op = &ops[run];
+        if (op->kind != DISK_APPEND || op->file != ops[0].file)
+            break;
+        if (op->bytes.len)
+            vectors[vector_count++] =
+                (struct iovec){.iov_base = op->bytes.ptr, .iov_len = op->bytes.len};
+        sync = sync || op->sync;
+    }
+    *err = write_vectors(ops[0].file, vectors, vector_count);
+    if (!*err && sync)
+        *err = sync_data(ops[0].file, sync_us);
+    return run;
+}
+
+static enum err truncate_file(int file, uint64_t size, uint64_t *sync_us)
+{
+    while (ftruncate(file, (off_t)size))
+        if (errno != EINTR)
+            return platform_err(errno);
+    return sync_data(file, sync_us);
+}
+
+static size_t carry_out(const struct disk_op *ops, size_t count, enum err *err, uint64_t *sync_us)
+{
+    switch (ops[0].kind) {
+    case DISK_APPEND:
+        return append_run(ops, count, err, sync_us);
+    case DISK_TRUNCATE:
+        *err = truncate_file(ops[0].file, ops[0].size, sync_us);
+        return 1;
+    case DISK_REPLACE:
+        *err = platform_replace_file(ops[0].path, buf_span(&ops[0].bytes));
+        return 1;
+    }
+    return 1;
+}
+
+static void complete(struct platform_disk *disk, const struct disk_completion *completion)
+{
+    pthread_mutex_lock(&disk->mutex);
+    struct completions *done = &disk->done;
+    if (done->count == done->cap) {
+        done->cap = done->cap ? done->cap * 2 : 16;
+        done->items = mem_realloc(done->items, done->cap * sizeof *done->items);
+    }
+    done->items[done->count++] = *completion;
+    pthread_mutex_unlock(&disk->mutex);
+    uint64_t one = 1;
+    if (write(disk->event, &one, sizeof one) != (ssize_t)sizeof one)
+        FATAL("the log thread cannot reach the event loop");
+}
+
+static void run_ops(struct platform_disk *disk)
+{
+    struct ops *ops = &disk->running;
+    for (size_t at = 0; at < ops->count;) {
+        struct disk_completion completion = {.ticket = 0};
+        size_t run = 1;
+        if (!disk->failed)
+            run = carry_out(&ops->items[at], ops->count - at, &disk->failed, &completion.sync_us);
+        for (size_t i = at; i < at + run; i++) {
+            if (ops->items[i].ticket)
+                completion.ticket = ops->items[i].ticket;
+            buf_close(&ops->items[i].bytes);
+        }
+        completion.err = disk->failed;
+        if (completion.ticket || completion.err)
+            complete(disk, &completion);
+        at += run;
+    }
+    ops->count = 0;
+}
+
+static void *run_thread(void *context)
+{
+    struct platform_disk *disk = context;
+    for (;;) {
+        pthread_mutex_lock(&disk->mutex);
+        while (disk->queued.count == 0 && !disk->stop)
+            pthread_cond_wait(&disk->wake, &disk->mutex);
+        struct ops queued = disk->queued;
+        disk->queued = disk->running;
+        disk->running = queued;
+        pthread_mutex_unlock(&disk->mutex);
+        if (disk->running.count == 0)
+            return NULL;
+        run_ops(disk);
+    }
+}
+
+struct platform_disk *platform_disk_new(void)
+{
+    struct platform_disk *disk = mem_zalloc(sizeof *disk);
+    disk->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    pthread_mutex_init(&disk->mutex, NULL);
+    pthread_cond_init(&disk->wake, NULL);
+    if (disk->event < 0 || pthread_create(&disk->thread, NULL, run_thread, disk))
+        FATAL("the log thread cannot be started");
+    return disk;
+}
+
+void platform_disk_free(struct platform_disk *disk)
+{
+    if (!disk)
+        return;
+    pthread_mutex_lock(&disk->mutex);
+    disk->stop = true;
+    pthread_cond_signal(&disk->wake);
+    pthread_mutex_unlock(&disk->mutex);
+    pthread_join(disk->thread, NULL);
+    close(disk->event);
+    pthread_mutex_destroy(&disk->mutex);
+    pthread_cond_destroy(&disk->wake);
+    mem_free(disk->queued.items);
+    mem_free(disk->running.items);
+    mem_free(disk->done.items);
+    mem_free(disk->taken.items);
+    mem_free(disk);
+}
+
+int platform_disk_fd(const struct platform_disk *disk)
+{
+    return disk->event;
+}
+
+bool platform_disk_take(struct platform_disk *disk, struct disk_completion *completion)
+{
+    if (disk->taken_at == disk->taken.count) {
+        uint64_t count;
+        if (read(disk->event, &count, sizeof count) != (ssize_t)sizeof count)
+            return false;
+        pthread_mutex_lock(&disk->mutex);
+        struct completions done = disk->done;
+        disk->done = disk->taken;
+        disk->done.count = 0;
+        disk->taken = done;
+        pthread_mutex_unlock(&disk->mutex);
+        disk->taken_at = 0;
+        if (disk->taken.count == 0)
+            return false;
+    }
+    *completion = disk->taken.items[disk->taken_at++];
+    return true;
+}
+
+static void port_queue(void *context, const struct disk_op *op)
+{
+    struct platform_disk *disk = context;
+    pthread_mutex_lock(&disk->mutex);
+    add_op(&disk->queued, op);
+    pthread_cond_signal(&disk->wake);
+    pthread_mutex_unlock(&disk->mutex);
+}
+
+static enum err port_make_folder(void *context, const char *path)
+{
+    (void)context;
+    return platform_make_folder(path);
+}
+
+static enum err port_open(void *context, const char *path, bool create, int *file)
+{
+    (void)context;
+    *file = open(path, O_RDWR | O_APPEND | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
+    return *file < 0 ? platform_err(errno) : ERR_NONE;
+}
+
+static void port_close(void *context, int file)
+{
+    (void)context;
+    close(file);
+}
+
+static enum err port_size(void *context, int file, uint64_t *size)
+{
+    (void)context;
+    struct stat status;
+    if (fstat(file, &status))
+        return platform_err(errno);
+    *size = (uint64_t)status.st_size;
+    return ERR_NONE;
+}
+
+static enum err port_read(void *context, int file, uint64_t offset, void *bytes, size_t len,
+                          size_t *got)
+{
+    (void)context;
+    ssize_t count;
+    do
+        count = pread(file, bytes, len, (off_t)offset);
+    while (count < 0 && errno == EINTR);
+    *got = count > 0 ? (size_t)count : 0;
+    return count < 0 ? platform_err(errno) : ERR_NONE;
+}
+
+static enum err port_truncate(void *context, int file, uint64_t size)
+{
+    (void)context;
+    uint64_t sync_us = 0;
+    return truncate_file(file, size, &sync_us);
+}
+
+static enum err port_read_file(void *context, const char *path, struct buf *out)
+{
+    (void)context;
+    return platform_read_file(path, out);
+}
+
+static enum err port_replace_file(void *context, const char *path, struct span bytes)
+{
+    (void)context;
+    return platform_replace_file(path, bytes);
+}
+
+static enum err port_sync_folder(void *context, const char *path)
+{
+    (void)context;
+    return platform_sync_folder(path);
+}
+
+void platform_disk_port(struct platform_disk *disk, struct disk *port)
+{
+    *port = (struct disk){.context = disk,
+                          .make_folder = port_make_folder,
+                          .open = port_open,
+                          .close = port_close,
+                          .size = port_size,
+                          .read = port_read,
+                          .truncate = port_truncate,
+                          .read_file = port_read_file,
+                          .replace_file = port_replace_file,
+                          .sync_folder = port_sync_folder,
+                          .queue = port_queue};
+}

@@ -1,0 +1,21 @@
+/* The disk port on POSIX: files by their descriptors, and one log thread that writes and syncs what
+ * is queued, in order. Appends to the same file that wait together become one write and one
+ * fdatasync. */
+#ifndef FLOTILLA_PLATFORM_DISK_H
+#define FLOTILLA_PLATFORM_DISK_H
+
+#include <stdbool.h>
+
+#include "storage/disk.h"
+
+struct platform_disk;
+
+struct platform_disk *platform_disk_new(void);
+void platform_disk_free(struct platform_disk *disk); /* after all that is queued */
+void platform_disk_port(struct platform_disk *disk, struct disk *port);
+
+/* Readable when there are completions to take. */
+int platform_disk_fd(const struct platform_disk *disk);
+bool platform_disk_take(struct platform_disk *disk, struct disk_completion *completion);
+
+#endif

@@ -1,0 +1,193 @@
+#include "platform/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum err platform_err(int error)
+{
+    switch (error) {
+    case 0:
+        return ERR_NONE;
+    case ENOENT:
+        return ERR_NOT_FOUND;
+    case EEXIST:
+        return ERR_EXISTS;
+    case ENOTDIR:
+        return ERR_INVALID;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return ERR_DENIED;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return ERR_NO_SPACE;
+    default:
+        return ERR_IO;
+    }
+}
+
+static enum err read_all(int fd, struct buf *out)
+{
+    for (;;) {
+        char *at = buf_reserve(out, 65536);
+        ssize_t got = read(fd, at, 65536);
+        if (got == 0)
+            return ERR_NONE;
+        if (got > 0)
+            out->len += (size_t)got;
+        else if (errno != EINTR)
+            return platform_err(errno);
+    }
+}
+
+enum err platform_read_file(const char *path, struct buf *out)
+{
+    if (strcmp(path, "-") == 0)
+        return read_all(STDIN_FILENO, out);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return platform_err(errno);
+    enum err err = read_all(fd, out);
+    close(fd);
+    return err;
+}
+
+enum err platform_sync_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return platform_err(errno);
+    int failed = fsync(fd) ? errno : 0;
+    close(fd);
+    return platform_err(failed);
+}
+
+static enum err write_all(int fd, struct span bytes)
+{
+    while (bytes.len) {
+        ssize_t wrote = write(fd, bytes.ptr, bytes.len);
+        if (wrote >= 0)
+            bytes = span_of(bytes.ptr + wrote, bytes.len - (size_t)wrote);
+        else if (errno != EINTR)
+            return platform_err(errno);
+    }
+    return ERR_NONE;
+}
+
+static enum err write_synced(const char *path, struct span bytes)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return platform_err(errno);
+    enum err err = write_all(fd, bytes);
+    if (!err && fsync(fd))
+        err = platform_err(errno);
+    if (close(fd) && !err)
+        err = platform_err(errno);
+    return err;
+}
+
+/* The folder of a path, as dirname() has it, without touching the path. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = !slash ? 1 : slash == path ? 1 : (size_t)(slash - path);
+    char *folder = mem_alloc(len + 1);
+    memcpy(folder, slash ? path : ".", len);
+    folder[len] = '\0';
+    return folder;
+}
+
+enum err platform_replace_file(const char *path, struct span bytes)
+{
+    size_t len = strlen(path);
+    char *temporary = mem_alloc(len + sizeof ".tmp");
+    memcpy(temporary, path, len);
+    memcpy(temporary + len, ".tmp", sizeof ".tmp");
+    char *folder = folder_of(path);
+    enum err err = write_synced(temporary, bytes);
+    if (!err && rename(temporary, path))
+        err = platform_err(errno);
+    if (!err)
+        err = platform_sync_folder(folder);
+    else
+        unlink(temporary);
+    mem_free(temporary);
+    mem_free(folder);
+    return err;
+}
+
+enum err platform_make_folder(const char *path)
+{
+    size_t len = strlen(path);
+    char *partial = mem_alloc(len + 1);
+    int failed = 0;
+    for (size_t i = 1; i <= len && !failed; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(partial, path, i);
+        partial[i] = '\0';
+        if (mkdir(partial, 0755) && errno != EEXIST)
+            failed = errno;
+    }
+    mem_free(partial);
+    struct stat status;
+    if (!failed && stat(path, &status))
+        failed = errno;
+    if (!failed && !S_ISDIR(status.st_mode))
+        failed = ENOTDIR;
+    return platform_err(failed);
+}
+
+enum err platform_expand(const char *pattern, void (*add)(void *to, const char *path), void *to)
+{
+    glob_t found;
+    int failed = glob(pattern, 0, NULL, &found);
+    if (failed == GLOB_NOMATCH)
+        return ERR_NONE;
+    if (failed)
+        return ERR_IO;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        add(to, found.gl_pathv[i]);
+    globfree(&found);
+    return ERR_NONE;
+}
+
+static long read_holder(int fd)
+{
+    char text[32] = "";
+    ssize_t got = pread(fd, text, sizeof text - 1, 0);
+    return got > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+enum err platform_lock_folder(const char *folder, long *holder)
+{
+    *holder = 0;
+    size_t len = strlen(folder) + sizeof "/flotilla.lock";
+    char *path = mem_alloc(len);
+    snprintf(path, len, "%s/flotilla.lock", folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    mem_free(path);
+    if (fd < 0)
+        return platform_err(errno);
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        *holder = read_holder(fd);
+        close(fd);
+        return ERR_BUSY;
+    }
+    char text[32];
+    int text_len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)text_len, 0) != text_len)
+        return platform_err(errno);
+    return ERR_NONE; /* the descriptor stays open: the lock ends with the process */
+}

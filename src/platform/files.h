@@ -1,0 +1,26 @@
+/* Whole files, patterns, and the lock of a data folder. */
+#ifndef FLOTILLA_PLATFORM_FILES_H
+#define FLOTILLA_PLATFORM_FILES_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum err platform_err(int error); /* errno to enum err */
+
+/* Appends the file's bytes to `out`; "-" is standard input. */
+MUST_CHECK enum err platform_read_file(const char *path, struct buf *out);
+
+/* Writes a temporary file beside `path`, syncs it, renames it, syncs the folder. */
+MUST_CHECK enum err platform_replace_file(const char *path, struct span bytes);
+MUST_CHECK enum err platform_sync_folder(const char *path);
+MUST_CHECK enum err platform_make_folder(const char *path); /* parents too */
+
+/* Calls add for each path that matches, sorted. */
+MUST_CHECK enum err platform_expand(const char *pattern, void (*add)(void *to, const char *path),
+                                    void *to);
+
+/* Takes the folder for this process until it ends. ERR_BUSY: another process has it (*holder is its
+ * pid, 0 if not known). */
+MUST_CHECK enum err platform_lock_folder(const char *folder, long *holder);
+
+#endif

@@ -1,0 +1,106 @@
+#include "base/assert.h"
+#include "storage/internal.h"
+
+/* Whoever reads one old entry reads the next ones too. */
+enum { WINDOW_BYTES = 256 * 1024 };
+
+void window_forget(struct storage *storage)
+{
+    storage->window.len = 0;
+}
+
+enum err window_load(struct storage *storage, uint64_t offset, size_t need, struct span *bytes)
+{
+    uint64_t end = storage->window_at + storage->window.len;
+    bool held = storage->window.len && offset >= storage->window_at && offset + need <= end;
+    if (!held) {
+        size_t len = need > WINDOW_BYTES ? need : WINDOW_BYTES;
+        storage->window.len = 0;
+        char *at = buf_reserve(&storage->window, len);
+        size_t got = 0;
+        while (got < len) {
+            size_t part;
+            enum err err = storage->disk.read(storage->disk.context, storage->file, offset + got,
+                                              at + got, len - got, &part);
+            if (err) {
+                storage->window.len = 0;
+                return err;
+            }
+            if (part == 0)
+                break;
+            got += part;
+        }
+        storage->window.len = got;
+        storage->window_at = offset;
+    }
+    size_t skip = (size_t)(offset - storage->window_at);
+    *bytes = span_of(storage->window.ptr + skip, storage->window.len - skip);
+    return ERR_NONE;
+}
+
+static enum err read_from_file(struct storage *storage, uint64_t index, struct record *record)
+{
+    ASSERT(index >= 1 && index <= storage->offset_count);
+    uint64_t offset = storage->offsets[index - 1];
+    for (size_t need = ENTRY_HEADER_MAX;; need *= 4) {
+        struct span bytes;
+        enum err err = window_load(storage, offset, need, &bytes);
+        if (err)
+            return err;
+        switch (record_parse(bytes, record)) {
+        case RECORD_OK:
+            return record->kind == RECORD_ENTRY && record->entry.index == index ? ERR_NONE
+                                                                                : ERR_CORRUPT;
+        case RECORD_TRUNCATED:
+            if (bytes.len < need)
+                return ERR_CORRUPT;
+            break;
+        case RECORD_BAD:
+            return ERR_CORRUPT;
+        }
+        /* The window ends within the record, wherever it began: ask for more than it holds. */
+        if (need < bytes.len)
+            need = bytes.len;
+    }
+}
+
+enum err storage_entry(struct storage *storage, uint64_t index, struct entry *entry)
+{
+    struct record record;
+    struct span cached = cache_find(&storage->cache, index);
+    if (cached.ptr) {
+        if (record_parse(cached, &record) != RECORD_OK)
+            return ERR_CORRUPT;
+    } else {
+        enum err err = read_from_file(storage, index, &record);
+        if (err)
+            return err;
+    }
+    *entry = record.entry;
+    return ERR_NONE;
+}
+
+enum err storage_read(struct storage *storage, uint64_t first, uint64_t last, size_t bytes_max,
+                      struct buf *out, size_t *count)
+{
+    size_t before = out->len;
+    *count = 0;
+    while (first <= last) {
+        size_t run_count;
+        struct span run = cache_run(&storage->cache, first, last, &run_count);
+        if (!run.ptr || out->len - before + run.len > bytes_max) {
+            struct entry entry; /* one at a time: from the file, or up to the limit */
+            enum err err = storage_entry(storage, first, &entry);
+            if (err)
+                return err;
+            if (*count && out->len - before + entry.record.len > bytes_max)
+                return ERR_NONE;
+            run = entry.record;
+            run_count = 1;
+        }
+        buf_add_span(out, run);
+        *count += run_count;
+        first += run_count;
+    }
+    return ERR_NONE;
+}
