@@ -1,0 +1,151 @@
+#!/bin/sh
+# Installs what Flotilla needs from the distribution's packages.
+#
+#   deps/install.sh           everything: building, tests, lint, comparisons with redis-server
+#   deps/install.sh --build   what building and `make run` need
+#
+# Asks nothing; returns at once, without the network, when all is there; uses sudo only when not root.
+set -eu
+
+fail() {
+    echo "deps/install.sh: $*" >&2
+    exit 1
+}
+
+case "${1-}" in
+'') what=all ;;
+--build) what=build ;;
+-h | --help)
+    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+*) fail "unknown option '$1'; known: --build" ;;
+esac
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        fail "not root and no sudo here; as root, run: $*"
+    fi
+}
+
+# --- Debian, Ubuntu ---
+
+apt_build='gcc libc6-dev make pkg-config libevent-dev libhiredis-dev libssl-dev libjemalloc-dev libxxhash-dev redis-tools'
+apt_test='libcmocka-dev clang clang-format clang-tidy cppcheck redis-server python3 python3-pytest python3-redis'
+
+apt_has() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# clang's sanitizers are a package of their own, named after clang's version, in newer releases.
+apt_clang_runtime() {
+    command -v clang >/dev/null 2>&1 || return 0
+    package=libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev
+    apt_has "$package" && return 0
+    [ -e "$(clang -print-file-name="libclang_rt.asan-$(uname -m).a")" ] && return 0
+    [ -e "$(clang -print-resource-dir)/lib/linux/libclang_rt.asan-$(uname -m).a" ] && return 0
+    apt-cache show "$package" >/dev/null 2>&1 && echo "$package"
+    return 0
+}
+
+apt_missing() {
+    for package in "$@"; do
+        apt_has "$package" || printf '%s ' "$package"
+    done
+}
+
+# A policy of exit status 101 keeps packages from starting their services while they are installed.
+apt_install() {
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'as_root rm -f "$policy"' EXIT
+        trap 'exit 1' INT TERM HUP
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+# Only called if the service came with this installation: somebody else's is left alone.
+disable_redis_service() {
+    command -v systemctl >/dev/null 2>&1 || return 0
+    echo "deps/install.sh: the service redis-server is only needed as a program: disabling it"
+    as_root systemctl disable redis-server >/dev/null 2>&1 || true
+}
+
+install_apt() {
+    wanted=$apt_build
+    [ "$what" = build ] || wanted="$apt_build $apt_test"
+    # shellcheck disable=SC2086 # lists of words
+    missing=$(apt_missing $wanted)
+    [ "$what" = build ] || missing="$missing$(apt_clang_runtime)"
+    [ -n "$missing" ] || return 0
+    echo "deps/install.sh: installing with apt-get: $missing"
+    as_root apt-get update -q
+    # shellcheck disable=SC2086
+    apt_install $missing
+    if [ "$what" = all ]; then
+        runtime=$(apt_clang_runtime)
+        # shellcheck disable=SC2086
+        [ -z "$runtime" ] || apt_install $runtime
+    fi
+    case " $missing " in *' redis-server '*) disable_redis_service ;; esac
+}
+
+# --- Fedora ---
+
+dnf_build='gcc make pkgconf-pkg-config libevent-devel hiredis-devel openssl-devel jemalloc-devel xxhash-devel diffutils findutils'
+dnf_test='libcmocka-devel libasan libubsan clang clang-tools-extra compiler-rt cppcheck python3 python3-pytest python3-redis'
+
+install_dnf() {
+    wanted=$dnf_build
+    [ "$what" = build ] || wanted="$dnf_build $dnf_test"
+    missing=
+    for package in $wanted; do
+        rpm -q --quiet --whatprovides "$package" || missing="$missing $package"
+    done
+    # Newer releases have Valkey, with Redis' names for its programs in a package beside it.
+    if ! command -v redis-cli >/dev/null 2>&1 || ! command -v redis-server >/dev/null 2>&1; then
+        if dnf -q list redis >/dev/null 2>&1; then
+            missing="$missing redis"
+        else
+            missing="$missing valkey valkey-compat-redis"
+        fi
+    fi
+    [ -n "$missing" ] || return 0
+    echo "deps/install.sh: installing with dnf:$missing"
+    # shellcheck disable=SC2086
+    as_root dnf install -y --setopt=install_weak_deps=False $missing
+}
+
+# --- Alpine ---
+
+apk_build='gcc musl-dev linux-headers make pkgconf libevent-dev hiredis-dev openssl-dev jemalloc-dev xxhash-dev redis'
+apk_test='cmocka-dev bash clang clang-extra-tools compiler-rt cppcheck python3 py3-pytest py3-redis'
+
+install_apk() {
+    wanted=$apk_build
+    [ "$what" = build ] || wanted="$apk_build $apk_test"
+    missing=
+    for package in $wanted; do
+        apk info -e "$package" >/dev/null 2>&1 || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    echo "deps/install.sh: installing with apk:$missing"
+    # shellcheck disable=SC2086
+    as_root apk add $missing
+}
+
+if command -v apt-get >/dev/null 2>&1; then
+    install_apt
+elif command -v dnf >/dev/null 2>&1; then
+    install_dnf
+elif command -v apk >/dev/null 2>&1; then
+    install_apk
+else
+    fail "no apt-get, dnf or apk here; the packages are listed in $0 under the names of Debian, Fedora and Alpine"
+fi
