@@ -278,6 +278,8 @@ static void after_commands(struct client *client)
 /* The bytes are the client's own buffer. */
 static void process_own(struct client *client)
 {
+    if (client_input_len(client) == 0)
+        return;
     struct span bytes = span_of(client->in.ptr + client->in_start, client_input_len(client));
     struct span rest = run_commands(client, bytes);
     client->in_start = client->in.len - rest.len;

@@ -130,9 +130,9 @@ bool client_end_reply(struct client *client, const struct resp_writer *reply)
         return false;
     bool in_turn = reply->out == &net->scratch;
     size_t start = in_turn ? 0 : net->local_start;
-    struct span written = span_of(reply->out->ptr + start, reply->out->len - start);
-    if (written.len == 0)
+    if (reply->out->len == start)
         return false;
+    struct span written = span_of(reply->out->ptr + start, reply->out->len - start);
     bool error = written.ptr[0] == '-';
     if (!in_turn) {
         if (error)
