@@ -91,6 +91,7 @@ void sim_node_start(struct sim_node *node)
     node->up = true;
     node->paused = false;
     node->checked_index = 0;
+    node->term_seen = 0; /* a term that was not durable when the process ended may be forgotten */
     sim_trace(sim, "node %llu starts: term %llu, last index %llu", (unsigned long long)node->id,
               (unsigned long long)raft_term(shard_raft(node->shard)),
               (unsigned long long)raft_last_index(shard_raft(node->shard)));
