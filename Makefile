@@ -45,8 +45,8 @@ SIM          := $(BUILD)/flotilla-sim
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help deps check-deps run status stop test unit sim integration compat bench lint format \
-	install uninstall clean FORCE
+.PHONY: all help deps check-deps check-test-deps run status stop test check unit sim compat integration clients bench \
+	lint format install uninstall clean FORCE
 
 all: $(SERVER)
 
@@ -58,14 +58,22 @@ help:
 ## make status      shows the three nodes
 ## make stop        stops them (the data stays)
 ## make test        installs what is missing, builds, passes all tests
-## make unit, sim, integration, compat   one kind of tests
+## make unit, sim, compat, integration, clients   one kind of tests
 ## make bench       compares with redis-server on this machine
 ## make lint        format, rings, purity, clang-tidy, cppcheck
-## make install     to DESTDIR/PREFIX (default /usr/local)
+## make format      writes the C files as clang-format would
+## make install     to DESTDIR/PREFIX (default /usr/local); make uninstall takes it back
+## make clean       removes what was built (data/ stays)
 
 MISSING = $(call deps_missing,$(DEPS_SERVER))
 check-deps:
+	@command -v $(PKG_CONFIG) >/dev/null 2>&1 || { \
+	echo "missing: pkg-config; install with: deps/install.sh --build" >&2; exit 1; }
 	@missing="$(MISSING)"; [ -z "$$missing" ] || { \
+	echo "missing: $$missing; install with: deps/install.sh --build" >&2; exit 1; }
+
+check-test-deps: | check-deps
+	@missing="$(call deps_missing,$(DEPS_TESTS))"; [ -z "$$missing" ] || { \
 	echo "missing: $$missing; install with: deps/install.sh" >&2; exit 1; }
 
 deps:
@@ -110,8 +118,55 @@ $(SIM): $(SIM_OBJECTS) $(BUILD)/libcore.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(SIM_OBJECTS) $(BUILD)/libcore.a $(CORE_LIBS)
 
+$(UNIT_TESTS): | check-test-deps
+
+# What is missing is installed first; a second make then sees it. Deterministic tests come first.
+run:
+	$(Q)deps/install.sh --build
+	$(Q)$(MAKE) --no-print-directory $(SERVER)
+	$(Q)SERVER=$(SERVER) deploy/local-cluster start
+
+status stop:
+	$(Q)SERVER=$(SERVER) deploy/local-cluster $@
+
+test:
+	$(Q)deps/install.sh
+	$(Q)$(MAKE) --no-print-directory check
+
+TEST_KINDS := unit $(if $(SIM_OBJECTS),sim) compat integration clients
+RUN_TESTS   = BUILD='$(BUILD)' PYTHON='$(PYTHON)' UNIT_TESTS='$(UNIT_TESTS)' tests/run
+
+# All tests, without installing anything.
+check: $(SERVER) $(UNIT_TESTS) $(if $(SIM_OBJECTS),$(SIM))
+	$(Q)$(RUN_TESTS) $(TEST_KINDS)
+
 unit: $(UNIT_TESTS)
-	$(Q)tests/unit/run $(UNIT_TESTS)
+	$(Q)$(RUN_TESTS) unit
+
+sim: $(SIM)
+	$(Q)$(RUN_TESTS) sim
+
+compat integration clients: $(SERVER)
+	$(Q)$(RUN_TESTS) $@
+
+bench: $(SERVER)
+	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/bench.py
+
+lint: $(BUILD)/libcore.a
+	$(Q)BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/lint/run
+
+format:
+	$(Q)clang-format -i $(shell find src tests -name '*.[ch]')
+
+install: $(SERVER)
+	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/flotilla-server
+	install -D -m 644 redis.conf.example $(DESTDIR)$(PREFIX)/share/doc/flotilla/redis.conf.example
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/flotilla/README.md
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/flotilla/LICENSE
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/flotilla-server
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/flotilla
 
 clean:
 	rm -rf build build-*
