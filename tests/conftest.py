@@ -1,0 +1,41 @@
+"""What all tests with real processes share: the path of tests/support, and the nodes' logs in a failure's report."""
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+
+import cluster as cluster_module  # noqa: E402
+
+
+def pytest_configure(config):
+    if not os.access(cluster_module.SERVER, os.X_OK):
+        raise pytest.UsageError(f"{cluster_module.SERVER} is missing; build it with: make")
+
+
+@pytest.fixture
+def make_cluster(request):
+    """make_cluster(size=3, links=False, directive=value …): a running cluster, gone after the test."""
+    made = []
+
+    def make(start=True, **options):
+        one = cluster_module.Cluster(name=request.node.name[:40], **options)
+        made.append(one)
+        return one.start() if start else one
+
+    request.node.clusters = made
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for one in getattr(item, "clusters", []):
+            if one.dir.exists():
+                report.sections.append(("logs of the nodes", one.logs()))
