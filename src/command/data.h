@@ -86,5 +86,6 @@ command_rewrite command_getex_rewrite;
 command_rewrite command_expire_rewrite;
 command_rewrite command_pexpire_rewrite;
 command_rewrite command_expireat_rewrite;
+command_rewrite command_pexpireat_rewrite; /* only if it is before 1970 */
 
 #endif

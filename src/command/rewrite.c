@@ -129,3 +129,11 @@ void command_expireat_rewrite(const struct span *args, size_t argc, int64_t now_
     (void)now_ms;
     rewrite_expire(args, argc, 1000, 0, out);
 }
+
+void command_pexpireat_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                               struct command_rewritten *out)
+{
+    (void)now_ms;
+    if (args[2].len && args[2].ptr[0] == '-')
+        rewrite_expire(args, argc, 1, 0, out);
+}
