@@ -4,6 +4,7 @@ import ctypes
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -73,6 +74,7 @@ def run_server(*args, stdin=b"", timeout=20, cwd=None):
 
 
 def temporary_folder(name):
+    name = re.sub(r"[^A-Za-z0-9]+", "-", name)
     return pathlib.Path(tempfile.mkdtemp(prefix=f"flotilla-{name}-"))
 
 
