@@ -1,0 +1,200 @@
+"""Clients that misbehave, and the limits that hold them."""
+import os
+import time
+
+import pytest
+
+from resp import Closed, Connection, Error, encode
+from waiting import wait_for
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from cluster import Cluster
+    with Cluster("connections") as one:
+        yield one
+
+
+@pytest.fixture
+def leader(cluster):
+    return cluster.wait_leader()
+
+
+@pytest.mark.parametrize("data", [
+    b"*3\r\n$3\r\nSET\r\n$-5\r\n",
+    b"*-5\r\n*2147483648\r\n",
+    b"*1\r\n$99999999999999999999\r\n",
+    b"*1\r\n$9223372036854775807\r\n",
+    b"*1\r\n:1\r\n",
+    b"*x\r\n",
+    b"\x00\xff\xfe\r\n" * 3,
+    b"*1048577\r\n",
+    b"A" * 70000,
+    b'GET "unbalanced\r\n',
+    os.urandom(5000) + b"\r\n",
+], ids=lambda data: repr(data[:12]))
+def test_malformed_input_hurts_only_its_connection(leader, data):
+    with leader.connect() as witness, leader.connect(timeout=5) as connection:
+        try:
+            connection.send_raw(data + b"*1\r\n$4\r\nPING\r\n")
+            connection.socket.shutdown(1)
+            connection.read_to_end()
+        except (Closed, OSError):
+            pass
+        assert witness.call("PING") == "PONG"
+    assert leader.running
+
+
+def test_a_request_in_single_bytes(leader):
+    with leader.connect() as connection:
+        for byte in encode(("SET", "slow", "value\r\n\x00")) + b"GET slow\r\n":
+            connection.send_raw(bytes([byte]))
+        assert connection.read() == "OK"
+        assert connection.read() == b"value\r\n\x00"
+
+
+def test_large_values_pass(leader):
+    value = os.urandom(1 << 20) * 16
+    with leader.connect(timeout=60) as connection:
+        assert connection.call("SET", "large", value) == "OK"
+        assert connection.call("GET", "large") == value
+        assert connection.call("DEL", "large") == 1
+
+
+def test_messages_of_nodes_are_refused_from_clients(cluster):
+    for node in cluster.nodes:
+        for command in (("RAFT.HELLO", "1", "x" * 40, "wrong", "1", "2"),
+                        ("RAFT.APPEND", "x"), ("RAFT.VOTE",), ("RAFT.ANYTHING", "1", "2")):
+            reply = node.call(*command)
+            assert isinstance(reply, Error) and reply.code == "NOPERM", (command, reply)
+
+
+def test_a_node_with_another_secret_is_not_heard(make_cluster):
+    cluster = make_cluster(start=False)
+    good, stranger = cluster.nodes[:2], cluster.nodes[2]
+    cluster.write_config(stranger, cluster_secret='"another secret"')
+    for node in cluster.nodes:
+        node.start()
+    leader = cluster.wait_leader()
+    assert leader in good
+    assert leader.call("SET", "a", "1") == "OK"
+    term = leader.raft()["raft_current_term"]
+    time.sleep(3 * cluster.directives["raft-election-timeout-ms"] / 1000)  # time for the stranger to try
+    assert leader.raft()["raft_current_term"] == term
+    assert int(stranger.raft()["raft_last_applied_index"]) == 0
+    assert not stranger.says_leader()
+
+
+def test_maxclients(leader):
+    with leader.connect() as control:
+        limit = int(control.call("CONFIG", "GET", "maxclients")[1])
+        connected = int(leader.info("clients")["connected_clients"])
+        assert control.call("CONFIG", "SET", "maxclients", connected + 5) == "OK"
+        many = []
+        try:
+            replies = []
+            for _ in range(12):
+                connection = leader.connect()
+                many.append(connection)
+                try:
+                    replies.append(connection.call("PING"))
+                except Closed:
+                    replies.append(None)
+            assert replies.count("PONG") >= 3
+            refused = [reply for reply in replies if reply != "PONG"]
+            assert refused and all(str(reply) == "ERR max number of clients reached" for reply in refused)
+        finally:
+            for connection in many:
+                connection.close()
+            assert control.call("CONFIG", "SET", "maxclients", limit) == "OK"
+    wait_for(lambda: leader.call("PING") == "PONG", 10, "new clients are served")
+
+
+def test_idle_clients_are_closed(cluster):
+    follower = cluster.followers()[0]
+    assert follower.call("CONFIG", "SET", "timeout", "1") == "OK"
+    try:
+        with follower.connect(timeout=20) as connection:
+            assert connection.call("PING") == "PONG"
+            start = time.monotonic()
+            assert connection.read_to_end() == b""
+            assert time.monotonic() - start > 0.5
+    finally:
+        assert follower.call("CONFIG", "SET", "timeout", "0") == "OK"
+    cluster.wait_equal()
+
+
+def test_a_client_that_reads_nothing_is_closed_at_its_output_limit(leader):
+    with leader.connect() as control:
+        assert control.call("CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0") == "OK"
+        assert control.call("SET", "half", b"x" * 500000) == "OK"
+        try:
+            with leader.connect() as glutton:
+                with pytest.raises(Closed):
+                    glutton.send_raw(encode(("GET", "half")) * 100)
+                    glutton.read_to_end()
+                    raise Closed  # the server closed it
+            count = wait_for(lambda: int(leader.info("stats").get("client_output_buffer_limit_disconnections", 0)), 10)
+            assert count >= 1
+        finally:
+            assert control.call("CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0") == "OK"
+        control.call("DEL", "half")
+
+
+def test_unix_socket(make_cluster):
+    cluster = make_cluster(start=False, size=3)
+    node = cluster.nodes[0]
+    path = node.dir / "s"
+    cluster.write_config(node, unixsocket=f'"{path}"', unixsocketperm="700")
+    cluster.start()
+    with Connection(path=str(path)) as connection:
+        assert connection.call("PING") == "PONG"
+    assert path.stat().st_mode & 0o777 == 0o700
+    node.stop()
+    assert not path.exists()
+
+
+def test_protected_mode_lets_local_clients_in(leader):
+    assert leader.call("CONFIG", "GET", "protected-mode") == [b"protected-mode", b"yes"]
+    assert leader.call("PING") == "PONG"
+
+
+def test_client_list_and_kill(leader):
+    with leader.connect() as one, leader.connect() as two:
+        assert one.call("CLIENT", "SETNAME", "victim") == "OK"
+        number = one.call("CLIENT", "ID")
+        assert "name=victim" in two.call("CLIENT", "LIST", "ID", number).decode()
+        assert two.call("CLIENT", "KILL", "ID", number) == 1
+        with pytest.raises(Closed):
+            one.call("PING")
+            one.call("PING")
+
+
+def test_a_flood_of_connections_is_survived(leader):
+    connections = [leader.connect() for _ in range(300)]
+    try:
+        for connection in connections:
+            connection.send("INCR", "flood")
+        values = sorted(connection.read() for connection in connections)
+        assert values == list(range(1, 301))
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_many_watchers_let_one_transaction_win(leader):
+    with leader.connect() as setup:
+        setup.call("SET", "balance", "10")
+    connections = [leader.connect() for _ in range(10)]
+    for connection in connections:
+        assert connection.call("WATCH", "balance") == "OK"
+        assert connection.call("MULTI") == "OK"
+        assert connection.call("DECR", "balance") == "QUEUED"
+    for connection in connections:
+        connection.send("EXEC")
+    replies = [connection.read() for connection in connections]
+    for connection in connections:
+        connection.close()
+    assert replies.count([9]) == 1 and replies.count(None) == 9
+    with leader.connect() as check:
+        assert check.call("GET", "balance") == b"9"

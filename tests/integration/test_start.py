@@ -1,0 +1,230 @@
+"""What the server refuses to start with: one clear line, a non-zero status, and nothing touched."""
+import os
+import pathlib
+import socket
+
+import pytest
+
+from cluster import TOP, run_server, temporary_folder
+
+
+def contents(folder):
+    """Every file below a folder with its bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+            for path in sorted(pathlib.Path(folder).rglob("*"))}
+
+
+def refusal(*args, stdin=b""):
+    """The lines that the server printed before it refused to start."""
+    status, text = run_server(*args, stdin=stdin)
+    assert status not in (0, None) and status > 0, f"ended with {status}:\n{text}"
+    assert "assertion failed" not in text, text
+    return text
+
+
+@pytest.fixture
+def stopped(make_cluster):
+    """A cluster with some data, stopped."""
+    cluster = make_cluster()
+    with cluster.wait_leader().connect() as connection:
+        for i in range(100):
+            assert connection.call("SET", f"key{i}", f"value{i}" * 5) == "OK"
+    cluster.wait_equal()
+    for node in cluster.nodes:
+        node.kill()
+    return cluster
+
+
+@pytest.fixture
+def folder():
+    import shutil
+    path = temporary_folder("start")
+    yield path
+    shutil.rmtree(path)
+
+
+def write_config(folder, text):
+    path = folder / "redis.conf"
+    path.write_text(text)
+    return path
+
+
+def test_a_flipped_byte_in_the_middle_of_the_log_is_refused(stopped):
+    node = stopped.nodes[0]
+    data = bytearray(node.aof.read_bytes())
+    at = data.index(b"value50")
+    data[at] ^= 0x20
+    node.aof.write_bytes(data)
+    before = contents(node.data)
+    text = refusal(node.config)
+    assert node.aof.name in text and "corrupt" in text.lower(), text
+    assert contents(node.data) == before
+
+
+def test_a_hole_in_the_middle_of_the_log_is_refused(stopped):
+    node = stopped.nodes[0]
+    data = bytearray(node.aof.read_bytes())
+    at = data.index(b"value30")
+    data[at:at + 400] = bytes(400)
+    node.aof.write_bytes(data)
+    before = contents(node.data)
+    refusal(node.config)
+    assert contents(node.data) == before
+
+
+def test_a_missing_record_in_the_middle_of_the_log_is_refused(stopped):
+    node = stopped.nodes[0]
+    data = node.aof.read_bytes()
+    start = data.rindex(b"#RAFT:", 0, data.index(b"value30"))
+    end = data.index(b"#", start + 1)
+    node.aof.write_bytes(data[:start] + data[end:])
+    before = contents(node.data)
+    refusal(node.config)
+    assert contents(node.data) == before
+
+
+def test_the_folder_of_another_node_is_refused(stopped):
+    one, two = stopped.nodes[:2]
+    stopped.write_config(one, dir=f'"{two.data}"')
+    before = contents(two.data)
+    text = refusal(one.config)
+    assert "node" in text and str(two.data) in text, text
+    assert contents(two.data) == before
+
+
+def test_the_folder_of_another_cluster_is_refused(stopped):
+    node = stopped.nodes[0]
+    stopped.write_config(node, cluster_id="0123456789" * 4)
+    before = contents(node.data)
+    text = refusal(node.config)
+    assert "cluster" in text, text
+    assert contents(node.data) == before
+
+
+def test_a_folder_in_use_is_refused(make_cluster):
+    cluster = make_cluster()
+    node = cluster.nodes[0]
+    text = refusal(node.config, "--port", cluster.ports.take())
+    assert str(node.data) in text, text
+    cluster.wait_equal()
+
+
+def test_a_port_in_use_is_refused(stopped):
+    node = stopped.nodes[0]
+    before = contents(node.data)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", node.port))
+        taken.listen()
+        text = refusal(node.config)
+    assert str(node.port) in text and "in use" in text.lower(), text
+    assert contents(node.data) == before
+
+
+def test_a_file_in_place_of_the_folder_is_refused(stopped, folder):
+    node = stopped.nodes[0]
+    in_the_way = folder / "file"
+    in_the_way.write_text("not a folder")
+    stopped.write_config(node, dir=f'"{in_the_way}"')
+    text = refusal(node.config)
+    assert str(in_the_way) in text, text
+    assert in_the_way.read_text() == "not a folder"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_folder_is_refused(stopped):
+    node = stopped.nodes[0]
+    node.data.chmod(0)
+    try:
+        assert str(node.data) in refusal(node.config)
+    finally:
+        node.data.chmod(0o700)
+
+
+CLUSTER_LINES = "node-id 1\ncluster-nodes 1@127.0.0.1:7991,2@127.0.0.1:7992,3@127.0.0.1:7993\ncluster-secret s\n"
+
+
+@pytest.mark.parametrize("line, expected", [
+    ("appendfsnyc always", "appendfsync"),
+    ("raft-heartbeet-ms 50", "raft-heartbeat-ms"),
+    ("max-clients 10", "maxclients"),
+])
+def test_an_unknown_directive_is_refused_with_the_nearest_name(folder, line, expected):
+    path = write_config(folder, CLUSTER_LINES + f"# a comment\n{line}\nport 7991\n")
+    text = refusal(path)
+    assert f"{path}:5" in text, text
+    assert line.split()[0] in text and expected in text, text
+    assert list(folder.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("line", [
+    "port seven",
+    "port 70000",
+    "appendfsync sometimes",
+    "maxmemory 10 apples",
+    'requirepass "no end',
+    "node-id 4",
+    "node-id 0",
+    "node-id x",
+    "cluster-nodes 1@127.0.0.1:7991,1@127.0.0.1:7992,3@127.0.0.1:7993",
+    "cluster-nodes 1@127.0.0.1,2@127.0.0.1:7992,3@127.0.0.1:7993",
+    "cluster-nodes nonsense",
+    "raft-heartbeat-ms 0",
+    "raft-election-timeout-ms 1",
+    "include /nowhere/at/all.conf",
+    "client-output-buffer-limit normal 1mb",
+    "maxclients",
+    "dir",
+])
+def test_a_wrong_value_is_refused(folder, line):
+    path = write_config(folder, CLUSTER_LINES + line + "\n")
+    text = refusal(path, "--check-config")
+    assert line.split()[0] in text, text
+    assert list(folder.iterdir()) == [path]
+
+
+def test_a_missing_file_is_refused():
+    assert "/nowhere/redis.conf" in refusal("/nowhere/redis.conf")
+
+
+def test_a_fault_on_the_command_line_is_refused(folder):
+    path = write_config(folder, CLUSTER_LINES)
+    assert "no-such-thing" in refusal(path, "--check-config", "--no-such-thing", "1")
+    assert "port" in refusal(path, "--check-config", "--port", "x")
+
+
+def test_check_config_accepts_the_example(folder):
+    status, text = run_server(TOP / "redis.conf.example", "--check-config", cwd=folder)
+    assert status == 0, text
+    assert list(folder.iterdir()) == []
+
+
+def test_check_config_accepts_and_starts_nothing(folder):
+    path = write_config(folder, CLUSTER_LINES + "port 7991\n")
+    status, text = run_server(path, "--check-config", cwd=folder)
+    assert status == 0, text
+    status, text = run_server("--check-config", path, cwd=folder)
+    assert status == 0, text
+    assert list(folder.iterdir()) == [path]
+
+
+def test_redis_directives_without_meaning_are_accepted_with_a_warning(folder):
+    path = write_config(folder, CLUSTER_LINES + "save 900 1\nrdbcompression yes\nslaveof no one\n")
+    status, text = run_server(path, "--check-config")
+    assert status == 0, text
+    assert "rdbcompression" in text and "save" in text, text
+
+
+def test_version_and_help():
+    for option in ("--version", "-v"):
+        status, text = run_server(option)
+        assert status == 0 and "flotilla" in text.lower() and "v=" in text, text
+    for option in ("--help", "-h"):
+        status, text = run_server(option)
+        assert status == 0 and "redis.conf" in text and "--check-config" in text, text
+
+
+def test_a_stopped_node_ends_with_status_0(make_cluster):
+    cluster = make_cluster()
+    for node in cluster.nodes:
+        assert node.stop() == 0, node.tail()
