@@ -27,7 +27,8 @@ struct raft {
     uint64_t durable;
     uint64_t durable_term_min;
 
-    uint64_t heard_ms; /* newest append of the leader */
+    uint64_t heard_ms;        /* newest append of the leader */
+    uint64_t acknowledged_ms; /* newest answer that waits for the disk */
     uint64_t election_deadline_ms;
     bool leader_lost; /* the last leader's process is dead, no other was heard of yet */
     uint64_t last_leader;

@@ -30,7 +30,6 @@ void raft_follow(struct raft *raft, uint64_t term, uint64_t leader)
         raft->vote = 0;
     }
     raft->leader = leader;
-    raft->read_count = 0;
     if (leader == 0)
         return;
     raft->heard_ms = raft->now_ms;

@@ -82,21 +82,38 @@ static void append_new(struct raft *raft, const struct raft_message *request)
     raft->update.append_count = count - known;
 }
 
+static void acknowledge(struct raft *raft, const struct raft_message *request, uint64_t match,
+                        bool when_durable)
+{
+    struct raft_message *response = respond(raft, request, true);
+    if (when_durable) {
+        response->when_durable = true;
+        raft->acknowledged_ms = raft->now_ms;
+    }
+    response->append_response.read_context = request->append_request.read_context;
+    response->append_response.match = match;
+    response->append_response.hint_index =
+        request->append_request.prev_index + request->append_request.entry_count;
+}
+
 /* A heartbeat is answered at once whatever the disk does, with a match that is durable already:
- * reads and CheckQuorum go on while a disk is slow. What acknowledges entries waits for them. */
+ * reads and CheckQuorum go on while a disk is slow. What acknowledges entries waits for them, and
+ * is said again now and then: the first time may have been lost, and raft->durable can lag behind
+ * what the disk has (durable_term_min). */
 static void accept(struct raft *raft, const struct raft_message *request)
 {
     uint64_t last = request->append_request.prev_index + request->append_request.entry_count;
-    struct raft_message *response = respond(raft, request, true);
-    response->append_response.read_context = request->append_request.read_context;
-    response->append_response.match = last;
-    response->append_response.hint_index = last;
-    if (last <= raft->durable)
+    if (last <= raft->durable) {
+        acknowledge(raft, request, last, false);
         return;
-    if (request->append_request.entry_count > 0)
-        response->when_durable = true;
-    else
-        response->append_response.match = raft->durable;
+    }
+    if (request->append_request.entry_count > 0) {
+        acknowledge(raft, request, last, true);
+        return;
+    }
+    acknowledge(raft, request, raft->durable, false);
+    if (raft->now_ms >= raft->acknowledged_ms + raft->options.heartbeat_ms)
+        acknowledge(raft, request, last, true);
 }
 
 void raft_handle_append_request(struct raft *raft, const struct raft_message *request)

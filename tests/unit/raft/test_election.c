@@ -392,6 +392,7 @@ static void test_a_leader_steps_down_when_an_answer_has_a_higher_term(void **sta
     (void)state;
     struct solo solo = solo_new(3, 1, TERMS(1));
     solo_to_leader(&solo);
+    solo.now_ms += 10 * ELECTION_MS;
     solo_receive(&solo, (struct raft_message){.type = RAFT_APPEND_RESPONSE, .from = 3, .term = 6});
     assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
     assert_int_equal(raft_term(solo.raft), 6);
@@ -510,6 +511,8 @@ static void test_a_leader_that_was_not_lost_after_all_is_followed_again(void **s
     assert_true(raft_deadline_ms(solo.raft) >= solo.now_ms + ELECTION_MS);
     solo_vote_request(&solo, 3, true, 2, 1, 1);
     assert_false(solo_granted(&solo, 3));
+    solo_to_precandidate(&solo); /* it falls silent later, which is no evidence of death */
+    assert_true(raft_deadline_ms(solo.raft) >= solo.now_ms + ELECTION_MS);
     solo_close(&solo);
 }
 

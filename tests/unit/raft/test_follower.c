@@ -236,6 +236,27 @@ static void test_a_heartbeat_is_answered_while_the_disk_is_busy(void **state)
     solo_close(&solo);
 }
 
+static void test_an_acknowledgement_that_may_be_lost_is_given_again(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 2, TERMS(1));
+    solo_append(&solo, 2, 2, 1, 1, 0, TERMS(2, 2));
+    solo_append(&solo, 2, 2, 3, 2, 0, NO_ENTRIES);
+    assert_int_equal(solo.update.message_count, 1);
+    solo.now_ms += HEARTBEAT_MS;
+    for (int i = 0; i < 3; i++) {
+        solo_append(&solo, 2, 2, 3, 2, 0, NO_ENTRIES);
+        assert_false(solo_response(&solo, 2)->when_durable);
+        assert_int_equal(solo.update.message_count, i == 0 ? 2 : 1);
+        if (i > 0)
+            continue;
+        const struct raft_message *again = solo_nth(&solo, RAFT_APPEND_RESPONSE, 2, 1);
+        assert_true(again->when_durable);
+        assert_int_equal(again->append_response.match, 3);
+    }
+    solo_close(&solo);
+}
+
 static void test_durable_reports_must_match_the_log(void **state)
 {
     (void)state;
@@ -317,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_truncating_a_committed_entry_is_a_bug),
         cmocka_unit_test(test_an_uncommitted_entry_right_behind_commit_can_be_replaced),
         cmocka_unit_test(test_a_heartbeat_is_answered_while_the_disk_is_busy),
+        cmocka_unit_test(test_an_acknowledgement_that_may_be_lost_is_given_again),
         cmocka_unit_test(test_durable_reports_must_match_the_log),
         cmocka_unit_test(test_a_late_report_of_a_write_that_was_undone_is_not_believed),
         cmocka_unit_test(test_an_append_that_overlaps_the_snapshot_is_taken),

@@ -99,6 +99,7 @@ static void test_a_read_waits_for_a_commit_in_this_term(void **state)
 {
     (void)state;
     struct solo solo = solo_new(3, 1, TERMS(1));
+    solo_append(&solo, 2, 1, 1, 1, 1, NO_ENTRIES); /* it knows of a commit, of an older term */
     solo_to_leader(&solo);
     assert_false(raft_can_read(solo.raft));
     solo_read(&solo, 1);

@@ -66,6 +66,17 @@ static void test_a_leader_counts_itself_only_when_durable(void **state)
     solo_close(&solo);
 }
 
+static void test_a_new_leader_knows_that_what_it_was_elected_for_is_durable(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    solo_append(&solo, 3, 1, 1, 1, 0, TERMS(1, 1));
+    assert_int_equal(raft_durable_index(solo.raft), 1);
+    solo_to_leader(&solo); /* the requests for the votes waited for the disk */
+    assert_int_equal(raft_durable_index(solo.raft), 3);
+    solo_close(&solo);
+}
+
 static void test_the_followers_alone_can_commit(void **state)
 {
     (void)state;
@@ -334,13 +345,30 @@ static void test_match_never_goes_back_by_a_late_answer(void **state)
     solo_close(&solo);
 }
 
+static void test_what_a_late_answer_proves_is_not_sent_again(void **state)
+{
+    (void)state;
+    struct solo solo = leader_of(3, TERMS(1));
+    solo_submit(&solo, 30);
+    solo_accepted(&solo, 2, 14, 0); /* 15 to 26 are sent */
+    solo_rejected(&solo, 2, 26, 2, 2);
+    solo_accepted(&solo, 2, 6, 0); /* 7 to 18 are sent */
+    solo_accepted(&solo, 2, 26, 0);
+    assert_int_equal(append_to(&solo, 2, 0)->append_request.first_index, 27);
+    assert_int_equal(solo_peer(&solo, 2).in_flight, 2);
+    solo_close(&solo);
+}
+
 static void test_submitted_entries_continue_the_log_in_this_term(void **state)
 {
     (void)state;
     struct solo solo = leader_of(3, TERMS(1));
-    struct raft_entry old = {.index = 3, .term = 1, .bytes = 1};
-    struct raft_event event = {.type = RAFT_EVENT_SUBMIT, .submit = {.entries = &old, .count = 1}};
-    expect_assert_failure(solo_step(&solo, event));
+    for (uint64_t term = 1; term <= 3; term += 2) {
+        struct raft_entry entry = {.index = 3, .term = term, .bytes = 1};
+        struct raft_event event = {.type = RAFT_EVENT_SUBMIT,
+                                   .submit = {.entries = &entry, .count = 1}};
+        expect_assert_failure(solo_step(&solo, event));
+    }
     solo_close(&solo);
     solo = solo_new(3, 1, TERMS(1));
     expect_assert_failure(solo_submit(&solo, 1)); /* a follower */
@@ -365,6 +393,18 @@ static void test_heartbeats_go_only_where_nothing_else_went(void **state)
     solo_tick(&solo, HEARTBEAT_MS - 5);
     assert_int_equal(solo_count(&solo, RAFT_APPEND_REQUEST, 2), 1);
     assert_int_equal(solo_count(&solo, RAFT_APPEND_REQUEST, 3), 1);
+    solo_close(&solo);
+}
+
+static void test_an_answer_does_not_put_off_the_next_heartbeat(void **state)
+{
+    (void)state;
+    struct solo solo = leader_of(3, TERMS(1));
+    solo_tick(&solo, HEARTBEAT_MS);
+    solo.now_ms += HEARTBEAT_MS - 1;
+    solo_accepted(&solo, 2, 2, 0);
+    solo_tick(&solo, 1);
+    assert_int_equal(solo_count(&solo, RAFT_APPEND_REQUEST, 2), 1);
     solo_close(&solo);
 }
 
@@ -464,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_a_term_begins_with_a_noop),
         cmocka_unit_test(test_entries_of_older_terms_commit_only_behind_one_of_this_term),
         cmocka_unit_test(test_a_leader_counts_itself_only_when_durable),
+        cmocka_unit_test(test_a_new_leader_knows_that_what_it_was_elected_for_is_durable),
         cmocka_unit_test(test_the_followers_alone_can_commit),
         cmocka_unit_test(test_learners_do_not_commit_but_hold),
         cmocka_unit_test(test_a_probe_waits_for_its_answer),
@@ -482,8 +523,10 @@ int main(void)
         cmocka_unit_test(test_a_member_that_lost_its_log_is_served_again_and_not_counted),
         cmocka_unit_test(test_answers_of_older_terms_and_of_strangers_are_ignored),
         cmocka_unit_test(test_match_never_goes_back_by_a_late_answer),
+        cmocka_unit_test(test_what_a_late_answer_proves_is_not_sent_again),
         cmocka_unit_test(test_submitted_entries_continue_the_log_in_this_term),
         cmocka_unit_test(test_heartbeats_go_only_where_nothing_else_went),
+        cmocka_unit_test(test_an_answer_does_not_put_off_the_next_heartbeat),
         cmocka_unit_test(test_a_member_that_acknowledges_nothing_gets_heartbeats_among_the_entries),
         cmocka_unit_test(test_idle_followers_learn_the_commit_soon),
         cmocka_unit_test(test_followers_that_know_the_commit_are_not_told_again),
