@@ -12,12 +12,28 @@
 #include "config/config.h"
 #include "net/net.h"
 #include "peer/peer.h"
+#include "platform/disk.h"
 #include "shard/shard.h"
 
+struct event;
 struct event_base;
 
 #define FLOTILLA_VERSION       "0.1.0"
 #define FLOTILLA_REDIS_VERSION "7.2.4" /* whose behaviour the commands follow */
+
+enum { SERVER_SIGNALS = 4 };
+
+struct server;
+
+/* A server command under way. The handler writes exactly one reply. */
+struct server_call {
+    struct client *client;
+    const struct command *command;
+    const struct span *args;
+    size_t argc;
+    struct resp_writer *reply;
+};
+typedef void server_handler(struct server *server, const struct server_call *call);
 
 struct server {
     struct config config;
@@ -25,15 +41,72 @@ struct server {
     struct log log;
     struct cluster cluster;
     struct command_table *table;
+    server_handler **handlers; /* by command id */
     struct event_base *base;
+    struct event *disk_event;
+    struct event *timer_event;
+    struct event *signal_events[SERVER_SIGNALS];
     struct net *net;
     struct peers *peers;
     struct shard *shards[1]; /* one today */
     struct platform_disk *disk;
+    struct disk disk_port;
+    struct shard_time now; /* of this turn: see server_now() */
+    bool now_is_old;
+    uint64_t used_memory; /* refreshed at most every MEMORY_INTERVAL_MS */
+    uint64_t used_memory_peak;
+    uint64_t used_memory_at_ms;
     char run_id[41];
     int64_t start_wall_ms;
     bool stopping;
-    int exit_status;
+    bool stopped;
+    uint64_t stop_deadline_ms;
 };
+
+/* log.c */
+void server_log_open(struct server *server);
+void server_log_say(const char *text); /* to standard error, before there is a log */
+
+/* start.c: on failure one line in message. */
+MUST_CHECK enum err server_open(struct server *server, char message[512]);
+void server_close(struct server *server);
+void server_apply_fsync(struct server *server); /* appendfsync, with its warning */
+struct net_settings server_net_settings(const struct server *server);
+
+/* loop.c */
+struct shard_time server_now(struct server *server); /* reads the clocks once per turn */
+void server_run(struct server *server);
+void server_stop(struct server *server); /* answers what is waiting, then ends the loop */
+
+/* memory.c */
+uint64_t server_used_memory(struct server *server);
+struct server_memory {
+    uint64_t allocated;
+    uint64_t active;
+    uint64_t resident;
+    uint64_t mapped;
+};
+struct server_memory server_memory(void);
+uint64_t server_resident(void);
+void server_purge_memory(void);
+
+/* handlers.c */
+void server_handlers_open(struct server *server);
+void server_run_command(void *server, struct client *client, const struct command *command,
+                        const struct span *args, size_t argc, struct resp_writer *reply);
+
+/* info.c, info_raft.c */
+server_handler server_info;
+void info_raft(struct server *server, struct buf *out);
+
+/* config_commands.c, cluster_commands.c, admin_commands.c */
+server_handler server_config_get, server_config_set, server_config_rewrite, server_config_resetstat;
+server_handler server_cluster_slots, server_cluster_shards, server_cluster_nodes,
+    server_cluster_info, server_cluster_myid, server_cluster_myshardid, server_cluster_keyslot,
+    server_cluster_countkeysinslot, server_cluster_getkeysinslot, server_cluster_links;
+server_handler server_help, server_role, server_shutdown, server_memory_doctor, server_memory_stats,
+    server_memory_purge, server_memory_malloc_stats, server_latency_empty, server_latency_reset,
+    server_latency_doctor, server_latency_graph, server_latency_histogram, server_slowlog_get,
+    server_slowlog_len, server_slowlog_reset, server_debug_digest, server_debug_sleep;
 
 #endif

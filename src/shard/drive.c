@@ -32,8 +32,8 @@ static void send_message(struct shard *shard, const struct raft_message *message
     shard->encoded.len = 0;
     wire_encode_message(&shard->encoded, span_text(shard->options.cluster->cluster_id),
                         shard->options.number, message, buf_span(&shard->records));
-    shard->options.host.send(shard->options.host.context, message->to, is_response(message->type),
-                             buf_span(&shard->encoded));
+    shard->options.host.send(shard->options.host.send_context, message->to,
+                             is_response(message->type), buf_span(&shard->encoded));
 }
 
 static void hold_until_durable(struct shard *shard, const struct raft_message *message)

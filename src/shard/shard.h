@@ -59,7 +59,8 @@ struct shard_host {
     /* One encoded message (wire/message.h) for `to`. The bytes are the callee's to copy. A response
      * travels on the connection that brought requests from `to`, a request on the one this node
      * dialled. May be dropped. */
-    void (*send)(void *context, uint64_t to, bool response, struct span bytes);
+    void *send_context;
+    void (*send)(void *send_context, uint64_t to, bool response, struct span bytes);
     /* The role, term or leader changed: parked clients may go on. Called at the end of shard
      * functions. */
     void (*role_changed)(void *context);

@@ -80,6 +80,7 @@ void sim_node_start(struct sim_node *node)
                                     .leader_wait_ms = 1000,
                                     .batch_bytes_max = 1 << 20};
     options.host.send = host_send;
+    options.host.send_context = node;
     options.host.role_changed = host_role_changed;
     options.storage.identity.node_id = node->id;
     memcpy(options.storage.identity.cluster_id, node->cluster.cluster_id,

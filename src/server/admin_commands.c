@@ -1,0 +1,197 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "server/server.h"
+
+void server_role(struct server *server, const struct server_call *call)
+{
+    const struct shard *shard = server->shards[0];
+    struct resp_writer *reply = call->reply;
+    if (!shard_is_leader(shard)) {
+        const struct cluster_node *leader = cluster_find(&server->cluster, shard_leader(shard));
+        resp_array(reply, 5);
+        resp_bulk_text(reply, "slave");
+        resp_bulk_text(reply, leader ? leader->host : "");
+        resp_integer(reply, leader ? leader->port : 0);
+        resp_bulk_text(reply, leader ? "connected" : "connect");
+        resp_integer(reply, (int64_t)shard_applied_index(shard));
+        return;
+    }
+    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
+    size_t count = raft_peers(shard_raft(shard), peers);
+    resp_array(reply, 3);
+    resp_bulk_text(reply, "master");
+    resp_integer(reply, (int64_t)shard_applied_index(shard));
+    resp_array(reply, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct cluster_node *node = cluster_find(&server->cluster, peers[i].id);
+        resp_array(reply, 3);
+        resp_bulk_text(reply, node ? node->host : "");
+        resp_bulk_i64(reply, node ? node->port : 0);
+        resp_bulk_i64(reply, (int64_t)peers[i].match);
+    }
+}
+
+void server_shutdown(struct server *server, const struct server_call *call)
+{
+    bool now = false;
+    bool abort_it = false;
+    bool other = false;
+    for (size_t i = 1; i < call->argc; i++) {
+        if (span_is(call->args[i], "now"))
+            now = other = true;
+        else if (span_is(call->args[i], "abort"))
+            abort_it = true;
+        else if (span_is(call->args[i], "save") || span_is(call->args[i], "nosave") ||
+                 span_is(call->args[i], "force"))
+            other = true; /* everything acknowledged is on disk anyway */
+        else {
+            resp_error(call->reply, "ERR syntax error");
+            return;
+        }
+    }
+    if (abort_it && (other || call->argc > 2)) {
+        resp_error(call->reply, "ERR syntax error");
+        return;
+    }
+    if (abort_it) {
+        resp_error(call->reply, "ERR No shutdown in progress.");
+        return;
+    }
+    log_line(&server->log, LOG_NOTICE, "SHUTDOWN by a client");
+    server_stop(server);
+    if (now)
+        server->stop_deadline_ms = server->now.mono_ms;
+    /* As Redis: no reply, the end of the connection is the answer. */
+    net_client_close(call->client);
+}
+
+void server_memory_doctor(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    resp_verbatim(call->reply, "txt", SPAN("No memory problem is known.\n"));
+}
+
+void server_memory_stats(struct server *server, const struct server_call *call)
+{
+    struct server_memory memory = server_memory();
+    size_t keys = keyspace_count(shard_keyspace(server->shards[0]));
+    struct storage_status storage = storage_status(shard_storage(server->shards[0]));
+    const struct {
+        const char *name;
+        uint64_t value;
+    } figures[] = {
+        {"peak.allocated", server->used_memory_peak},
+        {"total.allocated", memory.allocated},
+        {"clients.normal", net_stats(server->net).clients_memory},
+        {"raft.entry.cache", storage.cache_bytes},
+        {"keys.count", keys},
+        {"keys.bytes-per-key", keys ? memory.allocated / keys : 0},
+        {"allocator.allocated", memory.allocated},
+        {"allocator.active", memory.active},
+        {"allocator.resident", memory.resident},
+    };
+    size_t count = sizeof figures / sizeof *figures;
+    resp_map(call->reply, count);
+    for (size_t i = 0; i < count; i++) {
+        resp_bulk_text(call->reply, figures[i].name);
+        resp_integer(call->reply, (int64_t)figures[i].value);
+    }
+}
+
+void server_memory_purge(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    server_purge_memory();
+    resp_status(call->reply, "OK");
+}
+
+void server_memory_malloc_stats(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    struct server_memory memory = server_memory();
+    char text[256];
+    int len = snprintf(text, sizeof text,
+                       "allocated: %" PRIu64 "\nactive: %" PRIu64 "\nresident: %" PRIu64
+                       "\nmapped: %" PRIu64 "\n",
+                       memory.allocated, memory.active, memory.resident, memory.mapped);
+    resp_verbatim(call->reply, "txt", span_of(text, (size_t)len));
+}
+
+/* No event is monitored: latencies are in INFO commandstats and INFO raft. */
+void server_latency_empty(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    resp_array(call->reply, 0);
+}
+
+void server_latency_reset(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    resp_integer(call->reply, 0);
+}
+
+void server_latency_doctor(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    resp_verbatim(call->reply, "txt",
+                  SPAN("Latency events are not monitored; see INFO commandstats and INFO raft.\n"));
+}
+
+void server_latency_graph(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    int len = call->args[2].len > 128 ? 128 : (int)call->args[2].len;
+    resp_errorf(call->reply, "ERR No samples available for event '%.*s'", len, call->args[2].ptr);
+}
+
+void server_latency_histogram(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    resp_map(call->reply, 0);
+}
+
+void server_slowlog_get(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    int64_t count;
+    if (call->argc > 2 && (!number_parse_i64(call->args[2], &count) || count < -1)) {
+        resp_error(call->reply, "ERR count should be greater than or equal to -1");
+        return;
+    }
+    resp_array(call->reply, 0);
+}
+
+void server_slowlog_len(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    resp_integer(call->reply, 0);
+}
+
+void server_slowlog_reset(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    resp_status(call->reply, "OK");
+}
+
+/* 40 digits, as Redis: equal on all nodes that have applied the same entries. */
+void server_debug_digest(struct server *server, const struct server_call *call)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%024d%016" PRIx64, 0, shard_digest(server->shards[0]));
+    resp_status(call->reply, text);
+}
+
+void server_debug_sleep(struct server *server, const struct server_call *call)
+{
+    (void)server;
+    double seconds;
+    if (!number_parse_double(call->args[2], &seconds) || seconds < 0 || seconds > 3600) {
+        resp_error(call->reply, "ERR value is not a valid float");
+        return;
+    }
+    usleep((useconds_t)(seconds * 1e6));
+    resp_status(call->reply, "OK");
+}

@@ -1,0 +1,149 @@
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "platform/files.h"
+#include "server/server.h"
+
+struct matching {
+    const struct server_call *call;
+    struct buf pairs;
+    size_t count;
+    int protocol;
+};
+
+static bool matches(void *context, const char *name)
+{
+    const struct matching *matching = context;
+    for (size_t i = 2; i < matching->call->argc; i++)
+        if (command_glob(matching->call->args[i], span_text(name), true))
+            return true;
+    return false;
+}
+
+static void collect(void *context, const char *name, struct span value)
+{
+    struct matching *matching = context;
+    struct resp_writer writer = {&matching->pairs, matching->protocol};
+    resp_bulk_text(&writer, name);
+    resp_bulk(&writer, value);
+    matching->count++;
+}
+
+void server_config_get(struct server *server, const struct server_call *call)
+{
+    struct matching matching = {.call = call, .protocol = call->reply->protocol};
+    config_get(&server->config, matches, &matching, collect);
+    resp_map(call->reply, matching.count);
+    resp_raw(call->reply, buf_span(&matching.pairs));
+    buf_close(&matching.pairs);
+}
+
+static bool named_twice(const struct server_call *call, size_t at)
+{
+    for (size_t i = 2; i < at; i += 2)
+        if (span_equal_nocase(call->args[i], call->args[at]))
+            return true;
+    return false;
+}
+
+/* Sets one directive of the copy; false: the error is written. */
+static bool set_one(struct config *copy, const struct server_call *call, size_t at)
+{
+    struct config_error error;
+    int len = call->args[at].len > 128 ? 128 : (int)call->args[at].len;
+    const char *name = call->args[at].ptr;
+    if (named_twice(call, at)) {
+        resp_errorf(call->reply,
+                    "ERR CONFIG SET failed (possibly related to argument '%.*s') - duplicate "
+                    "parameter",
+                    len, name);
+        return false;
+    }
+    switch (config_set(copy, call->args[at], call->args[at + 1], &error)) {
+    case CONFIG_SET_OK:
+        return true;
+    case CONFIG_SET_UNKNOWN:
+        resp_errorf(call->reply,
+                    "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'", len, name);
+        return false;
+    case CONFIG_SET_IMMUTABLE:
+        resp_errorf(call->reply,
+                    "ERR CONFIG SET failed (possibly related to argument '%.*s') - can't set "
+                    "immutable config",
+                    len, name);
+        return false;
+    case CONFIG_SET_INVALID:
+        resp_errorf(call->reply, "ERR CONFIG SET failed (possibly related to argument '%.*s') - %s",
+                    len, name, error.message);
+        return false;
+    }
+    return false;
+}
+
+static void apply(struct server *server, const struct config *old)
+{
+    struct net_settings settings = server_net_settings(server);
+    net_set_settings(server->net, &settings);
+    server->log.level = server->config.loglevel;
+    shard_set_leader_wait(server->shards[0], (uint32_t)server->config.leader_wait_ms);
+    if (old->appendfsync != server->config.appendfsync)
+        server_apply_fsync(server);
+}
+
+/* All or none: a copy is changed, and taken if every change was fine. */
+void server_config_set(struct server *server, const struct server_call *call)
+{
+    if (call->argc % 2) {
+        resp_errorf(call->reply, "ERR wrong number of arguments for 'config|set' command");
+        return;
+    }
+    struct config *copy = mem_alloc(sizeof *copy);
+    struct config *old = mem_alloc(sizeof *old);
+    *copy = *old = server->config;
+    bool fine = true;
+    for (size_t i = 2; i < call->argc && fine; i += 2)
+        fine = set_one(copy, call, i);
+    struct config_error error;
+    if (fine && config_check(copy, &error)) {
+        resp_errorf(call->reply, "ERR CONFIG SET failed - %s", error.message);
+        fine = false;
+    }
+    if (fine) {
+        server->config = *copy;
+        apply(server, old);
+        resp_status(call->reply, "OK");
+    }
+    mem_free(copy);
+    mem_free(old);
+}
+
+void server_config_rewrite(struct server *server, const struct server_call *call)
+{
+    if (server->config_path[0] == '\0') {
+        resp_error(call->reply, "ERR The server is running without a config file");
+        return;
+    }
+    struct buf before = {0};
+    struct buf after = {0};
+    enum err err = platform_read_file(server->config_path, &before);
+    if (err == ERR_NOT_FOUND)
+        err = ERR_NONE;
+    if (!err) {
+        config_rewrite(&server->config, buf_span(&before), &after);
+        err = platform_replace_file(server->config_path, buf_span(&after));
+    }
+    buf_close(&before);
+    buf_close(&after);
+    if (err) {
+        resp_errorf(call->reply, "ERR Rewriting config file: %s", err_text(err));
+        return;
+    }
+    log_line(&server->log, LOG_NOTICE, "CONFIG REWRITE of '%s'", server->config_path);
+    resp_status(call->reply, "OK");
+}
+
+void server_config_resetstat(struct server *server, const struct server_call *call)
+{
+    net_reset_stats(server->net);
+    resp_status(call->reply, "OK");
+}

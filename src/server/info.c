@@ -1,0 +1,312 @@
+/* INFO: one function per section, in Redis' order and with its field names. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "server/server.h"
+
+static long long uptime_seconds(const struct server *server)
+{
+    return (long long)((server->now.wall_ms - server->start_wall_ms) / 1000);
+}
+
+static void section_server(struct server *server, struct buf *out)
+{
+    struct utsname system;
+    if (uname(&system))
+        system = (struct utsname){.sysname = "unknown"};
+    long long uptime = uptime_seconds(server);
+    buf_printf(out,
+               "redis_version:%s\r\nflotilla_version:%s\r\nredis_git_sha1:00000000\r\n"
+               "redis_git_dirty:0\r\nredis_build_id:0\r\nredis_mode:cluster\r\nos:%s %s %s\r\n"
+               "arch_bits:%d\r\nmonotonic_clock:POSIX clock_gettime\r\n"
+               "multiplexing_api:%s\r\natomicvar_api:c11-builtin\r\ngcc_version:%s\r\n",
+               FLOTILLA_REDIS_VERSION, FLOTILLA_VERSION, system.sysname, system.release,
+               system.machine, (int)sizeof(long) * 8, event_base_get_method(server->base),
+               __VERSION__);
+    buf_printf(out,
+               "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\ntcp_port:%d\r\n"
+               "server_time_usec:%" PRId64 "\r\nuptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\n"
+               "hz:%d\r\nconfigured_hz:%d\r\nlru_clock:0\r\nexecutable:/proc/self/exe\r\n"
+               "config_file:%s\r\nio_threads_active:0\r\nlistener0:name=tcp,bind=%s,port=%d\r\n",
+               (int)getpid(), server->run_id, server->config.port, server->now.wall_ms * 1000,
+               uptime, uptime / 86400, server->config.hz, server->config.hz, server->config_path,
+               server->config.bind[0], server->config.port);
+}
+
+static void section_clients(struct server *server, struct buf *out)
+{
+    struct net_stats stats = net_stats(server->net);
+    size_t links = 0;
+    for (size_t i = 0; i < server->cluster.count; i++)
+        links += peers_link(server->peers, server->cluster.nodes[i].id).connected;
+    buf_printf(out,
+               "connected_clients:%" PRIu64 "\r\ncluster_connections:%zu\r\nmaxclients:%d\r\n"
+               "client_recent_max_input_buffer:%" PRIu64
+               "\r\nclient_recent_max_output_buffer:%" PRIu64 "\r\nblocked_clients:%" PRIu64
+               "\r\ntracking_clients:0\r\nclients_in_timeout_table:0\r\n"
+               "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n",
+               stats.connected_clients, links, server->config.maxclients, stats.max_query_buffer,
+               stats.max_output_buffer, stats.blocked_clients);
+}
+
+/* 1536 as "1.50K", as Redis prints sizes for people. */
+static void add_human(struct buf *out, const char *name, uint64_t bytes)
+{
+    static const char units[] = "BKMGTP";
+    double value = (double)bytes;
+    size_t unit = 0;
+    for (; value >= 1024 && unit + 2 < sizeof units; unit++)
+        value /= 1024;
+    if (unit == 0)
+        buf_printf(out, "%s:%" PRIu64 "B\r\n", name, bytes);
+    else
+        buf_printf(out, "%s:%.2f%c\r\n", name, value, units[unit]);
+}
+
+static void add_size(struct buf *out, const char *name, uint64_t bytes)
+{
+    char human[64];
+    buf_printf(out, "%s:%" PRIu64 "\r\n", name, bytes);
+    snprintf(human, sizeof human, "%s_human", name);
+    add_human(out, human, bytes);
+}
+
+static void add_ratio(struct buf *out, const char *name, uint64_t of, uint64_t to)
+{
+    buf_printf(out, "%s:%.2f\r\n", name, to ? (double)of / (double)to : 0.0);
+}
+
+static void section_memory(struct server *server, struct buf *out)
+{
+    server->used_memory = 0; /* exact now */
+    uint64_t used = server_used_memory(server);
+    struct server_memory memory = server_memory();
+    uint64_t resident = server_resident();
+    struct storage_status storage = storage_status(shard_storage(server->shards[0]));
+    add_size(out, "used_memory", used);
+    add_size(out, "used_memory_rss", resident);
+    add_size(out, "used_memory_peak", server->used_memory_peak);
+    buf_printf(out, "used_memory_peak_perc:%.2f%%\r\n",
+               server->used_memory_peak ? 100.0 * (double)used / (double)server->used_memory_peak
+                                        : 0);
+    buf_printf(out,
+               "used_memory_dataset:%" PRIu64 "\r\nmem_raft_entry_cache:%" PRIu64
+               "\r\nmem_clients_normal:%" PRIu64 "\r\nallocator_allocated:%" PRIu64
+               "\r\nallocator_active:%" PRIu64 "\r\nallocator_resident:%" PRIu64 "\r\n",
+               used > storage.cache_bytes ? used - storage.cache_bytes : 0, storage.cache_bytes,
+               net_stats(server->net).clients_memory, memory.allocated, memory.active,
+               memory.resident);
+    add_size(out, "total_system_memory",
+             (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
+    add_size(out, "maxmemory", server->config.maxmemory);
+    buf_printf(out, "maxmemory_policy:%s\r\n", server->config.maxmemory_policy);
+    add_ratio(out, "allocator_frag_ratio", memory.active, memory.allocated);
+    add_ratio(out, "mem_fragmentation_ratio", resident, used);
+    buf_add_text(out, "mem_allocator:jemalloc\r\nactive_defrag_running:0\r\n"
+                      "lazyfree_pending_objects:0\r\n");
+}
+
+static void section_persistence(struct server *server, struct buf *out)
+{
+    const struct shard *shard = server->shards[0];
+    struct storage_status storage = storage_status(shard_storage(shard));
+    bool loading = shard_applied_index(shard) < raft_commit_index(shard_raft(shard));
+    buf_printf(out,
+               "loading:0\r\nasync_loading:0\r\nraft_applying:%d\r\nrdb_changes_since_last_save:"
+               "%" PRIu64 "\r\nrdb_bgsave_in_progress:0\r\nrdb_last_save_time:%lld\r\n"
+               "rdb_last_bgsave_status:ok\r\naof_enabled:1\r\naof_rewrite_in_progress:0\r\n"
+               "aof_rewrite_scheduled:0\r\naof_last_bgrewrite_status:ok\r\n"
+               "aof_last_write_status:ok\r\naof_current_size:%" PRIu64 "\r\naof_base_size:0\r\n"
+               "aof_buffer_length:0\r\naof_pending_bio_fsync:0\r\naof_delayed_fsync:0\r\n",
+               loading, shard_stats(shard).dirty, (long long)(server->start_wall_ms / 1000),
+               storage.log_bytes);
+    buf_printf(
+        out, "log_writes:%" PRIu64 "\r\nlog_syncs:%" PRIu64 "\r\nlog_bytes_written:%" PRIu64 "\r\n",
+        storage.writes, storage.syncs, storage.bytes_written);
+}
+
+static void section_stats(struct server *server, struct buf *out)
+{
+    struct net_stats net = net_stats(server->net);
+    struct shard_stats shard = shard_stats(server->shards[0]);
+    buf_printf(out,
+               "total_connections_received:%" PRIu64 "\r\ntotal_commands_processed:%" PRIu64
+               "\r\ninstantaneous_ops_per_sec:%.0f\r\ntotal_net_input_bytes:%" PRIu64
+               "\r\ntotal_net_output_bytes:%" PRIu64
+               "\r\ninstantaneous_input_kbps:%.2f\r\ninstantaneous_output_kbps:%.2f\r\n"
+               "rejected_connections:%" PRIu64 "\r\n",
+               net.connections_received, net.commands_processed, net.ops_per_second,
+               net.input_bytes, net.output_bytes, net.input_kbps, net.output_kbps,
+               net.connections_rejected);
+    buf_printf(out,
+               "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\nexpired_keys:%" PRIu64
+               "\r\nexpired_stale_perc:0.00\r\nevicted_keys:0\r\nevicted_clients:0\r\n"
+               "keyspace_hits:%" PRIu64 "\r\nkeyspace_misses:%" PRIu64
+               "\r\npubsub_channels:0\r\npubsub_patterns:0\r\nlatest_fork_usec:0\r\n"
+               "total_forks:0\r\ntotal_error_replies:%" PRIu64
+               "\r\nclient_query_buffer_limit_disconnections:%" PRIu64
+               "\r\nclient_output_buffer_limit_disconnections:%" PRIu64 "\r\n",
+               shard.expired_keys, shard.keyspace_hits, shard.keyspace_misses, net.error_replies,
+               net.query_buffer_limit_disconnections, net.output_buffer_limit_disconnections);
+}
+
+static void section_replication(struct server *server, struct buf *out)
+{
+    const struct shard *shard = server->shards[0];
+    const struct raft *raft = shard_raft(shard);
+    uint64_t offset = shard_applied_index(shard);
+    if (!shard_is_leader(shard)) {
+        const struct cluster_node *leader = cluster_find(&server->cluster, shard_leader(shard));
+        buf_printf(out,
+                   "role:slave\r\nmaster_host:%s\r\nmaster_port:%u\r\nmaster_link_status:%s\r\n"
+                   "master_last_io_seconds_ago:%" PRIu64
+                   "\r\nmaster_sync_in_progress:0\r\nslave_read_repl_offset:%" PRIu64
+                   "\r\nslave_repl_offset:%" PRIu64
+                   "\r\nslave_priority:100\r\nslave_read_only:1\r\nreplica_announced:1\r\n",
+                   leader ? leader->host : "?", leader ? (unsigned)leader->port : 0,
+                   leader ? "up" : "down",
+                   (server->now.mono_ms - raft_last_contact_ms(raft)) / 1000, offset, offset);
+    } else
+        buf_add_text(out, "role:master\r\n");
+    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
+    size_t count = shard_is_leader(shard) ? raft_peers(raft, peers) : 0;
+    buf_printf(out, "connected_slaves:%zu\r\n", count);
+    for (size_t i = 0; i < count; i++) {
+        const struct cluster_node *node = cluster_find(&server->cluster, peers[i].id);
+        bool connected = peers_link(server->peers, peers[i].id).connected;
+        buf_printf(out, "slave%zu:ip=%s,port=%u,state=%s,offset=%" PRIu64 ",lag=%" PRIu64 "\r\n", i,
+                   node ? node->host : "", node ? (unsigned)node->port : 0,
+                   connected ? "online" : "offline", peers[i].match,
+                   (server->now.mono_ms - peers[i].last_contact_ms) / 1000);
+    }
+    buf_printf(out,
+               "master_failover_state:no-failover\r\nmaster_replid:%s\r\n"
+               "master_replid2:0000000000000000000000000000000000000000\r\n"
+               "master_repl_offset:%" PRIu64
+               "\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:0\r\nrepl_backlog_size:0\r\n"
+               "repl_backlog_first_byte_offset:0\r\nrepl_backlog_histlen:0\r\n",
+               server->cluster.cluster_id, offset);
+}
+
+static void section_cpu(struct server *server, struct buf *out)
+{
+    (void)server;
+    struct rusage own;
+    struct rusage children;
+    getrusage(RUSAGE_SELF, &own);
+    getrusage(RUSAGE_CHILDREN, &children);
+    buf_printf(out,
+               "used_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n"
+               "used_cpu_sys_children:%ld.%06ld\r\nused_cpu_user_children:%ld.%06ld\r\n",
+               (long)own.ru_stime.tv_sec, (long)own.ru_stime.tv_usec, (long)own.ru_utime.tv_sec,
+               (long)own.ru_utime.tv_usec, (long)children.ru_stime.tv_sec,
+               (long)children.ru_stime.tv_usec, (long)children.ru_utime.tv_sec,
+               (long)children.ru_utime.tv_usec);
+}
+
+static void section_modules(struct server *server, struct buf *out)
+{
+    (void)server;
+    (void)out;
+}
+
+static void section_commandstats(struct server *server, struct buf *out)
+{
+    const struct net_command_stats *stats = net_command_stats(server->net);
+    for (size_t id = 0; id < command_table_count(server->table); id++) {
+        const struct net_command_stats *one = &stats[id];
+        if (!one->calls && !one->rejected && !one->failed)
+            continue;
+        buf_printf(out,
+                   "cmdstat_%s:calls=%" PRIu64 ",usec=%" PRIu64
+                   ",usec_per_call=%.2f,rejected_calls=%" PRIu64 ",failed_calls=%" PRIu64 "\r\n",
+                   command_table_at(server->table, id)->fullname, one->calls, one->usec,
+                   one->calls ? (double)one->usec / (double)one->calls : 0.0, one->rejected,
+                   one->failed);
+    }
+}
+
+static void add_error(void *context, struct span code, uint64_t count)
+{
+    buf_printf(context, "errorstat_%.*s:count=%" PRIu64 "\r\n", (int)code.len, code.ptr, count);
+}
+
+static void section_errorstats(struct server *server, struct buf *out)
+{
+    net_each_error(server->net, add_error, out);
+}
+
+static void section_cluster(struct server *server, struct buf *out)
+{
+    (void)server;
+    buf_add_text(out, "cluster_enabled:1\r\n");
+}
+
+static void section_keyspace(struct server *server, struct buf *out)
+{
+    const struct keyspace *keyspace = shard_keyspace(server->shards[0]);
+    size_t keys = keyspace_count(keyspace);
+    if (keys == 0)
+        return;
+    int64_t mean = keyspace_mean_deadline(keyspace);
+    int64_t ttl = mean > server->now.wall_ms ? mean - server->now.wall_ms : 0;
+    buf_printf(out, "db0:keys=%zu,expires=%zu,avg_ttl=%" PRId64 "\r\n", keys,
+               keyspace_count_with_deadline(keyspace), ttl);
+}
+
+/* How a section takes part in the answer when it is not asked for by name. */
+enum membership { IN_DEFAULT, IN_ALL };
+
+static const struct {
+    const char *name;
+    const char *title;
+    enum membership membership;
+    void (*write)(struct server *server, struct buf *out);
+} sections[] = {
+    {"server", "Server", IN_DEFAULT, section_server},
+    {"clients", "Clients", IN_DEFAULT, section_clients},
+    {"memory", "Memory", IN_DEFAULT, section_memory},
+    {"persistence", "Persistence", IN_DEFAULT, section_persistence},
+    {"stats", "Stats", IN_DEFAULT, section_stats},
+    {"replication", "Replication", IN_DEFAULT, section_replication},
+    {"cpu", "CPU", IN_DEFAULT, section_cpu},
+    {"modules", "Modules", IN_DEFAULT, section_modules},
+    {"commandstats", "Commandstats", IN_ALL, section_commandstats},
+    {"errorstats", "Errorstats", IN_DEFAULT, section_errorstats},
+    {"latencystats", "Latencystats", IN_ALL, section_modules},
+    {"cluster", "Cluster", IN_DEFAULT, section_cluster},
+    {"keyspace", "Keyspace", IN_DEFAULT, section_keyspace},
+    {"raft", "Raft", IN_DEFAULT, info_raft},
+};
+
+static bool wanted(const struct server_call *call, size_t section)
+{
+    bool by_default = sections[section].membership == IN_DEFAULT;
+    if (call->argc == 1)
+        return by_default;
+    for (size_t i = 1; i < call->argc; i++) {
+        if (span_is(call->args[i], sections[section].name) || span_is(call->args[i], "all") ||
+            span_is(call->args[i], "everything") ||
+            (by_default && span_is(call->args[i], "default")))
+            return true;
+    }
+    return false;
+}
+
+void server_info(struct server *server, const struct server_call *call)
+{
+    struct buf text = {0};
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        if (!wanted(call, i))
+            continue;
+        buf_printf(&text, "%s# %s\r\n", text.len ? "\r\n" : "", sections[i].title);
+        sections[i].write(server, &text);
+    }
+    resp_verbatim(call->reply, "txt", buf_span(&text));
+    buf_close(&text);
+}

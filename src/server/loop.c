@@ -1,0 +1,122 @@
+/* The event loop. A turn: wait, read all that is ready, let waiting clients go on, drive the
+ * shards, write to the nodes, write to the clients. The clock is read once. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "platform/clock.h"
+#include "server/server.h"
+
+enum { WAIT_MS_MAX = 100 };
+
+static void on_disk(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct server *server = context;
+    struct disk_completion completion;
+    while (platform_disk_take(server->disk, &completion))
+        shard_disk_completed(server->shards[0], &completion, server_now(server));
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    (void)context; /* the turn does the work */
+}
+
+struct shard_time server_now(struct server *server)
+{
+    if (server->now_is_old) {
+        server->now = platform_now();
+        server->now_is_old = false;
+    }
+    return server->now;
+}
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+    (void)what;
+    struct server *server = context;
+    if (server->stopping) {
+        log_line(&server->log, LOG_WARNING, "signal %d again: the end, at once", (int)number);
+        _Exit(1);
+    }
+    log_line(&server->log, LOG_NOTICE, "signal %d: shutting down", (int)number);
+    server_stop(server);
+}
+
+static void watch(struct server *server)
+{
+    static const int signals[] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        server->signal_events[i] = evsignal_new(server->base, signals[i], on_signal, server);
+        event_add(server->signal_events[i], NULL);
+    }
+    server->disk_event = event_new(server->base, platform_disk_fd(server->disk),
+                                   EV_READ | EV_PERSIST, on_disk, server);
+    event_add(server->disk_event, NULL);
+    server->timer_event = evtimer_new(server->base, on_timer, server);
+}
+
+void server_stop(struct server *server)
+{
+    if (server->stopping)
+        return;
+    server->stopping = true;
+    server->stop_deadline_ms =
+        server->now.mono_ms + (uint64_t)server->config.shutdown_timeout_seconds * 1000;
+    net_close_listeners(server->net);
+}
+
+/* The end comes when nothing waits for the cluster any more, or when the time is over. */
+static bool may_end(const struct server *server)
+{
+    if (!server->stopping)
+        return false;
+    struct shard_stats stats = shard_stats(server->shards[0]);
+    return (stats.pending_writes == 0 && stats.pending_reads == 0) ||
+           server->now.mono_ms >= server->stop_deadline_ms;
+}
+
+static void wait_for_events(struct server *server)
+{
+    uint64_t deadline = shard_deadline_ms(server->shards[0]);
+    uint64_t wait_ms = deadline > server->now.mono_ms ? deadline - server->now.mono_ms : 0;
+    uint32_t most = wait_ms < WAIT_MS_MAX ? (uint32_t)wait_ms : WAIT_MS_MAX;
+    most = net_wait_ms(server->net, most);
+    struct timeval timeout = {.tv_sec = most / 1000, .tv_usec = (most % 1000) * 1000};
+    if (most)
+        event_add(server->timer_event, &timeout);
+    server->now_is_old = true;
+    event_base_loop(server->base, most ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+}
+
+static void turn(struct server *server)
+{
+    wait_for_events(server);
+    struct shard *shard = server->shards[0];
+    struct shard_time now = server_now(server);
+    net_tick(server->net);
+    net_resume(server->net);
+    shard_tick(shard, now);
+    shard_drive(shard, now);
+    peers_flush(server->peers);
+    net_flush(server->net);
+}
+
+void server_run(struct server *server)
+{
+    watch(server);
+    while (!may_end(server))
+        turn(server);
+    net_flush(server->net);
+    log_line(&server->log, LOG_NOTICE, "bye");
+    for (size_t i = 0; i < SERVER_SIGNALS; i++)
+        if (server->signal_events[i])
+            event_free(server->signal_events[i]);
+    event_free(server->disk_event);
+    event_free(server->timer_event);
+}

@@ -1,0 +1,132 @@
+/* flotilla-server [redis.conf] [--directive value …] */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "platform/files.h"
+#include "server/server.h"
+
+static const char usage[] =
+    "Usage: flotilla-server [/path/to/redis.conf] [options] [-]\n"
+    "       flotilla-server - (read the configuration from standard input)\n"
+    "       flotilla-server -v or --version\n"
+    "       flotilla-server -h or --help\n"
+    "       flotilla-server [/path/to/redis.conf] [options] --check-config\n"
+    "\n"
+    "Options are directives of the configuration file with -- before them:\n"
+    "       flotilla-server /etc/flotilla/redis.conf --port 7001 --appendfsync always\n"
+    "\n"
+    "redis.conf.example describes every directive.\n";
+
+static enum err read_source(void *context, const char *path, struct buf *out)
+{
+    (void)context;
+    return platform_read_file(path, out);
+}
+
+static enum err expand_source(void *context, const char *pattern,
+                              void (*add)(void *to, const char *path), void *to)
+{
+    (void)context;
+    return platform_expand(pattern, add, to);
+}
+
+static void warn(void *context, enum log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    server_log_say(line);
+}
+
+/* The file, if the first argument is one, then the directives of the command line. */
+static enum err load(struct server *server, int argc, char **argv, struct config_error *error)
+{
+    struct config_source source = {.read = read_source, .expand = expand_source};
+    struct log warnings = {LOG_WARNING, warn, NULL};
+    config_init(&server->config);
+    int first = 1;
+    if (argc > 1 && (argv[1][0] != '-' || strcmp(argv[1], "-") == 0)) {
+        first = 2;
+        char *absolute = strcmp(argv[1], "-") ? realpath(argv[1], NULL) : NULL;
+        if (absolute)
+            snprintf(server->config_path, sizeof server->config_path, "%s", absolute);
+        free(absolute);
+        enum err err = config_load(&server->config, &source, argv[1], &warnings, error);
+        if (err)
+            return err;
+    }
+    enum err err =
+        config_load_args(&server->config, &source, argc - first, argv + first, &warnings, error);
+    return err ? err : config_check(&server->config, error);
+}
+
+/* Takes an argument out of argv; true if it was there. */
+static bool take_flag(int *argc, char **argv, const char *name)
+{
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], name) != 0)
+            continue;
+        memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i) * sizeof *argv);
+        (*argc)--;
+        return true;
+    }
+    return false;
+}
+
+static bool is_flag(int argc, char **argv, const char *shorter, const char *longer)
+{
+    return argc == 2 && (strcmp(argv[1], shorter) == 0 || strcmp(argv[1], longer) == 0);
+}
+
+/* Before the log thread exists: a fork would leave it behind. */
+static bool run_in_background(const struct server *server)
+{
+    if (server->config.daemonize && daemon(1, 0) != 0) {
+        server_log_say(strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    if (is_flag(argc, argv, "-v", "--version")) {
+        printf("Flotilla server v=%s redis=%s bits=%d\n", FLOTILLA_VERSION, FLOTILLA_REDIS_VERSION,
+               (int)sizeof(long) * 8);
+        return 0;
+    }
+    if (is_flag(argc, argv, "-h", "--help")) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    bool check = take_flag(&argc, argv, "--check-config");
+    struct server *server = mem_zalloc(sizeof *server);
+    struct config_error error = {.message = ""};
+    char message[512] = "";
+    if (load(server, argc, argv, &error)) {
+        server_log_say(error.message);
+        return 1;
+    }
+    if (check) {
+        puts("configuration is fine");
+        return 0;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    if (!run_in_background(server))
+        return 1;
+    if (server_open(server, message)) {
+        log_line(&server->log, LOG_WARNING, "%s", message);
+        server_log_say(message);
+        return 1;
+    }
+    server_run(server);
+    server_close(server);
+    mem_free(server);
+    return 0;
+}

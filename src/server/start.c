@@ -1,0 +1,367 @@
+/* From a configuration to a node that serves: each step fails with one clear line, and those that
+ * could clash with another process come before the data folder is touched. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/mem.h"
+#include "platform/clock.h"
+#include "platform/entropy.h"
+#include "platform/files.h"
+#include "server/server.h"
+
+enum {
+    MESSAGE_MAX = 512,
+    DESCRIPTORS_RESERVED = 64, /* log, peers, listeners, the loop's own */
+    PEER_OUTPUT_BYTES_MAX = 64 * 1024 * 1024,
+    PENDING_BYTES_MAX = 64 * 1024 * 1024, /* of writes that are not committed yet */
+};
+
+static enum err fail(char *message, enum err err, const char *what, const char *subject)
+{
+    snprintf(message, MESSAGE_MAX, "%s '%.250s': %s", what, subject, err_text(err));
+    return err;
+}
+
+static bool is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0;
+}
+
+/* Without a secret anybody who reaches the port could speak as a node. */
+static enum err check_secret(const struct server *server, char *message)
+{
+    if (server->cluster.count == 1 || server->config.cluster_secret[0])
+        return ERR_NONE;
+    for (size_t i = 0; i < server->cluster.count; i++) {
+        if (is_loopback(server->cluster.nodes[i].host))
+            continue;
+        snprintf(message, MESSAGE_MAX,
+                 "cluster-secret is not set: with nodes on other machines (node %" PRIu64
+                 " at %.200s) it is needed, the same on all nodes",
+                 server->cluster.nodes[i].id, server->cluster.nodes[i].host);
+        return ERR_INVALID;
+    }
+    return ERR_NONE;
+}
+
+static enum err read_cluster(struct server *server, char *message)
+{
+    const struct config *config = &server->config;
+    char alone[64];
+    const char *nodes = config->cluster_nodes;
+    if (nodes[0] == '\0') {
+        snprintf(alone, sizeof alone, "%" PRIu64 "@127.0.0.1:%d", config->node_id, config->port);
+        nodes = alone;
+    }
+    enum err err = cluster_parse(&server->cluster, span_text(nodes),
+                                 config->cluster_id[0] ? config->cluster_id : NULL,
+                                 span_text(config->cluster_secret), message);
+    if (err)
+        return err;
+    if (!cluster_find(&server->cluster, config->node_id)) {
+        snprintf(message, MESSAGE_MAX, "node-id %" PRIu64 " is not among cluster-nodes",
+                 config->node_id);
+        return ERR_INVALID;
+    }
+    return check_secret(server, message);
+}
+
+/* As Redis: rather fewer clients than none. */
+static void fit_descriptors(struct server *server)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)server->config.maxclients + DESCRIPTORS_RESERVED;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur >= wanted)
+        return;
+    int fits =
+        limit.rlim_cur > DESCRIPTORS_RESERVED ? (int)(limit.rlim_cur - DESCRIPTORS_RESERVED) : 1;
+    log_line(&server->log, LOG_WARNING,
+             "maxclients %d needs more descriptors than the system allows; it is %d now",
+             server->config.maxclients, fits);
+    server->config.maxclients = fits;
+}
+
+struct net_settings server_net_settings(const struct server *server)
+{
+    const struct config *config = &server->config;
+    const struct config_output_limit *normal = &config->output_limits[CONFIG_CLIENT_NORMAL];
+    struct net_settings settings = {
+        .maxclients = (uint32_t)config->maxclients,
+        .timeout_seconds = (uint32_t)config->timeout_seconds,
+        .tcp_keepalive_seconds = (uint32_t)config->tcp_keepalive_seconds,
+        .leader_wait_ms = (uint32_t)config->leader_wait_ms,
+        .replica_max_lag_ms = (uint32_t)config->replica_max_lag_ms,
+        .query_buffer_max = config->client_query_buffer_limit,
+        .bulk_len_max = config->proto_max_bulk_len,
+        .maxmemory = config->maxmemory,
+        .protected_mode = config->protected_mode,
+        .output_normal = {normal->hard_bytes, normal->soft_bytes, normal->soft_seconds},
+    };
+    snprintf(settings.password, sizeof settings.password, "%s", config->requirepass);
+    return settings;
+}
+
+static struct shard_time host_now(void *context)
+{
+    return server_now(context);
+}
+
+static int64_t host_wall_us(void *context)
+{
+    (void)context;
+    return platform_wall_us();
+}
+
+static uint64_t host_used_memory(void *context)
+{
+    return server_used_memory(context);
+}
+
+static const char *host_accept_peer(void *context, int fd, const struct span *args, size_t argc,
+                                    struct span rest)
+{
+    struct server *server = context;
+    return peers_accept(server->peers, fd, args, argc, rest);
+}
+
+static enum err open_net(struct server *server, char *message)
+{
+    struct net_settings settings = server_net_settings(server);
+    struct net_options options = {.settings = &settings,
+                                  .table = server->table,
+                                  .cluster = &server->cluster,
+                                  .log = &server->log,
+                                  .self = server->config.node_id,
+                                  .redis_version = FLOTILLA_REDIS_VERSION,
+                                  .host = {.context = server,
+                                           .run = server_run_command,
+                                           .accept_peer = host_accept_peer,
+                                           .used_memory = host_used_memory,
+                                           .now = host_now,
+                                           .wall_us = host_wall_us}};
+    const struct config *config = &server->config;
+    server->net = net_new(server->base, &options);
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < config->bind_count && config->port && !err; i++) {
+        message[0] = '\0';
+        err = net_listen(server->net, config->bind[i], (uint16_t)config->port, config->tcp_backlog,
+                         message);
+        if (!err && message[0])
+            log_line(&server->log, LOG_WARNING, "%s", message);
+    }
+    if (!err && config->unixsocket[0])
+        err = net_listen_unix(server->net, config->unixsocket, config->unixsocketperm,
+                              config->tcp_backlog, message);
+    return err;
+}
+
+static enum err claim_folder(struct server *server, char *message)
+{
+    const char *dir = server->config.dir;
+    enum err err = platform_make_folder(dir);
+    if (err)
+        return fail(message, err, "cannot use data folder", dir);
+    long holder;
+    err = platform_lock_folder(dir, &holder);
+    if (err == ERR_BUSY) {
+        snprintf(message, MESSAGE_MAX, "data folder '%.250s' is in use by process %ld", dir,
+                 holder);
+        return err;
+    }
+    return err ? fail(message, err, "cannot lock data folder", dir) : ERR_NONE;
+}
+
+static void host_send(void *context, uint64_t to, bool response, struct span bytes)
+{
+    struct server *server = context;
+    peers_send(server->peers, to, response, bytes);
+}
+
+static struct raft_options raft_options(const struct server *server)
+{
+    const struct config *config = &server->config;
+    struct raft_options options = {
+        .id = config->node_id,
+        .heartbeat_ms = (uint32_t)config->raft_heartbeat_ms,
+        .election_timeout_ms = (uint32_t)config->raft_election_timeout_ms,
+        .entries_per_append_max = (uint32_t)config->raft_max_entries_per_append,
+        .bytes_per_append_max = (uint32_t)config->raft_max_append_bytes,
+        .appends_in_flight_max = (uint32_t)config->raft_max_appends_in_flight,
+        .bytes_in_flight_max = config->raft_max_append_bytes * 8,
+        .seed = platform_random(),
+    };
+    for (size_t i = 0; i < server->cluster.count; i++)
+        raft_membership_set(&options.membership, server->cluster.nodes[i].id, RAFT_VOTER);
+    return options;
+}
+
+static enum storage_sync sync_of(enum config_fsync fsync)
+{
+    switch (fsync) {
+    case CONFIG_FSYNC_ALWAYS:
+        return STORAGE_SYNC_ALWAYS;
+    case CONFIG_FSYNC_EVERYSEC:
+        return STORAGE_SYNC_EVERYSEC;
+    case CONFIG_FSYNC_NO:
+        return STORAGE_SYNC_NO;
+    }
+    return STORAGE_SYNC_ALWAYS;
+}
+
+void server_apply_fsync(struct server *server)
+{
+    shard_set_sync(server->shards[0], sync_of(server->config.appendfsync));
+    if (server->config.appendfsync != CONFIG_FSYNC_ALWAYS)
+        log_line(
+            &server->log, LOG_WARNING,
+            "appendfsync is not 'always': writes are acknowledged before they are on a disk; a "
+            "power loss of a majority loses up to %s",
+            server->config.appendfsync == CONFIG_FSYNC_EVERYSEC
+                ? "a second of them, and a vote may be forgotten"
+                : "all that the system had not written, and a vote may be forgotten");
+}
+
+static enum err open_shard(struct server *server, char *message)
+{
+    const struct config *config = &server->config;
+    char folder[sizeof config->dir + 16];
+    snprintf(folder, sizeof folder, "%s/shard-0", config->dir);
+    server->disk = platform_disk_new();
+    platform_disk_port(server->disk, &server->disk_port);
+    struct shard_options options = {.raft = raft_options(server),
+                                    .storage = {.folder = folder,
+                                                .append_folder = config->appenddirname,
+                                                .append_filename = config->appendfilename,
+                                                .sync = sync_of(config->appendfsync),
+                                                .cache_bytes_max = config->raft_entry_cache_bytes,
+                                                .log = &server->log},
+                                    .cluster = &server->cluster,
+                                    .table = server->table,
+                                    .host = net_shard_host(server->net),
+                                    .disk = &server->disk_port,
+                                    .log = &server->log,
+                                    .seed = platform_random(),
+                                    .hash_seed = platform_random(),
+                                    .leader_wait_ms = (uint32_t)config->leader_wait_ms,
+                                    .batch_bytes_max = PENDING_BYTES_MAX};
+    options.host.send = host_send;
+    options.host.send_context = server;
+    struct identity *identity = &options.storage.identity;
+    identity->node_id = config->node_id;
+    memcpy(identity->cluster_id, server->cluster.cluster_id, sizeof identity->cluster_id);
+    enum err err = shard_open(&options, server->now, &server->shards[0], message);
+    if (err)
+        return err;
+    net_set_shard(server->net, server->shards[0]);
+    server_apply_fsync(server);
+    return ERR_NONE;
+}
+
+static bool on_peer_message(void *context, uint64_t from, const struct span *args, size_t argc)
+{
+    struct server *server = context;
+    enum err err = shard_message(server->shards[0], from, args, argc, server_now(server));
+    if (err)
+        log_line(&server->log, LOG_WARNING, "a message of node %" PRIu64 " is refused: %s", from,
+                 err_text(err));
+    return err == ERR_NONE;
+}
+
+static void on_peer_lost(void *context, uint64_t node)
+{
+    struct server *server = context;
+    shard_peer_lost(server->shards[0], node, server_now(server));
+}
+
+static void open_peers(struct server *server)
+{
+    struct peer_options options = {
+        .self = server->config.node_id,
+        .cluster = &server->cluster,
+        .secret = span_text(server->config.cluster_secret),
+        .output_bytes_max = PEER_OUTPUT_BYTES_MAX,
+        .log = &server->log,
+        .events = {.context = server, .message = on_peer_message, .lost = on_peer_lost}};
+    server->peers = peers_new(server->base, &options);
+}
+
+static enum err write_pidfile(const struct server *server, char *message)
+{
+    const char *path = server->config.pidfile;
+    if (path[0] == '\0')
+        return ERR_NONE;
+    FILE *file = fopen(path, "we");
+    if (!file)
+        return fail(message, platform_err(errno), "cannot write pidfile", path);
+    fprintf(file, "%d\n", (int)getpid());
+    return fclose(file) ? fail(message, platform_err(errno), "cannot write pidfile", path)
+                        : ERR_NONE;
+}
+
+static void say_hello(const struct server *server)
+{
+    const struct raft *raft = shard_raft(server->shards[0]);
+    log_line(&server->log, LOG_NOTICE, "Flotilla %s, node %" PRIu64 " of %zu, cluster %s",
+             FLOTILLA_VERSION, server->config.node_id, server->cluster.count,
+             server->cluster.cluster_id);
+    log_line(&server->log, LOG_NOTICE,
+             "data folder '%s': %" PRIu64 " entries, term %" PRIu64 "; ready on port %d",
+             server->config.dir, raft_last_index(raft), raft_term(raft), server->config.port);
+}
+
+enum err server_open(struct server *server, char message[512])
+{
+    server->now = platform_now();
+    server->start_wall_ms = server->now.wall_ms;
+    snprintf(server->run_id, sizeof server->run_id, "%016" PRIx64 "%016" PRIx64 "%08" PRIx64,
+             platform_random(), platform_random(), platform_random() & 0xffffffff);
+    server_log_open(server);
+    server->table = command_table_new();
+    server_handlers_open(server);
+    fit_descriptors(server);
+    enum err err = read_cluster(server, message);
+    if (err)
+        return err;
+    server->base = event_base_new();
+    err = open_net(server, message);
+    if (!err)
+        err = claim_folder(server, message);
+    if (!err)
+        err = open_shard(server, message);
+    if (!err)
+        err = write_pidfile(server, message);
+    if (err)
+        return err;
+    open_peers(server);
+    say_hello(server);
+    return ERR_NONE;
+}
+
+void server_close(struct server *server)
+{
+    peers_free(server->peers);
+    platform_disk_free(server->disk); /* writes what is queued */
+    shard_close(server->shards[0]);
+    net_free(server->net);
+    event_base_free(server->base);
+    command_table_free(server->table);
+    mem_free(server->handlers);
+    if (server->config.pidfile[0])
+        unlink(server->config.pidfile);
+    if (server->config.unixsocket[0])
+        unlink(server->config.unixsocket);
+}
