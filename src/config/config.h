@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/span.h"
 
-enum { CONFIG_BIND_MAX = 16, CONFIG_TEXT_MAX = 1024 };
+enum { CONFIG_BIND_MAX = 16, CONFIG_TEXT_MAX = 1024, CONFIG_ACCEPTED_MAX = 8192 };
 
 enum config_fsync { CONFIG_FSYNC_ALWAYS, CONFIG_FSYNC_EVERYSEC, CONFIG_FSYNC_NO };
 enum config_follower_mode { CONFIG_FOLLOWER_REDIRECT, CONFIG_FOLLOWER_AUTO, CONFIG_FOLLOWER_PROXY };
@@ -80,6 +80,10 @@ struct config {
     int raft_max_appends_in_flight;
     uint64_t raft_entry_cache_bytes;
     int shutdown_timeout_seconds;
+    /* What was set of Redis' directives without meaning here: name NUL value NUL, and so on. One
+     * pool, as few are set and the struct is copied by value. */
+    char accepted[CONFIG_ACCEPTED_MAX];
+    size_t accepted_len;
 };
 
 /* All defaults. */
@@ -127,8 +131,9 @@ enum config_set_outcome {
     CONFIG_SET_INVALID
 };
 
-/* CONFIG SET of one directive. On CONFIG_SET_INVALID error says why, in Redis' words. The caller
- * sets several on a copy and takes the copy only if all were fine. */
+/* CONFIG SET of one directive. On CONFIG_SET_INVALID and CONFIG_SET_IMMUTABLE error says why, in
+ * Redis' words. The caller sets several on a copy and takes the copy only if all were fine (and
+ * config_check, too). */
 enum config_set_outcome config_set(struct config *config, struct span name, struct span value,
                                    struct config_error *error);
 

@@ -1,0 +1,360 @@
+/* The directives that have a meaning here: one row each. */
+#include <limits.h>
+
+#include "config/internal.h"
+
+#define FIELD(member)                                                                              \
+    .offset = offsetof(struct config, member), .size = sizeof(((struct config *)0)->member)
+#define LIMITS(least, most) .min = (least), .max = (most)
+
+enum { MEBIBYTE = 1024 * 1024, INTERVAL_MAX_MS = 60 * 60 * 1000 };
+
+static const struct choice loglevel_choices[] = {
+    {.name = "debug", .value = LOG_DEBUG},     {.name = "verbose", .value = LOG_VERBOSE},
+    {.name = "notice", .value = LOG_NOTICE},   {.name = "warning", .value = LOG_WARNING},
+    {.name = "nothing", .value = LOG_NOTHING}, {.name = NULL},
+};
+
+#define NO_EVICTION_YET "keys are not evicted yet: a full node refuses writes, as with 'noeviction'"
+
+static const struct choice policy_choices[] = {
+    {.name = "volatile-lru", .warning = NO_EVICTION_YET},
+    {.name = "volatile-lfu", .warning = NO_EVICTION_YET},
+    {.name = "volatile-random", .warning = NO_EVICTION_YET},
+    {.name = "volatile-ttl", .warning = NO_EVICTION_YET},
+    {.name = "allkeys-lru", .warning = NO_EVICTION_YET},
+    {.name = "allkeys-lfu", .warning = NO_EVICTION_YET},
+    {.name = "allkeys-random", .warning = NO_EVICTION_YET},
+    {.name = "noeviction"},
+    {.name = NULL},
+};
+
+static const struct choice fsync_choices[] = {
+    {.name = "everysec",
+     .value = CONFIG_FSYNC_EVERYSEC,
+     .warning =
+         "acknowledged writes of up to about a second are lost if the machines of a majority "
+         "fail at once"},
+    {.name = "always", .value = CONFIG_FSYNC_ALWAYS},
+    {.name = "no",
+     .value = CONFIG_FSYNC_NO,
+     .warning = "acknowledged writes that the operating system has not written yet are lost if the "
+                "machines of a majority fail at once"},
+    {.name = NULL},
+};
+
+#define FOLLOWER_MODE_YET "is not available yet; use 'redirect'"
+
+static const struct choice follower_choices[] = {
+    {.name = "redirect", .value = CONFIG_FOLLOWER_REDIRECT},
+    {.name = "auto", .value = CONFIG_FOLLOWER_AUTO, .refused = FOLLOWER_MODE_YET},
+    {.name = "proxy", .value = CONFIG_FOLLOWER_PROXY, .refused = FOLLOWER_MODE_YET},
+    {.name = NULL},
+};
+
+/* bind and port cannot change while running: the other nodes know this one by its address. */
+static const struct directive rows[] = {
+    /* network */
+    {.name = "bind",
+     .kind = DIRECTIVE_BIND,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "* -::*",
+     FIELD(bind)},
+    {.name = "port",
+     .kind = DIRECTIVE_INT,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "6379",
+     LIMITS(0, 65535),
+     FIELD(port)},
+    {.name = "protected-mode", .kind = DIRECTIVE_BOOL, .initial = "yes", FIELD(protected_mode)},
+    {.name = "tcp-backlog",
+     .kind = DIRECTIVE_INT,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "511",
+     LIMITS(0, INT_MAX),
+     FIELD(tcp_backlog)},
+    {.name = "unixsocket",
+     .kind = DIRECTIVE_STRING,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "",
+     FIELD(unixsocket)},
+    {.name = "unixsocketperm",
+     .kind = DIRECTIVE_OCTAL,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "0",
+     LIMITS(0, 0777),
+     FIELD(unixsocketperm)},
+    {.name = "timeout",
+     .kind = DIRECTIVE_INT,
+     .initial = "0",
+     LIMITS(0, INT_MAX),
+     FIELD(timeout_seconds)},
+    {.name = "tcp-keepalive",
+     .kind = DIRECTIVE_INT,
+     .initial = "300",
+     LIMITS(0, INT_MAX),
+     FIELD(tcp_keepalive_seconds)},
+    {.name = "maxclients",
+     .kind = DIRECTIVE_INT,
+     .initial = "10000",
+     LIMITS(1, INT_MAX),
+     FIELD(maxclients)},
+    {.name = "client-query-buffer-limit",
+     .kind = DIRECTIVE_MEMORY,
+     .initial = "1gb",
+     LIMITS(MEBIBYTE, INT64_MAX),
+     FIELD(client_query_buffer_limit)},
+    {.name = "proto-max-bulk-len",
+     .kind = DIRECTIVE_MEMORY,
+     .initial = "512mb",
+     LIMITS(MEBIBYTE, INT64_MAX),
+     FIELD(proto_max_bulk_len)},
+    {.name = "client-output-buffer-limit",
+     .kind = DIRECTIVE_OUTPUT_LIMITS,
+     .initial = "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
+     FIELD(output_limits)},
+    {.name = "requirepass", .kind = DIRECTIVE_STRING, .initial = "", FIELD(requirepass)},
+    /* general */
+    {.name = "loglevel",
+     .kind = DIRECTIVE_ENUM,
+     .initial = "notice",
+     .choices = loglevel_choices,
+     FIELD(loglevel)},
+    {.name = "logfile",
+     .kind = DIRECTIVE_STRING,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "",
+     FIELD(logfile)},
+    {.name = "pidfile",
+     .kind = DIRECTIVE_STRING,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "",
+     FIELD(pidfile)},
+    {.name = "daemonize",
+     .kind = DIRECTIVE_BOOL,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "no",
+     FIELD(daemonize)},
+    {.name = "dir",
+     .kind = DIRECTIVE_STRING,
+     .flags = DIRECTIVE_PROTECTED | DIRECTIVE_FILLED,
+     .initial = "./",
+     FIELD(dir)},
+    {.name = "hz",
+     .kind = DIRECTIVE_INT,
+     .flags = DIRECTIVE_CLAMP,
+     .initial = "10",
+     LIMITS(1, 500),
+     FIELD(hz)},
+    {.name = "shutdown-timeout",
+     .kind = DIRECTIVE_INT,
+     .initial = "10",
+     LIMITS(0, INT_MAX),
+     FIELD(shutdown_timeout_seconds)},
+    /* memory */
+    {.name = "maxmemory",
+     .kind = DIRECTIVE_MEMORY,
+     .initial = "0",
+     LIMITS(0, INT64_MAX),
+     FIELD(maxmemory)},
+    {.name = "maxmemory-policy",
+     .kind = DIRECTIVE_ENUM_STRING,
+     .initial = "noeviction",
+     .choices = policy_choices,
+     FIELD(maxmemory_policy)},
+    /* durability */
+    {.name = "appendfsync",
+     .kind = DIRECTIVE_ENUM,
+     .initial = "always",
+     .choices = fsync_choices,
+     FIELD(appendfsync)},
+    {.name = "appenddirname",
+     .kind = DIRECTIVE_FILE_NAME,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "appendonlydir",
+     FIELD(appenddirname)},
+    {.name = "appendfilename",
+     .kind = DIRECTIVE_FILE_NAME,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "appendonly.aof",
+     FIELD(appendfilename)},
+    /* cluster */
+    {.name = "node-id",
+     .kind = DIRECTIVE_ID,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "1",
+     LIMITS(1, INT64_MAX),
+     FIELD(node_id)},
+    {.name = "cluster-nodes",
+     .kind = DIRECTIVE_STRING,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "",
+     FIELD(cluster_nodes)},
+    {.name = "cluster-id",
+     .kind = DIRECTIVE_STRING,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "",
+     FIELD(cluster_id)},
+    {.name = "cluster-secret",
+     .kind = DIRECTIVE_STRING,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "",
+     FIELD(cluster_secret)},
+    {.name = "follower-mode",
+     .kind = DIRECTIVE_ENUM,
+     .initial = "redirect",
+     .choices = follower_choices,
+     FIELD(follower_mode)},
+    {.name = "leader-wait-ms",
+     .kind = DIRECTIVE_INT,
+     .initial = "5000",
+     LIMITS(0, INTERVAL_MAX_MS),
+     FIELD(leader_wait_ms)},
+    {.name = "replica-max-lag-ms",
+     .kind = DIRECTIVE_INT,
+     .initial = "10000",
+     LIMITS(0, INTERVAL_MAX_MS),
+     FIELD(replica_max_lag_ms)},
+    /* raft */
+    {.name = "raft-heartbeat-ms",
+     .kind = DIRECTIVE_INT,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "50",
+     LIMITS(1, 60000),
+     FIELD(raft_heartbeat_ms)},
+    {.name = "raft-election-timeout-ms",
+     .kind = DIRECTIVE_INT,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "300",
+     LIMITS(2, 600000),
+     FIELD(raft_election_timeout_ms)},
+    {.name = "raft-max-entries-per-append",
+     .kind = DIRECTIVE_INT,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "1024",
+     LIMITS(1, 1048576),
+     FIELD(raft_max_entries_per_append)},
+    {.name = "raft-max-append-bytes",
+     .kind = DIRECTIVE_MEMORY,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "1mb",
+     LIMITS(1024, 1024 * (uint64_t)MEBIBYTE),
+     FIELD(raft_max_append_bytes)},
+    {.name = "raft-max-appends-in-flight",
+     .kind = DIRECTIVE_INT,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "64",
+     LIMITS(1, 65536),
+     FIELD(raft_max_appends_in_flight)},
+    {.name = "raft-entry-cache-bytes",
+     .kind = DIRECTIVE_MEMORY,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "64mb",
+     LIMITS(MEBIBYTE, INT64_MAX),
+     FIELD(raft_entry_cache_bytes)},
+    /* read by the loader itself */
+    {.name = "include", .kind = DIRECTIVE_WORDS, .flags = DIRECTIVE_HIDDEN, .initial = ""},
+    /* what would promise something that this server does not do */
+    {.name = "replicaof",
+     .alias = "slaveof",
+     .kind = DIRECTIVE_WORDS,
+     .flags = DIRECTIVE_REFUSED | DIRECTIVE_IMMUTABLE,
+     .initial = "",
+     .reason =
+         "the nodes of 'cluster-nodes' replicate by themselves and elect their leader; remove "
+         "this line"},
+    {.name = "aclfile",
+     .kind = DIRECTIVE_STRING,
+     .flags = DIRECTIVE_REFUSED | DIRECTIVE_IMMUTABLE,
+     .initial = "",
+     .reason = "access control lists are not supported, and without them users would be able to do "
+               "more than the file allows; use 'requirepass'"},
+    {.name = "user",
+     .kind = DIRECTIVE_WORDS,
+     .flags = DIRECTIVE_REFUSED | DIRECTIVE_HIDDEN,
+     .initial = "",
+     .reason = "access control lists are not supported, and without them users would be able to do "
+               "more than the line allows; use 'requirepass'"},
+    {.name = "rename-command",
+     .kind = DIRECTIVE_WORDS,
+     .flags = DIRECTIVE_REFUSED | DIRECTIVE_HIDDEN,
+     .initial = "",
+     .reason = "commands cannot be renamed, and the command would stay reachable under its name"},
+    {.name = "loadmodule",
+     .kind = DIRECTIVE_WORDS,
+     .flags = DIRECTIVE_REFUSED | DIRECTIVE_HIDDEN,
+     .initial = "",
+     .reason = "modules are not supported"},
+};
+
+const struct directive *directive_at(size_t index)
+{
+    size_t count = sizeof rows / sizeof rows[0];
+    return index < count ? &rows[index] : accepted_at(index - count);
+}
+
+const struct directive *directive_find(struct span name)
+{
+    const struct directive *directive;
+    for (size_t i = 0; (directive = directive_at(i)) != NULL; i++) {
+        if (span_is(name, directive->name))
+            return directive;
+        if (directive->alias != NULL && span_is(name, directive->alias))
+            return directive;
+    }
+    return NULL;
+}
+
+enum { NAME_MAX_LEN = 64 };
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Levenshtein's distance, one row of the matrix at a time. */
+static size_t distance(struct span a, const char *b)
+{
+    size_t row[NAME_MAX_LEN + 1];
+    size_t len = strlen(b);
+    for (size_t j = 0; j <= len; j++)
+        row[j] = j;
+    for (size_t i = 0; i < a.len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < len; j++) {
+            size_t change = diagonal + (lower(a.ptr[i]) == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = least(change, least(row[j], row[j + 1]) + 1);
+        }
+    }
+    return row[len];
+}
+
+const char *directive_nearest(struct span name)
+{
+    const char *nearest = NULL;
+    if (name.len > NAME_MAX_LEN)
+        return NULL;
+    /* More than a third of the letters different is another word, not a slip. */
+    size_t best = name.len / 3 + 2;
+    const struct directive *directive;
+    for (size_t i = 0; (directive = directive_at(i)) != NULL; i++) {
+        const char *names[] = {directive->name, directive->alias};
+        for (size_t j = 0; j < 2; j++) {
+            if (names[j] == NULL)
+                continue;
+            size_t far = distance(name, names[j]);
+            if (far < best) {
+                best = far;
+                nearest = names[j];
+            }
+        }
+    }
+    return nearest;
+}
