@@ -288,6 +288,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "pexpireat",
         .run = command_pexpireat_run,
+        .rewrite = command_pexpireat_rewrite,
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_KEYSPACE,
