@@ -70,11 +70,14 @@ struct raft_entry {
 };
 
 enum raft_event_type {
-    RAFT_EVENT_TICK,      /* time passed; see raft_deadline_ms() */
-    RAFT_EVENT_MESSAGE,   /* from a peer, already authenticated and from this group */
-    RAFT_EVENT_SUBMIT,    /* leader only: entries that continue the log, of the current term */
-    RAFT_EVENT_DURABLE,   /* everything up to (index, term) is synced on this node */
-    RAFT_EVENT_READ,      /* leader only: confirm leadership for the reads of `read_context` */
+    RAFT_EVENT_TICK,    /* time passed; see raft_deadline_ms() */
+    RAFT_EVENT_MESSAGE, /* from a peer, already authenticated and from this group */
+    RAFT_EVENT_SUBMIT,  /* leader only: entries that continue the log, of the current term */
+    RAFT_EVENT_DURABLE, /* everything up to (index, term) is synced on this node */
+    /* Leader only (ignored by others): confirm leadership for the reads of `read_context`.
+     * Heartbeats carry the newest context too: a round whose messages are lost is confirmed by
+     * them. */
+    RAFT_EVENT_READ,
     RAFT_EVENT_PEER_LOST, /* the process of node `peer` refused or reset a connection */
 };
 
@@ -131,8 +134,9 @@ struct raft_update {
 };
 
 /* Membership, hard state and the entries of the log (raft_load_entry, in order, from snapshot_index
- * + 1) come from recovery. snapshot_index and snapshot_term are 0 without a snapshot. now_ms starts
- * the timers. Options out of bounds are a bug of the caller. */
+ * + 1) come from recovery, which has synced them: the core counts them as durable. snapshot_index
+ * and snapshot_term are 0 without a snapshot. now_ms starts the timers. Options out of bounds are a
+ * bug of the caller. */
 struct raft *raft_new(const struct raft_options *options, struct raft_hard_state hard_state,
                       uint64_t snapshot_index, uint64_t snapshot_term, uint64_t now_ms);
 void raft_free(struct raft *raft);

@@ -222,6 +222,18 @@ static void test_a_read_round_is_not_held_by_a_full_window(void **state)
     solo_close(&solo);
 }
 
+static void test_a_lost_round_is_carried_by_the_next_heartbeat(void **state)
+{
+    (void)state;
+    struct solo solo = reading_leader(3);
+    solo_read(&solo, 1);
+    solo_tick(&solo, HEARTBEAT_MS);
+    assert_int_equal(solo_sent(&solo, RAFT_APPEND_REQUEST, 2)->append_request.read_context, 1);
+    solo_accepted(&solo, 2, 2, 1);
+    assert_ready(&solo, 1, 1, 2);
+    solo_close(&solo);
+}
+
 static void test_a_lone_leader_confirms_at_once(void **state)
 {
     (void)state;
@@ -272,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_a_read_context_is_never_used_twice),
         cmocka_unit_test(test_a_follower_confirms_no_read),
         cmocka_unit_test(test_a_read_round_is_not_held_by_a_full_window),
+        cmocka_unit_test(test_a_lost_round_is_carried_by_the_next_heartbeat),
         cmocka_unit_test(test_a_lone_leader_confirms_at_once),
         cmocka_unit_test(test_a_learner_confirms_nothing),
     };
