@@ -66,6 +66,12 @@ const struct directive *accepted_at(size_t index); /* the table of the accepted 
  */
 bool directive_parse(struct config *config, const struct directive *directive,
                      const struct span *args, size_t count, struct buf *why);
+/* The same from one text, as CONFIG SET has it. */
+bool directive_parse_text(struct config *config, const struct directive *directive,
+                          struct span text, struct buf *why);
+/* The same from a line of a file, which may add to the lines before it. */
+bool directive_parse_line(struct config *config, const struct directive *directive,
+                          const struct span *args, size_t count, struct buf *why);
 /* The value as CONFIG GET shows it. */
 void directive_format(const struct config *config, const struct directive *directive,
                       struct buf *out);

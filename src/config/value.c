@@ -21,9 +21,10 @@ static bool refuse(struct buf *why, const char *cause)
 
 static bool parse_bool(struct span text, bool *value, struct buf *why)
 {
-    *value = span_is(text, "yes");
-    if (!*value && !span_is(text, "no"))
+    bool yes = span_is(text, "yes");
+    if (!yes && !span_is(text, "no"))
         return refuse(why, "argument must be 'yes' or 'no'");
+    *value = yes;
     return true;
 }
 
@@ -237,7 +238,7 @@ static void join(struct buf *out, const struct span *args, size_t count)
 static bool parse_accepted(struct config *config, const struct directive *directive,
                            const struct span *args, size_t count, struct buf *why)
 {
-    bool yes;
+    bool yes = false;
     int64_t number;
     uint64_t bytes;
     struct buf text = {0};
@@ -390,10 +391,31 @@ void directive_write(const struct config *config, const struct directive *direct
                      struct buf *out)
 {
     struct buf value = {0};
+    struct words words = {0};
     directive_format(config, directive, &value);
-    if (!takes_many(directive) || value.len == 0)
+    if (!takes_many(directive) || words_split_plain(&words, buf_span(&value)) != WORDS_OK ||
+        words.count == 0)
         words_quote(out, buf_span(&value));
-    else
-        buf_add_span(out, buf_span(&value));
+    for (size_t i = 0; i < words.count; i++) {
+        if (i > 0)
+            buf_add_char(out, ' ');
+        words_quote(out, words.list[i]);
+    }
+    words_close(&words);
     buf_close(&value);
+}
+
+bool directive_parse_text(struct config *config, const struct directive *directive,
+                          struct span text, struct buf *why)
+{
+    struct words words = {0};
+    bool fine;
+    if (!takes_many(directive))
+        fine = directive_parse(config, directive, &text, 1, why);
+    else if (words_split_plain(&words, text) != WORDS_OK)
+        fine = refuse(why, "too many arguments");
+    else
+        fine = directive_parse(config, directive, words.list, words.count, why);
+    words_close(&words);
+    return fine;
 }

@@ -1,0 +1,150 @@
+#include "config/config.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "config/internal.h"
+
+static void set_message(struct config_error *error, struct buf *text)
+{
+    size_t len = text->len < sizeof error->message ? text->len : sizeof error->message - 1;
+    if (len > 0)
+        memcpy(error->message, text->ptr, len);
+    error->message[len] = '\0';
+}
+
+void config_init(struct config *config)
+{
+    memset(config, 0, sizeof *config);
+    config->databases = 1;
+    const struct directive *directive;
+    struct buf why = {0};
+    for (size_t i = 0; (directive = directive_at(i)) != NULL; i++)
+        if (directive->size > 0)
+            ASSERT(directive_parse_text(config, directive, span_text(directive->initial), &why));
+    buf_close(&why);
+}
+
+/* The next "<id>@…" of "1@host:port,2@host:port"; what the addresses look like is cluster_parse's
+ * business. */
+static bool next_node(struct span *rest, uint64_t *id, bool *fine)
+{
+    if (rest->len == 0)
+        return false;
+    const char *comma = memchr(rest->ptr, ',', rest->len);
+    size_t len = comma == NULL ? rest->len : (size_t)(comma - rest->ptr);
+    const char *at = memchr(rest->ptr, '@', len);
+    *fine = at != NULL && number_parse_u64(span_of(rest->ptr, (size_t)(at - rest->ptr)), id);
+    size_t taken = comma == NULL ? len : len + 1;
+    *rest = span_of(rest->ptr + taken, rest->len - taken);
+    return true;
+}
+
+static void check_nodes(const struct config *config, struct buf *why)
+{
+    struct span rest = span_text(config->cluster_nodes);
+    if (rest.len == 0)
+        return;
+    bool found = false, fine;
+    size_t count = 0;
+    uint64_t id = 0;
+    for (; next_node(&rest, &id, &fine); count++) {
+        if (!fine) {
+            buf_printf(why,
+                       "'cluster-nodes': entry %zu does not begin with a node's number and '@'",
+                       count + 1);
+            return;
+        }
+        found = found || id == config->node_id;
+    }
+    if (!found)
+        buf_printf(why, "'node-id': node %llu is not in 'cluster-nodes'",
+                   (unsigned long long)config->node_id);
+    else if (count > 1 && config->port == 0)
+        buf_add_text(why, "'port': the other nodes of 'cluster-nodes' cannot reach this one at "
+                          "port 0");
+}
+
+/* Who filled the struct without the parser is held to the limits, too. */
+static void check_limits(const struct config *config, struct buf *why)
+{
+    struct config *copy = mem_alloc(sizeof *copy);
+    *copy = *config;
+    struct buf value = {0}, cause = {0};
+    const struct directive *directive;
+    for (size_t i = 0; why->len == 0 && (directive = directive_at(i)) != NULL; i++) {
+        if (directive->size == 0 || directive->max == 0)
+            continue;
+        value.len = cause.len = 0;
+        directive_format(config, directive, &value);
+        if (!directive_parse_text(copy, directive, buf_span(&value), &cause))
+            buf_printf(why, "'%s': %.*s", directive->name, (int)cause.len, cause.ptr);
+    }
+    buf_close(&value);
+    buf_close(&cause);
+    mem_free(copy);
+}
+
+enum err config_check(const struct config *config, struct config_error *error)
+{
+    struct buf why = {0};
+    check_limits(config, &why);
+    if (why.len == 0 && 2 * config->raft_heartbeat_ms > config->raft_election_timeout_ms)
+        buf_printf(
+            &why,
+            "'raft-election-timeout-ms': %d is less than two heartbeats "
+            "('raft-heartbeat-ms' is %d), so that one late heartbeat would depose the leader",
+            config->raft_election_timeout_ms, config->raft_heartbeat_ms);
+    if (why.len == 0)
+        check_nodes(config, &why);
+    if (why.len == 0 && (config->port == 0 || config->bind_count == 0) &&
+        config->unixsocket[0] == '\0')
+        buf_add_text(&why, "nothing to listen on: 'port' is 0 or 'bind' is empty, and "
+                           "'unixsocket' is not set");
+    bool fine = why.len == 0;
+    if (!fine)
+        set_message(error, &why);
+    buf_close(&why);
+    return fine ? ERR_NONE : ERR_INVALID;
+}
+
+void config_get(const struct config *config, bool (*matches)(void *context, const char *name),
+                void *context, void (*visit)(void *context, const char *name, struct span value))
+{
+    struct buf value = {0};
+    const struct directive *directive;
+    for (size_t i = 0; (directive = directive_at(i)) != NULL; i++) {
+        if ((directive->flags & DIRECTIVE_HIDDEN) != 0)
+            continue;
+        value.len = 0;
+        directive_format(config, directive, &value);
+        struct span shown = value.len == 0 ? SPAN("") : buf_span(&value);
+        if (matches(context, directive->name))
+            visit(context, directive->name, shown);
+        if (directive->alias != NULL && matches(context, directive->alias))
+            visit(context, directive->alias, shown);
+    }
+    buf_close(&value);
+}
+
+enum config_set_outcome config_set(struct config *config, struct span name, struct span value,
+                                   struct config_error *error)
+{
+    error->message[0] = '\0';
+    const struct directive *directive = directive_find(name);
+    if (directive == NULL || (directive->flags & DIRECTIVE_HIDDEN) != 0)
+        return CONFIG_SET_UNKNOWN;
+    struct buf why = {0};
+    enum config_set_outcome outcome = CONFIG_SET_OK;
+    if ((directive->flags & (DIRECTIVE_IMMUTABLE | DIRECTIVE_PROTECTED)) != 0) {
+        buf_printf(&why, "can't set %s config",
+                   (directive->flags & DIRECTIVE_PROTECTED) != 0 ? "protected" : "immutable");
+        outcome = CONFIG_SET_IMMUTABLE;
+    } else if (!directive_parse_text(config, directive, value, &why)) {
+        outcome = CONFIG_SET_INVALID;
+    }
+    if (outcome != CONFIG_SET_OK)
+        set_message(error, &why);
+    buf_close(&why);
+    return outcome;
+}

@@ -1,0 +1,270 @@
+/* Files, what they include, and the command line: each line to the directive it names. */
+#include "config/internal.h"
+
+struct loader {
+    struct config *config;
+    const struct config_source *source;
+    const struct log *log;
+    struct config_error *error;
+    unsigned depth;
+    enum err outcome;
+    struct buf where; /* "redis.conf:12", for messages */
+};
+
+/* The message is one line, whatever the file holds. */
+static void set_error(struct loader *loader, struct span subject, struct span cause)
+{
+    struct buf line = {0};
+    buf_add_span(&line, buf_span(&loader->where));
+    buf_add_text(&line, ": ");
+    if (subject.len > 0) {
+        buf_add_char(&line, '\'');
+        buf_add(&line, subject.ptr, subject.len < 128 ? subject.len : 128);
+        buf_add_text(&line, "': ");
+    }
+    buf_add_span(&line, cause);
+    size_t room = sizeof loader->error->message - 1;
+    size_t len = line.len < room ? line.len : room;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)line.ptr[i];
+        loader->error->message[i] = c < ' ' || c == 127 ? '?' : line.ptr[i];
+    }
+    loader->error->message[len] = '\0';
+    buf_close(&line);
+}
+
+static enum err invalid(struct loader *loader, struct span subject, const char *cause)
+{
+    set_error(loader, subject, span_text(cause));
+    return ERR_INVALID;
+}
+
+static enum err unknown(struct loader *loader, struct span name)
+{
+    struct buf cause = {0};
+    buf_add_text(&cause, "unknown directive");
+    const char *nearest = directive_nearest(name);
+    if (nearest != NULL)
+        buf_printf(&cause, "; did you mean '%s'?", nearest);
+    set_error(loader, name, buf_span(&cause));
+    buf_close(&cause);
+    return ERR_INVALID;
+}
+
+static void warn(const struct loader *loader, const struct directive *directive,
+                 const struct span *args)
+{
+    int where_len = (int)loader->where.len;
+    const char *where = loader->where.ptr;
+    if ((directive->flags & DIRECTIVE_ACCEPTED) != 0) {
+        log_line(loader->log, LOG_WARNING, "%.*s: '%s' is accepted but has no effect here",
+                 where_len, where, directive->name);
+        return;
+    }
+    if (directive->choices == NULL)
+        return;
+    for (const struct choice *choice = directive->choices; choice->name != NULL; choice++)
+        if (choice->warning != NULL && span_is(args[0], choice->name))
+            log_line(loader->log, LOG_WARNING, "%.*s: '%s %s': %s", where_len, where,
+                     directive->name, choice->name, choice->warning);
+}
+
+/* What earlier lines set comes first (save 900 1, save 60 1000); a single "" starts anew. */
+static bool parse_added(struct config *config, const struct directive *directive,
+                        const struct span *args, size_t count, struct buf *why)
+{
+    struct buf text = {0};
+    if (count != 1 || args[0].len > 0)
+        directive_format(config, directive, &text);
+    for (size_t i = 0; i < count; i++) {
+        if (text.len > 0)
+            buf_add_char(&text, ' ');
+        buf_add_span(&text, args[i]);
+    }
+    bool fine = directive_parse_text(config, directive, buf_span(&text), why);
+    buf_close(&text);
+    return fine;
+}
+
+bool directive_parse_line(struct config *config, const struct directive *directive,
+                          const struct span *args, size_t count, struct buf *why)
+{
+    if ((directive->flags & DIRECTIVE_ADDS) != 0)
+        return parse_added(config, directive, args, count, why);
+    /* As in Redis, several values may come in one pair of quotes. */
+    if (count == 1)
+        return directive_parse_text(config, directive, args[0], why);
+    return directive_parse(config, directive, args, count, why);
+}
+
+static enum err load_include(struct loader *loader, const struct span *paths, size_t count);
+
+/* One directive with its arguments. */
+static enum err apply(struct loader *loader, const struct span *words, size_t count)
+{
+    const struct directive *directive = directive_find(words[0]);
+    if (directive == NULL)
+        return unknown(loader, words[0]);
+    if ((directive->flags & DIRECTIVE_REFUSED) != 0)
+        return invalid(loader, words[0], directive->reason);
+    if (count == 1)
+        return invalid(loader, words[0], "wrong number of arguments: a value is missing");
+    if (span_is(words[0], "include"))
+        return load_include(loader, words + 1, count - 1);
+    struct buf why = {0};
+    bool fine = directive_parse_line(loader->config, directive, words + 1, count - 1, &why);
+    if (fine)
+        warn(loader, directive, words + 1);
+    else
+        set_error(loader, words[0], buf_span(&why));
+    buf_close(&why);
+    return fine ? ERR_NONE : ERR_INVALID;
+}
+
+static enum err apply_line(struct loader *loader, struct words *words, struct span line)
+{
+    size_t start = 0;
+    while (start < line.len && (line.ptr[start] == ' ' || line.ptr[start] == '\t'))
+        start++;
+    if (start < line.len && line.ptr[start] == '#')
+        return ERR_NONE;
+    switch (words_split(words, line)) {
+    case WORDS_OK:
+        return words->count == 0 ? ERR_NONE : apply(loader, words->list, words->count);
+    case WORDS_UNBALANCED:
+        return invalid(loader, SPAN(""), "unbalanced quotes");
+    case WORDS_TOO_MANY:
+        break;
+    }
+    return invalid(loader, SPAN(""), "too many arguments in one line");
+}
+
+static enum err load_text(struct loader *loader, const char *name, struct span text)
+{
+    struct words words = {0};
+    struct span line;
+    enum err err = ERR_NONE;
+    for (size_t number = 1; err == ERR_NONE && next_line(&text, &line); number++) {
+        loader->where.len = 0;
+        buf_printf(&loader->where, "%s:%zu", name, number);
+        err = apply_line(loader, &words, line);
+    }
+    words_close(&words);
+    return err;
+}
+
+static enum err unreadable(struct loader *loader, const char *name, enum err err)
+{
+    struct buf cause = {0};
+    buf_printf(&cause, "cannot read the configuration: %s", err_text(err));
+    if (loader->where.len == 0) {
+        buf_add_text(&loader->where, name);
+        name = "";
+    }
+    set_error(loader, span_text(name), buf_span(&cause));
+    buf_close(&cause);
+    return err;
+}
+
+static enum err load_file(struct loader *loader, const char *path)
+{
+    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+    struct buf text = {0};
+    enum err err = loader->source->read(loader->source->context, path, &text);
+    if (err != ERR_NONE) {
+        err = unreadable(loader, name, err);
+    } else {
+        /* Messages behind an include name the including line again. */
+        struct buf outer = loader->where;
+        loader->where = (struct buf){0};
+        err = load_text(loader, name, buf_span(&text));
+        buf_close(&loader->where);
+        loader->where = outer;
+    }
+    buf_close(&text);
+    return err;
+}
+
+static void load_expanded(void *to, const char *path)
+{
+    struct loader *loader = to;
+    if (loader->outcome == ERR_NONE)
+        loader->outcome = load_file(loader, path);
+}
+
+static enum err load_pattern(struct loader *loader, const char *path)
+{
+    if (path[strcspn(path, "*?[")] == '\0')
+        return load_file(loader, path);
+    loader->outcome = ERR_NONE;
+    enum err err = loader->source->expand(loader->source->context, path, load_expanded, loader);
+    if (err != ERR_NONE && loader->outcome == ERR_NONE)
+        set_error(loader, span_text(path), span_text(err_text(err)));
+    return loader->outcome != ERR_NONE ? loader->outcome : err;
+}
+
+static enum err load_include(struct loader *loader, const struct span *paths, size_t count)
+{
+    if (loader->depth == CONFIG_INCLUDE_DEPTH)
+        return invalid(loader, SPAN("include"), "files include each other too deeply");
+    loader->depth++;
+    struct buf path = {0};
+    enum err err = ERR_NONE;
+    for (size_t i = 0; err == ERR_NONE && i < count; i++) {
+        path.len = 0;
+        buf_add_span(&path, paths[i]);
+        buf_add_char(&path, '\0');
+        err = load_pattern(loader, path.ptr);
+    }
+    buf_close(&path);
+    loader->depth--;
+    return err;
+}
+
+enum err config_load(struct config *config, const struct config_source *source, const char *path,
+                     const struct log *log, struct config_error *error)
+{
+    struct loader loader = {.config = config, .source = source, .log = log, .error = error};
+    enum err err = load_file(&loader, path);
+    buf_close(&loader.where);
+    return err;
+}
+
+static bool is_option(const char *arg)
+{
+    return strncmp(arg, "--", 2) == 0 && arg[2] != '\0';
+}
+
+/* "--name value …" from argv[*at] on. */
+static enum err apply_option(struct loader *loader, int argc, char **argv, int *at)
+{
+    struct span words[CONFIG_ARGS_MAX];
+    size_t count = 0;
+    words[count++] = span_text(argv[(*at)++] + 2);
+    for (; *at < argc && !is_option(argv[*at]); (*at)++) {
+        if (count == CONFIG_ARGS_MAX)
+            return invalid(loader, words[0], "too many arguments");
+        words[count++] = span_text(argv[*at]);
+    }
+    return apply(loader, words, count);
+}
+
+enum err config_load_args(struct config *config, const struct config_source *source, int argc,
+                          char **argv, const struct log *log, struct config_error *error)
+{
+    struct loader loader = {.config = config, .source = source, .log = log, .error = error};
+    enum err err = ERR_NONE;
+    for (int at = 0; err == ERR_NONE && at < argc;) {
+        loader.where.len = 0;
+        if (at == 0 && strcmp(argv[at], "-") == 0) {
+            at++;
+            err = load_file(&loader, "-");
+            continue;
+        }
+        buf_add_text(&loader.where, "command line");
+        err = is_option(argv[at]) ? apply_option(&loader, argc, argv, &at)
+                                  : invalid(&loader, span_text(argv[at]), "expected --name value");
+    }
+    buf_close(&loader.where);
+    return err;
+}
