@@ -1,0 +1,44 @@
+"""The stock redis-server to compare with."""
+import shutil
+
+from cluster import Ports, spawn, temporary_folder
+from resp import Closed, Connection
+from waiting import wait_for
+
+
+class Redis:
+    def __init__(self, *directives):
+        self.dir = temporary_folder("redis")
+        self.ports = Ports()
+        self.port = self.ports.take()
+        self.process = spawn(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+                              "--dir", str(self.dir), *directives], self.dir / "log")
+        wait_for(self._answers, 20, "redis-server answers")
+
+    def _answers(self):
+        try:
+            with self.connect() as connection:
+                return connection.call("PING") == "PONG"
+        except (OSError, Closed):
+            return False
+
+    def connect(self, timeout=15):
+        return Connection(port=self.port, timeout=timeout)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.ports.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def plain():
+    return Redis("--appendonly", "no")
+
+
+def clustered():
+    redis = Redis("--cluster-enabled", "yes")
+    with redis.connect() as connection:
+        assert connection.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383") == "OK"
+        wait_for(lambda: b"cluster_state:ok" in connection.call("CLUSTER", "INFO"), 20, "the slots are served")
+    return redis
