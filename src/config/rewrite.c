@@ -41,8 +41,7 @@ static size_t index_of(const struct directive *directive)
 static const struct directive *directive_of(struct rewrite *rewrite, struct span line)
 {
     struct words *words = &rewrite->words;
-    if (words_split(words, line) != WORDS_OK || words->count < 2 ||
-        span_compare(span_of(words->list[0].ptr, words->list[0].len < 1 ? 0 : 1), SPAN("#")) == 0)
+    if (words_split(words, line) != WORDS_OK || words->count < 2)
         return NULL;
     const struct directive *directive = directive_find(words->list[0]);
     return directive != NULL && can_write(directive) ? directive : NULL;
