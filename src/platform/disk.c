@@ -35,6 +35,7 @@ struct platform_disk {
     struct ops queued;       /* under the mutex */
     struct completions done; /* under the mutex */
     bool stop;               /* under the mutex */
+    bool asleep;             /* under the mutex: the thread waits for work */
     int event;
     struct ops running;       /* the log thread's */
     enum err failed;          /* the log thread's: after a failure nothing more is carried out */
@@ -170,8 +171,10 @@ static void *run_thread(void *context)
     struct platform_disk *disk = context;
     for (;;) {
         pthread_mutex_lock(&disk->mutex);
+        disk->asleep = true;
         while (disk->queued.count == 0 && !disk->stop)
             pthread_cond_wait(&disk->wake, &disk->mutex);
+        disk->asleep = false;
         struct ops queued = disk->queued;
         disk->queued = disk->running;
         disk->running = queued;
@@ -220,9 +223,6 @@ int platform_disk_fd(const struct platform_disk *disk)
 bool platform_disk_take(struct platform_disk *disk, struct disk_completion *completion)
 {
     if (disk->taken_at == disk->taken.count) {
-        uint64_t count;
-        if (read(disk->event, &count, sizeof count) != (ssize_t)sizeof count)
-            return false;
         pthread_mutex_lock(&disk->mutex);
         struct completions done = disk->done;
         disk->done = disk->taken;
@@ -237,13 +237,23 @@ bool platform_disk_take(struct platform_disk *disk, struct disk_completion *comp
     return true;
 }
 
+void platform_disk_woken(struct platform_disk *disk)
+{
+    uint64_t count;
+    ssize_t ignored = read(disk->event, &count, sizeof count);
+    (void)ignored; /* nothing there: another look at the list does no harm */
+}
+
 static void port_queue(void *context, const struct disk_op *op)
 {
     struct platform_disk *disk = context;
     pthread_mutex_lock(&disk->mutex);
     add_op(&disk->queued, op);
-    pthread_cond_signal(&disk->wake);
+    bool asleep = disk->asleep;
+    disk->asleep = false;
     pthread_mutex_unlock(&disk->mutex);
+    if (asleep) /* outside of the mutex: the thread would wake up only to wait for it */
+        pthread_cond_signal(&disk->wake);
 }
 
 static enum err port_make_folder(void *context, const char *path)

@@ -14,8 +14,10 @@ struct platform_disk *platform_disk_new(void);
 void platform_disk_free(struct platform_disk *disk); /* after all that is queued */
 void platform_disk_port(struct platform_disk *disk, struct disk *port);
 
-/* Readable when there are completions to take. */
+/* Readable when there are completions to take: platform_disk_woken() once, then take until false.
+ */
 int platform_disk_fd(const struct platform_disk *disk);
+void platform_disk_woken(struct platform_disk *disk);
 bool platform_disk_take(struct platform_disk *disk, struct disk_completion *completion);
 
 #endif

@@ -16,6 +16,7 @@ static void on_disk(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct server *server = context;
     struct disk_completion completion;
+    platform_disk_woken(server->disk);
     while (platform_disk_take(server->disk, &completion))
         shard_disk_completed(server->shards[0], &completion, server_now(server));
 }

@@ -191,6 +191,12 @@ static void host_send(void *context, uint64_t to, bool response, struct span byt
     peers_send(server->peers, to, response, bytes);
 }
 
+static void host_sent(void *context)
+{
+    struct server *server = context;
+    peers_flush(server->peers);
+}
+
 static struct raft_options raft_options(const struct server *server)
 {
     const struct config *config = &server->config;
@@ -259,6 +265,7 @@ static enum err open_shard(struct server *server, char *message)
                                     .leader_wait_ms = (uint32_t)config->leader_wait_ms,
                                     .batch_bytes_max = PENDING_BYTES_MAX};
     options.host.send = host_send;
+    options.host.sent = host_sent;
     options.host.send_context = server;
     struct identity *identity = &options.storage.identity;
     identity->node_id = config->node_id;

@@ -252,8 +252,10 @@ void shard_drive(struct shard *shard, struct shard_time now)
     shard->now = now;
     answer_limbo(shard);
     if (shard_is_leader(shard)) {
-        step_batch(shard);
         step_reads(shard);
+        step_batch(shard);
+        if (shard->options.host.sent)
+            shard->options.host.sent(shard->options.host.send_context);
     }
     do
         flush(shard);

@@ -61,6 +61,9 @@ struct shard_host {
      * dialled. May be dropped. */
     void *send_context;
     void (*send)(void *send_context, uint64_t to, bool response, struct span bytes);
+    /* What was sent since the last call may go out now: the disk comes after the network. May be
+     * NULL. */
+    void (*sent)(void *send_context);
     /* The role, term or leader changed: parked clients may go on. Called at the end of shard
      * functions. */
     void (*role_changed)(void *context);

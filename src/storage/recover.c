@@ -127,7 +127,7 @@ static enum err judge(struct recovery *recovery, uint64_t offset, uint64_t size)
              "log '%s': a torn write of %llu bytes at offset %llu was cut off", storage->log_path,
              (unsigned long long)(size - offset), (unsigned long long)offset);
     window_forget(storage);
-    return storage->disk.truncate(storage->disk.context, storage->file, offset);
+    return ERR_NONE; /* recover() cuts the file to what is valid */
 }
 
 static enum err scan(struct recovery *recovery)
@@ -189,6 +189,15 @@ enum err recover(struct recovery *recovery)
         if (recovery->message[0] == '\0')
             snprintf(recovery->message, 256, "log '%.180s' cannot be read: %s",
                      recovery->storage->log_path, err_text(err));
+        return err;
+    }
+    /* What a killed process wrote without syncing looks like any other record: it counts as durable
+     * from here on. */
+    struct storage *storage = recovery->storage;
+    err = storage->disk.truncate(storage->disk.context, storage->file, storage->file_end);
+    if (err) {
+        snprintf(recovery->message, 256, "log '%.180s' cannot be synced: %s", storage->log_path,
+                 err_text(err));
         return err;
     }
     struct vote_record *vote = &recovery->found->vote;
