@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Flotilla and Redis side by side: three nodes here, a primary with two replicas there, both syncing every write.
+
+usage: bench.py [--rounds N] [--requests N]     (environment: FLOTILLA_SERVER)
+
+Each round measures one after the other, in alternating order; the table shows medians. The numbers say something
+about this machine in this hour only; the ratios are what to look at.
+"""
+import argparse
+import csv
+import io
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "support"), str(TESTS / "compat")]
+
+from cluster import Cluster, RedirectingClient  # noqa: E402
+from resp import Closed, Error  # noqa: E402
+from servers import Redis  # noqa: E402
+from waiting import wait_for  # noqa: E402
+
+SYNC = ("--appendonly", "yes", "--appendfsync", "always")
+
+
+class RedisWithReplicas:
+    """The asynchronous replication that Redis has: the primary acknowledges before a replica knows."""
+
+    def __init__(self):
+        self.primary = Redis(*SYNC)
+        self.replicas = []
+        for _ in range(2):
+            self.replicas.append(Redis(*SYNC, "--replicaof", f"127.0.0.1 {self.primary.port}"))
+        wait_for(self._in_sync, 60, "the replicas are in sync", interval=0.1)
+
+    def _in_sync(self):
+        with self.primary.connect() as connection:
+            return connection.call("INFO", "replication").count(b"state=online") == 2
+
+    @property
+    def port(self):
+        return self.primary.port
+
+    def close(self):
+        for one in [*self.replicas, self.primary]:
+            one.close()
+
+
+def benchmark(port, requests, *arguments):
+    """(requests per second, p50 ms, p99 ms)"""
+    done = subprocess.run(["redis-benchmark", "-p", str(port), "-n", str(requests), "-r", "100000", "-d", "64",
+                           "--csv", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=600, check=True)
+    rows = list(csv.DictReader(io.StringIO(done.stdout[done.stdout.index('"test"'):])))
+    row = rows[-1]
+    return float(row["rps"]), float(row["p50_latency_ms"]), float(row["p99_latency_ms"])
+
+
+# name, arguments, share of --requests, which of the three numbers, its unit, what the ratio should be
+MEASURES = [
+    ("SET, 50 connections", ("-t", "set", "-c", "50"), 1, 0, "/s", ">= 0.7"),
+    ("SET, 50 connections, pipelines of 16", ("-t", "set", "-c", "50", "-P", "16"), 4, 0, "/s", ">= 0.5"),
+    ("GET, 50 connections", ("-t", "get", "-c", "50"), 2, 0, "/s", ">= 0.7"),
+    ("GET, 50 connections, pipelines of 16", ("-t", "get", "-c", "50", "-P", "16"), 8, 0, "/s", ""),
+    ("INCR, 50 connections", ("-t", "incr", "-c", "50"), 1, 0, "/s", ""),
+    ("SET, 1 connection", ("-t", "set", "-c", "1"), 0.1, 0, "/s", ""),
+    ("SET, 1 connection, p50", ("-t", "set", "-c", "1"), 0.1, 1, "ms", "<= 1.5"),
+    ("SET, 1 connection, p99", ("-t", "set", "-c", "1"), 0.1, 2, "ms", ""),
+    ("GET, 1 connection, p50", ("-t", "get", "-c", "1"), 0.1, 1, "ms", ""),
+]
+
+
+def measure(cluster, redis, rounds, requests):
+    """{(arguments, who): [(rps, p50, p99), …]}"""
+    results = {}
+    runs = dict.fromkeys((arguments, share) for _, arguments, share, *_ in MEASURES)
+    for number in range(rounds):
+        for arguments, share in runs:
+            sides = [("flotilla", cluster.wait_leader().port), ("redis", redis.port)]
+            for who, port in sides if number % 2 == 0 else reversed(sides):
+                print(f"\rround {number + 1} of {rounds}: {' '.join(arguments)}, {who}".ljust(70), end="",
+                      file=sys.stderr, flush=True)
+                result = benchmark(port, max(int(requests * share), 100), *arguments)
+                results.setdefault((arguments, who), []).append(result)
+    print("\r".ljust(72), end="\r", file=sys.stderr)
+    return results
+
+
+def failover(cluster):
+    """Seconds from kill -9 of the leader to the first write that is accepted again."""
+    old = cluster.wait_leader()
+    cluster.wait_equal()
+    client = RedirectingClient(cluster)
+    client.call("SET", "failover", "before")
+    old.kill()
+    start = time.monotonic()
+    while True:
+        try:
+            if client.call("SET", "failover", "after") == "OK":
+                break
+        except (RedirectingClient.Unknown, Closed, Error):
+            continue
+    took = time.monotonic() - start
+    client.close()
+    old.start()
+    cluster.wait_equal()
+    return took
+
+
+def print_table(results, failovers):
+    print(f"{'':40} {'flotilla':>12} {'redis':>12} {'ratio':>7}  goal")
+    for name, arguments, _, which, unit, goal in MEASURES:
+        ours, theirs = (statistics.median(row[which] for row in results[arguments, who])
+                        for who in ("flotilla", "redis"))
+        digits = 0 if unit == "/s" else 3
+        print(f"{name:40} {ours:>9,.{digits}f} {unit:2} {theirs:>9,.{digits}f} {unit:2} {ours / theirs:>7.2f}  {goal}")
+    if failovers:
+        median = statistics.median(failovers)
+        print(f"{'leader killed, writes accepted again':40} {median * 1000:>9,.0f} ms {'(no failover)':>12} {'':>7}  "
+              f"< 1000 ms (of {len(failovers)}: {', '.join(f'{value * 1000:.0f}' for value in failovers)})")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=20000)
+    parser.add_argument("--failovers", type=int, default=5)
+    options = parser.parse_args()
+    for tool in ("redis-server", "redis-benchmark"):
+        if shutil.which(tool) is None:
+            sys.exit(f"{tool} is missing; install it with: deps/install.sh")
+    # Timings as a user has them by default, not those of the tests.
+    cluster = Cluster("bench")
+    for name in ("raft-heartbeat-ms", "raft-election-timeout-ms", "leader-wait-ms"):
+        del cluster.directives[name]
+    for node in cluster.nodes:
+        cluster.write_config(node)
+    redis = None
+    try:
+        cluster.start()
+        redis = RedisWithReplicas()
+        results = measure(cluster, redis, options.rounds, options.requests)
+        redis.close()
+        redis = None
+        print_table(results, [failover(cluster) for _ in range(options.failovers)])
+    finally:
+        cluster.close()
+        if redis:
+            redis.close()
+
+
+if __name__ == "__main__":
+    main()
