@@ -30,16 +30,9 @@ static const struct choice policy_choices[] = {
 };
 
 static const struct choice fsync_choices[] = {
-    {.name = "everysec",
-     .value = CONFIG_FSYNC_EVERYSEC,
-     .warning =
-         "acknowledged writes of up to about a second are lost if the machines of a majority "
-         "fail at once"},
+    {.name = "everysec", .value = CONFIG_FSYNC_EVERYSEC},
     {.name = "always", .value = CONFIG_FSYNC_ALWAYS},
-    {.name = "no",
-     .value = CONFIG_FSYNC_NO,
-     .warning = "acknowledged writes that the operating system has not written yet are lost if the "
-                "machines of a majority fail at once"},
+    {.name = "no", .value = CONFIG_FSYNC_NO},
     {.name = NULL},
 };
 

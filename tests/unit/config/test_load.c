@@ -191,13 +191,15 @@ static void test_accepted_text_has_a_limit(void **state)
     buf_close(&text);
 }
 
-static void test_choices_that_give_something_up_say_so(void **state)
+static void test_policies_that_do_not_evict_yet_say_so(void **state)
 {
     (void)state;
     struct files files = {0};
-    assert_int_equal(files_load_text(&files, "appendfsync always\nappendfsync no\n"), ERR_NONE);
+    assert_int_equal(
+        files_load_text(&files, "maxmemory-policy noeviction\nmaxmemory-policy allkeys-lru\n"),
+        ERR_NONE);
     buf_add_char(&files.log, '\0');
-    assert_non_null(strstr(files.log.ptr, "redis.conf:2: 'appendfsync no': acknowledged writes"));
+    assert_non_null(strstr(files.log.ptr, "redis.conf:2: 'maxmemory-policy allkeys-lru': keys"));
     assert_null(strstr(files.log.ptr, "redis.conf:1:"));
     buf_close(&files.log);
 }
@@ -334,7 +336,7 @@ int main(void)
         cmocka_unit_test(test_directives_without_meaning_warn_and_keep_their_text),
         cmocka_unit_test(test_save_with_nothing_starts_anew),
         cmocka_unit_test(test_accepted_text_has_a_limit),
-        cmocka_unit_test(test_choices_that_give_something_up_say_so),
+        cmocka_unit_test(test_policies_that_do_not_evict_yet_say_so),
         cmocka_unit_test(test_include_reads_files_and_patterns),
         cmocka_unit_test(test_include_errors_name_the_right_line),
         cmocka_unit_test(test_missing_file_is_named),
