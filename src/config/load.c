@@ -121,6 +121,15 @@ static enum err apply(struct loader *loader, const struct span *words, size_t co
     return fine ? ERR_NONE : ERR_INVALID;
 }
 
+/* The directive's name, for a line that cannot be split. */
+static struct span first_word(struct span line)
+{
+    size_t len = 0;
+    while (len < line.len && line.ptr[len] != ' ' && line.ptr[len] != '\t')
+        len++;
+    return span_of(line.ptr, len);
+}
+
 static enum err apply_line(struct loader *loader, struct words *words, struct span line)
 {
     size_t start = 0;
@@ -132,7 +141,8 @@ static enum err apply_line(struct loader *loader, struct words *words, struct sp
     case WORDS_OK:
         return words->count == 0 ? ERR_NONE : apply(loader, words->list, words->count);
     case WORDS_UNBALANCED:
-        return invalid(loader, SPAN(""), "unbalanced quotes");
+        return invalid(loader, first_word(span_of(line.ptr + start, line.len - start)),
+                       "unbalanced quotes");
     case WORDS_TOO_MANY:
         break;
     }
@@ -156,7 +166,8 @@ static enum err load_text(struct loader *loader, const char *name, struct span t
 static enum err unreadable(struct loader *loader, const char *name, enum err err)
 {
     struct buf cause = {0};
-    buf_printf(&cause, "cannot read the configuration: %s", err_text(err));
+    buf_printf(&cause, "cannot read the %s: %s",
+               loader->where.len ? "file of this include" : "configuration", err_text(err));
     if (loader->where.len == 0) {
         buf_add_text(&loader->where, name);
         name = "";

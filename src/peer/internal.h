@@ -15,6 +15,10 @@ enum {
     CONNECT_TIMEOUT_MS = 2000,
     /* Unacknowledged data for this long ends the connection: half-open ones are noticed. */
     USER_TIMEOUT_MS = 5000,
+    /* One read and one write move up to this much: large entries do not take thousands of turns. */
+    LINK_BYTES_PER_CALL = 1024 * 1024,
+    /* While a message arrives in pieces, the sender hears of it this often. */
+    ALIVE_INTERVAL_MS = 20,
 };
 
 enum link_state {
@@ -33,6 +37,7 @@ struct link {
     struct bufferevent *bev;
     redisReader *reader;
     struct buf pending; /* of this turn */
+    uint64_t alive_ms;  /* when the last sign of life for a partial message was given */
 };
 
 struct node {

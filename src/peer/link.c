@@ -4,11 +4,14 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
 
 #include "peer/internal.h"
+
+enum { PARTIAL_BYTES_MIN = 16 * 1024 };
 
 static void set_socket_options(evutil_socket_t fd)
 {
@@ -41,6 +44,28 @@ bool link_consume(struct link *link)
     }
 }
 
+static uint64_t mono_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A message larger than what came so far: heartbeats queue behind it, so that the pieces themselves
+ * have to count as signs of life, for this node and, as RAFT.ALIVE, for the sender. */
+static void note_partial(struct link *link)
+{
+    if (link->state != LINK_READY || link->reader->len - link->reader->pos < PARTIAL_BYTES_MIN)
+        return;
+    uint64_t now_ms = mono_ms();
+    if (now_ms < link->alive_ms + ALIVE_INTERVAL_MS)
+        return;
+    link->alive_ms = now_ms;
+    link->peers->options.events.alive(link->peers->options.events.context, link->node->id);
+    if (!link->dialled)
+        buf_add_span(&link->pending, SPAN("*1\r\n$10\r\nRAFT.ALIVE\r\n"));
+}
+
 static void on_read(struct bufferevent *bev, void *context)
 {
     struct link *link = context;
@@ -55,7 +80,8 @@ static void on_read(struct bufferevent *bev, void *context)
         }
         evbuffer_drain(input, len);
     }
-    link_consume(link);
+    if (link_consume(link))
+        note_partial(link);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *context)
@@ -85,6 +111,8 @@ bool link_open(struct link *link, evutil_socket_t fd)
     link->reader->maxbuf = 0; /* keep the buffer: the next message needs it again */
     if (fd >= 0)
         set_socket_options(fd);
+    bufferevent_set_max_single_read(link->bev, LINK_BYTES_PER_CALL);
+    bufferevent_set_max_single_write(link->bev, LINK_BYTES_PER_CALL);
     bufferevent_setcb(link->bev, on_read, NULL, on_event, link);
     return bufferevent_enable(link->bev, EV_READ | EV_WRITE) == 0;
 }

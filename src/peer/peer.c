@@ -180,6 +180,10 @@ bool link_reply(struct link *link, const redisReply *reply)
             return false;
         peers->args[i] = span_of(reply->element[i]->str, (size_t)reply->element[i]->len);
     }
+    if (reply->elements == 1 && span_equal(peers->args[0], SPAN("RAFT.ALIVE"))) {
+        peers->options.events.alive(peers->options.events.context, link->node->id);
+        return true;
+    }
     return peers->options.events.message(peers->options.events.context, link->node->id, peers->args,
                                          reply->elements);
 }

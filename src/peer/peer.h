@@ -24,6 +24,8 @@ struct peer_events {
     /* A message of node `from` (arguments as in wire/message.h). false: it is malformed, close the
      * connection. */
     bool (*message)(void *context, uint64_t from, const struct span *args, size_t argc);
+    /* A large message of `node` is arriving, or `node` says that one of ours is. */
+    void (*alive)(void *context, uint64_t node);
     /* The process of `node` refused or reset a connection. */
     void (*lost)(void *context, uint64_t node);
 };

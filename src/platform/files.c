@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,24 +171,29 @@ static long read_holder(int fd)
     return got > 0 ? strtol(text, NULL, 10) : 0;
 }
 
-enum err platform_lock_folder(const char *folder, long *holder)
+enum err platform_lock_folder(const char *folder, int *lock, long *holder)
 {
     *holder = 0;
     size_t len = strlen(folder) + sizeof "/flotilla.lock";
     char *path = mem_alloc(len);
     snprintf(path, len, "%s/flotilla.lock", folder);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    int failed = *lock < 0 ? errno : 0;
     mem_free(path);
-    if (fd < 0)
-        return platform_err(errno);
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
-        *holder = read_holder(fd);
-        close(fd);
-        return ERR_BUSY;
-    }
+    if (failed)
+        return platform_err(failed);
+    if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
+        return ERR_NONE;
+    *holder = read_holder(*lock);
+    close(*lock);
+    *lock = -1;
+    return ERR_BUSY;
+}
+
+void platform_sign_lock(int lock)
+{
     char text[32];
-    int text_len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)text_len, 0) != text_len)
-        return platform_err(errno);
-    return ERR_NONE; /* the descriptor stays open: the lock ends with the process */
+    int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    bool fine = ftruncate(lock, 0) == 0 && pwrite(lock, text, (size_t)len, 0) == len;
+    (void)fine; /* the lock holds without its signature */
 }

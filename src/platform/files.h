@@ -19,8 +19,12 @@ MUST_CHECK enum err platform_make_folder(const char *path); /* parents too */
 MUST_CHECK enum err platform_expand(const char *pattern, void (*add)(void *to, const char *path),
                                     void *to);
 
-/* Takes the folder for this process until it ends. ERR_BUSY: another process has it (*holder is its
- * pid, 0 if not known). */
-MUST_CHECK enum err platform_lock_folder(const char *folder, long *holder);
+/* Takes the folder for this process until it ends: *lock is the descriptor that holds it. ERR_BUSY:
+ * another process has it (*holder is its pid, 0 if not known). Nothing in the folder is changed but
+ * that the lock file is there. */
+MUST_CHECK enum err platform_lock_folder(const char *folder, int *lock, long *holder);
+
+/* Writes this process' pid into the lock file, for the message that another one gets. */
+void platform_sign_lock(int lock);
 
 #endif

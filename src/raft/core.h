@@ -69,6 +69,7 @@ void raft_follow(struct raft *raft, uint64_t term, uint64_t leader);
 void raft_election_timer_restart(struct raft *raft);
 void raft_election_tick(struct raft *raft);
 void raft_election_peer_lost(struct raft *raft, uint64_t peer);
+void raft_election_peer_alive(struct raft *raft, uint64_t peer);
 void raft_handle_vote_request(struct raft *raft, const struct raft_message *message);
 void raft_handle_vote_response(struct raft *raft, const struct raft_message *message);
 
@@ -86,6 +87,7 @@ void raft_replication_submit(struct raft *raft, const struct raft_entry *entries
 void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term);
 void raft_replication_tick(struct raft *raft);
 uint64_t raft_replication_deadline_ms(const struct raft *raft);
+void raft_replication_peer_alive(struct raft *raft, uint64_t peer);
 uint64_t raft_replication_quorum_contact_ms(const struct raft *raft);
 void raft_replication_heartbeat_voters(struct raft *raft);
 void raft_handle_append_response(struct raft *raft, const struct raft_message *message);

@@ -127,6 +127,15 @@ void raft_election_peer_lost(struct raft *raft, uint64_t peer)
         raft->election_deadline_ms = soon;
 }
 
+/* A message that takes longer than an election timeout to arrive is no silence. */
+void raft_election_peer_alive(struct raft *raft, uint64_t peer)
+{
+    if (raft->role != RAFT_FOLLOWER || raft->leader != peer)
+        return;
+    raft->heard_ms = raft->now_ms;
+    raft_election_timer_restart(raft);
+}
+
 /* Paper §5.4.1. */
 static bool log_is_current(const struct raft *raft, const struct raft_message *request)
 {

@@ -78,7 +78,9 @@ enum raft_event_type {
      * Heartbeats carry the newest context too: a round whose messages are lost is confirmed by
      * them. */
     RAFT_EVENT_READ,
-    RAFT_EVENT_PEER_LOST, /* the process of node `peer` refused or reset a connection */
+    RAFT_EVENT_PEER_LOST,  /* the process of node `peer` refused or reset a connection */
+    RAFT_EVENT_PEER_ALIVE, /* part of a large message of node `peer` came, or it said that it is
+                              receiving one */
 };
 
 struct raft_event {

@@ -135,6 +135,14 @@ void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term)
         advance_commit(raft);
 }
 
+/* Counts for CheckQuorum alone: it confirms no read and acknowledges nothing. */
+void raft_replication_peer_alive(struct raft *raft, uint64_t peer)
+{
+    for (size_t i = 0; i < raft->options.membership.count; i++)
+        if (is_peer(raft, i) && raft->options.membership.members[i].id == peer)
+            raft->progress[i].contact_ms = raft->now_ms;
+}
+
 uint64_t raft_replication_quorum_contact_ms(const struct raft *raft)
 {
     uint64_t contact[RAFT_MEMBERS_MAX];

@@ -72,6 +72,12 @@ static void dispatch(struct raft *raft, const struct raft_event *event)
     case RAFT_EVENT_PEER_LOST:
         raft_election_peer_lost(raft, event->peer);
         return;
+    case RAFT_EVENT_PEER_ALIVE:
+        if (raft->role == RAFT_LEADER)
+            raft_replication_peer_alive(raft, event->peer);
+        else
+            raft_election_peer_alive(raft, event->peer);
+        return;
     }
 }
 

@@ -67,11 +67,6 @@ static bool set_one(struct config *copy, const struct server_call *call, size_t 
                     "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'", len, name);
         return false;
     case CONFIG_SET_IMMUTABLE:
-        resp_errorf(call->reply,
-                    "ERR CONFIG SET failed (possibly related to argument '%.*s') - can't set "
-                    "immutable config",
-                    len, name);
-        return false;
     case CONFIG_SET_INVALID:
         resp_errorf(call->reply, "ERR CONFIG SET failed (possibly related to argument '%.*s') - %s",
                     len, name, error.message);

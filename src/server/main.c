@@ -113,6 +113,10 @@ int main(int argc, char **argv)
         return 1;
     }
     if (check) {
+        if (server_read_cluster(server, message)) {
+            server_log_say(message);
+            return 1;
+        }
         puts("configuration is fine");
         return 0;
     }

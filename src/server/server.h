@@ -51,6 +51,7 @@ struct server {
     struct shard *shards[1]; /* one today */
     struct platform_disk *disk;
     struct disk disk_port;
+    int lock;              /* of the data folder */
     struct shard_time now; /* of this turn: see server_now() */
     bool now_is_old;
     uint64_t used_memory; /* refreshed at most every MEMORY_INTERVAL_MS */
@@ -68,6 +69,7 @@ void server_log_open(struct server *server);
 void server_log_say(const char *text); /* to standard error, before there is a log */
 
 /* start.c: on failure one line in message. */
+MUST_CHECK enum err server_read_cluster(struct server *server, char message[512]);
 MUST_CHECK enum err server_open(struct server *server, char message[512]);
 void server_close(struct server *server);
 void server_apply_fsync(struct server *server); /* appendfsync, with its warning */

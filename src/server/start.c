@@ -53,7 +53,7 @@ static enum err check_secret(const struct server *server, char *message)
     return ERR_NONE;
 }
 
-static enum err read_cluster(struct server *server, char *message)
+enum err server_read_cluster(struct server *server, char message[512])
 {
     const struct config *config = &server->config;
     char alone[64];
@@ -176,7 +176,7 @@ static enum err claim_folder(struct server *server, char *message)
     if (err)
         return fail(message, err, "cannot use data folder", dir);
     long holder;
-    err = platform_lock_folder(dir, &holder);
+    err = platform_lock_folder(dir, &server->lock, &holder);
     if (err == ERR_BUSY) {
         snprintf(message, MESSAGE_MAX, "data folder '%.250s' is in use by process %ld", dir,
                  holder);
@@ -294,15 +294,23 @@ static void on_peer_lost(void *context, uint64_t node)
     shard_peer_lost(server->shards[0], node, server_now(server));
 }
 
+static void on_peer_alive(void *context, uint64_t node)
+{
+    struct server *server = context;
+    shard_peer_alive(server->shards[0], node, server_now(server));
+}
+
 static void open_peers(struct server *server)
 {
-    struct peer_options options = {
-        .self = server->config.node_id,
-        .cluster = &server->cluster,
-        .secret = span_text(server->config.cluster_secret),
-        .output_bytes_max = PEER_OUTPUT_BYTES_MAX,
-        .log = &server->log,
-        .events = {.context = server, .message = on_peer_message, .lost = on_peer_lost}};
+    struct peer_options options = {.self = server->config.node_id,
+                                   .cluster = &server->cluster,
+                                   .secret = span_text(server->config.cluster_secret),
+                                   .output_bytes_max = PEER_OUTPUT_BYTES_MAX,
+                                   .log = &server->log,
+                                   .events = {.context = server,
+                                              .message = on_peer_message,
+                                              .alive = on_peer_alive,
+                                              .lost = on_peer_lost}};
     server->peers = peers_new(server->base, &options);
 }
 
@@ -340,7 +348,7 @@ enum err server_open(struct server *server, char message[512])
     server->table = command_table_new();
     server_handlers_open(server);
     fit_descriptors(server);
-    enum err err = read_cluster(server, message);
+    enum err err = server_read_cluster(server, message);
     if (err)
         return err;
     server->base = event_base_new();
@@ -353,6 +361,7 @@ enum err server_open(struct server *server, char message[512])
         err = write_pidfile(server, message);
     if (err)
         return err;
+    platform_sign_lock(server->lock);
     open_peers(server);
     say_hello(server);
     return ERR_NONE;

@@ -289,12 +289,23 @@ enum err shard_message(struct shard *shard, uint64_t from, const struct span *ar
     return ERR_NONE;
 }
 
-void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now)
+static void step_peer(struct shard *shard, enum raft_event_type type, uint64_t peer,
+                      struct shard_time now)
 {
     shard->now = now;
-    struct raft_event event = {.type = RAFT_EVENT_PEER_LOST, .now_ms = now.mono_ms};
+    struct raft_event event = {.type = type, .now_ms = now.mono_ms};
     event.peer = peer;
     step(shard, &event, NULL, 0);
+}
+
+void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now)
+{
+    step_peer(shard, RAFT_EVENT_PEER_LOST, peer, now);
+}
+
+void shard_peer_alive(struct shard *shard, uint64_t peer, struct shard_time now)
+{
+    step_peer(shard, RAFT_EVENT_PEER_ALIVE, peer, now);
 }
 
 void shard_disk_completed(struct shard *shard, const struct disk_completion *completion,

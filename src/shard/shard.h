@@ -162,6 +162,8 @@ void shard_drive(struct shard *shard, struct shard_time now);
 MUST_CHECK enum err shard_message(struct shard *shard, uint64_t from, const struct span *args,
                                   size_t argc, struct shard_time now);
 void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now);
+/* A large message to or from the node is on its way. */
+void shard_peer_alive(struct shard *shard, uint64_t peer, struct shard_time now);
 
 /* A disk operation ended. A failed sync or write is FATAL: what is on the disk is not known any
  * more. */

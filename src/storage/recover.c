@@ -2,6 +2,8 @@
 
 #include "storage/internal.h"
 
+enum { PATH_SHOWN_MAX = 100 };
+
 /* A record that is larger than the window is read with a larger one. */
 static enum err load_record(struct recovery *recovery, uint64_t offset, struct record *record,
                             enum record_outcome *outcome)
@@ -61,10 +63,17 @@ static enum err search_valid(struct recovery *recovery, uint64_t from, bool *fou
     }
 }
 
+/* The end of a long path says more than its beginning. */
+static const char *tail_of(const char *path)
+{
+    size_t len = strlen(path);
+    return len > PATH_SHOWN_MAX ? path + len - PATH_SHOWN_MAX : path;
+}
+
 static enum err corrupt(struct recovery *recovery, uint64_t offset, const char *what)
 {
-    snprintf(recovery->message, 256, "log '%.70s' is corrupt at offset %llu: %s",
-             recovery->storage->log_path, (unsigned long long)offset, what);
+    snprintf(recovery->message, 256, "log '%.100s' is corrupt at offset %llu: %.110s",
+             tail_of(recovery->storage->log_path), (unsigned long long)offset, what);
     return ERR_CORRUPT;
 }
 

@@ -14,6 +14,7 @@
  *     RAFT.APPEND   <cluster-id> <shard> <term> <from> <to> <prev-index> <prev-term> <commit>
  * <read-context> <count> <records> RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success
  * 0|1> <match> <read-context> <rejected-prev> <hint-index> <hint-term>
+ *     RAFT.ALIVE    (a large message is arriving in pieces; its receiver says so to the sender)
  */
 #ifndef FLOTILLA_WIRE_MESSAGE_H
 #define FLOTILLA_WIRE_MESSAGE_H

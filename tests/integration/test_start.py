@@ -209,7 +209,7 @@ def test_check_config_accepts_and_starts_nothing(folder):
 
 
 def test_redis_directives_without_meaning_are_accepted_with_a_warning(folder):
-    path = write_config(folder, CLUSTER_LINES + "save 900 1\nrdbcompression yes\nslaveof no one\n")
+    path = write_config(folder, CLUSTER_LINES + "save 900 1\nrdbcompression yes\n")
     status, text = run_server(path, "--check-config")
     assert status == 0, text
     assert "rdbcompression" in text and "save" in text, text
