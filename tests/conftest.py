@@ -1,6 +1,7 @@
 """What all tests with real processes share: the path of tests/support, and the nodes' logs in a failure's report."""
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -10,7 +11,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 import cluster as cluster_module  # noqa: E402
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def pytest_configure(config):
+    signal.signal(signal.SIGTERM, interrupt)  # an orderly end, with nothing left behind
     if not os.access(cluster_module.SERVER, os.X_OK):
         raise pytest.UsageError(f"{cluster_module.SERVER} is missing; build it with: make")
 

@@ -7,10 +7,12 @@ from waiting import wait_for
 
 
 class Redis:
-    def __init__(self, *directives):
+    def __init__(self, *directives, clustered=False):
         self.dir = temporary_folder("redis")
         self.ports = Ports()
         self.port = self.ports.take()
+        if clustered:  # the bus' default is 10000 above the port, which may be no port at all
+            directives += ("--cluster-enabled", "yes", "--cluster-port", str(self.ports.take()))
         self.process = spawn(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                               "--dir", str(self.dir), *directives], self.dir / "log")
         wait_for(self._answers, 20, "redis-server answers")
@@ -37,7 +39,7 @@ def plain():
 
 
 def clustered():
-    redis = Redis("--cluster-enabled", "yes")
+    redis = Redis(clustered=True)
     with redis.connect() as connection:
         assert connection.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383") == "OK"
         wait_for(lambda: b"cluster_state:ok" in connection.call("CLUSTER", "INFO"), 20, "the slots are served")
