@@ -106,6 +106,9 @@ def clear(connect):
 @pytest.mark.parametrize("protocol", [2, 3], ids=["RESP2", "RESP3"])
 @pytest.mark.parametrize("case", ALL, ids=[case.id for case in ALL])
 def test_replies(case, protocol, flotilla, redis):
+    for node in flotilla.nodes:
+        if not node.running:  # a case before this one ended it
+            node.start()
     leader = flotilla.wait_leader()
     stock = redis(case.server)
     clear(stock.connect)

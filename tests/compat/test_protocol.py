@@ -66,6 +66,12 @@ INPUTS = {
     "lower case": b"*1\r\n$4\r\nping\r\n",
 }
 
+# Where we mean to differ: our answer, and why.
+KNOWN = {
+    # Redis 7 reserves memory for up to 2^31 arguments of an authenticated client.
+    "too many arguments": (b"-ERR Protocol error: invalid multibulk length\r\n", "closed"),
+}
+
 
 @pytest.fixture(scope="module")
 def both():
@@ -95,7 +101,8 @@ def conversation(server, data):
 def test_bytes(name, both):
     with concurrent.futures.ThreadPoolExecutor() as pool:
         expected, got = pool.map(lambda server: conversation(server, INPUTS[name]), both)
-    assert got == expected
+    assert expected != KNOWN.get(name), "not a difference any more"
+    assert got == KNOWN.get(name, expected)
 
 
 def test_a_pipeline_split_at_every_byte(both):
