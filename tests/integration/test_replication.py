@@ -69,6 +69,7 @@ def test_a_paused_follower_comes_back_without_disturbing_the_leader(make_cluster
     term = leader.raft()["raft_current_term"]
     follower.pause()
     counter = Incrementer(cluster)
+    counter.client.ports = [leader.port]
     counter.start()
     timeout_ms = cluster.directives["raft-election-timeout-ms"]
     threading.Event().wait(3 * timeout_ms / 1000)  # the point of the test: a pause longer than the timeout
