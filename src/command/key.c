@@ -114,7 +114,10 @@ void command_renamenx_run(struct command_context *context, const struct span *ar
     resp_integer(context->reply, 1);
 }
 
-/* There is one database: 0. */
+enum { DATABASES = 16 };
+
+/* There is one database, 0, as in Redis' cluster mode, which tells the other fifteen from those
+ * that never were. */
 static bool copy_database_is_valid(struct command_context *context, struct span text)
 {
     int64_t number;
@@ -125,8 +128,11 @@ static bool copy_database_is_valid(struct command_context *context, struct span 
                     INT32_MIN, INT32_MAX);
         return false;
     }
-    if (number != 0)
+    if (number < 0 || number >= DATABASES)
         resp_error(context->reply, "ERR DB index is out of range");
+    else if (number != 0)
+        resp_error(context->reply,
+                   "ERR Copying to another database is not allowed in cluster mode");
     return number == 0;
 }
 

@@ -53,8 +53,8 @@ static bool read_memory(struct span text, uint64_t *value)
             return false;
         number = number * 10 + digit;
     }
-    if (digits == 0)
-        return false;
+    if (digits == 0 && text.len > 0)
+        return false; /* nothing at all is 0, as in Redis */
     struct span unit = span_of(text.ptr + digits, text.len - digits);
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (!span_is(unit, units[i].name))

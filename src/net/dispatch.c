@@ -208,9 +208,15 @@ static enum verdict reject_unknown(struct client *client, const struct span *arg
 static enum verdict reject_arity(struct client *client, const struct command *command)
 {
     stats_rejected(client->net, command);
-    client->transaction.aborted = client->transaction.open;
     struct resp_writer reply = client_begin_reply(client);
-    command_write_arity_error(command, &reply);
+    if (span_is(span_text(command->fullname), "exec")) { /* ends the transaction all the same */
+        transaction_discard(client);
+        resp_error(&reply, "EXECABORT Transaction discarded because of: wrong number of arguments "
+                           "for 'exec' command");
+    } else {
+        client->transaction.aborted = client->transaction.open;
+        command_write_arity_error(command, &reply);
+    }
     client_end_reply(client, &reply);
     return VERDICT_DONE;
 }

@@ -39,20 +39,25 @@ void server_shutdown(struct server *server, const struct server_call *call)
     bool now = false;
     bool abort_it = false;
     bool other = false;
+    bool save = false;
+    bool nosave = false;
     for (size_t i = 1; i < call->argc; i++) {
         if (span_is(call->args[i], "now"))
             now = other = true;
         else if (span_is(call->args[i], "abort"))
             abort_it = true;
-        else if (span_is(call->args[i], "save") || span_is(call->args[i], "nosave") ||
-                 span_is(call->args[i], "force"))
-            other = true; /* everything acknowledged is on disk anyway */
+        else if (span_is(call->args[i], "save"))
+            save = other = true; /* everything acknowledged is on disk anyway */
+        else if (span_is(call->args[i], "nosave"))
+            nosave = other = true;
+        else if (span_is(call->args[i], "force"))
+            other = true;
         else {
             resp_error(call->reply, "ERR syntax error");
             return;
         }
     }
-    if (abort_it && (other || call->argc > 2)) {
+    if ((abort_it && (other || call->argc > 2)) || (save && nosave)) {
         resp_error(call->reply, "ERR syntax error");
         return;
     }

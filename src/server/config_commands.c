@@ -1,4 +1,4 @@
-#include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "platform/files.h"
@@ -6,17 +6,33 @@
 
 struct matching {
     const struct server_call *call;
+    struct span name; /* of the directive that matched last, as it is to be answered */
     struct buf pairs;
     size_t count;
     int protocol;
 };
 
+/* As Redis: what was asked for without a pattern is answered under the name it was asked by. */
+static bool is_literal(struct span pattern)
+{
+    for (size_t i = 0; i < pattern.len; i++)
+        if (strchr("*?[\\", pattern.ptr[i]))
+            return false;
+    return true;
+}
+
 static bool matches(void *context, const char *name)
 {
-    const struct matching *matching = context;
-    for (size_t i = 2; i < matching->call->argc; i++)
-        if (command_glob(matching->call->args[i], span_text(name), true))
-            return true;
+    struct matching *matching = context;
+    matching->name = span_text(name);
+    for (size_t i = 2; i < matching->call->argc; i++) {
+        struct span asked = matching->call->args[i];
+        if (!command_glob(asked, span_text(name), true))
+            continue;
+        if (is_literal(asked))
+            matching->name = asked;
+        return true;
+    }
     return false;
 }
 
@@ -24,7 +40,8 @@ static void collect(void *context, const char *name, struct span value)
 {
     struct matching *matching = context;
     struct resp_writer writer = {&matching->pairs, matching->protocol};
-    resp_bulk_text(&writer, name);
+    (void)name;
+    resp_bulk(&writer, matching->name);
     resp_bulk(&writer, value);
     matching->count++;
 }
