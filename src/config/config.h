@@ -111,8 +111,8 @@ MUST_CHECK enum err config_load(struct config *config, const struct config_sourc
                                 const char *path, const struct log *log,
                                 struct config_error *error);
 
-/* The command line behind the file name: "--name value … --name value …", as redis-server takes it.
- */
+/* The command line behind the file name: "--name value … --name value …", as redis-server takes it;
+ * a dash that stands first or last is standard input, which is read before the options. */
 MUST_CHECK enum err config_load_args(struct config *config, const struct config_source *source,
                                      int argc, char **argv, const struct log *log,
                                      struct config_error *error);

@@ -243,35 +243,52 @@ enum err config_load(struct config *config, const struct config_source *source, 
 
 static bool is_option(const char *arg)
 {
-    return strncmp(arg, "--", 2) == 0 && arg[2] != '\0';
+    return strncmp(arg, "--", 2) == 0;
 }
 
-/* "--name value …" from argv[*at] on. */
+/* "--name value …" from argv[*at] on, as redis-server 7 takes it: the argument behind a name alone
+ * is its value, even if it begins with dashes (a password may); "--name value" may be one argument;
+ * and
+ * --save without a value means none. */
 static enum err apply_option(struct loader *loader, int argc, char **argv, int *at)
 {
-    struct span words[CONFIG_ARGS_MAX];
-    size_t count = 0;
-    words[count++] = span_text(argv[(*at)++] + 2);
-    for (; *at < argc && !is_option(argv[*at]); (*at)++) {
-        if (count == CONFIG_ARGS_MAX)
-            return invalid(loader, words[0], "too many arguments");
-        words[count++] = span_text(argv[*at]);
+    struct words words = {0};
+    struct span option = span_text(argv[(*at)++] + 2);
+    if (words_split(&words, option) != WORDS_OK) {
+        words_close(&words);
+        return invalid(loader, first_word(option), "unbalanced quotes or too many arguments");
     }
-    return apply(loader, words, count);
+    size_t count = words.count;
+    bool value_comes = count <= 1;
+    if (span_is(option, "save") && (*at == argc || is_option(argv[*at]))) {
+        words.list[count++] = SPAN("");
+        value_comes = false;
+    }
+    enum err err = ERR_NONE;
+    for (; err == ERR_NONE && *at < argc && (value_comes || !is_option(argv[*at])); (*at)++) {
+        value_comes = false;
+        if (count == CONFIG_ARGS_MAX)
+            err = invalid(loader, words.list[0], "too many arguments");
+        else
+            words.list[count++] = span_text(argv[*at]);
+    }
+    if (err == ERR_NONE && count > 0)
+        err = apply(loader, words.list, count);
+    words_close(&words);
+    return err;
 }
 
 enum err config_load_args(struct config *config, const struct config_source *source, int argc,
                           char **argv, const struct log *log, struct config_error *error)
 {
     struct loader loader = {.config = config, .source = source, .log = log, .error = error};
-    enum err err = ERR_NONE;
-    for (int at = 0; err == ERR_NONE && at < argc;) {
+    /* Standard input comes before the options, be its dash the first argument or the last. */
+    bool first = argc > 0 && strcmp(argv[0], "-") == 0;
+    bool last = !first && argc > 0 && strcmp(argv[argc - 1], "-") == 0;
+    enum err err = first || last ? load_file(&loader, "-") : ERR_NONE;
+    argc -= last;
+    for (int at = first; err == ERR_NONE && at < argc;) {
         loader.where.len = 0;
-        if (at == 0 && strcmp(argv[at], "-") == 0) {
-            at++;
-            err = load_file(&loader, "-");
-            continue;
-        }
         buf_add_text(&loader.where, "command line");
         err = is_option(argv[at]) ? apply_option(&loader, argc, argv, &at)
                                   : invalid(&loader, span_text(argv[at]), "expected --name value");

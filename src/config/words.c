@@ -1,6 +1,13 @@
 /* The words of a line: redis.conf's quoting, both ways. */
 #include "config/internal.h"
 
+/* What separates words is more than what ends one without quotes: Redis skips vertical tabs and
+ * form feeds in front of a word, but keeps them within it. */
+static bool ends_word(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
@@ -78,7 +85,7 @@ static bool read_single(struct buf *out, struct span line, size_t *at)
 /* One word from *at on. Quotes may open within a word, but only a space may follow their end. */
 static bool read_word(struct buf *out, struct span line, size_t *at)
 {
-    while (*at < line.len && !is_space(line.ptr[*at])) {
+    while (*at < line.len && !ends_word(line.ptr[*at])) {
         char c = line.ptr[(*at)++];
         if (c != '"' && c != '\'') {
             buf_add_char(out, c);

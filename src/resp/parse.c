@@ -11,6 +11,9 @@ enum {
     STRANGER_BULK_MAX = 16384,
     /* A count is believed only as far as arguments have come: memory grows with what was sent. */
     ARGS_CAP_MIN = 16,
+    /* What a large command needed is given back when the next one begins. */
+    ARGS_CAP_KEPT = 1024,
+    SCRATCH_KEPT = 4096,
 };
 
 static enum resp_outcome fail(struct resp_parser *parser, const char *error)
@@ -192,6 +195,12 @@ static char unescape(char c)
     }
 }
 
+/* Redis skips vertical tabs and form feeds between arguments, but they end none. */
+static bool ends_arg(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 /* A quoted run from *at (behind the opening quote) into scratch. A closing quote must end the
  * argument. */
 static bool read_quoted(struct resp_parser *parser, struct span line, size_t *at, char quote)
@@ -228,9 +237,11 @@ static bool split_line(struct resp_parser *parser, struct span line)
         if (at == line.len)
             return true;
         size_t start = parser->scratch.len;
-        while (at < line.len && !is_space(line.ptr[at])) {
+        bool quoted = false;
+        while (!quoted && at < line.len && !ends_arg(line.ptr[at])) {
             char c = line.ptr[at++];
-            if (c != '"' && c != '\'')
+            quoted = c == '"' || c == '\'';
+            if (!quoted)
                 buf_add_char(&parser->scratch, c);
             else if (!read_quoted(parser, line, &at, c))
                 return false;
@@ -239,34 +250,57 @@ static bool split_line(struct resp_parser *parser, struct span line)
     }
 }
 
-static enum resp_outcome read_inline(struct resp_parser *parser, struct span input)
+/* parsed stands behind what was searched. As in Redis, which searches a C string, no line ends
+ * behind a NUL: bytes that are no Redis client's (a TLS hello, say) run nothing, and the limit ends
+ * them. */
+static bool find_newline(struct resp_parser *parser, struct span input, size_t *len)
 {
     size_t from = parser->parsed;
-    const char *end = from < input.len ? memchr(input.ptr + from, '\n', input.len - from) : NULL;
-    if (!end) {
-        parser->parsed = input.len;
+    if (from == input.len || input.ptr[from] == '\0')
+        return false;
+    const char *end = memchr(input.ptr + from, '\n', input.len - from);
+    size_t stop = end ? (size_t)(end - input.ptr) : input.len;
+    const char *nul = memchr(input.ptr + from, '\0', stop - from);
+    parser->parsed = nul ? (size_t)(nul - input.ptr) : stop;
+    *len = stop;
+    return end && !nul;
+}
+
+static enum resp_outcome read_inline(struct resp_parser *parser, struct span input)
+{
+    size_t len;
+    if (!find_newline(parser, input, &len)) {
         if (input.len > RESP_INLINE_MAX)
             return fail(parser, "Protocol error: too big inline request");
         return RESP_INCOMPLETE;
     }
-    size_t len = (size_t)(end - input.ptr);
     size_t consumed = len + 1;
-    /* What follows a NUL is not seen by Redis, which splits the line as a C string. */
-    const char *nul = memchr(input.ptr, '\0', len);
-    if (nul)
-        len = (size_t)(nul - input.ptr);
-    else if (len && input.ptr[len - 1] == '\r')
+    if (len && input.ptr[len - 1] == '\r')
         len--;
     if (!split_line(parser, span_of(input.ptr, len)))
         return fail(parser, "Protocol error: unbalanced quotes in request");
     return finish(parser, parser->scratch.ptr, consumed);
 }
 
+static void begin(struct resp_parser *parser)
+{
+    parser->argc = 0;
+    if (parser->args_cap > ARGS_CAP_KEPT) {
+        mem_free(parser->args);
+        mem_free(parser->offsets);
+        parser->args = NULL;
+        parser->offsets = NULL;
+        parser->args_cap = 0;
+    }
+    if (parser->scratch.cap > SCRATCH_KEPT)
+        buf_close(&parser->scratch);
+}
+
 enum resp_outcome resp_parse(struct resp_parser *parser, struct span input,
                              const struct resp_limits *limits)
 {
     if (!parser->in_array && parser->parsed == 0)
-        parser->argc = 0;
+        begin(parser);
     if (input.len == 0)
         return RESP_INCOMPLETE;
     if (!parser->in_array) {

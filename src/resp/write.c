@@ -41,6 +41,8 @@ void resp_error(struct resp_writer *writer, const char *text)
     buf_add_char(writer->out, '-');
     size_t start = writer->out->len;
     buf_add_text(writer->out, text);
+    while (writer->out->len > start && strchr("\r\n", writer->out->ptr[writer->out->len - 1]))
+        writer->out->len--;
     for (size_t i = start; i < writer->out->len; i++)
         if (writer->out->ptr[i] == '\r' || writer->out->ptr[i] == '\n')
             writer->out->ptr[i] = ' ';

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "config/config.h"
+#include "config/internal.h"
 #include "unit/support/test.h"
 
 enum { FILES_MAX = 8 };
@@ -66,8 +66,8 @@ static inline enum err files_load_text(struct files *files, const char *text)
 
 static inline enum err files_load_args(struct files *files, int argc, const char *const *args)
 {
-    char *argv[32];
-    assert_true(argc <= 32);
+    char *argv[CONFIG_ARGS_MAX + 1];
+    assert_true(argc <= CONFIG_ARGS_MAX + 1);
     for (int i = 0; i < argc; i++)
         argv[i] = (char *)(uintptr_t)args[i];
     const struct config_source source = {files, files_read, files_expand};

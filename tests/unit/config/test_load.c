@@ -106,8 +106,8 @@ static void test_errors_name_file_line_directive_and_cause(void **state)
             "redis.conf:1: 'maxmemory': argument must be a memory value");
     refuses("port", "redis.conf:1: 'port': wrong number of arguments: a value is missing");
     refuses("port 1 2", "redis.conf:1: 'port': wrong number of arguments");
-    refuses("dir \"open", "redis.conf:1: unbalanced quotes");
-    refuses("dir \"a\"b", "redis.conf:1: unbalanced quotes");
+    refuses("dir \"open", "redis.conf:1: 'dir': unbalanced quotes");
+    refuses("dir \"a\"b", "redis.conf:1: 'dir': unbalanced quotes");
     refuses("dir \"\"", "redis.conf:1: 'dir': argument must not be empty");
     refuses("dir \"a\\x00b\"", "redis.conf:1: 'dir': argument must not hold a zero byte");
     refuses("appendfilename a/b",
@@ -264,14 +264,64 @@ static void test_command_line_sets_directives(void **state)
     buf_close(&files.log);
 }
 
+/* As tried with redis-server 7.0.15. */
+static void test_value_may_begin_with_dashes(void **state)
+{
+    (void)state;
+    struct files files = {0};
+    static const char *const args[] = {"--requirepass", "--port", "--timeout", "5"};
+    assert_int_equal(files_load_args(&files, 4, args), ERR_NONE);
+    assert_string_equal(files.config.requirepass, "--port");
+    assert_int_equal(files.config.timeout_seconds, 5);
+    static const char *const name[] = {"--port", "--bind", "::1"};
+    assert_int_equal(files_load_args(&files, 3, name), ERR_INVALID);
+    assert_string_equal(files.error.message, "command line: 'port': wrong number of arguments");
+}
+
+static void test_name_and_value_may_be_one_argument(void **state)
+{
+    (void)state;
+    struct files files = {0};
+    static const char *const args[] = {"--port 7001",   "--bind 127.0.0.1", "-::1",
+                                       "--dir \"a b\"", "--timeout",        "5"};
+    assert_int_equal(files_load_args(&files, 6, args), ERR_NONE);
+    assert_int_equal(files.config.port, 7001);
+    assert_int_equal(files.config.bind_count, 2);
+    assert_string_equal(files.config.dir, "a b");
+    assert_int_equal(files.config.timeout_seconds, 5);
+}
+
+static void test_save_without_a_value_means_none(void **state)
+{
+    (void)state;
+    struct files files = {0};
+    static const char *const args[] = {"--save", "--port", "7001", "--save"};
+    assert_int_equal(files_load_args(&files, 4, args), ERR_NONE);
+    assert_int_equal(files.config.port, 7001);
+    assert_value(&files.config, "save", "");
+    buf_close(&files.log);
+}
+
 static void test_command_line_errors(void **state)
 {
     (void)state;
     struct files files = {0};
-    static const char *const missing[] = {"--port", "--bind", "::1"};
+    static const char *const missing[] = {"--bind", "::1", "--port"};
     assert_int_equal(files_load_args(&files, 3, missing), ERR_INVALID);
     assert_string_equal(files.error.message,
                         "command line: 'port': wrong number of arguments: a value is missing");
+    static const char *const joined[] = {"--port=1"};
+    assert_int_equal(files_load_args(&files, 1, joined), ERR_INVALID);
+    assert_non_null(strstr(files.error.message, "command line: 'port=1': unknown directive"));
+    static const char *const quotes[] = {"--dir \"a"};
+    assert_int_equal(files_load_args(&files, 1, quotes), ERR_INVALID);
+    assert_string_equal(files.error.message,
+                        "command line: 'dir': unbalanced quotes or too many arguments");
+    const char *many[CONFIG_ARGS_MAX + 1] = {"--bind"};
+    for (size_t i = 1; i <= CONFIG_ARGS_MAX; i++)
+        many[i] = "::1";
+    assert_int_equal(files_load_args(&files, CONFIG_ARGS_MAX + 1, many), ERR_INVALID);
+    assert_string_equal(files.error.message, "command line: 'bind': too many arguments");
     static const char *const stray[] = {"port", "1"};
     assert_int_equal(files_load_args(&files, 2, stray), ERR_INVALID);
     assert_string_equal(files.error.message, "command line: 'port': expected --name value");
@@ -292,6 +342,10 @@ static void test_standard_input_is_read_where_a_dash_stands(void **state)
     static const char *const args[] = {"-", "--port", "10"};
     assert_int_equal(files_load_args(&files, 3, args), ERR_NONE);
     assert_int_equal(files.config.port, 10);
+    assert_int_equal(files.config.hz, 11);
+    static const char *const last[] = {"--port", "12", "-"};
+    assert_int_equal(files_load_args(&files, 3, last), ERR_NONE);
+    assert_int_equal(files.config.port, 12);
     assert_int_equal(files.config.hz, 11);
 }
 
@@ -341,6 +395,9 @@ int main(void)
         cmocka_unit_test(test_include_errors_name_the_right_line),
         cmocka_unit_test(test_missing_file_is_named),
         cmocka_unit_test(test_command_line_sets_directives),
+        cmocka_unit_test(test_value_may_begin_with_dashes),
+        cmocka_unit_test(test_name_and_value_may_be_one_argument),
+        cmocka_unit_test(test_save_without_a_value_means_none),
         cmocka_unit_test(test_command_line_errors),
         cmocka_unit_test(test_standard_input_is_read_where_a_dash_stands),
         cmocka_unit_test(test_check_sees_what_only_makes_sense_together),
