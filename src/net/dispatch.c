@@ -196,8 +196,21 @@ static enum verdict reject(struct client *client, const struct command *command,
     return VERDICT_DONE;
 }
 
+/* A browser that was talked into sending a request here: nothing behind its headers may be carried
+ * out. */
+static bool is_http(struct span name)
+{
+    return span_is(name, "post") || span_is(name, "host:");
+}
+
 static enum verdict reject_unknown(struct client *client, const struct span *args, size_t argc)
 {
+    if (is_http(args[0])) {
+        log_line(client->net->log, LOG_WARNING,
+                 "a client speaks HTTP: perhaps an attack through a browser; it was disconnected");
+        client_close_after_output(client);
+        return VERDICT_DONE;
+    }
     client->transaction.aborted = client->transaction.open;
     struct resp_writer reply = client_begin_reply(client);
     command_write_unknown(client->net->table, args, argc, &reply);
