@@ -74,6 +74,11 @@ MEASURES = [
 ]
 
 
+def show_progress(text):
+    if sys.stderr.isatty():
+        print(f"\r{text:70}\r", end="", file=sys.stderr, flush=True)
+
+
 def measure(cluster, redis, rounds, requests):
     """{(arguments, who): [(rps, p50, p99), …]}"""
     results = {}
@@ -82,11 +87,10 @@ def measure(cluster, redis, rounds, requests):
         for arguments, share in runs:
             sides = [("flotilla", cluster.wait_leader().port), ("redis", redis.port)]
             for who, port in sides if number % 2 == 0 else reversed(sides):
-                print(f"\rround {number + 1} of {rounds}: {' '.join(arguments)}, {who}".ljust(70), end="",
-                      file=sys.stderr, flush=True)
+                show_progress(f"round {number + 1} of {rounds}: {' '.join(arguments)}, {who}")
                 result = benchmark(port, max(int(requests * share), 100), *arguments)
                 results.setdefault((arguments, who), []).append(result)
-    print("\r".ljust(72), end="\r", file=sys.stderr)
+    show_progress("")
     return results
 
 
