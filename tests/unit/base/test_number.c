@@ -67,6 +67,85 @@ static void test_reals_print_without_trailing_zeros(void **state)
     assert_memory_equal(text, "0", 1);
 }
 
+/* As tried with INCRBYFLOAT of redis-server 7.0.15. */
+static void test_reals_are_read_as_redis_reads_them(void **state)
+{
+    (void)state;
+    static char text[NUMBER_REAL_CHARS];
+    static const struct {
+        const char *in, *out;
+    } fine[] = {
+        {"3.0e3", "3000"},   {"0x10", "16"},
+        {"1e-5", "0.00001"}, {".5", "0.5"},
+        {"5.", "5"},         {"+1", "1"},
+        {"-0.25", "-0.25"},  {"0.1", "0.1"},
+        {"-1e-30", "0"},     {"1e18", "1000000000000000000"},
+    };
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        long double value;
+        assert_true(number_parse_real(span_text(fine[i].in), &value));
+        size_t len = number_format_real(text, value);
+        text[len] = '\0';
+        assert_string_equal(text, fine[i].out);
+    }
+    static const char *const refused[] = {"",    " ",      " 1",  "1 ", "1x",
+                                          "nan", "1e5000", "--1", "e",  "\n1"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        long double value;
+        double number;
+        assert_false(number_parse_real(span_text(refused[i]), &value));
+        assert_false(number_parse_double(span_text(refused[i]), &number));
+    }
+    long double value;
+    assert_false(number_parse_real(SPAN("1\0"), &value));
+    assert_true(number_parse_real(SPAN("-inf"), &value));
+    expect_assert_failure(number_format_real(text, value));
+}
+
+static void test_doubles_print_short_and_read_back(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {0.1, "0.1"},
+        {3, "3"},
+        {-17.5, "-17.5"},
+        {1e100, "1e+100"},
+        {5e-324, "4.94065645841247e-324"},
+        {1.0 / 3, "0.3333333333333333"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {123456789012345.0, "123456789012345"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[40];
+        double back;
+        size_t len = number_format_double(text, cases[i].value);
+        text[len] = '\0';
+        assert_string_equal(text, cases[i].text);
+        /* The smallest ones cannot: strtod calls them out of range, and so does Redis. */
+        if (cases[i].value == 0 || cases[i].value > 1e-300 || cases[i].value < -1e-300) {
+            assert_true(number_parse_double(span_of(text, len), &back));
+            assert_true(back == cases[i].value);
+        }
+    }
+}
+
+static void test_unsigned_integers_reach_further(void **state)
+{
+    (void)state;
+    uint64_t value;
+    assert_true(number_parse_u64(SPAN("18446744073709551615"), &value));
+    assert_true(value == UINT64_MAX);
+    assert_false(number_parse_u64(SPAN("18446744073709551616"), &value));
+    assert_false(number_parse_u64(SPAN("-1"), &value));
+    char text[NUMBER_I64_CHARS];
+    assert_int_equal(number_format_u64(text, UINT64_MAX), 20);
+    assert_memory_equal(text, "18446744073709551615", 20);
+}
+
 static void test_checksums_have_their_published_check_values(void **state)
 {
     (void)state;
@@ -93,6 +172,9 @@ int main(void)
         cmocka_unit_test(test_what_would_not_print_the_same_is_no_integer),
         cmocka_unit_test(test_integers_print_as_they_parse),
         cmocka_unit_test(test_reals_print_without_trailing_zeros),
+        cmocka_unit_test(test_reals_are_read_as_redis_reads_them),
+        cmocka_unit_test(test_doubles_print_short_and_read_back),
+        cmocka_unit_test(test_unsigned_integers_reach_further),
         cmocka_unit_test(test_checksums_have_their_published_check_values),
         cmocka_unit_test(test_percentiles_stay_within_a_sixteenth),
     };
