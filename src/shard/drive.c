@@ -42,7 +42,8 @@ static void hold_until_durable(struct shard *shard, const struct raft_message *m
         shard->outbox_cap = shard->outbox_cap ? shard->outbox_cap * 2 : 16;
         shard->outbox = mem_realloc(shard->outbox, shard->outbox_cap * sizeof *shard->outbox);
     }
-    shard->outbox[shard->outbox_count++] = (struct outgoing){.message = *message};
+    shard->outbox[shard->outbox_count++] =
+        (struct outgoing){.message = *message, .ticket = NEXT_FLUSH};
 }
 
 static void append_noop(struct shard *shard, uint64_t index)
@@ -217,8 +218,7 @@ static void release_durable(struct shard *shard)
         step(shard, &event, NULL, 0);
     }
     size_t sent = 0;
-    while (sent < shard->outbox_count && shard->outbox[sent].ticket &&
-           shard->outbox[sent].ticket <= shard->completed_ticket) {
+    while (sent < shard->outbox_count && shard->outbox[sent].ticket <= shard->completed_ticket) {
         struct raft_message message =
             shard->outbox[sent++].message; /* a step may move the outbox */
         if (message.to == raft_id(shard->raft)) {
@@ -239,11 +239,9 @@ static void flush(struct shard *shard)
     if (ticket == 0)
         ticket = storage_last_ticket(shard->storage);
     remember_written(shard, ticket);
-    for (size_t i = shard->outbox_count; i > 0 && shard->outbox[i - 1].ticket == 0; i--)
-        shard->outbox[i - 1].ticket = ticket ? ticket : 1;
-    if (ticket == 0)
-        shard->completed_ticket = 1; /* nothing was ever written: nothing to wait for */
-    if (shard->completed_ticket >= (ticket ? ticket : 1))
+    for (size_t i = shard->outbox_count; i > 0 && shard->outbox[i - 1].ticket == NEXT_FLUSH; i--)
+        shard->outbox[i - 1].ticket = ticket;
+    if (shard->completed_ticket >= ticket) /* also 0: recovery synced all that was there */
         release_durable(shard);
 }
 
@@ -259,7 +257,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
     }
     do
         flush(shard);
-    while (shard->outbox_count && shard->outbox[shard->outbox_count - 1].ticket == 0);
+    while (shard->outbox_count && shard->outbox[shard->outbox_count - 1].ticket == NEXT_FLUSH);
     apply_committed(shard);
     answer_reads(shard);
     if (shard->role_changed) {

@@ -24,10 +24,12 @@ enum {
     EXPIRY_INTERVAL_MS = 100,
 };
 
+#define NEXT_FLUSH UINT64_MAX
+
 /* A message that waits for a sync. */
 struct outgoing {
     struct raft_message message;
-    uint64_t ticket; /* 0: of the next flush */
+    uint64_t ticket; /* NEXT_FLUSH until that has one */
 };
 
 /* What a ticket makes durable. */

@@ -93,7 +93,7 @@ def test_config_get_takes_patterns_and_several_names(cluster):
     with cluster.nodes[0].connect() as connection:
         reply = connection.call("CONFIG", "GET", "raft-*", "MAXCLIENTS")
         names = [name.decode() for name in reply[::2]]
-        assert "raft-heartbeat-ms" in names and "maxclients" in names
+        assert "raft-heartbeat-ms" in names and "MAXCLIENTS" in names
         assert len(names) == len(set(names))
         everything = connection.call("CONFIG", "GET", "*")
         assert len(everything) // 2 > 30
