@@ -12,7 +12,7 @@
 static const struct directive accepted_rows[] = {
     /* clang-format off */
     /* snapshots and the append-only file: the log takes their place */
-    ROW("save", NULL, DIRECTIVE_WORDS, DIRECTIVE_ADDS, ""),
+    ROW("save", NULL, DIRECTIVE_SAVE, DIRECTIVE_ADDS, ""),
     ROW("stop-writes-on-bgsave-error", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("rdbcompression", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("rdbchecksum", NULL, DIRECTIVE_BOOL, DIRECTIVE_IMMUTABLE, "yes"),

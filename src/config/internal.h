@@ -21,6 +21,7 @@ enum directive_kind {
     DIRECTIVE_FILE_NAME, /* a string without a slash */
     DIRECTIVE_BIND,
     DIRECTIVE_OUTPUT_LIMITS,
+    DIRECTIVE_SAVE,  /* pairs of seconds and changes */
     DIRECTIVE_WORDS, /* a string that may come as several words */
 };
 

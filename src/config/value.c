@@ -96,8 +96,11 @@ static bool parse_int(struct config *config, const struct directive *directive, 
     if (!number_parse_i64(text, &value))
         return refuse(why, "argument couldn't be parsed into an integer");
     int64_t min = (int64_t)directive->min, max = (int64_t)directive->max;
-    if ((directive->flags & DIRECTIVE_CLAMP) != 0)
+    if ((directive->flags & DIRECTIVE_CLAMP) != 0) {
+        if (value < 0 || value > INT32_MAX)
+            return refuse(why, "argument must be between 0 and 2147483647 inclusive");
         value = value < min ? min : value > max ? max : value;
+    }
     if (value < min || value > max)
         return refuse_range(directive, why);
     if (directive->kind == DIRECTIVE_ID) {
@@ -204,7 +207,7 @@ static bool parse_output_limits(struct config *config, const struct span *args, 
 {
     struct config_output_limit limits[CONFIG_CLIENT_CLASSES];
     memcpy(limits, config->output_limits, sizeof limits);
-    if (count == 0 || count % 4 != 0)
+    if (count % 4 != 0)
         return refuse(why, "Wrong number of arguments in buffer limit configuration.");
     for (size_t i = 0; i < count; i += 4) {
         size_t which = 0;
@@ -234,27 +237,61 @@ static void join(struct buf *out, const struct span *args, size_t count)
     }
 }
 
-/* Checks what Redis checks, to the form in which Redis shows it. */
+static bool are_save_points(const struct span *args, size_t count)
+{
+    int64_t number;
+    for (size_t i = 0; i < count; i++)
+        if (!number_parse_i64(args[i], &number) || number < (i % 2 == 0 ? 1 : 0))
+            return false;
+    return count % 2 == 0;
+}
+
+/* Checks what Redis checks first of all, to the form in which Redis shows it. */
+static bool accepted_text(const struct directive *directive, const struct span *args, size_t count,
+                          struct buf *text, struct buf *why)
+{
+    bool yes;
+    int64_t number;
+    uint64_t bytes;
+    switch (directive->kind) {
+    case DIRECTIVE_BOOL:
+        if (!parse_bool(args[0], &yes, why))
+            return false;
+        buf_add_text(text, yes ? "yes" : "no");
+        return true;
+    case DIRECTIVE_INT:
+        if (!number_parse_i64(args[0], &number))
+            return refuse(why, "argument couldn't be parsed into an integer");
+        break;
+    case DIRECTIVE_MEMORY:
+        if (!read_memory(args[0], &bytes))
+            return refuse(why, "argument must be a memory value");
+        buf_add_u64(text, bytes);
+        return true;
+    case DIRECTIVE_SAVE:
+        if (!are_save_points(args, count))
+            return refuse(why, "Invalid save parameters");
+        break;
+    case DIRECTIVE_ID:
+    case DIRECTIVE_OCTAL:
+    case DIRECTIVE_ENUM:
+    case DIRECTIVE_ENUM_STRING:
+    case DIRECTIVE_STRING:
+    case DIRECTIVE_FILE_NAME:
+    case DIRECTIVE_BIND:
+    case DIRECTIVE_OUTPUT_LIMITS:
+    case DIRECTIVE_WORDS:
+        break;
+    }
+    join(text, args, count);
+    return true;
+}
+
 static bool parse_accepted(struct config *config, const struct directive *directive,
                            const struct span *args, size_t count, struct buf *why)
 {
-    bool yes = false;
-    int64_t number;
-    uint64_t bytes;
     struct buf text = {0};
-    bool fine = true;
-    if (directive->kind == DIRECTIVE_BOOL) {
-        fine = parse_bool(args[0], &yes, why);
-        buf_add_text(&text, yes ? "yes" : "no");
-    } else if (directive->kind == DIRECTIVE_INT && !number_parse_i64(args[0], &number)) {
-        fine = refuse(why, "argument couldn't be parsed into an integer");
-    } else if (directive->kind == DIRECTIVE_MEMORY) {
-        fine = read_memory(args[0], &bytes) || refuse(why, "argument must be a memory value");
-        if (fine)
-            buf_add_u64(&text, bytes);
-    } else {
-        join(&text, args, count);
-    }
+    bool fine = accepted_text(directive, args, count, &text, why);
     if (fine && text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL)
         fine = refuse(why, "argument must not hold a zero byte");
     if (fine && !accepted_set(config, directive, buf_span(&text)))
@@ -265,8 +302,8 @@ static bool parse_accepted(struct config *config, const struct directive *direct
 
 static bool takes_many(const struct directive *directive)
 {
-    return directive->kind == DIRECTIVE_WORDS || directive->kind == DIRECTIVE_BIND ||
-           directive->kind == DIRECTIVE_OUTPUT_LIMITS;
+    return directive->kind == DIRECTIVE_WORDS || directive->kind == DIRECTIVE_SAVE ||
+           directive->kind == DIRECTIVE_BIND || directive->kind == DIRECTIVE_OUTPUT_LIMITS;
 }
 
 bool directive_parse(struct config *config, const struct directive *directive,
@@ -296,6 +333,7 @@ bool directive_parse(struct config *config, const struct directive *directive,
         return parse_bind(config, args, count, why);
     case DIRECTIVE_OUTPUT_LIMITS:
         return parse_output_limits(config, args, count, why);
+    case DIRECTIVE_SAVE:
     case DIRECTIVE_WORDS:
         break;
     }
@@ -382,6 +420,7 @@ void directive_format(const struct config *config, const struct directive *direc
     case DIRECTIVE_OUTPUT_LIMITS:
         format_output_limits(config, out);
         return;
+    case DIRECTIVE_SAVE:
     case DIRECTIVE_WORDS:
         return;
     }

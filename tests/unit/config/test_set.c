@@ -70,6 +70,11 @@ static void test_errors_are_in_redis_words(void **state)
     refuses(&files, "client-output-buffer-limit", "normal 1 2 -3",
             "Error in hard, soft or soft_seconds setting in buffer limit configuration.");
     refuses(&files, "appendonly", "foo", "argument must be 'yes' or 'no'");
+    refuses(&files, "hz", "-1", "argument must be between 0 and 2147483647 inclusive");
+    refuses(&files, "save", "900", "Invalid save parameters");
+    refuses(&files, "save", "0 1", "Invalid save parameters");
+    refuses(&files, "save", "1 -1", "Invalid save parameters");
+    refuses(&files, "save", "a b", "Invalid save parameters");
     refuses(&files, "repl-timeout", "foo", "argument couldn't be parsed into an integer");
     refuses(&files, "repl-backlog-size", "foo", "argument must be a memory value");
     refuses(&files, "follower-mode", "auto", "'auto' is not available yet; use 'redirect'");
