@@ -72,9 +72,10 @@ apt_install() {
 
 # Only called if the service came with this installation: somebody else's is left alone.
 disable_redis_service() {
-    command -v systemctl >/dev/null 2>&1 || return 0
-    echo "deps/install.sh: the service redis-server is only needed as a program: disabling it"
-    as_root systemctl disable redis-server >/dev/null 2>&1 || true
+    echo "deps/install.sh: redis-server is only needed as a program: disabling its service"
+    # Debian's own tools: they work without a running systemd too. DPKG_… is what they ask for outside of a package.
+    as_root env DPKG_MAINTSCRIPT_PACKAGE=redis-server deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || true
+    as_root update-rc.d redis-server disable >/dev/null 2>&1 || true
 }
 
 install_apt() {

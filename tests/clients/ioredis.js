@@ -15,7 +15,7 @@ async function strings(client) {
 }
 
 async function plain(port) {
-    const client = new Redis({ port, maxRetriesPerRequest: 2 });
+    const client = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: 2 });
     await client.flushall();
     await strings(client);
     assert.deepStrictEqual(await client.mget('x', 'y'), [null, null]);

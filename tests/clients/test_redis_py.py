@@ -17,7 +17,7 @@ def cluster():
 
 @pytest.fixture
 def plain(cluster):
-    client = redis.Redis(port=cluster.wait_leader().port, decode_responses=True)
+    client = redis.Redis(host="127.0.0.1", port=cluster.wait_leader().port, decode_responses=True)
     client.flushall()
     yield client
     client.close()
