@@ -137,7 +137,7 @@ size_t number_format_double(char *out, double value)
         memcpy(out, text, len);
         return len;
     }
-    if (value == (double)(int64_t)value && fabs(value) < 1e15)
+    if (fabs(value) < 1e15 && value == (double)(int64_t)value)
         return number_format_i64(out, (int64_t)value);
     for (int digits = 15; digits <= 17; digits++) {
         int len = snprintf(out, 40, "%.*g", digits, value);

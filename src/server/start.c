@@ -19,6 +19,7 @@
 
 enum {
     MESSAGE_MAX = 512,
+    DEFAULT_PORT = 6379,
     DESCRIPTORS_RESERVED = 64, /* log, peers, listeners, the loop's own */
     PEER_OUTPUT_BYTES_MAX = 64 * 1024 * 1024,
     PENDING_BYTES_MAX = 64 * 1024 * 1024, /* of writes that are not committed yet */
@@ -59,7 +60,9 @@ enum err server_read_cluster(struct server *server, char message[512])
     char alone[64];
     const char *nodes = config->cluster_nodes;
     if (nodes[0] == '\0') {
-        snprintf(alone, sizeof alone, "%" PRIu64 "@127.0.0.1:%d", config->node_id, config->port);
+        /* Without a port (Unix socket alone) nobody will call this node by its address. */
+        snprintf(alone, sizeof alone, "%" PRIu64 "@127.0.0.1:%d", config->node_id,
+                 config->port ? config->port : DEFAULT_PORT);
         nodes = alone;
     }
     enum err err = cluster_parse(&server->cluster, span_text(nodes),

@@ -229,6 +229,8 @@ static void release_durable(struct shard *shard)
             send_message(shard, &message);
         }
     }
+    if (sent == 0)
+        return;
     shard->outbox_count -= sent;
     memmove(shard->outbox, shard->outbox + sent, shard->outbox_count * sizeof *shard->outbox);
 }

@@ -117,6 +117,11 @@ static inline void solo_peer_lost(struct solo *solo, uint64_t peer)
     solo_step(solo, (struct raft_event){.type = RAFT_EVENT_PEER_LOST, .peer = peer});
 }
 
+static inline void solo_peer_alive(struct solo *solo, uint64_t peer)
+{
+    solo_step(solo, (struct raft_event){.type = RAFT_EVENT_PEER_ALIVE, .peer = peer});
+}
+
 /* The nth message of this type to this node in the last update, or NULL. */
 static inline const struct raft_message *
 solo_nth(const struct solo *solo, enum raft_message_type type, uint64_t to, size_t n)

@@ -444,6 +444,61 @@ static void test_checkquorum_is_content_with_a_majority(void **state)
     solo_close(&solo);
 }
 
+static void test_pieces_of_a_message_count_for_checkquorum(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    solo_to_leader(&solo);
+    for (int i = 0; i < 20; i++) {
+        solo_tick(&solo, 100);
+        solo_peer_alive(&solo, 2);
+    }
+    assert_int_equal(raft_role(solo.raft), RAFT_LEADER);
+    solo_close(&solo);
+}
+
+static void test_pieces_of_a_message_confirm_no_read(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    solo_to_leader(&solo);
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 2, 2, 0); /* the no-op is committed */
+    assert_true(raft_can_read(solo.raft));
+    solo_read(&solo, 1);
+    solo_peer_alive(&solo, 2);
+    solo_peer_alive(&solo, 3);
+    assert_int_equal(solo.update.read_count, 0);
+    solo_close(&solo);
+}
+
+static void test_pieces_of_the_leaders_message_put_off_an_election(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    solo_append(&solo, 2, 1, 1, 1, 0, NO_ENTRIES);
+    for (int i = 0; i < 20; i++) {
+        solo.now_ms += ELECTION_MS - 1;
+        solo_peer_alive(&solo, 2);
+        solo_tick(&solo, 0);
+    }
+    assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+    assert_int_equal(raft_leader(solo.raft), 2);
+    solo_close(&solo);
+}
+
+static void test_pieces_of_another_nodes_message_put_off_nothing(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    solo_append(&solo, 2, 1, 1, 1, 0, NO_ENTRIES);
+    uint64_t deadline_ms = raft_deadline_ms(solo.raft);
+    solo.now_ms += 10;
+    solo_peer_alive(&solo, 3);
+    assert_int_equal(raft_deadline_ms(solo.raft), deadline_ms);
+    solo_close(&solo);
+}
+
 static void test_a_lone_node_leads_and_stays_leader(void **state)
 {
     (void)state;
@@ -589,6 +644,10 @@ int main(void)
         cmocka_unit_test(test_two_leaders_in_one_term_are_a_bug),
         cmocka_unit_test(test_checkquorum_steps_down_after_silence),
         cmocka_unit_test(test_checkquorum_is_content_with_a_majority),
+        cmocka_unit_test(test_pieces_of_a_message_count_for_checkquorum),
+        cmocka_unit_test(test_pieces_of_a_message_confirm_no_read),
+        cmocka_unit_test(test_pieces_of_the_leaders_message_put_off_an_election),
+        cmocka_unit_test(test_pieces_of_another_nodes_message_put_off_nothing),
         cmocka_unit_test(test_a_lone_node_leads_and_stays_leader),
         cmocka_unit_test(test_a_lost_leader_is_replaced_within_a_heartbeat),
         cmocka_unit_test(test_prevote_is_granted_at_once_when_the_leader_is_lost),
