@@ -30,6 +30,17 @@ static enum err invalid(char message[256], struct span item, const char *why)
     return ERR_INVALID;
 }
 
+/* A name, an IPv4 or an IPv6 address: it stands in lines of CLUSTER NODES and in redirects. */
+static bool is_host(struct span host)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "-_.:%";
+    for (size_t i = 0; i < host.len; i++)
+        if (!memchr(allowed, host.ptr[i], sizeof allowed - 1))
+            return false;
+    return host.len > 0 && host.len <= CLUSTER_HOST_MAX;
+}
+
 /* "<id>@<host>:<port>" */
 static enum err parse_node(struct span item, struct cluster_node *node, char message[256])
 {
@@ -49,8 +60,8 @@ static enum err parse_node(struct span item, struct cluster_node *node, char mes
         host = span_of(host.ptr + 1, host.len - 2);
     else if (memchr(host.ptr, ':', host.len))
         return invalid(message, item, "has an IPv6 address that is not in [brackets]");
-    if (host.len == 0 || host.len > CLUSTER_HOST_MAX)
-        return invalid(message, item, "has no host, or too long a one");
+    if (!is_host(host))
+        return invalid(message, item, "has no host name or address between the '@' and the ':'");
     memcpy(node->host, host.ptr, host.len);
     node->host[host.len] = '\0';
     node->port = (uint16_t)port;
@@ -131,6 +142,10 @@ enum err cluster_parse(struct cluster *cluster, struct span text, const char *cl
         if (err)
             return err;
         text = span_of(text.ptr + used, text.len - used);
+        if (comma && text.len == 0) {
+            snprintf(message, 256, "cluster-nodes: no node is named behind the last ','");
+            return ERR_INVALID;
+        }
     }
     if (cluster_id && !is_cluster_id(cluster_id)) {
         snprintf(message, 256, "cluster-id: '%.80s' is not 40 hexadecimal digits in lower case",

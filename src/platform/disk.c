@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -159,15 +160,28 @@ static void run_ops(struct platform_disk *disk)
             buf_close(&ops->items[i].bytes);
         }
         completion.err = disk->failed;
-        if (completion.ticket || completion.err)
+        if (completion.ticket || completion.err || completion.sync_us)
             complete(disk, &completion);
         at += run;
     }
     ops->count = 0;
 }
 
+/* Signals are the loop's. Blocked here, SIGXFSZ lets a write beyond the file size limit fail with
+ * EFBIG instead of ending the process without a word. */
+static void block_signals(void)
+{
+    sigset_t signals;
+    sigfillset(&signals);
+    const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&signals, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
 static void *run_thread(void *context)
 {
+    block_signals();
     struct platform_disk *disk = context;
     for (;;) {
         pthread_mutex_lock(&disk->mutex);

@@ -1,5 +1,6 @@
 #include "platform/entropy.h"
 
+#include <errno.h>
 #include <sys/random.h>
 
 #include "base/assert.h"
@@ -7,7 +8,8 @@
 uint64_t platform_random(void)
 {
     uint64_t value;
-    if (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value)
-        FATAL("the system has no entropy");
+    while (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value)
+        if (errno != EINTR)
+            FATAL("the system has no entropy");
     return value;
 }

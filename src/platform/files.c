@@ -128,26 +128,41 @@ enum err platform_replace_file(const char *path, struct span bytes)
     return err;
 }
 
+/* A new folder's name is on the disk only when the folder that holds it is synced: without that, a
+ * power loss takes the log away with all that was synced into it. */
+static enum err make_one_folder(const char *path)
+{
+    if (mkdir(path, 0755))
+        return errno == EEXIST ? ERR_NONE : platform_err(errno);
+    char *parent = folder_of(path);
+    enum err err = platform_sync_folder(parent);
+    mem_free(parent);
+    return err;
+}
+
 enum err platform_make_folder(const char *path)
 {
+    struct stat status;
+    if (stat(path, &status) == 0)
+        return S_ISDIR(status.st_mode) ? ERR_NONE : platform_err(ENOTDIR);
     size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
     char *partial = mem_alloc(len + 1);
-    int failed = 0;
-    for (size_t i = 1; i <= len && !failed; i++) {
-        if (path[i] != '/' && path[i] != '\0')
+    enum err err = ERR_NONE;
+    for (size_t i = 1; i <= len && !err; i++) {
+        if ((i < len && path[i] != '/') || path[i - 1] == '/')
             continue;
         memcpy(partial, path, i);
         partial[i] = '\0';
-        if (mkdir(partial, 0755) && errno != EEXIST)
-            failed = errno;
+        err = make_one_folder(partial);
     }
     mem_free(partial);
-    struct stat status;
-    if (!failed && stat(path, &status))
-        failed = errno;
-    if (!failed && !S_ISDIR(status.st_mode))
-        failed = ENOTDIR;
-    return platform_err(failed);
+    if (err)
+        return err;
+    if (stat(path, &status))
+        return platform_err(errno);
+    return S_ISDIR(status.st_mode) ? ERR_NONE : platform_err(ENOTDIR);
 }
 
 enum err platform_expand(const char *pattern, void (*add)(void *to, const char *path), void *to)
@@ -184,10 +199,12 @@ enum err platform_lock_folder(const char *folder, int *lock, long *holder)
         return platform_err(failed);
     if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
         return ERR_NONE;
-    *holder = read_holder(*lock);
+    enum err err = errno == EWOULDBLOCK ? ERR_BUSY : platform_err(errno);
+    if (err == ERR_BUSY)
+        *holder = read_holder(*lock);
     close(*lock);
     *lock = -1;
-    return ERR_BUSY;
+    return err;
 }
 
 void platform_sign_lock(int lock)

@@ -63,6 +63,8 @@ struct storage {
     /* Window of the file for entries that the cache does not hold. */
     struct buf window;
     uint64_t window_at;
+    /* Until this ticket completes the window may hold what a truncation takes away. 0: none. */
+    uint64_t cut_ticket;
     struct storage_status status;
     struct histogram sync_us;
 };
@@ -77,6 +79,7 @@ void window_forget(struct storage *storage);
 /* recover.c */
 struct recovery {
     struct storage *storage;
+    bool log_named; /* by the manifest, which is written after the log's first line */
     storage_visit *visit;
     void *context;
     struct storage_recovered *found;

@@ -2,7 +2,7 @@
 
 #include "storage/internal.h"
 
-enum { PATH_SHOWN_MAX = 100 };
+enum { PATH_SHOWN_MAX = 100, FOLDER_SHOWN_MAX = 72 };
 
 /* A record that is larger than the window is read with a larger one. */
 static enum err load_record(struct recovery *recovery, uint64_t offset, struct record *record,
@@ -26,9 +26,10 @@ static bool follows(const struct recovery *recovery, const struct record *record
 {
     switch (record->kind) {
     case RECORD_ENTRY:
-        return record->entry.index > recovery->found->last_index;
+        return record->entry.index > recovery->found->last_index &&
+               record->entry.term >= recovery->found->last_term;
     case RECORD_VOTE:
-        return true;
+        return record->vote.term >= recovery->found->vote.term;
     case RECORD_IDENTITY:
         return false;
     }
@@ -36,7 +37,7 @@ static bool follows(const struct recovery *recovery, const struct record *record
 }
 
 /* Is there anything valid behind a bad place? Then it is no torn write. */
-static enum err search_valid(struct recovery *recovery, uint64_t from, bool *found, uint64_t *where)
+static enum err search_valid(struct recovery *recovery, uint64_t from, bool *found)
 {
     *found = false;
     for (uint64_t offset = from;; offset++) {
@@ -57,23 +58,23 @@ static enum err search_valid(struct recovery *recovery, uint64_t from, bool *fou
             return err;
         if (outcome == RECORD_OK && follows(recovery, &record)) {
             *found = true;
-            *where = offset;
             return ERR_NONE;
         }
     }
 }
 
 /* The end of a long path says more than its beginning. */
-static const char *tail_of(const char *path)
+static const char *tail_of(const char *path, size_t shown_max)
 {
     size_t len = strlen(path);
-    return len > PATH_SHOWN_MAX ? path + len - PATH_SHOWN_MAX : path;
+    return len > shown_max ? path + len - shown_max : path;
 }
 
 static enum err corrupt(struct recovery *recovery, uint64_t offset, const char *what)
 {
     snprintf(recovery->message, 256, "log '%.100s' is corrupt at offset %llu: %.110s",
-             tail_of(recovery->storage->log_path), (unsigned long long)offset, what);
+             tail_of(recovery->storage->log_path, PATH_SHOWN_MAX), (unsigned long long)offset,
+             what);
     return ERR_CORRUPT;
 }
 
@@ -83,11 +84,20 @@ static enum err check_identity(struct recovery *recovery, const struct identity 
     const struct identity *own = &storage->options.identity;
     if (found->node_id == own->node_id && strcmp(found->cluster_id, own->cluster_id) == 0)
         return ERR_NONE;
-    snprintf(
-        recovery->message, 256,
-        "data folder '%.80s' belongs to node %llu of cluster %s, this is node %llu of cluster %s",
-        storage->folder, (unsigned long long)found->node_id, found->cluster_id,
-        (unsigned long long)own->node_id, own->cluster_id);
+    const char *folder = tail_of(storage->options.folder, FOLDER_SHOWN_MAX);
+    bool same_cluster = strcmp(found->cluster_id, own->cluster_id) == 0;
+    if (same_cluster)
+        snprintf(recovery->message, 256,
+                 "data folder '%s' belongs to node %llu of cluster %s, this is node %llu of it",
+                 folder, (unsigned long long)found->node_id, found->cluster_id,
+                 (unsigned long long)own->node_id);
+    else
+        snprintf(recovery->message, 256,
+                 "data folder '%s' belongs to node %llu of cluster %s, this is node %llu of "
+                 "cluster %s%s",
+                 folder, (unsigned long long)found->node_id, found->cluster_id,
+                 (unsigned long long)own->node_id, own->cluster_id,
+                 found->node_id == own->node_id ? "; set cluster-id to keep it" : "");
     return ERR_FOREIGN;
 }
 
@@ -119,13 +129,30 @@ static enum err take(struct recovery *recovery, uint64_t offset, const struct re
     return ERR_NONE;
 }
 
+/* The first line is written in one piece with the file, before the manifest: nothing else may stand
+ * there, and a file of somebody else's is never taken for a torn write. */
+static enum err judge_first_line(struct recovery *recovery, uint64_t size)
+{
+    struct storage *storage = recovery->storage;
+    struct buf expected = {0};
+    entry_encode_identity(&expected, &storage->options.identity);
+    struct span bytes = {NULL, 0};
+    enum err err = window_load(storage, 0, 1, &bytes);
+    bool torn = !recovery->log_named && size < expected.len && bytes.len == size &&
+                memcmp(bytes.ptr, expected.ptr, bytes.len) == 0;
+    buf_close(&expected);
+    if (err || torn)
+        return err;
+    return corrupt(recovery, 0, "the first line does not say whose log it is");
+}
+
 /* A bad record: the end of a write that a crash tore, or something that must not be passed over. */
 static enum err judge(struct recovery *recovery, uint64_t offset, uint64_t size)
 {
     struct storage *storage = recovery->storage;
-    bool found;
-    uint64_t where;
-    enum err err = search_valid(recovery, offset + 1, &found, &where);
+    bool found = false;
+    enum err err =
+        offset == 0 ? judge_first_line(recovery, size) : search_valid(recovery, offset + 1, &found);
     if (err)
         return err;
     if (found)
@@ -144,6 +171,8 @@ static enum err scan(struct recovery *recovery)
     struct storage *storage = recovery->storage;
     uint64_t size;
     enum err err = storage->disk.size(storage->disk.context, storage->file, &size);
+    if (!err && size == 0 && recovery->log_named)
+        return corrupt(recovery, 0, "it is empty, though the manifest names it");
     uint64_t offset = 0;
     while (!err && offset < size) {
         struct record record;

@@ -49,25 +49,43 @@ static enum err say(char message[256], const char *what, const char *path, enum 
 }
 
 /* The manifest names one growing segment, as Redis 7 writes it. */
-static enum err check_manifest(struct storage *storage, char message[256])
+static void put_manifest(struct buf *out, const struct storage *storage)
+{
+    buf_printf(out, "file %s.1.incr.aof seq 1 type i\n", storage->options.append_filename);
+}
+
+static enum err read_manifest(struct storage *storage, struct recovery *recovery)
 {
     struct buf expected = {0};
     struct buf found = {0};
-    buf_printf(&expected, "file %s.1.incr.aof seq 1 type i\n", storage->options.append_filename);
+    put_manifest(&expected, storage);
     struct disk *disk = &storage->disk;
     enum err err = disk->read_file(disk->context, storage->manifest_path, &found);
-    if (err == ERR_NOT_FOUND)
-        err = say(message, "cannot write", storage->manifest_path,
-                  disk->replace_file(disk->context, storage->manifest_path, buf_span(&expected)));
-    else if (!err && !span_equal(buf_span(&found), buf_span(&expected))) {
-        snprintf(message, 256, "manifest '%.150s' does not name the log of this node",
-                 storage->manifest_path);
-        err = ERR_CORRUPT;
-    } else
-        say(message, "cannot read", storage->manifest_path, err);
+    bool same = span_equal(buf_span(&found), buf_span(&expected));
     buf_close(&expected);
     buf_close(&found);
-    return err;
+    recovery->log_named = !err;
+    if (err == ERR_NOT_FOUND)
+        return ERR_NONE;
+    if (err)
+        return say(recovery->message, "cannot read", storage->manifest_path, err);
+    if (same)
+        return ERR_NONE;
+    snprintf(recovery->message, 256, "manifest '%.150s' does not name the log of this node",
+             storage->manifest_path);
+    return ERR_CORRUPT;
+}
+
+static enum err write_manifest(struct storage *storage, struct recovery *recovery)
+{
+    if (recovery->log_named)
+        return ERR_NONE;
+    struct buf text = {0};
+    put_manifest(&text, storage);
+    struct disk *disk = &storage->disk;
+    enum err err = disk->replace_file(disk->context, storage->manifest_path, buf_span(&text));
+    buf_close(&text);
+    return say(recovery->message, "cannot write", storage->manifest_path, err);
 }
 
 /* A log that is empty, or whose very first line was torn, gets its first line. */
@@ -79,12 +97,28 @@ static enum err begin_log(struct storage *storage, char message[256])
     struct buf first = {0};
     entry_encode_identity(&first, &storage->options.identity);
     disk->close(disk->context, storage->file);
+    storage->file = -1;
     enum err err = disk->replace_file(disk->context, storage->log_path, buf_span(&first));
     if (!err)
         err = disk->open(disk->context, storage->log_path, false, &storage->file);
     storage->file_end = first.len;
     buf_close(&first);
     return say(message, "cannot write", storage->log_path, err);
+}
+
+static enum err open_log(struct storage *storage, struct recovery *recovery)
+{
+    struct disk *disk = &storage->disk;
+    int file;
+    enum err err = disk->open(disk->context, storage->log_path, !recovery->log_named, &file);
+    if (err == ERR_NOT_FOUND && recovery->log_named) {
+        snprintf(recovery->message, 256, "log '%.180s' is missing, though the manifest names it",
+                 storage->log_path);
+        return ERR_CORRUPT;
+    }
+    if (!err)
+        storage->file = file;
+    return say(recovery->message, "cannot open", storage->log_path, err);
 }
 
 static enum err open_files(struct storage *storage, struct recovery *recovery)
@@ -96,17 +130,16 @@ static enum err open_files(struct storage *storage, struct recovery *recovery)
         return err;
     err = say(message, "cannot make folder", storage->folder,
               disk->make_folder(disk->context, storage->folder));
-    if (err)
-        return err;
-    err = say(message, "cannot open", storage->log_path,
-              disk->open(disk->context, storage->log_path, true, &storage->file));
-    if (err)
-        return err;
-    err = recover(recovery);
+    if (!err)
+        err = read_manifest(storage, recovery);
+    if (!err)
+        err = open_log(storage, recovery);
+    if (!err)
+        err = recover(recovery);
     if (!err)
         err = begin_log(storage, message);
     if (!err)
-        err = check_manifest(storage, message);
+        err = write_manifest(storage, recovery);
     if (!err)
         err = say(message, "cannot sync", storage->folder,
                   disk->sync_folder(disk->context, storage->folder));
@@ -124,7 +157,11 @@ enum err storage_open(const struct disk *disk, const struct storage_options *opt
     *recovered = (struct storage_recovered){.last_index = 0};
     message[0] = '\0';
     *storage = NULL;
-    struct recovery recovery = {opened, visit, context, recovered, message};
+    struct recovery recovery = {.storage = opened,
+                                .visit = visit,
+                                .context = context,
+                                .found = recovered,
+                                .message = message};
     enum err err = open_files(opened, &recovery);
     if (err) {
         storage_close(opened);
@@ -181,8 +218,8 @@ void storage_truncate(struct storage *storage, uint64_t last)
     storage->file_end = storage->offsets[last];
     storage->offset_count = last;
     cache_truncate(&storage->cache, last);
-    window_forget(storage);
     storage_vote(storage, storage->vote);
+    storage->cut_ticket = storage->ticket + 1; /* of the vote, which follows the cut */
 }
 
 uint64_t storage_flush(struct storage *storage)
@@ -228,6 +265,11 @@ void storage_completed(struct storage *storage, const struct disk_completion *co
 {
     if (completion->ticket > storage->completed)
         storage->completed = completion->ticket;
+    /* Old entries may have been read between the truncation's queueing and its end. */
+    if (storage->cut_ticket && storage->completed >= storage->cut_ticket) {
+        window_forget(storage);
+        storage->cut_ticket = 0;
+    }
     if (completion->sync_us) {
         histogram_add(&storage->sync_us, completion->sync_us);
         storage->status.syncs++;

@@ -4,7 +4,9 @@
  *
  * Writes are gathered by storage_append(), storage_vote() and storage_truncate() and handed to the
  * disk as one operation by storage_flush(): one write and one sync for everything since the last
- * flush. The ticket that it returns is durable when storage_completed() has reported it.
+ * flush. A ticket is durable when storage_completed() has reported it or a later one; it covers all
+ * that was gathered before the flush that returned it. storage_truncate() flushes what was gathered
+ * before it; the cut itself is covered by the next flush's ticket.
  *
  * Entries stay in a cache in memory, bounded in bytes but for those the caller pins; older ones are
  * read back from the file. */
@@ -54,7 +56,8 @@ struct storage_recovered {
 typedef void storage_visit(void *context, const struct entry *entry);
 
 /* Opens or creates. On failure *storage is NULL and `message` (at least 256 bytes) holds one clear
- * line. ERR_CORRUPT: a bad record with valid ones after it, or a gap; nothing was touched.
+ * line. ERR_CORRUPT: a bad record with valid ones after it, a gap, a log that is missing or none
+ * of these, a manifest that names other files; nothing was touched.
  * ERR_FOREIGN: another node's or cluster's folder. ERR_IO, ERR_DENIED, ERR_NO_SPACE: the system
  * refused. */
 MUST_CHECK enum err storage_open(const struct disk *disk, const struct storage_options *options,

@@ -158,10 +158,10 @@ enum { RECORD_BYTES_MIN = 24 };
  * than the sender's. */
 static enum err parse_records(struct wire_message *parsed, struct span records, uint64_t count)
 {
-    if (count > records.len / RECORD_BYTES_MIN)
+    uint64_t index = parsed->message.append_request.prev_index;
+    if (count > records.len / RECORD_BYTES_MIN || index >= UINT64_MAX - count)
         return ERR_INVALID;
     reserve_entries(parsed, count);
-    uint64_t index = parsed->message.append_request.prev_index;
     uint64_t term = parsed->message.append_request.prev_term;
     for (uint64_t i = 0; i < count; i++) {
         struct record record;

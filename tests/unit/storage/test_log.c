@@ -1,0 +1,485 @@
+#include "unit/storage/fake.h"
+
+static void assert_entry(struct node *node, uint64_t index, uint64_t term)
+{
+    struct entry entry;
+    assert_int_equal(storage_entry(node->storage, index, &entry), ERR_NONE);
+    assert_int_equal(entry.index, index);
+    assert_int_equal(entry.term, term);
+}
+
+static struct node *started(struct node *node)
+{
+    node_init(node);
+    node_start(node);
+    return node;
+}
+
+static void test_a_flush_is_one_operation_for_all_that_was_gathered(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    node_vote(&node, 1, 1);
+    node_append(&node, 1, 1);
+    node_append(&node, 2, 1);
+    assert_int_equal(node.fake.queued_count, 0);
+    uint64_t ticket = storage_flush(node.storage);
+    assert_int_equal(node.fake.queued_count, 1);
+    assert_int_equal(node.fake.queued[0].kind, DISK_APPEND);
+    assert_int_equal(node.fake.queued[0].ticket, ticket);
+    assert_true(node.fake.queued[0].sync);
+    assert_int_equal(storage_last_ticket(node.storage), ticket);
+    assert_int_equal(storage_flush(node.storage), 0);
+    assert_int_equal(storage_last_ticket(node.storage), ticket);
+    node_append(&node, 3, 1);
+    assert_true(storage_flush(node.storage) > ticket);
+    node_run_all(&node);
+    node_restart(&node);
+    assert_seen(&node, "1/1 2/1 3/1 ");
+    assert_vote(&node, 1, 1);
+    node_close(&node);
+}
+
+static void test_what_was_not_flushed_is_lost_in_a_crash(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    node_append(&node, 1, 1);
+    node_flush(&node);
+    node_append(&node, 2, 1);
+    node_restart(&node);
+    assert_seen(&node, "1/1 ");
+    node_close(&node);
+}
+
+static void test_an_entry_out_of_turn_is_a_bug(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    node_append(&node, 1, 1);
+    struct entry entry = {.index = 3, .term = 1, .record = SPAN("record")};
+    expect_assert_failure(storage_append(node.storage, &entry, 1));
+    entry.index = 1;
+    expect_assert_failure(storage_append(node.storage, &entry, 1));
+    node_close(&node);
+}
+
+static void fill(struct node *node, uint64_t count, size_t filler)
+{
+    for (uint64_t index = 1; index <= count; index++)
+        node_append_sized(node, index, 1, filler);
+}
+
+static void test_entries_that_left_the_cache_are_read_from_the_file(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    node_crash(&node);
+    node.options.cache_bytes_max = 200000;
+    node_start(&node);
+    fill(&node, 1000, 1000);
+    storage_flush(node.storage);
+    assert_int_equal(storage_status(node.storage).cache_entries, 1000);
+    node_run_all(&node);
+    storage_pin(node.storage, 1000);
+    struct storage_status status = storage_status(node.storage);
+    assert_true(status.cache_bytes <= 200000);
+    assert_in_range(status.cache_entries, 100, 250);
+    node.fake.reads = 0;
+    assert_entry(&node, 1000, 1);
+    assert_int_equal(node.fake.reads, 0);
+    for (uint64_t index = 1000; index > 0; index -= 37) {
+        assert_entry(&node, index, 1);
+        if (index <= 37)
+            break;
+    }
+    assert_true(node.fake.reads > 0);
+    node_close(&node);
+}
+
+static void test_reading_on_in_the_file_reads_it_once(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    fill(&node, 1000, 1000);
+    node_flush(&node);
+    node_restart(&node);
+    node.fake.reads = 0;
+    for (uint64_t index = 1; index <= 1000; index++)
+        assert_entry(&node, index, 1);
+    /* The disk gives 1000 bytes at a time; windows overlap by less than a record. */
+    assert_true(node.fake.reads < 1150 * 1000 / 1000);
+    node_close(&node);
+}
+
+static void test_entries_not_yet_written_stay_in_the_cache(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    node_crash(&node);
+    node.options.cache_bytes_max = 1;
+    node_start(&node);
+    fill(&node, 500, 1000);
+    storage_pin(node.storage, 500); /* gathered, not even flushed */
+    assert_int_equal(storage_status(node.storage).cache_entries, 500);
+    storage_flush(node.storage);
+    storage_pin(node.storage, 500); /* queued, not carried out */
+    assert_int_equal(storage_status(node.storage).cache_entries, 500);
+    for (uint64_t index = 1; index <= 500; index++)
+        assert_entry(&node, index, 1);
+    node_run_all(&node);
+    assert_int_equal(storage_status(node.storage).cache_entries, 0);
+    assert_int_equal(storage_status(node.storage).cache_bytes, 0);
+    assert_entry(&node, 250, 1);
+    node_append(&node, 501, 1);
+    assert_entry(&node, 501, 1);
+    node_close(&node);
+}
+
+static void test_pinned_entries_stay_in_the_cache(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    node_crash(&node);
+    node.options.cache_bytes_max = 1;
+    node_start(&node);
+    fill(&node, 500, 1000);
+    node_flush(&node);
+    assert_int_equal(storage_status(node.storage).cache_entries, 500); /* nothing applied yet */
+    storage_pin(node.storage, 250);
+    uint64_t kept = storage_status(node.storage).cache_entries;
+    assert_true(kept >= 250 && kept < 500);
+    storage_pin(node.storage, 500);
+    assert_int_equal(storage_status(node.storage).cache_entries, 0);
+    node_close(&node);
+}
+
+/* Whatever part comes from the cache and what from the file, the records come in order. */
+static void test_a_read_joins_file_and_cache_up_to_the_limit(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    node_crash(&node);
+    node.options.cache_bytes_max = 150000;
+    node_start(&node);
+    fill(&node, 300, 1000);
+    node_flush(&node);
+    storage_pin(node.storage, 300);
+    assert_true(storage_status(node.storage).cache_entries < 200);
+    for (size_t bytes_max = 1; bytes_max < 600000; bytes_max = bytes_max * 3 + 777) {
+        struct buf out = {0};
+        size_t count;
+        assert_int_equal(storage_read(node.storage, 3, 299, bytes_max, &out, &count), ERR_NONE);
+        assert_in_range(count, 1, 297);
+        assert_true(count == 1 || out.len <= bytes_max);
+        assert_true(count == 297 || out.len + 1200 > bytes_max);
+        struct span rest = buf_span(&out);
+        for (size_t i = 0; i < count; i++) {
+            struct record record;
+            assert_int_equal(record_parse(rest, &record), RECORD_OK);
+            assert_int_equal(record.entry.index, 3 + i);
+            rest = span_of(rest.ptr + record.bytes, rest.len - record.bytes);
+        }
+        assert_int_equal(rest.len, 0);
+        buf_close(&out);
+    }
+    node_close(&node);
+}
+
+static void test_an_entry_that_rotted_on_the_disk_is_not_served(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    node_append(&node, 1, 1);
+    node_append_sized(&node, 2, 1, 600000);
+    node_append(&node, 3, 1);
+    node_flush(&node);
+    node_restart(&node);
+    assert_entry(&node, 1, 1); /* what recovery has read of the end is no longer in memory */
+    struct buf *log = node_file(&node, LOG);
+    log->ptr[log->len - 5] ^= 1;
+    struct entry entry;
+    assert_int_equal(storage_entry(node.storage, 3, &entry), ERR_CORRUPT);
+    struct buf out = {0};
+    size_t count;
+    assert_int_equal(storage_read(node.storage, 2, 3, SIZE_MAX, &out, &count), ERR_CORRUPT);
+    buf_close(&out);
+    node_close(&node);
+}
+
+static void test_a_truncation_keeps_the_vote_before_it_cuts(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    fill(&node, 3, 10);
+    node_vote(&node, 2, 3);
+    node_flush(&node);
+    node_append(&node, 4, 2);
+    storage_truncate(node.storage, 1);
+    node_append(&node, 2, 3);
+    uint64_t ticket = storage_flush(node.storage);
+    assert_int_equal(node.fake.queued_count, 4);
+    static const enum disk_op_kind kinds[] = {DISK_APPEND, DISK_REPLACE, DISK_TRUNCATE,
+                                              DISK_APPEND};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(node.fake.queued[i].kind, kinds[i]);
+        assert_true(node.fake.queued[i].sync);
+    }
+    assert_string_equal(node.fake.queued[1].path, VOTE_FILE);
+    assert_int_equal(node.fake.queued[3].ticket, ticket);
+    assert_memory_equal(node.fake.queued[3].bytes.ptr, "#VOTE:2:3:", 10);
+    node_run_all(&node);
+    node_restart(&node);
+    assert_seen(&node, "1/1 2/3 ");
+    node_close(&node);
+}
+
+static void test_a_truncation_at_the_end_does_nothing(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    fill(&node, 3, 10);
+    storage_truncate(node.storage, 3);
+    storage_truncate(node.storage, 10);
+    assert_int_equal(node.fake.queued_count, 0);
+    assert_int_equal(storage_status(node.storage).last_index, 3);
+    node_close(&node);
+}
+
+/* Entries 1-5 of term 1 with the vote (2, 3) behind them, cut back to 2, then 3-4 of term 3 and the
+ * vote (3, 1). The crash comes after `done` of the operations, the next one is done in part. */
+static void crash_after(size_t done, bool partly, uint64_t *last, struct vote_record *vote)
+{
+    struct node node;
+    started(&node);
+    fill(&node, 5, 10);
+    node_vote(&node, 2, 3);
+    node_flush(&node);
+    storage_truncate(node.storage, 2);
+    node_append(&node, 3, 3);
+    storage_flush(node.storage);
+    node_vote(&node, 3, 1);
+    node_append(&node, 4, 3);
+    storage_flush(node.storage);
+    assert_int_equal(node.fake.queued_count, 4);
+    node_run(&node, done);
+    if (partly && done < 4 && node.fake.queued[0].kind == DISK_APPEND) {
+        node.fake.queued[0].bytes.len /= 2;
+        node_run(&node, 1);
+    }
+    node_restart(&node);
+    *last = node.recovered.last_index;
+    *vote = node.recovered.vote;
+    node_close(&node);
+}
+
+static void test_the_vote_survives_a_crash_at_each_step_of_a_truncation(void **state)
+{
+    (void)state;
+    static const uint64_t expected_last[] = {5, 5, 2, 3, 4};
+    for (size_t done = 0; done <= 4; done++) {
+        for (int partly = 0; partly < 2; partly++) {
+            uint64_t last;
+            struct vote_record vote;
+            crash_after(done, partly, &last, &vote);
+            assert_int_equal(last, expected_last[done]);
+            /* (2, 3) was promised before all this; a later term forgets it, nothing else may. */
+            if (done < 3)
+                assert_true(vote.term == 2 && vote.node == 3);
+            else if (done == 3)
+                assert_true(vote.term == 3 && (vote.node == 0 || vote.node == 1));
+            else
+                assert_true(vote.term == 3 && vote.node == 1);
+        }
+    }
+}
+
+static void test_a_second_truncation_before_the_first_is_done_works_too(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    fill(&node, 9, 10);
+    storage_truncate(node.storage, 6);
+    node_append(&node, 7, 2);
+    node_append(&node, 8, 2);
+    storage_truncate(node.storage, 7);
+    storage_truncate(node.storage, 3);
+    node_append(&node, 4, 3);
+    storage_flush(node.storage);
+    node_run_all(&node);
+    assert_int_equal(storage_status(node.storage).log_bytes, node_file(&node, LOG)->len);
+    node_restart(&node);
+    assert_seen(&node, "1/1 2/1 3/1 4/3 ");
+    node_close(&node);
+}
+
+/* The file is read while a truncation waits in the queue: what was read of the part that is going
+ * away must not be taken for what is written there afterwards. */
+static void test_what_was_read_before_a_cut_is_not_served_after_it(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    fill(&node, 5, 10);
+    node_flush(&node);
+    node_crash(&node);
+    node.options.cache_bytes_max = 1;
+    node_start(&node);
+    storage_truncate(node.storage, 2);
+    assert_entry(&node, 1, 1); /* the file still has all of the old entries */
+    for (uint64_t index = 3; index <= 5; index++)
+        node_append_sized(&node, index, 2, 10);
+    storage_flush(node.storage);
+    assert_entry(&node, 2, 1);
+    node_run_all(&node);
+    storage_pin(node.storage, 5);
+    assert_int_equal(storage_status(node.storage).cache_entries, 0);
+    for (uint64_t index = 1; index <= 5; index++)
+        assert_entry(&node, index, index <= 2 ? 1 : 2);
+    node_close(&node);
+}
+
+static void test_the_cache_follows_a_truncation(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    fill(&node, 300, 1000);
+    node_flush(&node);
+    for (uint64_t last = 299; last > 3; last = last * 2 / 3) {
+        storage_truncate(node.storage, last);
+        struct storage_status status = storage_status(node.storage);
+        assert_int_equal(status.last_index, last);
+        assert_int_equal(status.cache_entries, last);
+        assert_in_range(status.cache_bytes, last * 1000, last * 1200);
+        assert_entry(&node, last, 1);
+        node_append(&node, last + 1, 2);
+        assert_entry(&node, last + 1, 2);
+        storage_truncate(node.storage, last);
+    }
+    storage_truncate(node.storage, 0);
+    assert_int_equal(storage_status(node.storage).cache_entries, 0);
+    assert_int_equal(storage_status(node.storage).cache_bytes, 0);
+    node_append(&node, 1, 9);
+    node_flush(&node);
+    node_restart(&node);
+    assert_seen(&node, "1/9 ");
+    node_close(&node);
+}
+
+static void test_everysec_syncs_once_a_second_if_something_was_written(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    storage_set_sync(node.storage, STORAGE_SYNC_EVERYSEC);
+    storage_tick(node.storage, 10000);
+    assert_int_equal(node.fake.queued_count, 0);
+    node_append(&node, 1, 1);
+    storage_flush(node.storage);
+    assert_false(node.fake.queued[0].sync);
+    node_run_all(&node);
+    storage_tick(node.storage, 10001);
+    assert_int_equal(node.fake.queued_count, 1);
+    assert_true(node.fake.queued[0].sync);
+    assert_int_equal(node.fake.queued[0].bytes.len, 0);
+    node_run_all(&node);
+    node_append(&node, 2, 1);
+    storage_flush(node.storage);
+    node_run_all(&node);
+    storage_tick(node.storage, 11000);
+    assert_int_equal(node.fake.queued_count, 0);
+    storage_tick(node.storage, 11001);
+    assert_int_equal(node.fake.queued_count, 1);
+    node_run_all(&node);
+    storage_tick(node.storage, 13000);
+    assert_int_equal(node.fake.queued_count, 0);
+    node_close(&node);
+}
+
+static void test_without_sync_nothing_is_synced_but_a_truncation(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    storage_set_sync(node.storage, STORAGE_SYNC_NO);
+    fill(&node, 3, 10);
+    storage_flush(node.storage);
+    storage_tick(node.storage, 100000);
+    storage_truncate(node.storage, 1);
+    storage_flush(node.storage);
+    assert_int_equal(node.fake.queued_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(node.fake.queued[i].sync, node.fake.queued[i].kind != DISK_APPEND);
+    node_run_all(&node);
+    node_close(&node);
+}
+
+static void test_the_status_counts_what_was_written(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    assert_int_equal(storage_status(node.storage).first_index, 0);
+    fill(&node, 4, 10);
+    node_flush(&node);
+    struct storage_status status = storage_status(node.storage);
+    assert_int_equal(status.first_index, 1);
+    assert_int_equal(status.last_index, 4);
+    assert_int_equal(status.writes, 1);
+    assert_int_equal(status.syncs, 1);
+    assert_int_equal(status.log_bytes, node_file(&node, LOG)->len);
+    assert_int_equal(status.bytes_written, status.cache_bytes);
+    node_close(&node);
+}
+
+static void test_a_folder_whose_path_is_too_long_is_refused(void **state)
+{
+    (void)state;
+    struct node node;
+    node_init(&node);
+    static char path[4096];
+    memset(path, 'p', sizeof path - 1);
+    node.options.folder = path;
+    assert_refused(&node, ERR_INVALID, "too long");
+    assert_int_equal(node.fake.calls, 0);
+    node_close(&node);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_flush_is_one_operation_for_all_that_was_gathered),
+        cmocka_unit_test(test_what_was_not_flushed_is_lost_in_a_crash),
+        cmocka_unit_test(test_an_entry_out_of_turn_is_a_bug),
+        cmocka_unit_test(test_entries_that_left_the_cache_are_read_from_the_file),
+        cmocka_unit_test(test_reading_on_in_the_file_reads_it_once),
+        cmocka_unit_test(test_entries_not_yet_written_stay_in_the_cache),
+        cmocka_unit_test(test_pinned_entries_stay_in_the_cache),
+        cmocka_unit_test(test_a_read_joins_file_and_cache_up_to_the_limit),
+        cmocka_unit_test(test_an_entry_that_rotted_on_the_disk_is_not_served),
+        cmocka_unit_test(test_a_truncation_keeps_the_vote_before_it_cuts),
+        cmocka_unit_test(test_a_truncation_at_the_end_does_nothing),
+        cmocka_unit_test(test_the_vote_survives_a_crash_at_each_step_of_a_truncation),
+        cmocka_unit_test(test_a_second_truncation_before_the_first_is_done_works_too),
+        cmocka_unit_test(test_what_was_read_before_a_cut_is_not_served_after_it),
+        cmocka_unit_test(test_the_cache_follows_a_truncation),
+        cmocka_unit_test(test_everysec_syncs_once_a_second_if_something_was_written),
+        cmocka_unit_test(test_without_sync_nothing_is_synced_but_a_truncation),
+        cmocka_unit_test(test_the_status_counts_what_was_written),
+        cmocka_unit_test(test_a_folder_whose_path_is_too_long_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,298 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc.h"
+#include "base/prng.h"
+#include "unit/support/test.h"
+#include "wire/entry.h"
+
+static const struct span set_args[] = {{"SET", 3}, {"key", 3}, {"v\r\n#\0x", 6}};
+
+static struct entry command_entry(void)
+{
+    return (struct entry){.index = 7,
+                          .term = 3,
+                          .kind = ENTRY_COMMAND,
+                          .time_ms = 1700000000123,
+                          .seed = 0xdeadbeef01234567};
+}
+
+static void assert_span(struct span span, const void *bytes, size_t len)
+{
+    assert_int_equal(span.len, len);
+    assert_memory_equal(span.ptr, bytes, len);
+}
+
+/* The parser sees a block of exactly this size: a sanitizer finds a read past it. */
+static enum record_outcome parse_exact(const char *bytes, size_t len, struct record *record)
+{
+    char *exact = malloc(len ? len : 1);
+    assert_non_null(exact);
+    memcpy(exact, bytes, len);
+    enum record_outcome outcome = record_parse(span_of(exact, len), record);
+    free(exact);
+    return outcome;
+}
+
+static void encode_all_kinds(struct buf *out, size_t ends[6])
+{
+    struct entry entry = command_entry();
+    size_t count = 0;
+    entry_encode_command(out, &entry, set_args, 3);
+    ends[count++] = out->len;
+    entry.kind = ENTRY_NOOP;
+    entry_encode(out, &entry);
+    ends[count++] = out->len;
+    entry.kind = ENTRY_TRANSACTION;
+    entry.payload = SPAN("*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nEXEC\r\n");
+    entry_encode(out, &entry);
+    ends[count++] = out->len;
+    entry_encode_vote(out, &(struct vote_record){.term = UINT64_MAX, .node = 2});
+    ends[count++] = out->len;
+    struct identity identity = {"0123456789abcdef0123456789abcdef01234567", 3};
+    entry_encode_identity(out, &identity);
+    ends[count++] = out->len;
+    entry.kind = ENTRY_EXPIRY;
+    entry.payload = span_of("", 0);
+    entry_encode(out, &entry);
+    ends[count++] = out->len;
+    assert_int_equal(count, 6);
+}
+
+static void test_a_command_is_encoded_as_its_annotation_and_resp(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    struct entry entry = command_entry();
+    entry_encode_command(&out, &entry, set_args, 3);
+    static const char payload[] = "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$6\r\nv\r\n#\0x\r\n";
+    static const char header[] = "#RAFT:7:3:C:1700000000123:deadbeef01234567:34:";
+    assert_int_equal(sizeof payload - 1, 34);
+    assert_memory_equal(out.ptr, header, sizeof header - 1);
+    assert_int_equal(out.len, sizeof header - 1 + 10 + sizeof payload - 1);
+    assert_memory_equal(out.ptr + out.len - 34, payload, 34);
+    buf_close(&out);
+}
+
+static void test_a_command_and_its_ready_payload_give_the_same_bytes(void **state)
+{
+    (void)state;
+    struct buf one = {0};
+    struct buf two = {0};
+    struct entry entry = command_entry();
+    entry_encode_command(&one, &entry, set_args, 3);
+    entry.payload = SPAN("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$6\r\nv\r\n#\0x\r\n");
+    entry_encode(&two, &entry);
+    assert_true(span_equal(buf_span(&one), buf_span(&two)));
+    buf_close(&one);
+    buf_close(&two);
+}
+
+static void test_encoding_leaves_what_stands_in_the_buffer(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    buf_add_text(&out, "before");
+    entry_encode_vote(&out, &(struct vote_record){.term = 4, .node = 1});
+    assert_memory_equal(out.ptr, "before#VOTE:4:1:", 16);
+    struct record record;
+    assert_int_equal(record_parse(span_of(out.ptr + 6, out.len - 6), &record), RECORD_OK);
+    assert_int_equal(record.bytes, out.len - 6);
+    buf_close(&out);
+}
+
+static void test_an_entry_reads_back_as_it_was_written(void **state)
+{
+    (void)state;
+    const struct entry extremes[] = {
+        {.index = 0, .term = 0, .kind = ENTRY_NOOP, .time_ms = INT64_MIN, .seed = 0},
+        {.index = UINT64_MAX,
+         .term = UINT64_MAX,
+         .kind = ENTRY_EXPIRY,
+         .time_ms = INT64_MAX,
+         .seed = UINT64_MAX},
+        {.index = 10, .term = 1, .kind = ENTRY_MEMBERSHIP, .time_ms = -1, .seed = 16},
+    };
+    for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++) {
+        struct buf out = {0};
+        entry_encode(&out, &extremes[i]);
+        assert_true(out.len < ENTRY_HEADER_MAX);
+        struct record record;
+        assert_int_equal(record_parse(buf_span(&out), &record), RECORD_OK);
+        assert_int_equal(record.kind, RECORD_ENTRY);
+        assert_int_equal(record.bytes, out.len);
+        assert_int_equal(record.entry.index, extremes[i].index);
+        assert_int_equal(record.entry.term, extremes[i].term);
+        assert_int_equal(record.entry.kind, extremes[i].kind);
+        assert_int_equal(record.entry.time_ms, extremes[i].time_ms);
+        assert_int_equal(record.entry.seed, extremes[i].seed);
+        assert_int_equal(record.entry.payload.len, 0);
+        assert_span(record.entry.record, out.ptr, out.len);
+        buf_close(&out);
+    }
+}
+
+static void test_records_of_all_kinds_follow_each_other(void **state)
+{
+    (void)state;
+    static const enum record_kind kinds[] = {RECORD_ENTRY, RECORD_ENTRY,    RECORD_ENTRY,
+                                             RECORD_VOTE,  RECORD_IDENTITY, RECORD_ENTRY};
+    struct buf out = {0};
+    size_t ends[6];
+    encode_all_kinds(&out, ends);
+    size_t at = 0;
+    for (size_t i = 0; i < 6; i++) {
+        struct record record;
+        assert_int_equal(record_parse(span_of(out.ptr + at, out.len - at), &record), RECORD_OK);
+        assert_int_equal(record.kind, kinds[i]);
+        at += record.bytes;
+        assert_int_equal(at, ends[i]);
+        if (record.kind == RECORD_VOTE)
+            assert_int_equal(record.vote.term, UINT64_MAX);
+        if (record.kind == RECORD_IDENTITY) {
+            assert_string_equal(record.identity.cluster_id,
+                                "0123456789abcdef0123456789abcdef01234567");
+            assert_int_equal(record.identity.node_id, 3);
+        }
+    }
+    buf_close(&out);
+}
+
+static void test_every_changed_byte_of_a_record_is_detected(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    size_t ends[6];
+    encode_all_kinds(&out, ends);
+    size_t start = 0;
+    for (size_t i = 0; i < 6; start = ends[i++]) {
+        for (size_t at = start; at < ends[i]; at++) {
+            for (unsigned flip = 1; flip < 256; flip++) {
+                out.ptr[at] = (char)(out.ptr[at] ^ (char)flip);
+                struct record record;
+                assert_int_not_equal(
+                    record_parse(span_of(out.ptr + start, out.len - start), &record), RECORD_OK);
+                out.ptr[at] = (char)(out.ptr[at] ^ (char)flip);
+            }
+        }
+    }
+    buf_close(&out);
+}
+
+static void test_every_beginning_of_a_record_is_truncated_not_bad(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    size_t ends[6];
+    encode_all_kinds(&out, ends);
+    size_t start = 0;
+    for (size_t i = 0; i < 6; start = ends[i++]) {
+        for (size_t len = 0; start + len < ends[i]; len++) {
+            struct record record;
+            assert_int_equal(parse_exact(out.ptr + start, len, &record), RECORD_TRUNCATED);
+        }
+    }
+    buf_close(&out);
+}
+
+static void test_lines_that_are_no_records_are_bad(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "*1\r\n$4\r\nPING\r\n",
+        "#TS:1700000000\r\n",
+        "#RAFT\r\n",
+        "#RAFT:\r\n",
+        "#RAFT:1:1:N:0:0:0\r\n",
+        "#RAFT:1:1:N:0:0:0:00000000:0\r\n",
+        "#RAFT:1:1:N:0:0:0:00000000\r\n",
+        "#RAFT:1:1:NN:0:0:0:00000000\r\n",
+        "#RAFT:1:1:X:0:0:0:00000000\r\n",
+        "#RAFT:-1:1:N:0:0:0:00000000\r\n",
+        "#RAFT:18446744073709551616:1:N:0:0:0:00000000\r\n",
+        "#RAFT:1:1:C:0:0:99999999999:00000000\r\n",
+        "#RAFT:1:1:C:0:0:-1:00000000\r\n",
+        "#RAFT:1:1:C:0:11112222333344445:0:00000000\r\n",
+        "#RAFT:1:1:N:0:0:0:00000000\r ",
+        "#VOTE:1:00000000\r\n",
+        "#NODE:2:0123456789abcdef0123456789abcdef01234567:1:00000000\r\n",
+        "#NODE:1:0123:1:00000000\r\n",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct record record;
+        assert_int_equal(parse_exact(lines[i], strlen(lines[i]), &record), RECORD_BAD);
+    }
+}
+
+static void test_an_endless_line_is_bad(void **state)
+{
+    (void)state;
+    char line[4096] = "#RAFT:";
+    memset(line + 6, '1', sizeof line - 6);
+    struct record record;
+    assert_int_equal(parse_exact(line, sizeof line, &record), RECORD_BAD);
+}
+
+/* Every number has one form only: otherwise two nodes' logs could differ and both be valid. */
+static void test_other_forms_of_the_same_numbers_are_bad(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {
+        "#RAFT:01:1:N:0:0:0:", "#RAFT:1:+1:N:0:0:0:", "#RAFT:1:1:N:-0:0:0:", "#RAFT:1:1:N:0:00:0:",
+        "#RAFT:1:1:N:0:A:0:",  "#RAFT:1:1:N:0:0:00:", "#RAFT: 1:1:N:0:0:0:"};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        struct buf line = {0};
+        buf_printf(&line, "%s%08x\r\n", headers[i],
+                   (unsigned)crc32c(0, headers[i], strlen(headers[i])));
+        struct record record;
+        assert_int_equal(record_parse(buf_span(&line), &record), RECORD_BAD);
+        buf_close(&line);
+    }
+}
+
+static void test_random_bytes_never_parse(void **state)
+{
+    (void)state;
+    struct prng prng;
+    prng_init(&prng, 20261121);
+    static const char alphabet[] = "#RAFTVOEND:0123456789abcdef\r\nNCT*$";
+    char bytes[256];
+    for (int round = 0; round < 20000; round++) {
+        size_t len = (size_t)prng_below(&prng, sizeof bytes);
+        for (size_t i = 0; i < len; i++)
+            bytes[i] = alphabet[prng_below(&prng, sizeof alphabet - 1)];
+        if (len > 6)
+            memcpy(bytes, round % 2 ? "#RAFT:" : "#VOTE:", 6);
+        struct record record;
+        assert_int_not_equal(parse_exact(bytes, len, &record), RECORD_OK);
+    }
+}
+
+static void test_a_payload_beyond_the_limit_is_a_bug(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    struct entry entry = command_entry();
+    struct span huge = {"", ENTRY_BYTES_MAX};
+    expect_assert_failure(entry_encode_command(&out, &entry, &huge, 1));
+    buf_close(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_command_is_encoded_as_its_annotation_and_resp),
+        cmocka_unit_test(test_a_command_and_its_ready_payload_give_the_same_bytes),
+        cmocka_unit_test(test_encoding_leaves_what_stands_in_the_buffer),
+        cmocka_unit_test(test_an_entry_reads_back_as_it_was_written),
+        cmocka_unit_test(test_records_of_all_kinds_follow_each_other),
+        cmocka_unit_test(test_every_changed_byte_of_a_record_is_detected),
+        cmocka_unit_test(test_every_beginning_of_a_record_is_truncated_not_bad),
+        cmocka_unit_test(test_lines_that_are_no_records_are_bad),
+        cmocka_unit_test(test_an_endless_line_is_bad),
+        cmocka_unit_test(test_other_forms_of_the_same_numbers_are_bad),
+        cmocka_unit_test(test_random_bytes_never_parse),
+        cmocka_unit_test(test_a_payload_beyond_the_limit_is_a_bug),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

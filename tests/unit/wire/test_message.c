@@ -1,0 +1,316 @@
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "raft/raft.h"
+#include "unit/support/test.h"
+#include "wire/message.h"
+
+enum { ARGS_MAX = 16 };
+
+static const char cluster_id[] = "0123456789abcdef0123456789abcdef01234567";
+
+/* A message's arguments as the receiving side gets them from its reader. */
+struct received {
+    redisReply *reply;
+    struct span args[ARGS_MAX];
+    size_t argc;
+};
+
+static void receive(struct received *received, const struct buf *bytes)
+{
+    redisReader *reader = redisReaderCreate();
+    assert_int_equal(redisReaderFeed(reader, bytes->ptr, bytes->len), REDIS_OK);
+    void *reply = NULL;
+    assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+    assert_non_null(reply);
+    redisReaderFree(reader);
+    received->reply = reply;
+    assert_int_equal(received->reply->type, REDIS_REPLY_ARRAY);
+    received->argc = received->reply->elements;
+    assert_true(received->argc <= ARGS_MAX);
+    for (size_t i = 0; i < received->argc; i++)
+        received->args[i] =
+            span_of(received->reply->element[i]->str, (size_t)received->reply->element[i]->len);
+}
+
+static void encode_and_receive(struct received *received, const struct raft_message *message,
+                               struct span records)
+{
+    struct buf out = {0};
+    wire_encode_message(&out, span_text(cluster_id), 9, message, records);
+    receive(received, &out);
+    buf_close(&out);
+}
+
+static void add_entry(struct buf *out, uint64_t index, uint64_t term, enum entry_kind kind)
+{
+    struct entry entry = {.index = index, .term = term, .kind = kind, .time_ms = 5};
+    const struct span args[] = {SPAN("DEL"), SPAN("k")};
+    if (kind == ENTRY_COMMAND)
+        entry_encode_command(out, &entry, args, 2);
+    else
+        entry_encode(out, &entry);
+}
+
+static struct raft_message append_of(uint64_t prev_index, uint64_t prev_term, size_t count)
+{
+    struct raft_message message = {.type = RAFT_APPEND_REQUEST, .from = 1, .to = 2, .term = 4};
+    message.append_request.prev_index = prev_index;
+    message.append_request.prev_term = prev_term;
+    message.append_request.commit = 6;
+    message.append_request.read_context = 11;
+    message.append_request.first_index = prev_index + 1;
+    message.append_request.entry_count = count;
+    return message;
+}
+
+static enum err outcome_of(const struct raft_message *message, struct span records)
+{
+    struct received received;
+    encode_and_receive(&received, message, records);
+    struct wire_message parsed = {0};
+    enum err err = wire_parse_message(received.args, received.argc, &parsed);
+    wire_message_close(&parsed);
+    freeReplyObject(received.reply);
+    return err;
+}
+
+static void test_a_greeting_reads_back(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    struct wire_hello hello = {span_text(cluster_id), SPAN("se\r\ncret"), 1, UINT64_MAX};
+    wire_encode_hello(&out, &hello);
+    struct received received;
+    receive(&received, &out);
+    struct wire_hello parsed;
+    assert_int_equal(wire_parse_hello(received.args, received.argc, &parsed), ERR_NONE);
+    assert_true(span_equal(parsed.cluster_id, hello.cluster_id));
+    assert_true(span_equal(parsed.secret, hello.secret));
+    assert_int_equal(parsed.from, 1);
+    assert_int_equal(parsed.to, UINT64_MAX);
+    freeReplyObject(received.reply);
+    buf_close(&out);
+}
+
+static void test_an_empty_secret_is_sent_as_an_empty_string(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    struct wire_hello hello = {span_text(cluster_id), span_of(NULL, 0), 1, 2};
+    wire_encode_hello(&out, &hello);
+    struct received received;
+    receive(&received, &out);
+    struct wire_hello parsed;
+    assert_int_equal(wire_parse_hello(received.args, received.argc, &parsed), ERR_NONE);
+    assert_int_equal(parsed.secret.len, 0);
+    freeReplyObject(received.reply);
+    buf_close(&out);
+}
+
+static void test_a_greeting_of_another_version_or_shape_is_refused(void **state)
+{
+    (void)state;
+    const struct span good[] = {SPAN("RAFT.HELLO"), SPAN("1"), span_text(cluster_id),
+                                SPAN("s"),          SPAN("1"), SPAN("2")};
+    struct wire_hello parsed;
+    assert_int_equal(wire_parse_hello(good, 6, &parsed), ERR_NONE);
+    for (size_t argc = 0; argc < 6; argc++)
+        assert_int_equal(wire_parse_hello(good, argc, &parsed), ERR_INVALID);
+    static const size_t numbers[] = {1, 4, 5};
+    static const char *const bad[] = {"", "2x", "-1", "01", " 1", "18446744073709551616"};
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t j = 0; j < sizeof bad / sizeof *bad; j++) {
+            struct span args[6];
+            memcpy(args, good, sizeof args);
+            args[numbers[i]] = span_text(bad[j]);
+            assert_int_equal(wire_parse_hello(args, 6, &parsed), ERR_INVALID);
+        }
+    }
+    struct span args[6];
+    memcpy(args, good, sizeof args);
+    args[1] = SPAN("2");
+    assert_int_equal(wire_parse_hello(args, 6, &parsed), ERR_INVALID);
+}
+
+static void test_messages_without_entries_read_back(void **state)
+{
+    (void)state;
+    struct raft_message messages[4] = {
+        {.type = RAFT_VOTE_REQUEST, .from = 1, .to = 2, .term = 3},
+        {.type = RAFT_VOTE_RESPONSE, .from = 2, .to = 1, .term = UINT64_MAX},
+        append_of(8, 3, 0),
+        {.type = RAFT_APPEND_RESPONSE, .from = 2, .to = 1, .term = 4},
+    };
+    messages[0].vote_request.pre = true;
+    messages[0].vote_request.last_index = 10;
+    messages[0].vote_request.last_term = 2;
+    messages[1].vote_response.granted = true;
+    messages[3].append_response.success = true;
+    messages[3].append_response.match = 1;
+    messages[3].append_response.read_context = 2;
+    messages[3].append_response.rejected_prev = 3;
+    messages[3].append_response.hint_index = 4;
+    messages[3].append_response.hint_term = 5;
+    struct wire_message parsed = {0};
+    for (size_t i = 0; i < 4; i++) {
+        struct received received;
+        encode_and_receive(&received, &messages[i], span_of(NULL, 0));
+        assert_int_equal(wire_parse_message(received.args, received.argc, &parsed), ERR_NONE);
+        assert_true(span_is(parsed.cluster_id, cluster_id));
+        assert_int_equal(parsed.shard, 9);
+        /* Encoded again it has to be the same: every field came through. */
+        struct buf one = {0};
+        struct buf two = {0};
+        wire_encode_message(&one, span_text(cluster_id), 9, &messages[i], span_of(NULL, 0));
+        wire_encode_message(&two, parsed.cluster_id, parsed.shard, &parsed.message,
+                            span_of(NULL, 0));
+        assert_true(span_equal(buf_span(&one), buf_span(&two)));
+        buf_close(&one);
+        buf_close(&two);
+        freeReplyObject(received.reply);
+    }
+    wire_message_close(&parsed);
+}
+
+static void test_an_append_carries_the_records_as_they_are(void **state)
+{
+    (void)state;
+    struct buf records = {0};
+    add_entry(&records, 9, 3, ENTRY_COMMAND);
+    add_entry(&records, 10, 4, ENTRY_NOOP);
+    add_entry(&records, 11, 4, ENTRY_MEMBERSHIP);
+    struct raft_message message = append_of(8, 3, 3);
+    struct received received;
+    encode_and_receive(&received, &message, buf_span(&records));
+    struct wire_message parsed = {0};
+    assert_int_equal(wire_parse_message(received.args, received.argc, &parsed), ERR_NONE);
+    assert_int_equal(parsed.message.append_request.first_index, 9);
+    assert_int_equal(parsed.message.append_request.entry_count, 3);
+    const struct raft_entry *entries = parsed.message.append_request.entries;
+    struct buf joined = {0};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(entries[i].index, 9 + i);
+        assert_int_equal(entries[i].term, i ? 4 : 3);
+        assert_int_equal(entries[i].bytes, parsed.entries[i].record.len);
+        assert_int_equal(entries[i].membership, i == 2);
+        buf_add_span(&joined, parsed.entries[i].record);
+    }
+    assert_true(span_equal(buf_span(&joined), buf_span(&records)));
+    buf_close(&joined);
+    buf_close(&records);
+    wire_message_close(&parsed);
+    freeReplyObject(received.reply);
+}
+
+static void test_records_out_of_order_are_corrupt(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t index[2];
+        uint64_t term[2];
+        size_t count;
+        enum err err;
+    } cases[] = {
+        {{9, 10}, {3, 4}, 2, ERR_NONE},     {{9, 11}, {3, 3}, 2, ERR_CORRUPT},
+        {{10, 11}, {3, 3}, 2, ERR_CORRUPT}, {{9, 9}, {3, 3}, 2, ERR_CORRUPT},
+        {{9, 10}, {4, 3}, 2, ERR_CORRUPT},  {{9, 10}, {2, 3}, 2, ERR_CORRUPT},
+        {{9, 10}, {3, 5}, 2, ERR_CORRUPT},  {{9, 10}, {3, 3}, 1, ERR_CORRUPT},
+        {{9, 10}, {3, 3}, 3, ERR_INVALID},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf records = {0};
+        for (size_t j = 0; j < 2; j++)
+            add_entry(&records, cases[i].index[j], cases[i].term[j], ENTRY_NOOP);
+        struct raft_message message = append_of(8, 3, cases[i].count);
+        assert_int_equal(outcome_of(&message, buf_span(&records)), cases[i].err);
+        buf_close(&records);
+    }
+}
+
+static void test_every_changed_byte_of_the_records_is_refused(void **state)
+{
+    (void)state;
+    struct buf records = {0};
+    add_entry(&records, 9, 3, ENTRY_COMMAND);
+    add_entry(&records, 10, 4, ENTRY_NOOP);
+    struct raft_message message = append_of(8, 3, 2);
+    for (size_t i = 0; i < records.len; i++) {
+        records.ptr[i] ^= 1;
+        assert_int_not_equal(outcome_of(&message, buf_span(&records)), ERR_NONE);
+        records.ptr[i] ^= 1;
+    }
+    assert_int_equal(outcome_of(&message, buf_span(&records)), ERR_NONE);
+    buf_close(&records);
+}
+
+static void test_a_vote_among_the_records_is_corrupt(void **state)
+{
+    (void)state;
+    struct buf records = {0};
+    entry_encode_vote(&records, &(struct vote_record){.term = 1, .node = 1});
+    struct raft_message message = append_of(8, 3, 1);
+    assert_int_not_equal(outcome_of(&message, buf_span(&records)), ERR_NONE);
+    buf_close(&records);
+}
+
+static void test_counts_and_indices_beyond_reason_are_invalid(void **state)
+{
+    (void)state;
+    struct raft_message message = append_of(8, 3, 1000000000);
+    assert_int_equal(outcome_of(&message, SPAN("#RAFT:")), ERR_INVALID);
+    message = append_of(8, 3, SIZE_MAX);
+    assert_int_equal(outcome_of(&message, SPAN("")), ERR_INVALID);
+    message = append_of(UINT64_MAX, 3, 0);
+    assert_int_equal(outcome_of(&message, SPAN("")), ERR_INVALID);
+}
+
+static void test_other_commands_and_shapes_are_invalid(void **state)
+{
+    (void)state;
+    struct wire_message parsed = {0};
+    const struct span vote[] = {SPAN("RAFT.VOTE"), SPAN("c"), SPAN("0"), SPAN("1"), SPAN("1"),
+                                SPAN("2"),         SPAN("0"), SPAN("1"), SPAN("1"), SPAN("1")};
+    assert_int_equal(wire_parse_message(vote, 9, &parsed), ERR_NONE);
+    for (size_t argc = 0; argc <= 10; argc++)
+        if (argc != 9)
+            assert_int_equal(wire_parse_message(vote, argc, &parsed), ERR_INVALID);
+    static const char *const bad[] = {"", "x", "-1", "01", "1.0", "18446744073709551616"};
+    for (size_t at = 2; at < 9; at++) {
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+            struct span args[9];
+            memcpy(args, vote, sizeof args);
+            args[at] = span_text(bad[i]);
+            assert_int_equal(wire_parse_message(args, 9, &parsed), ERR_INVALID);
+        }
+    }
+    struct span args[9];
+    memcpy(args, vote, sizeof args);
+    args[6] = SPAN("2");
+    assert_int_equal(wire_parse_message(args, 9, &parsed), ERR_INVALID);
+    memcpy(args, vote, sizeof args);
+    args[2] = SPAN("4294967296");
+    assert_int_equal(wire_parse_message(args, 9, &parsed), ERR_INVALID);
+    memcpy(args, vote, sizeof args);
+    args[0] = SPAN("RAFT.VOTES");
+    assert_int_equal(wire_parse_message(args, 9, &parsed), ERR_INVALID);
+    wire_message_close(&parsed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_greeting_reads_back),
+        cmocka_unit_test(test_an_empty_secret_is_sent_as_an_empty_string),
+        cmocka_unit_test(test_a_greeting_of_another_version_or_shape_is_refused),
+        cmocka_unit_test(test_messages_without_entries_read_back),
+        cmocka_unit_test(test_an_append_carries_the_records_as_they_are),
+        cmocka_unit_test(test_records_out_of_order_are_corrupt),
+        cmocka_unit_test(test_every_changed_byte_of_the_records_is_refused),
+        cmocka_unit_test(test_a_vote_among_the_records_is_corrupt),
+        cmocka_unit_test(test_counts_and_indices_beyond_reason_are_invalid),
+        cmocka_unit_test(test_other_commands_and_shapes_are_invalid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
