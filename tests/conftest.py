@@ -27,7 +27,7 @@ def make_cluster(request):
     made = []
 
     def make(start=True, **options):
-        one = cluster_module.Cluster(name=request.node.name[:40], **options)
+        one = cluster_module.Cluster(name=request.node.name.removeprefix("test_"), **options)
         made.append(one)
         return one.start() if start else one
 

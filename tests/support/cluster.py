@@ -74,7 +74,7 @@ def run_server(*args, stdin=b"", timeout=20, cwd=None):
 
 
 def temporary_folder(name):
-    name = re.sub(r"[^A-Za-z0-9]+", "-", name)
+    name = re.sub(r"[^A-Za-z0-9]+", "-", name)[:16]
     return pathlib.Path(tempfile.mkdtemp(prefix=f"flotilla-{name}-"))
 
 
