@@ -2,7 +2,7 @@
 
 #include "storage/internal.h"
 
-enum { PATH_SHOWN_MAX = 100, FOLDER_SHOWN_MAX = 72 };
+enum { PATH_SHOWN_MAX = 100 };
 
 /* A record that is larger than the window is read with a larger one. */
 static enum err load_record(struct recovery *recovery, uint64_t offset, struct record *record,
@@ -64,17 +64,16 @@ static enum err search_valid(struct recovery *recovery, uint64_t from, bool *fou
 }
 
 /* The end of a long path says more than its beginning. */
-static const char *tail_of(const char *path, size_t shown_max)
+static const char *tail_of(const char *path)
 {
     size_t len = strlen(path);
-    return len > shown_max ? path + len - shown_max : path;
+    return len > PATH_SHOWN_MAX ? path + len - PATH_SHOWN_MAX : path;
 }
 
 static enum err corrupt(struct recovery *recovery, uint64_t offset, const char *what)
 {
     snprintf(recovery->message, 256, "log '%.100s' is corrupt at offset %llu: %.110s",
-             tail_of(recovery->storage->log_path, PATH_SHOWN_MAX), (unsigned long long)offset,
-             what);
+             tail_of(recovery->storage->log_path), (unsigned long long)offset, what);
     return ERR_CORRUPT;
 }
 
@@ -84,20 +83,16 @@ static enum err check_identity(struct recovery *recovery, const struct identity 
     const struct identity *own = &storage->options.identity;
     if (found->node_id == own->node_id && strcmp(found->cluster_id, own->cluster_id) == 0)
         return ERR_NONE;
-    const char *folder = tail_of(storage->options.folder, FOLDER_SHOWN_MAX);
-    bool same_cluster = strcmp(found->cluster_id, own->cluster_id) == 0;
-    if (same_cluster)
-        snprintf(recovery->message, 256,
-                 "data folder '%s' belongs to node %llu of cluster %s, this is node %llu of it",
-                 folder, (unsigned long long)found->node_id, found->cluster_id,
-                 (unsigned long long)own->node_id);
-    else
-        snprintf(recovery->message, 256,
-                 "data folder '%s' belongs to node %llu of cluster %s, this is node %llu of "
-                 "cluster %s%s",
-                 folder, (unsigned long long)found->node_id, found->cluster_id,
-                 (unsigned long long)own->node_id, own->cluster_id,
-                 found->node_id == own->node_id ? "; set cluster-id to keep it" : "");
+    const char *folder = tail_of(storage->options.folder);
+    int len = snprintf(recovery->message, 256,
+                       "data folder '%s' belongs to node %llu of cluster %s, this is node %llu of "
+                       "cluster %s",
+                       folder, (unsigned long long)found->node_id, found->cluster_id,
+                       (unsigned long long)own->node_id, own->cluster_id);
+    static const char hint[] = "; set cluster-id to keep it";
+    bool other_cluster = strcmp(found->cluster_id, own->cluster_id) != 0;
+    if (other_cluster && found->node_id == own->node_id && (size_t)len + sizeof hint <= 256)
+        memcpy(recovery->message + len, hint, sizeof hint);
     return ERR_FOREIGN;
 }
 

@@ -296,6 +296,25 @@ static void test_the_folder_of_another_cluster_is_refused_and_says_how_to_keep_i
     node_close(&node);
 }
 
+/* The message has 256 bytes: of a long path the end is shown, and the advice gives way to it. */
+static void test_a_refusal_of_a_long_path_is_still_one_clear_line(void **state)
+{
+    (void)state;
+    char folder[97];
+    memset(folder, 'f', sizeof folder - 1);
+    folder[sizeof folder - 1] = '\0';
+    struct node node;
+    node_init(&node);
+    node.options.folder = folder;
+    node_start(&node);
+    node_crash(&node);
+    memcpy(node.options.identity.cluster_id, cluster_two, sizeof cluster_two);
+    assert_refused(&node, ERR_FOREIGN, folder);
+    assert_non_null(strstr(node.message, cluster_one));
+    assert_string_equal(node.message + strlen(node.message) - 40, cluster_two);
+    node_close(&node);
+}
+
 static void test_a_crash_in_the_first_start_is_recovered(void **state)
 {
     (void)state;
@@ -470,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_records_larger_than_the_window_are_recovered_and_cut),
         cmocka_unit_test(test_the_folder_of_another_node_is_refused),
         cmocka_unit_test(test_the_folder_of_another_cluster_is_refused_and_says_how_to_keep_it),
+        cmocka_unit_test(test_a_refusal_of_a_long_path_is_still_one_clear_line),
         cmocka_unit_test(test_a_crash_in_the_first_start_is_recovered),
         cmocka_unit_test(test_a_first_line_torn_before_the_manifest_is_written_again),
         cmocka_unit_test(test_a_log_that_the_manifest_names_must_have_its_first_line),
