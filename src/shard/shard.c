@@ -46,7 +46,7 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
 }
 
 enum err shard_open(const struct shard_options *options, struct shard_time now,
-                    struct shard **shard, char message[256])
+                    struct shard **shard, char message[512])
 {
     *shard = NULL;
     struct found found = {0};

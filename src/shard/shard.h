@@ -99,7 +99,7 @@ struct shard_time {
 /* Recovers the log and starts as a follower. Failures as storage_open(), with one line in
  * `message`. */
 MUST_CHECK enum err shard_open(const struct shard_options *options, struct shard_time now,
-                               struct shard **shard, char message[256]);
+                               struct shard **shard, char message[512]);
 void shard_close(struct shard *shard);
 
 enum shard_admission {

@@ -83,7 +83,7 @@ struct recovery {
     storage_visit *visit;
     void *context;
     struct storage_recovered *found;
-    char *message; /* 256 bytes */
+    char *message; /* 512 bytes */
 };
 MUST_CHECK enum err recover(struct recovery *recovery);
 

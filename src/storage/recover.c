@@ -2,7 +2,7 @@
 
 #include "storage/internal.h"
 
-enum { PATH_SHOWN_MAX = 100 };
+enum { PATH_SHOWN_MAX = 250 };
 
 /* A record that is larger than the window is read with a larger one. */
 static enum err load_record(struct recovery *recovery, uint64_t offset, struct record *record,
@@ -72,7 +72,7 @@ static const char *tail_of(const char *path)
 
 static enum err corrupt(struct recovery *recovery, uint64_t offset, const char *what)
 {
-    snprintf(recovery->message, 256, "log '%.100s' is corrupt at offset %llu: %.110s",
+    snprintf(recovery->message, 512, "log '%.250s' is corrupt at offset %llu: %.110s",
              tail_of(recovery->storage->log_path), (unsigned long long)offset, what);
     return ERR_CORRUPT;
 }
@@ -84,15 +84,15 @@ static enum err check_identity(struct recovery *recovery, const struct identity 
     if (found->node_id == own->node_id && strcmp(found->cluster_id, own->cluster_id) == 0)
         return ERR_NONE;
     const char *folder = tail_of(storage->options.folder);
-    int len = snprintf(recovery->message, 256,
-                       "data folder '%s' belongs to node %llu of cluster %s, this is node %llu of "
-                       "cluster %s",
-                       folder, (unsigned long long)found->node_id, found->cluster_id,
-                       (unsigned long long)own->node_id, own->cluster_id);
-    static const char hint[] = "; set cluster-id to keep it";
-    bool other_cluster = strcmp(found->cluster_id, own->cluster_id) != 0;
-    if (other_cluster && found->node_id == own->node_id && (size_t)len + sizeof hint <= 256)
-        memcpy(recovery->message + len, hint, sizeof hint);
+    bool renamed =
+        strcmp(found->cluster_id, own->cluster_id) != 0 && found->node_id == own->node_id;
+    snprintf(
+        recovery->message, 512,
+        "data folder '%.250s' belongs to node %llu of cluster %s, this is node %llu of cluster "
+        "%s%s",
+        folder, (unsigned long long)found->node_id, found->cluster_id,
+        (unsigned long long)own->node_id, own->cluster_id,
+        renamed ? "; set cluster-id to keep it" : "");
     return ERR_FOREIGN;
 }
 
@@ -201,7 +201,7 @@ static enum err read_vote_file(struct recovery *recovery)
     struct record record;
     if (!err &&
         (record_parse(buf_span(&text), &record) != RECORD_OK || record.kind != RECORD_VOTE)) {
-        snprintf(recovery->message, 256, "'%.200s' is damaged", storage->vote_path);
+        snprintf(recovery->message, 512, "'%.200s' is damaged", storage->vote_path);
         err = ERR_CORRUPT;
     }
     buf_close(&text);
@@ -220,7 +220,7 @@ enum err recover(struct recovery *recovery)
         err = read_vote_file(recovery);
     if (err) {
         if (recovery->message[0] == '\0')
-            snprintf(recovery->message, 256, "log '%.180s' cannot be read: %s",
+            snprintf(recovery->message, 512, "log '%.180s' cannot be read: %s",
                      recovery->storage->log_path, err_text(err));
         return err;
     }
@@ -229,7 +229,7 @@ enum err recover(struct recovery *recovery)
     struct storage *storage = recovery->storage;
     err = storage->disk.truncate(storage->disk.context, storage->file, storage->file_end);
     if (err) {
-        snprintf(recovery->message, 256, "log '%.180s' cannot be synced: %s", storage->log_path,
+        snprintf(recovery->message, 512, "log '%.180s' cannot be synced: %s", storage->log_path,
                  err_text(err));
         return err;
     }

@@ -19,14 +19,14 @@ void storage_note_offset(struct storage *storage, uint64_t index, uint64_t offse
     storage->offsets[storage->offset_count++] = offset;
 }
 
-static enum err name_files(struct storage *storage, char message[256])
+static enum err name_files(struct storage *storage, char message[512])
 {
     const struct storage_options *options = &storage->options;
     int len = snprintf(storage->folder, sizeof storage->folder, "%s/%s", options->folder,
                        options->append_folder);
     size_t longest = (size_t)len + strlen(options->append_filename) + sizeof "/.manifest.incr.aof";
     if (longest > sizeof storage->folder) {
-        snprintf(message, 256, "the path of the data folder '%.150s' is too long", options->folder);
+        snprintf(message, 512, "the path of the data folder '%.150s' is too long", options->folder);
         return ERR_INVALID;
     }
     const char *name = options->append_filename;
@@ -41,10 +41,10 @@ static enum err name_files(struct storage *storage, char message[256])
     return ERR_NONE;
 }
 
-static enum err say(char message[256], const char *what, const char *path, enum err err)
+static enum err say(char message[512], const char *what, const char *path, enum err err)
 {
     if (err)
-        snprintf(message, 256, "%s '%.180s': %s", what, path, err_text(err));
+        snprintf(message, 512, "%s '%.180s': %s", what, path, err_text(err));
     return err;
 }
 
@@ -71,7 +71,7 @@ static enum err read_manifest(struct storage *storage, struct recovery *recovery
         return say(recovery->message, "cannot read", storage->manifest_path, err);
     if (same)
         return ERR_NONE;
-    snprintf(recovery->message, 256, "manifest '%.150s' does not name the log of this node",
+    snprintf(recovery->message, 512, "manifest '%.150s' does not name the log of this node",
              storage->manifest_path);
     return ERR_CORRUPT;
 }
@@ -89,7 +89,7 @@ static enum err write_manifest(struct storage *storage, struct recovery *recover
 }
 
 /* A log that is empty, or whose very first line was torn, gets its first line. */
-static enum err begin_log(struct storage *storage, char message[256])
+static enum err begin_log(struct storage *storage, char message[512])
 {
     if (storage->file_end > 0)
         return ERR_NONE;
@@ -112,7 +112,7 @@ static enum err open_log(struct storage *storage, struct recovery *recovery)
     int file;
     enum err err = disk->open(disk->context, storage->log_path, !recovery->log_named, &file);
     if (err == ERR_NOT_FOUND && recovery->log_named) {
-        snprintf(recovery->message, 256, "log '%.180s' is missing, though the manifest names it",
+        snprintf(recovery->message, 512, "log '%.180s' is missing, though the manifest names it",
                  storage->log_path);
         return ERR_CORRUPT;
     }
@@ -148,7 +148,7 @@ static enum err open_files(struct storage *storage, struct recovery *recovery)
 
 enum err storage_open(const struct disk *disk, const struct storage_options *options,
                       storage_visit *visit, void *context, struct storage **storage,
-                      struct storage_recovered *recovered, char message[256])
+                      struct storage_recovered *recovered, char message[512])
 {
     struct storage *opened = mem_zalloc(sizeof *opened);
     opened->disk = *disk;

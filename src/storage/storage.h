@@ -55,14 +55,14 @@ struct storage_recovered {
  * the call. */
 typedef void storage_visit(void *context, const struct entry *entry);
 
-/* Opens or creates. On failure *storage is NULL and `message` (at least 256 bytes) holds one clear
+/* Opens or creates. On failure *storage is NULL and `message` (512 bytes) holds one clear
  * line. ERR_CORRUPT: a bad record with valid ones after it, a gap, a log that is missing or none
  * of these, a manifest that names other files; nothing was touched.
  * ERR_FOREIGN: another node's or cluster's folder. ERR_IO, ERR_DENIED, ERR_NO_SPACE: the system
  * refused. */
 MUST_CHECK enum err storage_open(const struct disk *disk, const struct storage_options *options,
                                  storage_visit *visit, void *context, struct storage **storage,
-                                 struct storage_recovered *recovered, char message[256]);
+                                 struct storage_recovered *recovered, char message[512]);
 void storage_close(struct storage *storage); /* does not wait for operations under way */
 
 /* Adds entries (with their record) behind the last one. */

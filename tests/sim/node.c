@@ -32,7 +32,7 @@ static void fill_cluster(struct sim_node *node)
     for (int i = 0; i < node->sim->profile.nodes; i++)
         len += snprintf(text + len, sizeof text - (size_t)len, "%s%d@127.0.0.%d:7000", i ? "," : "",
                         i + 1, i + 1);
-    char message[256];
+    char message[512];
     if (cluster_parse(&node->cluster, span_of(text, (size_t)len), NULL, SPAN("secret"), message))
         sim_fail(node->sim, "cluster: %s", message);
 }
@@ -85,7 +85,7 @@ void sim_node_start(struct sim_node *node)
     options.storage.identity.node_id = node->id;
     memcpy(options.storage.identity.cluster_id, node->cluster.cluster_id,
            sizeof options.storage.identity.cluster_id);
-    char message[256] = "";
+    char message[512] = "";
     enum err err = shard_open(&options, sim_node_time(node), &node->shard, message);
     if (err)
         sim_fail(sim, "node %llu does not start: %s", (unsigned long long)node->id, message);

@@ -81,7 +81,7 @@ static void write_history(const char *folder)
     memset(options.identity.cluster_id, 'f', 40);
     struct writer writer = {0};
     struct storage_recovered recovered;
-    char message[256];
+    char message[512];
     assert_int_equal(
         storage_open(&port, &options, ignore_entry, NULL, &writer.storage, &recovered, message),
         ERR_NONE);

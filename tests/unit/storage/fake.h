@@ -43,7 +43,7 @@ struct node {
     struct buf seen; /* "index/term " for each entry visited */
     struct buf logged;
     enum err err;
-    char message[256];
+    char message[512];
     uint64_t completed;
 };
 
