@@ -93,6 +93,34 @@ static bool run_in_background(const struct server *server)
     return true;
 }
 
+static int check_config(struct server *server)
+{
+    char message[512] = "";
+    if (server_read_cluster(server, message)) {
+        server_log_say(message);
+        return 1;
+    }
+    puts("configuration is fine");
+    return 0;
+}
+
+static int serve(struct server *server)
+{
+    char message[512] = "";
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    if (!run_in_background(server))
+        return 1;
+    if (server_open(server, message)) {
+        log_line(&server->log, LOG_WARNING, "%s", message);
+        server_log_say(message);
+        return 1;
+    }
+    server_run(server);
+    server_close(server);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (is_flag(argc, argv, "-v", "--version")) {
@@ -107,30 +135,11 @@ int main(int argc, char **argv)
     bool check = take_flag(&argc, argv, "--check-config");
     struct server *server = mem_zalloc(sizeof *server);
     struct config_error error = {.message = ""};
-    char message[512] = "";
-    if (load(server, argc, argv, &error)) {
+    int status = 1;
+    if (load(server, argc, argv, &error))
         server_log_say(error.message);
-        return 1;
-    }
-    if (check) {
-        if (server_read_cluster(server, message)) {
-            server_log_say(message);
-            return 1;
-        }
-        puts("configuration is fine");
-        return 0;
-    }
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    if (!run_in_background(server))
-        return 1;
-    if (server_open(server, message)) {
-        log_line(&server->log, LOG_WARNING, "%s", message);
-        server_log_say(message);
-        return 1;
-    }
-    server_run(server);
-    server_close(server);
+    else
+        status = check ? check_config(server) : serve(server);
     mem_free(server);
-    return 0;
+    return status;
 }
