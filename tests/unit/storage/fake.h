@@ -17,7 +17,7 @@ enum { FILES_MAX = 8, QUEUE_MAX = 256, HANDLES_MAX = 64 };
 #define VOTE_FILE FOLDER "/appendonlydir/raft.vote"
 
 struct fake_file {
-    char path[192];
+    char path[512];
     struct buf bytes;
 };
 
