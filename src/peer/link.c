@@ -9,9 +9,13 @@
 
 #include <event2/buffer.h>
 
+#include "base/mem.h"
 #include "peer/internal.h"
 
-enum { PARTIAL_BYTES_MIN = 16 * 1024 };
+enum {
+    PARTIAL_BYTES_MIN = 16 * 1024,
+    REFERENCE_BYTES_MIN = 256 * 1024, /* handed over instead of copied */
+};
 
 static void set_socket_options(evutil_socket_t fd)
 {
@@ -129,6 +133,13 @@ void link_close(struct link *link)
     link->state = LINK_DOWN;
 }
 
+static void free_reference(const void *bytes, size_t len, void *memory)
+{
+    (void)bytes;
+    (void)len;
+    mem_free(memory);
+}
+
 /* Writes straight to the socket as long as nothing waits before it; the rest goes through the
  * bufferevent. */
 void link_flush(struct link *link)
@@ -142,9 +153,15 @@ void link_flush(struct link *link)
         if (wrote > 0)
             sent = (size_t)wrote;
     }
+    link->node->status.bytes_sent += link->pending.len;
+    if (link->pending.len - sent > REFERENCE_BYTES_MIN) {
+        evbuffer_add_reference(bufferevent_get_output(link->bev), link->pending.ptr + sent,
+                               link->pending.len - sent, free_reference, link->pending.ptr);
+        link->pending = (struct buf){0};
+        return;
+    }
     if (sent < link->pending.len)
         bufferevent_write(link->bev, link->pending.ptr + sent, link->pending.len - sent);
-    link->node->status.bytes_sent += link->pending.len;
     link->pending.len = 0;
 }
 

@@ -17,18 +17,30 @@ static bool is_response(enum raft_message_type type)
     return false;
 }
 
+/* The records of an append. Followers that keep up get the same ones, one after the other: they are
+ * gathered once. */
+static void gather_records(struct shard *shard, const struct raft_message *message)
+{
+    bool has_entries =
+        message->type == RAFT_APPEND_REQUEST && message->append_request.entry_count > 0;
+    uint64_t first = has_entries ? message->append_request.first_index : 0;
+    uint64_t last = has_entries ? first + message->append_request.entry_count - 1 : 0;
+    if (first && first == shard->records_first && last == shard->records_last)
+        return;
+    shard->records.len = 0;
+    shard->records_first = first;
+    shard->records_last = last;
+    if (!has_entries)
+        return;
+    size_t count;
+    if (storage_read(shard->storage, first, last, SIZE_MAX, &shard->records, &count) != ERR_NONE)
+        FATAL("entries for a follower cannot be read back from the log");
+    ASSERT(count == message->append_request.entry_count);
+}
+
 static void send_message(struct shard *shard, const struct raft_message *message)
 {
-    shard->records.len = 0;
-    if (message->type == RAFT_APPEND_REQUEST && message->append_request.entry_count) {
-        uint64_t first = message->append_request.first_index;
-        size_t count;
-        uint64_t last = first + message->append_request.entry_count - 1;
-        if (storage_read(shard->storage, first, last, SIZE_MAX, &shard->records, &count) !=
-            ERR_NONE)
-            FATAL("entries for a follower cannot be read back from the log");
-        ASSERT(count == message->append_request.entry_count);
-    }
+    gather_records(shard, message);
     shard->encoded.len = 0;
     wire_encode_message(&shard->encoded, span_text(shard->options.cluster->cluster_id),
                         shard->options.number, message, buf_span(&shard->records));
@@ -54,17 +66,20 @@ static void append_noop(struct shard *shard, uint64_t index)
                           .term = raft_term(shard->raft),
                           .kind = ENTRY_NOOP,
                           .time_ms = shard->log_time_ms};
-    shard->records.len = 0;
-    entry_encode(&shard->records, &entry);
-    entry.record = buf_span(&shard->records);
+    struct buf record = {0};
+    entry_encode(&record, &entry);
+    entry.record = buf_span(&record);
     storage_append(shard->storage, &entry, 1);
+    buf_close(&record);
 }
 
 static void store(struct shard *shard, const struct raft_update *update,
                   const struct entry *entries)
 {
-    if (update->truncate)
+    if (update->truncate) {
+        shard->records_first = 0; /* what was gathered may be of entries that go */
         storage_truncate(shard->storage, update->truncate_after);
+    }
     if (update->append_count && update->append_noop)
         append_noop(shard, update->append_first);
     else if (update->append_count) {

@@ -98,7 +98,9 @@ struct shard {
     uint64_t gathered_term;
 
     struct wire_message incoming;
-    struct buf records; /* scratch: entries of an append */
+    struct buf records; /* entries of an append: [records_first, records_last]; 0: none */
+    uint64_t records_first;
+    uint64_t records_last;
     struct buf encoded; /* scratch: one message */
     struct resp_parser parser;
     struct resp_parser script_parser; /* of a transaction's original commands */

@@ -32,6 +32,21 @@ static void add_number(struct builder *builder, uint64_t value)
     add_span(builder, span_of(at, number_format_u64(at, value)));
 }
 
+/* The last argument, if it is large: hiredis would copy it twice more. It was given as an empty
+ * one, whose six bytes at the end are written again. */
+static void append_tail(struct buf *out, struct span tail)
+{
+    if (tail.len == 0)
+        return;
+    out->len -= sizeof "$0\r\n\r\n" - 1;
+    buf_reserve(out, tail.len + NUMBER_I64_CHARS + 5);
+    buf_add_char(out, '$');
+    buf_add_u64(out, tail.len);
+    buf_add(out, "\r\n", 2);
+    buf_add_span(out, tail);
+    buf_add(out, "\r\n", 2);
+}
+
 static void encode(struct buf *out, const struct builder *builder)
 {
     char *formatted;
@@ -74,8 +89,7 @@ static const char *const names[] = {
     [RAFT_APPEND_RESPONSE] = "RAFT.APPENDED",
 };
 
-static void add_body(struct builder *builder, const struct raft_message *message,
-                     struct span records)
+static void add_body(struct builder *builder, const struct raft_message *message)
 {
     switch (message->type) {
     case RAFT_VOTE_REQUEST:
@@ -93,7 +107,7 @@ static void add_body(struct builder *builder, const struct raft_message *message
         add_number(builder, message->append_request.commit);
         add_number(builder, message->append_request.read_context);
         add_number(builder, message->append_request.entry_count);
-        add_span(builder, records);
+        add_span(builder, SPAN("")); /* the records: see append_tail() */
         return;
     case RAFT_APPEND_RESPONSE:
         add_number(builder, message->append_response.success);
@@ -116,8 +130,9 @@ void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard
     add_number(&builder, message->term);
     add_number(&builder, message->from);
     add_number(&builder, message->to);
-    add_body(&builder, message, records);
+    add_body(&builder, message);
     encode(out, &builder);
+    append_tail(out, records);
 }
 
 /* Numbers from args[at] on, one after the other. */
