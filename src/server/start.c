@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <event2/event.h>
+#include <openssl/sha.h>
 
 #include "base/mem.h"
 #include "platform/clock.h"
@@ -65,9 +66,13 @@ enum err server_read_cluster(struct server *server, char message[512])
                  config->port ? config->port : DEFAULT_PORT);
         nodes = alone;
     }
+    /* The id and the nodes' names are public: what they are derived from must not lead back to the
+     * secret. */
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256((const unsigned char *)config->cluster_secret, strlen(config->cluster_secret), digest);
     enum err err = cluster_parse(&server->cluster, span_text(nodes),
                                  config->cluster_id[0] ? config->cluster_id : NULL,
-                                 span_text(config->cluster_secret), message);
+                                 span_of((const char *)digest, sizeof digest), message);
     if (err)
         return err;
     if (!cluster_find(&server->cluster, config->node_id)) {
