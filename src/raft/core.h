@@ -9,9 +9,19 @@
 
 enum { NOT_A_MEMBER = RAFT_MEMBERS_MAX };
 
+/* A membership and the entry that brought it; 0: the one of the start. */
+struct raft_configuration {
+    uint64_t index;
+    struct raft_membership membership;
+};
+
 struct raft {
-    struct raft_options options; /* the membership is in it */
-    size_t self;                 /* position in the membership, or NOT_A_MEMBER */
+    struct raft_options options;               /* its membership is that of the start */
+    struct raft_membership membership;         /* in force: the newest in the log */
+    struct raft_configuration *configurations; /* oldest first; never empty */
+    size_t configuration_count;
+    size_t configuration_cap;
+    size_t self; /* position in the membership, or NOT_A_MEMBER */
     struct prng prng;
     uint64_t now_ms;
 
@@ -32,6 +42,7 @@ struct raft {
     uint64_t election_deadline_ms;
     bool leader_lost; /* the last leader's process is dead, no other was heard of yet */
     uint64_t last_leader;
+    uint64_t no_vote_before_ms; /* with leases: what was promised before the start */
 
     bool granted[RAFT_MEMBERS_MAX];
     bool refused[RAFT_MEMBERS_MAX];
@@ -48,12 +59,30 @@ struct raft {
     struct raft_read *reads_ready; /* of the update */
     size_t ready_cap;
 
+    uint64_t transfer_target; /* 0: none */
+    uint64_t transfer_deadline_ms;
+    bool timeout_now_sent; /* to the target */
+    bool lease_is_void;    /* somebody was told in this term to stand for election */
+
+    struct raft_snapshot snapshot;
+    struct {
+        struct raft_snapshot snapshot; /* index 0: none */
+        uint64_t leader_term;          /* chunks of one leader make one whole */
+        uint64_t offset;
+    } receiving;
+
     struct raft_counters counters;
+    uint64_t marks;
     struct raft_hard_state hard_state_known; /* to the host */
     struct raft_message *messages;           /* of the update */
     size_t message_cap;
     struct raft_update update; /* as far as the running step has come */
 };
+
+static inline void raft_note(struct raft *raft, enum raft_mark mark)
+{
+    raft->marks |= UINT64_C(1) << mark;
+}
 
 /* raft.c */
 
@@ -62,6 +91,7 @@ struct raft_message *raft_message_add(struct raft *raft, enum raft_message_type 
 size_t raft_position_of(const struct raft *raft, uint64_t id); /* or NOT_A_MEMBER */
 bool raft_is_voter(const struct raft *raft, size_t position);
 bool raft_hard_state_differs(const struct raft *raft); /* from what the host knows */
+void raft_log_reset(struct raft *raft, uint64_t base_index, uint64_t base_term);
 
 /* election.c */
 
@@ -72,6 +102,7 @@ void raft_election_peer_lost(struct raft *raft, uint64_t peer);
 void raft_election_peer_alive(struct raft *raft, uint64_t peer);
 void raft_handle_vote_request(struct raft *raft, const struct raft_message *message);
 void raft_handle_vote_response(struct raft *raft, const struct raft_message *message);
+void raft_handle_timeout_now(struct raft *raft, const struct raft_message *message);
 
 /* A leader is at work as far as this node knows (dissertation §4.2.3). */
 bool raft_leader_is_alive(const struct raft *raft);
@@ -79,11 +110,17 @@ bool raft_leader_is_alive(const struct raft *raft);
 /* follower.c */
 
 void raft_handle_append_request(struct raft *raft, const struct raft_message *message);
+/* Says that the log agrees with the leader's up to `agreed`, of which `match` is durable. */
+struct raft_message *raft_respond_success(struct raft *raft, const struct raft_message *request,
+                                          uint64_t match, uint64_t agreed);
 
 /* replication.c: the leader's side */
 
 void raft_replication_begin(struct raft *raft);
 void raft_replication_submit(struct raft *raft, const struct raft_entry *entries, size_t count);
+/* One entry of the core's own; a membership is in force from here on. */
+void raft_replication_append_own(struct raft *raft, enum raft_own_entry kind,
+                                 const struct raft_membership *membership);
 void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term);
 void raft_replication_tick(struct raft *raft);
 uint64_t raft_replication_deadline_ms(const struct raft *raft);
@@ -91,6 +128,41 @@ void raft_replication_peer_alive(struct raft *raft, uint64_t peer);
 uint64_t raft_replication_quorum_contact_ms(const struct raft *raft);
 void raft_replication_heartbeat_voters(struct raft *raft);
 void raft_handle_append_response(struct raft *raft, const struct raft_message *message);
+
+/* change.c: membership */
+
+void raft_configurations_init(struct raft *raft);
+void raft_configurations_close(struct raft *raft);
+void raft_configurations_add(struct raft *raft, uint64_t index,
+                             const struct raft_membership *membership);
+void raft_configurations_truncate(struct raft *raft, uint64_t last_index);
+void raft_configurations_reset(struct raft *raft, uint64_t index,
+                               const struct raft_membership *membership);
+void raft_configurations_compact(struct raft *raft, uint64_t index);
+void raft_change_begin(struct raft *raft, const struct raft_membership *wanted);
+/* What a leader owes to a membership that has been committed. Once per step. */
+void raft_change_settle(struct raft *raft);
+
+/* transfer.c */
+
+void raft_transfer_begin(struct raft *raft, uint64_t target);
+void raft_transfer_tick(struct raft *raft);
+void raft_transfer_settle(struct raft *raft); /* once per step */
+void raft_transfer_end(struct raft *raft);
+size_t raft_transfer_candidate(const struct raft *raft); /* position, or NOT_A_MEMBER */
+void raft_send_timeout_now(struct raft *raft, size_t peer);
+
+/* snapshot.c */
+
+void raft_snapshot_compact(struct raft *raft, const struct raft_event *event);
+void raft_snapshot_begin(struct raft *raft, size_t peer);
+void raft_snapshot_send(struct raft *raft, size_t peer);
+void raft_snapshot_tick(struct raft *raft, size_t peer);
+uint64_t raft_snapshot_due_ms(const struct raft *raft, size_t peer);
+void raft_handle_snapshot_request(struct raft *raft, const struct raft_message *message);
+void raft_handle_snapshot_response(struct raft *raft, const struct raft_message *message);
+void raft_snapshot_installed(struct raft *raft, const struct raft_event *event);
+void raft_snapshot_failed(struct raft *raft);
 
 /* reads.c */
 

@@ -16,14 +16,18 @@ bool raft_leader_is_alive(const struct raft *raft)
 {
     if (raft->role == RAFT_LEADER)
         return true;
+    if (raft->options.lease_drift_percent) /* a promise is kept, whatever became of the leader */
+        return raft->now_ms < raft->no_vote_before_ms;
     return raft->leader != 0 && raft->now_ms < raft->heard_ms + raft->options.election_timeout_ms;
 }
 
 void raft_follow(struct raft *raft, uint64_t term, uint64_t leader)
 {
     ASSERT(term >= raft->term);
-    if (raft->role == RAFT_LEADER)
+    if (raft->role == RAFT_LEADER) {
         raft_election_timer_restart(raft);
+        raft_transfer_end(raft);
+    }
     raft->role = RAFT_FOLLOWER;
     if (term > raft->term) {
         raft->term = term;
@@ -33,6 +37,7 @@ void raft_follow(struct raft *raft, uint64_t term, uint64_t leader)
     if (leader == 0)
         return;
     raft->heard_ms = raft->now_ms;
+    raft->no_vote_before_ms = raft->now_ms + raft->options.election_timeout_ms;
     raft->leader_lost = false;
     raft_election_timer_restart(raft);
 }
@@ -49,33 +54,35 @@ static void forget_votes(struct raft *raft)
         raft->refused[dead] = true;
 }
 
-static void ask_for_votes(struct raft *raft, bool pre)
+static void ask_for_votes(struct raft *raft, bool pre, bool transfer)
 {
-    for (size_t i = 0; i < raft->options.membership.count; i++) {
+    for (size_t i = 0; i < raft->membership.count; i++) {
         if (i == raft->self || !raft_is_voter(raft, i))
             continue;
         struct raft_message *request =
-            raft_message_add(raft, RAFT_VOTE_REQUEST, raft->options.membership.members[i].id);
+            raft_message_add(raft, RAFT_VOTE_REQUEST, raft->membership.members[i].id);
         request->term = pre ? raft->term + 1 : raft->term;
         /* A vote is given for this log. Were it asked for before the log is durable, a crash could
          * shorten the log and a restart ask again in the same term: the first answer would then
          * elect a node that lacks what the voter has. */
         request->when_durable = !pre;
         request->vote_request.pre = pre;
+        request->vote_request.transfer = transfer;
         request->vote_request.last_index = raft->log.last_index;
         request->vote_request.last_term = raft_log_last_term(&raft->log);
     }
 }
 
-static void start_election(struct raft *raft)
+static void start_election(struct raft *raft, bool transfer)
 {
     raft->role = RAFT_CANDIDATE;
     raft->term++;
     raft->vote = raft->options.id;
+    raft->leader = 0;
     raft->counters.elections_started++;
     forget_votes(raft);
     raft_election_timer_restart(raft);
-    ask_for_votes(raft, false);
+    ask_for_votes(raft, false, transfer);
     /* The own vote counts when it is durable, as any other. */
     struct raft_message *own = raft_message_add(raft, RAFT_VOTE_RESPONSE, raft->options.id);
     own->when_durable = true;
@@ -97,15 +104,15 @@ static void start_prevote(struct raft *raft)
     raft->counters.prevotes_started++;
     forget_votes(raft);
     raft->granted[raft->self] = true;
-    if (raft_membership_has_majority(&raft->options.membership, raft->granted)) {
-        start_election(raft);
+    if (raft_membership_has_majority(&raft->membership, raft->granted)) {
+        start_election(raft, false);
         return;
     }
     if (raft->leader_lost)
         retry_soon(raft);
     else
         raft_election_timer_restart(raft);
-    ask_for_votes(raft, true);
+    ask_for_votes(raft, true, false);
 }
 
 void raft_election_tick(struct raft *raft)
@@ -118,7 +125,7 @@ void raft_election_tick(struct raft *raft)
 
 void raft_election_peer_lost(struct raft *raft, uint64_t peer)
 {
-    if (raft->role != RAFT_FOLLOWER || raft->leader != peer)
+    if (raft->role != RAFT_FOLLOWER || raft->leader != peer || raft->options.lease_drift_percent)
         return;
     raft->leader = 0;
     raft->leader_lost = true;
@@ -134,6 +141,19 @@ void raft_election_peer_alive(struct raft *raft, uint64_t peer)
         return;
     raft->heard_ms = raft->now_ms;
     raft_election_timer_restart(raft);
+}
+
+/* The leader hands over: no PreVote, and no waiting. One of an older term, or of a leader that was
+ * followed by another, changes nothing. */
+void raft_handle_timeout_now(struct raft *raft, const struct raft_message *message)
+{
+    if (message->term < raft->term || raft->role != RAFT_FOLLOWER ||
+        raft->leader != message->from || raft->self == NOT_A_MEMBER ||
+        !raft_is_voter(raft, raft->self)) {
+        raft_note(raft, RAFT_MARK_TIMEOUT_NOW_STALE);
+        return;
+    }
+    start_election(raft, true);
 }
 
 /* Paper §5.4.1. */
@@ -168,7 +188,10 @@ void raft_handle_vote_request(struct raft *raft, const struct raft_message *requ
         return;
     }
     bool is_free = raft->vote == request->from || (raft->vote == 0 && raft->leader == 0);
-    bool granted = request->term == raft->term && is_free && log_is_current(raft, request);
+    bool promised = raft->options.lease_drift_percent && !request->vote_request.transfer &&
+                    raft_leader_is_alive(raft);
+    bool granted =
+        request->term == raft->term && is_free && !promised && log_is_current(raft, request);
     if (granted) {
         raft->vote = request->from;
         raft_election_timer_restart(raft);
@@ -194,9 +217,9 @@ static void note_refusal(struct raft *raft, size_t position)
     raft->refused[position] = true;
     for (size_t i = 0; i < RAFT_MEMBERS_MAX; i++)
         open[i] = raft->granted[i] || !raft->refused[i];
-    if (raft->role != RAFT_CANDIDATE ||
-        raft_membership_has_majority(&raft->options.membership, open))
+    if (raft->role != RAFT_CANDIDATE || raft_membership_has_majority(&raft->membership, open))
         return;
+    raft_note(raft, RAFT_MARK_SPLIT_VOTE);
     raft_follow(raft, raft->term, 0);
     if (raft->leader_lost)
         retry_soon(raft);
@@ -218,10 +241,10 @@ void raft_handle_vote_response(struct raft *raft, const struct raft_message *res
         return;
     }
     raft->granted[position] = true;
-    if (!raft_membership_has_majority(&raft->options.membership, raft->granted))
+    if (!raft_membership_has_majority(&raft->membership, raft->granted))
         return;
     if (pre)
-        start_election(raft);
+        start_election(raft, false);
     else
         win(raft);
 }

@@ -21,15 +21,18 @@ static void reject(struct raft *raft, const struct raft_message *request)
     response->append_response.rejected_prev = prev;
     uint64_t hint = raft_log_find_agreement(&raft->log, prev, request->append_request.prev_term);
     response->append_response.read_context = request->append_request.read_context;
+    response->append_response.sent_ms = request->append_request.sent_ms;
     response->append_response.hint_index = hint;
     response->append_response.hint_term = raft_log_term_of(&raft->log, hint);
 }
 
-static bool prev_agrees(const struct raft *raft, const struct raft_message *request)
+static bool prev_agrees(struct raft *raft, const struct raft_message *request)
 {
     uint64_t prev = request->append_request.prev_index;
-    if (prev < raft->log.base_index)
+    if (prev < raft->log.base_index) {
+        raft_note(raft, RAFT_MARK_APPEND_BELOW_BASE);
         return true; /* a snapshot holds committed entries, and those agree */
+    }
     if (prev > raft->log.last_index)
         return false;
     return raft_log_term_of(&raft->log, prev) == request->append_request.prev_term;
@@ -56,44 +59,69 @@ static size_t count_known(const struct raft *raft, const struct raft_message *re
 static void truncate_conflict(struct raft *raft, uint64_t first_conflict)
 {
     ASSERT(first_conflict > raft->commit);
+    raft_note(raft, RAFT_MARK_TRUNCATED);
     raft_log_truncate(&raft->log, first_conflict - 1);
+    raft_configurations_truncate(raft, first_conflict - 1);
     raft->update.truncate = true;
     raft->update.truncate_after = first_conflict - 1;
-    if (raft->durable >= first_conflict)
+    if (raft->durable >= first_conflict) {
+        raft_note(raft, RAFT_MARK_TRUNCATED_DURABLE);
         raft->durable = first_conflict - 1;
+    }
     /* No entry of this leader's term was among those dropped. So a report of a durable entry of
      * this term or a later one is of a write after this truncation; one of an older term may be of
      * a write before it, even if the same entry has come back since. */
     raft->durable_term_min = raft->term;
 }
 
+static void append_entry(struct raft *raft, const struct raft_entry *entry)
+{
+    raft_log_append(&raft->log, entry);
+    if (entry->membership)
+        raft_configurations_add(raft, entry->index, entry->membership);
+}
+
 static void append_new(struct raft *raft, const struct raft_message *request)
 {
     size_t known = count_known(raft, request);
     size_t count = request->append_request.entry_count;
-    if (known == count)
+    if (known == count) {
+        if (count > 0 && raft->log.last_index > request->append_request.prev_index + count)
+            raft_note(raft, RAFT_MARK_OLD_APPEND);
         return;
+    }
+    if (known > 0)
+        raft_note(raft, RAFT_MARK_OVERLAPPING_APPEND);
     const struct raft_entry *entries = request->append_request.entries;
     if (entries[known].index <= raft->log.last_index)
         truncate_conflict(raft, entries[known].index);
     for (size_t i = known; i < count; i++)
-        raft_log_append(&raft->log, &entries[i]);
+        append_entry(raft, &entries[i]);
     raft->update.append_first = entries[known].index;
     raft->update.append_count = count - known;
+}
+
+struct raft_message *raft_respond_success(struct raft *raft, const struct raft_message *request,
+                                          uint64_t match, uint64_t agreed)
+{
+    struct raft_message *response = respond(raft, request, true);
+    response->append_response.match = match;
+    response->append_response.hint_index = agreed;
+    return response;
 }
 
 static void acknowledge(struct raft *raft, const struct raft_message *request, uint64_t match,
                         bool when_durable)
 {
-    struct raft_message *response = respond(raft, request, true);
+    struct raft_message *response = raft_respond_success(raft, request, match,
+                                                         request->append_request.prev_index +
+                                                             request->append_request.entry_count);
     if (when_durable) {
         response->when_durable = true;
         raft->acknowledged_ms = raft->now_ms;
     }
     response->append_response.read_context = request->append_request.read_context;
-    response->append_response.match = match;
-    response->append_response.hint_index =
-        request->append_request.prev_index + request->append_request.entry_count;
+    response->append_response.sent_ms = request->append_request.sent_ms;
 }
 
 /* A heartbeat is answered at once whatever the disk does, with a match that is durable already:
@@ -131,7 +159,11 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *re
     append_new(raft, request);
     /* What follows the entries of this request in this log may differ from the leader's. */
     uint64_t last = request->append_request.prev_index + request->append_request.entry_count;
-    uint64_t commit = request->append_request.commit < last ? request->append_request.commit : last;
+    uint64_t commit = request->append_request.commit;
+    if (commit > last) {
+        raft_note(raft, RAFT_MARK_COMMIT_BOUNDED);
+        commit = last;
+    }
     if (commit > raft->commit)
         raft->commit = commit;
     accept(raft, request);

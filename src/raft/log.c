@@ -1,5 +1,7 @@
 #include "raft/log.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 
@@ -7,8 +9,10 @@ enum { CHUNK_ENTRIES = 16384 };
 
 void raft_log_init(struct raft_log *log, uint64_t base_index, uint64_t base_term)
 {
-    *log = (struct raft_log){
-        .base_index = base_index, .base_term = base_term, .last_index = base_index};
+    *log = (struct raft_log){.base_index = base_index,
+                             .base_term = base_term,
+                             .last_index = base_index,
+                             .chunks_base = base_index};
 }
 
 static void free_chunks(struct raft_log *log, size_t keep)
@@ -46,7 +50,7 @@ static void add_chunk(struct raft_log *log)
 
 static uint32_t *bytes_of(const struct raft_log *log, uint64_t index)
 {
-    uint64_t position = index - log->base_index - 1;
+    uint64_t position = index - log->chunks_base - 1;
     return &log->chunks[position / CHUNK_ENTRIES][position % CHUNK_ENTRIES];
 }
 
@@ -56,7 +60,7 @@ void raft_log_append(struct raft_log *log, const struct raft_entry *entry)
     ASSERT(entry->term > 0 && entry->term >= raft_log_last_term(log));
     if (log->run_count == 0 || log->runs[log->run_count - 1].term != entry->term)
         begin_run(log, entry);
-    if ((log->last_index - log->base_index) / CHUNK_ENTRIES == log->chunk_count)
+    if ((log->last_index - log->chunks_base) / CHUNK_ENTRIES == log->chunk_count)
         add_chunk(log);
     log->last_index = entry->index;
     *bytes_of(log, entry->index) = entry->bytes;
@@ -68,7 +72,36 @@ void raft_log_truncate(struct raft_log *log, uint64_t last_index)
     log->last_index = last_index;
     while (log->run_count > 0 && log->runs[log->run_count - 1].first_index > last_index)
         log->run_count--;
-    free_chunks(log, (last_index - log->base_index + CHUNK_ENTRIES - 1) / CHUNK_ENTRIES);
+    free_chunks(log, (last_index - log->chunks_base + CHUNK_ENTRIES - 1) / CHUNK_ENTRIES);
+}
+
+static void drop_chunks_before(struct raft_log *log, uint64_t base_index)
+{
+    size_t gone = (base_index - log->chunks_base) / CHUNK_ENTRIES;
+    for (size_t i = 0; i < gone; i++)
+        mem_free(log->chunks[i]);
+    log->chunk_count -= gone;
+    memmove(log->chunks, log->chunks + gone, log->chunk_count * sizeof *log->chunks);
+    log->chunks_base += (uint64_t)gone * CHUNK_ENTRIES;
+}
+
+void raft_log_compact(struct raft_log *log, uint64_t base_index)
+{
+    ASSERT(base_index >= log->base_index && base_index <= log->last_index);
+    if (base_index == log->base_index)
+        return;
+    log->base_term = raft_log_term_of(log, base_index);
+    log->base_index = base_index;
+    size_t gone = 0;
+    while (gone + 1 < log->run_count && log->runs[gone + 1].first_index <= base_index + 1)
+        gone++;
+    log->run_count -= gone;
+    memmove(log->runs, log->runs + gone, log->run_count * sizeof *log->runs);
+    if (base_index == log->last_index)
+        log->run_count = 0;
+    else
+        log->runs[0].first_index = base_index + 1;
+    drop_chunks_before(log, base_index);
 }
 
 uint64_t raft_log_last_term(const struct raft_log *log)

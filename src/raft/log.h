@@ -21,7 +21,8 @@ struct raft_log {
     struct raft_term_run *runs; /* ascending; the first begins at base_index + 1 */
     size_t run_count;
     size_t run_cap;
-    uint32_t **chunks; /* entry base_index + 1 is the first of the first chunk */
+    uint64_t chunks_base; /* the index before the first chunk's first entry */
+    uint32_t **chunks;
     size_t chunk_count;
     size_t chunk_cap;
 };
@@ -32,6 +33,8 @@ void raft_log_close(struct raft_log *log);
 /* Asserts that the entry continues the log: next index, a term that does not go back. */
 void raft_log_append(struct raft_log *log, const struct raft_entry *entry);
 void raft_log_truncate(struct raft_log *log, uint64_t last_index);
+/* Forgets the entries up to base_index, which is in the log. */
+void raft_log_compact(struct raft_log *log, uint64_t base_index);
 
 uint64_t raft_log_last_term(const struct raft_log *log);
 uint64_t raft_log_term_of(const struct raft_log *log, uint64_t index); /* 0: not in the log */

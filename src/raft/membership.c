@@ -37,6 +37,84 @@ void raft_membership_set(struct raft_membership *membership, uint64_t id, unsign
     membership->count++;
 }
 
+bool raft_membership_equal(const struct raft_membership *a, const struct raft_membership *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->members[i].id != b->members[i].id || a->members[i].roles != b->members[i].roles)
+            return false;
+    }
+    return true;
+}
+
+bool raft_membership_has_voters(const struct raft_membership *membership)
+{
+    for (size_t i = 0; i < membership->count; i++) {
+        if (membership->members[i].roles & RAFT_VOTER)
+            return true;
+    }
+    return false;
+}
+
+static unsigned roles_in(const struct raft_membership *membership, uint64_t id)
+{
+    const struct raft_member *member = raft_membership_find(membership, id);
+    return member ? member->roles : 0;
+}
+
+static bool same_voters(const struct raft_membership *a, const struct raft_membership *b)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        if ((a->members[i].roles ^ roles_in(b, a->members[i].id)) & RAFT_VOTER)
+            return false;
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        if ((b->members[i].roles ^ roles_in(a, b->members[i].id)) & RAFT_VOTER)
+            return false;
+    }
+    return true;
+}
+
+bool raft_membership_enter(const struct raft_membership *current,
+                           const struct raft_membership *wanted, struct raft_membership *joint)
+{
+    *joint = *wanted;
+    if (same_voters(current, wanted))
+        return true;
+    for (size_t i = 0; i < wanted->count; i++) {
+        if (wanted->members[i].roles & RAFT_VOTER)
+            joint->members[i].roles = RAFT_VOTER_INCOMING;
+    }
+    for (size_t i = 0; i < current->count; i++) {
+        if (!(current->members[i].roles & RAFT_VOTER))
+            continue;
+        uint64_t id = current->members[i].id;
+        bool stays = raft_membership_find(wanted, id) != NULL;
+        if (!stays && joint->count == RAFT_MEMBERS_MAX)
+            return false;
+        unsigned incoming = roles_in(joint, id) & RAFT_VOTER_INCOMING;
+        raft_membership_set(joint, id,
+                            RAFT_VOTER | incoming | (stays && !incoming ? RAFT_STAYS : 0u));
+    }
+    return true;
+}
+
+void raft_membership_leave(const struct raft_membership *joint, struct raft_membership *after)
+{
+    after->count = 0;
+    for (size_t i = 0; i < joint->count; i++) {
+        struct raft_member member = joint->members[i];
+        if (member.roles & RAFT_VOTER_INCOMING)
+            member.roles = RAFT_VOTER;
+        else if (member.roles & RAFT_STAYS)
+            member.roles = RAFT_LEARNER;
+        else if (member.roles & RAFT_VOTER)
+            continue;
+        after->members[after->count++] = member;
+    }
+}
+
 static bool set_has_majority(const struct raft_membership *membership, unsigned set,
                              const bool *yes)
 {

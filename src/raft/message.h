@@ -13,6 +13,10 @@ enum raft_message_type {
     RAFT_VOTE_RESPONSE,
     RAFT_APPEND_REQUEST, /* also the heartbeat, without entries */
     RAFT_APPEND_RESPONSE,
+    RAFT_SNAPSHOT_REQUEST, /* one chunk of the sender's snapshot */
+    RAFT_SNAPSHOT_RESPONSE,
+    RAFT_TIMEOUT_NOW, /* begin an election at once: leadership is handed over (dissertation §3.10)
+                       */
 };
 
 struct raft_message {
@@ -25,7 +29,8 @@ struct raft_message {
     bool when_durable; /* send only once the update's write is durable; not on the wire */
     union {
         struct {
-            bool pre; /* PreVote: neither side changes its term or vote */
+            bool pre;      /* PreVote: neither side changes its term or vote */
+            bool transfer; /* on the leader's behalf: that it is alive is no reason to refuse */
             uint64_t last_index;
             uint64_t last_term;
         } vote_request;
@@ -38,6 +43,7 @@ struct raft_message {
             uint64_t prev_term;
             uint64_t commit;
             uint64_t read_context; /* newest read round of the leader; 0: none */
+            uint64_t sent_ms;      /* the leader's clock; the answer carries it back */
             uint64_t first_index;  /* of the entries; prev_index + 1 */
             size_t entry_count;
             /* Incoming only: entry_count entries in order. Outgoing messages name the range alone
@@ -50,6 +56,7 @@ struct raft_message {
              * the request had entries). */
             uint64_t match;
             uint64_t read_context; /* echo; 0 to a request of an older term */
+            uint64_t sent_ms;      /* the same */
             uint64_t
                 rejected_prev; /* failure: prev_index of the request; 0: it is of an older term */
             /* failure: the follower's best guess where the logs agree: the largest index <=
@@ -58,6 +65,20 @@ struct raft_message {
             uint64_t hint_index;
             uint64_t hint_term;
         } append_response;
+        struct {
+            uint64_t index; /* of the snapshot's last entry */
+            uint64_t term;
+            uint64_t offset; /* of the chunk; outgoing messages name the range alone */
+            uint64_t bytes;  /* of the chunk; 0: asks how far the follower is */
+            uint64_t total;  /* bytes of the snapshot */
+        } snapshot_request;
+        /* Where the follower wants to go on. A snapshot that it does not need, or has installed, is
+         * answered with a RAFT_APPEND_RESPONSE. */
+        struct {
+            uint64_t index;
+            uint64_t term;
+            uint64_t offset;
+        } snapshot_response;
     };
 };
 

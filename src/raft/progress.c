@@ -53,6 +53,16 @@ void raft_progress_replicate(struct raft_progress *progress, uint64_t next)
     clear_window(progress);
 }
 
+void raft_progress_snapshot(struct raft_progress *progress, uint64_t snapshot_index, uint64_t next)
+{
+    progress->state = RAFT_SNAPSHOT;
+    progress->next = next;
+    progress->probe_sent = false;
+    progress->snapshot_index = snapshot_index;
+    progress->snapshot_offset = 0;
+    clear_window(progress);
+}
+
 bool raft_progress_has_room(const struct raft_progress *progress, uint64_t bytes,
                             uint64_t bytes_in_flight_max)
 {

@@ -4,10 +4,13 @@
  *                answer (or, without entries, after the heartbeat interval)
  *     REPLICATE  they agree up to next - 1, or will once what is under way has arrived: appends
  *                follow each other without waiting, as far as the window goes
- *     SNAPSHOT   it needs entries that this log does not hold any more: heartbeats only
+ *     SNAPSHOT   it needs entries that this log does not hold any more: chunks of the snapshot, the
+ *                next one after the answer to the last
  *
  * PROBE -> REPLICATE when the member accepts something at next - 1 or beyond; back when it rejects
- * what follows a gap. Every append, heartbeats too, has prev = next - 1: that is what finds a gap.
+ * what follows a gap. Any -> SNAPSHOT when it is found to be behind the log's base, -> REPLICATE
+ * when it says that it holds the snapshot's last entry. Every append, heartbeats too, has prev =
+ * next - 1: that is what finds a gap.
  */
 #ifndef FLOTILLA_RAFT_PROGRESS_H
 #define FLOTILLA_RAFT_PROGRESS_H
@@ -26,9 +29,13 @@ struct raft_progress {
     enum raft_progress_state state;
     uint64_t match; /* durable there and equal to this log */
     uint64_t next;
-    bool probe_sent;       /* PROBE: unanswered */
+    bool probe_sent;         /* PROBE, SNAPSHOT: unanswered */
+    uint64_t snapshot_index; /* SNAPSHOT: which one, and where the next chunk begins */
+    uint64_t snapshot_offset;
+    uint64_t chunk_ms;     /* when the last one left */
     uint64_t commit_sent;  /* commit index of the newest append */
     uint64_t read_context; /* newest one echoed in this term */
+    uint64_t promised_ms;  /* newest time of sending that was echoed in this term: the lease */
     uint64_t contact_ms;   /* newest answer in this term; the election counts as one */
     bool answered;
     uint64_t sent_ms;      /* newest append */
@@ -50,6 +57,7 @@ void raft_progress_reset(struct raft_progress *progress, uint64_t next, uint64_t
 
 void raft_progress_probe(struct raft_progress *progress, uint64_t next);
 void raft_progress_replicate(struct raft_progress *progress, uint64_t next);
+void raft_progress_snapshot(struct raft_progress *progress, uint64_t snapshot_index, uint64_t next);
 
 bool raft_progress_has_room(const struct raft_progress *progress, uint64_t bytes,
                             uint64_t bytes_in_flight_max);

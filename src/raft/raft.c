@@ -11,32 +11,42 @@ static void check_options(const struct raft_options *options)
     ASSERT(options->election_timeout_ms / 2 >= options->heartbeat_ms);
     ASSERT(options->entries_per_append_max > 0 && options->bytes_per_append_max > 0);
     ASSERT(options->appends_in_flight_max > 0 && options->bytes_in_flight_max > 0);
+    ASSERT(options->snapshot_chunk_bytes > 0);
+    ASSERT(options->lease_drift_percent < 100);
     ASSERT(options->membership.count <= RAFT_MEMBERS_MAX);
 }
 
-struct raft *raft_new(const struct raft_options *options, struct raft_hard_state hard_state,
-                      uint64_t snapshot_index, uint64_t snapshot_term, uint64_t now_ms)
+static void check_start(const struct raft_start *start)
+{
+    ASSERT((start->base_index == 0) == (start->base_term == 0));
+    ASSERT((start->snapshot.index == 0) == (start->snapshot.term == 0));
+    ASSERT(start->base_index <= start->snapshot.index);
+}
+
+struct raft *raft_new(const struct raft_options *options, const struct raft_start *start,
+                      uint64_t now_ms)
 {
     check_options(options);
-    ASSERT((snapshot_index == 0) == (snapshot_term == 0));
+    check_start(start);
     struct raft *raft = mem_zalloc(sizeof *raft);
     raft->options = *options;
-    raft->self = raft_position_of(raft, options->id);
     prng_init(&raft->prng, options->seed);
     raft->now_ms = now_ms;
     raft->role = RAFT_FOLLOWER;
-    raft->term = hard_state.term;
-    raft->vote = hard_state.vote;
-    raft->hard_state_known = hard_state;
-    raft_log_init(&raft->log, snapshot_index, snapshot_term);
-    if (snapshot_term > raft->term) {
-        raft->term = snapshot_term;
+    raft->term = start->hard_state.term;
+    raft->vote = start->hard_state.vote;
+    raft->hard_state_known = start->hard_state;
+    raft_log_init(&raft->log, start->base_index, start->base_term);
+    raft->snapshot = start->snapshot;
+    if (start->snapshot.term > raft->term) {
+        raft->term = start->snapshot.term;
         raft->vote = 0;
     }
-    raft->commit = snapshot_index;
-    raft->durable = snapshot_index;
-    for (size_t i = 0; i < options->membership.count; i++)
-        raft_progress_init(&raft->progress[i], options->appends_in_flight_max);
+    raft->commit = start->snapshot.index;
+    raft->durable = start->base_index;
+    if (options->lease_drift_percent)
+        raft->no_vote_before_ms = now_ms + options->election_timeout_ms;
+    raft_configurations_init(raft);
     raft_election_timer_restart(raft);
     return raft;
 }
@@ -45,8 +55,7 @@ void raft_free(struct raft *raft)
 {
     if (!raft)
         return;
-    for (size_t i = 0; i < raft->options.membership.count; i++)
-        raft_progress_close(&raft->progress[i]);
+    raft_configurations_close(raft);
     raft_log_close(&raft->log);
     mem_free(raft->reads);
     mem_free(raft->reads_ready);
@@ -54,10 +63,22 @@ void raft_free(struct raft *raft)
     mem_free(raft);
 }
 
+/* The snapshot that is installed takes the place of the log. Nothing counts as durable until the
+ * disk has said so. */
+void raft_log_reset(struct raft *raft, uint64_t base_index, uint64_t base_term)
+{
+    raft_log_close(&raft->log);
+    raft_log_init(&raft->log, base_index, base_term);
+    raft->durable = 0;
+    raft->durable_term_min = raft->term;
+}
+
 void raft_load_entry(struct raft *raft, const struct raft_entry *entry)
 {
     raft_log_append(&raft->log, entry);
     raft->durable = entry->index;
+    if (entry->membership && entry->index > raft->snapshot.index)
+        raft_configurations_add(raft, entry->index, entry->membership);
     /* The write that brought the entry was torn before its hard state. A vote in that term would
      * have been written earlier. */
     if (entry->term > raft->term) {
@@ -80,14 +101,14 @@ struct raft_message *raft_message_add(struct raft *raft, enum raft_message_type 
 
 size_t raft_position_of(const struct raft *raft, uint64_t id)
 {
-    const struct raft_membership *membership = &raft->options.membership;
+    const struct raft_membership *membership = &raft->membership;
     const struct raft_member *member = raft_membership_find(membership, id);
     return member ? (size_t)(member - membership->members) : (size_t)NOT_A_MEMBER;
 }
 
 bool raft_is_voter(const struct raft *raft, size_t position)
 {
-    unsigned roles = raft->options.membership.members[position].roles;
+    unsigned roles = raft->membership.members[position].roles;
     return roles & (RAFT_VOTER | RAFT_VOTER_INCOMING);
 }
 
@@ -155,9 +176,19 @@ uint64_t raft_term_of(const struct raft *raft, uint64_t index)
     return raft_log_term_of(&raft->log, index);
 }
 
+uint64_t raft_first_index(const struct raft *raft)
+{
+    return raft->log.base_index + 1;
+}
+
+struct raft_snapshot raft_snapshot(const struct raft *raft)
+{
+    return raft->snapshot;
+}
+
 const struct raft_membership *raft_membership(const struct raft *raft)
 {
-    return &raft->options.membership;
+    return &raft->membership;
 }
 
 bool raft_can_read(const struct raft *raft)
@@ -170,27 +201,6 @@ uint64_t raft_last_contact_ms(const struct raft *raft)
     return raft->role == RAFT_LEADER ? raft_replication_quorum_contact_ms(raft) : raft->heard_ms;
 }
 
-size_t raft_peers(const struct raft *raft, struct raft_peer_status status[RAFT_MEMBERS_MAX])
-{
-    size_t count = 0;
-    for (size_t i = 0; i < raft->options.membership.count; i++) {
-        if (i == raft->self)
-            continue;
-        const struct raft_progress *progress = &raft->progress[i];
-        status[count++] = (struct raft_peer_status){
-            .id = raft->options.membership.members[i].id,
-            .voter = raft_is_voter(raft, i),
-            .state = progress->state,
-            .match = progress->match,
-            .next = progress->next,
-            .in_flight = progress->window_count,
-            .in_flight_bytes = progress->window_bytes,
-            .last_contact_ms = progress->answered ? progress->contact_ms : 0,
-        };
-    }
-    return count;
-}
-
 struct raft_counters raft_counters(const struct raft *raft)
 {
     return raft->counters;
@@ -201,7 +211,7 @@ size_t raft_holders(const struct raft *raft, uint64_t index)
     if (raft->role != RAFT_LEADER)
         return 0;
     size_t holders = 0;
-    for (size_t i = 0; i < raft->options.membership.count; i++) {
+    for (size_t i = 0; i < raft->membership.count; i++) {
         uint64_t held = i == raft->self ? raft->durable : raft->progress[i].match;
         if (held >= index)
             holders++;

@@ -11,6 +11,28 @@ void raft_reads_begin(struct raft *raft)
 {
     raft->read_newest = 0;
     raft->read_count = 0;
+    raft->lease_is_void = false;
+}
+
+/* A follower that answered an append does not vote for another leader for an election timeout from
+ * the append's arrival on, which was after it was sent. Its clock may be faster than this one. */
+uint64_t raft_lease_until_ms(const struct raft *raft)
+{
+    uint32_t drift = raft->options.lease_drift_percent;
+    if (drift == 0 || raft->role != RAFT_LEADER || raft->lease_is_void)
+        return 0;
+    uint64_t promised[RAFT_MEMBERS_MAX];
+    for (size_t i = 0; i < raft->membership.count; i++)
+        promised[i] = i == raft->self ? raft->now_ms : raft->progress[i].promised_ms;
+    uint64_t since = raft_membership_majority_value(&raft->membership, promised);
+    if (since == 0)
+        return 0;
+    return since + (uint64_t)raft->options.election_timeout_ms * (100 - drift) / 100;
+}
+
+static bool has_lease(const struct raft *raft)
+{
+    return raft->transfer_target == 0 && raft->now_ms < raft_lease_until_ms(raft);
 }
 
 void raft_reads_submit(struct raft *raft, uint64_t context)
@@ -20,22 +42,29 @@ void raft_reads_submit(struct raft *raft, uint64_t context)
     if (raft->role != RAFT_LEADER)
         return;
     raft->read_newest = context;
+    if (!raft_can_read(raft))
+        raft_note(raft, RAFT_MARK_READ_BEFORE_NOOP);
     if (raft->read_count == raft->read_cap) {
         raft->read_cap = raft->read_cap ? raft->read_cap * 2 : 16;
         raft->reads = mem_realloc(raft->reads, raft->read_cap * sizeof *raft->reads);
     }
     raft->reads[raft->read_count++] =
         (struct raft_read){.context = context, .index = raft_can_read(raft) ? raft->commit : 0};
-    raft_replication_heartbeat_voters(raft);
+    if (!has_lease(raft))
+        raft_replication_heartbeat_voters(raft);
     raft_reads_confirm(raft);
 }
 
-static uint64_t confirmed_context(const struct raft *raft)
+static uint64_t confirmed_context(struct raft *raft)
 {
+    if (has_lease(raft)) {
+        raft_note(raft, RAFT_MARK_LEASE_READ);
+        return raft->read_newest;
+    }
     uint64_t echoed[RAFT_MEMBERS_MAX];
-    for (size_t i = 0; i < raft->options.membership.count; i++)
+    for (size_t i = 0; i < raft->membership.count; i++)
         echoed[i] = i == raft->self ? raft->read_newest : raft->progress[i].read_context;
-    return raft_membership_majority_value(&raft->options.membership, echoed);
+    return raft_membership_majority_value(&raft->membership, echoed);
 }
 
 /* Before the no-op commits, the commit index can be behind what an earlier leader acknowledged. */

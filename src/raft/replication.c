@@ -2,8 +2,9 @@
 #include "raft/core.h"
 
 enum {
-    NOOP_BYTES = 160, /* the host makes the record; it is not larger than this */
-    FLUSH_MS = 10,    /* an idle follower learns at the latest then what is committed */
+    /* The host makes the record of an own entry; it is not larger than this. */
+    OWN_ENTRY_BYTES = 160 + RAFT_MEMBERS_MAX * 32,
+    FLUSH_MS = 10, /* an idle follower learns at the latest then what is committed */
 };
 
 static bool is_peer(const struct raft *raft, size_t position)
@@ -15,11 +16,12 @@ static void send_append(struct raft *raft, size_t peer, size_t count)
 {
     struct raft_progress *progress = &raft->progress[peer];
     struct raft_message *request =
-        raft_message_add(raft, RAFT_APPEND_REQUEST, raft->options.membership.members[peer].id);
+        raft_message_add(raft, RAFT_APPEND_REQUEST, raft->membership.members[peer].id);
     request->append_request.prev_index = progress->next - 1;
     request->append_request.prev_term = raft_log_term_of(&raft->log, progress->next - 1);
     request->append_request.commit = raft->commit;
     request->append_request.read_context = raft->read_newest;
+    request->append_request.sent_ms = raft->now_ms;
     request->append_request.first_index = progress->next;
     request->append_request.entry_count = count;
     progress->commit_sent = raft->commit;
@@ -61,13 +63,14 @@ static void send_entries(struct raft *raft, size_t peer)
         send_window(raft, peer);
         return;
     case RAFT_SNAPSHOT:
+        raft_snapshot_send(raft, peer);
         return;
     }
 }
 
 static void send_entries_to_all(struct raft *raft)
 {
-    for (size_t i = 0; i < raft->options.membership.count; i++) {
+    for (size_t i = 0; i < raft->membership.count; i++) {
         if (is_peer(raft, i))
             send_entries(raft, i);
     }
@@ -80,18 +83,31 @@ void raft_replication_begin(struct raft *raft)
      */
     raft->durable = raft->log.last_index;
     raft->flush_ms = 0;
-    for (size_t i = 0; i < raft->options.membership.count; i++)
+    for (size_t i = 0; i < raft->membership.count; i++)
         raft_progress_reset(&raft->progress[i], raft->log.last_index + 1, raft->now_ms);
 
     /* Entries of older terms commit only behind one of this term (paper §5.4.2), and reads wait for
      * that too (§8). */
-    struct raft_entry noop = {
-        .index = raft->log.last_index + 1, .term = raft->term, .bytes = NOOP_BYTES};
-    raft_log_append(&raft->log, &noop);
-    raft->term_start = noop.index;
-    raft->update.append_first = noop.index;
+    raft->term_start = raft->log.last_index + 1;
+    raft_replication_append_own(raft, RAFT_OWN_NOOP, NULL);
+}
+
+void raft_replication_append_own(struct raft *raft, enum raft_own_entry kind,
+                                 const struct raft_membership *membership)
+{
+    ASSERT(raft->update.append_count == 0);
+    struct raft_entry entry = {.index = raft->log.last_index + 1,
+                               .term = raft->term,
+                               .bytes = OWN_ENTRY_BYTES,
+                               .membership = membership};
+    raft_log_append(&raft->log, &entry);
+    raft->update.append_first = entry.index;
     raft->update.append_count = 1;
-    raft->update.append_noop = true;
+    raft->update.append_own = kind;
+    if (membership) {
+        raft_configurations_add(raft, entry.index, membership);
+        raft->update.append_membership = &raft->membership;
+    }
     send_entries_to_all(raft);
 }
 
@@ -113,11 +129,15 @@ void raft_replication_submit(struct raft *raft, const struct raft_entry *entries
 static void advance_commit(struct raft *raft)
 {
     uint64_t held[RAFT_MEMBERS_MAX];
-    for (size_t i = 0; i < raft->options.membership.count; i++)
+    for (size_t i = 0; i < raft->membership.count; i++)
         held[i] = is_peer(raft, i) ? raft->progress[i].match : raft->durable;
-    uint64_t majority = raft_membership_majority_value(&raft->options.membership, held);
-    if (majority <= raft->commit || raft_log_term_of(&raft->log, majority) != raft->term)
+    uint64_t majority = raft_membership_majority_value(&raft->membership, held);
+    if (majority <= raft->commit)
         return;
+    if (raft_log_term_of(&raft->log, majority) != raft->term) {
+        raft_note(raft, RAFT_MARK_FIGURE_8);
+        return;
+    }
     raft->commit = majority;
     if (raft->flush_ms == 0)
         raft->flush_ms = raft->now_ms + FLUSH_MS;
@@ -126,29 +146,34 @@ static void advance_commit(struct raft *raft)
 
 void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term)
 {
-    if (index <= raft->durable || raft_log_term_of(&raft->log, index) != term)
+    if (index <= raft->durable)
         return;
-    if (term < raft->durable_term_min)
+    if (raft_log_term_of(&raft->log, index) != term || term < raft->durable_term_min) {
+        raft_note(raft, RAFT_MARK_LATE_DURABLE);
         return;
+    }
     raft->durable = index;
     if (raft->role == RAFT_LEADER)
         advance_commit(raft);
 }
 
-/* Counts for CheckQuorum alone: it confirms no read and acknowledges nothing. */
+/* Counts for CheckQuorum, and for a chunk under way: it confirms no read and acknowledges nothing.
+ */
 void raft_replication_peer_alive(struct raft *raft, uint64_t peer)
 {
-    for (size_t i = 0; i < raft->options.membership.count; i++)
-        if (is_peer(raft, i) && raft->options.membership.members[i].id == peer)
-            raft->progress[i].contact_ms = raft->now_ms;
+    size_t position = raft_position_of(raft, peer);
+    if (position == NOT_A_MEMBER || !is_peer(raft, position))
+        return;
+    raft->progress[position].contact_ms = raft->now_ms;
+    raft->progress[position].chunk_ms = raft->now_ms;
 }
 
 uint64_t raft_replication_quorum_contact_ms(const struct raft *raft)
 {
     uint64_t contact[RAFT_MEMBERS_MAX];
-    for (size_t i = 0; i < raft->options.membership.count; i++)
+    for (size_t i = 0; i < raft->membership.count; i++)
         contact[i] = is_peer(raft, i) ? raft->progress[i].contact_ms : raft->now_ms;
-    return raft_membership_majority_value(&raft->options.membership, contact);
+    return raft_membership_majority_value(&raft->membership, contact);
 }
 
 /* A member that answers needs no heartbeat but where nothing else goes to it. One that is silent
@@ -174,25 +199,39 @@ void raft_replication_tick(struct raft *raft)
 {
     uint64_t quorum_ms = raft_replication_quorum_contact_ms(raft);
     if (raft->now_ms >= quorum_ms + raft->options.election_timeout_ms) {
+        raft_note(raft, RAFT_MARK_QUORUM_LOST);
         raft_follow(raft, raft->term, 0); /* CheckQuorum, dissertation §6.2 */
         return;
     }
-    for (size_t i = 0; i < raft->options.membership.count; i++) {
+    raft_transfer_tick(raft);
+    for (size_t i = 0; i < raft->membership.count; i++) {
         if (!is_peer(raft, i))
             continue;
         if (raft->now_ms >= heartbeat_due_ms(raft, i) || flush_is_due(raft, i))
             send_append(raft, i, 0);
+        raft_snapshot_tick(raft, i);
     }
     if (raft->now_ms >= raft->flush_ms)
         raft->flush_ms = 0;
+}
+
+static uint64_t peer_due_ms(const struct raft *raft, size_t peer)
+{
+    uint64_t due = heartbeat_due_ms(raft, peer);
+    if (raft->progress[peer].state != RAFT_SNAPSHOT)
+        return due;
+    uint64_t snapshot_due = raft_snapshot_due_ms(raft, peer);
+    return snapshot_due < due ? snapshot_due : due;
 }
 
 uint64_t raft_replication_deadline_ms(const struct raft *raft)
 {
     uint64_t deadline =
         raft_replication_quorum_contact_ms(raft) + raft->options.election_timeout_ms;
-    for (size_t i = 0; i < raft->options.membership.count; i++) {
-        uint64_t due = is_peer(raft, i) ? heartbeat_due_ms(raft, i) : deadline;
+    if (raft->transfer_target && raft->transfer_deadline_ms < deadline)
+        deadline = raft->transfer_deadline_ms;
+    for (size_t i = 0; i < raft->membership.count; i++) {
+        uint64_t due = is_peer(raft, i) ? peer_due_ms(raft, i) : deadline;
         if (due < deadline)
             deadline = due;
     }
@@ -201,7 +240,7 @@ uint64_t raft_replication_deadline_ms(const struct raft *raft)
 
 void raft_replication_heartbeat_voters(struct raft *raft)
 {
-    for (size_t i = 0; i < raft->options.membership.count; i++) {
+    for (size_t i = 0; i < raft->membership.count; i++) {
         if (is_peer(raft, i) && raft_is_voter(raft, i))
             send_append(raft, i, 0);
     }
@@ -218,15 +257,17 @@ static void handle_rejection(struct raft *raft, size_t peer, const struct raft_m
     uint64_t agreed = raft_log_find_agreement(&raft->log, response->append_response.hint_index,
                                               response->append_response.hint_term);
     uint64_t next = agreed + 1 < prev ? agreed + 1 : prev;
-    if (next <= raft->log.base_index) {
-        progress->state = RAFT_SNAPSHOT;
-        progress->next = raft->log.base_index + 1;
-        return;
-    }
     /* Below match: the member has lost what it acknowledged (it may be configured not to sync).
      * To count it less is always safe, not to serve it would leave it behind for ever. */
-    if (next <= progress->match)
+    if (next <= progress->match) {
+        raft_note(raft, RAFT_MARK_MATCH_LOWERED);
         progress->match = next - 1;
+    }
+    if (next <= raft->log.base_index) {
+        raft_snapshot_begin(raft, peer);
+        raft_snapshot_send(raft, peer);
+        return;
+    }
     raft_progress_probe(progress, next);
     send_probe(raft, peer);
 }
@@ -260,7 +301,11 @@ void raft_handle_append_response(struct raft *raft, const struct raft_message *r
     if (response->append_response.read_context > progress->read_context) {
         progress->read_context = response->append_response.read_context;
         raft_reads_confirm(raft);
+    } else if (response->append_response.read_context < progress->read_context) {
+        raft_note(raft, RAFT_MARK_READ_OF_OLD_ROUND);
     }
+    if (response->append_response.sent_ms > progress->promised_ms)
+        progress->promised_ms = response->append_response.sent_ms;
     if (response->append_response.success)
         handle_success(raft, peer, response);
     else

@@ -15,15 +15,22 @@ static bool term_is_news(const struct raft *raft, const struct raft_message *mes
         return !message->vote_response.pre || !message->vote_response.granted;
     case RAFT_APPEND_REQUEST:
     case RAFT_APPEND_RESPONSE:
+    case RAFT_SNAPSHOT_REQUEST:
+    case RAFT_SNAPSHOT_RESPONSE:
+    case RAFT_TIMEOUT_NOW:
         return true;
     }
     return false;
 }
 
-static bool disturbs(const struct raft *raft, const struct raft_message *message)
+static bool disturbs(struct raft *raft, const struct raft_message *message)
 {
-    return message->type == RAFT_VOTE_REQUEST && !message->vote_request.pre &&
-           message->term > raft->term && raft_leader_is_alive(raft);
+    if (message->type != RAFT_VOTE_REQUEST || message->vote_request.pre ||
+        message->vote_request.transfer || message->term <= raft->term ||
+        !raft_leader_is_alive(raft))
+        return false;
+    raft_note(raft, RAFT_MARK_DISTURBER_IGNORED);
+    return true;
 }
 
 static void step_message(struct raft *raft, const struct raft_message *message)
@@ -44,6 +51,15 @@ static void step_message(struct raft *raft, const struct raft_message *message)
         return;
     case RAFT_APPEND_RESPONSE:
         raft_handle_append_response(raft, message);
+        return;
+    case RAFT_SNAPSHOT_REQUEST:
+        raft_handle_snapshot_request(raft, message);
+        return;
+    case RAFT_SNAPSHOT_RESPONSE:
+        raft_handle_snapshot_response(raft, message);
+        return;
+    case RAFT_TIMEOUT_NOW:
+        raft_handle_timeout_now(raft, message);
         return;
     }
 }
@@ -78,6 +94,21 @@ static void dispatch(struct raft *raft, const struct raft_event *event)
         else
             raft_election_peer_alive(raft, event->peer);
         return;
+    case RAFT_EVENT_CHANGE:
+        raft_change_begin(raft, event->change);
+        return;
+    case RAFT_EVENT_TRANSFER:
+        raft_transfer_begin(raft, event->peer);
+        return;
+    case RAFT_EVENT_COMPACT:
+        raft_snapshot_compact(raft, event);
+        return;
+    case RAFT_EVENT_INSTALLED:
+        raft_snapshot_installed(raft, event);
+        return;
+    case RAFT_EVENT_INSTALL_FAILED:
+        raft_snapshot_failed(raft);
+        return;
     }
 }
 
@@ -104,14 +135,18 @@ void raft_step(struct raft *raft, const struct raft_event *event, struct raft_up
     raft->update = (struct raft_update){0};
     enum raft_role role = raft->role;
     uint64_t term = raft->term, leader = raft->leader, commit = raft->commit;
+    uint64_t target = raft->transfer_target;
 
     dispatch(raft, event);
+    raft_change_settle(raft);
+    raft_transfer_settle(raft);
 
     ASSERT(raft->commit >= commit && raft->commit <= raft->log.last_index);
     note_hard_state(raft);
     note_leader(raft);
     bool changed = role != raft->role || term != raft->term;
-    raft->update.role_changed = changed || leader != raft->leader;
+    raft->update.role_changed =
+        changed || leader != raft->leader || target != raft->transfer_target;
     raft->update.leadership_lost = changed && role == RAFT_LEADER;
     raft->update.commit_index = raft->commit;
     raft->update.messages = raft->messages;

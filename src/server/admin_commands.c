@@ -19,8 +19,10 @@ void server_role(struct server *server, const struct server_call *call)
         resp_integer(reply, (int64_t)shard_applied_index(shard));
         return;
     }
-    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
-    size_t count = raft_peers(shard_raft(shard), peers);
+    struct raft_status status;
+    raft_status(shard_raft(shard), &status);
+    const struct raft_peer_status *peers = status.peers;
+    size_t count = status.peer_count;
     resp_array(reply, 3);
     resp_bulk_text(reply, "master");
     resp_integer(reply, (int64_t)shard_applied_index(shard));

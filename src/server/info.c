@@ -173,8 +173,10 @@ static void section_replication(struct server *server, struct buf *out)
                    (server->now.mono_ms - raft_last_contact_ms(raft)) / 1000, offset, offset);
     } else
         buf_add_text(out, "role:master\r\n");
-    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
-    size_t count = shard_is_leader(shard) ? raft_peers(raft, peers) : 0;
+    struct raft_status status;
+    raft_status(raft, &status);
+    const struct raft_peer_status *peers = status.peers;
+    size_t count = shard_is_leader(shard) ? status.peer_count : 0;
     buf_printf(out, "connected_slaves:%zu\r\n", count);
     for (size_t i = 0; i < count; i++) {
         const struct cluster_node *node = cluster_find(&server->cluster, peers[i].id);

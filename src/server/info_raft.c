@@ -92,28 +92,42 @@ static void add_activity(struct server *server, struct buf *out)
     add_percentiles(out, "raft_commit_usec", stats.commit_us);
 }
 
+static void add_membership(const struct raft_status *status, struct buf *out)
+{
+    size_t voters = status->self_is_voter;
+    for (size_t i = 0; i < status->peer_count; i++)
+        voters += status->peers[i].voter;
+    buf_printf(out,
+               "raft_num_nodes:%zu\r\nraft_num_voting_nodes:%zu\r\nraft_is_voting:%s\r\n"
+               "raft_membership_index:%" PRIu64 "\r\nraft_membership_state:%s\r\n"
+               "raft_transfer_target:%" PRIu64 "\r\n",
+               status->peer_count + 1, voters, status->self_is_voter ? "yes" : "no",
+               status->change_index,
+               status->joint                 ? "joint"
+               : status->change_is_committed ? "stable"
+                                             : "changing",
+               status->transfer_target);
+}
+
 void info_raft(struct server *server, struct buf *out)
 {
     const struct shard *shard = server->shards[0];
-    const struct raft *raft = shard_raft(shard);
-    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
-    size_t count = raft_peers(raft, peers);
-    size_t voters = 1;
-    for (size_t i = 0; i < count; i++)
-        voters += peers[i].voter;
+    struct raft_status status;
+    raft_status(shard_raft(shard), &status);
+    uint64_t now_ms = server->now.mono_ms;
     buf_printf(out,
                "raft_role:%s\r\nraft_state:up\r\nraft_dbid:%s\r\nraft_node_id:%" PRIu64
-               "\r\nraft_leader_id:%" PRIu64 "\r\nraft_is_voting:yes\r\n"
-               "raft_current_term:%" PRIu64 "\r\nraft_voted_for:%" PRIu64
-               "\r\nraft_num_nodes:%zu\r\nraft_num_voting_nodes:%zu\r\nraft_commit_index:%" PRIu64
+               "\r\nraft_leader_id:%" PRIu64 "\r\nraft_current_term:%" PRIu64
+               "\r\nraft_voted_for:%" PRIu64 "\r\nraft_commit_index:%" PRIu64
                "\r\nraft_last_applied_index:%" PRIu64 "\r\nraft_durable_index:%" PRIu64
-               "\r\nraft_last_contact_ms:%" PRIu64 "\r\n",
-               role_name(raft_role(raft)), server->cluster.cluster_id, raft_id(raft),
-               raft_leader(raft), raft_term(raft), raft_vote(raft), count + 1, voters,
-               raft_commit_index(raft), shard_applied_index(shard), raft_durable_index(raft),
-               server->now.mono_ms - raft_last_contact_ms(raft));
+               "\r\nraft_last_contact_ms:%" PRIu64 "\r\nraft_lease_ms:%" PRIu64 "\r\n",
+               role_name(status.role), server->cluster.cluster_id, raft_id(shard_raft(shard)),
+               status.leader, status.term, status.vote, status.commit_index,
+               shard_applied_index(shard), status.durable_index, now_ms - status.last_contact_ms,
+               status.lease_until_ms > now_ms ? status.lease_until_ms - now_ms : 0);
+    add_membership(&status, out);
     add_log(server, out);
-    for (size_t i = 0; i < count; i++)
-        add_node(server, i + 1, &peers[i], out);
+    for (size_t i = 0; i < status.peer_count; i++)
+        add_node(server, i + 1, &status.peers[i], out);
     add_activity(server, out);
 }

@@ -216,6 +216,7 @@ static struct raft_options raft_options(const struct server *server)
         .bytes_per_append_max = (uint32_t)config->raft_max_append_bytes,
         .appends_in_flight_max = (uint32_t)config->raft_max_appends_in_flight,
         .bytes_in_flight_max = config->raft_max_append_bytes * 8,
+        .snapshot_chunk_bytes = (uint32_t)config->raft_max_append_bytes,
         .seed = platform_random(),
     };
     for (size_t i = 0; i < server->cluster.count; i++)

@@ -3,15 +3,19 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "shard/internal.h"
+#include "wire/members.h"
 
 static bool is_response(enum raft_message_type type)
 {
     switch (type) {
     case RAFT_VOTE_REQUEST:
     case RAFT_APPEND_REQUEST:
+    case RAFT_SNAPSHOT_REQUEST:
+    case RAFT_TIMEOUT_NOW:
         return false;
     case RAFT_VOTE_RESPONSE:
     case RAFT_APPEND_RESPONSE:
+    case RAFT_SNAPSHOT_RESPONSE:
         return true;
     }
     return false;
@@ -58,19 +62,27 @@ static void hold_until_durable(struct shard *shard, const struct raft_message *m
         (struct outgoing){.message = *message, .ticket = NEXT_FLUSH};
 }
 
-static void append_noop(struct shard *shard, uint64_t index)
+/* An entry that the core began. */
+static void append_own(struct shard *shard, const struct raft_update *update)
 {
     if (shard->now.wall_ms > shard->log_time_ms)
         shard->log_time_ms = shard->now.wall_ms;
-    struct entry entry = {.index = index,
+    struct buf payload = {0};
+    struct entry entry = {.index = update->append_first,
                           .term = raft_term(shard->raft),
                           .kind = ENTRY_NOOP,
                           .time_ms = shard->log_time_ms};
+    if (update->append_own == RAFT_OWN_MEMBERSHIP) {
+        members_encode(&payload, update->append_membership);
+        entry.kind = ENTRY_MEMBERSHIP;
+        entry.payload = buf_span(&payload);
+    }
     struct buf record = {0};
     entry_encode(&record, &entry);
     entry.record = buf_span(&record);
     storage_append(shard->storage, &entry, 1);
     buf_close(&record);
+    buf_close(&payload);
 }
 
 static void store(struct shard *shard, const struct raft_update *update,
@@ -80,8 +92,8 @@ static void store(struct shard *shard, const struct raft_update *update,
         shard->records_first = 0; /* what was gathered may be of entries that go */
         storage_truncate(shard->storage, update->truncate_after);
     }
-    if (update->append_count && update->append_noop)
-        append_noop(shard, update->append_first);
+    if (update->append_count && update->append_own)
+        append_own(shard, update);
     else if (update->append_count) {
         ASSERT(entries && entries[0].index == update->append_first);
         storage_append(shard->storage, entries, update->append_count);
@@ -141,7 +153,7 @@ void step(struct shard *shard, const struct raft_event *event, const struct entr
 {
     struct raft_update update;
     raft_step(shard->raft, event, &update);
-    if (update.append_count && !update.append_noop) {
+    if (update.append_count && !update.append_own) {
         ASSERT(update.append_count <= entry_count);
         entries += entry_count - update.append_count;
     }

@@ -3,14 +3,33 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "shard/internal.h"
+#include "wire/members.h"
+
+struct found_membership {
+    uint64_t index;
+    struct raft_membership membership;
+};
 
 /* Entries found by recovery, until the core exists: it wants the hard state first. */
 struct found {
     struct raft_entry *entries;
     size_t count;
     size_t cap;
+    struct found_membership *memberships; /* in the order of their entries */
+    size_t membership_count;
     int64_t time_ms;
 };
+
+static void note_membership(struct found *found, const struct entry *entry)
+{
+    found->memberships =
+        mem_realloc(found->memberships, (found->membership_count + 1) * sizeof *found->memberships);
+    struct found_membership *noted = &found->memberships[found->membership_count++];
+    noted->index = entry->index;
+    if (members_parse(entry->payload, &noted->membership) != ERR_NONE)
+        FATAL("the log holds a membership that this version does not know: it is older than the "
+              "log");
+}
 
 static void visit_entry(void *context, const struct entry *entry)
 {
@@ -19,11 +38,10 @@ static void visit_entry(void *context, const struct entry *entry)
         found->cap = found->cap ? found->cap * 2 : 1024;
         found->entries = mem_realloc(found->entries, found->cap * sizeof *found->entries);
     }
-    found->entries[found->count++] =
-        (struct raft_entry){.index = entry->index,
-                            .term = entry->term,
-                            .bytes = (uint32_t)entry->record.len,
-                            .membership = entry->kind == ENTRY_MEMBERSHIP};
+    found->entries[found->count++] = (struct raft_entry){
+        .index = entry->index, .term = entry->term, .bytes = (uint32_t)entry->record.len};
+    if (entry->kind == ENTRY_MEMBERSHIP)
+        note_membership(found, entry);
     if (entry->time_ms > found->time_ms)
         found->time_ms = entry->time_ms;
 }
@@ -38,11 +56,21 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
     shard->keyspace = keyspace_new(options->hash_seed);
     prng_init(&shard->prng, options->seed);
     shard->round_open = 1;
-    shard->raft = raft_new(
-        &options->raft,
-        (struct raft_hard_state){.term = recovered->vote.term, .vote = recovered->vote.node}, 0, 0,
-        now.mono_ms);
+    struct raft_start start = {
+        .hard_state = {.term = recovered->vote.term, .vote = recovered->vote.node}};
+    shard->raft = raft_new(&options->raft, &start, now.mono_ms);
     return shard;
+}
+
+static void load_entries(struct shard *shard, const struct found *found)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < found->count; i++) {
+        struct raft_entry entry = found->entries[i];
+        if (next < found->membership_count && found->memberships[next].index == entry.index)
+            entry.membership = &found->memberships[next++].membership;
+        raft_load_entry(shard->raft, &entry);
+    }
 }
 
 enum err shard_open(const struct shard_options *options, struct shard_time now,
@@ -56,13 +84,13 @@ enum err shard_open(const struct shard_options *options, struct shard_time now,
                                 &recovered, message);
     if (!err) {
         struct shard *created = create(options, now, storage, &recovered);
-        for (size_t i = 0; i < found.count; i++)
-            raft_load_entry(created->raft, &found.entries[i]);
+        load_entries(created, &found);
         created->log_time_ms = found.time_ms;
         storage_pin(storage, 0);
         *shard = created;
     }
     mem_free(found.entries);
+    mem_free(found.memberships);
     return err;
 }
 

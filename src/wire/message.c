@@ -6,8 +6,9 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "raft/raft.h"
+#include "wire/members.h"
 
-enum { ARGS_MAX = 16, NUMBERS_MAX = 12 };
+enum { ARGS_MAX = 16, NUMBERS_MAX = 13 };
 
 /* Arguments under construction: texts borrowed, numbers printed into the struct. */
 struct builder {
@@ -83,10 +84,10 @@ enum err wire_parse_hello(const struct span *args, size_t argc, struct wire_hell
 }
 
 static const char *const names[] = {
-    [RAFT_VOTE_REQUEST] = "RAFT.VOTE",
-    [RAFT_VOTE_RESPONSE] = "RAFT.VOTED",
-    [RAFT_APPEND_REQUEST] = "RAFT.APPEND",
-    [RAFT_APPEND_RESPONSE] = "RAFT.APPENDED",
+    [RAFT_VOTE_REQUEST] = "RAFT.VOTE",         [RAFT_VOTE_RESPONSE] = "RAFT.VOTED",
+    [RAFT_APPEND_REQUEST] = "RAFT.APPEND",     [RAFT_APPEND_RESPONSE] = "RAFT.APPENDED",
+    [RAFT_SNAPSHOT_REQUEST] = "RAFT.SNAPSHOT", [RAFT_SNAPSHOT_RESPONSE] = "RAFT.RECEIVED",
+    [RAFT_TIMEOUT_NOW] = "RAFT.TIMEOUTNOW",
 };
 
 static void add_body(struct builder *builder, const struct raft_message *message)
@@ -94,6 +95,7 @@ static void add_body(struct builder *builder, const struct raft_message *message
     switch (message->type) {
     case RAFT_VOTE_REQUEST:
         add_number(builder, message->vote_request.pre);
+        add_number(builder, message->vote_request.transfer);
         add_number(builder, message->vote_request.last_index);
         add_number(builder, message->vote_request.last_term);
         return;
@@ -106,6 +108,7 @@ static void add_body(struct builder *builder, const struct raft_message *message
         add_number(builder, message->append_request.prev_term);
         add_number(builder, message->append_request.commit);
         add_number(builder, message->append_request.read_context);
+        add_number(builder, message->append_request.sent_ms);
         add_number(builder, message->append_request.entry_count);
         add_span(builder, SPAN("")); /* the records: see append_tail() */
         return;
@@ -113,15 +116,30 @@ static void add_body(struct builder *builder, const struct raft_message *message
         add_number(builder, message->append_response.success);
         add_number(builder, message->append_response.match);
         add_number(builder, message->append_response.read_context);
+        add_number(builder, message->append_response.sent_ms);
         add_number(builder, message->append_response.rejected_prev);
         add_number(builder, message->append_response.hint_index);
         add_number(builder, message->append_response.hint_term);
+        return;
+    case RAFT_SNAPSHOT_REQUEST:
+        add_number(builder, message->snapshot_request.index);
+        add_number(builder, message->snapshot_request.term);
+        add_number(builder, message->snapshot_request.offset);
+        add_number(builder, message->snapshot_request.total);
+        add_span(builder, SPAN("")); /* the chunk: see append_tail() */
+        return;
+    case RAFT_SNAPSHOT_RESPONSE:
+        add_number(builder, message->snapshot_response.index);
+        add_number(builder, message->snapshot_response.term);
+        add_number(builder, message->snapshot_response.offset);
+        return;
+    case RAFT_TIMEOUT_NOW:
         return;
     }
 }
 
 void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard,
-                         const struct raft_message *message, struct span records)
+                         const struct raft_message *message, struct span bytes)
 {
     struct builder builder = {.argc = 0};
     add_span(&builder, span_text(names[message->type]));
@@ -132,7 +150,7 @@ void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard
     add_number(&builder, message->to);
     add_body(&builder, message);
     encode(out, &builder);
-    append_tail(out, records);
+    append_tail(out, bytes);
 }
 
 /* Numbers from args[at] on, one after the other. */
@@ -167,6 +185,26 @@ static void reserve_entries(struct wire_message *parsed, size_t count)
     parsed->raft_entries = mem_realloc(parsed->raft_entries, count * sizeof *parsed->raft_entries);
 }
 
+/* What the entry changes the membership to; the core gets a pointer once all of them are read. */
+static enum err parse_membership(struct wire_message *parsed, struct span payload, size_t position)
+{
+    if (position == parsed->membership_cap) {
+        parsed->membership_cap = position ? position * 2 : 1;
+        parsed->memberships =
+            mem_realloc(parsed->memberships, parsed->membership_cap * sizeof *parsed->memberships);
+    }
+    return members_parse(payload, &parsed->memberships[position]);
+}
+
+static void point_to_memberships(struct wire_message *parsed, size_t count)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parsed->entries[i].kind == ENTRY_MEMBERSHIP)
+            parsed->raft_entries[i].membership = &parsed->memberships[next++];
+    }
+}
+
 enum { RECORD_BYTES_MIN = 24 };
 
 /* The records of an append: exactly `count` entries that follow prev_index, none of a later term
@@ -178,6 +216,7 @@ static enum err parse_records(struct wire_message *parsed, struct span records, 
         return ERR_INVALID;
     reserve_entries(parsed, count);
     uint64_t term = parsed->message.append_request.prev_term;
+    size_t memberships = 0;
     for (uint64_t i = 0; i < count; i++) {
         struct record record;
         if (record_parse(records, &record) != RECORD_OK || record.kind != RECORD_ENTRY)
@@ -187,13 +226,15 @@ static enum err parse_records(struct wire_message *parsed, struct span records, 
             return ERR_CORRUPT;
         term = record.entry.term;
         parsed->entries[i] = record.entry;
-        parsed->raft_entries[i] =
-            (struct raft_entry){.index = record.entry.index,
-                                .term = record.entry.term,
-                                .bytes = (uint32_t)record.bytes,
-                                .membership = record.entry.kind == ENTRY_MEMBERSHIP};
+        parsed->raft_entries[i] = (struct raft_entry){.index = record.entry.index,
+                                                      .term = record.entry.term,
+                                                      .bytes = (uint32_t)record.bytes};
+        if (record.entry.kind == ENTRY_MEMBERSHIP &&
+            parse_membership(parsed, record.entry.payload, memberships++))
+            return ERR_CORRUPT;
         records = span_of(records.ptr + record.bytes, records.len - record.bytes);
     }
+    point_to_memberships(parsed, count);
     return records.len == 0 ? ERR_NONE : ERR_CORRUPT;
 }
 
@@ -204,6 +245,7 @@ static enum err parse_append(struct wire_message *parsed, struct reader *reader)
     message->append_request.prev_term = next_number(reader);
     message->append_request.commit = next_number(reader);
     message->append_request.read_context = next_number(reader);
+    message->append_request.sent_ms = next_number(reader);
     uint64_t count = next_number(reader);
     if (reader->failed)
         return ERR_INVALID;
@@ -214,12 +256,29 @@ static enum err parse_append(struct wire_message *parsed, struct reader *reader)
     return err;
 }
 
+static enum err parse_chunk(struct wire_message *parsed, struct reader *reader)
+{
+    struct raft_message *message = &parsed->message;
+    message->snapshot_request.index = next_number(reader);
+    message->snapshot_request.term = next_number(reader);
+    message->snapshot_request.offset = next_number(reader);
+    message->snapshot_request.total = next_number(reader);
+    parsed->chunk = reader->args[reader->at];
+    message->snapshot_request.bytes = parsed->chunk.len;
+    if (reader->failed || message->snapshot_request.index == 0 ||
+        message->snapshot_request.offset > message->snapshot_request.total ||
+        parsed->chunk.len > message->snapshot_request.total - message->snapshot_request.offset)
+        return ERR_INVALID;
+    return ERR_NONE;
+}
+
 static enum err parse_body(struct wire_message *parsed, struct reader *reader)
 {
     struct raft_message *message = &parsed->message;
     switch (message->type) {
     case RAFT_VOTE_REQUEST:
         message->vote_request.pre = next_bool(reader);
+        message->vote_request.transfer = next_bool(reader);
         message->vote_request.last_index = next_number(reader);
         message->vote_request.last_term = next_number(reader);
         break;
@@ -233,9 +292,19 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
         message->append_response.success = next_bool(reader);
         message->append_response.match = next_number(reader);
         message->append_response.read_context = next_number(reader);
+        message->append_response.sent_ms = next_number(reader);
         message->append_response.rejected_prev = next_number(reader);
         message->append_response.hint_index = next_number(reader);
         message->append_response.hint_term = next_number(reader);
+        break;
+    case RAFT_SNAPSHOT_REQUEST:
+        return parse_chunk(parsed, reader);
+    case RAFT_SNAPSHOT_RESPONSE:
+        message->snapshot_response.index = next_number(reader);
+        message->snapshot_response.term = next_number(reader);
+        message->snapshot_response.offset = next_number(reader);
+        break;
+    case RAFT_TIMEOUT_NOW:
         break;
     }
     return reader->failed ? ERR_INVALID : ERR_NONE;
@@ -244,10 +313,9 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
 enum err wire_parse_message(const struct span *args, size_t argc, struct wire_message *parsed)
 {
     static const size_t counts[] = {
-        [RAFT_VOTE_REQUEST] = 9,
-        [RAFT_VOTE_RESPONSE] = 8,
-        [RAFT_APPEND_REQUEST] = 12,
-        [RAFT_APPEND_RESPONSE] = 12,
+        [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 8,     [RAFT_APPEND_REQUEST] = 13,
+        [RAFT_APPEND_RESPONSE] = 13, [RAFT_SNAPSHOT_REQUEST] = 11, [RAFT_SNAPSHOT_RESPONSE] = 9,
+        [RAFT_TIMEOUT_NOW] = 6,
     };
     if (argc < 6)
         return ERR_INVALID;
@@ -274,5 +342,6 @@ void wire_message_close(struct wire_message *parsed)
 {
     mem_free(parsed->entries);
     mem_free(parsed->raft_entries);
+    mem_free(parsed->memberships);
     *parsed = (struct wire_message){0};
 }

@@ -9,11 +9,17 @@
  *
  * and the messages, as arrays of bulk strings in both directions:
  *
- *     RAFT.VOTE     <cluster-id> <shard> <term> <from> <to> <pre 0|1> <last-index> <last-term>
+ *     RAFT.VOTE     <cluster-id> <shard> <term> <from> <to> <pre 0|1> <transfer 0|1>
+ *                   <last-index> <last-term>
  *     RAFT.VOTED    <cluster-id> <shard> <term> <from> <to> <pre 0|1> <granted 0|1>
- *     RAFT.APPEND   <cluster-id> <shard> <term> <from> <to> <prev-index> <prev-term> <commit>
- * <read-context> <count> <records> RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success
- * 0|1> <match> <read-context> <rejected-prev> <hint-index> <hint-term>
+ *     RAFT.APPEND   <cluster-id> <shard> <term> <from> <to> <prev-index> <prev-term>
+ *                   <commit> <read-context> <sent-ms> <count> <records>
+ *     RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success 0|1> <match> <read-context>
+ *                   <sent-ms> <rejected-prev> <hint-index> <hint-term>
+ *     RAFT.SNAPSHOT <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
+ *                   <total> <bytes>
+ *     RAFT.RECEIVED <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
+ *     RAFT.TIMEOUTNOW <cluster-id> <shard> <term> <from> <to>
  *     RAFT.ALIVE    (a large message is arriving in pieces; its receiver says so to the sender)
  */
 #ifndef FLOTILLA_WIRE_MESSAGE_H
@@ -42,10 +48,10 @@ void wire_encode_hello(struct buf *out, const struct wire_hello *hello);
 MUST_CHECK enum err wire_parse_hello(const struct span *args, size_t argc,
                                      struct wire_hello *hello);
 
-/* Appends `message` to `out`. `records` are the bytes of an append's entries (empty for all
- * others). */
+/* Appends `message` to `out`. `bytes` are the records of an append's entries or a chunk of a
+ * snapshot (empty for all others). */
 void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard,
-                         const struct raft_message *message, struct span records);
+                         const struct raft_message *message, struct span bytes);
 
 /* One parsed message. The arrays belong to it and are reused by the next parse; entry spans point
  * into the arguments. Zero-initialised is ready. */
@@ -56,6 +62,9 @@ struct wire_message {
     struct entry *entries; /* message.append_request.entry_count of them, checksums verified */
     struct raft_entry *raft_entries; /* the same for the core */
     size_t cap;
+    struct raft_membership *memberships; /* of entries that change it */
+    size_t membership_cap;
+    struct span chunk; /* RAFT_SNAPSHOT_REQUEST: message.snapshot_request.bytes of it */
 };
 
 /* ERR_INVALID: wrong shape; ERR_CORRUPT: a record's checksum or order is wrong. */

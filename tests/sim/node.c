@@ -46,6 +46,7 @@ static struct raft_options raft_options(struct sim_node *node)
                                    .bytes_per_append_max = 65536,
                                    .appends_in_flight_max = 8,
                                    .bytes_in_flight_max = 1 << 20,
+                                   .snapshot_chunk_bytes = 4096,
                                    .seed =
                                        node->sim->seed * 1000003 + node->id * 101 + node->starts};
     for (int i = 0; i < node->sim->profile.nodes; i++)

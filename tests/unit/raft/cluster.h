@@ -315,7 +315,7 @@ static inline void carry_out_writes(struct member *member, const struct raft_upd
     write->items = calloc(update->append_count + 1, sizeof *write->items);
     for (size_t i = 0; i < update->append_count; i++) {
         struct item noop = {.term = raft_term(member->raft)};
-        write->items[i] = update->append_noop ? noop : items[item_count - update->append_count + i];
+        write->items[i] = update->append_own ? noop : items[item_count - update->append_count + i];
         assert_int_equal(member->memory.last + 1, update->append_first + i);
         assert_true(member->memory.last + 2 < LOG_MAX);
         member->memory.items[++member->memory.last] = write->items[i];
@@ -360,11 +360,13 @@ static inline void cluster_start(struct test_cluster *cluster, uint64_t id)
         .bytes_per_append_max = 500,
         .appends_in_flight_max = 4,
         .bytes_in_flight_max = 1500,
+        .snapshot_chunk_bytes = 500,
         .seed = cluster->seed * 1000 + id * 100 + member->starts++,
     };
     for (uint64_t voter = 1; voter <= cluster->size; voter++)
         raft_membership_set(&options.membership, voter, RAFT_VOTER);
-    member->raft = raft_new(&options, member->disk_hard_state, 0, 0, cluster->now_ms);
+    struct raft_start start = {.hard_state = member->disk_hard_state};
+    member->raft = raft_new(&options, &start, cluster->now_ms);
     member->memory.last = member->disk.last;
     for (uint64_t i = 1; i <= member->disk.last; i++) {
         member->memory.items[i] = member->disk.items[i];

@@ -24,6 +24,7 @@ static inline struct raft_options solo_options(uint64_t id, size_t voters)
         .bytes_per_append_max = 1000,
         .appends_in_flight_max = 3,
         .bytes_in_flight_max = 3000,
+        .snapshot_chunk_bytes = 1000,
         .seed = id,
     };
     for (uint64_t voter = 1; voter <= voters; voter++)
@@ -31,12 +32,26 @@ static inline struct raft_options solo_options(uint64_t id, size_t voters)
     return options;
 }
 
+/* The log begins behind a snapshot of `bytes` bytes at (index, term). */
+static inline struct solo solo_open_snapshot(const struct raft_options *options, uint64_t index,
+                                             uint64_t term, uint64_t bytes)
+{
+    struct solo solo = {.now_ms = 1000};
+    struct raft_start start = {.hard_state = {.term = term},
+                               .base_index = index,
+                               .base_term = term,
+                               .snapshot = {.index = index, .term = term, .bytes = bytes}};
+    solo.raft = raft_new(options, &start, solo.now_ms);
+    return solo;
+}
+
 /* `terms`: of the entries from 1 on, ended by 0. */
 static inline struct solo solo_open(const struct raft_options *options,
                                     struct raft_hard_state hard_state, const uint64_t *terms)
 {
     struct solo solo = {.now_ms = 1000};
-    solo.raft = raft_new(options, hard_state, 0, 0, solo.now_ms);
+    struct raft_start start = {.hard_state = hard_state};
+    solo.raft = raft_new(options, &start, solo.now_ms);
     for (uint64_t i = 0; terms[i] != 0; i++) {
         struct raft_entry entry = {.index = i + 1, .term = terms[i], .bytes = ENTRY_BYTES};
         raft_load_entry(solo.raft, &entry);
@@ -255,14 +270,14 @@ static inline void solo_to_leader(struct solo *solo)
 
 static inline struct raft_peer_status solo_peer(const struct solo *solo, uint64_t id)
 {
-    struct raft_peer_status status[RAFT_MEMBERS_MAX];
-    size_t count = raft_peers(solo->raft, status);
-    for (size_t i = 0; i < count; i++) {
-        if (status[i].id == id)
-            return status[i];
+    struct raft_status status;
+    raft_status(solo->raft, &status);
+    for (size_t i = 0; i < status.peer_count; i++) {
+        if (status.peers[i].id == id)
+            return status.peers[i];
     }
     fail_msg("no such peer");
-    return status[0];
+    return status.peers[0];
 }
 
 #endif

@@ -504,7 +504,7 @@ static void test_a_lone_node_leads_and_stays_leader(void **state)
     (void)state;
     struct solo solo = solo_new(1, 0, NO_ENTRIES);
     solo_to_leader(&solo);
-    assert_true(solo.update.append_noop);
+    assert_int_equal(solo.update.append_own, RAFT_OWN_NOOP);
     solo_all_durable(&solo);
     assert_int_equal(solo.update.commit_index, 1);
     for (int i = 0; i < 10; i++)

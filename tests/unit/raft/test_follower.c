@@ -17,7 +17,7 @@ static void test_new_entries_are_written_before_they_are_acknowledged(void **sta
     assert_false(solo.update.truncate);
     assert_int_equal(solo.update.append_first, 2);
     assert_int_equal(solo.update.append_count, 2);
-    assert_false(solo.update.append_noop);
+    assert_int_equal(solo.update.append_own, RAFT_OWN_NONE);
     const struct raft_message *response = solo_response(&solo, 2);
     assert_true(response->append_response.success);
     assert_int_equal(response->append_response.match, 3);
@@ -294,8 +294,7 @@ static void test_an_append_that_overlaps_the_snapshot_is_taken(void **state)
 {
     (void)state;
     struct raft_options options = solo_options(1, 3);
-    struct solo solo = {.now_ms = 1000};
-    solo.raft = raft_new(&options, (struct raft_hard_state){.term = 2}, 5, 2, solo.now_ms);
+    struct solo solo = solo_open_snapshot(&options, 5, 2, 100);
     solo_append(&solo, 2, 2, 3, 1, 0, TERMS(1, 2, 2));
     assert_false(solo.update.truncate);
     assert_int_equal(solo.update.append_first, 6);

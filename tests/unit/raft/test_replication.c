@@ -23,7 +23,7 @@ static void test_a_term_begins_with_a_noop(void **state)
     (void)state;
     struct solo solo = solo_new(3, 1, TERMS(1, 1));
     solo_to_leader(&solo);
-    assert_true(solo.update.append_noop);
+    assert_int_equal(solo.update.append_own, RAFT_OWN_NOOP);
     assert_int_equal(solo.update.append_first, 3);
     assert_int_equal(solo.update.append_count, 1);
     assert_int_equal(raft_term_of(solo.raft, 3), 2);
@@ -467,8 +467,7 @@ static void test_a_member_behind_the_snapshot_gets_heartbeats_only(void **state)
 {
     (void)state;
     struct raft_options options = solo_options(1, 3);
-    struct solo solo = {.now_ms = 1000};
-    solo.raft = raft_new(&options, (struct raft_hard_state){.term = 2}, 5, 2, solo.now_ms);
+    struct solo solo = solo_open_snapshot(&options, 5, 2, 100);
     solo_to_leader(&solo);
     solo_rejected(&solo, 2, 5, 3, 1);
     assert_int_equal(solo_peer(&solo, 2).state, RAFT_SNAPSHOT);

@@ -4,6 +4,7 @@
 
 #include "raft/raft.h"
 #include "unit/support/test.h"
+#include "wire/members.h"
 #include "wire/message.h"
 
 enum { ARGS_MAX = 16 };
@@ -137,24 +138,31 @@ static void test_a_greeting_of_another_version_or_shape_is_refused(void **state)
 static void test_messages_without_entries_read_back(void **state)
 {
     (void)state;
-    struct raft_message messages[4] = {
+    struct raft_message messages[6] = {
         {.type = RAFT_VOTE_REQUEST, .from = 1, .to = 2, .term = 3},
         {.type = RAFT_VOTE_RESPONSE, .from = 2, .to = 1, .term = UINT64_MAX},
         append_of(8, 3, 0),
         {.type = RAFT_APPEND_RESPONSE, .from = 2, .to = 1, .term = 4},
+        {.type = RAFT_SNAPSHOT_RESPONSE, .from = 2, .to = 1, .term = 4},
+        {.type = RAFT_TIMEOUT_NOW, .from = 2, .to = 1, .term = 4},
     };
     messages[0].vote_request.pre = true;
+    messages[0].vote_request.transfer = true;
     messages[0].vote_request.last_index = 10;
     messages[0].vote_request.last_term = 2;
     messages[1].vote_response.granted = true;
     messages[3].append_response.success = true;
     messages[3].append_response.match = 1;
     messages[3].append_response.read_context = 2;
+    messages[3].append_response.sent_ms = 6;
     messages[3].append_response.rejected_prev = 3;
     messages[3].append_response.hint_index = 4;
     messages[3].append_response.hint_term = 5;
     struct wire_message parsed = {0};
-    for (size_t i = 0; i < 4; i++) {
+    messages[4].snapshot_response.index = 1;
+    messages[4].snapshot_response.term = 2;
+    messages[4].snapshot_response.offset = 3;
+    for (size_t i = 0; i < 6; i++) {
         struct received received;
         encode_and_receive(&received, &messages[i], span_of(NULL, 0));
         assert_int_equal(wire_parse_message(received.args, received.argc, &parsed), ERR_NONE);
@@ -180,7 +188,15 @@ static void test_an_append_carries_the_records_as_they_are(void **state)
     struct buf records = {0};
     add_entry(&records, 9, 3, ENTRY_COMMAND);
     add_entry(&records, 10, 4, ENTRY_NOOP);
-    add_entry(&records, 11, 4, ENTRY_MEMBERSHIP);
+    struct raft_membership membership = {.count = 0};
+    raft_membership_set(&membership, 1, RAFT_VOTER);
+    raft_membership_set(&membership, 4, RAFT_PROMOTE);
+    struct buf payload = {0};
+    members_encode(&payload, &membership);
+    struct entry change = {
+        .index = 11, .term = 4, .kind = ENTRY_MEMBERSHIP, .payload = buf_span(&payload)};
+    entry_encode(&records, &change);
+    buf_close(&payload);
     struct raft_message message = append_of(8, 3, 3);
     struct received received;
     encode_and_receive(&received, &message, buf_span(&records));
@@ -194,14 +210,79 @@ static void test_an_append_carries_the_records_as_they_are(void **state)
         assert_int_equal(entries[i].index, 9 + i);
         assert_int_equal(entries[i].term, i ? 4 : 3);
         assert_int_equal(entries[i].bytes, parsed.entries[i].record.len);
-        assert_int_equal(entries[i].membership, i == 2);
+        assert_int_equal(entries[i].membership != NULL, i == 2);
         buf_add_span(&joined, parsed.entries[i].record);
     }
+    assert_true(raft_membership_equal(entries[2].membership, &membership));
     assert_true(span_equal(buf_span(&joined), buf_span(&records)));
     buf_close(&joined);
     buf_close(&records);
     wire_message_close(&parsed);
     freeReplyObject(received.reply);
+}
+
+static struct raft_message chunk_of(uint64_t offset, uint64_t total)
+{
+    return (struct raft_message){
+        .type = RAFT_SNAPSHOT_REQUEST,
+        .from = 1,
+        .to = 2,
+        .term = 5,
+        .snapshot_request = {.index = 9, .term = 4, .offset = offset, .total = total}};
+}
+
+static void test_a_chunk_of_a_snapshot_is_carried_as_it_is(void **state)
+{
+    (void)state;
+    struct span bytes = span_of("\r\n\0*1\r\n", 7);
+    struct raft_message message = chunk_of(100, 107);
+    struct received received;
+    encode_and_receive(&received, &message, bytes);
+    struct wire_message parsed = {0};
+    assert_int_equal(wire_parse_message(received.args, received.argc, &parsed), ERR_NONE);
+    assert_int_equal(parsed.message.snapshot_request.index, 9);
+    assert_int_equal(parsed.message.snapshot_request.term, 4);
+    assert_int_equal(parsed.message.snapshot_request.offset, 100);
+    assert_int_equal(parsed.message.snapshot_request.total, 107);
+    assert_int_equal(parsed.message.snapshot_request.bytes, 7);
+    assert_true(span_equal(parsed.chunk, bytes));
+    wire_message_close(&parsed);
+    freeReplyObject(received.reply);
+}
+
+static void test_a_chunk_beyond_the_snapshot_is_invalid(void **state)
+{
+    (void)state;
+    struct raft_message message = chunk_of(101, 107);
+    assert_int_equal(outcome_of(&message, SPAN("1234567")), ERR_INVALID);
+    message = chunk_of(108, 107);
+    assert_int_equal(outcome_of(&message, SPAN("")), ERR_INVALID);
+    message = chunk_of(0, 0);
+    message.snapshot_request.index = 0;
+    assert_int_equal(outcome_of(&message, SPAN("")), ERR_INVALID);
+}
+
+static void test_a_membership_that_is_not_ours_is_corrupt(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "#MEMBERS:",
+                                      "#MEMBERS:\r\n",
+                                      "#MEMBERS:1=1",
+                                      "#MEMBERS:1=1\r",
+                                      "#MEMBERS:1=1,\r\n",
+                                      "#MEMBERS:2=1,1=1\r\n",
+                                      "#MEMBERS:1=1,1=1\r\n",
+                                      "#MEMBERS:0=1\r\n",
+                                      "#MEMBERS:1=16\r\n",
+                                      "#MEMBERS:1=1\r\nx",
+                                      "#MEMBERS:1=1,2=1,3=1,4=1,5=1,6=1,7=1,8=1,9=1,10=1,11=1,12=1,"
+                                      "13=1,14=1,15=1,16=1,17=1\r\n"};
+    struct raft_membership membership;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(members_parse(span_text(bad[i]), &membership), ERR_CORRUPT);
+    assert_int_equal(members_parse(SPAN("#MEMBERS:1=3,7=4\r\n"), &membership), ERR_NONE);
+    assert_int_equal(membership.count, 2);
 }
 
 static void test_records_out_of_order_are_corrupt(void **state)
@@ -270,31 +351,32 @@ static void test_other_commands_and_shapes_are_invalid(void **state)
 {
     (void)state;
     struct wire_message parsed = {0};
-    const struct span vote[] = {SPAN("RAFT.VOTE"), SPAN("c"), SPAN("0"), SPAN("1"), SPAN("1"),
-                                SPAN("2"),         SPAN("0"), SPAN("1"), SPAN("1"), SPAN("1")};
-    assert_int_equal(wire_parse_message(vote, 9, &parsed), ERR_NONE);
-    for (size_t argc = 0; argc <= 10; argc++)
-        if (argc != 9)
+    const struct span vote[] = {SPAN("RAFT.VOTE"), SPAN("c"), SPAN("0"), SPAN("1"),
+                                SPAN("1"),         SPAN("2"), SPAN("0"), SPAN("0"),
+                                SPAN("1"),         SPAN("1"), SPAN("1")};
+    assert_int_equal(wire_parse_message(vote, 10, &parsed), ERR_NONE);
+    for (size_t argc = 0; argc <= 11; argc++)
+        if (argc != 10)
             assert_int_equal(wire_parse_message(vote, argc, &parsed), ERR_INVALID);
     static const char *const bad[] = {"", "x", "-1", "01", "1.0", "18446744073709551616"};
-    for (size_t at = 2; at < 9; at++) {
+    for (size_t at = 2; at < 10; at++) {
         for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-            struct span args[9];
+            struct span args[10];
             memcpy(args, vote, sizeof args);
             args[at] = span_text(bad[i]);
-            assert_int_equal(wire_parse_message(args, 9, &parsed), ERR_INVALID);
+            assert_int_equal(wire_parse_message(args, 10, &parsed), ERR_INVALID);
         }
     }
-    struct span args[9];
+    struct span args[10];
     memcpy(args, vote, sizeof args);
     args[6] = SPAN("2");
-    assert_int_equal(wire_parse_message(args, 9, &parsed), ERR_INVALID);
+    assert_int_equal(wire_parse_message(args, 10, &parsed), ERR_INVALID);
     memcpy(args, vote, sizeof args);
     args[2] = SPAN("4294967296");
-    assert_int_equal(wire_parse_message(args, 9, &parsed), ERR_INVALID);
+    assert_int_equal(wire_parse_message(args, 10, &parsed), ERR_INVALID);
     memcpy(args, vote, sizeof args);
     args[0] = SPAN("RAFT.VOTES");
-    assert_int_equal(wire_parse_message(args, 9, &parsed), ERR_INVALID);
+    assert_int_equal(wire_parse_message(args, 10, &parsed), ERR_INVALID);
     wire_message_close(&parsed);
 }
 
@@ -306,6 +388,9 @@ int main(void)
         cmocka_unit_test(test_a_greeting_of_another_version_or_shape_is_refused),
         cmocka_unit_test(test_messages_without_entries_read_back),
         cmocka_unit_test(test_an_append_carries_the_records_as_they_are),
+        cmocka_unit_test(test_a_chunk_of_a_snapshot_is_carried_as_it_is),
+        cmocka_unit_test(test_a_chunk_beyond_the_snapshot_is_invalid),
+        cmocka_unit_test(test_a_membership_that_is_not_ours_is_corrupt),
         cmocka_unit_test(test_records_out_of_order_are_corrupt),
         cmocka_unit_test(test_every_changed_byte_of_the_records_is_refused),
         cmocka_unit_test(test_a_vote_among_the_records_is_corrupt),

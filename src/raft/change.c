@@ -1,0 +1,247 @@
+#include "base/assert.h"
+#include "base/mem.h"
+#include "raft/core.h"
+
+/* Changes of membership: joint consensus (paper §6). A configuration is in force from the moment it
+ * is in the log, and taken back if its entry is. */
+
+static struct raft_configuration *newest(const struct raft *raft)
+{
+    return &raft->configurations[raft->configuration_count - 1];
+}
+
+static void take_over(struct raft_progress *fresh, struct raft *raft, size_t old)
+{
+    *fresh = raft->progress[old];
+    raft->progress[old].window = NULL;
+}
+
+/* What is known of the members moves with them. */
+static void adopt(struct raft *raft, const struct raft_membership *membership)
+{
+    struct raft_progress progress[RAFT_MEMBERS_MAX];
+    for (size_t i = 0; i < membership->count; i++) {
+        size_t old = raft_position_of(raft, membership->members[i].id);
+        if (old != NOT_A_MEMBER) {
+            take_over(&progress[i], raft, old);
+            continue;
+        }
+        raft_progress_init(&progress[i], raft->options.appends_in_flight_max);
+        raft_progress_reset(&progress[i], raft->log.last_index + 1, raft->now_ms);
+    }
+    for (size_t i = 0; i < raft->membership.count; i++)
+        raft_progress_close(&raft->progress[i]);
+    for (size_t i = 0; i < membership->count; i++)
+        raft->progress[i] = progress[i];
+    raft->membership = *membership;
+    raft->self = raft_position_of(raft, raft->options.id);
+}
+
+static struct raft_configuration *push(struct raft *raft)
+{
+    if (raft->configuration_count == raft->configuration_cap) {
+        raft->configuration_cap = raft->configuration_cap ? raft->configuration_cap * 2 : 4;
+        raft->configurations = mem_realloc(raft->configurations,
+                                           raft->configuration_cap * sizeof *raft->configurations);
+    }
+    return &raft->configurations[raft->configuration_count++];
+}
+
+void raft_configurations_init(struct raft *raft)
+{
+    *push(raft) = (struct raft_configuration){.membership = raft->options.membership};
+    adopt(raft, &raft->options.membership);
+}
+
+void raft_configurations_close(struct raft *raft)
+{
+    for (size_t i = 0; i < raft->membership.count; i++)
+        raft_progress_close(&raft->progress[i]);
+    mem_free(raft->configurations);
+}
+
+void raft_configurations_add(struct raft *raft, uint64_t index,
+                             const struct raft_membership *membership)
+{
+    struct raft_membership copy = *membership; /* may be one of those that move */
+    ASSERT(index > newest(raft)->index);
+    *push(raft) = (struct raft_configuration){.index = index, .membership = copy};
+    adopt(raft, &copy);
+}
+
+void raft_configurations_truncate(struct raft *raft, uint64_t last_index)
+{
+    if (newest(raft)->index <= last_index)
+        return;
+    while (newest(raft)->index > last_index)
+        raft->configuration_count--;
+    raft_note(raft, RAFT_MARK_CHANGE_TAKEN_BACK);
+    adopt(raft, &newest(raft)->membership);
+}
+
+void raft_configurations_reset(struct raft *raft, uint64_t index,
+                               const struct raft_membership *membership)
+{
+    struct raft_membership copy = *membership;
+    raft->configuration_count = 0;
+    *push(raft) = (struct raft_configuration){.index = index, .membership = copy};
+    adopt(raft, &copy);
+}
+
+static size_t position_at(const struct raft *raft, uint64_t index)
+{
+    size_t at = raft->configuration_count - 1;
+    while (at > 0 && raft->configurations[at].index > index)
+        at--;
+    return at;
+}
+
+void raft_configurations_compact(struct raft *raft, uint64_t index)
+{
+    size_t gone = position_at(raft, index);
+    raft->configuration_count -= gone;
+    for (size_t i = 0; gone && i < raft->configuration_count; i++)
+        raft->configurations[i] = raft->configurations[i + gone];
+}
+
+const struct raft_membership *raft_membership_at(const struct raft *raft, uint64_t index)
+{
+    return &raft->configurations[position_at(raft, index)].membership;
+}
+
+/* Nearly everything that this leader has, and heard of lately. */
+static bool is_caught_up(const struct raft *raft, size_t position)
+{
+    const struct raft_progress *progress = &raft->progress[position];
+    return progress->state == RAFT_REPLICATE && progress->answered &&
+           raft->log.last_index - progress->match <= raft->options.entries_per_append_max &&
+           raft->now_ms < progress->contact_ms + raft->options.election_timeout_ms;
+}
+
+static bool roles_are_sound(const struct raft_membership *wanted)
+{
+    for (size_t i = 0; i < wanted->count; i++) {
+        unsigned roles = wanted->members[i].roles;
+        if (roles != RAFT_LEARNER && roles != RAFT_VOTER && roles != RAFT_PROMOTE)
+            return false;
+    }
+    return raft_membership_has_voters(wanted);
+}
+
+static bool new_voters_are_caught_up(const struct raft *raft, const struct raft_membership *wanted)
+{
+    for (size_t i = 0; i < wanted->count; i++) {
+        if (!(wanted->members[i].roles & RAFT_VOTER))
+            continue;
+        size_t position = raft_position_of(raft, wanted->members[i].id);
+        if (position == NOT_A_MEMBER)
+            return false;
+        if (!raft_is_voter(raft, position) && !is_caught_up(raft, position))
+            return false;
+    }
+    return true;
+}
+
+static bool change_is_committed(const struct raft *raft)
+{
+    return newest(raft)->index <= raft->commit && !raft_membership_is_joint(&raft->membership);
+}
+
+enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft_membership *wanted)
+{
+    struct raft_membership joint;
+    if (raft->role != RAFT_LEADER)
+        return RAFT_CHANGE_NOT_LEADER;
+    if (raft->commit < raft->term_start)
+        return RAFT_CHANGE_TOO_EARLY;
+    if (!change_is_committed(raft))
+        return RAFT_CHANGE_IN_PROGRESS;
+    if (raft->transfer_target)
+        return RAFT_CHANGE_TRANSFERRING;
+    if (!roles_are_sound(wanted))
+        return RAFT_CHANGE_NO_VOTERS;
+    if (!new_voters_are_caught_up(raft, wanted))
+        return RAFT_CHANGE_NOT_CAUGHT_UP;
+    if (!raft_membership_enter(&raft->membership, wanted, &joint))
+        return RAFT_CHANGE_TOO_MANY;
+    return raft_membership_equal(&raft->membership, wanted) ? RAFT_CHANGE_NONE
+                                                            : RAFT_CHANGE_POSSIBLE;
+}
+
+static void append_change(struct raft *raft, const struct raft_membership *membership)
+{
+    raft->counters.membership_changes++;
+    raft_replication_append_own(raft, RAFT_OWN_MEMBERSHIP, membership);
+}
+
+void raft_change_begin(struct raft *raft, const struct raft_membership *wanted)
+{
+    if (raft->role != RAFT_LEADER)
+        return;
+    ASSERT(raft_change_refusal(raft, wanted) == RAFT_CHANGE_POSSIBLE);
+    struct raft_membership joint;
+    raft_membership_enter(&raft->membership, wanted, &joint);
+    if (raft_membership_is_joint(&joint))
+        raft_note(raft, RAFT_MARK_JOINT_ENTERED);
+    append_change(raft, &joint);
+}
+
+static void leave_joint(struct raft *raft)
+{
+    struct raft_membership after;
+    raft_membership_leave(&raft->membership, &after);
+    raft_note(raft, RAFT_MARK_JOINT_LEFT);
+    if (newest(raft)->index < raft->term_start)
+        raft_note(raft, RAFT_MARK_JOINT_INHERITED);
+    append_change(raft, &after);
+}
+
+/* Paper §6: a leader that is no voter of the new set leads until that set is committed. Whoever is
+ * nearest follows it. */
+static void step_down(struct raft *raft)
+{
+    raft_note(raft, RAFT_MARK_LEADER_REMOVED);
+    size_t successor = raft_transfer_candidate(raft);
+    if (successor != NOT_A_MEMBER && raft->progress[successor].match == raft->log.last_index)
+        raft_send_timeout_now(raft, successor);
+    raft_follow(raft, raft->term, 0);
+}
+
+static bool can_promote(const struct raft *raft, size_t position)
+{
+    return (raft->membership.members[position].roles & RAFT_PROMOTE) &&
+           is_caught_up(raft, position);
+}
+
+static void promote_learners(struct raft *raft)
+{
+    size_t first = 0;
+    while (first < raft->membership.count && !can_promote(raft, first))
+        first++;
+    if (first == raft->membership.count)
+        return;
+    struct raft_membership wanted = raft->membership;
+    for (size_t i = first; i < wanted.count; i++) {
+        if (can_promote(raft, i))
+            wanted.members[i].roles = RAFT_VOTER;
+    }
+    if (raft_change_refusal(raft, &wanted) != RAFT_CHANGE_POSSIBLE)
+        return;
+    raft_note(raft, RAFT_MARK_LEARNER_PROMOTED);
+    raft_change_begin(raft, &wanted);
+}
+
+void raft_change_settle(struct raft *raft)
+{
+    if (raft->role != RAFT_LEADER || raft->commit < raft->term_start ||
+        newest(raft)->index > raft->commit)
+        return;
+    if (raft->update.append_count > 0)
+        return; /* one range of entries per step; their sync brings the next one */
+    if (raft_membership_is_joint(&raft->membership))
+        leave_joint(raft);
+    else if (raft->self == NOT_A_MEMBER || !raft_is_voter(raft, raft->self))
+        step_down(raft);
+    else
+        promote_learners(raft);
+}
