@@ -1,0 +1,299 @@
+/* A real shard, node 1 of `voters`, on a disk in memory. The other nodes are written out by the
+ * test as messages, the clients are the numbers of their lanes. What was answered is one line of
+ * text: "<client>:<reply without its line ends> ". */
+#ifndef FLOTILLA_TESTS_UNIT_SHARD_FIXTURE_H
+#define FLOTILLA_TESTS_UNIT_SHARD_FIXTURE_H
+
+#include "resp/parse.h"
+#include "shard/shard.h"
+#include "unit/storage/fake.h"
+#include "wire/message.h"
+
+enum { HEARTBEAT_MS = 50, ELECTION_MS = 300, LEADER_WAIT_MS = 100000, BATCH_BYTES_MAX = 4096 };
+
+struct fixture {
+    struct node node; /* for its disk */
+    struct cluster cluster;
+    struct command_table *table;
+    struct shard *shard;
+    struct shard_time now;
+    struct buf reply;
+    struct buf answered;
+    struct log log;
+};
+
+static inline struct buf *fixture_reply_begin(void *context, struct shard_client client)
+{
+    struct fixture *fixture = context;
+    fixture->reply.len = 0;
+    buf_printf(&fixture->answered, "%u:", (unsigned)client.slot);
+    return &fixture->reply;
+}
+
+static inline void fixture_reply_end(void *context, struct shard_client client, uint64_t index)
+{
+    (void)client;
+    (void)index;
+    struct fixture *fixture = context;
+    for (size_t i = 0; i < fixture->reply.len; i++)
+        if (fixture->reply.ptr[i] != '\r' && fixture->reply.ptr[i] != '\n')
+            buf_add_char(&fixture->answered, fixture->reply.ptr[i]);
+    buf_add_char(&fixture->answered, ' ');
+}
+
+static inline void fixture_send(void *context, uint64_t to, bool response, struct span bytes)
+{
+    (void)context;
+    (void)to;
+    (void)response;
+    (void)bytes;
+}
+
+static inline void fixture_role_changed(void *context)
+{
+    (void)context;
+}
+
+static inline void fixture_run_local(void *context, struct shard_client client,
+                                     const struct command *command, const struct span *args,
+                                     size_t argc, struct resp_writer *reply)
+{
+    (void)context;
+    (void)client;
+    (void)command;
+    (void)args;
+    (void)argc;
+    resp_status(reply, "LOCAL");
+}
+
+static inline void fixture_log(void *context, enum log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    (void)line;
+}
+
+static inline struct raft_options fixture_raft_options(size_t voters)
+{
+    struct raft_options options = {.id = 1,
+                                   .heartbeat_ms = HEARTBEAT_MS,
+                                   .election_timeout_ms = ELECTION_MS,
+                                   .entries_per_append_max = 1024,
+                                   .bytes_per_append_max = 1 << 20,
+                                   .appends_in_flight_max = 64,
+                                   .bytes_in_flight_max = 1 << 24,
+                                   .seed = 1};
+    for (uint64_t id = 1; id <= voters; id++)
+        raft_membership_set(&options.membership, id, RAFT_VOTER);
+    return options;
+}
+
+static inline void fixture_open(struct fixture *fixture, size_t voters)
+{
+    *fixture = (struct fixture){.now = {.mono_ms = 1000, .wall_ms = 5000, .mono_us = 1000000}};
+    node_init(&fixture->node);
+    fixture->node.port.context = &fixture->node.fake;
+    fixture->log = (struct log){LOG_WARNING, fixture_log, NULL};
+    fixture->table = command_table_new();
+    char message[512];
+    if (cluster_parse(&fixture->cluster, SPAN("1@n1:7001,2@n2:7002,3@n3:7003"), cluster_one,
+                      span_of("", 0), message))
+        fail_msg("%s", message);
+    struct shard_options options = {.raft = fixture_raft_options(voters),
+                                    .storage = fixture->node.options,
+                                    .cluster = &fixture->cluster,
+                                    .table = fixture->table,
+                                    .host = {.context = fixture,
+                                             .reply_begin = fixture_reply_begin,
+                                             .reply_end = fixture_reply_end,
+                                             .run_local = fixture_run_local,
+                                             .send = fixture_send,
+                                             .role_changed = fixture_role_changed},
+                                    .disk = &fixture->node.port,
+                                    .log = &fixture->log,
+                                    .leader_wait_ms = LEADER_WAIT_MS,
+                                    .batch_bytes_max = BATCH_BYTES_MAX};
+    options.storage.log = &fixture->log;
+    if (shard_open(&options, fixture->now, &fixture->shard, message))
+        fail_msg("%s", message);
+}
+
+static inline void fixture_close(struct fixture *fixture)
+{
+    shard_close(fixture->shard);
+    fake_drop(&fixture->node.fake, fixture->node.fake.queued_count);
+    for (size_t i = 0; i < fixture->node.fake.file_count; i++)
+        buf_close(&fixture->node.fake.files[i].bytes);
+    command_table_free(fixture->table);
+    buf_close(&fixture->reply);
+    buf_close(&fixture->answered);
+}
+
+/* One turn: drives, lets the disk finish, and so on until there is nothing to do. */
+static inline void fixture_turn(struct fixture *fixture)
+{
+    struct fake *fake = &fixture->node.fake;
+    shard_drive(fixture->shard, fixture->now);
+    while (fake->queued_count) {
+        struct disk_completion completion = {.ticket = fake->queued[0].ticket};
+        fake_carry_out(fake, &fake->queued[0]);
+        fake_drop(fake, 1);
+        shard_disk_completed(fixture->shard, &completion, fixture->now);
+        if (fake->queued_count == 0)
+            shard_drive(fixture->shard, fixture->now);
+    }
+}
+
+static inline void fixture_pass(struct fixture *fixture, uint64_t ms)
+{
+    fixture->now.mono_ms += ms;
+    fixture->now.mono_us += ms * 1000;
+    fixture->now.wall_ms += (int64_t)ms;
+    shard_tick(fixture->shard, fixture->now);
+}
+
+/* The records of `count` entries without payload, from `first` on. */
+static inline void fixture_noops(struct buf *out, uint64_t first, size_t count, uint64_t term)
+{
+    for (size_t i = 0; i < count; i++)
+        entry_encode(out, &(struct entry){.index = first + i,
+                                          .term = term,
+                                          .kind = ENTRY_NOOP,
+                                          .time_ms = 5000,
+                                          .payload = span_of("", 0)});
+}
+
+static inline void fixture_message(struct fixture *fixture, struct raft_message message,
+                                   const struct buf *records)
+{
+    message.to = 1;
+    struct buf bytes = {0};
+    wire_encode_message(&bytes, span_text(fixture->cluster.cluster_id), 0, &message,
+                        records ? buf_span(records) : span_of("", 0));
+    struct resp_parser parser = {0};
+    const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+    assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
+    assert_int_equal(
+        shard_message(fixture->shard, message.from, parser.args, parser.argc, fixture->now),
+        ERR_NONE);
+    resp_parser_close(&parser);
+    buf_close(&bytes);
+}
+
+static inline uint64_t fixture_term(const struct fixture *fixture)
+{
+    return raft_term(shard_raft(fixture->shard));
+}
+
+static inline uint64_t fixture_last(const struct fixture *fixture)
+{
+    return raft_last_index(shard_raft(fixture->shard));
+}
+
+/* Node 2 has all of the leader's log and has heard of its read round `context`. */
+static inline void fixture_acknowledge(struct fixture *fixture, uint64_t context)
+{
+    struct raft_message message = {
+        .type = RAFT_APPEND_RESPONSE, .from = 2, .term = fixture_term(fixture)};
+    message.append_response.success = true;
+    message.append_response.match = fixture_last(fixture);
+    message.append_response.hint_index = message.append_response.match;
+    message.append_response.read_context = context;
+    fixture_message(fixture, message, NULL);
+}
+
+/* Wins an election with node 2's vote; nothing is driven after the vote. */
+static inline void fixture_win(struct fixture *fixture)
+{
+    fixture_pass(fixture, 2 * ELECTION_MS);
+    fixture_turn(fixture);
+    struct raft_message vote = {
+        .type = RAFT_VOTE_RESPONSE, .from = 2, .term = fixture_term(fixture) + 1};
+    vote.vote_response.pre = true;
+    vote.vote_response.granted = true;
+    fixture_message(fixture, vote, NULL);
+    fixture_turn(fixture);
+    vote.vote_response.pre = false;
+    fixture_message(fixture, vote, NULL);
+    assert_true(shard_is_leader(fixture->shard));
+}
+
+/* Leader of three, its first entry committed. */
+static inline void fixture_lead(struct fixture *fixture)
+{
+    fixture_win(fixture);
+    fixture_turn(fixture);
+    fixture_acknowledge(fixture, 0);
+    fixture_turn(fixture);
+    assert_int_equal(shard_applied_index(fixture->shard), fixture_last(fixture));
+}
+
+/* Node 3 is in a later term; who leads there is not known. */
+static inline void fixture_depose(struct fixture *fixture)
+{
+    struct raft_message message = {
+        .type = RAFT_APPEND_RESPONSE, .from = 3, .term = fixture_term(fixture) + 1};
+    fixture_message(fixture, message, NULL);
+    assert_false(shard_is_leader(fixture->shard));
+}
+
+/* Node 2 leads the next term, keeps this node's log up to `last` and puts one entry behind it. Then
+ * its process dies. */
+static inline void fixture_overwrite_after(struct fixture *fixture, uint64_t last)
+{
+    struct raft_message message = {
+        .type = RAFT_APPEND_REQUEST, .from = 2, .term = fixture_term(fixture) + 1};
+    message.append_request.prev_index = last;
+    message.append_request.prev_term = raft_term_of(shard_raft(fixture->shard), last);
+    message.append_request.first_index = last + 1;
+    message.append_request.entry_count = 1;
+    struct buf records = {0};
+    fixture_noops(&records, last + 1, 1, message.term);
+    fixture_message(fixture, message, &records);
+    buf_close(&records);
+    assert_int_equal(fixture_last(fixture), last + 1);
+    shard_peer_lost(fixture->shard, 2, fixture->now);
+}
+
+/* --- clients --- */
+
+/* The words of a line, as arguments. */
+static inline size_t fixture_words(const char *line, struct span args[16])
+{
+    size_t argc = 0;
+    for (const char *at = line; *at;) {
+        size_t len = strcspn(at, " ");
+        assert_true(argc < 16);
+        args[argc++] = span_of(at, len);
+        at += len + (at[len] == ' ');
+    }
+    return argc;
+}
+
+static inline enum shard_admission fixture_ask(struct fixture *fixture, uint32_t client,
+                                               const char *line)
+{
+    struct span args[16];
+    struct shard_request request = {.client = {client, 1}, .protocol = 2, .args = args};
+    request.argc = fixture_words(line, args);
+    request.command = command_find(fixture->table, args, request.argc);
+    assert_non_null(request.command);
+    return request.command->flags & COMMAND_WRITE
+               ? shard_write(fixture->shard, &request, fixture->now)
+               : shard_read(fixture->shard, &request, fixture->now);
+}
+
+static inline void fixture_accept(struct fixture *fixture, uint32_t client, const char *line)
+{
+    assert_int_equal(fixture_ask(fixture, client, line), SHARD_ACCEPTED);
+}
+
+static inline void assert_answered(struct fixture *fixture, const char *expected)
+{
+    if (!span_equal(buf_span(&fixture->answered), span_text(expected)))
+        fail_msg("answered '%.*s', expected '%s'", (int)fixture->answered.len,
+                 fixture->answered.ptr, expected);
+    fixture->answered.len = 0;
+}
+
+#endif

@@ -1,0 +1,99 @@
+#include <stdlib.h>
+
+#include "unit/shard/fixture.h"
+
+/* More than one command holds. */
+enum { MANY = RESP_ARGS_MAX + RESP_ARGS_MAX / 2 };
+
+static void open_leader(struct fixture *fixture)
+{
+    fixture_open(fixture, 1);
+    fixture_pass(fixture, 2 * ELECTION_MS);
+    fixture_turn(fixture);
+    assert_true(shard_is_leader(fixture->shard));
+}
+
+/* `count` watches of absent keys; the keys are in `names`. */
+static struct shard_watch *watch_absent(struct fixture *fixture, size_t count, struct buf *names)
+{
+    enum { NAME_LEN = 8 };
+    struct shard_watch *watches = test_calloc(count, sizeof *watches);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(names, "w%07u", (unsigned)i);
+    for (size_t i = 0; i < count; i++)
+        watches[i] = (struct shard_watch){.key = span_of(names->ptr + i * NAME_LEN, NAME_LEN),
+                                          .revision = shard_applied_index(fixture->shard)};
+    return watches;
+}
+
+static void submit(struct fixture *fixture, const struct shard_watch *watches, size_t watch_count,
+                   const char *line)
+{
+    struct span args[16];
+    size_t argc = fixture_words(line, args);
+    struct buf commands = {0};
+    resp_encode_command(&commands, args, argc);
+    const struct shard_transaction transaction = {.client = {1, 1},
+                                                  .protocol = 2,
+                                                  .commands = buf_span(&commands),
+                                                  .count = 1,
+                                                  .watches = watches,
+                                                  .watch_count = watch_count};
+    assert_int_equal(shard_transaction(fixture->shard, &transaction, fixture->now), SHARD_ACCEPTED);
+    buf_close(&commands);
+}
+
+static void test_a_transaction_may_watch_more_keys_than_a_command_has_arguments(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leader(&fixture);
+    struct buf names = {0};
+    struct shard_watch *watches = watch_absent(&fixture, MANY, &names);
+
+    submit(&fixture, watches, MANY, "SET k v");
+    fixture_turn(&fixture);
+    assert_answered(&fixture, "1:*1+OK ");
+    submit(&fixture, watches, MANY, "GET k");
+    fixture_turn(&fixture);
+    assert_answered(&fixture, "1:*1$1v ");
+
+    test_free(watches);
+    buf_close(&names);
+    fixture_close(&fixture);
+}
+
+static void test_each_of_very_many_watched_keys_aborts_the_transaction(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leader(&fixture);
+    struct buf names = {0};
+    struct shard_watch *watches = watch_absent(&fixture, MANY, &names);
+
+    char last[32];
+    snprintf(last, sizeof last, "SET w%07u v", (unsigned)MANY - 1);
+    fixture_accept(&fixture, 2, last);
+    fixture_turn(&fixture);
+    submit(&fixture, watches, MANY, "SET k v");
+    fixture_turn(&fixture);
+    submit(&fixture, watches, MANY, "GET k");
+    fixture_turn(&fixture);
+    assert_answered(&fixture, "2:+OK 1:*-1 1:*-1 ");
+    submit(&fixture, watches, MANY - 1, "SET k v");
+    fixture_turn(&fixture);
+    assert_answered(&fixture, "1:*1+OK ");
+
+    test_free(watches);
+    buf_close(&names);
+    fixture_close(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_transaction_may_watch_more_keys_than_a_command_has_arguments),
+        cmocka_unit_test(test_each_of_very_many_watched_keys_aborts_the_transaction),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
