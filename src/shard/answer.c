@@ -100,6 +100,9 @@ void answer_lost_leadership(struct shard *shard)
         answer_write(shard, write);
         write_queue_pop(&shard->writes);
     }
+    /* The next leader may put other entries, or none, at the places of these writes. */
+    for (size_t i = 0; i < shard->lanes_cap; i++)
+        shard->lanes[i].last_write = 0;
     shard->batch.len = 0;
     shard->batch_count = 0;
     shard->log_bytes_pending = 0;
@@ -111,23 +114,26 @@ void answer_lost_leadership(struct shard *shard)
         shard->reads.count ? shard->now.mono_ms + shard->options.leader_wait_ms : 0;
 }
 
-/* Reads that outlived a leadership: redirected once the new leader is known, asked again if it is
- * this node, given up when the wait is over. */
+/* This node leads again: the reads that outlived its last leadership are asked anew. It has to be
+ * done before a request of the new leadership arrives, for the order of those is right already. */
+void resume_limbo(struct shard *shard)
+{
+    for (size_t i = 0; i < shard->reads.count; i++) {
+        struct pending_read *read = read_queue_at(&shard->reads, i);
+        read->position = raft_last_index(shard->raft);
+        read->after = 0;
+        read->context = shard->round_open;
+    }
+    shard->round_has_reads = shard->reads.count > 0;
+    shard->limbo_until_ms = 0;
+}
+
+/* Reads that outlived a leadership: redirected once the new leader is known, given up when the wait
+ * is over. */
 void answer_limbo(struct shard *shard)
 {
     if (shard->limbo_until_ms == 0)
         return;
-    if (shard_is_leader(shard)) {
-        for (size_t i = 0; i < shard->reads.count; i++) {
-            struct pending_read *read = read_queue_at(&shard->reads, i);
-            read->position = raft_last_index(shard->raft);
-            read->after = 0;
-            read->context = shard->round_open;
-        }
-        shard->round_has_reads = shard->reads.count > 0;
-        shard->limbo_until_ms = 0;
-        return;
-    }
     if (shard_leader(shard) == 0 && shard->now.mono_ms < shard->limbo_until_ms)
         return;
     answer_reads_up_to(shard, UINT64_MAX);

@@ -70,8 +70,8 @@ static void finish_write(struct shard *shard, struct pending_write *write)
     if (write->driven_us && shard->now.mono_us > write->driven_us)
         histogram_add(&shard->commit_us, shard->now.mono_us - write->driven_us);
     shard->options.host.reply_end(shard->options.host.context, write->client, write->index);
-    shard->log_bytes_pending -=
-        write->bytes < shard->log_bytes_pending ? write->bytes : shard->log_bytes_pending;
+    ASSERT(write->bytes <= shard->log_bytes_pending);
+    shard->log_bytes_pending -= write->bytes;
     write_queue_pop(&shard->writes);
 }
 
@@ -121,8 +121,7 @@ static void answer_read(struct shard *shard, struct pending_read *read)
                             &context);
         break;
     case PENDING_TRANSACTION:
-        if (reply.out)
-            transaction_read(shard, read_queue_bytes(&shard->reads, read), &context, read->client);
+        transaction_read(shard, read_queue_bytes(&shard->reads, read), &context, read->client);
         break;
     case PENDING_REPLY:
         resp_raw(&reply, read_queue_bytes(&shard->reads, read));

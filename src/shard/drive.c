@@ -168,6 +168,8 @@ void step(struct shard *shard, const struct raft_event *event, const struct entr
     note_role(shard, &update);
     if (update.leadership_lost)
         answer_lost_leadership(shard);
+    if (update.append_noop)
+        resume_limbo(shard);
 }
 
 static void step_batch(struct shard *shard)

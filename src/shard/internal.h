@@ -42,7 +42,7 @@ struct written {
 /* What is remembered of a client, by its position in the host's table. */
 struct lane {
     uint32_t generation;
-    uint64_t last_write; /* index of its newest write */
+    uint64_t last_write; /* index of its newest write in this leadership, 0: none */
 };
 
 struct shard {
@@ -63,7 +63,7 @@ struct shard {
     size_t entries_cap;
 
     int64_t log_time_ms;        /* time of the newest entry in the log, applied or not */
-    uint64_t log_bytes_pending; /* of entries of this leader that are not applied yet */
+    uint64_t log_bytes_pending; /* of the entries in `writes` */
 
     struct write_queue writes;
     struct read_queue reads;
@@ -141,5 +141,6 @@ void step(struct shard *shard, const struct raft_event *event, const struct entr
 /* answer.c */
 void answer_lost_leadership(struct shard *shard);
 void answer_limbo(struct shard *shard);
+void resume_limbo(struct shard *shard);
 
 #endif

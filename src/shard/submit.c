@@ -42,7 +42,6 @@ static uint32_t batch_end(struct shard *shard, const struct entry *entry)
     ASSERT(bytes <= ENTRY_BYTES_MAX);
     shard->batch_entries[shard->batch_count++] =
         (struct raft_entry){.index = entry->index, .term = entry->term, .bytes = (uint32_t)bytes};
-    shard->log_bytes_pending += bytes;
     return (uint32_t)bytes;
 }
 
@@ -98,6 +97,7 @@ static struct pending_write *push_write(struct shard *shard, struct shard_client
     write->client = client;
     write->protocol = protocol;
     write->bytes = batch_end(shard, entry);
+    shard->log_bytes_pending += write->bytes;
     shard->stats.writes++;
     return write;
 }

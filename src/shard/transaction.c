@@ -1,6 +1,6 @@
 /* A transaction is one entry. Its payload is what Redis itself would write to an append-only file,
  *
- *     [WATCH <key> … and, as an annotation, what was known of the keys]  MULTI  <commands>  EXEC
+ *     [WATCH <key> … and, as an annotation, what was known of the keys] …  MULTI  <commands>  EXEC
  *
  * without the commands that concern only the connection or the server (PING, CLIENT, CONFIG …):
  * those are carried out, and answered, by the node that the client is connected to. */
@@ -10,7 +10,7 @@
 #include "shard/internal.h"
 
 /* Redis reads an annotation with a buffer of 1024 bytes; one watched key needs at most 23. */
-enum { WATCHES_PER_LINE = 40, WATCH_FIELDS = 2 };
+enum { WATCHES_PER_LINE = 40, WATCHES_PER_COMMAND = RESP_ARGS_MAX - 1, WATCH_FIELDS = 2 };
 
 static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
@@ -59,22 +59,31 @@ bool transaction_has_local(const struct shard *shard, const struct shard_transac
     return any_command(shard, transaction->commands, is_local);
 }
 
-static void encode_watches(const struct shard_transaction *transaction, struct buf *out)
+static void encode_watch_command(const struct shard_watch *watches, size_t count, struct buf *out)
 {
-    if (transaction->watch_count == 0)
-        return;
-    struct span *args = mem_alloc((transaction->watch_count + 1) * sizeof *args);
+    struct span *args = mem_alloc((count + 1) * sizeof *args);
     args[0] = SPAN("WATCH");
-    for (size_t i = 0; i < transaction->watch_count; i++) {
-        const struct shard_watch *watch = &transaction->watches[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct shard_watch *watch = &watches[i];
         args[i + 1] = watch->key;
         if (i % WATCHES_PER_LINE == 0)
             buf_add_text(out, i ? "\r\n#WATCH" : "#WATCH");
         buf_printf(out, ":%llu:%d", (unsigned long long)watch->revision, watch->was_present);
     }
     buf_add_text(out, "\r\n");
-    resp_encode_command(out, args, transaction->watch_count + 1);
+    resp_encode_command(out, args, count + 1);
     mem_free(args);
+}
+
+/* A client may watch, with several commands, more keys than one command can name. */
+static void encode_watches(const struct shard_transaction *transaction, struct buf *out)
+{
+    size_t left = transaction->watch_count;
+    while (left) {
+        size_t count = left < WATCHES_PER_COMMAND ? left : WATCHES_PER_COMMAND;
+        encode_watch_command(&transaction->watches[transaction->watch_count - left], count, out);
+        left -= count;
+    }
 }
 
 static void encode_one(const struct command *command, const struct resp_parser *parser,
@@ -129,11 +138,9 @@ static void read_annotation(struct span *payload, struct buf *fields)
     *payload = span_of(payload->ptr + used, payload->len - used);
 }
 
-/* Reads the watches at the payload's start; true if one of the keys has changed. */
-static bool watched_changed(struct shard *shard, struct span *payload, int64_t now_ms)
+/* Reads one WATCH with its annotation; true if one of the keys has changed. */
+static bool watch_command_changed(struct shard *shard, struct span *payload, int64_t now_ms)
 {
-    if (payload->len == 0 || payload->ptr[0] != '#')
-        return false;
     struct buf fields = {0};
     while (payload->len && payload->ptr[0] == '#')
         read_annotation(payload, &fields);
@@ -148,6 +155,15 @@ static bool watched_changed(struct shard *shard, struct span *payload, int64_t n
                                          values[0], now_ms);
     }
     buf_close(&fields);
+    return changed;
+}
+
+/* Reads the watches at the payload's start; true if one of the keys has changed. */
+static bool watched_changed(struct shard *shard, struct span *payload, int64_t now_ms)
+{
+    bool changed = false;
+    while (!changed && payload->len && payload->ptr[0] == '#')
+        changed = watch_command_changed(shard, payload, now_ms);
     return changed;
 }
 
@@ -195,9 +211,8 @@ static void run_script(struct shard *shard, struct span script, struct span *pay
         ASSERT(command);
         const struct resp_parser *parsed = &shard->script_parser;
         if (!command->run) {
-            if (inner.out)
-                shard->options.host.run_local(shard->options.host.context, client, command,
-                                              parsed->args, parsed->argc, &inner);
+            shard->options.host.run_local(shard->options.host.context, client, command,
+                                          parsed->args, parsed->argc, &inner);
             continue;
         }
         if (payload) {

@@ -19,6 +19,8 @@ struct fixture {
     struct shard_time now;
     struct buf reply;
     struct buf answered;
+    bool silent; /* clients want no replies */
+    unsigned locals_run;
     struct log log;
 };
 
@@ -27,7 +29,7 @@ static inline struct buf *fixture_reply_begin(void *context, struct shard_client
     struct fixture *fixture = context;
     fixture->reply.len = 0;
     buf_printf(&fixture->answered, "%u:", (unsigned)client.slot);
-    return &fixture->reply;
+    return fixture->silent ? NULL : &fixture->reply;
 }
 
 static inline void fixture_reply_end(void *context, struct shard_client client, uint64_t index)
@@ -58,11 +60,12 @@ static inline void fixture_run_local(void *context, struct shard_client client,
                                      const struct command *command, const struct span *args,
                                      size_t argc, struct resp_writer *reply)
 {
-    (void)context;
+    struct fixture *fixture = context;
     (void)client;
     (void)command;
     (void)args;
     (void)argc;
+    fixture->locals_run++;
     resp_status(reply, "LOCAL");
 }
 

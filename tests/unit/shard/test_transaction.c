@@ -33,10 +33,11 @@ static void submit(struct fixture *fixture, const struct shard_watch *watches, s
     size_t argc = fixture_words(line, args);
     struct buf commands = {0};
     resp_encode_command(&commands, args, argc);
+    resp_encode_command(&commands, &SPAN("PING"), 1);
     const struct shard_transaction transaction = {.client = {1, 1},
                                                   .protocol = 2,
                                                   .commands = buf_span(&commands),
-                                                  .count = 1,
+                                                  .count = 2,
                                                   .watches = watches,
                                                   .watch_count = watch_count};
     assert_int_equal(shard_transaction(fixture->shard, &transaction, fixture->now), SHARD_ACCEPTED);
@@ -53,10 +54,10 @@ static void test_a_transaction_may_watch_more_keys_than_a_command_has_arguments(
 
     submit(&fixture, watches, MANY, "SET k v");
     fixture_turn(&fixture);
-    assert_answered(&fixture, "1:*1+OK ");
+    assert_answered(&fixture, "1:*2+OK+LOCAL ");
     submit(&fixture, watches, MANY, "GET k");
     fixture_turn(&fixture);
-    assert_answered(&fixture, "1:*1$1v ");
+    assert_answered(&fixture, "1:*2$1v+LOCAL ");
 
     test_free(watches);
     buf_close(&names);
@@ -82,10 +83,26 @@ static void test_each_of_very_many_watched_keys_aborts_the_transaction(void **st
     assert_answered(&fixture, "2:+OK 1:*-1 1:*-1 ");
     submit(&fixture, watches, MANY - 1, "SET k v");
     fixture_turn(&fixture);
-    assert_answered(&fixture, "1:*1+OK ");
+    assert_answered(&fixture, "1:*2+OK+LOCAL ");
 
     test_free(watches);
     buf_close(&names);
+    fixture_close(&fixture);
+}
+
+static void test_who_wants_no_replies_gets_the_commands_carried_out(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leader(&fixture);
+    fixture.silent = true;
+    submit(&fixture, NULL, 0, "SET k v");
+    fixture_turn(&fixture);
+    assert_int_equal(fixture.locals_run, 1);
+    submit(&fixture, NULL, 0, "GET k");
+    fixture_turn(&fixture);
+    assert_int_equal(fixture.locals_run, 2);
+    assert_answered(&fixture, "1: 1: ");
     fixture_close(&fixture);
 }
 
@@ -94,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_transaction_may_watch_more_keys_than_a_command_has_arguments),
         cmocka_unit_test(test_each_of_very_many_watched_keys_aborts_the_transaction),
+        cmocka_unit_test(test_who_wants_no_replies_gets_the_commands_carried_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
