@@ -118,10 +118,13 @@ static bool is_caught_up(const struct raft *raft, size_t position)
            raft->now_ms < progress->contact_ms + raft->options.election_timeout_ms;
 }
 
-static bool roles_are_sound(const struct raft_membership *wanted)
+static bool roles_are_sound(const struct raft *raft, const struct raft_membership *wanted)
 {
     for (size_t i = 0; i < wanted->count; i++) {
         unsigned roles = wanted->members[i].roles;
+        size_t position = raft_position_of(raft, wanted->members[i].id);
+        if (roles == RAFT_PROMOTE && position != NOT_A_MEMBER && raft_is_voter(raft, position))
+            return false;
         if (roles != RAFT_LEARNER && roles != RAFT_VOTER && roles != RAFT_PROMOTE)
             return false;
     }
@@ -158,8 +161,8 @@ enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft
         return RAFT_CHANGE_IN_PROGRESS;
     if (raft->transfer_target)
         return RAFT_CHANGE_TRANSFERRING;
-    if (!roles_are_sound(wanted))
-        return RAFT_CHANGE_NO_VOTERS;
+    if (!roles_are_sound(raft, wanted))
+        return RAFT_CHANGE_UNSOUND;
     if (!new_voters_are_caught_up(raft, wanted))
         return RAFT_CHANGE_NOT_CAUGHT_UP;
     if (!raft_membership_enter(&raft->membership, wanted, &joint))
@@ -229,6 +232,17 @@ static void promote_learners(struct raft *raft)
         return;
     raft_note(raft, RAFT_MARK_LEARNER_PROMOTED);
     raft_change_begin(raft, &wanted);
+}
+
+bool raft_may_append(const struct raft *raft)
+{
+    if (raft->role != RAFT_LEADER || !change_is_committed(raft))
+        return true;
+    for (size_t i = 0; i < raft->membership.count; i++) {
+        if (raft->membership.members[i].roles & RAFT_PROMOTE)
+            return true;
+    }
+    return false;
 }
 
 void raft_change_settle(struct raft *raft)

@@ -162,7 +162,7 @@ uint64_t raft_snapshot_due_ms(const struct raft *raft, size_t peer);
 void raft_handle_snapshot_request(struct raft *raft, const struct raft_message *message);
 void raft_handle_snapshot_response(struct raft *raft, const struct raft_message *message);
 void raft_snapshot_installed(struct raft *raft, const struct raft_event *event);
-void raft_snapshot_failed(struct raft *raft);
+void raft_snapshot_failed(struct raft *raft, const struct raft_event *event);
 
 /* reads.c */
 

@@ -53,12 +53,14 @@ void raft_progress_replicate(struct raft_progress *progress, uint64_t next)
     clear_window(progress);
 }
 
-void raft_progress_snapshot(struct raft_progress *progress, uint64_t snapshot_index, uint64_t next)
+void raft_progress_snapshot(struct raft_progress *progress, const struct raft_snapshot *snapshot,
+                            uint64_t next)
 {
     progress->state = RAFT_SNAPSHOT;
     progress->next = next;
     progress->probe_sent = false;
-    progress->snapshot_index = snapshot_index;
+    progress->snapshot_index = snapshot->index;
+    progress->snapshot_bytes = snapshot->bytes;
     progress->snapshot_offset = 0;
     clear_window(progress);
 }

@@ -31,6 +31,7 @@ struct raft_progress {
     uint64_t next;
     bool probe_sent;         /* PROBE, SNAPSHOT: unanswered */
     uint64_t snapshot_index; /* SNAPSHOT: which one, and where the next chunk begins */
+    uint64_t snapshot_bytes;
     uint64_t snapshot_offset;
     uint64_t chunk_ms;     /* when the last one left */
     uint64_t commit_sent;  /* commit index of the newest append */
@@ -57,7 +58,8 @@ void raft_progress_reset(struct raft_progress *progress, uint64_t next, uint64_t
 
 void raft_progress_probe(struct raft_progress *progress, uint64_t next);
 void raft_progress_replicate(struct raft_progress *progress, uint64_t next);
-void raft_progress_snapshot(struct raft_progress *progress, uint64_t snapshot_index, uint64_t next);
+void raft_progress_snapshot(struct raft_progress *progress, const struct raft_snapshot *snapshot,
+                            uint64_t next);
 
 bool raft_progress_has_room(const struct raft_progress *progress, uint64_t bytes,
                             uint64_t bytes_in_flight_max);

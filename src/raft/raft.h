@@ -82,7 +82,8 @@ struct raft_start {
     struct raft_hard_state hard_state;
     uint64_t base_index; /* the entry before the log's first; 0: the log is whole */
     uint64_t base_term;
-    struct raft_snapshot snapshot; /* base_index <= index; the log reaches it or is empty */
+    struct raft_snapshot
+        snapshot; /* base_index <= index; the log reaches it, or begins behind it */
 };
 
 /* A log entry as the core sees it: no bytes, only what consensus needs. */
@@ -112,7 +113,7 @@ enum raft_event_type {
     RAFT_EVENT_COMPACT,
     /* The snapshot whose last chunk came is checked and can be installed: `installed`. */
     RAFT_EVENT_INSTALLED,
-    RAFT_EVENT_INSTALL_FAILED, /* it is damaged, or this node cannot store it: begin anew */
+    RAFT_EVENT_INSTALL_FAILED, /* `installed` is damaged, or this node cannot store it */
 };
 
 struct raft_event {
@@ -161,7 +162,8 @@ struct raft_chunk {
 };
 
 struct raft_update {
-    bool install; /* only with RAFT_EVENT_INSTALLED; else what was received is of no use */
+    bool install; /* only with RAFT_EVENT_INSTALLED; if false, the snapshot of the event is of no
+                     use */
     bool chunk_received;
     struct raft_chunk chunk;
 
@@ -231,7 +233,7 @@ enum raft_refusal {
     RAFT_CHANGE_TOO_EARLY,     /* nothing of this leader's term is committed yet */
     RAFT_CHANGE_IN_PROGRESS,   /* another change is not finished */
     RAFT_CHANGE_TRANSFERRING,  /* leadership is being handed over */
-    RAFT_CHANGE_NO_VOTERS,     /* or roles that only the core gives */
+    RAFT_CHANGE_UNSOUND,       /* no voters, a voter to be promoted, or roles the core gives */
     RAFT_CHANGE_TOO_MANY,      /* old and new members together exceed RAFT_MEMBERS_MAX */
     RAFT_CHANGE_NOT_CAUGHT_UP, /* a new voter has to be a learner that holds nearly all entries */
     RAFT_CHANGE_NONE,          /* that is the membership already */
@@ -241,6 +243,10 @@ enum raft_refusal raft_change_refusal(const struct raft *raft,
 
 /* Whether new entries may be submitted: a leader that hands over takes none. */
 bool raft_accepts(const struct raft *raft);
+
+/* Whether the next step may append an entry of the core's own: entries that the host has numbered
+ * already have to be submitted before. */
+bool raft_may_append(const struct raft *raft);
 
 /* Until when (monotonic ms) reads need no round; 0: no lease. */
 uint64_t raft_lease_until_ms(const struct raft *raft);

@@ -19,7 +19,7 @@ void raft_reads_begin(struct raft *raft)
 uint64_t raft_lease_until_ms(const struct raft *raft)
 {
     uint32_t drift = raft->options.lease_drift_percent;
-    if (drift == 0 || raft->role != RAFT_LEADER || raft->lease_is_void)
+    if (drift == 0 || raft->role != RAFT_LEADER || raft->lease_is_void || raft->transfer_target)
         return 0;
     uint64_t promised[RAFT_MEMBERS_MAX];
     for (size_t i = 0; i < raft->membership.count; i++)
@@ -32,7 +32,7 @@ uint64_t raft_lease_until_ms(const struct raft *raft)
 
 static bool has_lease(const struct raft *raft)
 {
-    return raft->transfer_target == 0 && raft->now_ms < raft_lease_until_ms(raft);
+    return raft->now_ms < raft_lease_until_ms(raft);
 }
 
 void raft_reads_submit(struct raft *raft, uint64_t context)

@@ -10,7 +10,9 @@ void raft_snapshot_compact(struct raft *raft, const struct raft_event *event)
     const struct raft_snapshot *snapshot = &event->compact.snapshot;
     uint64_t base = event->compact.first_index - 1;
     ASSERT(snapshot->index >= raft->snapshot.index && snapshot->index <= raft->commit);
-    ASSERT(base <= snapshot->index);
+    ASSERT(base <= snapshot->index && (snapshot->index == 0 || snapshot->bytes > 0));
+    /* One snapshot per index: chunks of two files would be no file. */
+    ASSERT(snapshot->index > raft->snapshot.index || snapshot->bytes == raft->snapshot.bytes);
     raft->snapshot = *snapshot;
     raft_log_compact(&raft->log, base);
     raft_configurations_compact(raft, snapshot->index);
@@ -33,7 +35,7 @@ void raft_snapshot_begin(struct raft *raft, size_t peer)
     raft_note(raft, progress->state == RAFT_SNAPSHOT ? RAFT_MARK_SNAPSHOT_RESTARTED
                                                      : RAFT_MARK_SNAPSHOT_NEEDED);
     raft->counters.snapshots_sent++;
-    raft_progress_snapshot(progress, raft->snapshot.index, raft->log.base_index + 1);
+    raft_progress_snapshot(progress, &raft->snapshot, raft->log.base_index + 1);
 }
 
 void raft_snapshot_send(struct raft *raft, size_t peer)
@@ -84,13 +86,14 @@ void raft_handle_snapshot_response(struct raft *raft, const struct raft_message 
     uint64_t offset = response->snapshot_response.offset;
     if (progress->state != RAFT_SNAPSHOT ||
         response->snapshot_response.index != progress->snapshot_index ||
-        offset > raft->snapshot.bytes)
+        offset > progress->snapshot_bytes)
         return;
     if (offset < progress->snapshot_offset)
         raft_note(raft, RAFT_MARK_SNAPSHOT_RESTARTED);
     bool news = offset != progress->snapshot_offset;
     progress->snapshot_offset = offset;
-    if (news && offset < raft->snapshot.bytes) {
+    /* Who has all of it is installing it now; a newer one can wait for that. */
+    if (news && offset < progress->snapshot_bytes) {
         progress->probe_sent = false;
         raft_snapshot_send(raft, peer);
     }
@@ -131,7 +134,8 @@ static bool is_needless(struct raft *raft, const struct raft_message *request)
     } else {
         return false;
     }
-    raft->receiving.snapshot.index = 0;
+    if (raft->receiving.snapshot.index <= raft->commit)
+        raft->receiving.snapshot.index = 0;
     uint64_t match = index < raft->durable ? index : raft->durable;
     raft_respond_success(raft, request, match, index);
     return true;
@@ -153,10 +157,19 @@ static void begin_receiving(struct raft *raft, const struct raft_message *reques
     raft->receiving.offset = 0;
 }
 
+/* A leader's snapshots only go up: it has begun a newer one since. */
+static bool is_superseded(const struct raft *raft, const struct raft_message *request)
+{
+    return raft->receiving.leader_term == request->term &&
+           request->snapshot_request.index < raft->receiving.snapshot.index;
+}
+
 static void receive(struct raft *raft, const struct raft_message *request)
 {
     uint64_t offset = request->snapshot_request.offset;
     uint64_t bytes = request->snapshot_request.bytes;
+    ASSERT(offset <= request->snapshot_request.total &&
+           bytes <= request->snapshot_request.total - offset);
     if (offset != raft->receiving.offset)
         raft_note(raft, RAFT_MARK_SNAPSHOT_RESUMED);
     if (offset != raft->receiving.offset || bytes == 0)
@@ -178,7 +191,7 @@ void raft_handle_snapshot_request(struct raft *raft, const struct raft_message *
     }
     ASSERT(raft->role != RAFT_LEADER);
     raft_follow(raft, request->term, request->from);
-    if (is_needless(raft, request))
+    if (is_needless(raft, request) || is_superseded(raft, request))
         return;
     if (!continues(raft, request))
         begin_receiving(raft, request);
@@ -186,23 +199,34 @@ void raft_handle_snapshot_request(struct raft *raft, const struct raft_message *
     respond_offset(raft, request);
 }
 
-void raft_snapshot_failed(struct raft *raft)
+static bool is_received(const struct raft *raft, const struct raft_snapshot *snapshot)
 {
-    raft->receiving.snapshot.index = 0;
-    raft->receiving.leader_term = 0;
+    return snapshot->index != 0 && snapshot->index == raft->receiving.snapshot.index &&
+           snapshot->term == raft->receiving.snapshot.term;
+}
+
+void raft_snapshot_failed(struct raft *raft, const struct raft_event *event)
+{
+    if (is_received(raft, &event->installed.snapshot))
+        raft->receiving.snapshot.index = 0;
 }
 
 void raft_snapshot_installed(struct raft *raft, const struct raft_event *event)
 {
     const struct raft_snapshot *snapshot = &event->installed.snapshot;
-    bool expected = snapshot->index != 0 && snapshot->index == raft->receiving.snapshot.index &&
-                    snapshot->term == raft->receiving.snapshot.term;
+    if (!is_received(raft, snapshot)) {
+        raft_note(raft, RAFT_MARK_SNAPSHOT_RACED);
+        return;
+    }
     raft->receiving.snapshot.index = 0;
-    if (!expected || snapshot->index <= raft->commit || raft->role == RAFT_LEADER ||
+    if (snapshot->index <= raft->commit || raft->role == RAFT_LEADER ||
         is_in_log(raft, snapshot->index, snapshot->term)) {
         raft_note(raft, RAFT_MARK_SNAPSHOT_RACED);
         return;
     }
+    /* Votes were asked for with the log and the membership of that time. */
+    if (raft->role != RAFT_FOLLOWER)
+        raft_follow(raft, raft->term, 0);
     raft_note(raft, RAFT_MARK_SNAPSHOT_INSTALLED);
     raft->counters.snapshots_installed++;
     raft->update.install = true;

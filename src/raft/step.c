@@ -107,7 +107,7 @@ static void dispatch(struct raft *raft, const struct raft_event *event)
         raft_snapshot_installed(raft, event);
         return;
     case RAFT_EVENT_INSTALL_FAILED:
-        raft_snapshot_failed(raft);
+        raft_snapshot_failed(raft, event);
         return;
     }
 }

@@ -89,6 +89,13 @@ static void answer_reads_up_to(struct shard *shard, uint64_t position)
     read_queue_drop_done(&shard->reads);
 }
 
+/* The outcome is known, although its entry was not applied in time. */
+static bool is_committed(const struct shard *shard, const struct pending_write *write)
+{
+    return write->index <= raft_commit_index(shard->raft) &&
+           raft_term_of(shard->raft, write->index) == write->term;
+}
+
 /* Every waiting write is answered now, in the order of arrival with the reads before it: what went
  * to the core may take effect and is unknown; what was only in the open batch did not happen. Reads
  * behind the last write wait for the next leader, as new commands do. */
@@ -97,6 +104,10 @@ void answer_lost_leadership(struct shard *shard)
     while (shard->writes.count) {
         struct pending_write *write = write_queue_at(&shard->writes, 0);
         answer_reads_up_to(shard, write->index - 1);
+        if (is_committed(shard, write)) {
+            apply_up_to(shard, write->index);
+            continue;
+        }
         answer_write(shard, write);
         write_queue_pop(&shard->writes);
     }

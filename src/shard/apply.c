@@ -163,18 +163,27 @@ void answer_reads(struct shard *shard)
     read_queue_drop_done(reads);
 }
 
+static void apply_next(struct shard *shard)
+{
+    uint64_t index = shard->applied_index + 1;
+    struct entry entry;
+    if (storage_entry(shard->storage, index, &entry) != ERR_NONE)
+        FATAL("a committed entry cannot be read back from the log");
+    if (shard_is_leader(shard) && entry.term == raft_term(shard->raft))
+        answer_reads_before(shard, index);
+    apply_one(shard, &entry);
+}
+
 void apply_committed(struct shard *shard)
 {
     uint64_t commit = raft_commit_index(shard->raft);
-    bool leader = shard_is_leader(shard);
-    for (int i = 0; i < APPLY_ENTRIES_PER_DRIVE && shard->applied_index < commit; i++) {
-        uint64_t index = shard->applied_index + 1;
-        struct entry entry;
-        if (storage_entry(shard->storage, index, &entry) != ERR_NONE)
-            FATAL("a committed entry cannot be read back from the log");
-        if (leader && entry.term == raft_term(shard->raft))
-            answer_reads_before(shard, index);
-        apply_one(shard, &entry);
-    }
+    for (int i = 0; i < APPLY_ENTRIES_PER_DRIVE && shard->applied_index < commit; i++)
+        apply_next(shard);
     storage_pin(shard->storage, shard->applied_index);
+}
+
+void apply_up_to(struct shard *shard, uint64_t index)
+{
+    while (shard->applied_index < index)
+        apply_next(shard);
 }

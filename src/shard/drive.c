@@ -152,6 +152,8 @@ void step(struct shard *shard, const struct raft_event *event, const struct entr
           size_t entry_count)
 {
     struct raft_update update;
+    if (shard->batch_count && raft_may_append(shard->raft))
+        step_batch(shard);
     raft_step(shard->raft, event, &update);
     if (update.append_count && !update.append_own) {
         ASSERT(update.append_count <= entry_count);
@@ -168,11 +170,11 @@ void step(struct shard *shard, const struct raft_event *event, const struct entr
     note_role(shard, &update);
     if (update.leadership_lost)
         answer_lost_leadership(shard);
-    if (update.append_noop)
+    if (update.append_own == RAFT_OWN_NOOP)
         resume_limbo(shard);
 }
 
-static void step_batch(struct shard *shard)
+void step_batch(struct shard *shard)
 {
     if (shard->batch_count == 0)
         return;

@@ -5,6 +5,7 @@
  *   drive.c        events to the core, its effects to the disk and the peers
  *   apply.c        committed entries to the keyspace, replies to the clients
  *   answer.c       replies to what cannot be carried out: lost leadership
+ *   group.c        the group itself: membership, leadership
  *   shard.c        start, end, accessors */
 #ifndef FLOTILLA_SHARD_INTERNAL_H
 #define FLOTILLA_SHARD_INTERNAL_H
@@ -130,11 +131,13 @@ void transaction_pack(struct buf *out, const struct shard_transaction *transacti
 
 /* apply.c */
 void apply_committed(struct shard *shard);
+void apply_up_to(struct shard *shard, uint64_t index); /* which is committed */
 void answer_reads(struct shard *shard);
 void execute_counted(struct shard *shard, const struct command *command, const struct span *args,
                      size_t argc, struct command_context *context);
 
 /* drive.c */
+void step_batch(struct shard *shard);
 void step(struct shard *shard, const struct raft_event *event, const struct entry *entries,
           size_t entry_count);
 

@@ -148,6 +148,8 @@ const struct storage *shard_storage(const struct shard *shard)
 
 uint64_t shard_leader(const struct shard *shard)
 {
+    if (shard_is_leader(shard) && !raft_accepts(shard->raft))
+        return 0;
     return raft_leader(shard->raft);
 }
 

@@ -173,10 +173,19 @@ void shard_disk_completed(struct shard *shard, const struct disk_completion *com
 void shard_tick(struct shard *shard, struct shard_time now);
 uint64_t shard_deadline_ms(const struct shard *shard); /* when shard_tick is due (monotonic) */
 
+/* Begins to change who belongs to the group; nothing happens if it is refused. The change is done
+ * when raft_status() says so, and only then may it be reported as done. */
+enum raft_refusal shard_change(struct shard *shard, const struct raft_membership *wanted,
+                               struct shard_time now);
+
+/* Hands leadership over to `node`, 0: to whom is nearest. Meanwhile new writes are not admitted. */
+void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now);
+
 const struct raft *shard_raft(const struct shard *shard);
 const struct keyspace *shard_keyspace(const struct shard *shard);
 const struct storage *shard_storage(const struct shard *shard);
-uint64_t shard_leader(const struct shard *shard); /* node id, 0: none known */
+/* Node id; 0: none known, or this node is just handing its leadership over. */
+uint64_t shard_leader(const struct shard *shard);
 bool shard_is_leader(const struct shard *shard);
 uint64_t shard_applied_index(const struct shard *shard);
 int64_t shard_clock_ms(const struct shard *shard); /* time of the last applied entry */

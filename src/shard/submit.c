@@ -65,6 +65,8 @@ static enum shard_admission admit(struct shard *shard, struct shard_time now)
 static enum shard_admission admit_write(struct shard *shard, struct shard_time now)
 {
     enum shard_admission admission = admit(shard, now);
+    if (admission == SHARD_ACCEPTED && !raft_accepts(shard->raft))
+        return SHARD_NOT_LEADER; /* leadership is being handed over */
     if (admission == SHARD_ACCEPTED && shard->log_bytes_pending > shard->options.batch_bytes_max)
         return SHARD_BUSY;
     return admission;

@@ -155,7 +155,8 @@ static void not_admitted(struct sim *sim, struct sim_client *client, const struc
     if (increments(client->kind))
         sim->keys[client->key].attempted--;
     uint64_t leader = shard_leader(node->shard);
-    client->wanted_node = leader && leader != node->id ? (int)leader - 1 : -1;
+    const struct sim_node *other = leader != node->id ? sim_node_of(sim, leader) : NULL;
+    client->wanted_node = other ? other->position : -1;
     wake_in(sim, client->number, leader ? 1000 : RETRY_US);
 }
 
@@ -237,7 +238,7 @@ static void answered(struct sim *sim, struct sim_client *client)
         return;
     }
     sim->stats.acknowledged++;
-    sim_check_acknowledged(sim, client->reply_index);
+    sim_check_acknowledged(sim, &sim->nodes[client->node], client->reply_index);
     if (appends(client->kind))
         sim_note_append(sim, client, SIM_HAPPENED);
 }

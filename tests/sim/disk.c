@@ -116,9 +116,15 @@ static void disk_queue(void *context, const struct disk_op *op)
     struct sim_disk *disk = context;
     struct sim *sim = disk->sim;
     bool syncs = op->kind != DISK_APPEND || op->sync;
-    uint64_t sync_us = syncs ? sim_between(sim, 1, sim->profile.sync_us_max) : 0;
-    uint64_t start = disk->busy_until_us > sim->now_us ? disk->busy_until_us : sim->now_us;
-    disk->busy_until_us = start + sync_us;
+    /* What is queued while the disk is busy shares the next sync. */
+    bool joins = disk->group_starts_us > sim->now_us;
+    if (syncs && !joins) {
+        disk->group_starts_us =
+            disk->busy_until_us > sim->now_us ? disk->busy_until_us : sim->now_us;
+        disk->busy_until_us = disk->group_starts_us + sim_between(sim, 1, sim->profile.sync_us_max);
+    }
+    if (disk->busy_until_us < sim->now_us)
+        disk->busy_until_us = sim->now_us;
     if (disk->pending_count == disk->pending_cap) {
         disk->pending_cap = disk->pending_cap ? disk->pending_cap * 2 : 16;
         disk->pending = mem_realloc(disk->pending, disk->pending_cap * sizeof *disk->pending);
@@ -189,7 +195,7 @@ void sim_disk_crash(struct sim_disk *disk, bool power_loss)
         buf_close(&pending->op.bytes);
     }
     disk->pending_count = 0;
-    disk->busy_until_us = 0;
+    disk->busy_until_us = disk->group_starts_us = 0;
     disk->incarnation++;
     for (int i = 0; power_loss && i < SIM_FILES_MAX; i++) {
         struct sim_file *file = &disk->files[i];

@@ -71,7 +71,7 @@ static uint64_t run(uint64_t seed, const struct sim_scenario *scenario, bool tra
         scenario->run(sim);
     else
         sim_random_run(sim);
-    sim_check_end(sim);
+    sim_end(sim);
     add(sum, &sim->stats);
     uint64_t hash = sim->trace_hash;
     sim_close(sim);

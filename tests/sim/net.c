@@ -2,7 +2,7 @@
 
 #include "sim/sim.h"
 
-static void deliver(struct sim *sim, int from, int to, struct span bytes)
+static void deliver(struct sim *sim, uint64_t from, const struct sim_node *to, struct span bytes)
 {
     const struct sim_profile *profile = &sim->profile;
     uint64_t delay_us = sim_between(sim, profile->delay_us_min, profile->delay_us_max);
@@ -10,23 +10,25 @@ static void deliver(struct sim *sim, int from, int to, struct span bytes)
         delay_us += sim_between(sim, 0, profile->slow_us);
     struct sim_event event = {.at_us = sim->now_us + delay_us,
                               .type = SIM_MESSAGE,
-                              .node = to,
+                              .node = to->position,
                               .from = from,
-                              .incarnation = sim->nodes[to].incarnation};
+                              .incarnation = to->incarnation};
     buf_add_span(&event.bytes, bytes);
     sim_push(sim, event);
 }
 
-void sim_send(struct sim *sim, int from, int to, struct span bytes)
+void sim_send(struct sim *sim, const struct sim_node *from, uint64_t to, struct span bytes)
 {
     sim->stats.messages++;
-    if (sim->cut[from][to] || !sim->nodes[to].up || sim_chance(sim, sim->profile.drop)) {
+    struct sim_node *receiver = sim_node_of(sim, to);
+    if (!receiver || !receiver->up || sim->cut[from->position][receiver->position] ||
+        sim_chance(sim, sim->profile.drop)) {
         sim->stats.dropped++;
         return;
     }
-    deliver(sim, from, to, bytes);
+    deliver(sim, from->id, receiver, bytes);
     if (sim_chance(sim, sim->profile.duplicate))
-        deliver(sim, from, to, bytes);
+        deliver(sim, from->id, receiver, bytes);
 }
 
 void sim_heal(struct sim *sim)

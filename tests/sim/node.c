@@ -6,8 +6,10 @@
 
 struct shard_time sim_node_time(const struct sim_node *node)
 {
-    /* A clock that begins anywhere: nothing may depend on where. */
-    uint64_t us = node->sim->now_us + 1000000 * (uint64_t)(node->position + 1);
+    /* A clock that begins anywhere and is a little fast or slow: nothing may depend on that. */
+    uint64_t now_us = node->sim->now_us;
+    int64_t drift_us = (int64_t)now_us * node->clock_ppm / 1000000;
+    uint64_t us = now_us + (uint64_t)drift_us + 1000000 * (uint64_t)(node->position + 1);
     int64_t wall = (int64_t)(node->sim->now_us / 1000) + 1700000000000 + node->wall_offset_ms;
     return (struct shard_time){.mono_ms = us / 1000, .wall_ms = wall, .mono_us = us};
 }
@@ -16,7 +18,7 @@ static void host_send(void *context, uint64_t to, bool response, struct span byt
 {
     (void)response;
     struct sim_node *node = context;
-    sim_send(node->sim, node->position, (int)to - 1, bytes);
+    sim_send(node->sim, node, to, bytes);
 }
 
 static void host_role_changed(void *context)
@@ -30,10 +32,11 @@ static void fill_cluster(struct sim_node *node)
     char text[512];
     int len = 0;
     for (int i = 0; i < node->sim->profile.nodes; i++)
-        len += snprintf(text + len, sizeof text - (size_t)len, "%s%d@127.0.0.%d:7000", i ? "," : "",
-                        i + 1, i + 1);
+        len += snprintf(text + len, sizeof text - (size_t)len, "%s%llu@127.0.0.%d:7000",
+                        i ? "," : "", (unsigned long long)node->sim->nodes[i].id, i + 1);
     char message[512];
-    if (cluster_parse(&node->cluster, span_of(text, (size_t)len), NULL, SPAN("secret"), message))
+    static const char id[] = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
+    if (cluster_parse(&node->cluster, span_of(text, (size_t)len), id, SPAN("secret"), message))
         sim_fail(node->sim, "cluster: %s", message);
 }
 
@@ -41,15 +44,16 @@ static struct raft_options raft_options(struct sim_node *node)
 {
     struct raft_options options = {.id = node->id,
                                    .heartbeat_ms = 50,
-                                   .election_timeout_ms = 300,
+                                   .election_timeout_ms = SIM_ELECTION_MS,
                                    .entries_per_append_max = 64,
                                    .bytes_per_append_max = 65536,
                                    .appends_in_flight_max = 8,
                                    .bytes_in_flight_max = 1 << 20,
                                    .snapshot_chunk_bytes = 4096,
+                                   .lease_drift_percent = node->sim->profile.lease_drift_percent,
                                    .seed =
                                        node->sim->seed * 1000003 + node->id * 101 + node->starts};
-    for (int i = 0; i < node->sim->profile.nodes; i++)
+    for (int i = 0; node->founder && i < node->sim->profile.voters; i++)
         raft_membership_set(&options.membership, (uint64_t)i + 1, RAFT_VOTER);
     return options;
 }
@@ -59,8 +63,7 @@ void sim_node_start(struct sim_node *node)
     struct sim *sim = node->sim;
     char folder[32];
     snprintf(folder, sizeof folder, "n%llu/shard-0", (unsigned long long)node->id);
-    if (node->cluster.count == 0)
-        fill_cluster(node);
+    fill_cluster(node);
     sim_disk_port(&node->disk, &node->port);
     node->starts++;
     node->incarnation++;
@@ -69,13 +72,13 @@ void sim_node_start(struct sim_node *node)
                                                 .append_folder = "appendonlydir",
                                                 .append_filename = "appendonly.aof",
                                                 .sync = STORAGE_SYNC_ALWAYS,
-                                                .cache_bytes_max = 16384,
-                                                .log = &sim->log},
+                                                .cache_bytes_max = sim->profile.cache_bytes_max,
+                                                .log = &node->log},
                                     .cluster = &node->cluster,
                                     .table = sim->table,
                                     .host = sim_client_host(node),
                                     .disk = &node->port,
-                                    .log = &sim->log,
+                                    .log = &node->log,
                                     .seed = sim->seed + node->id * 7919 + node->starts,
                                     .hash_seed = prng_next(&sim->prng),
                                     .leader_wait_ms = 1000,
@@ -90,6 +93,7 @@ void sim_node_start(struct sim_node *node)
     enum err err = shard_open(&options, sim_node_time(node), &node->shard, message);
     if (err)
         sim_fail(sim, "node %llu does not start: %s", (unsigned long long)node->id, message);
+    node->exists = true;
     node->up = true;
     node->paused = false;
     node->checked_index = 0;
@@ -109,6 +113,7 @@ void sim_node_crash(struct sim_node *node, bool power_loss)
     struct sim *sim = node->sim;
     sim_trace(sim, "node %llu crashes%s", (unsigned long long)node->id,
               power_loss ? " with a power loss" : "");
+    sim->marks |= raft_marks(shard_raft(node->shard));
     shard_close(node->shard);
     node->shard = NULL;
     node->up = false;
@@ -127,12 +132,40 @@ void sim_node_crash(struct sim_node *node, bool power_loss)
     }
 }
 
+/* Down, and its disk is gone: whoever comes back from here is somebody else. */
+void sim_node_wipe(struct sim_node *node)
+{
+    sim_trace(node->sim, "the disk of node %llu is lost", (unsigned long long)node->id);
+    sim_disk_close(&node->disk);
+    uint32_t incarnation = node->disk.incarnation + 1;
+    node->disk =
+        (struct sim_disk){.sim = node->sim, .node = node->position, .incarnation = incarnation};
+    node->id += SIM_IDS_PER_LIFE;
+    node->incarnation++;
+    node->exists = node->founder = false;
+    if (node->durable_seen > node->sim->lost_index)
+        node->sim->lost_index = node->durable_seen;
+    node->durable_seen = node->commit_seen = 0;
+    node->sim->stats.wipes++;
+}
+
+struct sim_node *sim_node_of(struct sim *sim, uint64_t id)
+{
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (sim->nodes[i].id == id)
+            return &sim->nodes[i];
+    return NULL;
+}
+
 static void schedule(struct sim_node *node)
 {
     struct shard_time now = sim_node_time(node);
     uint64_t deadline = shard_deadline_ms(node->shard);
     uint64_t wait_ms = deadline > now.mono_ms ? deadline - now.mono_ms : 0;
-    uint64_t at_us = node->sim->now_us + (wait_ms ? wait_ms * 1000 : 50);
+    uint64_t wait_us = wait_ms ? wait_ms * 1000 : 50;
+    if (node->clock_ppm)
+        wait_us = wait_us * 1000000 / (uint64_t)(1000000 + node->clock_ppm) + 1;
+    uint64_t at_us = node->sim->now_us + wait_us;
     if (at_us == node->timer_us)
         return;
     node->timer_us = at_us;
@@ -156,16 +189,16 @@ void sim_node_timer(struct sim_node *node)
     sim_node_settle(node);
 }
 
-void sim_node_message(struct sim_node *node, int from, struct span bytes)
+void sim_node_message(struct sim_node *node, uint64_t from, struct span bytes)
 {
     static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     struct resp_parser parser = {0};
     if (resp_parse(&parser, bytes, &limits) != RESP_COMMAND)
-        sim_fail(node->sim, "a message of node %d is not RESP", from + 1);
-    enum err err = shard_message(node->shard, (uint64_t)from + 1, parser.args, parser.argc,
-                                 sim_node_time(node));
+        sim_fail(node->sim, "a message of node %llu is not RESP", (unsigned long long)from);
+    enum err err = shard_message(node->shard, from, parser.args, parser.argc, sim_node_time(node));
     if (err)
-        sim_fail(node->sim, "a message of node %d is refused: %s", from + 1, err_text(err));
+        sim_fail(node->sim, "a message of node %llu is refused: %s", (unsigned long long)from,
+                 err_text(err));
     resp_parser_close(&parser);
     sim_node_settle(node);
 }

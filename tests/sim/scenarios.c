@@ -212,10 +212,20 @@ const struct sim_scenario *sim_scenarios(size_t *count)
 struct sim_profile sim_calm_profile(int nodes)
 {
     return (struct sim_profile){.nodes = nodes,
+                                .voters = nodes,
                                 .clients = 8,
                                 .delay_us_min = 100,
                                 .delay_us_max = 1000,
-                                .sync_us_max = 3000};
+                                .sync_us_max = 3000,
+                                .cache_bytes_max = 16384};
+}
+
+static void draw_changes(struct prng *prng, struct sim_profile *profile)
+{
+    profile->nodes = SIM_NODES_MAX;
+    profile->changes_per_second = (double)(1 + prng_below(prng, 100)) / 50;
+    if (prng_below(prng, 2))
+        profile->wipes_per_second = (double)prng_below(prng, 100) / 200;
 }
 
 /* Each seed has its own subset of faults and its own rates. */
@@ -244,6 +254,16 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
         profile->cut_per_second = (double)prng_below(&prng, 100) / 100;
     if (prng_below(&prng, 2))
         profile->wall_jump_ms = 3600000;
+    if (prng_below(&prng, 3) == 0)
+        profile->stall_per_second = (double)prng_below(&prng, 100) / 200;
+    if (prng_below(&prng, 2))
+        profile->clock_ppm_max = (int32_t)prng_below(&prng, 50000);
+    if (prng_below(&prng, 3) == 0) /* the fastest and the slowest clock stay within the bound */
+        profile->lease_drift_percent =
+            1 + (uint32_t)profile->clock_ppm_max * 2 / 10000 + (uint32_t)prng_below(&prng, 10);
+    if (prng_below(&prng, 2))
+        draw_changes(&prng, profile);
+    profile->cache_bytes_max = 1024 << prng_below(&prng, 8);
 }
 
 void sim_random_run(struct sim *sim)

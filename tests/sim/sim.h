@@ -15,7 +15,14 @@
 #include "base/prng.h"
 #include "shard/shard.h"
 
-enum { SIM_NODES_MAX = 7, SIM_CLIENTS_MAX = 32, SIM_FILES_MAX = 8, SIM_KEYS = 8 };
+enum {
+    SIM_NODES_MAX = 7,
+    SIM_CLIENTS_MAX = 32,
+    SIM_FILES_MAX = 8,
+    SIM_KEYS = 8,
+    SIM_IDS_PER_LIFE = 100, /* a wiped disk is a new node: position p has the ids p + 1 + 100 n */
+    SIM_ELECTION_MS = 300,
+};
 
 struct sim;
 struct sim_node;
@@ -42,6 +49,7 @@ struct sim_disk {
     struct sim_disk_op *pending;
     size_t pending_count;
     size_t pending_cap;
+    uint64_t group_starts_us; /* the sync that is to come begins then */
     uint64_t busy_until_us;
     uint32_t incarnation; /* completions of an ended process are dropped */
 };
@@ -62,6 +70,7 @@ enum sim_event_type {
     SIM_CLIENT,
     SIM_RESTART,
     SIM_FAULT,
+    SIM_OPERATOR, /* somebody changes the membership */
 };
 
 struct sim_event {
@@ -70,14 +79,16 @@ struct sim_event {
     enum sim_event_type type;
     int node; /* or client */
     uint32_t incarnation;
-    int from;
+    uint64_t from; /* id */
+    uint64_t to;
     struct buf bytes;
 };
 
 /* ---- rates and faults of one run ---- */
 
 struct sim_profile {
-    int nodes;
+    int nodes;  /* positions */
+    int voters; /* the first ones begin the group */
     int clients;
     uint32_t delay_us_min;
     uint32_t delay_us_max;
@@ -89,14 +100,23 @@ struct sim_profile {
     double power_loss;       /* share of crashes that lose unsynced data */
     double cut_per_second;   /* partitions of a random kind */
     uint32_t sync_us_max;
-    int64_t wall_jump_ms; /* clocks of nodes differ by up to this, and jump */
-    bool pause;           /* processes stop and go on */
+    double stall_per_second; /* a disk that takes up to two seconds for one sync */
+    int64_t wall_jump_ms;    /* clocks of nodes differ by up to this, and jump */
+    int32_t
+        clock_ppm_max; /* rates of the monotonic clocks differ from the true one by up to this */
+    bool pause;        /* processes stop and go on */
+    double changes_per_second; /* of the membership, and transfers */
+    double wipes_per_second;   /* a disk is lost for good; its node joins as a new one */
+    uint32_t lease_drift_percent;
+    uint64_t cache_bytes_max;
 };
 
 struct sim_node {
     struct sim *sim;
     int position;
     uint64_t id;
+    bool exists; /* its disk has been used by this id */
+    bool founder;
     bool up;
     bool paused;
     uint32_t incarnation;
@@ -105,7 +125,10 @@ struct sim_node {
     struct sim_disk disk;
     struct disk port;
     struct cluster cluster;
+    struct log log;
     int64_t wall_offset_ms;
+    int32_t clock_ppm;
+    struct raft_membership membership_before; /* the last event */
     uint64_t timer_us;
     uint64_t durable_seen; /* last known durable index, also while down */
     uint64_t commit_seen;
@@ -145,6 +168,11 @@ struct sim_stats {
     uint64_t crashes;
     uint64_t cuts;
     uint64_t elections;
+    uint64_t changes;
+    uint64_t transfers;
+    uint64_t wipes;
+    uint64_t stalls;
+    uint64_t virtual_ms;
     uint64_t acknowledged;
     uint64_t reads;
     uint64_t unknown;
@@ -169,10 +197,12 @@ struct sim {
     struct sim_key keys[SIM_KEYS];
     bool clients_stop;
     bool faults_stop;
+    uint64_t lost_index; /* the last that a lost disk may have held */
+    uint64_t acknowledged_goal;
+    uint64_t marks; /* of all cores, enum raft_mark */
     struct command_table *table;
     struct sim_history *history;
     struct sim_stats stats;
-    struct log log;
     bool trace;
     uint64_t trace_hash;
     const char *scenario; /* for the replay command */
@@ -194,10 +224,25 @@ _Noreturn void sim_fail(struct sim *sim, const char *format, ...)
 uint64_t sim_between(struct sim *sim, uint64_t low, uint64_t high); /* both included */
 bool sim_chance(struct sim *sim, double probability);
 
+/* ---- faults.c ---- */
+void sim_fault(struct sim *sim); /* ten times a second */
+void sim_restart(struct sim *sim, const struct sim_event *event);
+
+/* ---- operator.c ---- */
+void sim_operate(struct sim *sim); /* now and then, if the profile has changes */
+/* A member whose disk is gone: it will never be heard of again. */
+const char *sim_members_text(const struct raft_membership *membership, char *text, size_t size);
+bool sim_is_dead(const struct sim *sim, uint64_t id);
+
+/* ---- ending.c ---- */
+void sim_end(struct sim *sim); /* a majority heals, then all; the last checks */
+
 /* ---- node.c ---- */
 void sim_node_start(struct sim_node *node);
 void sim_node_crash(struct sim_node *node, bool power_loss);
-void sim_node_message(struct sim_node *node, int from, struct span bytes);
+void sim_node_wipe(struct sim_node *node); /* down; from here on it is another node */
+struct sim_node *sim_node_of(struct sim *sim, uint64_t id); /* NULL: it is dead */
+void sim_node_message(struct sim_node *node, uint64_t from, struct span bytes);
 void sim_node_disk_done(struct sim_node *node);
 void sim_node_timer(struct sim_node *node);
 void sim_node_settle(struct sim_node *node); /* drive, timers, checks */
@@ -205,7 +250,7 @@ struct shard_time sim_node_time(const struct sim_node *node);
 struct sim_node *sim_leader(struct sim *sim); /* the one of the highest term; NULL */
 
 /* ---- net.c ---- */
-void sim_send(struct sim *sim, int from, int to, struct span bytes);
+void sim_send(struct sim *sim, const struct sim_node *from, uint64_t to, struct span bytes);
 void sim_heal(struct sim *sim);
 void sim_isolate(struct sim *sim, int node);
 void sim_cut_random(struct sim *sim);
@@ -220,12 +265,12 @@ struct shard_host sim_client_host(struct sim_node *node);
 struct sim_history *sim_history_new(void);
 void sim_history_free(struct sim_history *history);
 void sim_check_node(struct sim_node *node);
-void sim_check_acknowledged(struct sim *sim, uint64_t index);
+void sim_check_acknowledged(struct sim *sim, const struct sim_node *by, uint64_t index);
 void sim_check_value(struct sim *sim, const struct sim_client *client, int64_t value);
 enum sim_outcome { SIM_HAPPENED, SIM_MAY_HAVE_HAPPENED, SIM_DID_NOT_HAPPEN };
 void sim_note_append(struct sim *sim, const struct sim_client *client, enum sim_outcome outcome);
 uint64_t sim_committed_last(const struct sim *sim);
-void sim_check_end(struct sim *sim); /* after healing: all equal, nothing acknowledged missing */
+void sim_check_final_state(struct sim *sim); /* after healing: nothing acknowledged is missing */
 
 /* ---- scenarios.c, main.c ---- */
 struct sim_scenario {

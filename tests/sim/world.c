@@ -99,7 +99,25 @@ static struct sim_event pop(struct sim *sim)
 static void write_log(void *context, enum log_level level, const char *line)
 {
     (void)level;
-    sim_trace(context, "  log: %s", line);
+    const struct sim_node *node = context;
+    sim_trace(node->sim, "node %llu: %s", (unsigned long long)node->id, line);
+}
+
+static void make_node(struct sim *sim, int position)
+{
+    const struct sim_profile *profile = &sim->profile;
+    struct sim_node *node = &sim->nodes[position];
+    *node = (struct sim_node){.sim = sim,
+                              .position = position,
+                              .id = (uint64_t)position + 1,
+                              .founder = position < profile->voters,
+                              .log = {LOG_NOTICE, write_log, node},
+                              .disk = {.sim = sim, .node = position}};
+    if (profile->wall_jump_ms)
+        node->wall_offset_ms = (int64_t)sim_between(sim, 0, (uint64_t)profile->wall_jump_ms);
+    if (profile->clock_ppm_max)
+        node->clock_ppm = (int32_t)sim_between(sim, 0, (uint64_t)profile->clock_ppm_max * 2) -
+                          profile->clock_ppm_max;
 }
 
 void sim_open(struct sim *sim, uint64_t seed, const struct sim_profile *profile, bool trace)
@@ -110,25 +128,20 @@ void sim_open(struct sim *sim, uint64_t seed, const struct sim_profile *profile,
     sim->trace = trace;
     sim->table = command_table_new();
     sim->history = sim_history_new();
-    sim->log = (struct log){LOG_NOTICE, write_log, sim};
     prng_init(&sim->prng, seed);
     sim_running = sim;
-    for (int i = 0; i < profile->nodes; i++) {
-        struct sim_node *node = &sim->nodes[i];
-        *node = (struct sim_node){.sim = sim, .position = i, .id = (uint64_t)i + 1};
-        node->disk.sim = sim;
-        node->disk.node = i;
-        node->wall_offset_ms = profile->wall_jump_ms
-                                   ? (int64_t)sim_between(sim, 0, (uint64_t)profile->wall_jump_ms)
-                                   : 0;
-        sim_node_start(node);
-    }
+    for (int i = 0; i < profile->nodes; i++)
+        make_node(sim, i);
+    for (int i = 0; i < profile->voters; i++)
+        sim_node_start(&sim->nodes[i]);
     for (int i = 0; i < profile->clients; i++) {
         sim->clients[i] = (struct sim_client){.number = i, .wanted_node = -1};
         sim_push(sim, (struct sim_event){
                           .at_us = sim_between(sim, 0, 200000), .type = SIM_CLIENT, .node = i});
     }
     sim_push(sim, (struct sim_event){.at_us = 100000, .type = SIM_FAULT});
+    if (profile->changes_per_second > 0)
+        sim_push(sim, (struct sim_event){.at_us = 1000000, .type = SIM_OPERATOR});
 }
 
 void sim_close(struct sim *sim)
@@ -147,49 +160,6 @@ void sim_close(struct sim *sim)
     sim_running = NULL;
 }
 
-static void restart(struct sim *sim, const struct sim_event *event)
-{
-    struct sim_node *node = &sim->nodes[event->node];
-    if (node->paused && event->incarnation == node->incarnation) {
-        node->paused = false;
-        sim_trace(sim, "node %llu goes on", (unsigned long long)node->id);
-        sim_node_settle(node);
-        return;
-    }
-    if (!node->up && event->incarnation == node->incarnation)
-        sim_node_start(node);
-}
-
-/* Ten times a second faults are drawn. */
-static void fault(struct sim *sim)
-{
-    if (sim->faults_stop)
-        return;
-    sim_push(sim, (struct sim_event){.at_us = sim->now_us + 100000, .type = SIM_FAULT});
-    const struct sim_profile *profile = &sim->profile;
-    struct sim_node *victim = &sim->nodes[sim_between(sim, 0, (uint64_t)profile->nodes - 1)];
-    if (sim_chance(sim, profile->crash_per_second / 10) && victim->up) {
-        if (profile->pause && sim_chance(sim, 0.5)) {
-            victim->paused = true;
-            sim_trace(sim, "node %llu is paused", (unsigned long long)victim->id);
-        } else {
-            sim_node_crash(victim, sim_chance(sim, profile->power_loss));
-        }
-        sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1000, 3000000),
-                                         .type = SIM_RESTART,
-                                         .node = victim->position,
-                                         .incarnation = victim->incarnation});
-    }
-    if (sim_chance(sim, profile->cut_per_second / 10)) {
-        if (sim_chance(sim, 0.4))
-            sim_heal(sim);
-        else
-            sim_cut_random(sim);
-    }
-    if (profile->wall_jump_ms && sim_chance(sim, 0.05))
-        victim->wall_offset_ms = (int64_t)sim_between(sim, 0, (uint64_t)profile->wall_jump_ms);
-}
-
 bool sim_step(struct sim *sim)
 {
     if (sim->heap_count == 0)
@@ -200,7 +170,7 @@ bool sim_step(struct sim *sim)
     struct sim_node *node = &sim->nodes[event.type == SIM_CLIENT ? 0 : event.node];
     bool current = node->up && event.incarnation == node->incarnation;
     if (current && node->paused && event.type != SIM_RESTART && event.type != SIM_FAULT &&
-        event.type != SIM_CLIENT) {
+        event.type != SIM_CLIENT && event.type != SIM_OPERATOR) {
         /* A stopped process finds everything waiting when it goes on. */
         event.at_us += 10000;
         sim_push(sim, event);
@@ -223,10 +193,13 @@ bool sim_step(struct sim *sim)
         sim_client_wake(sim, event.node);
         break;
     case SIM_RESTART:
-        restart(sim, &event);
+        sim_restart(sim, &event);
         break;
     case SIM_FAULT:
-        fault(sim);
+        sim_fault(sim);
+        break;
+    case SIM_OPERATOR:
+        sim_operate(sim);
         break;
     }
     buf_close(&event.bytes);

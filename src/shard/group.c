@@ -1,0 +1,23 @@
+#include "shard/internal.h"
+
+enum raft_refusal shard_change(struct shard *shard, const struct raft_membership *wanted,
+                               struct shard_time now)
+{
+    shard->now = now;
+    step_batch(shard); /* its entries are numbered, the change comes after them */
+    enum raft_refusal refusal = raft_change_refusal(shard->raft, wanted);
+    if (refusal != RAFT_CHANGE_POSSIBLE)
+        return refusal;
+    struct raft_event event = {.type = RAFT_EVENT_CHANGE, .now_ms = now.mono_ms};
+    event.change = wanted;
+    step(shard, &event, NULL, 0);
+    return RAFT_CHANGE_POSSIBLE;
+}
+
+void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now)
+{
+    shard->now = now;
+    struct raft_event event = {.type = RAFT_EVENT_TRANSFER, .now_ms = now.mono_ms};
+    event.peer = node;
+    step(shard, &event, NULL, 0);
+}

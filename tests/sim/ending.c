@@ -1,0 +1,154 @@
+/* How every run ends. First a random majority heals for good while the rest stays broken, and has
+ * to get on within ten election timeouts. Then everything heals, and all have to become equal. */
+#include "sim/sim.h"
+
+enum { SECOND = 1000000, CORE_PATIENCE_US = 10 * 2 * SIM_ELECTION_MS * 1000 };
+
+static void stop_faults(struct sim *sim)
+{
+    struct sim_profile *profile = &sim->profile;
+    sim->faults_stop = true;
+    profile->drop = profile->duplicate = profile->slow = 0;
+}
+
+static void bring_up(struct sim_node *node)
+{
+    if (node->paused) {
+        node->paused = false;
+        sim_node_settle(node);
+    }
+    if (!node->up)
+        sim_node_start(node);
+    uint64_t soon_us = node->sim->now_us + node->sim->profile.sync_us_max;
+    if (node->disk.busy_until_us > soon_us)
+        node->disk.busy_until_us = soon_us; /* what stalled goes on */
+}
+
+/* The newest membership that any disk knows: only with a majority of it can the group go on. */
+static const struct raft_membership *newest_membership(const struct sim *sim)
+{
+    const struct sim_node *newest = NULL;
+    uint64_t newest_index = 0;
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (!node->up)
+            continue;
+        struct raft_status status;
+        raft_status(shard_raft(node->shard), &status);
+        if (status.change_index >= newest_index && node->exists && status.peer_count > 0) {
+            newest_index = status.change_index;
+            newest = node;
+        }
+    }
+    return newest ? raft_membership(shard_raft(newest->shard)) : NULL;
+}
+
+/* Members in a random order join the core until it has a majority. */
+static void choose_core(struct sim *sim, const struct raft_membership *membership,
+                        bool core[SIM_NODES_MAX])
+{
+    bool yes[RAFT_MEMBERS_MAX] = {false};
+    while (!raft_membership_has_majority(membership, yes)) {
+        size_t pick = sim_between(sim, 0, membership->count - 1);
+        struct sim_node *node = sim_node_of(sim, membership->members[pick].id);
+        if (!node)
+            continue;
+        yes[pick] = true;
+        core[node->position] = true;
+    }
+}
+
+/* Down, cut off, or heard without hearing: as broken as each other. A leader that is heard could
+ * still change the membership, and with it what a majority is. */
+static void break_node(struct sim *sim, struct sim_node *node, const bool core[SIM_NODES_MAX])
+{
+    bool leads = node->up && shard_is_leader(node->shard);
+    uint64_t how = sim_between(sim, 0, leads ? 1 : 2);
+    if (how == 0 && node->up) {
+        sim_node_crash(node, false);
+        return;
+    }
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        if (!core[i])
+            continue;
+        sim->cut[i][node->position] = true;
+        sim->cut[node->position][i] = how == 1;
+    }
+}
+
+static bool gets_on(struct sim *sim)
+{
+    return sim->stats.acknowledged >= sim->acknowledged_goal;
+}
+
+/* A majority alone has to be enough, whatever the others do. */
+static void core_heals(struct sim *sim)
+{
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (sim->nodes[i].exists)
+            bring_up(&sim->nodes[i]);
+    const struct raft_membership *newest = newest_membership(sim);
+    if (!newest)
+        return;
+    struct raft_membership membership = *newest;
+    bool core[SIM_NODES_MAX] = {false};
+    choose_core(sim, &membership, core);
+    sim_heal(sim);
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        if (sim->nodes[i].exists && !core[i])
+            break_node(sim, &sim->nodes[i], core);
+        sim_trace(sim, "node %llu is %s", (unsigned long long)sim->nodes[i].id,
+                  core[i] ? "in the core" : "out of it");
+    }
+    sim->acknowledged_goal = sim->stats.acknowledged + 1;
+    if (!sim_run_until(sim, gets_on, CORE_PATIENCE_US))
+        sim_fail(sim, "a healthy majority does not get on within %d election timeouts",
+                 CORE_PATIENCE_US / 1000 / SIM_ELECTION_MS);
+}
+
+static bool all_equal(struct sim *sim)
+{
+    const struct sim_node *leader = sim_leader(sim);
+    if (!leader)
+        return false;
+    struct raft_status status;
+    raft_status(shard_raft(leader->shard), &status);
+    if (status.commit_index != status.last_index || status.joint)
+        return false;
+    const struct raft_membership *membership = raft_membership(shard_raft(leader->shard));
+    for (size_t i = 0; i < membership->count; i++) {
+        const struct sim_node *node = sim_node_of(sim, membership->members[i].id);
+        if (node && (!node->up || shard_applied_index(node->shard) != status.last_index))
+            return false;
+    }
+    return true;
+}
+
+static bool none_waits(struct sim *sim)
+{
+    for (int i = 0; i < sim->profile.clients; i++)
+        if (sim->clients[i].waiting)
+            return false;
+    return true;
+}
+
+void sim_end(struct sim *sim)
+{
+    stop_faults(sim);
+    if (sim->profile.clients > 0)
+        core_heals(sim);
+    sim->clients_stop = true;
+    sim_heal(sim);
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (sim->nodes[i].exists)
+            bring_up(&sim->nodes[i]);
+    if (!sim_run_until(sim, none_waits, 20 * SECOND))
+        sim_fail(sim, "a client still waits for its reply");
+    if (!sim_run_until(sim, all_equal, 20 * SECOND))
+        sim_fail(sim, "the healed cluster does not converge");
+    sim_check_final_state(sim);
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (sim->nodes[i].up)
+            sim->marks |= raft_marks(shard_raft(sim->nodes[i].shard));
+    sim->stats.virtual_ms = sim->now_us / 1000;
+}

@@ -1,0 +1,85 @@
+/* What goes wrong, as often as the profile says. */
+#include "sim/sim.h"
+
+void sim_restart(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_node *node = &sim->nodes[event->node];
+    if (event->incarnation != node->incarnation)
+        return;
+    if (node->paused) {
+        node->paused = false;
+        sim_trace(sim, "node %llu goes on", (unsigned long long)node->id);
+        sim_node_settle(node);
+        return;
+    }
+    if (!node->up && node->exists)
+        sim_node_start(node);
+}
+
+static void stop_process(struct sim *sim, struct sim_node *victim)
+{
+    if (sim->profile.pause && sim_chance(sim, 0.5)) {
+        victim->paused = true;
+        sim_trace(sim, "node %llu is paused", (unsigned long long)victim->id);
+    } else {
+        sim_node_crash(victim, sim_chance(sim, sim->profile.power_loss));
+    }
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1000, 3000000),
+                                     .type = SIM_RESTART,
+                                     .node = victim->position,
+                                     .incarnation = victim->incarnation});
+}
+
+static bool any_dead_member(const struct sim *sim, const struct raft_membership *membership)
+{
+    for (size_t i = 0; i < membership->count; i++)
+        if (sim_is_dead(sim, membership->members[i].id))
+            return true;
+    return false;
+}
+
+/* A disk is lost for good where the group can stand it: one at a time, and only while the others
+ * can replace it. */
+static void lose_disk(struct sim *sim, struct sim_node *victim)
+{
+    const struct sim_node *leader = sim_leader(sim);
+    if (!leader || !victim->exists)
+        return;
+    struct raft_status status;
+    raft_status(shard_raft(leader->shard), &status);
+    const struct raft_membership *membership = raft_membership(shard_raft(leader->shard));
+    size_t voters = 0;
+    for (size_t i = 0; i < membership->count; i++)
+        voters += membership->members[i].roles == RAFT_VOTER;
+    if (status.joint || !status.change_is_committed || voters < 3 ||
+        any_dead_member(sim, membership))
+        return;
+    if (victim->up)
+        sim_node_crash(victim, true);
+    sim_node_wipe(victim);
+}
+
+void sim_fault(struct sim *sim)
+{
+    if (sim->faults_stop)
+        return;
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + 100000, .type = SIM_FAULT});
+    const struct sim_profile *profile = &sim->profile;
+    struct sim_node *victim = &sim->nodes[sim_between(sim, 0, (uint64_t)profile->nodes - 1)];
+    if (sim_chance(sim, profile->crash_per_second / 10) && victim->up)
+        stop_process(sim, victim);
+    if (sim_chance(sim, profile->cut_per_second / 10)) {
+        if (sim_chance(sim, 0.4))
+            sim_heal(sim);
+        else
+            sim_cut_random(sim);
+    }
+    if (sim_chance(sim, profile->stall_per_second / 10)) {
+        victim->disk.busy_until_us = sim->now_us + sim_between(sim, 0, 2000000);
+        sim->stats.stalls++;
+    }
+    if (sim_chance(sim, profile->wipes_per_second / 10))
+        lose_disk(sim, victim);
+    if (profile->wall_jump_ms && sim_chance(sim, 0.05))
+        victim->wall_offset_ms = (int64_t)sim_between(sim, 0, (uint64_t)profile->wall_jump_ms);
+}

@@ -1,0 +1,175 @@
+/* Somebody who changes the membership while everything else goes on: adds nodes, removes them (the
+ * leader too), replaces several at once, hands leadership over, clears away what was removed. */
+#include <stdio.h>
+
+#include "sim/sim.h"
+
+enum { OPERATOR_US = 200000, VOTERS_MIN = 2 };
+
+bool sim_is_dead(const struct sim *sim, uint64_t id)
+{
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (sim->nodes[i].id == id)
+            return false;
+    return true;
+}
+
+/* As "1 2 3' 4+ 5p": a voter, one that comes, a learner, one to be promoted. */
+const char *sim_members_text(const struct raft_membership *membership, char *text, size_t size)
+{
+    int len = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < membership->count; i++) {
+        unsigned roles = membership->members[i].roles;
+        len += snprintf(
+            text + len, size - (size_t)len, "%s%llu%s%s%s", i ? " " : "",
+            (unsigned long long)membership->members[i].id, roles & RAFT_VOTER_INCOMING ? "+" : "",
+            roles & (RAFT_VOTER | RAFT_VOTER_INCOMING) ? "" : "l", roles & RAFT_PROMOTE ? "p" : "");
+    }
+    return text;
+}
+
+static size_t count_voters(const struct raft_membership *membership)
+{
+    size_t voters = 0;
+    for (size_t i = 0; i < membership->count; i++)
+        voters += membership->members[i].roles == RAFT_VOTER;
+    return voters;
+}
+
+static void drop_member(struct raft_membership *membership, uint64_t id)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < membership->count; i++)
+        if (membership->members[i].id != id)
+            membership->members[kept++] = membership->members[i];
+    membership->count = kept;
+}
+
+static void drop_the_dead(const struct sim *sim, struct raft_membership *wanted)
+{
+    for (size_t i = wanted->count; i-- > 0;)
+        if (sim_is_dead(sim, wanted->members[i].id))
+            drop_member(wanted, wanted->members[i].id);
+}
+
+/* A node that is no member yet is asked to join. */
+static void add_nodes(struct sim *sim, struct raft_membership *wanted)
+{
+    int more = (int)sim_between(sim, 1, 2);
+    for (int i = 0; i < sim->profile.nodes && more > 0; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (raft_membership_find(wanted, node->id))
+            continue;
+        if (!node->exists)
+            sim_node_start(node);
+        raft_membership_set(wanted, node->id, sim_chance(sim, 0.8) ? RAFT_PROMOTE : RAFT_LEARNER);
+        more--;
+    }
+}
+
+static void remove_one(struct sim *sim, struct raft_membership *wanted)
+{
+    drop_member(wanted, wanted->members[sim_between(sim, 0, wanted->count - 1)].id);
+}
+
+/* Any of the members, as voters or learners: several changes at once. */
+static void shuffle(struct sim *sim, struct raft_membership *wanted)
+{
+    for (size_t i = wanted->count; i-- > 0;) {
+        if (sim_chance(sim, 0.2))
+            drop_member(wanted, wanted->members[i].id);
+        else if (sim_chance(sim, 0.5))
+            wanted->members[i].roles = sim_chance(sim, 0.7) ? RAFT_VOTER : RAFT_LEARNER;
+    }
+}
+
+static void draw_membership(struct sim *sim, struct raft_membership *wanted)
+{
+    size_t before = wanted->count;
+    drop_the_dead(sim, wanted);
+    if (wanted->count < before)
+        return;
+    switch (sim_between(sim, 0, 3)) {
+    case 0:
+    case 1:
+        add_nodes(sim, wanted);
+        return;
+    case 2:
+        remove_one(sim, wanted);
+        return;
+    default:
+        shuffle(sim, wanted);
+        return;
+    }
+}
+
+static void change(struct sim *sim, struct sim_node *leader)
+{
+    const struct raft *raft = shard_raft(leader->shard);
+    struct raft_membership wanted = *raft_membership(raft);
+    if (raft_membership_is_joint(&wanted))
+        return;
+    draw_membership(sim, &wanted);
+    if (count_voters(&wanted) < VOTERS_MIN)
+        return;
+    enum raft_refusal refusal = shard_change(leader->shard, &wanted, sim_node_time(leader));
+    char text[256];
+    sim_trace(sim, "node %llu is asked for members %s: %s", (unsigned long long)leader->id,
+              sim_members_text(&wanted, text, sizeof text),
+              refusal == RAFT_CHANGE_POSSIBLE ? "begun" : "refused");
+    if (refusal != RAFT_CHANGE_POSSIBLE)
+        return;
+    sim->stats.changes++;
+    sim_node_settle(leader);
+}
+
+static void transfer(struct sim *sim, struct sim_node *leader)
+{
+    const struct raft_membership *membership = raft_membership(shard_raft(leader->shard));
+    uint64_t target = sim_chance(sim, 0.5)
+                          ? 0
+                          : membership->members[sim_between(sim, 0, membership->count - 1)].id;
+    sim_trace(sim, "node %llu is asked to hand over to %llu", (unsigned long long)leader->id,
+              (unsigned long long)target);
+    shard_transfer(leader->shard, target, sim_node_time(leader));
+    sim->stats.transfers++;
+    sim_node_settle(leader);
+}
+
+/* What no committed membership names is switched off and begins anew one day. */
+static void clear_away(struct sim *sim, const struct sim_node *leader)
+{
+    struct raft_status status;
+    raft_status(shard_raft(leader->shard), &status);
+    if (status.joint || !status.change_is_committed)
+        return;
+    const struct raft_membership *membership = raft_membership(shard_raft(leader->shard));
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (!node->exists || node == leader || raft_membership_find(membership, node->id) ||
+            sim_chance(sim, 0.7))
+            continue;
+        if (node->up)
+            sim_node_crash(node, false);
+        sim_node_wipe(node);
+    }
+}
+
+void sim_operate(struct sim *sim)
+{
+    if (sim->faults_stop)
+        return;
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + OPERATOR_US, .type = SIM_OPERATOR});
+    struct sim_node *leader = sim_leader(sim);
+    if (!leader)
+        return;
+    if (raft_can_read(shard_raft(leader->shard)))
+        clear_away(sim, leader);
+    if (!sim_chance(sim, sim->profile.changes_per_second * OPERATOR_US / 1000000))
+        return;
+    if (sim_chance(sim, 0.25))
+        transfer(sim, leader);
+    else
+        change(sim, leader);
+}
