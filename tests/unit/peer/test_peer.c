@@ -170,7 +170,7 @@ static void test_requests_and_responses_share_the_dialled_connection(void **stat
     send_vote(pair.one, &pair, 1, 2, false);
     WAIT_FOR(&pair, pair.seen_by_two.messages == 1);
     assert_int_equal(pair.seen_by_two.from, 1);
-    assert_int_equal(pair.seen_by_two.argc, 9);
+    assert_int_equal(pair.seen_by_two.argc, 10);
     send_vote(pair.two, &pair, 2, 1, true);
     WAIT_FOR(&pair, pair.seen_by_one.messages == 1);
     assert_int_equal(pair.seen_by_one.from, 2);

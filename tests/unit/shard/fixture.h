@@ -82,6 +82,7 @@ static inline struct raft_options fixture_raft_options(size_t voters)
                                    .heartbeat_ms = HEARTBEAT_MS,
                                    .election_timeout_ms = ELECTION_MS,
                                    .entries_per_append_max = 1024,
+                                   .snapshot_chunk_bytes = 1000,
                                    .bytes_per_append_max = 1 << 20,
                                    .appends_in_flight_max = 64,
                                    .bytes_in_flight_max = 1 << 24,
