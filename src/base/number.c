@@ -28,7 +28,9 @@ bool number_parse_u64(struct span text, uint64_t *value)
 
 bool number_parse_i64(struct span text, int64_t *value)
 {
-    bool negative = text.len > 0 && text.ptr[0] == '-';
+    if (text.len == 0)
+        return false;
+    bool negative = text.ptr[0] == '-';
     uint64_t magnitude;
     if (!number_parse_u64(span_of(text.ptr + negative, text.len - negative), &magnitude))
         return false;

@@ -1,0 +1,147 @@
+#include "keyspace/rdb_code.h"
+
+#include "keyspace/item.h"
+
+/* The first byte of a length: 6 bits, or 14 with the next byte, or a mark. Redis,
+ * "RDB file format", "Length encoding". */
+enum { LENGTH_SHORT, LENGTH_MEDIUM, LENGTH_LONG, LENGTH_ENCODED, MARK_32 = 0x80, MARK_64 = 0x81 };
+
+static void add_big_endian(struct buf *out, uint64_t value, unsigned count)
+{
+    while (count--)
+        buf_add_char(out, (char)(value >> (8 * count) & 0xff));
+}
+
+void rdb_add_length(struct buf *out, uint64_t length)
+{
+    if (length < 1 << 6) {
+        buf_add_char(out, (char)length);
+    } else if (length < 1 << 14) {
+        add_big_endian(out, length | LENGTH_MEDIUM << 14, 2);
+    } else if (length <= UINT32_MAX) {
+        buf_add_char(out, (char)MARK_32);
+        add_big_endian(out, length, 4);
+    } else {
+        buf_add_char(out, (char)MARK_64);
+        add_big_endian(out, length, 8);
+    }
+}
+
+void rdb_add_little_endian(struct buf *out, uint64_t value, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        buf_add_char(out, (char)(value >> (8 * i) & 0xff));
+}
+
+static bool add_integer(struct buf *out, int64_t value)
+{
+    enum rdb_encoding encoding;
+    if (value >= INT8_MIN && value <= INT8_MAX)
+        encoding = RDB_ENCODING_INT8;
+    else if (value >= INT16_MIN && value <= INT16_MAX)
+        encoding = RDB_ENCODING_INT16;
+    else if (value >= INT32_MIN && value <= INT32_MAX)
+        encoding = RDB_ENCODING_INT32;
+    else
+        return false;
+    buf_add_char(out, (char)(LENGTH_ENCODED << 6 | encoding));
+    rdb_add_little_endian(out, (uint64_t)value, rdb_integer_bytes(encoding));
+    return true;
+}
+
+struct span rdb_add_string_head(struct buf *out, const struct item *item, char scratch[24])
+{
+    int64_t number;
+    if (item_integer(item, &number) && add_integer(out, number))
+        return span_of(NULL, 0);
+    struct span bytes = item_string(item, scratch);
+    rdb_add_length(out, bytes.len);
+    return bytes;
+}
+
+uint64_t rdb_little_endian(const unsigned char *bytes, unsigned count)
+{
+    uint64_t value = 0;
+    while (count--)
+        value = value << 8 | bytes[count];
+    return value;
+}
+
+unsigned rdb_length_bytes(unsigned char first)
+{
+    static const unsigned char bytes[] = {1, 2, 0, 1};
+    if (first == MARK_32)
+        return 5;
+    if (first == MARK_64)
+        return 9;
+    return bytes[first >> 6];
+}
+
+struct rdb_length rdb_length_of(const unsigned char *bytes)
+{
+    bool encoded = bytes[0] >> 6 == LENGTH_ENCODED;
+    unsigned count = rdb_length_bytes(bytes[0]);
+    uint64_t value = count > 2 ? 0 : bytes[0] & 0x3f;
+    for (unsigned i = 1; i < count; i++)
+        value = value << 8 | bytes[i];
+    return (struct rdb_length){value, encoded};
+}
+
+unsigned rdb_integer_bytes(uint64_t encoding)
+{
+    return encoding < RDB_ENCODING_LZF ? 1u << encoding : 0;
+}
+
+int64_t rdb_integer_of(const unsigned char *bytes, unsigned count)
+{
+    uint64_t sign = (uint64_t)1 << (8 * count - 1);
+    return (int64_t)((rdb_little_endian(bytes, count) ^ sign) - sign);
+}
+
+bool rdb_packed_plausible(uint64_t packed, uint64_t unpacked)
+{
+    return packed > 0 && unpacked > 0 && unpacked / 88 <= packed;
+}
+
+/* A reference's bytes may overlap what they make: one by one. */
+static bool copy_back(struct buf *out, size_t distance, size_t len)
+{
+    if (distance > out->len)
+        return false;
+    char *to = buf_reserve(out, len);
+    for (size_t i = 0; i < len; i++)
+        to[i] = to[(ptrdiff_t)i - (ptrdiff_t)distance];
+    out->len += len;
+    return true;
+}
+
+/* Control byte 000LLLLL: L + 1 bytes follow as they are. LLLddddd (L not 0, not 7) and a byte of
+ * distance: L + 2 bytes from there back. 111ddddd: a byte to add to L = 7 comes first. */
+bool rdb_unpack(struct span packed, size_t len, struct buf *out)
+{
+    const unsigned char *at = (const unsigned char *)packed.ptr;
+    const unsigned char *end = at + packed.len;
+    out->len = 0;
+    buf_reserve(out, len);
+    while (at < end) {
+        unsigned control = *at++;
+        size_t count = control >> 5;
+        if (count == 0) {
+            count = control + 1;
+            if (count > (size_t)(end - at) || count > len - out->len)
+                return false;
+            buf_add(out, at, count);
+            at += count;
+            continue;
+        }
+        if (count == 7 && at < end)
+            count += *at++;
+        count += 2;
+        if (at == end || count > len - out->len)
+            return false;
+        size_t distance = ((size_t)(control & 0x1f) << 8 | *at++) + 1;
+        if (!copy_back(out, distance, count))
+            return false;
+    }
+    return out->len == len;
+}

@@ -1,0 +1,55 @@
+/* Numbers and names of the RDB format. Private to keyspace/. */
+#ifndef FLOTILLA_KEYSPACE_RDB_CODE_H
+#define FLOTILLA_KEYSPACE_RDB_CODE_H
+
+#include "keyspace/rdb.h"
+
+enum {
+    RDB_VERSION_WRITTEN = 9,
+    RDB_VERSION_OF_PAYLOADS = 10, /* what Redis 7.0 puts behind a DUMP */
+    RDB_VERSION_MIN = 5,          /* the first with a checksum */
+    RDB_VERSION_MAX = 11,
+    RDB_TYPE_STRING = 0,
+    RDB_OPCODE_FIRST = 244,
+    RDB_OPCODE_SLOT_INFO = 244,
+    RDB_OPCODE_FUNCTION = 245,
+    RDB_OPCODE_FUNCTION_EARLY = 246, /* of release candidates of 7.0 */
+    RDB_OPCODE_MODULE_AUX = 247,
+    RDB_OPCODE_IDLE = 248,
+    RDB_OPCODE_FREQ = 249,
+    RDB_OPCODE_AUX = 250,
+    RDB_OPCODE_RESIZEDB = 251,
+    RDB_OPCODE_EXPIRETIME_MS = 252,
+    RDB_OPCODE_EXPIRETIME = 253,
+    RDB_OPCODE_SELECTDB = 254,
+    RDB_OPCODE_EOF = 255,
+    RDB_LENGTH_BYTES = 9, /* the longest length */
+    RDB_REVISIONS_MAX = 64,
+    RDB_STRING_MAX = 512 * 1024 * 1024,
+};
+
+enum rdb_encoding { RDB_ENCODING_INT8, RDB_ENCODING_INT16, RDB_ENCODING_INT32, RDB_ENCODING_LZF };
+
+struct rdb_length {
+    uint64_t value; /* an enum rdb_encoding if `encoded` */
+    bool encoded;
+};
+
+void rdb_add_length(struct buf *out, uint64_t length);
+/* All of a string but its bytes, which come back: none for an integer in short form. `scratch` is
+ * where they may stand. */
+struct span rdb_add_string_head(struct buf *out, const struct item *item, char scratch[24]);
+void rdb_add_little_endian(struct buf *out, uint64_t value, unsigned count);
+
+uint64_t rdb_little_endian(const unsigned char *bytes, unsigned count);
+unsigned rdb_length_bytes(unsigned char first); /* with the first; 0: there is no such length */
+struct rdb_length rdb_length_of(const unsigned char *bytes);
+unsigned rdb_integer_bytes(uint64_t encoding); /* 0: it is no integer's */
+int64_t rdb_integer_of(const unsigned char *bytes, unsigned count);
+
+/* Could so many bytes be packed into so few? A reference of three bytes stands for 264. */
+bool rdb_packed_plausible(uint64_t packed, uint64_t unpacked);
+/* LZF; false if `packed` does not give exactly `len` bytes. `out` is emptied first. */
+bool rdb_unpack(struct span packed, size_t len, struct buf *out);
+
+#endif

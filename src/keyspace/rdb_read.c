@@ -1,0 +1,464 @@
+/* What stands behind an opcode or a type is described by a pattern; a small machine goes through
+ * it as the bytes come, and keeps its place between two of them.
+ *
+ *     k  string, kept           1 4 8 X  so many bytes (X: 16)
+ *     s  string, skipped        d        number of a sorted set, as text
+ *     l  length                 m        fields of a module, up to their end
+ *     n( … )  a length, then that many times what stands between */
+#include "base/assert.h"
+#include "base/crc.h"
+#include "base/mem.h"
+#include "keyspace/rdb_reader.h"
+bool rdb_reader_fail(struct rdb_reader *reader, enum rdb_outcome outcome, const char *what)
+{
+    reader->outcome = outcome;
+    reader->message.len = 0;
+    uint64_t offset = reader->offset + (uint64_t)(reader->in.ptr - reader->piece);
+    buf_add_text(&reader->message, what);
+    buf_add_text(&reader->message, " at byte ");
+    buf_add_u64(&reader->message, offset);
+    buf_add_char(&reader->message, '\0');
+    return false;
+}
+
+static bool bad(struct rdb_reader *reader, const char *what)
+{
+    return rdb_reader_fail(reader, RDB_BAD, what);
+}
+
+/* Functions that read come back with true when they have all of what they read; with false if more
+ * bytes are needed, or after fail(). */
+
+static bool gather(struct rdb_reader *reader, unsigned count)
+{
+    size_t missing = count - reader->gathered_len;
+    size_t take = missing < reader->in.len ? missing : reader->in.len;
+    if (take)
+        memcpy(reader->gathered + reader->gathered_len, reader->in.ptr, take);
+    reader->gathered_len += (unsigned)take;
+    reader->in.ptr += take;
+    reader->in.len -= take;
+    return take == missing;
+}
+
+static bool read_bytes(struct rdb_reader *reader, unsigned count, uint64_t *value)
+{
+    if (!gather(reader, count))
+        return false;
+    reader->gathered_len = 0;
+    *value = rdb_little_endian(reader->gathered, count < 8 ? count : 8);
+    return true;
+}
+
+static bool read_any_length(struct rdb_reader *reader, struct rdb_length *length)
+{
+    if (reader->gathered_len == 0 && !gather(reader, 1))
+        return false;
+    unsigned count = rdb_length_bytes(reader->gathered[0]);
+    if (count == 0)
+        return bad(reader, "a length that is none");
+    if (!gather(reader, count))
+        return false;
+    reader->gathered_len = 0;
+    *length = rdb_length_of(reader->gathered);
+    return true;
+}
+
+static bool read_length(struct rdb_reader *reader, uint64_t *value)
+{
+    struct rdb_length length = {0};
+    if (!read_any_length(reader, &length))
+        return false;
+    if (length.encoded)
+        return bad(reader, "an encoded string in place of a length");
+    *value = length.value;
+    return true;
+}
+
+static bool begin_bytes(struct rdb_reader *reader, uint64_t stored, uint64_t unpacked, bool keep)
+{
+    if (keep && (stored > reader->options.string_max || unpacked > reader->options.string_max))
+        return bad(reader, "a string that is longer than allowed");
+    reader->string_left = stored;
+    reader->unpacked_len = unpacked;
+    reader->packed.len = 0;
+    reader->part = PART_BYTES;
+    return true;
+}
+
+static bool read_string_head(struct rdb_reader *reader, bool keep)
+{
+    struct rdb_length length = {0};
+    if (!read_any_length(reader, &length))
+        return false;
+    if (!length.encoded)
+        return begin_bytes(reader, length.value, 0, keep);
+    reader->string_left = length.value;
+    if (length.value > RDB_ENCODING_LZF)
+        return bad(reader, "a string in an encoding that does not exist");
+    reader->part = length.value == RDB_ENCODING_LZF ? PART_PACKED : PART_INTEGER;
+    return true;
+}
+
+static bool read_unpacked_len(struct rdb_reader *reader, bool keep)
+{
+    uint64_t unpacked = 0;
+    if (!read_length(reader, &unpacked))
+        return false;
+    if (!rdb_packed_plausible(reader->string_left, unpacked))
+        return bad(reader, "a compressed string of an impossible length");
+    return begin_bytes(reader, reader->string_left, unpacked, keep);
+}
+
+static bool read_integer(struct rdb_reader *reader, struct buf *keep)
+{
+    unsigned count = rdb_integer_bytes(reader->string_left);
+    if (!gather(reader, count))
+        return false;
+    reader->gathered_len = 0;
+    if (keep)
+        buf_add_i64(keep, rdb_integer_of(reader->gathered, count));
+    return true;
+}
+
+static bool read_string_bytes(struct rdb_reader *reader, struct buf *keep)
+{
+    size_t take = reader->in.len;
+    if (take > reader->string_left)
+        take = (size_t)reader->string_left;
+    if (keep)
+        buf_add(reader->unpacked_len ? &reader->packed : keep, reader->in.ptr, take);
+    reader->in.ptr += take;
+    reader->in.len -= take;
+    reader->string_left -= take;
+    if (reader->string_left)
+        return false;
+    if (keep && reader->unpacked_len &&
+        !rdb_unpack(buf_span(&reader->packed), (size_t)reader->unpacked_len, keep))
+        return bad(reader, "a damaged compressed string");
+    return true;
+}
+
+/* `keep` NULL: skipped. */
+static bool read_string(struct rdb_reader *reader, struct buf *keep)
+{
+    for (;;) {
+        bool done = false;
+        bool complete = false;
+        switch (reader->part) {
+        case PART_LENGTH:
+            complete = read_string_head(reader, keep != NULL);
+            break;
+        case PART_INTEGER:
+            complete = done = read_integer(reader, keep);
+            break;
+        case PART_PACKED:
+            complete = read_length(reader, &reader->string_left);
+            if (complete)
+                reader->part = PART_UNPACKED;
+            break;
+        case PART_UNPACKED:
+            complete = read_unpacked_len(reader, keep != NULL);
+            break;
+        case PART_BYTES:
+            complete = done = read_string_bytes(reader, keep);
+            break;
+        }
+        if (done)
+            reader->part = PART_LENGTH;
+        if (done || !complete)
+            return done;
+    }
+}
+
+/* A length byte, then so many characters; three of the lengths are numbers without any. */
+static bool read_text_number(struct rdb_reader *reader)
+{
+    if (reader->string_left == 0) {
+        uint64_t count = 0;
+        if (!read_bytes(reader, 1, &count))
+            return false;
+        reader->string_left = count < 253 ? count : 0;
+    }
+    return read_string_bytes(reader, NULL);
+}
+
+static const char *after_loop(const char *at)
+{
+    unsigned depth = 0;
+    do {
+        depth += *at == '(';
+        depth -= *at == ')';
+        at++;
+    } while (depth);
+    return at;
+}
+
+static bool begin_loop(struct rdb_reader *reader)
+{
+    uint64_t count = 0;
+    if (!read_length(reader, &count))
+        return false;
+    if (count == 0) {
+        reader->pattern = after_loop(reader->pattern + 1);
+        return true;
+    }
+    ASSERT(reader->depth < LOOPS_MAX);
+    reader->pattern += 2;
+    reader->loops[reader->depth++] = (struct loop){reader->pattern, count};
+    return true;
+}
+
+static void end_loop(struct rdb_reader *reader)
+{
+    struct loop *loop = &reader->loops[reader->depth - 1];
+    if (--loop->left) {
+        reader->pattern = loop->body;
+        return;
+    }
+    reader->depth--;
+    reader->pattern++;
+}
+
+/* What a module wrote: the kind of a field, then the field. One loop of the machine at a time: a
+ * field is a pattern of its own that leads back here. */
+static bool read_module_field(struct rdb_reader *reader)
+{
+    static const char *const fields[] = {"", "lm", "lm", "4m", "8m", "sm"};
+    uint64_t kind = 0;
+    if (!read_length(reader, &kind))
+        return false;
+    if (kind >= sizeof(fields) / sizeof(*fields))
+        return bad(reader, "a field of a module of a kind that does not exist");
+    reader->pattern = fields[kind];
+    return true;
+}
+
+static void note_number(struct rdb_reader *reader, uint64_t number)
+{
+    if (reader->numbers_count < NUMBERS_MAX)
+        reader->numbers[reader->numbers_count++] = number;
+}
+
+static unsigned bytes_of(char symbol)
+{
+    return symbol == 'X' ? 16 : (unsigned)(symbol - '0');
+}
+
+/* One symbol of the pattern. */
+static bool read_symbol(struct rdb_reader *reader)
+{
+    char symbol = *reader->pattern;
+    uint64_t number = 0;
+    if (symbol == 'n')
+        return begin_loop(reader);
+    if (symbol == 'm')
+        return read_module_field(reader);
+    if (symbol == ')') {
+        end_loop(reader);
+        return true;
+    }
+    bool complete;
+    if (symbol == 'k') {
+        complete = read_string(reader, &reader->kept[reader->kept_count]);
+        reader->kept_count += complete;
+    } else if (symbol == 's') {
+        complete = read_string(reader, NULL);
+    } else if (symbol == 'd') {
+        complete = read_text_number(reader);
+    } else {
+        complete = symbol == 'l' ? read_length(reader, &number)
+                                 : read_bytes(reader, bytes_of(symbol), &number);
+        if (complete)
+            note_number(reader, number);
+    }
+    reader->pattern += complete;
+    return complete;
+}
+
+static void begin_pattern(struct rdb_reader *reader, const char *pattern)
+{
+    reader->pattern = pattern;
+    reader->depth = 0;
+    reader->numbers_count = 0;
+}
+
+/* Values that are skipped (all but strings), by type; the key stands before them. */
+static const struct {
+    const char *name;
+    const char *pattern;
+} types[] = {
+    [0] = {"string", "k"},    [1] = {"list", "n(s)"},
+    [2] = {"set", "n(s)"},    [3] = {"zset", "n(sd)"},
+    [4] = {"hash", "n(ss)"},  [5] = {"zset", "n(s8)"},
+    [7] = {"module", "lm"},   [9] = {"hash", "s"},
+    [10] = {"list", "s"},     [11] = {"set", "s"},
+    [12] = {"zset", "s"},     [13] = {"hash", "s"},
+    [14] = {"list", "n(s)"},  [15] = {"stream", "n(ss)llln(slln(X8l)n(s8n(X)))"},
+    [16] = {"hash", "s"},     [17] = {"zset", "s"},
+    [18] = {"list", "n(ls)"}, [19] = {"stream", "n(ss)lllllllln(sllln(X8l)n(s8n(X)))"},
+    [20] = {"set", "s"},      [21] = {"stream", "n(ss)lllllllln(sllln(X8l)n(s88n(X)))"},
+};
+
+enum { TYPES = sizeof(types) / sizeof(*types), OPCODES_FROM = RDB_OPCODE_FIRST };
+
+static const char *const opcodes[] = {
+    [RDB_OPCODE_SLOT_INFO - OPCODES_FROM] = "lll", /* a slot's counts */
+    [RDB_OPCODE_FUNCTION - OPCODES_FROM] = "s",    /* a library of functions */
+    [RDB_OPCODE_FUNCTION_EARLY - OPCODES_FROM] =
+        "ssn(s)s", /* one, as release candidates of 7.0 wrote it */
+    [RDB_OPCODE_MODULE_AUX - OPCODES_FROM] = "lllm", /* a module's own data */
+    [RDB_OPCODE_IDLE - OPCODES_FROM] = "l",          /* idle time */
+    [RDB_OPCODE_FREQ - OPCODES_FROM] = "1",          /* frequency of use */
+    [RDB_OPCODE_AUX - OPCODES_FROM] = "kk",
+    [RDB_OPCODE_RESIZEDB - OPCODES_FROM] = "ll",
+    [RDB_OPCODE_EXPIRETIME_MS - OPCODES_FROM] = "8",
+    [RDB_OPCODE_EXPIRETIME - OPCODES_FROM] = "4",
+    [RDB_OPCODE_SELECTDB - OPCODES_FROM] = "l",
+};
+
+static bool begin_record(struct rdb_reader *reader)
+{
+    uint64_t opcode = 0;
+    if (!read_bytes(reader, 1, &opcode))
+        return false;
+    reader->opcode = (unsigned)opcode;
+    reader->body = NULL;
+    reader->kept_count = 0;
+    for (int i = 0; i < KEPT_MAX; i++) {
+        if (reader->kept[i].cap > WORTH_KEEPING)
+            buf_close(&reader->kept[i]);
+        reader->kept[i].len = 0;
+    }
+    if (opcode == RDB_OPCODE_EOF) {
+        reader->crc = crc64(reader->crc, reader->summed, (size_t)(reader->in.ptr - reader->summed));
+        reader->state = AT_CHECKSUM;
+        return true;
+    }
+    reader->state = IN_RECORD;
+    if (opcode >= OPCODES_FROM) {
+        begin_pattern(reader, opcodes[opcode - OPCODES_FROM]);
+        return true;
+    }
+    if (opcode >= TYPES || !types[opcode].pattern)
+        return bad(reader, "a type or opcode that does not exist");
+    begin_pattern(reader, "k");
+    reader->body = types[opcode].pattern;
+    return true;
+}
+static bool begin_body(struct rdb_reader *reader)
+{
+    begin_pattern(reader, reader->body);
+    reader->body = NULL;
+    if (reader->opcode == RDB_TYPE_STRING)
+        return true;
+    return rdb_load_report(reader, buf_span(&reader->kept[0]), types[reader->opcode].name);
+}
+static bool end_record(struct rdb_reader *reader)
+{
+    reader->state = AT_OPCODE;
+    return rdb_load_record(reader);
+}
+
+static bool read_record(struct rdb_reader *reader)
+{
+    while (*reader->pattern) {
+        if (!read_symbol(reader))
+            return false;
+    }
+    return reader->body ? begin_body(reader) : end_record(reader);
+}
+
+static bool read_magic(struct rdb_reader *reader)
+{
+    if (!gather(reader, 9))
+        return false;
+    reader->gathered_len = 0;
+    unsigned version = 0;
+    for (int i = 5; i < 9; i++) {
+        if (reader->gathered[i] < '0' || reader->gathered[i] > '9')
+            return bad(reader, "no RDB file: no version");
+        version = version * 10 + (unsigned)(reader->gathered[i] - '0');
+    }
+    if (memcmp(reader->gathered, "REDIS", 5) != 0)
+        return bad(reader, "no RDB file: it does not begin with REDIS");
+    if (version < RDB_VERSION_MIN || version > RDB_VERSION_MAX)
+        return rdb_reader_fail(reader, RDB_UNSUPPORTED, "an RDB version other than 5 to 11");
+    reader->state = AT_OPCODE;
+    return true;
+}
+
+static bool read_checksum(struct rdb_reader *reader)
+{
+    uint64_t crc = 0;
+    if (!read_bytes(reader, 8, &crc))
+        return false;
+    if (crc == 0 && reader->options.checksum_required)
+        return bad(reader, "no checksum");
+    if (crc != 0 && crc != reader->crc)
+        return bad(reader, "a wrong checksum");
+    if (reader->revisions_used < reader->revisions_count)
+        return bad(reader, "more revisions than keys");
+    reader->outcome = RDB_DONE;
+    return false;
+}
+
+static bool read_next(struct rdb_reader *reader)
+{
+    switch (reader->state) {
+    case AT_MAGIC:
+        return read_magic(reader);
+    case AT_OPCODE:
+        return begin_record(reader);
+    case IN_RECORD:
+        return read_record(reader);
+    case AT_CHECKSUM:
+        return read_checksum(reader);
+    }
+    return false;
+}
+
+struct rdb_reader *rdb_reader_new(struct keyspace *into, const struct rdb_reader_options *options)
+{
+    struct rdb_reader *reader = mem_zalloc(sizeof(*reader));
+    reader->into = into;
+    reader->deadline_ms = NO_DEADLINE;
+    if (options)
+        reader->options = *options;
+    if (reader->options.string_max == 0)
+        reader->options.string_max = RDB_STRING_MAX;
+    ASSERT(reader->options.string_max < UINT32_MAX);
+    return reader;
+}
+
+void rdb_reader_free(struct rdb_reader *reader)
+{
+    if (!reader)
+        return;
+    for (int i = 0; i < KEPT_MAX; i++)
+        buf_close(&reader->kept[i]);
+    buf_close(&reader->packed);
+    buf_close(&reader->message);
+    mem_free(reader);
+}
+
+enum rdb_outcome rdb_reader_feed(struct rdb_reader *reader, struct span piece)
+{
+    if (piece.len == 0 || reader->outcome == RDB_BAD || reader->outcome == RDB_UNSUPPORTED)
+        return reader->outcome;
+    reader->piece = reader->summed = piece.ptr;
+    reader->in = piece;
+    while (reader->outcome == RDB_MORE && read_next(reader))
+        continue;
+    if (reader->outcome == RDB_DONE && reader->in.len)
+        bad(reader, "more bytes after the end,");
+    if (reader->outcome == RDB_MORE && reader->state != AT_CHECKSUM)
+        reader->crc = crc64(reader->crc, piece.ptr, piece.len);
+    reader->offset += piece.len;
+    return reader->outcome;
+}
+
+const char *rdb_reader_message(const struct rdb_reader *reader)
+{
+    return reader->message.len ? reader->message.ptr : "";
+}

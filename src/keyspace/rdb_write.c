@@ -1,0 +1,254 @@
+#include "base/assert.h"
+#include "base/crc.h"
+#include "base/number.h"
+#include "keyspace/internal.h"
+#include "keyspace/rdb_code.h"
+
+enum {
+    STEP_HEADER,
+    STEP_AUX_NAME,
+    STEP_AUX_VALUE,
+    STEP_REMOVALS,
+    STEP_DATABASE,
+    STEP_REVISIONS,
+    STEP_KEY,
+    STEP_VALUE,
+    STEP_END,
+    STEP_DONE,
+};
+
+enum {
+    REMOVALS_PER_FIELD = 128,
+    REMOVAL_CHARS = 5 + 1 + NUMBER_I64_CHARS + 1,
+    REVISION_CHARS = NUMBER_I64_CHARS + 2,
+};
+
+/* Text of a field before it is known how long it gets. */
+struct field {
+    char text[REMOVALS_PER_FIELD * REMOVAL_CHARS];
+    size_t len;
+};
+_Static_assert(RDB_REVISIONS_MAX *REVISION_CHARS <= REMOVALS_PER_FIELD * REMOVAL_CHARS, "room");
+_Static_assert(sizeof(((struct field *)0)->text) <= RDB_CHUNK_MAX - RDB_CHUNK_BYTES - 256, "room");
+
+static void add_string(struct buf *out, struct span bytes)
+{
+    rdb_add_length(out, bytes.len);
+    buf_add_span(out, bytes);
+}
+
+static void add_field(struct buf *out, const char *name, const struct field *field)
+{
+    buf_add_char(out, (char)RDB_OPCODE_AUX);
+    add_string(out, span_text(name));
+    add_string(out, span_of(field->text, field->len));
+}
+
+static void separate(struct field *field)
+{
+    if (field->len)
+        field->text[field->len++] = ' ';
+}
+
+/* From a place on to the next key, if there is one. */
+static const struct item *item_at(const struct keyspace *keyspace, struct rdb_place *place)
+{
+    while (place->slot < KEYSPACE_SLOTS) {
+        if (place->slot % GROUP_SLOTS == 0 && place->position == 0 &&
+            keyspace->group_counts[place->slot / GROUP_SLOTS] == 0) {
+            place->slot += GROUP_SLOTS;
+            continue;
+        }
+        const struct dict *dict = &keyspace->slots[place->slot].dict;
+        if (place->position < dict->count)
+            return dict->items[place->position];
+        place->slot++;
+        place->position = 0;
+    }
+    return NULL;
+}
+
+static int write_header(struct rdb_writer *writer, struct buf *out)
+{
+    _Static_assert(RDB_VERSION_WRITTEN == 9, "in the text");
+    buf_add_text(out, "REDIS0009");
+    if (writer->options.redis_version.len) {
+        buf_add_char(out, (char)RDB_OPCODE_AUX);
+        add_string(out, SPAN("redis-ver"));
+        add_string(out, writer->options.redis_version);
+    }
+    buf_add_char(out, (char)RDB_OPCODE_AUX);
+    add_string(out, SPAN("redis-bits"));
+    add_string(out, SPAN("64"));
+    return STEP_AUX_NAME;
+}
+
+static int write_aux_name(struct rdb_writer *writer, struct buf *out)
+{
+    if (writer->aux_at == writer->aux_count)
+        return writer->options.plain ? STEP_DATABASE : STEP_REMOVALS;
+    writer->pending = writer->aux[writer->aux_at].name;
+    buf_add_char(out, (char)RDB_OPCODE_AUX);
+    rdb_add_length(out, writer->pending.len);
+    return STEP_AUX_VALUE;
+}
+
+static int write_aux_value(struct rdb_writer *writer, struct buf *out)
+{
+    writer->pending = writer->aux[writer->aux_at++].value;
+    rdb_add_length(out, writer->pending.len);
+    return STEP_AUX_NAME;
+}
+
+static int write_removals(struct rdb_writer *writer, struct buf *out)
+{
+    struct field field;
+    field.len = 0;
+    unsigned slot = writer->removals_at;
+    for (unsigned count = 0; slot < KEYSPACE_SLOTS && count < REMOVALS_PER_FIELD; slot++) {
+        uint64_t revision = writer->keyspace->slots[slot].removed_revision;
+        if (revision == 0)
+            continue;
+        separate(&field);
+        field.len += number_format_u64(field.text + field.len, slot);
+        field.text[field.len++] = ':';
+        field.len += number_format_u64(field.text + field.len, revision);
+        count++;
+    }
+    writer->removals_at = slot;
+    if (field.len)
+        add_field(out, "raft-removals", &field);
+    return slot < KEYSPACE_SLOTS ? STEP_REMOVALS : STEP_DATABASE;
+}
+
+static int write_database(struct rdb_writer *writer, struct buf *out)
+{
+    if (writer->keyspace->count == 0)
+        return STEP_END;
+    buf_add_char(out, (char)RDB_OPCODE_SELECTDB);
+    rdb_add_length(out, 0);
+    buf_add_char(out, (char)RDB_OPCODE_RESIZEDB);
+    rdb_add_length(out, writer->keyspace->count);
+    rdb_add_length(out, keyspace_count_with_deadline(writer->keyspace));
+    return writer->options.plain ? STEP_KEY : STEP_REVISIONS;
+}
+
+/* What reading the bytes alone would not restore. */
+static char mark_of(const struct item *item)
+{
+    int64_t number;
+    char scratch[NUMBER_I64_CHARS];
+    if (item->edited)
+        return 'r';
+    if (item->form != FORM_INTEGER && number_parse_i64(item_string(item, scratch), &number))
+        return 't';
+    return 0;
+}
+
+static int write_revisions(struct rdb_writer *writer, struct buf *out)
+{
+    struct field field;
+    field.len = 0;
+    struct rdb_place place = writer->place;
+    uint64_t last = 0;
+    unsigned count = 0;
+    for (; count < RDB_REVISIONS_MAX; count++, place.position++) {
+        const struct item *item = item_at(writer->keyspace, &place);
+        if (!item)
+            break;
+        separate(&field);
+        field.len += number_format_i64(field.text + field.len, (int64_t)(item->revision - last));
+        last = item->revision;
+        char mark = mark_of(item);
+        if (mark)
+            field.text[field.len++] = mark;
+    }
+    writer->group_left = count;
+    if (count)
+        add_field(out, "raft-revisions", &field);
+    return STEP_KEY;
+}
+
+static int write_key(struct rdb_writer *writer, struct buf *out)
+{
+    const struct item *item = item_at(writer->keyspace, &writer->place);
+    if (!item)
+        return STEP_END;
+    if (writer->group_left == 0 && !writer->options.plain)
+        return STEP_REVISIONS;
+    if (item->deadline_ms != NO_DEADLINE) {
+        buf_add_char(out, (char)RDB_OPCODE_EXPIRETIME_MS);
+        rdb_add_little_endian(out, (uint64_t)item->deadline_ms, 8);
+    }
+    buf_add_char(out, RDB_TYPE_STRING);
+    writer->pending = item_key_span(item);
+    rdb_add_length(out, writer->pending.len);
+    return STEP_VALUE;
+}
+
+static int write_value(struct rdb_writer *writer, struct buf *out)
+{
+    const struct item *item = item_at(writer->keyspace, &writer->place);
+    char scratch[NUMBER_I64_CHARS];
+    struct span bytes = rdb_add_string_head(out, item, scratch);
+    if (bytes.ptr == scratch)
+        buf_add_span(out, bytes);
+    else
+        writer->pending = bytes;
+    writer->place.position++;
+    if (writer->group_left)
+        writer->group_left--;
+    return STEP_KEY;
+}
+
+static int write_end(struct rdb_writer *writer, struct buf *out)
+{
+    (void)writer;
+    buf_add_char(out, (char)RDB_OPCODE_EOF);
+    return STEP_DONE;
+}
+
+static int (*const steps[])(struct rdb_writer *writer, struct buf *out) = {
+    [STEP_HEADER] = write_header,
+    [STEP_AUX_NAME] = write_aux_name,
+    [STEP_AUX_VALUE] = write_aux_value,
+    [STEP_REMOVALS] = write_removals,
+    [STEP_DATABASE] = write_database,
+    [STEP_REVISIONS] = write_revisions,
+    [STEP_KEY] = write_key,
+    [STEP_VALUE] = write_value,
+    [STEP_END] = write_end,
+};
+
+void rdb_writer_init(struct rdb_writer *writer, const struct keyspace *keyspace,
+                     const struct rdb_aux *aux, size_t aux_count,
+                     const struct rdb_writer_options *options)
+{
+    *writer = (struct rdb_writer){.keyspace = keyspace, .aux = aux, .aux_count = aux_count};
+    if (options)
+        writer->options = *options;
+    ASSERT(writer->options.redis_version.len < 64);
+}
+
+bool rdb_writer_next(struct rdb_writer *writer, struct buf *out)
+{
+    size_t begin = out->len;
+    size_t end = begin + RDB_CHUNK_BYTES;
+    while (out->len < end && (writer->pending.len || writer->step != STEP_DONE)) {
+        size_t count = writer->pending.len;
+        if (count == 0) {
+            writer->step = steps[writer->step](writer, out);
+            continue;
+        }
+        if (count > end - out->len)
+            count = end - out->len;
+        buf_add(out, writer->pending.ptr, count);
+        writer->pending.ptr += count;
+        writer->pending.len -= count;
+    }
+    writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
+    if (writer->step != STEP_DONE || writer->pending.len)
+        return true;
+    rdb_add_little_endian(out, writer->crc, 8);
+    return false;
+}
