@@ -1,5 +1,6 @@
 #include "platform/disk.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include "base/mem.h"
 #include "platform/clock.h"
 #include "platform/files.h"
+#include "platform/image.h"
 
 enum { VECTORS_MAX = 64 };
 
@@ -38,6 +40,7 @@ struct platform_disk {
     bool stop;               /* under the mutex */
     bool asleep;             /* under the mutex: the thread waits for work */
     int event;
+    struct image image;
     struct ops running;       /* the log thread's */
     enum err failed;          /* the log thread's: after a failure nothing more is carried out */
     struct completions taken; /* the loop's */
@@ -116,6 +119,13 @@ static enum err truncate_file(int file, uint64_t size, uint64_t *sync_us)
     return sync_data(file, sync_us);
 }
 
+static enum err remove_file(int file, const char *path)
+{
+    if (file != DISK_NO_FILE)
+        close(file);
+    return unlink(path) && errno != ENOENT ? platform_err(errno) : ERR_NONE;
+}
+
 static size_t carry_out(const struct disk_op *ops, size_t count, enum err *err, uint64_t *sync_us)
 {
     switch (ops[0].kind) {
@@ -126,6 +136,15 @@ static size_t carry_out(const struct disk_op *ops, size_t count, enum err *err, 
         return 1;
     case DISK_REPLACE:
         *err = platform_replace_file(ops[0].path, buf_span(&ops[0].bytes));
+        return 1;
+    case DISK_RENAME:
+        *err = platform_rename_file(ops[0].path, ops[0].to);
+        return 1;
+    case DISK_REMOVE:
+        *err = remove_file(ops[0].file, ops[0].path);
+        return 1;
+    case DISK_SYNC_FOLDER:
+        *err = platform_sync_folder(ops[0].path);
         return 1;
     }
     return 1;
@@ -146,6 +165,13 @@ static void complete(struct platform_disk *disk, const struct disk_completion *c
         FATAL("the log thread cannot reach the event loop");
 }
 
+static void free_op(struct disk_op *op)
+{
+    buf_close(&op->bytes);
+    mem_free(op->path);
+    mem_free(op->to);
+}
+
 static void run_ops(struct platform_disk *disk)
 {
     struct ops *ops = &disk->running;
@@ -157,7 +183,7 @@ static void run_ops(struct platform_disk *disk)
         for (size_t i = at; i < at + run; i++) {
             if (ops->items[i].ticket)
                 completion.ticket = ops->items[i].ticket;
-            buf_close(&ops->items[i].bytes);
+            free_op(&ops->items[i]);
         }
         completion.err = disk->failed;
         if (completion.ticket || completion.err || completion.sync_us)
@@ -199,9 +225,16 @@ static void *run_thread(void *context)
     }
 }
 
+static void image_ended(void *context, enum err err)
+{
+    complete(context, &(struct disk_completion){.image = true, .err = err});
+}
+
 struct platform_disk *platform_disk_new(void)
 {
     struct platform_disk *disk = mem_zalloc(sizeof *disk);
+    disk->image.ended = image_ended;
+    disk->image.context = disk;
     disk->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&disk->mutex, NULL);
     pthread_cond_init(&disk->wake, NULL);
@@ -219,6 +252,7 @@ void platform_disk_free(struct platform_disk *disk)
     pthread_cond_signal(&disk->wake);
     pthread_mutex_unlock(&disk->mutex);
     pthread_join(disk->thread, NULL);
+    image_kill(&disk->image);
     close(disk->event);
     pthread_mutex_destroy(&disk->mutex);
     pthread_cond_destroy(&disk->wake);
@@ -248,6 +282,8 @@ bool platform_disk_take(struct platform_disk *disk, struct disk_completion *comp
             return false;
     }
     *completion = disk->taken.items[disk->taken_at++];
+    if (completion->image)
+        image_finish(&disk->image);
     return true;
 }
 
@@ -336,6 +372,36 @@ static enum err port_sync_folder(void *context, const char *path)
     return platform_sync_folder(path);
 }
 
+static enum err port_remove(void *context, const char *path)
+{
+    (void)context;
+    return remove_file(DISK_NO_FILE, path);
+}
+
+static enum err port_list(void *context, const char *path, void (*add)(void *to, const char *name),
+                          void *to)
+{
+    (void)context;
+    DIR *folder = opendir(path);
+    if (!folder)
+        return platform_err(errno);
+    errno = 0;
+    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+        add(to, entry->d_name);
+        errno = 0;
+    }
+    int failed = errno;
+    closedir(folder);
+    return platform_err(failed);
+}
+
+static enum err port_write_image(void *context, const char *path, disk_produce *produce,
+                                 void *producer)
+{
+    struct platform_disk *disk = context;
+    return image_start(&disk->image, path, produce, producer);
+}
+
 void platform_disk_port(struct platform_disk *disk, struct disk *port)
 {
     *port = (struct disk){.context = disk,
@@ -348,5 +414,8 @@ void platform_disk_port(struct platform_disk *disk, struct disk *port)
                           .read_file = port_read_file,
                           .replace_file = port_replace_file,
                           .sync_folder = port_sync_folder,
-                          .queue = port_queue};
+                          .remove = port_remove,
+                          .list = port_list,
+                          .queue = port_queue,
+                          .write_image = port_write_image};
 }

@@ -109,22 +109,28 @@ static char *folder_of(const char *path)
     return folder;
 }
 
+enum err platform_rename_file(const char *from, const char *to)
+{
+    if (rename(from, to))
+        return platform_err(errno);
+    char *folder = folder_of(to);
+    enum err err = platform_sync_folder(folder);
+    mem_free(folder);
+    return err;
+}
+
 enum err platform_replace_file(const char *path, struct span bytes)
 {
     size_t len = strlen(path);
     char *temporary = mem_alloc(len + sizeof ".tmp");
     memcpy(temporary, path, len);
     memcpy(temporary + len, ".tmp", sizeof ".tmp");
-    char *folder = folder_of(path);
     enum err err = write_synced(temporary, bytes);
-    if (!err && rename(temporary, path))
-        err = platform_err(errno);
     if (!err)
-        err = platform_sync_folder(folder);
-    else
+        err = platform_rename_file(temporary, path);
+    if (err)
         unlink(temporary);
     mem_free(temporary);
-    mem_free(folder);
     return err;
 }
 

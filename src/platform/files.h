@@ -12,6 +12,8 @@ MUST_CHECK enum err platform_read_file(const char *path, struct buf *out);
 
 /* Writes a temporary file beside `path`, syncs it, renames it, syncs the folder. */
 MUST_CHECK enum err platform_replace_file(const char *path, struct span bytes);
+MUST_CHECK enum err platform_rename_file(const char *from,
+                                         const char *to); /* syncs the folder too */
 MUST_CHECK enum err platform_sync_folder(const char *path);
 MUST_CHECK enum err platform_make_folder(const char *path); /* parents too */
 

@@ -16,27 +16,39 @@
 #include "base/err.h"
 
 enum disk_op_kind {
-    DISK_APPEND,   /* write `bytes` at the end of `file`; then sync if `sync` */
+    DISK_APPEND,   /* write `bytes` (maybe none) at the end of `file`; then sync if `sync` */
     DISK_TRUNCATE, /* cut `file` to `size` bytes; then sync */
     DISK_REPLACE,  /* write `bytes` to a temporary file, sync, rename to `path`, sync the folder */
+    DISK_RENAME,   /* `path` to `to`, in one folder, which is synced then */
+    DISK_REMOVE,   /* close `file` unless it is DISK_NO_FILE, remove `path`; missing is fine */
+    DISK_SYNC_FOLDER, /* `path` */
 };
 
+enum { DISK_NO_FILE = -1 };
+
+/* The port takes over what an operation owns and frees it: the memory of `bytes`, `path` and `to`.
+ */
 struct disk_op {
     enum disk_op_kind kind;
     int file;
-    struct buf bytes; /* owned by the operation: the port frees it */
+    struct buf bytes;
     uint64_t size;
-    const char *path; /* DISK_REPLACE; lives as long as the storage */
+    char *path;
+    char *to;
     bool sync;
     uint64_t ticket; /* strictly increasing; 0 means nobody waits for this one */
 };
 
 struct disk_completion {
+    bool image; /* of write_image(), not of a queued operation; `err` says how it went */
     uint64_t ticket;
     enum err err; /* the first failure since the last completion; after one nothing more is carried
                      out */
     uint64_t sync_us; /* duration of the sync, 0 if none was needed */
 };
+
+/* Appends the next piece of an image to `out`; false: that was the last one. */
+typedef bool disk_produce(void *producer, struct buf *out);
 
 struct disk {
     void *context;
@@ -52,8 +64,16 @@ struct disk {
     enum err (*replace_file)(void *context, const char *path,
                              struct span bytes); /* as DISK_REPLACE */
     enum err (*sync_folder)(void *context, const char *path);
+    enum err (*remove)(void *context, const char *path); /* missing is fine */
+    /* The names in a folder, in any order. */
+    enum err (*list)(void *context, const char *path, void (*add)(void *to, const char *name),
+                     void *to);
     /* Takes the operation over (the struct is copied). */
     void (*queue)(void *context, const struct disk_op *op);
+    /* Writes `path` anew from a frozen view of this process' memory, and syncs it, while this
+     * process goes on: what `producer` reads may change from the return of this call on. One at a
+     * time (ERR_BUSY); ends with a disk_completion of its own. */
+    enum err (*write_image)(void *context, const char *path, disk_produce *produce, void *producer);
 };
 
 #endif

@@ -1,9 +1,12 @@
 /* The inside of storage/.
  *
- *   storage.c  appends, votes, truncation, flush, status
- *   cache.c    recent entries in memory
- *   read.c     older entries from the file
- *   recover.c  start: what the file holds, a torn tail, corruption */
+ *   storage.c   open, close, appends, votes, flush, status
+ *   segment.c   the row of segments: names, manifest, beginning one, cutting some off
+ *   snapshot.c  images adopted, snapshots installed, history purged
+ *   cache.c     recent entries in memory
+ *   read.c      older entries from their segment
+ *   recover.c   start: manifest, snapshot, segments, leftovers
+ *   scan.c      start: what one segment holds, a torn tail, corruption */
 #ifndef FLOTILLA_STORAGE_INTERNAL_H
 #define FLOTILLA_STORAGE_INTERNAL_H
 
@@ -40,28 +43,72 @@ void cache_evict(struct cache *cache, uint64_t bytes_max, uint64_t pinned_after,
                  uint64_t completed);
 void cache_close(struct cache *cache);
 
+/* One file of the log. */
+struct segment {
+    uint64_t seq;
+    int file;
+    struct prev_record prev; /* the entry before its first one */
+    uint64_t *offsets;       /* of entry prev.index + 1 + i at [i] */
+    size_t count;
+    size_t cap;
+    uint64_t end;        /* with everything queued and gathered */
+    uint64_t synced_end; /* up to here completed syncs have it */
+    uint64_t marked_end; /* what the newest mark in it says of that */
+};
+
+/* Entries from `first` on, up to the next run, are of this term. */
+struct term_run {
+    uint64_t first;
+    uint64_t term;
+};
+
+/* When `ticket` completes, the segment is synced up to `end`. */
+struct sync_note {
+    uint64_t ticket;
+    uint64_t seq;
+    uint64_t end;
+};
+
+/* A file under way: an image of this node's own, or a snapshot from elsewhere. */
+struct temporary {
+    char *path;     /* NULL: none */
+    int file;       /* DISK_NO_FILE: not open */
+    uint64_t bytes; /* written */
+};
+
 struct storage {
     struct disk disk;
     struct storage_options options;
     char folder[STORAGE_PATH_MAX];
-    char log_path[STORAGE_PATH_MAX];
-    char vote_path[STORAGE_PATH_MAX];
-    char manifest_path[STORAGE_PATH_MAX];
-    int file;
-    uint64_t file_end; /* with everything queued and gathered */
-    uint64_t *offsets; /* of entry i at [i - 1] */
-    size_t offset_count;
-    size_t offset_cap;
+    struct segment *segments; /* oldest first; the last one is open for appends */
+    size_t segment_count;
+    size_t segment_cap;
+    struct term_run *terms;
+    size_t term_count;
+    size_t term_cap;
+    struct storage_snapshot snapshot;
+    uint64_t base_seq; /* of the snapshot's file */
+    int base_file;
+    uint64_t next_seq; /* of files; never used twice */
+    struct temporary image;
+    struct temporary install;
     struct vote_record vote;
     struct buf gathered;
     uint64_t ticket;
     uint64_t completed;
+    struct sync_note *notes;
+    size_t note_count;
+    size_t note_cap;
     uint64_t pinned_after;
-    bool unsynced; /* STORAGE_SYNC_EVERYSEC: something was written since the last sync */
+    bool unsynced;      /* entries or votes were written since the last sync */
+    bool tail_unsynced; /* anything was, a mark for instance */
     uint64_t synced_ms;
+    uint64_t quiet_ticket; /* nothing was flushed behind it since quiet_ms */
+    uint64_t quiet_ms;
     struct cache cache;
-    /* Window of the file for entries that the cache does not hold. */
+    /* Window of a segment for entries that the cache does not hold. */
     struct buf window;
+    uint64_t window_seq;
     uint64_t window_at;
     /* Until this ticket completes the window may hold what a truncation takes away. 0: none. */
     uint64_t cut_ticket;
@@ -69,22 +116,62 @@ struct storage {
     struct histogram sync_us;
 };
 
-void storage_note_offset(struct storage *storage, uint64_t index, uint64_t offset);
+/* ---- segment.c ---- */
 
-/* read.c: the file's bytes from `offset` on, at least `need` of them if the file has them. */
-MUST_CHECK enum err window_load(struct storage *storage, uint64_t offset, size_t need,
-                                struct span *bytes);
+enum storage_file { FILE_SEGMENT, FILE_BASE, FILE_MANIFEST, FILE_VOTE, FILE_IMAGE, FILE_INSTALL };
+
+/* The path of a file; its owner frees it. `seq` only where there are several. */
+char *file_path(const struct storage *storage, enum storage_file file, uint64_t seq);
+const char *file_name_of(const char *path);
+
+struct segment *segment_add(struct storage *storage, uint64_t seq, int file,
+                            const struct prev_record *prev);
+struct segment *open_segment(const struct storage *storage);
+struct segment *segment_of(const struct storage *storage, uint64_t index); /* NULL: purged */
+void segment_note(struct storage *storage, struct segment *segment, uint64_t offset, uint64_t term);
+uint64_t segment_last(const struct segment *segment);
+struct prev_record log_end(const struct storage *storage);
+void put_header(struct buf *out, const struct storage *storage, const struct prev_record *prev);
+void put_manifest(struct buf *out, const struct storage *storage);
+/* Flushes, opens a new file behind the others; its header, its name and the manifest are queued. */
+MUST_CHECK enum err begin_segment(struct storage *storage);
+void queue_header(struct storage *storage, struct segment *segment);
+void queue_manifest(struct storage *storage);
+void queue_removal(struct storage *storage, int file, char *path);
+void queue_segment_removals(struct storage *storage, const struct segment *segments, size_t count);
+void queue_path(struct storage *storage, enum disk_op_kind kind, char *path);
+void queue_sync(struct storage *storage, const struct segment *segment);
+void forget_segments(struct storage *storage, size_t from, size_t to);
+
+/* storage.c */
+void note_sync(struct storage *storage, const struct segment *segment, uint64_t ticket);
+
+/* read.c: the segment's bytes from `offset` on, at least `need` of them if the file has them. */
+MUST_CHECK enum err window_load(struct storage *storage, const struct segment *segment,
+                                uint64_t offset, size_t need, struct span *bytes);
 void window_forget(struct storage *storage);
 
-/* recover.c */
+/* ---- recover.c ---- */
+
+/* What the manifest names. */
+struct named_file {
+    uint64_t seq;
+    char type; /* of the manifest: b, h, i */
+};
+
 struct recovery {
     struct storage *storage;
-    bool log_named; /* by the manifest, which is written after the log's first line */
-    storage_visit *visit;
-    void *context;
+    const struct storage_visitor *visitor;
+    struct named_file *files;
+    size_t file_count;
+    bool has_manifest;
     struct storage_recovered *found;
     char *message; /* 512 bytes */
 };
 MUST_CHECK enum err recover(struct recovery *recovery);
+enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err);
+
+/* scan.c: visits what the segment holds, the last one in the list. `last`: its end may be torn. */
+MUST_CHECK enum err scan_segment(struct recovery *recovery, bool last);
 
 #endif

@@ -9,10 +9,12 @@ void window_forget(struct storage *storage)
     storage->window.len = 0;
 }
 
-enum err window_load(struct storage *storage, uint64_t offset, size_t need, struct span *bytes)
+enum err window_load(struct storage *storage, const struct segment *segment, uint64_t offset,
+                     size_t need, struct span *bytes)
 {
     uint64_t end = storage->window_at + storage->window.len;
-    bool held = storage->window.len && offset >= storage->window_at && offset + need <= end;
+    bool held = storage->window.len && segment->seq == storage->window_seq &&
+                offset >= storage->window_at && offset + need <= end;
     if (!held) {
         size_t len = need > WINDOW_BYTES ? need : WINDOW_BYTES;
         storage->window.len = 0;
@@ -20,7 +22,7 @@ enum err window_load(struct storage *storage, uint64_t offset, size_t need, stru
         size_t got = 0;
         while (got < len) {
             size_t part;
-            enum err err = storage->disk.read(storage->disk.context, storage->file, offset + got,
+            enum err err = storage->disk.read(storage->disk.context, segment->file, offset + got,
                                               at + got, len - got, &part);
             if (err) {
                 storage->window.len = 0;
@@ -32,6 +34,7 @@ enum err window_load(struct storage *storage, uint64_t offset, size_t need, stru
         }
         storage->window.len = got;
         storage->window_at = offset;
+        storage->window_seq = segment->seq;
     }
     size_t skip = (size_t)(offset - storage->window_at);
     *bytes = span_of(storage->window.ptr + skip, storage->window.len - skip);
@@ -40,11 +43,12 @@ enum err window_load(struct storage *storage, uint64_t offset, size_t need, stru
 
 static enum err read_from_file(struct storage *storage, uint64_t index, struct record *record)
 {
-    ASSERT(index >= 1 && index <= storage->offset_count);
-    uint64_t offset = storage->offsets[index - 1];
+    const struct segment *segment = segment_of(storage, index);
+    ASSERT(segment != NULL);
+    uint64_t offset = segment->offsets[index - segment->prev.index - 1];
     for (size_t need = ENTRY_HEADER_MAX;; need *= 4) {
         struct span bytes;
-        enum err err = window_load(storage, offset, need, &bytes);
+        enum err err = window_load(storage, segment, offset, need, &bytes);
         if (err)
             return err;
         switch (record_parse(bytes, record)) {

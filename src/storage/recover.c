@@ -1,190 +1,377 @@
 #include <stdio.h>
 
+#include "base/mem.h"
+#include "base/number.h"
 #include "storage/internal.h"
 
-enum { PATH_SHOWN_MAX = 250 };
+enum { LOAD_BYTES = 256 * 1024 };
 
-/* A record that is larger than the window is read with a larger one. */
-static enum err load_record(struct recovery *recovery, uint64_t offset, struct record *record,
-                            enum record_outcome *outcome)
+enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err)
 {
-    size_t need = ENTRY_HEADER_MAX;
-    for (;;) {
-        struct span bytes;
-        enum err err = window_load(recovery->storage, offset, need, &bytes);
-        if (err)
-            return err;
-        *outcome = record_parse(bytes, record);
-        if (*outcome != RECORD_TRUNCATED || bytes.len < need)
-            return ERR_NONE;
-        need = bytes.len > need ? bytes.len * 2 : need * 2;
-    }
+    if (err && recovery->message[0] == '\0')
+        snprintf(recovery->message, 512, "%s '%.180s': %s", what, path, err_text(err));
+    return err;
 }
 
-/* A record that could follow: a later entry, a vote, a file's first line. */
-static bool follows(const struct recovery *recovery, const struct record *record)
+/* ---- the manifest ---- */
+
+/* One line: "file <name> seq <number> type <letter>", as Redis 7 writes it. */
+static bool parse_line(const struct storage *storage, struct span line, struct named_file *file)
 {
-    switch (record->kind) {
-    case RECORD_ENTRY:
-        return record->entry.index > recovery->found->last_index &&
-               record->entry.term >= recovery->found->last_term;
-    case RECORD_VOTE:
-        return record->vote.term >= recovery->found->vote.term;
-    case RECORD_IDENTITY:
-        return false;
+    struct span words[6];
+    size_t count = 0;
+    for (size_t at = 0; at <= line.len && count < 6; count++) {
+        const char *space = at < line.len ? memchr(line.ptr + at, ' ', line.len - at) : NULL;
+        size_t end = space ? (size_t)(space - line.ptr) : line.len;
+        words[count] = span_of(line.ptr + at, end - at);
+        at = end + 1;
+        if (count == 5 && space)
+            return false;
     }
+    if (count != 6 || !span_equal(words[0], SPAN("file")) || !span_equal(words[2], SPAN("seq")) ||
+        !span_equal(words[4], SPAN("type")) || words[5].len != 1 ||
+        !number_parse_u64(words[3], &file->seq) || file->seq == 0)
+        return false;
+    file->type = words[5].ptr[0];
+    if (file->type != 'b' && file->type != 'h' && file->type != 'i')
+        return false;
+    char *path = file_path(storage, file->type == 'b' ? FILE_BASE : FILE_SEGMENT, file->seq);
+    bool own = span_equal(words[1], span_text(file_name_of(path)));
+    mem_free(path);
+    return own;
+}
+
+/* A base or none, then what it covers, then the rest of the log. */
+static bool follows(const struct recovery *recovery, const struct named_file *file)
+{
+    if (recovery->file_count == 0)
+        return file->type != 'h';
+    const struct named_file *before = &recovery->files[recovery->file_count - 1];
+    if (file->type == 'b' || (file->type == 'h' && before->type == 'i'))
+        return false;
+    return before->type == 'b' || before->seq < file->seq;
+}
+
+static bool parse_manifest(struct recovery *recovery, struct span text)
+{
+    while (text.len) {
+        const char *newline = memchr(text.ptr, '\n', text.len);
+        if (!newline)
+            return false;
+        struct span line = span_of(text.ptr, (size_t)(newline - text.ptr));
+        text = span_of(newline + 1, text.len - line.len - 1);
+        struct named_file file;
+        if (line.len && line.ptr[0] == '#')
+            continue;
+        if (!parse_line(recovery->storage, line, &file) || !follows(recovery, &file))
+            return false;
+        recovery->files =
+            mem_realloc(recovery->files, (recovery->file_count + 1) * sizeof *recovery->files);
+        recovery->files[recovery->file_count++] = file;
+    }
+    return recovery->file_count && recovery->files[recovery->file_count - 1].type == 'i';
+}
+
+static enum err read_manifest(struct recovery *recovery)
+{
+    struct storage *storage = recovery->storage;
+    struct disk *disk = &storage->disk;
+    struct buf text = {0};
+    char *path = file_path(storage, FILE_MANIFEST, 0);
+    enum err err = disk->read_file(disk->context, path, &text);
+    recovery->has_manifest = err != ERR_NOT_FOUND;
+    if (err == ERR_NOT_FOUND) {
+        err = ERR_NONE;
+    } else if (err) {
+        cannot(recovery, "cannot read", path, err);
+    } else if (!parse_manifest(recovery, buf_span(&text))) {
+        snprintf(recovery->message, 512, "manifest '%.150s' does not name the log of this node",
+                 path);
+        err = ERR_CORRUPT;
+    }
+    mem_free(path);
+    buf_close(&text);
+    return err;
+}
+
+/* ---- what else is in the folder ---- */
+
+enum leftover { NOT_OURS, OUR_DATA, OUR_TEMPORARY };
+
+struct listing {
+    struct recovery *recovery;
+    char **unnamed; /* paths of data that the manifest does not name */
+    size_t unnamed_count;
+    char **temporary;
+    size_t temporary_count;
+};
+
+static bool is_number_between(struct span name, struct span before, struct span after,
+                              uint64_t *number)
+{
+    if (name.len <= before.len + after.len || memcmp(name.ptr, before.ptr, before.len) != 0 ||
+        memcmp(name.ptr + name.len - after.len, after.ptr, after.len) != 0)
+        return false;
+    return number_parse_u64(span_of(name.ptr + before.len, name.len - before.len - after.len),
+                            number);
+}
+
+static bool is_named(const struct recovery *recovery, bool base, uint64_t seq)
+{
+    for (size_t i = 0; i < recovery->file_count; i++)
+        if ((recovery->files[i].type == 'b') == base && recovery->files[i].seq == seq)
+            return true;
     return false;
 }
 
-/* Is there anything valid behind a bad place? Then it is no torn write. */
-static enum err search_valid(struct recovery *recovery, uint64_t from, bool *found)
+static enum leftover judge_name(struct listing *listing, struct span name)
 {
-    *found = false;
-    for (uint64_t offset = from;; offset++) {
-        struct span bytes;
-        enum err err = window_load(recovery->storage, offset, 1, &bytes);
-        if (err || bytes.len == 0)
-            return err;
-        const char *candidate = memchr(bytes.ptr, '#', bytes.len);
-        if (!candidate) {
-            offset += bytes.len - 1;
-            continue;
-        }
-        offset += (uint64_t)(candidate - bytes.ptr);
-        struct record record;
-        enum record_outcome outcome;
-        err = load_record(recovery, offset, &record, &outcome);
-        if (err)
-            return err;
-        if (outcome == RECORD_OK && follows(recovery, &record)) {
-            *found = true;
-            return ERR_NONE;
-        }
+    struct storage *storage = listing->recovery->storage;
+    uint64_t seq = 0;
+    bool temporary = is_number_between(name, SPAN("temp-image-"), SPAN(".rdb"), &seq) ||
+                     is_number_between(name, SPAN("temp-install-"), SPAN(".rdb"), &seq);
+    struct buf prefix = {0};
+    buf_printf(&prefix, "%s.", storage->options.append_filename);
+    bool base = is_number_between(name, buf_span(&prefix), SPAN(".base.rdb"), &seq);
+    bool data = base || is_number_between(name, buf_span(&prefix), SPAN(".incr.aof"), &seq);
+    buf_close(&prefix);
+    if ((temporary || data) && seq >= storage->next_seq)
+        storage->next_seq = seq + 1;
+    if (temporary)
+        return OUR_TEMPORARY;
+    return data && !is_named(listing->recovery, base, seq) ? OUR_DATA : NOT_OURS;
+}
+
+static void add_path(char ***paths, size_t *count, const char *folder, const char *name)
+{
+    struct buf path = {0};
+    buf_printf(&path, "%s/%s", folder, name);
+    buf_add_char(&path, '\0');
+    *paths = mem_realloc(*paths, (*count + 1) * sizeof **paths);
+    (*paths)[(*count)++] = path.ptr;
+}
+
+static void add_name(void *context, const char *name)
+{
+    struct listing *listing = context;
+    const char *folder = listing->recovery->storage->folder;
+    switch (judge_name(listing, span_text(name))) {
+    case NOT_OURS:
+        return;
+    case OUR_DATA:
+        add_path(&listing->unnamed, &listing->unnamed_count, folder, name);
+        return;
+    case OUR_TEMPORARY:
+        add_path(&listing->temporary, &listing->temporary_count, folder, name);
+        return;
     }
 }
 
-/* The end of a long path says more than its beginning. */
-static const char *tail_of(const char *path)
+static enum err list_folder(struct recovery *recovery, struct listing *listing)
 {
-    size_t len = strlen(path);
-    return len > PATH_SHOWN_MAX ? path + len - PATH_SHOWN_MAX : path;
+    struct storage *storage = recovery->storage;
+    struct disk *disk = &storage->disk;
+    enum err err = disk->list(disk->context, storage->folder, add_name, listing);
+    if (err)
+        return cannot(recovery, "cannot list folder", storage->folder, err);
+    /* The first start makes the first segment, then the manifest. */
+    char *first = file_path(storage, FILE_SEGMENT, 1);
+    for (size_t i = 0; !err && !recovery->has_manifest && i < listing->unnamed_count; i++) {
+        if (strcmp(listing->unnamed[i], first) == 0)
+            continue;
+        snprintf(recovery->message, 512, "there is '%.200s', but the manifest is missing",
+                 listing->unnamed[i]);
+        err = ERR_CORRUPT;
+    }
+    mem_free(first);
+    return err;
 }
 
-static enum err corrupt(struct recovery *recovery, uint64_t offset, const char *what)
+static enum err remove_leftovers(struct recovery *recovery, struct listing *listing)
 {
-    snprintf(recovery->message, 512, "log '%.250s' is corrupt at offset %llu: %.110s",
-             tail_of(recovery->storage->log_path), (unsigned long long)offset, what);
+    struct disk *disk = &recovery->storage->disk;
+    enum err err = ERR_NONE;
+    for (size_t i = 0; !err && recovery->has_manifest && i < listing->unnamed_count; i++)
+        err = cannot(recovery, "cannot remove", listing->unnamed[i],
+                     disk->remove(disk->context, listing->unnamed[i]));
+    for (size_t i = 0; !err && i < listing->temporary_count; i++)
+        err = cannot(recovery, "cannot remove", listing->temporary[i],
+                     disk->remove(disk->context, listing->temporary[i]));
+    return err;
+}
+
+static void close_listing(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->unnamed_count; i++)
+        mem_free(listing->unnamed[i]);
+    for (size_t i = 0; i < listing->temporary_count; i++)
+        mem_free(listing->temporary[i]);
+    mem_free(listing->unnamed);
+    mem_free(listing->temporary);
+}
+
+/* ---- the first start ---- */
+
+static enum err write_first_segment(struct recovery *recovery, const char *path)
+{
+    struct storage *storage = recovery->storage;
+    struct disk *disk = &storage->disk;
+    struct buf header = {0};
+    put_header(&header, storage, &(struct prev_record){0});
+    struct buf there = {0};
+    enum err err = disk->read_file(disk->context, path, &there);
+    /* A file that was begun by a first start holds the beginning of these lines, or all of them. */
+    bool torn =
+        there.len < header.len && (there.len == 0 || memcmp(there.ptr, header.ptr, there.len) == 0);
+    if (err == ERR_NOT_FOUND || (!err && torn))
+        err = disk->replace_file(disk->context, path, buf_span(&header));
+    buf_close(&there);
+    buf_close(&header);
+    return cannot(recovery, "cannot write", path, err);
+}
+
+static enum err begin_folder(struct recovery *recovery)
+{
+    char *path = file_path(recovery->storage, FILE_SEGMENT, 1);
+    enum err err = write_first_segment(recovery, path);
+    mem_free(path);
+    recovery->files = mem_realloc(recovery->files, sizeof *recovery->files);
+    recovery->files[recovery->file_count++] = (struct named_file){.seq = 1, .type = 'i'};
+    return err;
+}
+
+static enum err write_manifest(struct recovery *recovery)
+{
+    struct storage *storage = recovery->storage;
+    struct disk *disk = &storage->disk;
+    if (recovery->has_manifest)
+        return ERR_NONE;
+    struct buf text = {0};
+    put_manifest(&text, storage);
+    char *path = file_path(storage, FILE_MANIFEST, 0);
+    enum err err = cannot(recovery, "cannot write", path,
+                          disk->replace_file(disk->context, path, buf_span(&text)));
+    mem_free(path);
+    buf_close(&text);
+    return err;
+}
+
+/* ---- the snapshot and the log ---- */
+
+static enum err open_named(struct recovery *recovery, enum storage_file kind, uint64_t seq,
+                           int *file)
+{
+    struct storage *storage = recovery->storage;
+    char *path = file_path(storage, kind, seq);
+    enum err err = storage->disk.open(storage->disk.context, path, false, file);
+    if (err == ERR_NOT_FOUND) {
+        snprintf(recovery->message, 512, "'%.180s' is missing, though the manifest names it", path);
+        err = ERR_CORRUPT;
+    }
+    cannot(recovery, "cannot open", path, err);
+    mem_free(path);
+    return err;
+}
+
+/* The visitor's message gets the name of the file. */
+static enum err load(struct recovery *recovery, const char *path, struct span piece)
+{
+    char why[512] = "";
+    enum err err = recovery->visitor->load(recovery->visitor->context, piece, why);
+    if (err)
+        snprintf(recovery->message, 512, "'%.200s': %.250s", path, why);
+    return err;
+}
+
+static enum err load_pieces(struct recovery *recovery, const char *path)
+{
+    struct storage *storage = recovery->storage;
+    struct buf piece = {0};
+    enum err err = ERR_NONE;
+    for (uint64_t offset = 0; !err && offset < storage->snapshot.bytes; offset += piece.len) {
+        piece.len = 0;
+        err = cannot(recovery, "cannot read", path,
+                     storage_read_snapshot(storage, offset, LOAD_BYTES, &piece));
+        if (!err)
+            err = piece.len ? load(recovery, path, buf_span(&piece))
+                            : cannot(recovery, "cannot read", path, ERR_IO);
+    }
+    buf_close(&piece);
+    if (!err)
+        err = load(recovery, path, span_of("", 0));
+    return err;
+}
+
+static enum err load_base(struct recovery *recovery, uint64_t seq)
+{
+    struct storage *storage = recovery->storage;
+    enum err err = open_named(recovery, FILE_BASE, seq, &storage->base_file);
+    if (err) {
+        storage->base_file = DISK_NO_FILE;
+        return err;
+    }
+    storage->base_seq = seq;
+    char *path = file_path(storage, FILE_BASE, seq);
+    err = cannot(
+        recovery, "cannot read", path,
+        storage->disk.size(storage->disk.context, storage->base_file, &storage->snapshot.bytes));
+    if (!err)
+        err = load_pieces(recovery, path);
+    mem_free(path);
+    return err;
+}
+
+/* The snapshot covers what stands before the first segment that is no history. */
+static enum err place_snapshot(struct recovery *recovery, const struct segment *segment)
+{
+    struct storage *storage = recovery->storage;
+    if (storage->base_seq == 0 && segment->prev.index == 0)
+        return ERR_NONE;
+    storage->snapshot.index = segment->prev.index;
+    storage->snapshot.term = segment->prev.term;
+    if (storage->base_seq && segment->prev.index)
+        return ERR_NONE;
+    if (storage->base_seq)
+        snprintf(recovery->message, 512,
+                 "the manifest in '%.180s' names a snapshot, but the log begins with entry 1",
+                 storage->folder);
+    else
+        snprintf(recovery->message, 512,
+                 "the log in '%.180s' begins behind entry %llu, but there is no snapshot",
+                 storage->folder, (unsigned long long)segment->prev.index);
     return ERR_CORRUPT;
 }
 
-static enum err check_identity(struct recovery *recovery, const struct identity *found)
-{
-    const struct storage *storage = recovery->storage;
-    const struct identity *own = &storage->options.identity;
-    if (found->node_id == own->node_id && strcmp(found->cluster_id, own->cluster_id) == 0)
-        return ERR_NONE;
-    const char *folder = tail_of(storage->options.folder);
-    bool renamed =
-        strcmp(found->cluster_id, own->cluster_id) != 0 && found->node_id == own->node_id;
-    snprintf(
-        recovery->message, 512,
-        "data folder '%.250s' belongs to node %llu of cluster %s, this is node %llu of cluster "
-        "%s%s",
-        folder, (unsigned long long)found->node_id, found->cluster_id,
-        (unsigned long long)own->node_id, own->cluster_id,
-        renamed ? "; set cluster-id to keep it" : "");
-    return ERR_FOREIGN;
-}
-
-static enum err take_entry(struct recovery *recovery, uint64_t offset, const struct entry *entry)
-{
-    struct storage_recovered *found = recovery->found;
-    if (entry->index != found->last_index + 1)
-        return corrupt(recovery, offset, "an entry does not follow the one before it");
-    if (entry->term < found->last_term)
-        return corrupt(recovery, offset, "the term of an entry is lower than the one before it");
-    found->last_index = entry->index;
-    found->last_term = entry->term;
-    storage_note_offset(recovery->storage, entry->index, offset);
-    recovery->visit(recovery->context, entry);
-    return ERR_NONE;
-}
-
-static enum err take(struct recovery *recovery, uint64_t offset, const struct record *record)
-{
-    switch (record->kind) {
-    case RECORD_ENTRY:
-        return take_entry(recovery, offset, &record->entry);
-    case RECORD_VOTE:
-        recovery->found->vote = record->vote;
-        return ERR_NONE;
-    case RECORD_IDENTITY:
-        return check_identity(recovery, &record->identity);
-    }
-    return ERR_NONE;
-}
-
-/* The first line is written in one piece with the file, before the manifest: nothing else may stand
- * there, and a file of somebody else's is never taken for a torn write. */
-static enum err judge_first_line(struct recovery *recovery, uint64_t size)
+static enum err read_segment(struct recovery *recovery, size_t position)
 {
     struct storage *storage = recovery->storage;
-    struct buf expected = {0};
-    entry_encode_identity(&expected, &storage->options.identity);
-    struct span bytes = {NULL, 0};
-    enum err err = window_load(storage, 0, 1, &bytes);
-    bool torn = !recovery->log_named && size < expected.len && bytes.len == size &&
-                memcmp(bytes.ptr, expected.ptr, bytes.len) == 0;
-    buf_close(&expected);
-    if (err || torn)
-        return err;
-    return corrupt(recovery, 0, "the first line does not say whose log it is");
-}
-
-/* A bad record: the end of a write that a crash tore, or something that must not be passed over. */
-static enum err judge(struct recovery *recovery, uint64_t offset, uint64_t size)
-{
-    struct storage *storage = recovery->storage;
-    bool found = false;
-    enum err err =
-        offset == 0 ? judge_first_line(recovery, size) : search_valid(recovery, offset + 1, &found);
+    const struct named_file *named = &recovery->files[position];
+    int file;
+    enum err err = open_named(recovery, FILE_SEGMENT, named->seq, &file);
     if (err)
         return err;
-    if (found)
-        return corrupt(recovery, offset,
-                       "a damaged record with valid ones after it, so it is no torn write");
-    recovery->found->cut_bytes = size - offset;
-    log_line(storage->options.log, LOG_WARNING,
-             "log '%s': a torn write of %llu bytes at offset %llu was cut off", storage->log_path,
-             (unsigned long long)(size - offset), (unsigned long long)offset);
-    window_forget(storage);
-    return ERR_NONE; /* recover() cuts the file to what is valid */
+    segment_add(storage, named->seq, file, &(struct prev_record){0});
+    err = scan_segment(recovery, position + 1 == recovery->file_count);
+    char *path = file_path(storage, FILE_SEGMENT, named->seq);
+    cannot(recovery, "cannot read", path, err);
+    mem_free(path);
+    if (err)
+        return err;
+    bool first = named->type == 'i' && (position == 0 || recovery->files[position - 1].type != 'i');
+    return first ? place_snapshot(recovery, open_segment(storage)) : ERR_NONE;
 }
 
-static enum err scan(struct recovery *recovery)
+static enum err read_files(struct recovery *recovery)
 {
-    struct storage *storage = recovery->storage;
-    uint64_t size;
-    enum err err = storage->disk.size(storage->disk.context, storage->file, &size);
-    if (!err && size == 0 && recovery->log_named)
-        return corrupt(recovery, 0, "it is empty, though the manifest names it");
-    uint64_t offset = 0;
-    while (!err && offset < size) {
-        struct record record;
-        enum record_outcome outcome;
-        err = load_record(recovery, offset, &record, &outcome);
-        if (err)
-            break;
-        if (outcome != RECORD_OK) {
-            err = judge(recovery, offset, size);
-            break;
-        }
-        if (offset == 0 && record.kind != RECORD_IDENTITY)
-            return corrupt(recovery, 0, "the first line does not say whose log it is");
-        err = take(recovery, offset, &record);
-        offset += record.bytes;
+    enum err err = ERR_NONE;
+    for (size_t i = 0; !err && i < recovery->file_count; i++) {
+        if (recovery->files[i].seq >= recovery->storage->next_seq)
+            recovery->storage->next_seq = recovery->files[i].seq + 1;
+        if (recovery->files[i].type == 'b')
+            err = load_base(recovery, recovery->files[i].seq);
+        else
+            err = read_segment(recovery, i);
     }
-    storage->file_end = offset;
     return err;
 }
 
@@ -192,49 +379,80 @@ static enum err scan(struct recovery *recovery)
 static enum err read_vote_file(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
+    char *path = file_path(storage, FILE_VOTE, 0);
     struct buf text = {0};
-    enum err err = storage->disk.read_file(storage->disk.context, storage->vote_path, &text);
-    if (err == ERR_NOT_FOUND) {
-        buf_close(&text);
-        return ERR_NONE;
-    }
-    struct record record;
+    enum err err = storage->disk.read_file(storage->disk.context, path, &text);
+    struct record record = {.kind = RECORD_SYNC};
     if (!err &&
         (record_parse(buf_span(&text), &record) != RECORD_OK || record.kind != RECORD_VOTE)) {
-        snprintf(recovery->message, 512, "'%.200s' is damaged", storage->vote_path);
+        snprintf(recovery->message, 512, "'%.200s' is damaged", path);
         err = ERR_CORRUPT;
     }
     buf_close(&text);
+    struct vote_record *vote = &recovery->found->vote;
+    if (!err &&
+        (record.vote.term > vote->term || (record.vote.term == vote->term && vote->node == 0)))
+        *vote = record.vote;
+    if (err == ERR_NOT_FOUND)
+        err = ERR_NONE;
+    cannot(recovery, "cannot read", path, err);
+    mem_free(path);
+    return err;
+}
+
+/* What a killed process wrote without syncing looks like any other record: it counts as durable
+ * from here on. */
+static enum err settle_log(struct recovery *recovery)
+{
+    struct storage *storage = recovery->storage;
+    const struct segment *segment = open_segment(storage);
+    char *path = file_path(storage, FILE_SEGMENT, segment->seq);
+    enum err err =
+        cannot(recovery, "cannot sync log", path,
+               storage->disk.truncate(storage->disk.context, segment->file, segment->end));
+    mem_free(path);
+    return err;
+}
+
+static enum err recover_log(struct recovery *recovery)
+{
+    struct storage *storage = recovery->storage;
+    enum err err = recovery->has_manifest ? ERR_NONE : begin_folder(recovery);
+    if (!err)
+        err = read_files(recovery);
+    if (!err)
+        err = read_vote_file(recovery);
+    if (!err)
+        err = settle_log(recovery);
     if (err)
         return err;
-    struct vote_record *vote = &recovery->found->vote;
-    if (record.vote.term > vote->term || (record.vote.term == vote->term && vote->node == 0))
-        *vote = record.vote;
-    return ERR_NONE;
+    struct storage_recovered *found = recovery->found;
+    if (found->vote.term < found->last_term)
+        found->vote = (struct vote_record){.term = found->last_term};
+    storage->vote = found->vote;
+    found->snapshot = storage->snapshot;
+    return write_manifest(recovery);
 }
 
 enum err recover(struct recovery *recovery)
 {
-    enum err err = scan(recovery);
-    if (!err)
-        err = read_vote_file(recovery);
-    if (err) {
-        if (recovery->message[0] == '\0')
-            snprintf(recovery->message, 512, "log '%.180s' cannot be read: %s",
-                     recovery->storage->log_path, err_text(err));
-        return err;
-    }
-    /* What a killed process wrote without syncing looks like any other record: it counts as durable
-     * from here on. */
     struct storage *storage = recovery->storage;
-    err = storage->disk.truncate(storage->disk.context, storage->file, storage->file_end);
-    if (err) {
-        snprintf(recovery->message, 512, "log '%.180s' cannot be synced: %s", storage->log_path,
-                 err_text(err));
-        return err;
-    }
-    struct vote_record *vote = &recovery->found->vote;
-    if (vote->term < recovery->found->last_term)
-        *vote = (struct vote_record){.term = recovery->found->last_term};
-    return ERR_NONE;
+    struct disk *disk = &storage->disk;
+    storage->next_seq = 2; /* 1 is the first start's */
+    enum err err = cannot(recovery, "cannot make folder", storage->folder,
+                          disk->make_folder(disk->context, storage->folder));
+    if (!err)
+        err = read_manifest(recovery);
+    struct listing listing = {.recovery = recovery};
+    if (!err)
+        err = list_folder(recovery, &listing);
+    if (!err)
+        err = recover_log(recovery);
+    if (!err)
+        err = remove_leftovers(recovery, &listing);
+    close_listing(&listing);
+    if (!err)
+        err = cannot(recovery, "cannot sync", storage->folder,
+                     disk->sync_folder(disk->context, storage->folder));
+    return err;
 }

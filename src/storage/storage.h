@@ -1,15 +1,15 @@
-/* One shard's persistent state: the log with term and vote, in the append-only file of
- * DIR/appendonlydir that Redis itself can load (see wire/entry.h for the records, ARCHITECTURE.md
- * for the folder).
+/* One shard's persistent state: a snapshot and the log behind it, with term and vote, in a folder
+ * that Redis itself can load (see wire/entry.h for the records, ARCHITECTURE.md for the folder).
  *
- * Writes are gathered by storage_append(), storage_vote() and storage_truncate() and handed to the
- * disk as one operation by storage_flush(): one write and one sync for everything since the last
- * flush. A ticket is durable when storage_completed() has reported it or a later one; it covers all
- * that was gathered before the flush that returned it. storage_truncate() flushes what was gathered
- * before it; the cut itself is covered by the next flush's ticket.
+ * The log is a row of segments: files that are synced whole before the next one begins, so that
+ * only the end of the last one can be torn. Writes are gathered by storage_append(), storage_vote()
+ * and storage_truncate() and handed to the disk as one operation by storage_flush(): one write and
+ * one sync for everything since the last flush. A ticket is durable when storage_completed() has
+ * reported it or a later one; it covers all that was gathered or queued before the flush that
+ * returned it.
  *
  * Entries stay in a cache in memory, bounded in bytes but for those the caller pins; older ones are
- * read back from the file. */
+ * read back from their segment. */
 #ifndef FLOTILLA_STORAGE_STORAGE_H
 #define FLOTILLA_STORAGE_STORAGE_H
 
@@ -40,28 +40,45 @@ struct storage_options {
     struct identity identity;
     enum storage_sync sync;
     uint64_t cache_bytes_max;
+    uint64_t segment_bytes_max; /* a segment of this size is followed by a new one; 0: never */
     const struct log *log;
+};
+
+/* The state machine as of entry `index`, in one file. index 0: there is none. */
+struct storage_snapshot {
+    uint64_t index;
+    uint64_t term;
+    uint64_t bytes;
 };
 
 /* What recovery found. */
 struct storage_recovered {
     struct vote_record vote;
+    struct storage_snapshot snapshot;
+    uint64_t first_index; /* of the entries in the log, last_index + 1 if there are none */
+    uint64_t prev_term;   /* of the entry before the first one */
     uint64_t last_index;
     uint64_t last_term;
     uint64_t cut_bytes; /* a torn tail that was cut off */
 };
 
-/* Called for each entry of the log in order while recovering. The entry's spans are valid during
- * the call. */
-typedef void storage_visit(void *context, const struct entry *entry);
+/* Who gets what recovery reads. */
+struct storage_visitor {
+    void *context;
+    /* The snapshot, if there is one: its bytes in order and in pieces, then an empty piece. An
+     * error ends recovery; `message` (512 bytes) says why. */
+    enum err (*load)(void *context, struct span piece, char *message);
+    /* Then each entry of the log in order, also those that the snapshot covers. The spans are valid
+     * during the call. */
+    void (*visit)(void *context, const struct entry *entry);
+};
 
 /* Opens or creates. On failure *storage is NULL and `message` (512 bytes) holds one clear
- * line. ERR_CORRUPT: a bad record with valid ones after it, a gap, a log that is missing or none
- * of these, a manifest that names other files; nothing was touched.
- * ERR_FOREIGN: another node's or cluster's folder. ERR_IO, ERR_DENIED, ERR_NO_SPACE: the system
- * refused. */
+ * line. ERR_CORRUPT: bytes that were synced are not what they were, a gap, a file that is missing
+ * or none of these, a manifest that names other files; nothing was touched. ERR_FOREIGN: another
+ * node's or cluster's folder. ERR_IO, ERR_DENIED, ERR_NO_SPACE: the system refused. */
 MUST_CHECK enum err storage_open(const struct disk *disk, const struct storage_options *options,
-                                 storage_visit *visit, void *context, struct storage **storage,
+                                 const struct storage_visitor *visitor, struct storage **storage,
                                  struct storage_recovered *recovered, char message[512]);
 void storage_close(struct storage *storage); /* does not wait for operations under way */
 
@@ -69,8 +86,9 @@ void storage_close(struct storage *storage); /* does not wait for operations und
 void storage_append(struct storage *storage, const struct entry *entries, size_t count);
 void storage_vote(struct storage *storage, struct vote_record vote);
 
-/* Drops every entry after `last`. Survives a crash at any step with the vote intact: the vote is
- * first kept in a file of its own, since the record of it may stand behind the cut. */
+/* Drops every entry after `last`, not below the snapshot's. Survives a crash at any step with the
+ * vote intact: the vote is first kept in a file of its own, since the record of it may stand behind
+ * the cut; segments leave the manifest before they are touched. Flushes what was gathered. */
 void storage_truncate(struct storage *storage, uint64_t last);
 
 /* Hands everything gathered to the disk. 0: there was nothing, all that was handed over before is
@@ -96,12 +114,49 @@ MUST_CHECK enum err storage_entry(struct storage *storage, uint64_t index, struc
 /* Entries after `index` are not dropped from the cache (the applied index moves it on). */
 void storage_pin(struct storage *storage, uint64_t index);
 
+/* ---- snapshots ----
+ *
+ * A snapshot of this node's own: storage_cut() at the end of the log; when the state machine has
+ * applied exactly that far, an image of it is written to storage_image_begin()'s path by
+ * disk.write_image(), and then adopted. */
+
+/* The open segment ends here, the next entry begins a new one. On failure (no descriptor, no space
+ * for a name) the log goes on as it was. */
+MUST_CHECK enum err storage_cut(struct storage *storage);
+
+/* A new path for an image; valid until the image is adopted or dropped. */
+const char *storage_image_begin(struct storage *storage);
+void storage_image_drop(struct storage *storage); /* failed, or not wanted any more */
+
+/* The image is the state as of (index, term), where a segment ends. It replaces the snapshot before
+ * it; of the entries that it covers, whole segments of at least the newest keep_bytes stay. All in
+ * queue order: rename, manifest, then the removal of what is not needed any more. */
+MUST_CHECK enum err storage_image_adopt(struct storage *storage, uint64_t index, uint64_t term,
+                                        uint64_t keep_bytes);
+
+/* Appends bytes of the snapshot to `out`, as many as there are up to `len`. */
+MUST_CHECK enum err storage_read_snapshot(struct storage *storage, uint64_t offset, size_t len,
+                                          struct buf *out);
+
+/* A snapshot that comes from elsewhere, beside the state that is there. Begin drops one that was
+ * not finished. A write is covered by storage_last_ticket(), unsynced. Finish puts it in place of
+ * the snapshot and of the whole log, which is empty at (index, term) then; if it fails nothing was
+ * changed. Covered by the next flush. */
+MUST_CHECK enum err storage_install_begin(struct storage *storage);
+void storage_install_write(struct storage *storage, struct span bytes);
+void storage_install_drop(struct storage *storage);
+MUST_CHECK enum err storage_install_finish(struct storage *storage, uint64_t index, uint64_t term);
+
 struct storage_status {
     uint64_t first_index;
     uint64_t last_index;
-    uint64_t log_bytes; /* on disk */
+    struct storage_snapshot snapshot;
+    uint64_t segments;
+    uint64_t log_bytes;     /* of all segments, on disk */
+    uint64_t history_bytes; /* of those that the snapshot covers */
     uint64_t cache_bytes;
     uint64_t cache_entries;
+    uint64_t index_bytes; /* memory for finding entries in their segments */
     uint64_t syncs;
     uint64_t writes;
     uint64_t bytes_written;

@@ -119,15 +119,20 @@ void entry_encode_command(struct buf *out, const struct entry *entry, const stru
     seal(out, start, header_len);
 }
 
+static void seal_line(struct buf *out, size_t start)
+{
+    size_t header_len = out->len - start;
+    buf_reserve(out, CHECKSUM_CHARS + 2);
+    out->len += CHECKSUM_CHARS + 2;
+    seal(out, start, header_len);
+}
+
 void entry_encode_identity(struct buf *out, const struct identity *identity)
 {
     size_t start = out->len;
     buf_printf(out, "#NODE:%d:%s:%llu:", IDENTITY_VERSION, identity->cluster_id,
                (unsigned long long)identity->node_id);
-    size_t header_len = out->len - start;
-    buf_reserve(out, CHECKSUM_CHARS + 2);
-    out->len += CHECKSUM_CHARS + 2;
-    seal(out, start, header_len);
+    seal_line(out, start);
 }
 
 void entry_encode_vote(struct buf *out, const struct vote_record *vote)
@@ -135,8 +140,22 @@ void entry_encode_vote(struct buf *out, const struct vote_record *vote)
     size_t start = out->len;
     buf_printf(out, "#VOTE:%llu:%llu:", (unsigned long long)vote->term,
                (unsigned long long)vote->node);
-    size_t header_len = out->len - start;
-    buf_reserve(out, CHECKSUM_CHARS + 2);
-    out->len += CHECKSUM_CHARS + 2;
-    seal(out, start, header_len);
+    seal_line(out, start);
+}
+
+void entry_encode_prev(struct buf *out, const struct prev_record *prev)
+{
+    size_t start = out->len;
+    buf_printf(out, "#PREV:%llu:%llu:", (unsigned long long)prev->index,
+               (unsigned long long)prev->term);
+    seal_line(out, start);
+}
+
+void entry_encode_sync(struct buf *out, uint64_t offset)
+{
+    size_t start = out->len;
+    buf_add_text(out, "#SYNC:");
+    buf_add_u64(out, offset);
+    buf_add_char(out, ':');
+    seal_line(out, start);
 }

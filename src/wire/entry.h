@@ -7,9 +7,11 @@
  * payload is `bytes` bytes of RESP commands, exactly as Redis writes them to its append-only file;
  * Redis skips lines that begin with '#'. Between entries stand annotations of the same file:
  *
- *     #NODE:<version>:<cluster-id>:<node-id>:<crc32c>\r\n     whose log this is; the file's first
- * line #VOTE:<term>:<node>:<crc32c>\r\n                        the hard state; the last one counts
- */
+ *     #NODE:<version>:<cluster-id>:<node-id>:<crc32c>\r\n   whose log this is; a file's first line
+ *     #PREV:<index>:<term>:<crc32c>\r\n                     the entry before the file's first one
+ *     #VOTE:<term>:<node>:<crc32c>\r\n                      the hard state; the last one counts
+ *     #SYNC:<offset>:<crc32c>\r\n                           the file was synced up to <offset>
+ * bytes when this was written */
 #ifndef FLOTILLA_WIRE_ENTRY_H
 #define FLOTILLA_WIRE_ENTRY_H
 
@@ -20,9 +22,10 @@
 #include "base/span.h"
 
 enum entry_kind {
-    ENTRY_NOOP = 'N',        /* no payload; a leader's first entry */
-    ENTRY_COMMAND = 'C',     /* one command */
-    ENTRY_TRANSACTION = 'T', /* [WATCH with its annotation] MULTI, commands, EXEC */
+    ENTRY_NOOP = 'N',    /* no payload; a leader's first entry */
+    ENTRY_COMMAND = 'C', /* one command */
+    ENTRY_TRANSACTION =
+        'T', /* any number of WATCH, each with its annotation; MULTI, commands, EXEC */
     ENTRY_EXPIRY =
         'E', /* no payload; removes keys past their deadline at time_ms, at most `seed` of them */
     ENTRY_MEMBERSHIP = 'M', /* kept for changes of membership */
@@ -57,10 +60,18 @@ struct vote_record {
     uint64_t node;
 };
 
+/* The place of an entry in the log. */
+struct prev_record {
+    uint64_t index;
+    uint64_t term;
+};
+
 void entry_encode_identity(struct buf *out, const struct identity *identity);
 void entry_encode_vote(struct buf *out, const struct vote_record *vote);
+void entry_encode_prev(struct buf *out, const struct prev_record *prev);
+void entry_encode_sync(struct buf *out, uint64_t offset);
 
-enum record_kind { RECORD_ENTRY, RECORD_VOTE, RECORD_IDENTITY };
+enum record_kind { RECORD_ENTRY, RECORD_VOTE, RECORD_IDENTITY, RECORD_PREV, RECORD_SYNC };
 
 struct record {
     enum record_kind kind;
@@ -69,6 +80,8 @@ struct record {
         struct entry entry; /* spans into the input */
         struct vote_record vote;
         struct identity identity;
+        struct prev_record prev;
+        uint64_t synced; /* RECORD_SYNC */
     };
 };
 

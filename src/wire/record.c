@@ -111,19 +111,55 @@ static enum record_outcome parse_entry(struct span input, struct record *record)
     return RECORD_OK;
 }
 
-static enum record_outcome parse_vote(struct span input, struct record *record)
+/* An annotation of `count` numbers and nothing else. */
+static enum record_outcome parse_numbers(struct span input, size_t count, uint64_t *numbers,
+                                         struct record *record)
 {
     struct line line;
     enum record_outcome outcome = split(input, 6, &line);
     if (outcome != RECORD_OK)
         return outcome;
-    if (line.count != 3 || !number_parse_u64(line.fields[0], &record->vote.term) ||
-        !number_parse_u64(line.fields[1], &record->vote.node) ||
-        !checksum_is(line.fields[2], crc32c(0, input.ptr, line.checked_len)))
+    if (line.count != count + 1 ||
+        !checksum_is(line.fields[count], crc32c(0, input.ptr, line.checked_len)))
         return RECORD_BAD;
-    record->kind = RECORD_VOTE;
+    for (size_t i = 0; i < count; i++)
+        if (!number_parse_u64(line.fields[i], &numbers[i]))
+            return RECORD_BAD;
     record->bytes = line.bytes;
     return RECORD_OK;
+}
+
+static enum record_outcome parse_vote(struct span input, struct record *record)
+{
+    uint64_t numbers[2];
+    enum record_outcome outcome = parse_numbers(input, 2, numbers, record);
+    if (outcome == RECORD_OK) {
+        record->kind = RECORD_VOTE;
+        record->vote = (struct vote_record){.term = numbers[0], .node = numbers[1]};
+    }
+    return outcome;
+}
+
+static enum record_outcome parse_prev(struct span input, struct record *record)
+{
+    uint64_t numbers[2];
+    enum record_outcome outcome = parse_numbers(input, 2, numbers, record);
+    if (outcome == RECORD_OK) {
+        record->kind = RECORD_PREV;
+        record->prev = (struct prev_record){.index = numbers[0], .term = numbers[1]};
+    }
+    return outcome;
+}
+
+static enum record_outcome parse_sync(struct span input, struct record *record)
+{
+    uint64_t offset;
+    enum record_outcome outcome = parse_numbers(input, 1, &offset, record);
+    if (outcome == RECORD_OK) {
+        record->kind = RECORD_SYNC;
+        record->synced = offset;
+    }
+    return outcome;
 }
 
 static enum record_outcome parse_identity(struct span input, struct record *record)
@@ -150,7 +186,11 @@ enum record_outcome record_parse(struct span input, struct record *record)
     static const struct {
         const char *prefix;
         enum record_outcome (*parse)(struct span input, struct record *record);
-    } kinds[] = {{"#RAFT:", parse_entry}, {"#VOTE:", parse_vote}, {"#NODE:", parse_identity}};
+    } kinds[] = {{"#RAFT:", parse_entry},
+                 {"#SYNC:", parse_sync},
+                 {"#VOTE:", parse_vote},
+                 {"#NODE:", parse_identity},
+                 {"#PREV:", parse_prev}};
 
     size_t window = input.len < 6 ? input.len : 6;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

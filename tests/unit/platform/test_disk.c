@@ -125,7 +125,7 @@ static void test_operations_are_carried_out_in_order(void **state)
     char vote[FOLDER_PATH_MAX + 16];
     snprintf(vote, sizeof vote, "%s/vote", fixture->folder);
     queue_append(fixture, "0123456789", 1);
-    struct disk_op replace = {.kind = DISK_REPLACE, .path = vote, .sync = true};
+    struct disk_op replace = {.kind = DISK_REPLACE, .path = strdup(vote), .sync = true};
     buf_add_text(&replace.bytes, "vote");
     fixture->port.queue(fixture->port.context, &replace);
     struct disk_op cut = {.kind = DISK_TRUNCATE, .file = fixture->file, .size = 4, .sync = true};
@@ -215,7 +215,7 @@ static void test_after_a_failed_write_nothing_more_is_carried_out(void **state)
     assert_int_equal(last.ticket, 2);
     char vote[FOLDER_PATH_MAX + 16];
     snprintf(vote, sizeof vote, "%s/vote", fixture->folder);
-    struct disk_op replace = {.kind = DISK_REPLACE, .path = vote};
+    struct disk_op replace = {.kind = DISK_REPLACE, .path = strdup(vote)};
     buf_add_text(&replace.bytes, "vote");
     fixture->port.queue(fixture->port.context, &replace);
     queue_append(fixture, "more", 3);
@@ -240,7 +240,7 @@ static void test_a_write_to_a_file_that_cannot_be_written_is_an_error(void **sta
 static void test_a_failed_operation_without_a_ticket_is_reported_too(void **state)
 {
     struct fixture *fixture = *state;
-    struct disk_op op = {.kind = DISK_REPLACE, .path = "/nonexistent/folder/vote"};
+    struct disk_op op = {.kind = DISK_REPLACE, .path = strdup("/nonexistent/folder/vote")};
     buf_add_text(&op.bytes, "x");
     fixture->port.queue(fixture->port.context, &op);
     struct disk_completion last;

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "keyspace/rdb.h"
 #include "platform/disk.h"
 #include "storage/storage.h"
 #include "unit/platform/folder.h"
@@ -66,6 +67,47 @@ static void write_entry(struct writer *writer, enum entry_kind kind, struct span
     storage_append(writer->storage, &record.entry, 1);
 }
 
+static bool produce(void *producer, struct buf *out)
+{
+    return rdb_writer_next(producer, out);
+}
+
+static void wait_for_image(struct platform_disk *disk)
+{
+    struct disk_completion completion = {.image = false};
+    for (int i = 0; i < TRIES && !completion.image; i++) {
+        while (!completion.image && platform_disk_take(disk, &completion))
+            assert_int_equal(completion.err, ERR_NONE);
+        if (!completion.image)
+            pause_shortly();
+    }
+    assert_true(completion.image);
+}
+
+/* What the entries so far make; they stay as history. */
+static void write_snapshot(struct writer *writer, const struct disk *port,
+                           struct platform_disk *disk)
+{
+    struct keyspace *keyspace = keyspace_new(1);
+    keyspace_set_string(keyspace, SPAN("k"), SPAN("#VOTE:1:2\r\n\n"), false, 2);
+    keyspace_set_string(keyspace, SPAN("n"), SPAN("3"), false, 5);
+    struct item *item = keyspace_set_string(keyspace, SPAN("snapshot"), SPAN("yes"), false, 5);
+    keyspace_set_deadline(keyspace, item, 4000000000000, 5);
+    keyspace_set_string(keyspace, SPAN("gone"), SPAN("x"), false, 5);
+    keyspace_remove(keyspace, SPAN("gone"), 5);
+    assert_int_equal(storage_cut(writer->storage), ERR_NONE);
+    const struct rdb_aux aux[] = {{SPAN("raft-index"), SPAN("5")}};
+    struct rdb_writer rdb;
+    rdb_writer_init(&rdb, keyspace, aux, 1, NULL);
+    assert_int_equal(
+        port->write_image(port->context, storage_image_begin(writer->storage), produce, &rdb),
+        ERR_NONE);
+    keyspace_clear(keyspace, 6);
+    keyspace_free(keyspace);
+    wait_for_image(disk);
+    assert_int_equal(storage_image_adopt(writer->storage, 5, 1, 1 << 20), ERR_NONE);
+}
+
 /* Votes, entries without commands, a value full of lines that look like annotations, a transaction,
  * and a suffix that was cut off. */
 static void write_history(const char *folder)
@@ -82,9 +124,9 @@ static void write_history(const char *folder)
     struct writer writer = {0};
     struct storage_recovered recovered;
     char message[512];
-    assert_int_equal(
-        storage_open(&port, &options, ignore_entry, NULL, &writer.storage, &recovered, message),
-        ERR_NONE);
+    const struct storage_visitor visitor = {NULL, NULL, ignore_entry};
+    assert_int_equal(storage_open(&port, &options, &visitor, &writer.storage, &recovered, message),
+                     ERR_NONE);
     storage_vote(writer.storage, (struct vote_record){.term = 1, .node = 1});
     write_entry(&writer, ENTRY_NOOP, span_of("", 0));
     write_entry(&writer, ENTRY_COMMAND,
@@ -97,6 +139,11 @@ static void write_history(const char *folder)
     storage_flush(writer.storage);
     storage_truncate(writer.storage, 4);
     writer.index = 4;
+    write_entry(&writer, ENTRY_COMMAND, SPAN("*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"));
+    storage_flush(writer.storage);
+    write_snapshot(&writer, &port, disk);
+    write_entry(&writer, ENTRY_COMMAND, SPAN("*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"));
+    assert_int_equal(storage_cut(writer.storage), ERR_NONE);
     write_entry(&writer, ENTRY_COMMAND, SPAN("*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"));
     storage_flush(writer.storage);
     platform_disk_free(disk);
@@ -186,7 +233,9 @@ static void test_redis_server_loads_the_folder(void **state)
     redisContext *context = connect_to(path);
     if (context) {
         assert_value(context, "k", "#VOTE:1:2\r\n\n");
-        assert_value(context, "n", "3");
+        assert_value(context, "n", "5");
+        assert_value(context, "snapshot", "yes");
+        assert_value(context, "gone", NULL);
         assert_value(context, "lost", NULL);
         redisFree(context);
     }

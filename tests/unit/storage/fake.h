@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "storage/storage.h"
 #include "unit/support/test.h"
 
-enum { FILES_MAX = 8, QUEUE_MAX = 256, HANDLES_MAX = 64 };
+enum { FILES_MAX = 128, QUEUE_MAX = 512, HANDLES_MAX = 256 };
 
 #define FOLDER    "data/shard-0"
 #define LOG       FOLDER "/appendonlydir/appendonly.aof.1.incr.aof"
@@ -17,7 +18,7 @@ enum { FILES_MAX = 8, QUEUE_MAX = 256, HANDLES_MAX = 64 };
 #define VOTE_FILE FOLDER "/appendonlydir/raft.vote"
 
 struct fake_file {
-    char path[512];
+    char path[512]; /* empty: removed, maybe still open */
     struct buf bytes;
 };
 
@@ -32,6 +33,7 @@ struct fake {
     unsigned fail_at; /* this call and all after it fail; 0: none */
     unsigned reads;
     unsigned changes; /* of files */
+    bool image_running;
 };
 
 struct node {
@@ -40,7 +42,9 @@ struct node {
     struct storage_options options;
     struct storage *storage;
     struct storage_recovered recovered;
-    struct buf seen; /* "index/term " for each entry visited */
+    struct buf seen;   /* "index/term " for each entry visited */
+    struct buf loaded; /* the snapshot */
+    unsigned loads_ended;
     struct buf logged;
     enum err err;
     char message[512];
@@ -162,15 +166,27 @@ static inline enum err fake_read_file(void *context, const char *path, struct bu
     return ERR_NONE;
 }
 
+static inline void fake_unlink(struct fake *fake, const char *path)
+{
+    struct fake_file *file = fake_find(fake, path);
+    if (!file)
+        return;
+    file->path[0] = '\0';
+    fake->changes++;
+}
+
+static inline void fake_replace(struct fake *fake, const char *path, struct span bytes)
+{
+    fake_unlink(fake, path); /* who has the old file open keeps it */
+    buf_add_span(&fake_make(fake, path)->bytes, bytes);
+}
+
 static inline enum err fake_replace_file(void *context, const char *path, struct span bytes)
 {
     struct fake *fake = context;
     if (fake_fails(fake))
         return ERR_NO_SPACE;
-    struct fake_file *file = fake_make(fake, path);
-    fake->changes++;
-    file->bytes.len = 0;
-    buf_add_span(&file->bytes, bytes);
+    fake_replace(fake, path, bytes);
     return ERR_NONE;
 }
 
@@ -180,11 +196,64 @@ static inline enum err fake_sync_folder(void *context, const char *path)
     return fake_fails(context) ? ERR_IO : ERR_NONE;
 }
 
+static inline enum err fake_remove(void *context, const char *path)
+{
+    if (fake_fails(context))
+        return ERR_DENIED;
+    fake_unlink(context, path);
+    return ERR_NONE;
+}
+
+static inline enum err fake_list(void *context, const char *path,
+                                 void (*add)(void *to, const char *name), void *to)
+{
+    struct fake *fake = context;
+    if (fake_fails(fake))
+        return ERR_IO;
+    size_t len = strlen(path);
+    for (size_t i = 0; i < fake->file_count; i++)
+        if (strncmp(fake->files[i].path, path, len) == 0 && fake->files[i].path[len] == '/')
+            add(to, fake->files[i].path + len + 1);
+    return ERR_NONE;
+}
+
+/* The image is complete at once; its completion is the test's to give. */
+static inline enum err fake_write_image(void *context, const char *path, disk_produce *produce,
+                                        void *producer)
+{
+    struct fake *fake = context;
+    if (fake->image_running)
+        return ERR_BUSY;
+    if (fake_fails(fake))
+        return ERR_IO;
+    fake->image_running = true;
+    struct buf *content = &fake_make(fake, path)->bytes;
+    content->len = 0;
+    while (produce(producer, content))
+        continue;
+    return ERR_NONE;
+}
+
 static inline void fake_queue(void *context, const struct disk_op *op)
 {
     struct fake *fake = context;
     assert_true(fake->queued_count < QUEUE_MAX);
     fake->queued[fake->queued_count++] = *op;
+}
+
+static inline void fake_rename(struct fake *fake, const char *path, const char *to)
+{
+    struct fake_file *file = fake_find(fake, path);
+    assert_non_null(file);
+    fake_unlink(fake, to);
+    snprintf(file->path, sizeof file->path, "%s", to);
+}
+
+static inline void fake_free_op(struct disk_op *op)
+{
+    buf_close(&op->bytes);
+    mem_free(op->path);
+    mem_free(op->to);
 }
 
 static inline void fake_carry_out(struct fake *fake, struct disk_op *op)
@@ -196,20 +265,32 @@ static inline void fake_carry_out(struct fake *fake, struct disk_op *op)
     case DISK_TRUNCATE:
         fake_cut(fake, fake_bytes(fake, op->file), op->size);
         break;
-    case DISK_REPLACE: {
-        struct buf *content = &fake_make(fake, op->path)->bytes;
-        content->len = 0;
-        buf_add_span(content, buf_span(&op->bytes));
+    case DISK_REPLACE:
+        fake_replace(fake, op->path, buf_span(&op->bytes));
+        break;
+    case DISK_RENAME:
+        fake_rename(fake, op->path, op->to);
+        break;
+    case DISK_REMOVE:
+        if (op->file != DISK_NO_FILE)
+            fake_close_handle(fake, op->file);
+        fake_unlink(fake, op->path);
+        break;
+    case DISK_SYNC_FOLDER:
         break;
     }
-    }
-    buf_close(&op->bytes);
+    fake_free_op(op);
+    *op = (struct disk_op){.kind = DISK_SYNC_FOLDER};
 }
 
+/* The process that queued them is gone, and its open files with it. */
 static inline void fake_drop(struct fake *fake, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        buf_close(&fake->queued[i].bytes);
+    for (size_t i = 0; i < count; i++) {
+        if (fake->queued[i].kind == DISK_REMOVE && fake->queued[i].file != DISK_NO_FILE)
+            fake_close_handle(fake, fake->queued[i].file);
+        fake_free_op(&fake->queued[i]);
+    }
     fake->queued_count -= count;
     memmove(fake->queued, fake->queued + count, fake->queued_count * sizeof *fake->queued);
 }
@@ -222,6 +303,7 @@ static inline void node_run(struct node *node, size_t count)
     for (; count; count--) {
         struct disk_completion completion = {.ticket = fake->queued[0].ticket, .sync_us = 1};
         fake_carry_out(fake, &fake->queued[0]);
+        fake->queued[0].file = DISK_NO_FILE;
         fake_drop(fake, 1);
         if (completion.ticket) {
             assert_true(completion.ticket > node->completed);
@@ -249,6 +331,17 @@ static inline void node_visit(void *context, const struct entry *entry)
                (unsigned long long)entry->term);
 }
 
+static inline enum err node_load(void *context, struct span piece, char *message)
+{
+    struct node *node = context;
+    (void)message;
+    assert_int_equal(node->loads_ended, 0);
+    assert_int_equal(node->seen.len, 0);
+    buf_add_span(&node->loaded, piece);
+    node->loads_ended += piece.len == 0;
+    return ERR_NONE;
+}
+
 static inline void node_log(void *context, enum log_level level, const char *line)
 {
     struct node *node = context;
@@ -271,7 +364,10 @@ static inline void node_init(struct node *node)
                  .read_file = fake_read_file,
                  .replace_file = fake_replace_file,
                  .sync_folder = fake_sync_folder,
-                 .queue = fake_queue},
+                 .remove = fake_remove,
+                 .list = fake_list,
+                 .queue = fake_queue,
+                 .write_image = fake_write_image},
         .options = {.folder = FOLDER,
                     .append_folder = "appendonlydir",
                     .append_filename = "appendonly.aof",
@@ -292,7 +388,7 @@ static inline void node_crash(struct node *node)
     for (int i = 0; i < node->fake.handle_count; i++)
         assert_int_equal(node->fake.handles[i], -1);
     node->fake.handle_count = 0;
-    node->seen.len = 0;
+    node->fake.image_running = false;
     node->logged.len = 0;
     node->completed = 0;
 }
@@ -302,7 +398,9 @@ static inline enum err node_try_start(struct node *node)
     const struct log log = {LOG_WARNING, node_log, node};
     node->options.log = &log;
     memset(node->message, 'x', sizeof node->message);
-    node->err = storage_open(&node->port, &node->options, node_visit, node, &node->storage,
+    node->seen.len = node->loaded.len = node->loads_ended = 0;
+    const struct storage_visitor visitor = {node, node_load, node_visit};
+    node->err = storage_open(&node->port, &node->options, &visitor, &node->storage,
                              &node->recovered, node->message);
     node->options.log = NULL;
     assert_non_null(memchr(node->message, '\0', sizeof node->message));
@@ -330,6 +428,7 @@ static inline void node_close(struct node *node)
     for (size_t i = 0; i < node->fake.file_count; i++)
         buf_close(&node->fake.files[i].bytes);
     buf_close(&node->seen);
+    buf_close(&node->loaded);
     buf_close(&node->logged);
 }
 
@@ -338,9 +437,12 @@ static inline void node_copy(struct node *copy, const struct node *node)
 {
     node_init(copy);
     for (size_t i = 0; i < node->fake.file_count; i++) {
+        if (node->fake.files[i].path[0] == '\0')
+            continue;
         struct fake_file *file = fake_make(&copy->fake, node->fake.files[i].path);
         buf_add_span(&file->bytes, buf_span(&node->fake.files[i].bytes));
     }
+    copy->options.segment_bytes_max = node->options.segment_bytes_max;
     copy->fake.changes = 0;
 }
 

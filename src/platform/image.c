@@ -1,0 +1,118 @@
+#include "platform/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "platform/files.h"
+
+enum {
+    WRITE_BYTES = 1 << 20,
+    /* What is synced bit by bit does not hold up the log's syncs in the end. */
+    SYNC_BYTES = 4 << 20,
+    IMAGE_FILE = 3,
+};
+
+static enum err write_pieces(int file, disk_produce *produce, void *producer)
+{
+    struct buf pieces = {0};
+    size_t unsynced = 0;
+    bool more = true;
+    while (more) {
+        more = produce(producer, &pieces);
+        if (more && pieces.len < WRITE_BYTES)
+            continue;
+        for (size_t at = 0; at < pieces.len;) {
+            ssize_t wrote = write(file, pieces.ptr + at, pieces.len - at);
+            if (wrote < 0 && errno != EINTR)
+                return platform_err(errno);
+            at += wrote > 0 ? (size_t)wrote : 0;
+        }
+        unsynced += pieces.len;
+        pieces.len = 0;
+        if (unsynced < SYNC_BYTES && more)
+            continue;
+        unsynced = 0;
+        if (fdatasync(file))
+            return platform_err(errno);
+    }
+    return ERR_NONE;
+}
+
+static _Noreturn void run_child(pid_t parent, const char *path, disk_produce *produce,
+                                void *producer)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(ERR_IO);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (file < 0)
+        _exit((int)platform_err(errno));
+    /* Peers and clients shall see it at once when the parent dies. */
+    if (file != IMAGE_FILE && dup2(file, IMAGE_FILE) < 0)
+        _exit(ERR_IO);
+    close_range(IMAGE_FILE + 1, ~0U, 0);
+    signal(SIGXFSZ, SIG_IGN);
+    enum err err = write_pieces(IMAGE_FILE, produce, producer);
+    if (!err && (fsync(IMAGE_FILE) || close(IMAGE_FILE)))
+        err = platform_err(errno);
+    _exit((int)err);
+}
+
+static void *wait_for_child(void *context)
+{
+    struct image *image = context;
+    int status = 0;
+    pid_t ended;
+    do
+        ended = waitpid(image->child, &status, 0);
+    while (ended < 0 && errno == EINTR);
+    enum err err =
+        ended == image->child && WIFEXITED(status) ? (enum err)WEXITSTATUS(status) : ERR_IO;
+    image->ended(image->context, err);
+    return NULL;
+}
+
+enum err image_start(struct image *image, const char *path, disk_produce *produce, void *producer)
+{
+    if (image->running)
+        return ERR_BUSY;
+    pid_t parent = getpid();
+    image->child = fork();
+    if (image->child < 0)
+        return ERR_IO;
+    if (image->child == 0)
+        run_child(parent, path, produce, producer);
+    image->running = true;
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
+    int failed = pthread_create(&image->waiter, NULL, wait_for_child, image);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!failed)
+        return ERR_NONE;
+    kill(image->child, SIGKILL);
+    waitpid(image->child, NULL, 0);
+    image->running = false;
+    return ERR_IO;
+}
+
+void image_finish(struct image *image)
+{
+    pthread_join(image->waiter, NULL);
+    image->running = false;
+}
+
+void image_kill(struct image *image)
+{
+    if (!image->running)
+        return;
+    kill(image->child, SIGKILL);
+    image_finish(image);
+}

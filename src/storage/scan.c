@@ -1,0 +1,224 @@
+#include <stdio.h>
+
+#include "base/mem.h"
+
+#include "storage/internal.h"
+
+/* Reading one segment at the start. Its header was written and synced before anything else spoke of
+ * the file; each segment but the last was synced whole before the next one began. */
+
+enum { PATH_SHOWN_MAX = 250 };
+
+struct scan {
+    struct recovery *recovery;
+    struct segment *segment;
+    uint64_t size;
+    uint64_t offset;
+    unsigned header_records; /* read so far */
+    bool last;
+};
+
+/* A record that is larger than the window is read with a larger one. */
+static enum err load_record(struct scan *scan, uint64_t offset, struct record *record,
+                            enum record_outcome *outcome)
+{
+    size_t need = ENTRY_HEADER_MAX;
+    for (;;) {
+        struct span bytes;
+        enum err err = window_load(scan->recovery->storage, scan->segment, offset, need, &bytes);
+        if (err)
+            return err;
+        *outcome = record_parse(bytes, record);
+        if (*outcome != RECORD_TRUNCATED || bytes.len < need)
+            return ERR_NONE;
+        need = bytes.len > need ? bytes.len * 2 : need * 2;
+    }
+}
+
+/* The end of a long path says more than its beginning. */
+static const char *tail_of(const char *path)
+{
+    size_t len = strlen(path);
+    return len > PATH_SHOWN_MAX ? path + len - PATH_SHOWN_MAX : path;
+}
+
+static enum err corrupt(const struct scan *scan, uint64_t offset, const char *what)
+{
+    char *path = file_path(scan->recovery->storage, FILE_SEGMENT, scan->segment->seq);
+    snprintf(scan->recovery->message, 512, "log '%.250s' is corrupt at offset %llu: %.110s",
+             tail_of(path), (unsigned long long)offset, what);
+    mem_free(path);
+    return ERR_CORRUPT;
+}
+
+/* Is there a mark behind the bad place which says that it was synced? What the marks stand in may
+ * be torn as well; whole records are passed over, so that a value cannot pretend to be a mark. */
+static enum err search_mark(struct scan *scan, bool *found)
+{
+    *found = false;
+    for (uint64_t offset = scan->offset + 1;; offset++) {
+        struct span bytes;
+        enum err err = window_load(scan->recovery->storage, scan->segment, offset, 1, &bytes);
+        if (err || bytes.len == 0)
+            return err;
+        const char *candidate = memchr(bytes.ptr, '#', bytes.len);
+        if (!candidate) {
+            offset += bytes.len - 1;
+            continue;
+        }
+        offset += (uint64_t)(candidate - bytes.ptr);
+        struct record record;
+        enum record_outcome outcome;
+        err = load_record(scan, offset, &record, &outcome);
+        if (err)
+            return err;
+        if (outcome != RECORD_OK)
+            continue;
+        if (record.kind == RECORD_SYNC && record.synced > scan->offset && record.synced <= offset) {
+            *found = true;
+            return ERR_NONE;
+        }
+        offset += record.bytes - 1;
+    }
+}
+
+static enum err check_identity(const struct scan *scan, const struct identity *found)
+{
+    const struct storage *storage = scan->recovery->storage;
+    const struct identity *own = &storage->options.identity;
+    if (found->node_id == own->node_id && strcmp(found->cluster_id, own->cluster_id) == 0)
+        return ERR_NONE;
+    const char *folder = tail_of(storage->options.folder);
+    bool renamed =
+        strcmp(found->cluster_id, own->cluster_id) != 0 && found->node_id == own->node_id;
+    snprintf(
+        scan->recovery->message, 512,
+        "data folder '%.250s' belongs to node %llu of cluster %s, this is node %llu of cluster "
+        "%s%s",
+        folder, (unsigned long long)found->node_id, found->cluster_id,
+        (unsigned long long)own->node_id, own->cluster_id,
+        renamed ? "; set cluster-id to keep it" : "");
+    return ERR_FOREIGN;
+}
+
+static enum err take_prev(struct scan *scan, const struct prev_record *prev)
+{
+    struct storage_recovered *found = scan->recovery->found;
+    scan->segment->prev = *prev;
+    if (scan->recovery->storage->segment_count == 1) {
+        found->first_index = prev->index + 1;
+        found->prev_term = prev->term;
+        found->last_index = prev->index;
+        found->last_term = prev->term;
+        return ERR_NONE;
+    }
+    if (prev->index == found->last_index && prev->term == found->last_term)
+        return ERR_NONE;
+    return corrupt(scan, scan->offset, "the log has a gap before this segment");
+}
+
+static enum err take_entry(struct scan *scan, const struct entry *entry)
+{
+    struct recovery *recovery = scan->recovery;
+    struct storage_recovered *found = recovery->found;
+    if (entry->index != found->last_index + 1)
+        return corrupt(scan, scan->offset, "an entry does not follow the one before it");
+    if (entry->term < found->last_term)
+        return corrupt(scan, scan->offset, "the term of an entry is lower than the one before it");
+    found->last_index = entry->index;
+    found->last_term = entry->term;
+    segment_note(recovery->storage, scan->segment, scan->offset, entry->term);
+    recovery->visitor->visit(recovery->visitor->context, entry);
+    return ERR_NONE;
+}
+
+static enum err take(struct scan *scan, const struct record *record)
+{
+    static const enum record_kind header[] = {RECORD_IDENTITY, RECORD_PREV, RECORD_VOTE};
+    if (scan->header_records < sizeof header / sizeof *header) {
+        if (record->kind != header[scan->header_records])
+            return corrupt(scan, scan->offset, "the first lines do not say whose log it is");
+        scan->header_records++;
+    } else if (record->kind == RECORD_IDENTITY || record->kind == RECORD_PREV) {
+        return corrupt(scan, scan->offset, "the first lines of a log stand within it");
+    }
+    switch (record->kind) {
+    case RECORD_ENTRY:
+        return take_entry(scan, &record->entry);
+    case RECORD_VOTE:
+        scan->recovery->found->vote = record->vote;
+        return ERR_NONE;
+    case RECORD_IDENTITY:
+        return check_identity(scan, &record->identity);
+    case RECORD_PREV:
+        return take_prev(scan, &record->prev);
+    case RECORD_SYNC:
+        return ERR_NONE;
+    }
+    return ERR_NONE;
+}
+
+static bool header_is_read(const struct scan *scan)
+{
+    return scan->header_records == 3;
+}
+
+/* A bad record: the end of a write that a crash tore, or something that must not be passed over.
+ * The blocks of a write reach the disk in any order, so good records may follow it. */
+static enum err judge(struct scan *scan)
+{
+    struct storage *storage = scan->recovery->storage;
+    if (!header_is_read(scan))
+        return corrupt(scan, 0, "the first lines do not say whose log it is");
+    if (!scan->last)
+        return corrupt(scan, scan->offset, "a damaged record, and more of the log behind it");
+    bool found;
+    enum err err = search_mark(scan, &found);
+    if (err)
+        return err;
+    if (found)
+        return corrupt(scan, scan->offset,
+                       "a damaged record that was synced once, so it is no torn write");
+    uint64_t cut = scan->size - scan->offset;
+    scan->recovery->found->cut_bytes = cut;
+    char *path = file_path(storage, FILE_SEGMENT, scan->segment->seq);
+    log_line(storage->options.log, LOG_WARNING,
+             "log '%s': a torn write of %llu bytes at offset %llu was cut off", path,
+             (unsigned long long)cut, (unsigned long long)scan->offset);
+    mem_free(path);
+    window_forget(storage);
+    return ERR_NONE; /* recover() cuts the file to what is valid */
+}
+
+static enum err scan_records(struct scan *scan)
+{
+    while (scan->offset < scan->size) {
+        struct record record;
+        enum record_outcome outcome;
+        enum err err = load_record(scan, scan->offset, &record, &outcome);
+        if (err)
+            return err;
+        if (outcome != RECORD_OK)
+            return judge(scan);
+        err = take(scan, &record);
+        if (err)
+            return err;
+        if (record.kind == RECORD_SYNC)
+            scan->segment->marked_end = record.synced;
+        scan->offset += record.bytes;
+    }
+    return header_is_read(scan)
+               ? ERR_NONE
+               : corrupt(scan, scan->offset, "the first lines do not say whose log it is");
+}
+
+enum err scan_segment(struct recovery *recovery, bool last)
+{
+    struct storage *storage = recovery->storage;
+    struct scan scan = {.recovery = recovery, .segment = open_segment(storage), .last = last};
+    enum err err = storage->disk.size(storage->disk.context, scan.segment->file, &scan.size);
+    if (!err)
+        err = scan_records(&scan);
+    scan.segment->end = scan.segment->synced_end = scan.offset;
+    return err;
+}

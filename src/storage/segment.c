@@ -1,0 +1,283 @@
+#include "base/assert.h"
+#include "base/mem.h"
+#include "storage/internal.h"
+
+/* ---- names ---- */
+
+char *file_path(const struct storage *storage, enum storage_file file, uint64_t seq)
+{
+    struct buf path = {0};
+    buf_printf(&path, "%s/", storage->folder);
+    const char *name = storage->options.append_filename;
+    unsigned long long number = seq;
+    switch (file) {
+    case FILE_SEGMENT:
+        buf_printf(&path, "%s.%llu.incr.aof", name, number);
+        break;
+    case FILE_BASE:
+        buf_printf(&path, "%s.%llu.base.rdb", name, number);
+        break;
+    case FILE_MANIFEST:
+        buf_printf(&path, "%s.manifest", name);
+        break;
+    case FILE_VOTE:
+        buf_add_text(&path, "raft.vote");
+        break;
+    case FILE_IMAGE:
+        buf_printf(&path, "temp-image-%llu.rdb", number);
+        break;
+    case FILE_INSTALL:
+        buf_printf(&path, "temp-install-%llu.rdb", number);
+        break;
+    }
+    buf_add_char(&path, '\0');
+    return path.ptr;
+}
+
+const char *file_name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* ---- the row ---- */
+
+struct segment *open_segment(const struct storage *storage)
+{
+    ASSERT(storage->segment_count > 0);
+    return &storage->segments[storage->segment_count - 1];
+}
+
+uint64_t segment_last(const struct segment *segment)
+{
+    return segment->prev.index + segment->count;
+}
+
+struct segment *segment_add(struct storage *storage, uint64_t seq, int file,
+                            const struct prev_record *prev)
+{
+    if (storage->segment_count == storage->segment_cap) {
+        storage->segment_cap = storage->segment_cap ? storage->segment_cap * 2 : 8;
+        storage->segments =
+            mem_realloc(storage->segments, storage->segment_cap * sizeof *storage->segments);
+    }
+    struct segment *segment = &storage->segments[storage->segment_count++];
+    *segment = (struct segment){.seq = seq, .file = file, .prev = *prev};
+    return segment;
+}
+
+struct segment *segment_of(const struct storage *storage, uint64_t index)
+{
+    size_t low = 0;
+    size_t high = storage->segment_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (storage->segments[middle].prev.index < index)
+            low = middle;
+        else
+            high = middle;
+    }
+    struct segment *segment = &storage->segments[low];
+    return index > segment->prev.index && index <= segment_last(segment) ? segment : NULL;
+}
+
+static void note_term(struct storage *storage, uint64_t index, uint64_t term)
+{
+    if (storage->term_count && storage->terms[storage->term_count - 1].term == term)
+        return;
+    if (storage->term_count == storage->term_cap) {
+        storage->term_cap = storage->term_cap ? storage->term_cap * 2 : 16;
+        storage->terms = mem_realloc(storage->terms, storage->term_cap * sizeof *storage->terms);
+    }
+    storage->terms[storage->term_count++] = (struct term_run){.first = index, .term = term};
+}
+
+void segment_note(struct storage *storage, struct segment *segment, uint64_t offset, uint64_t term)
+{
+    if (segment->count == segment->cap) {
+        segment->cap = segment->cap ? segment->cap * 2 : 256;
+        segment->offsets = mem_realloc(segment->offsets, segment->cap * sizeof *segment->offsets);
+    }
+    segment->offsets[segment->count++] = offset;
+    note_term(storage, segment_last(segment), term);
+}
+
+struct prev_record log_end(const struct storage *storage)
+{
+    const struct segment *open = open_segment(storage);
+    if (segment_last(open) == storage->segments[0].prev.index)
+        return storage->segments[0].prev;
+    return (struct prev_record){.index = segment_last(open),
+                                .term = storage->terms[storage->term_count - 1].term};
+}
+
+void forget_segments(struct storage *storage, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        mem_free(storage->segments[i].offsets);
+    memmove(storage->segments + from, storage->segments + to,
+            (storage->segment_count - to) * sizeof *storage->segments);
+    storage->segment_count -= to - from;
+}
+
+/* ---- what goes to the disk ---- */
+
+void put_header(struct buf *out, const struct storage *storage, const struct prev_record *prev)
+{
+    entry_encode_identity(out, &storage->options.identity);
+    entry_encode_prev(out, prev);
+    entry_encode_vote(out, &storage->vote);
+}
+
+void put_manifest(struct buf *out, const struct storage *storage)
+{
+    const char *name = storage->options.append_filename;
+    if (storage->base_seq)
+        buf_printf(out, "file %s.%llu.base.rdb seq %llu type b\n", name,
+                   (unsigned long long)storage->base_seq, (unsigned long long)storage->base_seq);
+    for (size_t i = 0; i < storage->segment_count; i++) {
+        const struct segment *segment = &storage->segments[i];
+        bool covered =
+            i + 1 < storage->segment_count && segment_last(segment) <= storage->snapshot.index;
+        buf_printf(out, "file %s.%llu.incr.aof seq %llu type %c\n", name,
+                   (unsigned long long)segment->seq, (unsigned long long)segment->seq,
+                   covered ? 'h' : 'i');
+    }
+}
+
+static void queue(struct storage *storage, const struct disk_op *op)
+{
+    storage->disk.queue(storage->disk.context, op);
+}
+
+void queue_manifest(struct storage *storage)
+{
+    struct disk_op op = {
+        .kind = DISK_REPLACE, .path = file_path(storage, FILE_MANIFEST, 0), .sync = true};
+    put_manifest(&op.bytes, storage);
+    queue(storage, &op);
+}
+
+void queue_removal(struct storage *storage, int file, char *path)
+{
+    struct disk_op op = {.kind = DISK_REMOVE, .file = file, .path = path};
+    queue(storage, &op);
+}
+
+void queue_segment_removals(struct storage *storage, const struct segment *segments, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        queue_removal(storage, segments[i].file, file_path(storage, FILE_SEGMENT, segments[i].seq));
+}
+
+void queue_path(struct storage *storage, enum disk_op_kind kind, char *path)
+{
+    struct disk_op op = {.kind = kind, .path = path};
+    queue(storage, &op);
+}
+
+void queue_sync(struct storage *storage, const struct segment *segment)
+{
+    struct disk_op op = {
+        .kind = DISK_APPEND, .file = segment->file, .sync = true, .ticket = ++storage->ticket};
+    note_sync(storage, segment, op.ticket);
+    storage->tail_unsynced = false;
+    queue(storage, &op);
+}
+
+void queue_header(struct storage *storage, struct segment *segment)
+{
+    struct disk_op op = {
+        .kind = DISK_APPEND, .file = segment->file, .sync = true, .ticket = ++storage->ticket};
+    put_header(&op.bytes, storage, &segment->prev);
+    segment->end = op.bytes.len;
+    note_sync(storage, segment, op.ticket);
+    queue(storage, &op);
+}
+
+enum err begin_segment(struct storage *storage)
+{
+    storage_flush(storage);
+    uint64_t seq = storage->next_seq++;
+    char *path = file_path(storage, FILE_SEGMENT, seq);
+    int file;
+    enum err err = storage->disk.open(storage->disk.context, path, true, &file);
+    if (err)
+        log_line(storage->options.log, LOG_WARNING, "cannot begin log segment '%s': %s", path,
+                 err_text(err));
+    mem_free(path);
+    if (err)
+        return err;
+    /* Only the end of the last segment may be torn: whatever comes, this one is whole. */
+    if (storage->tail_unsynced)
+        queue_sync(storage, open_segment(storage));
+    struct prev_record prev = log_end(storage);
+    struct segment *segment = segment_add(storage, seq, file, &prev);
+    queue_header(storage, segment);
+    char *folder = mem_alloc(strlen(storage->folder) + 1);
+    strcpy(folder, storage->folder);
+    queue_path(storage, DISK_SYNC_FOLDER, folder);
+    queue_manifest(storage);
+    return ERR_NONE;
+}
+
+/* ---- cutting off a suffix ---- */
+
+static void drop_terms_after(struct storage *storage, uint64_t last)
+{
+    while (storage->term_count && storage->terms[storage->term_count - 1].first > last)
+        storage->term_count--;
+}
+
+/* The vote may stand behind the cut: a file of its own keeps it meanwhile. */
+static void queue_vote_file(struct storage *storage)
+{
+    struct disk_op op = {
+        .kind = DISK_REPLACE, .path = file_path(storage, FILE_VOTE, 0), .sync = true};
+    entry_encode_vote(&op.bytes, &storage->vote);
+    queue(storage, &op);
+}
+
+/* The segment holds nothing at or after `offset` any more; what a sync under way covers of it is
+ * gone as well. */
+static void cut_segment(struct storage *storage, struct segment *segment, uint64_t last)
+{
+    size_t kept = (size_t)(last - segment->prev.index);
+    uint64_t offset = segment->offsets[kept];
+    struct disk_op op = {
+        .kind = DISK_TRUNCATE, .file = segment->file, .size = offset, .sync = true};
+    queue(storage, &op);
+    segment->count = kept;
+    segment->end = offset;
+    segment->marked_end = 0;
+    if (segment->synced_end > offset)
+        segment->synced_end = offset;
+    for (size_t i = 0; i < storage->note_count; i++)
+        if (storage->notes[i].seq == segment->seq && storage->notes[i].end > offset)
+            storage->notes[i].end = offset;
+}
+
+void storage_truncate(struct storage *storage, uint64_t last)
+{
+    if (last >= segment_last(open_segment(storage)))
+        return;
+    ASSERT(last >= storage->snapshot.index);
+    storage_flush(storage);
+    queue_vote_file(storage);
+    struct segment *segment = segment_of(storage, last + 1);
+    ASSERT(segment != NULL);
+    size_t kept = (size_t)(segment - storage->segments) + 1;
+    struct segment *gone = storage->segments + kept;
+    size_t gone_count = storage->segment_count - kept;
+    storage->segment_count = kept;
+    if (gone_count)
+        queue_manifest(storage);
+    cut_segment(storage, segment, last);
+    queue_segment_removals(storage, gone, gone_count);
+    storage->segment_count += gone_count;
+    forget_segments(storage, kept, storage->segment_count);
+    drop_terms_after(storage, last);
+    cache_truncate(&storage->cache, last);
+    storage_vote(storage, storage->vote);
+    storage->cut_ticket = storage->ticket + 1; /* of the vote, which follows the cut */
+}
