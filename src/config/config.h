@@ -77,6 +77,11 @@ struct config {
     int raft_election_timeout_ms;
     int raft_max_entries_per_append;
     uint64_t raft_max_append_bytes;
+    uint64_t raft_snapshot_log_bytes;
+    uint64_t raft_snapshot_keep_bytes;
+    uint64_t raft_snapshot_chunk_bytes;
+    uint64_t raft_segment_bytes;
+    int raft_lease_drift_percent;
     int raft_max_appends_in_flight;
     uint64_t raft_entry_cache_bytes;
     int shutdown_timeout_seconds;

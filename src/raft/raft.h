@@ -162,8 +162,9 @@ struct raft_chunk {
 };
 
 struct raft_update {
-    bool install; /* only with RAFT_EVENT_INSTALLED; if false, the snapshot of the event is of no
-                     use */
+    bool install; /* only with RAFT_EVENT_INSTALLED: `installed` takes the place of state and log;
+                     if false, the snapshot of the event is of no use */
+    struct raft_snapshot installed;
     bool chunk_received;
     struct raft_chunk chunk;
 

@@ -230,6 +230,7 @@ void raft_snapshot_installed(struct raft *raft, const struct raft_event *event)
     raft_note(raft, RAFT_MARK_SNAPSHOT_INSTALLED);
     raft->counters.snapshots_installed++;
     raft->update.install = true;
+    raft->update.installed = *snapshot;
     raft->snapshot = *snapshot;
     raft_log_reset(raft, snapshot->index, snapshot->term);
     raft_configurations_reset(raft, snapshot->index, event->installed.membership);

@@ -216,7 +216,8 @@ static struct raft_options raft_options(const struct server *server)
         .bytes_per_append_max = (uint32_t)config->raft_max_append_bytes,
         .appends_in_flight_max = (uint32_t)config->raft_max_appends_in_flight,
         .bytes_in_flight_max = config->raft_max_append_bytes * 8,
-        .snapshot_chunk_bytes = (uint32_t)config->raft_max_append_bytes,
+        .snapshot_chunk_bytes = (uint32_t)config->raft_snapshot_chunk_bytes,
+        .lease_drift_percent = (uint32_t)config->raft_lease_drift_percent,
         .seed = platform_random(),
     };
     for (size_t i = 0; i < server->cluster.count; i++)
@@ -263,6 +264,7 @@ static enum err open_shard(struct server *server, char *message)
                                                 .append_filename = config->appendfilename,
                                                 .sync = sync_of(config->appendfsync),
                                                 .cache_bytes_max = config->raft_entry_cache_bytes,
+                                                .segment_bytes_max = config->raft_segment_bytes,
                                                 .log = &server->log},
                                     .cluster = &server->cluster,
                                     .table = server->table,
@@ -272,6 +274,8 @@ static enum err open_shard(struct server *server, char *message)
                                     .seed = platform_random(),
                                     .hash_seed = platform_random(),
                                     .leader_wait_ms = (uint32_t)config->leader_wait_ms,
+                                    .snapshot_log_bytes = config->raft_snapshot_log_bytes,
+                                    .snapshot_keep_bytes = config->raft_snapshot_keep_bytes,
                                     .batch_bytes_max = PENDING_BYTES_MAX};
     options.host.send = host_send;
     options.host.sent = host_sent;

@@ -172,6 +172,7 @@ static void apply_next(struct shard *shard)
     if (shard_is_leader(shard) && entry.term == raft_term(shard->raft))
         answer_reads_before(shard, index);
     apply_one(shard, &entry);
+    take_image_if_due(shard);
 }
 
 void apply_committed(struct shard *shard)

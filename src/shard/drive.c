@@ -21,8 +21,18 @@ static bool is_response(enum raft_message_type type)
     return false;
 }
 
-/* The records of an append. Followers that keep up get the same ones, one after the other: they are
- * gathered once. */
+static void gather_chunk(struct shard *shard, const struct raft_message *message)
+{
+    uint64_t bytes = message->snapshot_request.bytes;
+    ASSERT(message->snapshot_request.index == storage_status(shard->storage).snapshot.index);
+    if (storage_read_snapshot(shard->storage, message->snapshot_request.offset, (size_t)bytes,
+                              &shard->records) != ERR_NONE ||
+        shard->records.len != bytes)
+        FATAL("a snapshot for a follower cannot be read back");
+}
+
+/* The records of an append, or a chunk of the snapshot. Followers that keep up get the same ones,
+ * one after the other: they are gathered once. */
 static void gather_records(struct shard *shard, const struct raft_message *message)
 {
     bool has_entries =
@@ -34,6 +44,8 @@ static void gather_records(struct shard *shard, const struct raft_message *messa
     shard->records.len = 0;
     shard->records_first = first;
     shard->records_last = last;
+    if (message->type == RAFT_SNAPSHOT_REQUEST)
+        gather_chunk(shard, message);
     if (!has_entries)
         return;
     size_t count;
@@ -88,9 +100,12 @@ static void append_own(struct shard *shard, const struct raft_update *update)
 static void store(struct shard *shard, const struct raft_update *update,
                   const struct entry *entries)
 {
+    if (update->install)
+        install(shard, &update->installed);
     if (update->truncate) {
         shard->records_first = 0; /* what was gathered may be of entries that go */
         storage_truncate(shard->storage, update->truncate_after);
+        forget_cut(shard, update->truncate_after);
     }
     if (update->append_count && update->append_own)
         append_own(shard, update);
@@ -147,9 +162,10 @@ static void note_role(struct shard *shard, const struct raft_update *update)
 }
 
 /* Steps the core and carries out what it says, in the order of its contract. `entries` are the
- * records of the event's entries, of which the core may take the last ones. */
-void step(struct shard *shard, const struct raft_event *event, const struct entry *entries,
-          size_t entry_count)
+ * records of the event's entries, of which the core may take the last ones. A chunk of a snapshot
+ * that the event brought comes back (bytes 0: none). */
+struct raft_chunk step(struct shard *shard, const struct raft_event *event,
+                       const struct entry *entries, size_t entry_count)
 {
     struct raft_update update;
     if (shard->batch_count && raft_may_append(shard->raft))
@@ -172,6 +188,7 @@ void step(struct shard *shard, const struct raft_event *event, const struct entr
         answer_lost_leadership(shard);
     if (update.append_own == RAFT_OWN_NOOP)
         resume_limbo(shard);
+    return update.chunk_received ? update.chunk : (struct raft_chunk){.bytes = 0};
 }
 
 void step_batch(struct shard *shard)
@@ -316,7 +333,9 @@ enum err shard_message(struct shard *shard, uint64_t from, const struct span *ar
     size_t count = incoming->message.type == RAFT_APPEND_REQUEST
                        ? incoming->message.append_request.entry_count
                        : 0;
-    step(shard, &event, incoming->entries, count);
+    struct raft_chunk chunk = step(shard, &event, incoming->entries, count);
+    if (chunk.bytes)
+        receive_chunk(shard, &chunk, incoming->chunk);
     return ERR_NONE;
 }
 
@@ -343,6 +362,10 @@ void shard_disk_completed(struct shard *shard, const struct disk_completion *com
                           struct shard_time now)
 {
     shard->now = now;
+    if (completion->image) {
+        image_completed(shard, completion->err);
+        return;
+    }
     if (completion->err) {
         log_line(shard->options.log, LOG_WARNING, "writing the log failed: %s",
                  err_text(completion->err));
@@ -381,4 +404,5 @@ void shard_tick(struct shard *shard, struct shard_time now)
         step(shard, &event, NULL, 0);
     }
     propose_expiry(shard);
+    consider_snapshot(shard);
 }

@@ -21,3 +21,15 @@ void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now)
     event.peer = node;
     step(shard, &event, NULL, 0);
 }
+
+void shard_snapshot(struct shard *shard, struct shard_time now)
+{
+    shard->now = now;
+    if (!shard_snapshot_goes_on(shard))
+        begin_snapshot(shard);
+}
+
+bool shard_snapshot_goes_on(const struct shard *shard)
+{
+    return shard->cut_index || shard->image.index;
+}

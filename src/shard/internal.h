@@ -6,6 +6,8 @@
  *   apply.c        committed entries to the keyspace, replies to the clients
  *   answer.c       replies to what cannot be carried out: lost leadership
  *   group.c        the group itself: membership, leadership
+ *   snapshot.c     snapshots, this node's own and those of a leader
+ *   state.c        the state machine as a file and back
  *   shard.c        start, end, accessors */
 #ifndef FLOTILLA_SHARD_INTERNAL_H
 #define FLOTILLA_SHARD_INTERNAL_H
@@ -14,6 +16,7 @@
 #include "resp/parse.h"
 #include "shard/queue.h"
 #include "shard/shard.h"
+#include "shard/state.h"
 #include "wire/message.h"
 
 enum {
@@ -98,6 +101,14 @@ struct shard {
     uint64_t gathered_index; /* last entry given to storage since the last flush; 0: none */
     uint64_t gathered_term;
 
+    /* A snapshot of this node's own: the log is cut behind cut_index until that is applied, then
+     * the image is being written. Index 0: no such thing goes on. */
+    uint64_t cut_index;
+    struct raft_snapshot image;
+    uint64_t image_begun_ms;
+    uint64_t snapshot_consider_ms;       /* not before */
+    struct state_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
+
     struct wire_message incoming;
     struct buf records; /* entries of an append: [records_first, records_last]; 0: none */
     uint64_t records_first;
@@ -138,8 +149,17 @@ void execute_counted(struct shard *shard, const struct command *command, const s
 
 /* drive.c */
 void step_batch(struct shard *shard);
-void step(struct shard *shard, const struct raft_event *event, const struct entry *entries,
-          size_t entry_count);
+struct raft_chunk step(struct shard *shard, const struct raft_event *event,
+                       const struct entry *entries, size_t entry_count);
+
+/* snapshot.c */
+void consider_snapshot(struct shard *shard);
+void begin_snapshot(struct shard *shard);
+void take_image_if_due(struct shard *shard);
+void forget_cut(struct shard *shard, uint64_t last_index);
+void image_completed(struct shard *shard, enum err err);
+void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes);
+void install(struct shard *shard, const struct raft_snapshot *snapshot);
 
 /* answer.c */
 void answer_lost_leadership(struct shard *shard);

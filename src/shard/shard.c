@@ -18,7 +18,17 @@ struct found {
     struct found_membership *memberships; /* in the order of their entries */
     size_t membership_count;
     int64_t time_ms;
+    struct state_reader *state; /* of the snapshot; NULL: there is none */
+    uint64_t hash_seed;
 };
+
+static enum err load_state(void *context, struct span piece, char *message)
+{
+    struct found *found = context;
+    if (!found->state)
+        found->state = state_reader_new(found->hash_seed);
+    return state_reader_feed(found->state, piece, message);
+}
 
 static void note_membership(struct found *found, const struct entry *entry)
 {
@@ -46,19 +56,39 @@ static void visit_entry(void *context, const struct entry *entry)
         found->time_ms = entry->time_ms;
 }
 
+static void take_state(struct shard *shard, struct state_reader *state)
+{
+    shard->keyspace = state->keyspace;
+    state->keyspace = NULL;
+    shard->applied_index = state->position.index;
+    shard->clock_ms = shard->log_time_ms = state->position.clock_ms;
+}
+
 static struct shard *create(const struct shard_options *options, struct shard_time now,
-                            struct storage *storage, const struct storage_recovered *recovered)
+                            struct storage *storage, const struct storage_recovered *recovered,
+                            struct found *found)
 {
     struct shard *shard = mem_zalloc(sizeof *shard);
     shard->options = *options;
     shard->storage = storage;
     shard->now = now;
-    shard->keyspace = keyspace_new(options->hash_seed);
     prng_init(&shard->prng, options->seed);
     shard->round_open = 1;
+    struct raft_options raft = options->raft;
+    if (found->state) {
+        take_state(shard, found->state);
+        raft.membership = found->state->position.membership;
+    } else {
+        shard->keyspace = keyspace_new(options->hash_seed);
+    }
     struct raft_start start = {
-        .hard_state = {.term = recovered->vote.term, .vote = recovered->vote.node}};
-    shard->raft = raft_new(&options->raft, &start, now.mono_ms);
+        .hard_state = {.term = recovered->vote.term, .vote = recovered->vote.node},
+        .base_index = recovered->first_index - 1,
+        .base_term = recovered->prev_term,
+        .snapshot = {.index = recovered->snapshot.index,
+                     .term = recovered->snapshot.term,
+                     .bytes = recovered->snapshot.bytes}};
+    shard->raft = raft_new(&raft, &start, now.mono_ms);
     return shard;
 }
 
@@ -73,22 +103,38 @@ static void load_entries(struct shard *shard, const struct found *found)
     }
 }
 
+static enum err check_state(const struct found *found, const struct storage_recovered *recovered,
+                            char message[512])
+{
+    if (!found->state)
+        return ERR_NONE;
+    return state_reader_finish(found->state, recovered->snapshot.index, recovered->snapshot.term,
+                               message);
+}
+
 enum err shard_open(const struct shard_options *options, struct shard_time now,
                     struct shard **shard, char message[512])
 {
     *shard = NULL;
-    struct found found = {0};
+    struct found found = {.hash_seed = options->hash_seed};
     struct storage *storage;
     struct storage_recovered recovered;
-    enum err err = storage_open(options->disk, &options->storage, visit_entry, &found, &storage,
-                                &recovered, message);
+    const struct storage_visitor visitor = {&found, load_state, visit_entry};
+    enum err err =
+        storage_open(options->disk, &options->storage, &visitor, &storage, &recovered, message);
+    if (!err)
+        err = check_state(&found, &recovered, message);
     if (!err) {
-        struct shard *created = create(options, now, storage, &recovered);
+        struct shard *created = create(options, now, storage, &recovered, &found);
         load_entries(created, &found);
-        created->log_time_ms = found.time_ms;
-        storage_pin(storage, 0);
+        if (found.time_ms > created->log_time_ms)
+            created->log_time_ms = found.time_ms;
+        storage_pin(storage, created->applied_index);
         *shard = created;
+    } else {
+        storage_close(storage);
     }
+    state_reader_free(found.state);
     mem_free(found.entries);
     mem_free(found.memberships);
     return err;
@@ -99,6 +145,7 @@ void shard_close(struct shard *shard)
     if (!shard)
         return;
     raft_free(shard->raft);
+    state_reader_free(shard->incoming_state);
     storage_close(shard->storage);
     keyspace_free(shard->keyspace);
     write_queue_close(&shard->writes);

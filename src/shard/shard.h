@@ -85,8 +85,11 @@ struct shard_options {
     uint64_t seed;           /* of the entries' seeds */
     uint64_t hash_seed;      /* of the dictionaries' hash function */
     uint32_t leader_wait_ms;
-    uint64_t batch_bytes_max; /* of entries not yet durable on a majority: beyond it writes get
-                                 ERR_BUSY */
+    uint64_t snapshot_log_bytes;  /* log behind the newest snapshot that begins the next; 0: only
+                                     when asked for */
+    uint64_t snapshot_keep_bytes; /* of log that a snapshot covers, kept for slow followers */
+    uint64_t batch_bytes_max;     /* of entries not yet durable on a majority: beyond it writes get
+                                     ERR_BUSY */
 };
 
 /* What time it is: monotonic for the core, wall for entries and expiry. */
@@ -181,6 +184,10 @@ enum raft_refusal shard_change(struct shard *shard, const struct raft_membership
 /* Hands leadership over to `node`, 0: to whom is nearest. Meanwhile new writes are not admitted. */
 void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now);
 
+/* Begins a snapshot of this node, unless one is being made. */
+void shard_snapshot(struct shard *shard, struct shard_time now);
+bool shard_snapshot_goes_on(const struct shard *shard);
+
 const struct raft *shard_raft(const struct shard *shard);
 const struct keyspace *shard_keyspace(const struct shard *shard);
 const struct storage *shard_storage(const struct shard *shard);
@@ -205,6 +212,10 @@ struct shard_stats {
     uint64_t dirty; /* changes applied since start */
     uint64_t pending_writes;
     uint64_t pending_reads;
+    uint64_t snapshots; /* of this node's own */
+    uint64_t snapshots_failed;
+    uint64_t snapshot_ms;              /* duration of the last one */
+    uint64_t installs;                 /* of a leader's snapshot */
     uint64_t unknown_outcomes;         /* writes answered with -UNKNOWN */
     const struct histogram *commit_us; /* from the batch being driven to its commit, in microseconds
                                           of the loop's clock */

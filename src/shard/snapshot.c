@@ -1,0 +1,237 @@
+/* Snapshots, this node's own and those of a leader. */
+#include <inttypes.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "shard/internal.h"
+
+enum {
+    CONSIDER_MS = 100,
+    RETRY_MS = 5000, /* after one that failed */
+    /* A follower that is being sent the snapshot holds the next one up for so many times the bytes
+     * that would begin it. */
+    PATIENCE = 4,
+};
+
+/* ---- this node's own ---- */
+
+/* Bytes of the log that the newest snapshot does not cover. */
+static uint64_t uncovered_bytes(const struct storage_status *status)
+{
+    return status->log_bytes - status->history_bytes;
+}
+
+/* A newer snapshot would make a transfer that is going on begin anew. */
+static bool transfer_goes_on(const struct shard *shard)
+{
+    if (!shard_is_leader(shard))
+        return shard->incoming_state != NULL;
+    struct raft_status status;
+    raft_status(shard->raft, &status);
+    uint64_t recent = shard->options.raft.election_timeout_ms;
+    for (size_t i = 0; i < status.peer_count; i++)
+        if (status.peers[i].state == RAFT_SNAPSHOT && status.peers[i].last_contact_ms &&
+            status.peers[i].last_contact_ms + recent > shard->now.mono_ms)
+            return true;
+    return false;
+}
+
+static bool is_due(const struct shard *shard)
+{
+    uint64_t log_bytes = shard->options.snapshot_log_bytes;
+    if (log_bytes == 0)
+        return false;
+    struct storage_status status = storage_status(shard->storage);
+    /* Writing all of a large state for a small piece of log would be work for nothing. */
+    uint64_t enough = log_bytes > status.snapshot.bytes ? log_bytes : status.snapshot.bytes;
+    uint64_t uncovered = uncovered_bytes(&status);
+    if (uncovered < enough || shard->applied_index <= status.snapshot.index)
+        return false;
+    return uncovered / PATIENCE >= enough || !transfer_goes_on(shard);
+}
+
+static void fail_snapshot(struct shard *shard, enum err err, const char *what)
+{
+    log_line(shard->options.log, LOG_WARNING, "shard %" PRIu32 ": %s failed: %s",
+             shard->options.number, what, err_text(err));
+    shard->snapshot_consider_ms = shard->now.mono_ms + RETRY_MS;
+    shard->stats.snapshots_failed++;
+}
+
+void consider_snapshot(struct shard *shard)
+{
+    if (shard->cut_index || shard->image.index || shard->now.mono_ms < shard->snapshot_consider_ms)
+        return;
+    shard->snapshot_consider_ms = shard->now.mono_ms + CONSIDER_MS;
+    if (is_due(shard))
+        begin_snapshot(shard);
+}
+
+/* The log is cut at its end; the image is taken when exactly that is applied. */
+void begin_snapshot(struct shard *shard)
+{
+    uint64_t last = storage_status(shard->storage).last_index;
+    enum err err = storage_cut(shard->storage);
+    if (err) {
+        fail_snapshot(shard, err, "cutting the log for a snapshot");
+        return;
+    }
+    shard->cut_index = last;
+    take_image_if_due(shard);
+}
+
+void take_image_if_due(struct shard *shard)
+{
+    if (shard->cut_index == 0 || shard->applied_index != shard->cut_index)
+        return;
+    uint64_t index = shard->applied_index;
+    shard->cut_index = 0;
+    if (index == 0 || index <= raft_snapshot(shard->raft).index)
+        return;
+    struct state_position position = {.index = index,
+                                      .term = raft_term_of(shard->raft, index),
+                                      .clock_ms = shard->clock_ms,
+                                      .membership = *raft_membership_at(shard->raft, index)};
+    struct state_writer writer;
+    state_writer_init(&writer, shard->keyspace, &position);
+    const struct disk *disk = shard->options.disk;
+    enum err err = disk->write_image(disk->context, storage_image_begin(shard->storage),
+                                     state_writer_next, &writer);
+    state_writer_close(&writer);
+    if (err) {
+        storage_image_drop(shard->storage);
+        fail_snapshot(shard, err, "beginning a snapshot");
+        return;
+    }
+    shard->image = (struct raft_snapshot){.index = index, .term = position.term};
+    shard->image_begun_ms = shard->now.mono_ms;
+    log_line(shard->options.log, LOG_NOTICE, "shard %" PRIu32 ": snapshot of entry %" PRIu64,
+             shard->options.number, index);
+}
+
+/* Entries before the cut are gone: there may never be a state that ends there. */
+void forget_cut(struct shard *shard, uint64_t last_index)
+{
+    if (shard->cut_index > last_index)
+        shard->cut_index = 0;
+}
+
+/* Chunks are read from the newest snapshot: the core hears of it in the same step. */
+static void compact(struct shard *shard)
+{
+    struct storage_status status = storage_status(shard->storage);
+    struct raft_event event = {.type = RAFT_EVENT_COMPACT, .now_ms = shard->now.mono_ms};
+    event.compact.snapshot = (struct raft_snapshot){.index = status.snapshot.index,
+                                                    .term = status.snapshot.term,
+                                                    .bytes = status.snapshot.bytes};
+    event.compact.first_index = status.first_index;
+    step(shard, &event, NULL, 0);
+}
+
+void image_completed(struct shard *shard, enum err err)
+{
+    struct raft_snapshot image = shard->image;
+    shard->image.index = 0;
+    if (image.index == 0 || image.index <= raft_snapshot(shard->raft).index) {
+        storage_image_drop(shard->storage); /* the leader's was newer */
+        return;
+    }
+    if (!err)
+        err = storage_image_adopt(shard->storage, image.index, image.term,
+                                  shard->options.snapshot_keep_bytes);
+    if (err) {
+        storage_image_drop(shard->storage);
+        fail_snapshot(shard, err, "writing a snapshot");
+        return;
+    }
+    shard->stats.snapshots++;
+    shard->stats.snapshot_ms = shard->now.mono_ms - shard->image_begun_ms;
+    compact(shard);
+    log_line(shard->options.log, LOG_NOTICE,
+             "shard %" PRIu32 ": snapshot of entry %" PRIu64 " has %" PRIu64
+             " bytes, the log begins with entry %" PRIu64,
+             shard->options.number, image.index, raft_snapshot(shard->raft).bytes,
+             raft_first_index(shard->raft));
+}
+
+/* ---- the leader's ---- */
+
+static void drop_incoming(struct shard *shard)
+{
+    state_reader_free(shard->incoming_state);
+    shard->incoming_state = NULL;
+    storage_install_drop(shard->storage);
+}
+
+static void refuse_incoming(struct shard *shard, const struct raft_snapshot *snapshot,
+                            const char *why)
+{
+    log_line(shard->options.log, LOG_WARNING,
+             "shard %" PRIu32 ": the leader's snapshot of entry %" PRIu64
+             " cannot be installed: %s",
+             shard->options.number, snapshot->index, why);
+    drop_incoming(shard);
+    struct raft_event event = {.type = RAFT_EVENT_INSTALL_FAILED, .now_ms = shard->now.mono_ms};
+    event.installed.snapshot = *snapshot;
+    step(shard, &event, NULL, 0);
+}
+
+static void offer_incoming(struct shard *shard, const struct raft_snapshot *snapshot)
+{
+    struct raft_event event = {.type = RAFT_EVENT_INSTALLED, .now_ms = shard->now.mono_ms};
+    event.installed.snapshot = *snapshot;
+    event.installed.membership = &shard->incoming_state->position.membership;
+    step(shard, &event, NULL, 0);
+    drop_incoming(shard); /* what install() did not take */
+}
+
+void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes)
+{
+    char message[512] = "";
+    enum err err = ERR_NONE;
+    if (chunk->offset == 0) {
+        drop_incoming(shard);
+        err = storage_install_begin(shard->storage);
+        if (err) {
+            refuse_incoming(shard, &chunk->snapshot, err_text(err));
+            return;
+        }
+        shard->incoming_state = state_reader_new(shard->options.hash_seed);
+    }
+    ASSERT(shard->incoming_state && shard->incoming_state->bytes == chunk->offset);
+    storage_install_write(shard->storage, bytes);
+    err = state_reader_feed(shard->incoming_state, bytes, message);
+    if (!err && chunk->last)
+        err = state_reader_finish(shard->incoming_state, chunk->snapshot.index,
+                                  chunk->snapshot.term, message);
+    if (err)
+        refuse_incoming(shard, &chunk->snapshot, message);
+    else if (chunk->last)
+        offer_incoming(shard, &chunk->snapshot);
+}
+
+/* The core has taken the snapshot for its log: the state follows. */
+void install(struct shard *shard, const struct raft_snapshot *snapshot)
+{
+    struct state_reader *state = shard->incoming_state;
+    if (storage_install_finish(shard->storage, snapshot->index, snapshot->term))
+        FATAL("a snapshot that was taken over could not be stored");
+    keyspace_free(shard->keyspace);
+    shard->keyspace = state->keyspace;
+    state->keyspace = NULL;
+    shard->applied_index = snapshot->index;
+    shard->clock_ms = state->position.clock_ms;
+    if (shard->log_time_ms < shard->clock_ms)
+        shard->log_time_ms = shard->clock_ms;
+    shard->expiry_index = 0;
+    shard->cut_index = 0;
+    shard->records_first = 0;
+    shard->written_count = 0; /* of a log that is gone */
+    shard->gathered_index = snapshot->index;
+    shard->gathered_term = snapshot->term;
+    storage_pin(shard->storage, shard->applied_index);
+    shard->stats.installs++;
+    log_line(shard->options.log, LOG_NOTICE,
+             "shard %" PRIu32 ": installed the leader's snapshot of entry %" PRIu64,
+             shard->options.number, snapshot->index);
+}

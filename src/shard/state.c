@@ -1,0 +1,133 @@
+#include "shard/state.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/number.h"
+#include "wire/members.h"
+
+enum field { FIELD_INDEX, FIELD_TERM, FIELD_CLOCK, FIELD_MEMBERS };
+
+static const struct span field_names[STATE_FIELDS] = {
+    [FIELD_INDEX] = {"raft-index", 10},
+    [FIELD_TERM] = {"raft-term", 9},
+    [FIELD_CLOCK] = {"raft-clock-ms", 13},
+    [FIELD_MEMBERS] = {"raft-members", 12},
+};
+
+void state_writer_init(struct state_writer *writer, const struct keyspace *keyspace,
+                       const struct state_position *position)
+{
+    *writer = (struct state_writer){.aux = {{{0}}}};
+    buf_add_u64(&writer->texts[FIELD_INDEX], position->index);
+    buf_add_u64(&writer->texts[FIELD_TERM], position->term);
+    buf_add_i64(&writer->texts[FIELD_CLOCK], position->clock_ms);
+    members_encode(&writer->texts[FIELD_MEMBERS], &position->membership);
+    writer->texts[FIELD_MEMBERS].len -= 2; /* the end of the line is the log's */
+    for (size_t i = 0; i < STATE_FIELDS; i++)
+        writer->aux[i] = (struct rdb_aux){field_names[i], buf_span(&writer->texts[i])};
+    const struct rdb_writer_options options = {.redis_version = SPAN("7.2.0")};
+    rdb_writer_init(&writer->rdb, keyspace, writer->aux, STATE_FIELDS, &options);
+}
+
+void state_writer_close(struct state_writer *writer)
+{
+    for (size_t i = 0; i < STATE_FIELDS; i++)
+        buf_close(&writer->texts[i]);
+}
+
+bool state_writer_next(void *context, struct buf *out)
+{
+    struct state_writer *writer = context;
+    return rdb_writer_next(&writer->rdb, out);
+}
+
+static bool parse_members(struct span text, struct raft_membership *membership)
+{
+    struct buf line = {0};
+    buf_add_span(&line, text);
+    buf_add_text(&line, "\r\n");
+    enum err err = members_parse(buf_span(&line), membership);
+    buf_close(&line);
+    return err == ERR_NONE;
+}
+
+static bool parse_field(struct state_position *position, enum field field, struct span value)
+{
+    switch (field) {
+    case FIELD_INDEX:
+        return number_parse_u64(value, &position->index);
+    case FIELD_TERM:
+        return number_parse_u64(value, &position->term);
+    case FIELD_CLOCK:
+        return number_parse_i64(value, &position->clock_ms);
+    case FIELD_MEMBERS:
+        return parse_members(value, &position->membership);
+    }
+    return false;
+}
+
+static void take_aux(void *context, struct span name, struct span value)
+{
+    struct state_reader *reader = context;
+    for (unsigned i = 0; i < STATE_FIELDS; i++) {
+        if (!span_equal(name, field_names[i]))
+            continue;
+        reader->fields |= 1U << i;
+        if (!parse_field(&reader->position, (enum field)i, value))
+            reader->damaged = true;
+    }
+}
+
+struct state_reader *state_reader_new(uint64_t hash_seed)
+{
+    struct state_reader *reader = mem_zalloc(sizeof *reader);
+    reader->keyspace = keyspace_new(hash_seed);
+    const struct rdb_reader_options options = {.checksum_required = true,
+                                               .unsupported_is_error = true,
+                                               .on_aux = take_aux,
+                                               .context = reader};
+    reader->rdb = rdb_reader_new(reader->keyspace, &options);
+    return reader;
+}
+
+void state_reader_free(struct state_reader *reader)
+{
+    if (!reader)
+        return;
+    rdb_reader_free(reader->rdb);
+    keyspace_free(reader->keyspace);
+    mem_free(reader);
+}
+
+static enum err damaged(char *message, const char *why)
+{
+    snprintf(message, 512, "the snapshot is damaged: %s", why);
+    return ERR_CORRUPT;
+}
+
+enum err state_reader_feed(struct state_reader *reader, struct span piece, char *message)
+{
+    reader->bytes += piece.len;
+    switch (rdb_reader_feed(reader->rdb, piece)) {
+    case RDB_MORE:
+    case RDB_DONE:
+        return ERR_NONE;
+    case RDB_BAD:
+    case RDB_UNSUPPORTED:
+        return damaged(message, rdb_reader_message(reader->rdb));
+    }
+    return ERR_CORRUPT;
+}
+
+enum err state_reader_finish(const struct state_reader *reader, uint64_t index, uint64_t term,
+                             char *message)
+{
+    if (rdb_reader_feed(reader->rdb, span_of("", 0)) != RDB_DONE)
+        return damaged(message, "its end is missing");
+    if (reader->fields != (1U << STATE_FIELDS) - 1 || reader->damaged)
+        return damaged(message, "it does not say which entry it stands for");
+    if (reader->position.index != index || reader->position.term != term)
+        return damaged(message, "it stands for another entry than the log says");
+    return ERR_NONE;
+}
