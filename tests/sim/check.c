@@ -108,9 +108,25 @@ static void check_entry(struct sim_node *node, uint64_t index)
                  (unsigned long long)node->id, (unsigned long long)index);
 }
 
+/* Equal states after equal entries, however they came about: by replay or by a snapshot. */
+static void check_state(struct sim_node *node, uint64_t applied)
+{
+    struct committed *committed = committed_at(node->sim->history, applied);
+    uint64_t digest = shard_digest(node->shard) | 1;
+    if (committed->digest == 0)
+        committed->digest = digest;
+    else if (committed->digest != digest)
+        sim_fail(node->sim, "node %llu has another state than others after entry %llu",
+                 (unsigned long long)node->id, (unsigned long long)applied);
+}
+
+void sim_check_image(struct sim_node *node)
+{
+    check_state(node, shard_applied_index(node->shard));
+}
+
 static void check_applied(struct sim_node *node)
 {
-    struct sim *sim = node->sim;
     uint64_t applied = shard_applied_index(node->shard);
     if (applied == node->checked_index)
         return;
@@ -119,13 +135,17 @@ static void check_applied(struct sim_node *node)
         node->checked_index = base < applied ? base : applied; /* a snapshot stands for them */
     while (node->checked_index < applied)
         check_entry(node, ++node->checked_index);
-    struct committed *committed = committed_at(sim->history, applied);
-    uint64_t digest = shard_digest(node->shard) | 1;
-    if (committed->digest == 0)
-        committed->digest = digest;
-    else if (committed->digest != digest)
-        sim_fail(sim, "node %llu has another state than others after entry %llu",
-                 (unsigned long long)node->id, (unsigned long long)applied);
+    check_state(node, applied);
+}
+
+/* What a process that ends now must find when it comes back. */
+static void note_promises(struct sim_node *node)
+{
+    const struct raft *raft = shard_raft(node->shard);
+    uint64_t term = raft_role(raft) == RAFT_LEADER ? raft_term(raft)
+                                                   : raft_term_of(raft, raft_durable_index(raft));
+    if (term > node->term_floor)
+        node->term_floor = term;
 }
 
 void sim_check_node(struct sim_node *node)
@@ -137,6 +157,13 @@ void sim_check_node(struct sim_node *node)
         sim_fail(sim, "the term of node %llu went back", (unsigned long long)node->id);
     if (raft_commit_index(raft) > raft_last_index(raft))
         sim_fail(sim, "node %llu committed more than it has", (unsigned long long)node->id);
+    if (raft_commit_index(raft) < node->commit_seen)
+        sim_fail(sim, "the commit index of node %llu went back", (unsigned long long)node->id);
+    node->commit_seen = raft_commit_index(raft);
+    uint64_t installs = shard_stats(node->shard).installs;
+    sim->stats.installs += installs > node->installs_seen;
+    node->installs_seen = installs;
+    note_promises(node);
     node->term_seen = raft_term(raft);
     node->durable_seen = raft_durable_index(raft);
     check_applied(node);

@@ -1,29 +1,94 @@
+/* Disks that keep what was synced and lose what a power loss can lose: any of the unsynced sectors,
+ * names of new files, removals. What a rename or a replacement says is done when it has completed.
+ */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "sim/sim.h"
 
+enum { SECTOR = 512 };
+
 static struct sim_file *find_file(struct sim_disk *disk, const char *path)
 {
-    for (int i = 0; i < SIM_FILES_MAX; i++)
-        if (disk->files[i].used && strcmp(disk->files[i].path, path) == 0)
+    for (int i = 0; i < disk->file_count; i++)
+        if (disk->files[i].used && !disk->files[i].removed &&
+            strcmp(disk->files[i].path, path) == 0)
             return &disk->files[i];
     return NULL;
 }
 
+static struct sim_file *free_slot(struct sim_disk *disk)
+{
+    for (int i = 0; i < disk->file_count; i++)
+        if (!disk->files[i].used)
+            return &disk->files[i];
+    int count = disk->file_count ? disk->file_count * 2 : 16;
+    disk->files = mem_realloc(disk->files, (size_t)count * sizeof *disk->files);
+    memset(disk->files + disk->file_count, 0,
+           (size_t)(count - disk->file_count) * sizeof *disk->files);
+    struct sim_file *first = &disk->files[disk->file_count];
+    disk->file_count = count;
+    return first;
+}
+
 static struct sim_file *create_file(struct sim_disk *disk, const char *path)
 {
-    for (int i = 0; i < SIM_FILES_MAX; i++) {
-        struct sim_file *file = &disk->files[i];
-        if (file->used)
-            continue;
-        *file = (struct sim_file){.used = true};
-        snprintf(file->path, sizeof file->path, "%s", path);
-        return file;
-    }
-    sim_fail(disk->sim, "the simulated disk has no room for file '%s'", path);
+    struct sim_file *file = free_slot(disk);
+    file->used = true;
+    file->removed = file->named = false;
+    file->bytes.len = file->synced = 0;
+    snprintf(file->path, sizeof file->path, "%s", path);
+    return file;
 }
+
+/* All names are as they seem from here on. */
+static void sync_folder(struct sim_disk *disk)
+{
+    for (int i = 0; i < disk->file_count; i++) {
+        struct sim_file *file = &disk->files[i];
+        if (!file->used)
+            continue;
+        file->named = true;
+        if (file->removed)
+            file->used = false;
+    }
+}
+
+static void remove_file(struct sim_disk *disk, const char *path)
+{
+    struct sim_file *file = find_file(disk, path);
+    if (file)
+        file->removed = true;
+}
+
+static void replace_file(struct sim_disk *disk, const char *path, struct span bytes)
+{
+    remove_file(disk, path);
+    struct sim_file *file = create_file(disk, path);
+    buf_add_span(&file->bytes, bytes);
+    file->synced = file->bytes.len;
+    sync_folder(disk);
+}
+
+static void rename_file(struct sim_disk *disk, const char *path, const char *to)
+{
+    struct sim_file *file = find_file(disk, path);
+    if (!file)
+        sim_fail(disk->sim, "there is no file '%s' to rename", path);
+    remove_file(disk, to);
+    snprintf(file->path, sizeof file->path, "%s", to);
+    sync_folder(disk);
+}
+
+static void cut_file(struct sim_file *file, size_t size)
+{
+    if (size < file->bytes.len)
+        file->bytes.len = size;
+    file->synced = file->bytes.len;
+}
+
+/* ---- the synchronous half of the port ---- */
 
 static enum err disk_make_folder(void *context, const char *path)
 {
@@ -69,13 +134,6 @@ static enum err disk_read(void *context, int handle, uint64_t offset, void *byte
     return ERR_NONE;
 }
 
-static void cut_file(struct sim_file *file, size_t size)
-{
-    if (size < file->bytes.len)
-        file->bytes.len = size;
-    file->synced = file->bytes.len;
-}
-
 static enum err disk_truncate(void *context, int handle, uint64_t size)
 {
     struct sim_disk *disk = context;
@@ -94,22 +152,37 @@ static enum err disk_read_file(void *context, const char *path, struct buf *out)
 
 static enum err disk_replace_file(void *context, const char *path, struct span bytes)
 {
-    struct sim_disk *disk = context;
-    struct sim_file *file = find_file(disk, path);
-    if (!file)
-        file = create_file(disk, path);
-    file->bytes.len = 0;
-    buf_add_span(&file->bytes, bytes);
-    file->synced = file->bytes.len;
+    replace_file(context, path, bytes);
     return ERR_NONE;
 }
 
 static enum err disk_sync_folder(void *context, const char *path)
 {
-    (void)context;
     (void)path;
+    sync_folder(context);
     return ERR_NONE;
 }
+
+static enum err disk_remove(void *context, const char *path)
+{
+    remove_file(context, path);
+    return ERR_NONE;
+}
+
+static enum err disk_list(void *context, const char *path, void (*add)(void *to, const char *name),
+                          void *to)
+{
+    struct sim_disk *disk = context;
+    size_t len = strlen(path);
+    for (int i = 0; i < disk->file_count; i++) {
+        const struct sim_file *file = &disk->files[i];
+        if (file->used && !file->removed && strncmp(file->path, path, len) == 0)
+            add(to, file->path + len + 1);
+    }
+    return ERR_NONE;
+}
+
+/* ---- the queue ---- */
 
 static void disk_queue(void *context, const struct disk_op *op)
 {
@@ -129,14 +202,31 @@ static void disk_queue(void *context, const struct disk_op *op)
         disk->pending_cap = disk->pending_cap ? disk->pending_cap * 2 : 16;
         disk->pending = mem_realloc(disk->pending, disk->pending_cap * sizeof *disk->pending);
     }
-    struct sim_disk_op *pending = &disk->pending[disk->pending_count++];
-    *pending = (struct sim_disk_op){.op = *op};
-    if (op->path)
-        snprintf(pending->path, sizeof pending->path, "%s", op->path);
+    disk->pending[disk->pending_count++] = *op;
     sim_push(sim, (struct sim_event){.at_us = disk->busy_until_us,
                                      .type = SIM_DISK_DONE,
                                      .node = disk->node,
                                      .incarnation = disk->incarnation});
+}
+
+static enum err disk_write_image(void *context, const char *path, disk_produce *produce,
+                                 void *producer)
+{
+    struct sim_disk *disk = context;
+    struct sim *sim = disk->sim;
+    if (disk->image[0])
+        return ERR_BUSY;
+    remove_file(disk, path);
+    struct sim_file *file = create_file(disk, path);
+    while (produce(producer, &file->bytes))
+        continue;
+    sim_check_image(&sim->nodes[disk->node]);
+    snprintf(disk->image, sizeof disk->image, "%s", path);
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1, 300000),
+                                     .type = SIM_IMAGE_DONE,
+                                     .node = disk->node,
+                                     .incarnation = disk->incarnation});
+    return ERR_NONE;
 }
 
 void sim_disk_port(struct sim_disk *disk, struct disk *port)
@@ -151,12 +241,14 @@ void sim_disk_port(struct sim_disk *disk, struct disk *port)
                           .read_file = disk_read_file,
                           .replace_file = disk_replace_file,
                           .sync_folder = disk_sync_folder,
-                          .queue = disk_queue};
+                          .remove = disk_remove,
+                          .list = disk_list,
+                          .queue = disk_queue,
+                          .write_image = disk_write_image};
 }
 
-static void carry_out(struct sim_disk *disk, const struct sim_disk_op *pending, size_t len)
+static void carry_out(struct sim_disk *disk, const struct disk_op *op, size_t len)
 {
-    const struct disk_op *op = &pending->op;
     switch (op->kind) {
     case DISK_APPEND:
         buf_add(&disk->files[op->file].bytes, op->bytes.ptr, len);
@@ -165,21 +257,102 @@ static void carry_out(struct sim_disk *disk, const struct sim_disk_op *pending, 
         cut_file(&disk->files[op->file], (size_t)op->size);
         return;
     case DISK_REPLACE:
-        disk_replace_file(disk, pending->path, buf_span(&op->bytes));
+        replace_file(disk, op->path, buf_span(&op->bytes));
+        return;
+    case DISK_RENAME:
+        rename_file(disk, op->path, op->to);
+        return;
+    case DISK_REMOVE:
+        remove_file(disk, op->path);
+        return;
+    case DISK_SYNC_FOLDER:
+        sync_folder(disk);
         return;
     }
 }
 
+static void carry_out_whole(struct sim_disk *disk, const struct disk_op *op)
+{
+    carry_out(disk, op, op->bytes.len);
+    if (op->kind == DISK_APPEND && op->sync)
+        disk->files[op->file].synced = disk->files[op->file].bytes.len;
+}
+
+static void free_op(struct disk_op *op)
+{
+    buf_close(&op->bytes);
+    mem_free(op->path);
+    mem_free(op->to);
+}
+
+static struct disk_completion fail(struct sim_disk *disk)
+{
+    struct sim *sim = disk->sim;
+    sim->stats.disk_errors++;
+    return (struct disk_completion){.err = sim_chance(sim, 0.5) ? ERR_IO : ERR_NO_SPACE};
+}
+
 struct disk_completion sim_disk_complete(struct sim_disk *disk)
 {
-    struct sim_disk_op *first = &disk->pending[0];
-    carry_out(disk, first, first->op.bytes.len);
-    if (first->op.kind == DISK_APPEND && first->op.sync)
-        disk->files[first->op.file].synced = disk->files[first->op.file].bytes.len;
-    struct disk_completion completion = {.ticket = first->op.ticket, .sync_us = 1};
-    buf_close(&first->op.bytes);
+    struct disk_op *first = &disk->pending[0];
+    if (disk->sim->profile.disk_error > 0 && !disk->sim->faults_stop &&
+        sim_chance(disk->sim, disk->sim->profile.disk_error))
+        return fail(disk); /* the process will end: what is queued is not carried out */
+    carry_out_whole(disk, first);
+    struct disk_completion completion = {.ticket = first->ticket, .sync_us = 1};
+    free_op(first);
     memmove(first, first + 1, --disk->pending_count * sizeof *first);
     return completion;
+}
+
+struct disk_completion sim_disk_image_done(struct sim_disk *disk)
+{
+    struct sim *sim = disk->sim;
+    struct sim_file *file = find_file(disk, disk->image);
+    disk->image[0] = '\0';
+    bool fails = sim->profile.disk_error > 0 && sim_chance(sim, 0.05);
+    if (file && fails)
+        file->bytes.len = (size_t)sim_between(sim, 0, file->bytes.len);
+    if (file && !fails)
+        file->synced = file->bytes.len;
+    return (struct disk_completion){.image = true, .err = fails ? ERR_NO_SPACE : ERR_NONE};
+}
+
+/* ---- ends of a process, and worse ---- */
+
+/* Of what was not synced each sector is there or not; those that are not read as zeros. */
+static void lose_sectors(struct sim *sim, struct sim_file *file)
+{
+    size_t len = file->synced + (size_t)sim_between(sim, 0, file->bytes.len - file->synced);
+    bool in_order = sim_chance(sim, 0.5);
+    for (size_t at = file->synced; at < len && !in_order;) {
+        size_t end = at - at % SECTOR + SECTOR;
+        if (end > len)
+            end = len;
+        if (sim_chance(sim, 0.3)) {
+            memset(file->bytes.ptr + at, 0, end - at);
+            sim->stats.lost_sectors++;
+        }
+        at = end;
+    }
+    file->bytes.len = len;
+}
+
+static void lose_power(struct sim_disk *disk)
+{
+    struct sim *sim = disk->sim;
+    for (int i = 0; i < disk->file_count; i++) {
+        struct sim_file *file = &disk->files[i];
+        if (!file->used)
+            continue;
+        if (!file->named && sim_chance(sim, 0.5))
+            file->used = false;
+        if (file->removed && file->named && !find_file(disk, file->path) && sim_chance(sim, 0.5))
+            file->removed = false;
+        if (file->bytes.len > file->synced)
+            lose_sectors(sim, file);
+        file->synced = file->bytes.len;
+    }
 }
 
 void sim_disk_crash(struct sim_disk *disk, bool power_loss)
@@ -187,29 +360,77 @@ void sim_disk_crash(struct sim_disk *disk, bool power_loss)
     struct sim *sim = disk->sim;
     size_t whole = (size_t)sim_between(sim, 0, disk->pending_count);
     for (size_t i = 0; i < disk->pending_count; i++) {
-        struct sim_disk_op *pending = &disk->pending[i];
+        struct disk_op *op = &disk->pending[i];
         if (i < whole)
-            carry_out(disk, pending, pending->op.bytes.len);
-        else if (i == whole && pending->op.kind == DISK_APPEND)
-            carry_out(disk, pending, (size_t)sim_between(sim, 0, pending->op.bytes.len));
-        buf_close(&pending->op.bytes);
+            carry_out_whole(disk, op);
+        else if (i == whole && op->kind == DISK_APPEND)
+            carry_out(disk, op, (size_t)sim_between(sim, 0, op->bytes.len));
+        free_op(op);
     }
     disk->pending_count = 0;
+    disk->image[0] = '\0';
     disk->busy_until_us = disk->group_starts_us = 0;
     disk->incarnation++;
-    for (int i = 0; power_loss && i < SIM_FILES_MAX; i++) {
-        struct sim_file *file = &disk->files[i];
-        if (file->bytes.len > file->synced)
-            file->bytes.len =
-                file->synced + (size_t)sim_between(sim, 0, file->bytes.len - file->synced);
+    if (power_loss)
+        lose_power(disk);
+    sync_folder(disk); /* what is there now stays */
+}
+
+/* The end of what the newest mark in a segment speaks of. */
+static size_t marked_end(const struct buf *bytes)
+{
+    for (size_t at = bytes->len; at-- > 0;) {
+        struct record record;
+        if (bytes->ptr[at] == '#' &&
+            record_parse(span_of(bytes->ptr + at, bytes->len - at), &record) == RECORD_OK &&
+            record.kind == RECORD_SYNC)
+            return (size_t)record.synced;
     }
+    return 0;
+}
+
+/* What the manifest does not name is a leftover, which nobody reads. */
+static bool is_named(struct sim_disk *disk, const struct sim_file *file)
+{
+    for (int i = 0; i < disk->file_count; i++) {
+        const struct sim_file *manifest = &disk->files[i];
+        const char *name = strrchr(file->path, '/') + 1;
+        if (manifest->used && !manifest->removed && strstr(manifest->path, ".manifest") &&
+            memmem(manifest->bytes.ptr, manifest->bytes.len, name, strlen(name)))
+            return true;
+    }
+    return false;
+}
+
+bool sim_disk_rot(struct sim_disk *disk)
+{
+    struct sim *sim = disk->sim;
+    for (int tries = 0; tries < 20; tries++) {
+        struct sim_file *file = &disk->files[sim_between(sim, 0, (uint64_t)disk->file_count - 1)];
+        if (!file->used || file->removed || !is_named(disk, file))
+            continue;
+        size_t end = 0;
+        if (strstr(file->path, ".base.rdb"))
+            end = file->bytes.len;
+        else if (strstr(file->path, ".incr.aof"))
+            end = marked_end(&file->bytes);
+        if (end == 0)
+            continue;
+        size_t at = (size_t)sim_between(sim, 0, end - 1);
+        file->bytes.ptr[at] ^= (char)(1 << sim_between(sim, 0, 7));
+        sim_trace(sim, "a bit of '%s' rots at offset %zu", file->path, at);
+        sim->stats.rotten_bits++;
+        return true;
+    }
+    return false;
 }
 
 void sim_disk_close(struct sim_disk *disk)
 {
-    for (int i = 0; i < SIM_FILES_MAX; i++)
+    for (int i = 0; i < disk->file_count; i++)
         buf_close(&disk->files[i].bytes);
+    mem_free(disk->files);
     for (size_t i = 0; i < disk->pending_count; i++)
-        buf_close(&disk->pending[i].op.bytes);
+        free_op(&disk->pending[i]);
     mem_free(disk->pending);
 }

@@ -56,6 +56,8 @@ static void lose_disk(struct sim *sim, struct sim_node *victim)
         return;
     if (victim->up)
         sim_node_crash(victim, true);
+    if (sim->profile.rot && sim_chance(sim, 0.7) && sim_disk_rot(&victim->disk))
+        sim_node_must_refuse(victim);
     sim_node_wipe(victim);
 }
 

@@ -81,14 +81,35 @@ static uint64_t run(uint64_t seed, const struct sim_scenario *scenario, bool tra
 
 static void print(const char *what, uint64_t runs, const struct sim_stats *stats)
 {
-    printf("%s: %llu runs, %llu events, %llu messages (%llu lost), %llu crashes, %llu cuts, "
-           "%llu leaders, %llu writes acknowledged, %llu reads, %llu unknown, %llu refused\n",
-           what, (unsigned long long)runs, (unsigned long long)stats->events,
-           (unsigned long long)stats->messages, (unsigned long long)stats->dropped,
-           (unsigned long long)stats->crashes, (unsigned long long)stats->cuts,
-           (unsigned long long)stats->elections, (unsigned long long)stats->acknowledged,
-           (unsigned long long)stats->reads, (unsigned long long)stats->unknown,
-           (unsigned long long)stats->refused);
+    const struct {
+        const char *name;
+        uint64_t count;
+    } columns[] = {
+        {"events", stats->events},
+        {"virtual seconds", stats->virtual_ms / 1000},
+        {"messages", stats->messages},
+        {"lost", stats->dropped},
+        {"cuts", stats->cuts},
+        {"crashes", stats->crashes},
+        {"disk errors", stats->disk_errors},
+        {"stalls", stats->stalls},
+        {"sectors lost", stats->lost_sectors},
+        {"disks lost", stats->wipes},
+        {"rotten bits", stats->rotten_bits},
+        {"leaders", stats->elections},
+        {"changes", stats->changes},
+        {"transfers", stats->transfers},
+        {"snapshots", stats->snapshots},
+        {"installs", stats->installs},
+        {"writes acknowledged", stats->acknowledged},
+        {"reads", stats->reads},
+        {"unknown", stats->unknown},
+        {"refused", stats->refused},
+    };
+    printf("%s: %llu runs", what, (unsigned long long)runs);
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        printf(", %llu %s", (unsigned long long)columns[i].count, columns[i].name);
+    printf("\n");
 }
 
 static int run_scenarios(const struct options *options)

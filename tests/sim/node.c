@@ -49,7 +49,7 @@ static struct raft_options raft_options(struct sim_node *node)
                                    .bytes_per_append_max = 65536,
                                    .appends_in_flight_max = 8,
                                    .bytes_in_flight_max = 1 << 20,
-                                   .snapshot_chunk_bytes = 4096,
+                                   .snapshot_chunk_bytes = node->sim->profile.snapshot_chunk_bytes,
                                    .lease_drift_percent = node->sim->profile.lease_drift_percent,
                                    .seed =
                                        node->sim->seed * 1000003 + node->id * 101 + node->starts};
@@ -58,7 +58,7 @@ static struct raft_options raft_options(struct sim_node *node)
     return options;
 }
 
-void sim_node_start(struct sim_node *node)
+static enum err open_shard(struct sim_node *node, char message[512])
 {
     struct sim *sim = node->sim;
     char folder[32];
@@ -67,12 +67,14 @@ void sim_node_start(struct sim_node *node)
     sim_disk_port(&node->disk, &node->port);
     node->starts++;
     node->incarnation++;
+    const struct sim_profile *profile = &sim->profile;
     struct shard_options options = {.raft = raft_options(node),
                                     .storage = {.folder = folder,
                                                 .append_folder = "appendonlydir",
                                                 .append_filename = "appendonly.aof",
                                                 .sync = STORAGE_SYNC_ALWAYS,
-                                                .cache_bytes_max = sim->profile.cache_bytes_max,
+                                                .cache_bytes_max = profile->cache_bytes_max,
+                                                .segment_bytes_max = profile->segment_bytes_max,
                                                 .log = &node->log},
                                     .cluster = &node->cluster,
                                     .table = sim->table,
@@ -82,6 +84,8 @@ void sim_node_start(struct sim_node *node)
                                     .seed = sim->seed + node->id * 7919 + node->starts,
                                     .hash_seed = prng_next(&sim->prng),
                                     .leader_wait_ms = 1000,
+                                    .snapshot_log_bytes = profile->snapshot_log_bytes,
+                                    .snapshot_keep_bytes = profile->snapshot_keep_bytes,
                                     .batch_bytes_max = 1 << 20};
     options.host.send = host_send;
     options.host.send_context = node;
@@ -89,14 +93,34 @@ void sim_node_start(struct sim_node *node)
     options.storage.identity.node_id = node->id;
     memcpy(options.storage.identity.cluster_id, node->cluster.cluster_id,
            sizeof options.storage.identity.cluster_id);
+    return shard_open(&options, sim_node_time(node), &node->shard, message);
+}
+
+void sim_node_must_refuse(struct sim_node *node)
+{
     char message[512] = "";
-    enum err err = shard_open(&options, sim_node_time(node), &node->shard, message);
-    if (err)
+    enum err err = open_shard(node, message);
+    sim_trace(node->sim, "node %llu refuses to start: %s", (unsigned long long)node->id, message);
+    if (err != ERR_CORRUPT || !strstr(message, "appendonly.aof"))
+        sim_fail(node->sim, "node %llu does not notice that its disk has rotted: %s",
+                 (unsigned long long)node->id, err ? message : "it starts");
+}
+
+void sim_node_start(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    char message[512] = "";
+    if (open_shard(node, message))
         sim_fail(sim, "node %llu does not start: %s", (unsigned long long)node->id, message);
+    if (raft_term(shard_raft(node->shard)) < node->term_floor)
+        sim_fail(sim, "node %llu forgot its term: had %llu, has %llu", (unsigned long long)node->id,
+                 (unsigned long long)node->term_floor,
+                 (unsigned long long)raft_term(shard_raft(node->shard)));
     node->exists = true;
     node->up = true;
     node->paused = false;
     node->checked_index = 0;
+    node->commit_seen = node->installs_seen = 0;
     node->term_seen = 0; /* a term that was not durable when the process ended may be forgotten */
     sim_trace(sim, "node %llu starts: term %llu, last index %llu", (unsigned long long)node->id,
               (unsigned long long)raft_term(shard_raft(node->shard)),
@@ -145,7 +169,7 @@ void sim_node_wipe(struct sim_node *node)
     node->exists = node->founder = false;
     if (node->durable_seen > node->sim->lost_index)
         node->sim->lost_index = node->durable_seen;
-    node->durable_seen = node->commit_seen = 0;
+    node->durable_seen = node->commit_seen = node->term_floor = 0;
     node->sim->stats.wipes++;
 }
 
@@ -203,13 +227,47 @@ void sim_node_message(struct sim_node *node, uint64_t from, struct span bytes)
     sim_node_settle(node);
 }
 
+/* A process that cannot write its log must not go on: what is on the disk is not known any more. */
+static void end_by_disk_error(struct sim_node *node, const struct disk_completion *completion)
+{
+    struct sim *sim = node->sim;
+    if (setjmp(sim->fatal) == 0) {
+        sim->fatal_expected = true;
+        shard_disk_completed(node->shard, completion, sim_node_time(node));
+        sim->fatal_expected = false;
+        sim_fail(sim, "node %llu goes on although its disk failed", (unsigned long long)node->id);
+    }
+    sim->fatal_expected = false;
+    sim_node_crash(node, true);
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1000, 3000000),
+                                     .type = SIM_RESTART,
+                                     .node = node->position,
+                                     .incarnation = node->incarnation});
+}
+
+static void completed(struct sim_node *node, const struct disk_completion *completion)
+{
+    if (!node->up)
+        return;
+    shard_disk_completed(node->shard, completion, sim_node_time(node));
+    sim_node_settle(node);
+}
+
 void sim_node_disk_done(struct sim_node *node)
 {
     struct disk_completion completion = sim_disk_complete(&node->disk);
-    if (!node->up || completion.ticket == 0)
-        return;
-    shard_disk_completed(node->shard, &completion, sim_node_time(node));
-    sim_node_settle(node);
+    if (completion.err)
+        end_by_disk_error(node, &completion);
+    else if (completion.ticket)
+        completed(node, &completion);
+}
+
+void sim_node_image_done(struct sim_node *node)
+{
+    struct disk_completion completion = sim_disk_image_done(&node->disk);
+    if (!completion.err)
+        node->sim->stats.snapshots++;
+    completed(node, &completion);
 }
 
 struct sim_node *sim_leader(struct sim *sim)

@@ -217,7 +217,8 @@ struct sim_profile sim_calm_profile(int nodes)
                                 .delay_us_min = 100,
                                 .delay_us_max = 1000,
                                 .sync_us_max = 3000,
-                                .cache_bytes_max = 16384};
+                                .cache_bytes_max = 16384,
+                                .snapshot_chunk_bytes = 4096};
 }
 
 static void draw_changes(struct prng *prng, struct sim_profile *profile)
@@ -226,6 +227,16 @@ static void draw_changes(struct prng *prng, struct sim_profile *profile)
     profile->changes_per_second = (double)(1 + prng_below(prng, 100)) / 50;
     if (prng_below(prng, 2))
         profile->wipes_per_second = (double)prng_below(prng, 100) / 200;
+    if (prng_below(prng, 2))
+        profile->rot = true;
+}
+
+/* From one every few entries to hardly ever. */
+static void draw_snapshots(struct prng *prng, struct sim_profile *profile)
+{
+    profile->snapshot_log_bytes = 500ULL << prng_below(prng, 10);
+    profile->snapshot_keep_bytes = prng_below(prng, 2) ? 0 : 1000ULL << prng_below(prng, 8);
+    profile->snapshot_chunk_bytes = 50U << prng_below(prng, 10);
 }
 
 /* Each seed has its own subset of faults and its own rates. */
@@ -264,6 +275,12 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
     if (prng_below(&prng, 2))
         draw_changes(&prng, profile);
     profile->cache_bytes_max = 1024 << prng_below(&prng, 8);
+    if (prng_below(&prng, 3))
+        draw_snapshots(&prng, profile);
+    if (prng_below(&prng, 2))
+        profile->segment_bytes_max = 500ULL << prng_below(&prng, 10);
+    if (prng_below(&prng, 4) == 0)
+        profile->disk_error = (double)(1 + prng_below(&prng, 10)) / 10000;
 }
 
 void sim_random_run(struct sim *sim)

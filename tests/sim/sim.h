@@ -6,6 +6,7 @@
 #ifndef FLOTILLA_TESTS_SIM_H
 #define FLOTILLA_TESTS_SIM_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +19,6 @@
 enum {
     SIM_NODES_MAX = 7,
     SIM_CLIENTS_MAX = 32,
-    SIM_FILES_MAX = 8,
     SIM_KEYS = 8,
     SIM_IDS_PER_LIFE = 100, /* a wiped disk is a new node: position p has the ids p + 1 + 100 n */
     SIM_ELECTION_MS = 300,
@@ -30,25 +30,23 @@ struct sim_node;
 /* ---- disk.c: what a node keeps when its process ends ---- */
 
 struct sim_file {
-    char path[256];
+    char path[128];
     struct buf bytes;
     size_t synced; /* what a power loss cannot take away */
     bool used;
-};
-
-/* Queued by the node, not yet carried out. */
-struct sim_disk_op {
-    struct disk_op op;
-    char path[256];
+    bool removed; /* which a power loss undoes, until the folder is synced */
+    bool named;   /* the folder was synced since it was made */
 };
 
 struct sim_disk {
     struct sim *sim;
-    int node; /* position */
-    struct sim_file files[SIM_FILES_MAX];
-    struct sim_disk_op *pending;
+    int node;               /* position */
+    struct sim_file *files; /* handles are positions */
+    int file_count;
+    struct disk_op *pending; /* queued by the node, not yet carried out */
     size_t pending_count;
     size_t pending_cap;
+    char image[128];          /* being written, empty: none */
     uint64_t group_starts_us; /* the sync that is to come begins then */
     uint64_t busy_until_us;
     uint32_t incarnation; /* completions of an ended process are dropped */
@@ -56,9 +54,12 @@ struct sim_disk {
 
 void sim_disk_port(struct sim_disk *disk, struct disk *port);
 struct disk_completion sim_disk_complete(struct sim_disk *disk); /* the first pending operation */
+struct disk_completion sim_disk_image_done(struct sim_disk *disk);
 /* The process ends: of the pending operations a random number is carried out, the next one in part.
- * After a power loss also only a random beginning of what was not synced is left. */
+ * A power loss also takes any of the sectors that were not synced, and names and removals. */
 void sim_disk_crash(struct sim_disk *disk, bool power_loss);
+/* A bit of what must be there changes; false: there is nothing of which that could be said. */
+bool sim_disk_rot(struct sim_disk *disk);
 void sim_disk_close(struct sim_disk *disk);
 
 /* ---- events ---- */
@@ -67,6 +68,7 @@ enum sim_event_type {
     SIM_TIMER,
     SIM_MESSAGE,
     SIM_DISK_DONE,
+    SIM_IMAGE_DONE,
     SIM_CLIENT,
     SIM_RESTART,
     SIM_FAULT,
@@ -100,6 +102,7 @@ struct sim_profile {
     double power_loss;       /* share of crashes that lose unsynced data */
     double cut_per_second;   /* partitions of a random kind */
     uint32_t sync_us_max;
+    double disk_error;       /* probability per operation that it fails: the process ends */
     double stall_per_second; /* a disk that takes up to two seconds for one sync */
     int64_t wall_jump_ms;    /* clocks of nodes differ by up to this, and jump */
     int32_t
@@ -108,7 +111,12 @@ struct sim_profile {
     double changes_per_second; /* of the membership, and transfers */
     double wipes_per_second;   /* a disk is lost for good; its node joins as a new one */
     uint32_t lease_drift_percent;
+    bool rot; /* some of the lost disks have a bit that changed, which the node notices */
     uint64_t cache_bytes_max;
+    uint64_t segment_bytes_max;
+    uint64_t snapshot_log_bytes; /* 0: no snapshots */
+    uint64_t snapshot_keep_bytes;
+    uint32_t snapshot_chunk_bytes;
 };
 
 struct sim_node {
@@ -133,6 +141,8 @@ struct sim_node {
     uint64_t durable_seen; /* last known durable index, also while down */
     uint64_t commit_seen;
     uint64_t term_seen;
+    uint64_t term_floor; /* a start must find at least this term on the disk */
+    uint64_t installs_seen;
     uint64_t checked_index; /* applied entries compared with the history */
     bool role_changed;
 };
@@ -172,6 +182,11 @@ struct sim_stats {
     uint64_t transfers;
     uint64_t wipes;
     uint64_t stalls;
+    uint64_t disk_errors;
+    uint64_t lost_sectors;
+    uint64_t rotten_bits;
+    uint64_t snapshots;
+    uint64_t installs;
     uint64_t virtual_ms;
     uint64_t acknowledged;
     uint64_t reads;
@@ -206,6 +221,8 @@ struct sim {
     bool trace;
     uint64_t trace_hash;
     const char *scenario; /* for the replay command */
+    jmp_buf fatal;        /* where a process that has to end goes, while fatal_expected */
+    bool fatal_expected;
 };
 
 extern struct sim *sim_running; /* for host_fatal() alone */
@@ -244,6 +261,9 @@ void sim_node_wipe(struct sim_node *node); /* down; from here on it is another n
 struct sim_node *sim_node_of(struct sim *sim, uint64_t id); /* NULL: it is dead */
 void sim_node_message(struct sim_node *node, uint64_t from, struct span bytes);
 void sim_node_disk_done(struct sim_node *node);
+void sim_node_image_done(struct sim_node *node);
+/* Starts from a disk on which something has rotted: it has to refuse. */
+void sim_node_must_refuse(struct sim_node *node);
 void sim_node_timer(struct sim_node *node);
 void sim_node_settle(struct sim_node *node); /* drive, timers, checks */
 struct shard_time sim_node_time(const struct sim_node *node);
@@ -265,6 +285,7 @@ struct shard_host sim_client_host(struct sim_node *node);
 struct sim_history *sim_history_new(void);
 void sim_history_free(struct sim_history *history);
 void sim_check_node(struct sim_node *node);
+void sim_check_image(struct sim_node *node); /* a snapshot is taken now */
 void sim_check_acknowledged(struct sim *sim, const struct sim_node *by, uint64_t index);
 void sim_check_value(struct sim *sim, const struct sim_client *client, int64_t value);
 enum sim_outcome { SIM_HAPPENED, SIM_MAY_HAVE_HAPPENED, SIM_DID_NOT_HAPPEN };

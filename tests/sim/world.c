@@ -12,6 +12,8 @@ struct sim *sim_running;
 
 _Noreturn void host_fatal(const char *file, int line, const char *message)
 {
+    if (sim_running && sim_running->fatal_expected)
+        longjmp(sim_running->fatal, 1);
     if (sim_running)
         sim_fail(sim_running, "%s:%d: %s", file, line, message);
     fprintf(stderr, "%s:%d: %s\n", file, line, message);
@@ -188,6 +190,10 @@ bool sim_step(struct sim *sim)
     case SIM_DISK_DONE:
         if (event.incarnation == node->disk.incarnation)
             sim_node_disk_done(node);
+        break;
+    case SIM_IMAGE_DONE:
+        if (event.incarnation == node->disk.incarnation)
+            sim_node_image_done(node);
         break;
     case SIM_CLIENT:
         sim_client_wake(sim, event.node);
