@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "raft/core.h"
@@ -31,8 +33,8 @@ static void adopt(struct raft *raft, const struct raft_membership *membership)
     }
     for (size_t i = 0; i < raft->membership.count; i++)
         raft_progress_close(&raft->progress[i]);
-    for (size_t i = 0; i < membership->count; i++)
-        raft->progress[i] = progress[i];
+    if (membership->count)
+        memcpy(raft->progress, progress, membership->count * sizeof *progress);
     raft->membership = *membership;
     raft->self = raft_position_of(raft, raft->options.id);
 }

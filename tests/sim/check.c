@@ -167,6 +167,7 @@ void sim_check_node(struct sim_node *node)
     node->term_seen = raft_term(raft);
     node->durable_seen = raft_durable_index(raft);
     check_applied(node);
+    sim_check_rules(node);
     sim_clients_collect(sim);
     if (raft_membership_equal(&node->membership_before, raft_membership(raft)))
         return;

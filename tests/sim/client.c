@@ -8,7 +8,7 @@
 #include "resp/parse.h"
 #include "sim/sim.h"
 
-enum { THINK_US_MAX = 20000, RETRY_US = 20000 };
+enum { RETRY_US = 20000 };
 
 static void wake_in(struct sim *sim, int number, uint64_t us)
 {
@@ -253,7 +253,7 @@ static void collect(struct sim *sim, struct sim_client *client)
         sim_fail(sim, "client %d: an empty reply", client->number);
     if (reply.ptr[0] != '-') {
         answered(sim, client);
-        wake_in(sim, client->number, sim_between(sim, 0, THINK_US_MAX));
+        wake_in(sim, client->number, sim_between(sim, 0, SIM_THINK_US_MAX));
         return;
     }
     bool unknown = reply.len > 8 && memcmp(reply.ptr, "-UNKNOWN", 8) == 0;

@@ -239,6 +239,15 @@ static void draw_snapshots(struct prng *prng, struct sim_profile *profile)
     profile->snapshot_chunk_bytes = 50U << prng_below(prng, 10);
 }
 
+static void draw_sizes(struct prng *prng, struct sim_profile *profile)
+{
+    profile->cache_bytes_max = 1024 << prng_below(prng, 8);
+    if (prng_below(prng, 3))
+        draw_snapshots(prng, profile);
+    if (prng_below(prng, 2))
+        profile->segment_bytes_max = 500ULL << prng_below(prng, 10);
+}
+
 /* Each seed has its own subset of faults and its own rates. */
 void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
 {
@@ -248,6 +257,10 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
     profile->clients = 1 + (int)prng_below(&prng, 12);
     profile->delay_us_max = 200 + (uint32_t)prng_below(&prng, 20000);
     profile->sync_us_max = 10 + (uint32_t)prng_below(&prng, 30000);
+    draw_sizes(&prng, profile);
+    profile->calm = prng_below(&prng, 12) == 0;
+    if (profile->calm)
+        return;
     if (prng_below(&prng, 2))
         profile->drop = (double)prng_below(&prng, 30) / 100;
     if (prng_below(&prng, 2))
@@ -274,16 +287,31 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
             1 + (uint32_t)profile->clock_ppm_max * 2 / 10000 + (uint32_t)prng_below(&prng, 10);
     if (prng_below(&prng, 2))
         draw_changes(&prng, profile);
-    profile->cache_bytes_max = 1024 << prng_below(&prng, 8);
-    if (prng_below(&prng, 3))
-        draw_snapshots(&prng, profile);
-    if (prng_below(&prng, 2))
-        profile->segment_bytes_max = 500ULL << prng_below(&prng, 10);
     if (prng_below(&prng, 4) == 0)
         profile->disk_error = (double)(1 + prng_below(&prng, 10)) / 10000;
+}
+
+/* Without a fault there is one election, no write in doubt, and nobody waits long. */
+static void check_calm(struct sim *sim)
+{
+    const struct sim_profile *profile = &sim->profile;
+    if (sim->stats.elections != 1 || sim->stats.unknown || sim->stats.refused)
+        sim_fail(sim, "a calm run had %llu leaders, %llu unknown outcomes, %llu refusals",
+                 (unsigned long long)sim->stats.elections, (unsigned long long)sim->stats.unknown,
+                 (unsigned long long)sim->stats.refused);
+    /* To the leader's disk, to a follower and its disk, back; what came in between waits for that
+     * and has its turn. */
+    uint64_t operation_us = SIM_THINK_US_MAX + 4 * profile->delay_us_max + 4 * profile->sync_us_max;
+    uint64_t floor = (uint64_t)profile->clients * 15 * SECOND / operation_us;
+    if (sim->stats.acknowledged + sim->stats.reads < floor)
+        sim_fail(sim, "a calm run was slow: %llu operations, at least %llu were to be expected",
+                 (unsigned long long)(sim->stats.acknowledged + sim->stats.reads),
+                 (unsigned long long)floor);
 }
 
 void sim_random_run(struct sim *sim)
 {
     sim_run_for(sim, 20 * SECOND);
+    if (sim->profile.calm)
+        check_calm(sim);
 }

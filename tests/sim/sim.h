@@ -22,6 +22,7 @@ enum {
     SIM_KEYS = 8,
     SIM_IDS_PER_LIFE = 100, /* a wiped disk is a new node: position p has the ids p + 1 + 100 n */
     SIM_ELECTION_MS = 300,
+    SIM_THINK_US_MAX = 20000, /* of a client, between an answer and its next request */
 };
 
 struct sim;
@@ -117,6 +118,7 @@ struct sim_profile {
     uint64_t snapshot_log_bytes; /* 0: no snapshots */
     uint64_t snapshot_keep_bytes;
     uint32_t snapshot_chunk_bytes;
+    bool calm; /* nothing goes wrong: one leader, and fast */
 };
 
 struct sim_node {
@@ -143,6 +145,8 @@ struct sim_node {
     uint64_t term_seen;
     uint64_t term_floor; /* a start must find at least this term on the disk */
     uint64_t installs_seen;
+    uint64_t led_term;      /* led it after the last event; 0: did not lead */
+    uint64_t change_seen;   /* index of the newest membership */
     uint64_t checked_index; /* applied entries compared with the history */
     bool role_changed;
 };
@@ -286,6 +290,7 @@ struct sim_history *sim_history_new(void);
 void sim_history_free(struct sim_history *history);
 void sim_check_node(struct sim_node *node);
 void sim_check_image(struct sim_node *node); /* a snapshot is taken now */
+void sim_check_rules(struct sim_node *node); /* rules.c; before membership_before moves on */
 void sim_check_acknowledged(struct sim *sim, const struct sim_node *by, uint64_t index);
 void sim_check_value(struct sim *sim, const struct sim_client *client, int64_t value);
 enum sim_outcome { SIM_HAPPENED, SIM_MAY_HAVE_HAPPENED, SIM_DID_NOT_HAPPEN };

@@ -1,0 +1,122 @@
+/* The rules of changing who belongs to the group, and the bounds of what a node holds. */
+#include "sim/sim.h"
+
+enum {
+    CHECK_BOUNDS_EVERY = 64, /* events: asking for everything takes time */
+    CAUGHT_UP_ENTRIES = 256, /* behind the leader's log: what the core asks for, and one batch */
+    APPENDS_IN_FLIGHT_MAX = 8,
+    BYTES_IN_FLIGHT_MAX = (1 << 20) + (1 << 17),
+    CACHE_CHUNKS_BYTES = 1 << 17, /* the cache lets go of whole chunks */
+};
+
+static bool is_voter(const struct raft_membership *membership, uint64_t id)
+{
+    const struct raft_member *member = raft_membership_find(membership, id);
+    return member && member->roles & (RAFT_VOTER | RAFT_VOTER_INCOMING);
+}
+
+/* Can both decide without each other? Paper §6: there must be no such moment. */
+static bool can_split(const struct raft_membership *a, const struct raft_membership *b)
+{
+    struct raft_membership all = *a;
+    for (size_t i = 0; i < b->count; i++)
+        raft_membership_set(&all, b->members[i].id, RAFT_VOTER);
+    for (unsigned subset = 0; subset < 1U << all.count; subset++) {
+        bool in[RAFT_MEMBERS_MAX] = {false};
+        bool out[RAFT_MEMBERS_MAX] = {false};
+        for (size_t i = 0; i < all.count; i++) {
+            bool chosen = subset >> i & 1;
+            const struct raft_member *of_a = raft_membership_find(a, all.members[i].id);
+            const struct raft_member *of_b = raft_membership_find(b, all.members[i].id);
+            if (of_a)
+                in[of_a - a->members] = chosen;
+            if (of_b)
+                out[of_b - b->members] = !chosen;
+        }
+        if (raft_membership_has_majority(a, in) && raft_membership_has_majority(b, out))
+            return true;
+    }
+    return false;
+}
+
+static void check_new_voter(struct sim_node *node, const struct raft_status *status, uint64_t id)
+{
+    for (size_t i = 0; i < status->peer_count; i++) {
+        const struct raft_peer_status *peer = &status->peers[i];
+        if (peer->id == id && peer->match + CAUGHT_UP_ENTRIES < status->last_index)
+            sim_fail(node->sim, "node %llu makes node %llu a voter, which has %llu of %llu entries",
+                     (unsigned long long)node->id, (unsigned long long)id,
+                     (unsigned long long)peer->match, (unsigned long long)status->last_index);
+    }
+}
+
+/* A leader goes from one membership to the next. */
+static void check_change(struct sim_node *node, const struct raft_status *status)
+{
+    struct sim *sim = node->sim;
+    const struct raft *raft = shard_raft(node->shard);
+    const struct raft_membership *before = &node->membership_before;
+    const struct raft_membership *after = raft_membership(raft);
+    if (node->change_seen > status->commit_index)
+        sim_fail(sim, "node %llu changes the membership though change %llu is not committed",
+                 (unsigned long long)node->id, (unsigned long long)node->change_seen);
+    if (!raft_can_read(raft))
+        sim_fail(sim, "node %llu changes the membership before it committed in its term",
+                 (unsigned long long)node->id);
+    if (can_split(before, after))
+        sim_fail(sim, "node %llu changes to a membership that can decide without the old one",
+                 (unsigned long long)node->id);
+    for (size_t i = 0; i < after->count; i++)
+        if (is_voter(after, after->members[i].id) && !is_voter(before, after->members[i].id))
+            check_new_voter(node, status, after->members[i].id);
+}
+
+static void check_removed_leader(struct sim_node *node, const struct raft_status *status)
+{
+    if (!status->self_is_voter && status->change_is_committed && !status->joint)
+        sim_fail(node->sim, "node %llu leads a group in which it has no vote",
+                 (unsigned long long)node->id);
+}
+
+static void check_bounds(struct sim_node *node, const struct raft_status *status)
+{
+    struct sim *sim = node->sim;
+    for (size_t i = 0; i < status->peer_count; i++) {
+        const struct raft_peer_status *peer = &status->peers[i];
+        if (peer->in_flight > APPENDS_IN_FLIGHT_MAX || peer->in_flight_bytes > BYTES_IN_FLIGHT_MAX)
+            sim_fail(sim, "node %llu has %u appends (%llu bytes) under way to node %llu",
+                     (unsigned long long)node->id, peer->in_flight,
+                     (unsigned long long)peer->in_flight_bytes, (unsigned long long)peer->id);
+    }
+    struct storage_status storage = storage_status(shard_storage(node->shard));
+    bool all_done = shard_applied_index(node->shard) == status->last_index &&
+                    status->durable_index == status->last_index && node->disk.pending_count == 0;
+    if (all_done && storage.cache_bytes > sim->profile.cache_bytes_max + CACHE_CHUNKS_BYTES)
+        sim_fail(sim, "node %llu caches %llu bytes", (unsigned long long)node->id,
+                 (unsigned long long)storage.cache_bytes);
+    if (storage.index_bytes >
+        16 * (storage.last_index + 1 - storage.first_index) + 4096 * storage.segments)
+        sim_fail(sim, "node %llu takes %llu bytes to find %llu entries",
+                 (unsigned long long)node->id, (unsigned long long)storage.index_bytes,
+                 (unsigned long long)(storage.last_index + 1 - storage.first_index));
+}
+
+void sim_check_rules(struct sim_node *node)
+{
+    const struct raft *raft = shard_raft(node->shard);
+    bool leads = raft_role(raft) == RAFT_LEADER;
+    bool led = leads && node->led_term == raft_term(raft);
+    bool changed = !raft_membership_equal(&node->membership_before, raft_membership(raft));
+    bool removed = leads && !is_voter(raft_membership(raft), node->id);
+    node->led_term = leads ? raft_term(raft) : 0;
+    if (!changed && !removed && node->sim->stats.events % CHECK_BOUNDS_EVERY)
+        return;
+    struct raft_status status;
+    raft_status(raft, &status);
+    if (changed && led)
+        check_change(node, &status);
+    if (removed)
+        check_removed_leader(node, &status);
+    check_bounds(node, &status);
+    node->change_seen = status.change_index;
+}
