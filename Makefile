@@ -45,8 +45,8 @@ SIM          := $(BUILD)/flotilla-sim
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all help deps check-deps check-test-deps run status stop test check unit sim compat integration clients bench \
-	lint format install uninstall clean FORCE
+.PHONY: all help deps check-deps check-test-deps run status stop test check unit sim soak mutants coverage compat \
+	integration clients bench bench-sim lint format install uninstall clean FORCE
 
 all: $(SERVER)
 
@@ -59,6 +59,11 @@ help:
 ## make stop        stops them (the data stays)
 ## make test        installs what is missing, builds, passes all tests
 ## make unit, sim, compat, integration, clients   one kind of tests
+## make sim SEEDS=10000 [FIRST=1]   random runs of the simulator, as many as that
+## make soak        fresh seeds until it is stopped; reports each minute
+## make mutants     plants bugs and shows that the simulator finds each (MUTANTS=names, SEEDS=at most so many)
+## make coverage    lines of src/raft that its tests reach, rare situations that the simulator meets
+## make bench-sim   events per second of the simulator on one core
 ## make bench       compares with redis-server on this machine
 ## make lint        format, rings, purity, clang-tidy, cppcheck
 ## make format      writes the C files as clang-format would
@@ -144,7 +149,21 @@ unit: $(UNIT_TESTS)
 	$(Q)$(RUN_TESTS) unit
 
 sim: $(SIM)
-	$(Q)$(RUN_TESTS) sim
+	$(Q)$(if $(SEEDS),$(SIM) --first $(or $(FIRST),1) --seeds $(SEEDS) --progress,$(RUN_TESTS) sim)
+
+soak: $(SIM)
+	$(Q)$(SIM) --soak
+
+bench-sim: $(SIM)
+	$(Q)$(SIM) --bench
+
+mutants: $(SIM)
+	$(Q)BUILD='$(BUILD)' CC='$(CC)' CFLAGS='$(ALL_CFLAGS)' CORE_LIBS='$(CORE_LIBS)' \
+		SIM_OBJECTS='$(SIM_OBJECTS)' tests/sim/mutants/run $(if $(SEEDS),--seeds $(SEEDS)) $(MUTANTS)
+
+# Of the core's own unit tests and scripts, without the simulator's luck; what the simulator met is told by its marks.
+coverage:
+	$(Q)BUILD=build-coverage MAKE='$(MAKE)' tests/sim/coverage
 
 compat integration clients: $(SERVER)
 	$(Q)$(RUN_TESTS) $@

@@ -1,5 +1,7 @@
 #include "shard/shard.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "shard/internal.h"
@@ -104,12 +106,14 @@ static void load_entries(struct shard *shard, const struct found *found)
 }
 
 static enum err check_state(const struct found *found, const struct storage_recovered *recovered,
-                            char message[512])
+                            const char *folder, char message[512])
 {
-    if (!found->state)
+    char why[512];
+    if (!found->state || !state_reader_finish(found->state, recovered->snapshot.index,
+                                              recovered->snapshot.term, why))
         return ERR_NONE;
-    return state_reader_finish(found->state, recovered->snapshot.index, recovered->snapshot.term,
-                               message);
+    snprintf(message, 512, "the data in '%.200s' does not fit together: %.250s", folder, why);
+    return ERR_CORRUPT;
 }
 
 enum err shard_open(const struct shard_options *options, struct shard_time now,
@@ -123,7 +127,7 @@ enum err shard_open(const struct shard_options *options, struct shard_time now,
     enum err err =
         storage_open(options->disk, &options->storage, &visitor, &storage, &recovered, message);
     if (!err)
-        err = check_state(&found, &recovered, message);
+        err = check_state(&found, &recovered, options->storage.folder, message);
     if (!err) {
         struct shard *created = create(options, now, storage, &recovered, &found);
         load_entries(created, &found);

@@ -111,6 +111,7 @@ enum err state_reader_feed(struct state_reader *reader, struct span piece, char 
     reader->bytes += piece.len;
     switch (rdb_reader_feed(reader->rdb, piece)) {
     case RDB_MORE:
+        return piece.len ? ERR_NONE : damaged(message, "its end is missing");
     case RDB_DONE:
         return ERR_NONE;
     case RDB_BAD:
@@ -120,11 +121,12 @@ enum err state_reader_feed(struct state_reader *reader, struct span piece, char 
     return ERR_CORRUPT;
 }
 
-enum err state_reader_finish(const struct state_reader *reader, uint64_t index, uint64_t term,
+enum err state_reader_finish(struct state_reader *reader, uint64_t index, uint64_t term,
                              char *message)
 {
-    if (rdb_reader_feed(reader->rdb, span_of("", 0)) != RDB_DONE)
-        return damaged(message, "its end is missing");
+    enum err err = state_reader_feed(reader, span_of("", 0), message);
+    if (err)
+        return err;
     if (reader->fields != (1U << STATE_FIELDS) - 1 || reader->damaged)
         return damaged(message, "it does not say which entry it stands for");
     if (reader->position.index != index || reader->position.term != term)

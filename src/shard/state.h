@@ -44,12 +44,12 @@ struct state_reader {
 struct state_reader *state_reader_new(uint64_t hash_seed);
 void state_reader_free(struct state_reader *reader); /* with its keyspace, unless that was taken */
 
-/* ERR_CORRUPT: `message` (512 bytes) says why. */
+/* An empty piece is the end. ERR_CORRUPT: `message` (512 bytes) says why. */
 MUST_CHECK enum err state_reader_feed(struct state_reader *reader, struct span piece,
                                       char *message);
 
 /* All is there, and it is the state as of (index, term)? */
-MUST_CHECK enum err state_reader_finish(const struct state_reader *reader, uint64_t index,
-                                        uint64_t term, char *message);
+MUST_CHECK enum err state_reader_finish(struct state_reader *reader, uint64_t index, uint64_t term,
+                                        char *message);
 
 #endif

@@ -12,6 +12,7 @@ enum { TERMS_MAX = 65536 };
 
 struct committed {
     uint64_t term;
+    int64_t time_ms;
     uint32_t checksum; /* of the record; 0: not seen yet */
     uint64_t digest;   /* of the state after it; 0: not computed yet */
 };
@@ -86,6 +87,16 @@ static struct committed *committed_at(struct sim_history *history, uint64_t inde
     return &history->committed[index];
 }
 
+/* The clock of the state machine never goes back, whoever leads. */
+static void check_clock(struct sim *sim, uint64_t index)
+{
+    const struct committed *before = committed_at(sim->history, index - 1);
+    const struct committed *here = committed_at(sim->history, index);
+    if (before->checksum && before->time_ms > here->time_ms)
+        sim_fail(sim, "the time of entry %llu is before that of the one before it",
+                 (unsigned long long)index);
+}
+
 /* State-machine safety: what any node applied at an index, all apply there. */
 static void check_entry(struct sim_node *node, uint64_t index)
 {
@@ -99,6 +110,8 @@ static void check_entry(struct sim_node *node, uint64_t index)
     if (committed->checksum == 0) {
         committed->checksum = checksum;
         committed->term = entry.term;
+        committed->time_ms = entry.time_ms;
+        check_clock(sim, index);
         if (index > sim->history->committed_last)
             sim->history->committed_last = index;
         return;
