@@ -3,6 +3,7 @@
 
 #include "resp/parse.h"
 #include "sim/sim.h"
+#include "wire/message.h"
 
 struct shard_time sim_node_time(const struct sim_node *node)
 {
@@ -14,10 +15,34 @@ struct shard_time sim_node_time(const struct sim_node *node)
     return (struct shard_time){.mono_ms = us / 1000, .wall_ms = wall, .mono_us = us};
 }
 
+/* A vote that is given, or asked for, must be found on the disk by whoever starts from it. */
+static void note_vote(struct sim_node *node, struct span bytes)
+{
+    static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+    struct resp_parser parser = {0};
+    if (memmem(bytes.ptr, bytes.len < 32 ? bytes.len : 32, "RAFT.VOTE", 9) &&
+        resp_parse(&parser, bytes, &limits) == RESP_COMMAND) {
+        struct wire_message message = {0};
+        if (wire_parse_message(parser.args, parser.argc, &message))
+            sim_fail(node->sim, "node %llu sends a vote that cannot be read",
+                     (unsigned long long)node->id);
+        const struct raft_message *raft = &message.message;
+        bool asks = raft->type == RAFT_VOTE_REQUEST && !raft->vote_request.pre;
+        bool gives = raft->type == RAFT_VOTE_RESPONSE && !raft->vote_response.pre &&
+                     raft->vote_response.granted;
+        if (asks || gives)
+            node->vote_promise =
+                (struct raft_hard_state){.term = raft->term, .vote = asks ? node->id : raft->to};
+        wire_message_close(&message);
+    }
+    resp_parser_close(&parser);
+}
+
 static void host_send(void *context, uint64_t to, bool response, struct span bytes)
 {
     (void)response;
     struct sim_node *node = context;
+    note_vote(node, bytes);
     sim_send(node->sim, node, to, bytes);
 }
 
@@ -106,6 +131,18 @@ void sim_node_must_refuse(struct sim_node *node)
                  (unsigned long long)node->id, err ? message : "it starts");
 }
 
+static void check_vote(const struct sim_node *node)
+{
+    const struct raft *raft = shard_raft(node->shard);
+    const struct raft_hard_state *promise = &node->vote_promise;
+    if (raft_term(raft) < promise->term ||
+        (raft_term(raft) == promise->term && raft_vote(raft) != promise->vote))
+        sim_fail(node->sim,
+                 "node %llu forgot its vote for node %llu in term %llu: it is in term %llu",
+                 (unsigned long long)node->id, (unsigned long long)promise->vote,
+                 (unsigned long long)promise->term, (unsigned long long)raft_term(raft));
+}
+
 void sim_node_start(struct sim_node *node)
 {
     struct sim *sim = node->sim;
@@ -116,6 +153,7 @@ void sim_node_start(struct sim_node *node)
         sim_fail(sim, "node %llu forgot its term: had %llu, has %llu", (unsigned long long)node->id,
                  (unsigned long long)node->term_floor,
                  (unsigned long long)raft_term(shard_raft(node->shard)));
+    check_vote(node);
     node->exists = true;
     node->up = true;
     node->paused = false;
@@ -170,6 +208,7 @@ void sim_node_wipe(struct sim_node *node)
     if (node->durable_seen > node->sim->lost_index)
         node->sim->lost_index = node->durable_seen;
     node->durable_seen = node->commit_seen = node->term_floor = 0;
+    node->vote_promise = (struct raft_hard_state){0};
     node->sim->stats.wipes++;
 }
 

@@ -143,7 +143,8 @@ struct sim_node {
     uint64_t durable_seen; /* last known durable index, also while down */
     uint64_t commit_seen;
     uint64_t term_seen;
-    uint64_t term_floor; /* a start must find at least this term on the disk */
+    uint64_t term_floor;                 /* a start must find at least this term on the disk */
+    struct raft_hard_state vote_promise; /* the newest vote that left this node */
     uint64_t installs_seen;
     uint64_t led_term;      /* led it after the last event; 0: did not lead */
     uint64_t change_seen;   /* index of the newest membership */
