@@ -168,6 +168,8 @@ coverage:
 compat integration clients: $(SERVER)
 	$(Q)$(RUN_TESTS) $@
 
+include tests/sim/script/script.mk
+
 bench: $(SERVER)
 	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/bench.py
 
