@@ -52,7 +52,10 @@ static void parse_entry(struct world *world, char *text, struct entry *entry)
     if (colon)
         *colon = 0;
     *entry = (struct entry){.term = number_of(world, text)};
-    snprintf(entry->text, sizeof entry->text, "%s", colon ? colon + 1 : "");
+    if (colon && strcmp(colon + 1, "no-op") == 0)
+        entry->kind = ENTRY_NOOP;
+    else
+        snprintf(entry->text, sizeof entry->text, "%s", colon ? colon + 1 : "");
 }
 
 /* log ID [term=N] [vote=N] TERM[:TEXT]…: begins anew with this on its disk. */
@@ -126,18 +129,41 @@ static void command_timeout(struct world *world, struct words *words)
     step(world, id, (struct raft_event){.type = RAFT_EVENT_TICK});
 }
 
-/* A timeout and all that follows from it, in one line. */
+/* run [ID…] +MS: these nodes look at the clock, and what they say to each other arrives. */
+static void command_run_for(struct world *world, struct words *words)
+{
+    if (words->count < 2 || words->at[words->count - 1][0] != '+')
+        fail(world, "run [ID…] +MS");
+    uint64_t end_ms = world->now_ms + number_of(world, words->at[--words->count] + 1);
+    struct ids ids = nodes_of(world, words, 1);
+    struct words stabilize = *words;
+    while (world->now_ms < end_ms) {
+        world->now_ms++;
+        for (size_t i = 0; i < ids.count; i++) {
+            const struct raft *raft = world->nodes[ids.at[i]].raft;
+            if (raft && raft_deadline_ms(raft) <= world->now_ms)
+                step(world, ids.at[i], (struct raft_event){.type = RAFT_EVENT_TICK});
+        }
+        command_stabilize(world, &stabilize);
+    }
+}
+
+/* elect ID [ID…]: a timeout and all that follows from it (between these), in one line. */
 static void command_elect(struct world *world, struct words *words)
 {
     struct node *node = world_running(world, node_argument(world, words));
+    struct words stabilize = *words;
     bool quiet = world->quiet;
     world->quiet = true;
+    if (words->count == 2)
+        stabilize.count = 1;
     command_timeout(world, words);
-    world_stabilize(world, NULL);
+    command_stabilize(world, &stabilize);
     if (raft_role(node->raft) != RAFT_LEADER)
         fail(world, "node %llu is not elected", U(node->id));
-    command_tick(world, &(struct words){.at = {"tick", words->at[1], (char[]){"+10"}}, .count = 3});
-    world_stabilize(world, NULL);
+    world->now_ms += 10;
+    step(world, node->id, (struct raft_event){.type = RAFT_EVENT_TICK});
+    command_stabilize(world, &stabilize);
     world->quiet = quiet;
     print_state(world, node);
 }
@@ -312,7 +338,7 @@ static void command_disks(struct world *world, struct words *words)
     for (size_t i = 0; i < ids.count; i++) {
         const struct node *node = world_node(world, ids.at[i]);
         const struct raft_hard_state *state = &node->disk.hard_state;
-        print_image(world, node->id, &node->disk, 0);
+        print_image(world, node->id, &node->disk, UINT64_MAX);
         say(world, "   term %llu, vote %llu, %zu writes to sync", U(state->term), U(state->vote),
             node->write_count);
     }
@@ -334,23 +360,41 @@ static const struct {
     const char *name;
     void (*run)(struct world *, struct words *);
 } commands[] = {
-    {"cluster", command_cluster},   {"join", command_join},
-    {"log", command_log},           {"crash", command_crash},
-    {"restart", command_restart},   {"wipe", command_join},
-    {"time", command_time},         {"tick", command_tick},
-    {"timeout", command_timeout},   {"elect", command_elect},
-    {"submit", command_submit},     {"read", command_read},
-    {"change", command_change},     {"transfer", command_transfer},
-    {"lost", command_lost},         {"alive", command_alive},
-    {"autosync", command_autosync}, {"sync", command_sync},
-    {"durable", command_durable},   {"snapshot", command_snapshot},
-    {"install", command_install},   {"deliver", command_deliver},
-    {"drop", command_drop},         {"duplicate", command_duplicate},
-    {"reverse", command_reverse},   {"cut", command_cut},
-    {"heal", command_heal},         {"stabilize", command_stabilize},
-    {"flights", command_flights},   {"status", command_status},
-    {"states", command_states},     {"logs", command_logs},
-    {"disks", command_disks},       {"marks", command_marks},
+    {"cluster", command_cluster},
+    {"join", command_join},
+    {"log", command_log},
+    {"crash", command_crash},
+    {"restart", command_restart},
+    {"wipe", command_join},
+    {"time", command_time},
+    {"tick", command_tick},
+    {"timeout", command_timeout},
+    {"run", command_run_for},
+    {"elect", command_elect},
+    {"submit", command_submit},
+    {"read", command_read},
+    {"change", command_change},
+    {"transfer", command_transfer},
+    {"lost", command_lost},
+    {"alive", command_alive},
+    {"autosync", command_autosync},
+    {"sync", command_sync},
+    {"durable", command_durable},
+    {"snapshot", command_snapshot},
+    {"install", command_install},
+    {"deliver", command_deliver},
+    {"drop", command_drop},
+    {"duplicate", command_duplicate},
+    {"reverse", command_reverse},
+    {"cut", command_cut},
+    {"heal", command_heal},
+    {"stabilize", command_stabilize},
+    {"flights", command_flights},
+    {"status", command_status},
+    {"states", command_states},
+    {"logs", command_logs},
+    {"disks", command_disks},
+    {"marks", command_marks},
 };
 
 void command_run(struct world *world, struct words *words)

@@ -129,13 +129,13 @@ static size_t find_among(const struct world *world, const bool *among)
     size_t at = 0;
     for (; at < world->network.count; at++) {
         const struct raft_message *message = &world->network.list[at].message;
-        if (!among || (among[message->from] && among[message->to]))
+        if (among[message->from] && among[message->to])
             break;
     }
     return at;
 }
 
-void world_stabilize(struct world *world, const bool *among)
+static void deliver_all(struct world *world, const bool *among)
 {
     size_t deliveries = 0;
     for (size_t at; (at = find_among(world, among)) < world->network.count;) {
@@ -152,7 +152,7 @@ void command_stabilize(struct world *world, struct words *words)
     struct ids ids = nodes_of(world, words, 1);
     for (size_t i = 0; i < ids.count; i++)
         among[ids.at[i]] = true;
-    world_stabilize(world, among);
+    deliver_all(world, among);
 }
 
 void command_flights(struct world *world, struct words *words)

@@ -150,7 +150,7 @@ void print_image(struct world *world, uint64_t id, const struct image *image, ui
     if (image->base_index)
         buf_printf(out, " (%llu:%llu)", U(image->base_index), U(image->base_term));
     for (uint64_t i = image->base_index + 1; i <= image->last_index; i++) {
-        if (commit > 0 && i == commit + 1)
+        if (i == commit + 1)
             buf_add_text(out, " |");
         buf_add_char(out, ' ');
         print_entry(out, i, &image->entries[i]);

@@ -138,7 +138,8 @@ _Noreturn void fail(struct world *world, const char *format, ...)
 
 struct script_result {
     bool passed;
-    char failure[1024]; /* a broken rule, or a command that makes no sense; empty: the output only */
+    char
+        failure[1024]; /* a broken rule, or a command that makes no sense; empty: the output only */
     struct buf text;   /* the file with the output as it is now */
 };
 
@@ -163,7 +164,6 @@ void command_cut(struct world *world, struct words *words);
 void command_heal(struct world *world, struct words *words);
 void command_stabilize(struct world *world, struct words *words);
 void command_flights(struct world *world, struct words *words);
-void world_stabilize(struct world *world, const bool *among); /* by id; NULL: all */
 
 /* ---- arguments.c ---- */
 
