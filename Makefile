@@ -159,7 +159,7 @@ bench-sim: $(SIM)
 
 mutants: $(SIM)
 	$(Q)BUILD='$(BUILD)' CC='$(CC)' CFLAGS='$(ALL_CFLAGS)' CORE_LIBS='$(CORE_LIBS)' \
-		SIM_OBJECTS='$(SIM_OBJECTS)' tests/sim/mutants/run $(if $(SEEDS),--seeds $(SEEDS)) $(MUTANTS)
+		SIM_OBJECTS='$(abspath $(SIM_OBJECTS))' SCRIPT_OBJECTS='$(abspath $(SCRIPT_OBJECTS))' tests/sim/mutants/run $(if $(SEEDS),--seeds $(SEEDS)) $(MUTANTS)
 
 # Of the core's own unit tests and scripts, without the simulator's luck; what the simulator met is told by its marks.
 coverage:

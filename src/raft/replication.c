@@ -148,7 +148,11 @@ void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term)
 {
     if (index <= raft->durable)
         return;
-    if (raft_log_term_of(&raft->log, index) != term || term < raft->durable_term_min) {
+    /* An installed snapshot is of any term: it was installed because the log did not hold its last
+     * entry, so no older report can speak of that. */
+    bool is_base = index == raft->log.base_index;
+    if (raft_log_term_of(&raft->log, index) != term ||
+        (term < raft->durable_term_min && !is_base)) {
         raft_note(raft, RAFT_MARK_LATE_DURABLE);
         return;
     }

@@ -19,4 +19,4 @@ scenarios: $(SCRIPT)
 scenarios-rewrite: $(SCRIPT)
 	$(Q)$(SCRIPT) --rewrite $(SCRIPT_FILES)
 
-check sim: $(SCRIPT)
+check sim mutants: $(SCRIPT)
