@@ -1,0 +1,984 @@
+/* The checker of histories against histories whose verdict is known: hand-made ones, and random
+ * ones of a store that really was linearizable. */
+#include "sim/linear.c"
+
+#include <stdio.h>
+
+#include "base/prng.h"
+#include "unit/support/test.h"
+
+/* ---- hand-made histories: time goes on by one with each step ---- */
+
+static struct linear_history *history;
+static uint64_t now_us;
+
+static int open_history(void **state)
+{
+    (void)state;
+    history = linear_new();
+    now_us = 0;
+    return 0;
+}
+
+static int close_history(void **state)
+{
+    (void)state;
+    linear_free(history);
+    return 0;
+}
+
+static uint32_t call(uint32_t client, enum linear_kind kind, const char *value)
+{
+    struct linear_request request = {
+        .client = client, .key = 7, .kind = kind, .value = span_text(value)};
+    return linear_call(history, &request, ++now_us);
+}
+
+static void ends(uint32_t operation)
+{
+    linear_return(history, operation, (struct linear_result){.reply = LINEAR_DONE}, ++now_us);
+}
+
+static void counts(uint32_t operation, int64_t number)
+{
+    struct linear_result result = {.reply = LINEAR_NUMBER, .number = number};
+    linear_return(history, operation, result, ++now_us);
+}
+
+static void refuses(uint32_t operation)
+{
+    linear_return(history, operation, (struct linear_result){.reply = LINEAR_REFUSED}, ++now_us);
+}
+
+static void aborts(uint32_t operation)
+{
+    linear_return(history, operation, (struct linear_result){.reply = LINEAR_ABORTED}, ++now_us);
+}
+
+/* NULL: no such key. */
+static void reads(uint32_t operation, const char *text)
+{
+    struct linear_result result = {.reply = text ? LINEAR_TEXT : LINEAR_NIL};
+    if (text)
+        result.text = span_text(text);
+    linear_return(history, operation, result, ++now_us);
+}
+
+static void set(const char *value)
+{
+    ends(call(1, LINEAR_SET, value));
+}
+
+static void incr(int64_t number)
+{
+    counts(call(1, LINEAR_INCR, ""), number);
+}
+
+static void incr_key(uint32_t key, int64_t number)
+{
+    struct linear_request request = {.client = 1, .key = key, .kind = LINEAR_INCR};
+    counts(linear_call(history, &request, ++now_us), number);
+}
+
+static void append(const char *token, int64_t length)
+{
+    counts(call(1, LINEAR_APPEND, token), length);
+}
+
+static void del(int64_t number)
+{
+    counts(call(1, LINEAR_DEL, ""), number);
+}
+
+static void get(const char *text)
+{
+    reads(call(2, LINEAR_GET, ""), text);
+}
+
+static uint32_t cas(const char *from, const char *to)
+{
+    struct linear_request request = {
+        .client = 3, .key = 7, .kind = LINEAR_CAS, .value = span_text(to)};
+    if (from)
+        request.expected = span_text(from);
+    return linear_call(history, &request, ++now_us);
+}
+
+static void assert_linearizable(void)
+{
+    struct linear_report report;
+    assert_int_equal(linear_check(history, &report), LINEAR_OK);
+    assert_int_equal(report.text.len, 0);
+    linear_report_close(&report);
+}
+
+/* misfit: the operation that the report has to name. */
+static void assert_violated(uint32_t misfit)
+{
+    struct linear_report report;
+    assert_int_equal(linear_check(history, &report), LINEAR_VIOLATED);
+    assert_int_equal(report.key, 7);
+    assert_int_equal(report.operation, misfit);
+    assert_false(report.early);
+    linear_report_close(&report);
+}
+
+static void test_empty_history_is_linearizable(void **state)
+{
+    (void)state;
+    assert_linearizable();
+}
+
+static void test_sequence_of_all_kinds_is_linearizable(void **state)
+{
+    (void)state;
+    get(NULL);
+    del(0);
+    incr(1);
+    incr(2);
+    append("0", 2);
+    incr(21);
+    get("21");
+    append("x", 3);
+    refuses(call(1, LINEAR_INCR, ""));
+    get("21x");
+    del(1);
+    append("", 0);
+    get("");
+    set("a value that is longer than those that are kept");
+    append("!", 48);
+    get("a value that is longer than those that are kept!");
+    ends(cas("a value that is longer than those that are kept!", "b"));
+    get("b");
+    assert_linearizable();
+}
+
+static void test_number_at_its_limit_refuses_to_grow(void **state)
+{
+    (void)state;
+    set("9223372036854775806");
+    incr(INT64_MAX);
+    refuses(call(1, LINEAR_INCR, ""));
+    get("9223372036854775807");
+    assert_linearizable();
+}
+
+static void test_refusal_of_a_number_is_a_violation(void **state)
+{
+    (void)state;
+    set("5");
+    uint32_t misfit = call(1, LINEAR_INCR, "");
+    refuses(misfit);
+    assert_violated(misfit);
+}
+
+static void test_stale_read_is_a_violation(void **state)
+{
+    (void)state;
+    set("old");
+    set("new");
+    get("old");
+    assert_violated(2);
+}
+
+static void test_reads_that_go_back_in_time_are_a_violation(void **state)
+{
+    (void)state;
+    set("old");
+    uint32_t write = call(1, LINEAR_SET, "new");
+    get("new");
+    get("old");
+    ends(write);
+    assert_violated(3);
+}
+
+static void test_lost_update_is_a_violation(void **state)
+{
+    (void)state;
+    uint32_t one = call(1, LINEAR_INCR, "");
+    uint32_t two = call(2, LINEAR_INCR, "");
+    counts(one, 1);
+    counts(two, 1);
+    assert_violated(two);
+}
+
+static void test_lost_append_is_a_violation(void **state)
+{
+    (void)state;
+    append(",1", 2);
+    append(",2", 4);
+    append(",3", 6);
+    get(",1,3");
+    assert_violated(3);
+}
+
+static void test_retry_that_was_applied_twice_is_a_violation(void **state)
+{
+    (void)state;
+    incr(1);
+    incr(3);
+    assert_violated(1);
+}
+
+static void test_unknown_increment_does_not_count_twice(void **state)
+{
+    (void)state;
+    incr(1);
+    linear_unknown(history, call(2, LINEAR_INCR, ""));
+    incr(3);
+    assert_linearizable();
+    incr(5);
+    assert_violated(3);
+}
+
+static void test_failed_write_that_was_seen_is_a_violation(void **state)
+{
+    (void)state;
+    set("a");
+    linear_failed(history, call(2, LINEAR_SET, "b"));
+    get("a");
+    assert_linearizable();
+    get("b");
+    assert_violated(3);
+}
+
+static void test_write_that_was_seen_and_vanished_is_a_violation(void **state)
+{
+    (void)state;
+    set("a");
+    linear_unknown(history, call(2, LINEAR_SET, "b"));
+    get("b");
+    assert_linearizable();
+    get("a");
+    assert_violated(3);
+}
+
+static void test_acknowledged_write_that_vanished_is_a_violation(void **state)
+{
+    (void)state;
+    set("a");
+    get(NULL);
+    assert_violated(1);
+}
+
+static void test_unknown_write_may_take_effect_late(void **state)
+{
+    (void)state;
+    linear_unknown(history, call(2, LINEAR_SET, "late"));
+    set("a");
+    get("a");
+    set("b");
+    get("b");
+    get("late");
+    assert_linearizable();
+}
+
+static void test_unknown_write_may_never_take_effect(void **state)
+{
+    (void)state;
+    linear_unknown(history, call(2, LINEAR_SET, "never"));
+    linear_unknown(history, call(2, LINEAR_APPEND, "never"));
+    linear_unknown(history, call(2, LINEAR_DEL, ""));
+    linear_unknown(history, call(2, LINEAR_GET, ""));
+    linear_unknown(history, cas("a", "never"));
+    set("a");
+    get("a");
+    assert_linearizable();
+    get("b");
+    assert_violated(7);
+}
+
+static void test_unknown_write_takes_no_effect_before_its_call(void **state)
+{
+    (void)state;
+    get("early");
+    linear_unknown(history, call(2, LINEAR_SET, "early"));
+    assert_violated(0);
+}
+
+static void test_operation_that_is_still_open_counts_as_unknown(void **state)
+{
+    (void)state;
+    call(1, LINEAR_SET, "a");
+    call(2, LINEAR_SET, "b");
+    get("a");
+    get("b");
+    assert_linearizable();
+}
+
+static void test_chain_of_unknown_writes_is_found(void **state)
+{
+    (void)state;
+    linear_unknown(history, call(1, LINEAR_APPEND, "c"));
+    linear_unknown(history, call(2, LINEAR_APPEND, "b"));
+    linear_unknown(history, call(3, LINEAR_SET, "a"));
+    linear_unknown(history, call(4, LINEAR_DEL, ""));
+    linear_unknown(history, cas("abc", "d"));
+    append("z", 1);
+    get("d");
+    get(NULL);
+    assert_linearizable();
+}
+
+static void test_concurrent_operations_may_be_in_any_order(void **state)
+{
+    (void)state;
+    uint32_t writes[4];
+    for (uint32_t i = 0; i < 4; i++)
+        writes[i] = call(i, LINEAR_APPEND, (const char *[]){"a", "b", "c", "d"}[i]);
+    get("cb");
+    counts(writes[2], 1);
+    counts(writes[1], 2);
+    get("cbd");
+    counts(writes[3], 3);
+    counts(writes[0], 4);
+    get("cbda");
+    assert_linearizable();
+}
+
+/* Herlihy and Wing's point: what did not overlap keeps its order, whoever the clients are. */
+static void test_order_of_what_did_not_overlap_is_kept(void **state)
+{
+    (void)state;
+    uint32_t slow = call(1, LINEAR_GET, "");
+    ends(call(2, LINEAR_SET, "a"));
+    ends(call(3, LINEAR_SET, "b"));
+    get("b");
+    reads(slow, "a");
+    assert_linearizable();
+    get("a");
+    assert_violated(4);
+}
+
+static void test_what_is_recorded_first_comes_first_at_equal_times(void **state)
+{
+    (void)state;
+    struct linear_request write = {.client = 1, .key = 7, .kind = LINEAR_SET, .value = SPAN("a")};
+    struct linear_request read = {.client = 2, .key = 7, .kind = LINEAR_GET};
+    struct linear_result done = {.reply = LINEAR_DONE};
+    struct linear_result nil = {.reply = LINEAR_NIL};
+    linear_return(history, linear_call(history, &write, 5), done, 5);
+    uint32_t misfit = linear_call(history, &read, 5);
+    linear_return(history, misfit, nil, 5);
+    assert_violated(misfit);
+}
+
+static void test_times_count_and_not_the_order_of_recording(void **state)
+{
+    (void)state;
+    struct linear_request write = {.client = 1, .key = 7, .kind = LINEAR_SET, .value = SPAN("a")};
+    struct linear_request read = {.client = 2, .key = 7, .kind = LINEAR_GET};
+    linear_return(history, linear_call(history, &write, 10),
+                  (struct linear_result){.reply = LINEAR_DONE}, 12);
+    linear_return(history, linear_call(history, &read, 1),
+                  (struct linear_result){.reply = LINEAR_NIL}, 2);
+    assert_linearizable();
+}
+
+static void test_aborted_transaction_has_no_effect(void **state)
+{
+    (void)state;
+    set("a");
+    aborts(cas("a", "b"));
+    get("a");
+    assert_linearizable();
+    get("b");
+    assert_violated(3);
+}
+
+static void test_two_transactions_from_one_value_are_a_violation(void **state)
+{
+    (void)state;
+    uint32_t one = cas(NULL, "a");
+    uint32_t two = cas(NULL, "b");
+    ends(one);
+    ends(two);
+    assert_violated(two);
+}
+
+static void test_deletion_counts_what_was_there(void **state)
+{
+    (void)state;
+    set("a");
+    uint32_t one = call(1, LINEAR_DEL, "");
+    uint32_t two = call(2, LINEAR_DEL, "");
+    counts(one, 0);
+    counts(two, 1);
+    assert_linearizable();
+    del(1);
+    assert_violated(3);
+}
+
+static void test_keys_are_judged_each_by_itself(void **state)
+{
+    (void)state;
+    for (uint32_t key = 5; key < 10; key++)
+        incr_key(key, 1);
+    assert_linearizable();
+    incr(3);
+    assert_violated(5);
+}
+
+static void test_report_shows_what_fits_and_what_does_not(void **state)
+{
+    (void)state;
+    set("a\"\n");
+    uint32_t open = call(4, LINEAR_SET, "an unknown and quite long value");
+    linear_unknown(history, open);
+    get("b");
+    struct linear_report report;
+    assert_int_equal(linear_check(history, &report), LINEAR_VIOLATED);
+    buf_add_char(&report.text, '\0');
+    assert_string_equal(report.text.ptr,
+                        "key 7 is not linearizable; 1 operations are, the last:\n"
+                        "  #0 1..2 client 1: SET 7 \"a\\x22\\x0a\" = done; then \"a\\x22\\x0a\"\n"
+                        "this one does not fit:\n"
+                        "  #2 4..5 client 2: GET 7 = \"b\"\n"
+                        "called before it returned, and without a place:\n"
+                        "  #1 3.. client 4: SET 7 \"an unknown and quite lon\"... (31 bytes, hash "
+                        "1eb33a3983a92bea) = unknown\n");
+    assert_int_equal(report.linearized, 1);
+    assert_int_equal(report.keys, 1);
+    linear_report_close(&report);
+}
+
+static void test_outcomes_that_cannot_be_are_bugs_of_the_caller(void **state)
+{
+    (void)state;
+    struct linear_result number = {.reply = LINEAR_NUMBER};
+    uint32_t write = call(1, LINEAR_SET, "a");
+    expect_assert_failure(linear_return(history, write, number, ++now_us));
+    expect_assert_failure(linear_return(history, write + 1, number, ++now_us));
+    uint32_t incremented = call(1, LINEAR_INCR, "");
+    expect_assert_failure(linear_return(history, incremented, number, 1));
+    linear_unknown(history, incremented);
+    expect_assert_failure(linear_failed(history, incremented));
+}
+
+/* Every subset of the concurrent writes has to be visited before the answer is no. */
+static void concurrent_appends(uint32_t writers)
+{
+    uint32_t writes[26];
+    for (uint32_t i = 0; i < writers; i++)
+        writes[i] = call(i, LINEAR_APPEND, (char[]){(char)('a' + i), '\0'});
+    for (uint32_t i = 0; i < writers; i++)
+        ends(writes[i]);
+    set("x");
+    get("nobody wrote this");
+}
+
+static void test_search_that_grows_too_large_is_given_up(void **state)
+{
+    (void)state;
+    concurrent_appends(20);
+    linear_limit(history, 5000);
+    struct linear_report report;
+    assert_int_equal(linear_check(history, &report), LINEAR_GAVE_UP);
+    assert_int_equal(report.gave_up, 1);
+    assert_int_equal(report.keys, 1);
+    linear_report_close(&report);
+}
+
+static void test_violation_of_one_key_counts_more_than_giving_up_another(void **state)
+{
+    (void)state;
+    concurrent_appends(20);
+    incr_key(6, 6);
+    incr_key(8, 1);
+    linear_limit(history, 5000);
+    struct linear_report report;
+    assert_int_equal(linear_check(history, &report), LINEAR_VIOLATED);
+    assert_int_equal(report.key, 6);
+    assert_int_equal(report.keys, 3);
+    assert_int_equal(report.gave_up, 1);
+    linear_report_close(&report);
+}
+
+/* Without look-ahead each order of each subset would be a configuration. */
+static void test_many_unknown_appends_are_no_burden(void **state)
+{
+    (void)state;
+    char token[16];
+    struct buf all = {0};
+    for (uint32_t i = 0; i < 400; i++) {
+        snprintf(token, sizeof token, ",%03u", i);
+        uint32_t write = call(i % 32, LINEAR_APPEND, token);
+        if (i % 4 == 0)
+            ends(write);
+        else
+            linear_unknown(history, write);
+    }
+    for (uint32_t i = 0; i < 400; i++)
+        if (i % 4 == 0 || i % 3 == 0)
+            buf_printf(&all, ",%03u", i);
+    buf_add_char(&all, '\0');
+    get(all.ptr);
+    assert_linearizable();
+    all.ptr[all.len - 2] = 'x';
+    get(all.ptr);
+    struct linear_report report;
+    assert_int_equal(linear_check(history, &report), LINEAR_VIOLATED);
+    linear_report_close(&report);
+    buf_close(&all);
+}
+
+/* ---- random histories of a store that is linearizable ---- */
+
+enum { CLIENTS_MAX = 32, KEYS = 8, VALUE_BYTES = 1 << 16 };
+
+struct plan {
+    uint64_t seed;
+    uint32_t operations;
+    uint32_t clients;
+    uint32_t keys;
+    uint32_t unknown_percent;
+    const enum linear_kind *kinds;
+    uint32_t kinds_count;
+};
+
+enum phase { IDLE, CALLED, EFFECTIVE };
+
+struct actor {
+    enum phase phase;
+    bool lost; /* nobody learns the outcome */
+    uint64_t next_us;
+    uint32_t operation;
+    struct linear_request request;
+    char value[16];
+    char expected[16];
+    struct linear_result result;
+    char *text; /* what GET found */
+};
+
+struct cell {
+    bool present;
+    size_t len;
+    char text[VALUE_BYTES];
+};
+
+struct world {
+    const struct plan *plan;
+    struct prng prng;
+    struct cell *cells;
+    /* Clients, and after them lost operations that will take effect late. */
+    struct actor actors[2 * CLIENTS_MAX];
+    uint32_t written;
+};
+
+static const enum linear_kind all_kinds[] = {LINEAR_GET,    LINEAR_GET, LINEAR_SET, LINEAR_INCR,
+                                             LINEAR_APPEND, LINEAR_DEL, LINEAR_CAS};
+static const enum linear_kind register_kinds[] = {LINEAR_GET,  LINEAR_GET, LINEAR_SET,
+                                                  LINEAR_INCR, LINEAR_DEL, LINEAR_CAS};
+static const enum linear_kind counter_kinds[] = {LINEAR_GET, LINEAR_INCR};
+static const enum linear_kind list_kinds[] = {LINEAR_GET, LINEAR_APPEND, LINEAR_APPEND,
+                                              LINEAR_APPEND};
+
+static bool cell_number(const struct cell *cell, int64_t *number)
+{
+    *number = 0;
+    return !cell->present || number_parse_i64(span_of(cell->text, cell->len), number);
+}
+
+static void cell_write(struct cell *cell, size_t at, struct span text)
+{
+    assert_true(at + text.len <= sizeof cell->text);
+    memcpy(cell->text + at, text.ptr, text.len);
+    cell->len = at + text.len;
+    cell->present = true;
+}
+
+static void read_cell(struct actor *actor, const struct cell *cell)
+{
+    if (!cell->present) {
+        actor->result = (struct linear_result){.reply = LINEAR_NIL};
+        return;
+    }
+    actor->text = mem_alloc(cell->len + 1);
+    memcpy(actor->text, cell->text, cell->len);
+    actor->result =
+        (struct linear_result){.reply = LINEAR_TEXT, .text = span_of(actor->text, cell->len)};
+}
+
+static void increment_cell(struct actor *actor, struct cell *cell)
+{
+    int64_t number;
+    if (!cell_number(cell, &number)) {
+        actor->result = (struct linear_result){.reply = LINEAR_REFUSED};
+        return;
+    }
+    char digits[NUMBER_I64_CHARS];
+    cell_write(cell, 0, span_of(digits, number_format_i64(digits, number + 1)));
+    actor->result = (struct linear_result){.reply = LINEAR_NUMBER, .number = number + 1};
+}
+
+static void compare_and_set_cell(struct actor *actor, struct cell *cell)
+{
+    const struct linear_request *request = &actor->request;
+    bool same = request->expected.ptr
+                    ? cell->present && span_equal(span_of(cell->text, cell->len), request->expected)
+                    : !cell->present;
+    actor->result = (struct linear_result){.reply = same ? LINEAR_DONE : LINEAR_ABORTED};
+    if (same)
+        cell_write(cell, 0, request->value);
+}
+
+static void take_effect(struct world *world, struct actor *actor)
+{
+    struct cell *cell = &world->cells[actor->request.key];
+    switch (actor->request.kind) {
+    case LINEAR_GET:
+        read_cell(actor, cell);
+        return;
+    case LINEAR_SET:
+        cell_write(cell, 0, actor->request.value);
+        actor->result = (struct linear_result){.reply = LINEAR_DONE};
+        return;
+    case LINEAR_INCR:
+        increment_cell(actor, cell);
+        return;
+    case LINEAR_APPEND:
+        cell_write(cell, cell->present ? cell->len : 0, actor->request.value);
+        actor->result =
+            (struct linear_result){.reply = LINEAR_NUMBER, .number = (int64_t)cell->len};
+        return;
+    case LINEAR_DEL:
+        actor->result = (struct linear_result){.reply = LINEAR_NUMBER, .number = cell->present};
+        cell->present = false;
+        cell->len = 0;
+        return;
+    case LINEAR_CAS:
+        compare_and_set_cell(actor, cell);
+        return;
+    }
+}
+
+/* Values are small numbers, so that different operations write equal ones, or unique tokens. */
+static void choose_value(struct world *world, struct actor *actor)
+{
+    enum linear_kind kind = actor->request.kind;
+    if (kind == LINEAR_APPEND || prng_below(&world->prng, 2) == 0)
+        snprintf(actor->value, sizeof actor->value, ",%u", ++world->written);
+    else
+        snprintf(actor->value, sizeof actor->value, "%u", (unsigned)prng_below(&world->prng, 5));
+    actor->request.value = span_text(actor->value);
+    const struct cell *cell = &world->cells[actor->request.key];
+    if (kind != LINEAR_CAS || !cell->present || cell->len >= sizeof actor->expected)
+        return;
+    memcpy(actor->expected, cell->text, cell->len);
+    actor->request.expected = span_of(actor->expected, cell->len);
+}
+
+static void start(struct world *world, struct actor *actor, uint32_t client)
+{
+    const struct plan *plan = world->plan;
+    actor->request =
+        (struct linear_request){.client = client,
+                                .key = (uint32_t)prng_below(&world->prng, plan->keys),
+                                .kind = plan->kinds[prng_below(&world->prng, plan->kinds_count)]};
+    choose_value(world, actor);
+    actor->operation = linear_call(history, &actor->request, actor->next_us);
+    actor->phase = CALLED;
+    actor->lost = prng_below(&world->prng, 100) < plan->unknown_percent;
+    actor->next_us += prng_below(&world->prng, 1000);
+}
+
+/* The client goes on; the operation takes effect much later, or never. */
+static void lose(struct world *world, struct actor *actor)
+{
+    linear_unknown(history, actor->operation);
+    struct actor *late = actor + CLIENTS_MAX;
+    if (late->phase == IDLE && prng_below(&world->prng, 2) == 0) {
+        *late = *actor;
+        if (late->request.expected.ptr)
+            late->request.expected.ptr = late->expected;
+        late->request.value.ptr = late->value;
+        late->next_us += prng_below(&world->prng, 50000);
+    }
+    actor->phase = IDLE;
+}
+
+static void step(struct world *world, struct actor *actor, uint32_t client)
+{
+    switch (actor->phase) {
+    case IDLE:
+        start(world, actor, client);
+        return;
+    case CALLED:
+        if (actor->lost && client < CLIENTS_MAX) {
+            lose(world, actor);
+            return;
+        }
+        take_effect(world, actor);
+        actor->phase = EFFECTIVE;
+        actor->next_us += prng_below(&world->prng, 1000);
+        return;
+    case EFFECTIVE:
+        if (!actor->lost)
+            linear_return(history, actor->operation, actor->result, actor->next_us);
+        mem_free(actor->text);
+        actor->text = NULL;
+        actor->phase = IDLE;
+        actor->next_us += 1 + prng_below(&world->prng, 200);
+        return;
+    }
+}
+
+static bool may_step(const struct world *world, uint32_t client)
+{
+    if (world->actors[client].phase != IDLE)
+        return true;
+    return client < world->plan->clients && linear_count(history) < world->plan->operations;
+}
+
+static void generate(const struct plan *plan)
+{
+    struct world *world = mem_zalloc(sizeof *world);
+    world->plan = plan;
+    world->cells = mem_zalloc(plan->keys * sizeof *world->cells);
+    prng_init(&world->prng, plan->seed);
+    for (;;) {
+        uint32_t first = NONE;
+        for (uint32_t i = 0; i < 2 * CLIENTS_MAX; i++)
+            if (may_step(world, i) &&
+                (first == NONE || world->actors[i].next_us < world->actors[first].next_us))
+                first = i;
+        if (first == NONE)
+            break;
+        step(world, &world->actors[first], first);
+    }
+    mem_free(world->cells);
+    mem_free(world);
+}
+
+static enum linear_verdict verdict_of(struct linear_report *report)
+{
+    enum linear_verdict verdict = linear_check(history, report);
+    if (getenv("LINEAR_SHOW"))
+        printf("%d %.*s%u operations, %llu configurations\n", verdict, (int)report->text.len,
+               report->text.ptr ? report->text.ptr : "", linear_count(history),
+               (unsigned long long)report->configurations);
+    linear_report_close(report);
+    return verdict;
+}
+
+static void renew_history(void)
+{
+    linear_free(history);
+    history = linear_new();
+}
+
+static uint32_t check_random(uint64_t seed, const enum linear_kind *kinds, uint32_t kinds_count,
+                             uint32_t unknown_percent)
+{
+    struct plan plan = {.seed = seed,
+                        .operations = 400,
+                        .clients = 1 + (uint32_t)seed % CLIENTS_MAX,
+                        .keys = 1 + (uint32_t)seed % KEYS,
+                        .unknown_percent = unknown_percent,
+                        .kinds = kinds,
+                        .kinds_count = kinds_count};
+    renew_history();
+    generate(&plan);
+    struct linear_report report;
+    enum linear_verdict verdict = verdict_of(&report);
+    assert_int_not_equal(verdict, LINEAR_VIOLATED);
+    return verdict == LINEAR_GAVE_UP;
+}
+
+static void test_random_linearizable_histories_pass(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        uint32_t unknown = (uint32_t)seed % 3;
+        assert_int_equal(check_random(seed, all_kinds, 7, 0), 0);
+        assert_int_equal(check_random(seed, counter_kinds, 2, unknown), 0);
+        assert_int_equal(check_random(seed, register_kinds, 6, unknown), 0);
+        assert_int_equal(check_random(seed, list_kinds, 4, unknown), 0);
+    }
+}
+
+/* Appends of unknown outcome between writes that are not read are what the search is worst at. */
+static void test_random_linearizable_histories_are_never_called_violated(void **state)
+{
+    (void)state;
+    uint32_t gave_up = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++)
+        gave_up += check_random(seed, all_kinds, 7, (uint32_t)seed % 3);
+    assert_in_range(gave_up, 0, 3);
+}
+
+/* The n-th operation of this kind and reply, or the last before it. */
+static struct operation *nth(enum linear_kind kind, enum linear_reply reply, uint32_t n)
+{
+    struct operation *found = NULL;
+    for (uint32_t i = 0; i < history->count; i++) {
+        struct operation *operation = &history->operations[i];
+        if (operation->kind != kind || operation->outcome != RETURNED || operation->reply != reply)
+            continue;
+        found = operation;
+        if (n-- == 0)
+            break;
+    }
+    assert_non_null(found);
+    return found;
+}
+
+static void test_one_value_that_nobody_wrote_is_always_caught(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct plan plan = {.seed = seed,
+                            .operations = 300,
+                            .clients = 1 + (uint32_t)seed % 8,
+                            .keys = 2,
+                            .unknown_percent = (uint32_t)seed % 2,
+                            .kinds = all_kinds,
+                            .kinds_count = 7};
+        renew_history();
+        generate(&plan);
+        nth(LINEAR_GET, LINEAR_TEXT, (uint32_t)seed)->value = value_of(SPAN("nobody's"));
+        struct linear_report report;
+        assert_int_equal(verdict_of(&report), LINEAR_VIOLATED);
+    }
+}
+
+/* Of n clients at most n - 1 counted between the call and the return of a read. */
+static void test_reads_that_are_older_than_all_that_is_under_way_are_caught(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct plan plan = {.seed = seed,
+                            .operations = 2000,
+                            .clients = 8,
+                            .keys = 2,
+                            .kinds = counter_kinds,
+                            .kinds_count = 2};
+        renew_history();
+        generate(&plan);
+        struct operation *read = nth(LINEAR_GET, LINEAR_TEXT, 400);
+        int64_t number;
+        assert_true(value_number(&read->value, &number));
+        char digits[NUMBER_I64_CHARS];
+        read->value = value_of(span_of(digits, number_format_i64(digits, number - 40)));
+        struct linear_report report;
+        assert_int_equal(verdict_of(&report), LINEAR_VIOLATED);
+    }
+}
+
+/* One step off: often wrong, not always. Never given up. */
+static void test_results_that_are_off_by_one_are_nearly_all_caught(void **state)
+{
+    (void)state;
+    uint32_t caught = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct plan plan = {.seed = seed,
+                            .operations = 1000,
+                            .clients = 16,
+                            .keys = KEYS,
+                            .kinds = counter_kinds,
+                            .kinds_count = 2};
+        renew_history();
+        generate(&plan);
+        nth(LINEAR_INCR, LINEAR_NUMBER, (uint32_t)seed)->number++;
+        struct linear_report report;
+        enum linear_verdict verdict = verdict_of(&report);
+        assert_int_not_equal(verdict, LINEAR_GAVE_UP);
+        caught += verdict == LINEAR_VIOLATED;
+    }
+    assert_in_range(caught, 98, 100);
+}
+
+/* A search that tries little is what makes it fast: the count stands for the time. */
+static void check_large(const enum linear_kind *kinds, uint32_t kinds_count, uint32_t unknown)
+{
+    struct plan plan = {.seed = 1,
+                        .operations = 20000,
+                        .clients = CLIENTS_MAX,
+                        .keys = KEYS,
+                        .unknown_percent = unknown,
+                        .kinds = kinds,
+                        .kinds_count = kinds_count};
+    renew_history();
+    generate(&plan);
+    struct linear_report report;
+    assert_int_equal(linear_count(history), 20000);
+    enum linear_verdict verdict = linear_check(history, &report);
+    if (getenv("LINEAR_SHOW"))
+        printf("%llu configurations\n", (unsigned long long)report.configurations);
+    assert_int_equal(verdict, LINEAR_OK);
+    assert_in_range(report.configurations, 10000, 1000000);
+    linear_report_close(&report);
+}
+
+static void test_large_history_of_all_kinds_takes_few_steps(void **state)
+{
+    (void)state;
+    check_large(all_kinds, 7, 0);
+}
+
+static void test_large_history_of_registers_takes_few_steps(void **state)
+{
+    (void)state;
+    check_large(register_kinds, 6, 1);
+}
+
+static void test_large_history_of_counters_takes_few_steps(void **state)
+{
+    (void)state;
+    check_large(counter_kinds, 2, 1);
+}
+
+static void test_large_history_of_lists_takes_few_steps(void **state)
+{
+    (void)state;
+    check_large(list_kinds, 4, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_history, close_history)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_empty_history_is_linearizable),
+        TEST(test_sequence_of_all_kinds_is_linearizable),
+        TEST(test_number_at_its_limit_refuses_to_grow),
+        TEST(test_refusal_of_a_number_is_a_violation),
+        TEST(test_stale_read_is_a_violation),
+        TEST(test_reads_that_go_back_in_time_are_a_violation),
+        TEST(test_lost_update_is_a_violation),
+        TEST(test_lost_append_is_a_violation),
+        TEST(test_retry_that_was_applied_twice_is_a_violation),
+        TEST(test_unknown_increment_does_not_count_twice),
+        TEST(test_failed_write_that_was_seen_is_a_violation),
+        TEST(test_write_that_was_seen_and_vanished_is_a_violation),
+        TEST(test_acknowledged_write_that_vanished_is_a_violation),
+        TEST(test_unknown_write_may_take_effect_late),
+        TEST(test_unknown_write_may_never_take_effect),
+        TEST(test_unknown_write_takes_no_effect_before_its_call),
+        TEST(test_operation_that_is_still_open_counts_as_unknown),
+        TEST(test_chain_of_unknown_writes_is_found),
+        TEST(test_concurrent_operations_may_be_in_any_order),
+        TEST(test_order_of_what_did_not_overlap_is_kept),
+        TEST(test_what_is_recorded_first_comes_first_at_equal_times),
+        TEST(test_times_count_and_not_the_order_of_recording),
+        TEST(test_aborted_transaction_has_no_effect),
+        TEST(test_two_transactions_from_one_value_are_a_violation),
+        TEST(test_deletion_counts_what_was_there),
+        TEST(test_keys_are_judged_each_by_itself),
+        TEST(test_report_shows_what_fits_and_what_does_not),
+        TEST(test_outcomes_that_cannot_be_are_bugs_of_the_caller),
+        TEST(test_search_that_grows_too_large_is_given_up),
+        TEST(test_violation_of_one_key_counts_more_than_giving_up_another),
+        TEST(test_many_unknown_appends_are_no_burden),
+        TEST(test_random_linearizable_histories_pass),
+        TEST(test_random_linearizable_histories_are_never_called_violated),
+        TEST(test_one_value_that_nobody_wrote_is_always_caught),
+        TEST(test_reads_that_are_older_than_all_that_is_under_way_are_caught),
+        TEST(test_results_that_are_off_by_one_are_nearly_all_caught),
+        TEST(test_large_history_of_all_kinds_takes_few_steps),
+        TEST(test_large_history_of_registers_takes_few_steps),
+        TEST(test_large_history_of_counters_takes_few_steps),
+        TEST(test_large_history_of_lists_takes_few_steps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
