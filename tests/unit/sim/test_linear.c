@@ -1,6 +1,8 @@
 /* The checker of histories against histories whose verdict is known: hand-made ones, and random
  * ones of a store that really was linearizable. */
 #include "sim/linear.c"
+#include "sim/linear_model.c"
+#include "sim/linear_search.c"
 
 #include <stdio.h>
 
@@ -737,12 +739,12 @@ static void generate(const struct plan *plan)
     world->cells = mem_zalloc(plan->keys * sizeof *world->cells);
     prng_init(&world->prng, plan->seed);
     for (;;) {
-        uint32_t first = NONE;
+        uint32_t first = LINEAR_NONE;
         for (uint32_t i = 0; i < 2 * CLIENTS_MAX; i++)
             if (may_step(world, i) &&
-                (first == NONE || world->actors[i].next_us < world->actors[first].next_us))
+                (first == LINEAR_NONE || world->actors[i].next_us < world->actors[first].next_us))
                 first = i;
-        if (first == NONE)
+        if (first == LINEAR_NONE)
             break;
         step(world, &world->actors[first], first);
     }
@@ -836,7 +838,7 @@ static void test_one_value_that_nobody_wrote_is_always_caught(void **state)
                             .kinds_count = 7};
         renew_history();
         generate(&plan);
-        nth(LINEAR_GET, LINEAR_TEXT, (uint32_t)seed)->value = value_of(SPAN("nobody's"));
+        nth(LINEAR_GET, LINEAR_TEXT, (uint32_t)seed)->value = linear_value_of(SPAN("nobody's"));
         struct linear_report report;
         assert_int_equal(verdict_of(&report), LINEAR_VIOLATED);
     }
@@ -857,9 +859,9 @@ static void test_reads_that_are_older_than_all_that_is_under_way_are_caught(void
         generate(&plan);
         struct operation *read = nth(LINEAR_GET, LINEAR_TEXT, 400);
         int64_t number;
-        assert_true(value_number(&read->value, &number));
+        assert_true(linear_value_number(&read->value, &number));
         char digits[NUMBER_I64_CHARS];
-        read->value = value_of(span_of(digits, number_format_i64(digits, number - 40)));
+        read->value = linear_value_of(span_of(digits, number_format_i64(digits, number - 40)));
         struct linear_report report;
         assert_int_equal(verdict_of(&report), LINEAR_VIOLATED);
     }
