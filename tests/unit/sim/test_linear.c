@@ -890,6 +890,102 @@ static void test_results_that_are_off_by_one_are_nearly_all_caught(void **state)
     assert_in_range(caught, 98, 100);
 }
 
+/* ---- small histories with any results, against trying all orders ---- */
+
+enum { SMALL = 7, ROUNDS = 20000 };
+
+static bool some_order_fits(uint32_t done, const struct value *value)
+{
+    uint64_t bound = UINT64_MAX;
+    bool all = true;
+    for (uint32_t i = 0; i < history->count; i++) {
+        const struct operation *operation = &history->operations[i];
+        if (operation->outcome != RETURNED || done & 1U << i)
+            continue;
+        all = false;
+        if (operation->back.at_us < bound)
+            bound = operation->back.at_us;
+    }
+    for (uint32_t i = 0; i < history->count && !all; i++) {
+        const struct operation *operation = &history->operations[i];
+        struct value after = *value;
+        if (done & 1U << i || operation->outcome == FAILED || operation->call.at_us > bound)
+            continue;
+        bool silent = linear_model_says_nothing(operation);
+        if ((silent || linear_model_apply(history, operation, &after)) &&
+            some_order_fits(done | 1U << i, &after))
+            return true;
+    }
+    return all;
+}
+
+static void any_outcome(struct prng *prng, uint32_t number)
+{
+    static const char *const texts[] = {"", "1", "2", "12", "21", "11", "x"};
+    enum linear_kind kind = history->operations[number].kind;
+    uint64_t chance = prng_below(prng, 10);
+    struct linear_result result = {.number = (int64_t)prng_below(prng, 3)};
+    if (chance < 3) {
+        linear_unknown(history, number);
+        return;
+    }
+    if (chance == 3) {
+        linear_failed(history, number);
+        return;
+    }
+    do
+        result.reply = (enum linear_reply)prng_below(prng, LINEAR_REFUSED + 1);
+    while (!(replies_of[kind] & 1U << result.reply));
+    if (result.reply == LINEAR_TEXT)
+        result.text = span_text(texts[prng_below(prng, 7)]);
+    linear_return(history, number, result, ++now_us);
+}
+
+static void generate_small(struct prng *prng, const enum linear_kind *kinds, uint32_t kinds_count)
+{
+    static const char *const texts[] = {"1", "2", ""};
+    uint32_t open[SMALL];
+    uint32_t opened = 0;
+    while (history->count < SMALL || opened > 0) {
+        if (history->count < SMALL && (opened == 0 || prng_below(prng, 2) == 0)) {
+            struct linear_request request = {.key = 7,
+                                             .kind = kinds[prng_below(prng, kinds_count)],
+                                             .value = span_text(texts[prng_below(prng, 3)])};
+            if (prng_below(prng, 2) == 0)
+                request.expected = span_text(texts[prng_below(prng, 3)]);
+            open[opened++] = linear_call(history, &request, ++now_us);
+            continue;
+        }
+        uint32_t chosen = (uint32_t)prng_below(prng, opened);
+        any_outcome(prng, open[chosen]);
+        open[chosen] = open[--opened];
+    }
+}
+
+static void test_small_histories_get_the_verdict_of_trying_all_orders(void **state)
+{
+    (void)state;
+    static const struct {
+        const enum linear_kind *kinds;
+        uint32_t count;
+    } mixes[] = {{all_kinds, 7}, {register_kinds, 6}, {counter_kinds, 2}, {list_kinds, 4}};
+    uint32_t fine = 0;
+    struct prng prng;
+    prng_init(&prng, 1);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        renew_history();
+        generate_small(&prng, mixes[i % 4].kinds, mixes[i % 4].count);
+        struct value nothing = linear_value_absent();
+        bool expected = some_order_fits(0, &nothing);
+        struct linear_report report;
+        enum linear_verdict verdict = linear_check(history, &report);
+        assert_int_equal(verdict, expected ? LINEAR_OK : LINEAR_VIOLATED);
+        linear_report_close(&report);
+        fine += expected;
+    }
+    assert_in_range(fine, ROUNDS / 20, ROUNDS - ROUNDS / 20);
+}
+
 /* A search that tries little is what makes it fast: the count stands for the time. */
 static void check_large(const enum linear_kind *kinds, uint32_t kinds_count, uint32_t unknown)
 {
@@ -977,6 +1073,7 @@ int main(void)
         TEST(test_one_value_that_nobody_wrote_is_always_caught),
         TEST(test_reads_that_are_older_than_all_that_is_under_way_are_caught),
         TEST(test_results_that_are_off_by_one_are_nearly_all_caught),
+        TEST(test_small_histories_get_the_verdict_of_trying_all_orders),
         TEST(test_large_history_of_all_kinds_takes_few_steps),
         TEST(test_large_history_of_registers_takes_few_steps),
         TEST(test_large_history_of_counters_takes_few_steps),
