@@ -3,7 +3,11 @@
  *
  * Each key is judged by itself, which loses nothing: linearizability is local (Herlihy and Wing,
  * 1990). A transaction over several keys is recorded as one operation for each of them; that they
- * took effect together is not judged. Values are strings as Redis has them, without deadlines. */
+ * took effect together is not judged. Values are strings as Redis has them, without deadlines.
+ *
+ * Outcomes that nobody learned cost the most. Cheap are: keys with GET and INCR, or with GET and
+ * APPEND, and keys whose SETs write different values. Dear are keys with several unknown APPENDs
+ * next to SET or DEL: there the search may give up. */
 #ifndef FLOTILLA_TESTS_SIM_LINEAR_H
 #define FLOTILLA_TESTS_SIM_LINEAR_H
 

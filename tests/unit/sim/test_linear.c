@@ -1,8 +1,11 @@
 /* The checker of histories against histories whose verdict is known: hand-made ones, and random
  * ones of a store that really was linearizable. */
+/* Programs of unit tests are linked without the simulator. */
+/* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "sim/linear.c"
 #include "sim/linear_model.c"
 #include "sim/linear_search.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 
 #include <stdio.h>
 
