@@ -88,6 +88,10 @@ void take_image_if_due(struct shard *shard)
     shard->cut_index = 0;
     if (index == 0 || index <= raft_snapshot(shard->raft).index)
         return;
+    /* A node that has just joined knows the members as of the entry that made it one, not those
+     * before. */
+    if (raft_membership_at(shard->raft, index)->count == 0)
+        return;
     struct state_position position = {.index = index,
                                       .term = raft_term_of(shard->raft, index),
                                       .clock_ms = shard->clock_ms,

@@ -83,6 +83,8 @@ static size_t arguments(const struct sim_client *client, char text[4][64], struc
         token_of(client, text[1], 64);
         args[argc++] = span_text(text[1]);
         return argc;
+    case SIM_OP_REGISTER:
+        break;
     case SIM_OP_EXPIRE:
         args[0] = SPAN("SET");
         text[0][0] = 'e';
@@ -127,6 +129,8 @@ static enum shard_admission submit(struct sim *sim, struct sim_client *client,
     struct shard_time now = sim_node_time(node);
     if (client->kind == SIM_OP_TRANSACTION)
         return submit_transaction(client, node->shard, now);
+    if (client->kind == SIM_OP_REGISTER)
+        return sim_register_submit(sim, client, node);
     char text[4][64];
     struct span args[5];
     size_t argc = arguments(client, text, args);
@@ -160,6 +164,21 @@ static void not_admitted(struct sim *sim, struct sim_client *client, const struc
     wake_in(sim, client->number, leader ? 1000 : RETRY_US);
 }
 
+static void record_call(struct sim *sim, struct sim_client *client)
+{
+    char token[64];
+    token_of(client, token, sizeof token);
+    if (increments(client->kind))
+        client->operation = sim_history_call(sim, client, 'c', LINEAR_INCR, span_of("", 0));
+    if (client->kind == SIM_OP_GET)
+        client->operation = sim_history_call(sim, client, 'c', LINEAR_GET, span_of("", 0));
+    if (appends(client->kind))
+        client->second_operation =
+            sim_history_call(sim, client, 'l', LINEAR_APPEND, span_text(token));
+}
+
+/* ---- replies ---- */
+
 void sim_client_wake(struct sim *sim, int number)
 {
     struct sim_client *client = &sim->clients[number];
@@ -175,7 +194,7 @@ void sim_client_wake(struct sim *sim, int number)
         return;
     }
     client->generation++;
-    client->kind = (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_EXPIRE);
+    client->kind = (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_REGISTER);
     client->key = (int)sim_between(sim, 0, SIM_KEYS - 1);
     client->node = position;
     client->waiting = true;
@@ -188,16 +207,11 @@ void sim_client_wake(struct sim *sim, int number)
         not_admitted(sim, client, node);
         return;
     }
-    if (sim_chance(sim, 0.5)) {
+    record_call(sim, client);
+    if (sim_chance(sim, 0.5))
         sim_node_settle(node);
-        return;
-    }
-    /* Others join the batch before the turn ends. */
-    node->timer_us = sim->now_us + 100;
-    sim_push(sim, (struct sim_event){.at_us = node->timer_us,
-                                     .type = SIM_TIMER,
-                                     .node = position,
-                                     .incarnation = node->incarnation});
+    else
+        sim_node_wake_soon(node);
 }
 
 static bool integer_of(struct span reply, int64_t *value)
@@ -216,31 +230,78 @@ static bool integer_of(struct span reply, int64_t *value)
     return stop && number_parse_i64(span_of(start, (size_t)(stop - start)), value);
 }
 
-static void answered(struct sim *sim, struct sim_client *client)
+/* The replies within that of EXEC: of INCR, PING and APPEND. */
+static struct span inside_exec(struct sim *sim, const struct sim_client *client, int64_t *length)
 {
     struct span reply = buf_span(&client->reply);
+    static const char prefix[] = "*3\r\n";
+    static const char between[] = "+PONG\r\n:";
+    const char *last = memmem(reply.ptr, reply.len, between, sizeof between - 1);
+    if (reply.len < 5 || memcmp(reply.ptr, prefix, 4) != 0 || !last)
+        sim_fail(sim, "client %d: unexpected reply of EXEC: %.*s", client->number, (int)reply.len,
+                 reply.ptr);
+    last += sizeof between - 2;
+    if (!integer_of(span_of(last, reply.len - (size_t)(last - reply.ptr)), length))
+        sim_fail(sim, "client %d: APPEND gave no number", client->number);
+    return span_of(reply.ptr + 4, reply.len - 4);
+}
+
+static void counted(struct sim *sim, struct sim_client *client, struct span reply)
+{
     int64_t value;
-    if (client->kind == SIM_OP_TRANSACTION) {
-        static const char prefix[] = "*3\r\n";
-        if (reply.len < 5 || memcmp(reply.ptr, prefix, 4) != 0)
-            sim_fail(sim, "client %d: unexpected reply of EXEC: %.*s", client->number,
-                     (int)reply.len, reply.ptr);
-        reply = span_of(reply.ptr + 4, reply.len - 4);
+    if (!integer_of(reply, &value))
+        sim_fail(sim, "client %d: unexpected reply: %.*s", client->number, (int)reply.len,
+                 reply.ptr);
+    sim_check_value(sim, client, value);
+    if (client->kind == SIM_OP_GET)
+        sim_history_text(sim, client->operation, reply);
+    else
+        sim_history_number(sim, client->operation, value);
+}
+
+/* True: the client goes on waiting. */
+static bool answered(struct sim *sim, struct sim_client *client)
+{
+    struct span reply = buf_span(&client->reply);
+    int64_t length = 0;
+    bool reads = client->kind == SIM_OP_GET;
+    if (client->kind == SIM_OP_TRANSACTION)
+        reply = inside_exec(sim, client, &length);
+    else if (appends(client->kind) && !integer_of(reply, &length))
+        sim_fail(sim, "client %d: APPEND gave no number", client->number);
+    if (increments(client->kind) || reads)
+        counted(sim, client, reply);
+    if (appends(client->kind)) {
+        sim_note_append(sim, client, SIM_HAPPENED);
+        sim_history_number(sim, client->second_operation, length);
     }
-    if (increments(client->kind) || client->kind == SIM_OP_GET) {
-        if (!integer_of(reply, &value))
-            sim_fail(sim, "client %d: unexpected reply: %.*s", client->number, (int)reply.len,
-                     reply.ptr);
-        sim_check_value(sim, client, value);
+    if (client->kind == SIM_OP_REGISTER) {
+        reads = client->register_kind == LINEAR_GET ||
+                (client->register_kind == LINEAR_CAS && !client->compares);
+        if (sim_register_answered(sim, client)) {
+            sim->stats.reads++;
+            return true;
+        }
     }
-    if (client->kind == SIM_OP_GET) {
+    if (reads) {
         sim->stats.reads++;
-        return;
+        return false;
     }
     sim->stats.acknowledged++;
     sim_check_acknowledged(sim, &sim->nodes[client->node], client->reply_index);
+    return false;
+}
+
+/* Nothing took effect. */
+static void refused(struct sim *sim, struct sim_client *client)
+{
+    sim->stats.refused++;
+    if (increments(client->kind))
+        sim->keys[client->key].attempted--;
+    if (increments(client->kind) || client->kind == SIM_OP_GET || client->kind == SIM_OP_REGISTER)
+        linear_failed(sim->linear, client->operation);
     if (appends(client->kind))
-        sim_note_append(sim, client, SIM_HAPPENED);
+        linear_failed(sim->linear, client->second_operation);
 }
 
 static void collect(struct sim *sim, struct sim_client *client)
@@ -252,7 +313,8 @@ static void collect(struct sim *sim, struct sim_client *client)
     if (reply.len == 0)
         sim_fail(sim, "client %d: an empty reply", client->number);
     if (reply.ptr[0] != '-') {
-        answered(sim, client);
+        if (answered(sim, client))
+            return;
         wake_in(sim, client->number, sim_between(sim, 0, SIM_THINK_US_MAX));
         return;
     }
@@ -265,9 +327,7 @@ static void collect(struct sim *sim, struct sim_client *client)
     if (unknown)
         sim->stats.unknown++;
     else
-        sim->stats.refused++;
-    if (definite && increments(client->kind))
-        sim->keys[client->key].attempted--;
+        refused(sim, client);
     if (appends(client->kind))
         sim_note_append(sim, client, unknown ? SIM_MAY_HAVE_HAPPENED : SIM_DID_NOT_HAPPEN);
     wake_in(sim, client->number, RETRY_US);

@@ -147,6 +147,7 @@ void sim_end(struct sim *sim)
     if (!sim_run_until(sim, all_equal, 20 * SECOND))
         sim_fail(sim, "the healed cluster does not converge");
     sim_check_final_state(sim);
+    sim_check_linear(sim);
     for (int i = 0; i < sim->profile.nodes; i++)
         if (sim->nodes[i].up)
             sim->marks |= raft_marks(shard_raft(sim->nodes[i].shard));

@@ -171,6 +171,8 @@ static void print(const char *what, const struct total *total)
         {"reads", stats->reads},
         {"unknown", stats->unknown},
         {"refused", stats->refused},
+        {"operations judged", stats->judged},
+        {"keys too hard to judge", stats->gave_up},
     };
     printf("%s: %llu runs", what, (unsigned long long)total->runs);
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)

@@ -246,6 +246,16 @@ void sim_node_settle(struct sim_node *node)
     schedule(node);
 }
 
+void sim_node_wake_soon(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    node->timer_us = sim->now_us + 100;
+    sim_push(sim, (struct sim_event){.at_us = node->timer_us,
+                                     .type = SIM_TIMER,
+                                     .node = node->position,
+                                     .incarnation = node->incarnation});
+}
+
 void sim_node_timer(struct sim_node *node)
 {
     node->timer_us = 0;

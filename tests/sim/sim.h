@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/prng.h"
 #include "shard/shard.h"
+#include "sim/linear.h"
 
 enum {
     SIM_NODES_MAX = 7,
@@ -152,7 +153,14 @@ struct sim_node {
     bool role_changed;
 };
 
-enum sim_op_kind { SIM_OP_INCR, SIM_OP_GET, SIM_OP_APPEND, SIM_OP_TRANSACTION, SIM_OP_EXPIRE };
+enum sim_op_kind {
+    SIM_OP_INCR,
+    SIM_OP_GET,
+    SIM_OP_APPEND,
+    SIM_OP_TRANSACTION,
+    SIM_OP_EXPIRE,
+    SIM_OP_REGISTER,
+};
 
 struct sim_client {
     int number;
@@ -166,7 +174,13 @@ struct sim_client {
     struct buf reply;
     bool replied;
     uint64_t reply_index;
-    int wanted_node; /* after a redirect; -1: any */
+    int wanted_node;           /* after a redirect; -1: any */
+    uint32_t operation;        /* in the history */
+    uint32_t second_operation; /* of a transaction */
+    enum linear_kind register_kind;
+    uint64_t watched_revision;
+    bool watched_present;
+    bool compares; /* LINEAR_CAS: EXEC is under way, not GET */
 };
 
 /* Per key, what the clients know. */
@@ -198,6 +212,8 @@ struct sim_stats {
     uint64_t unknown;
     uint64_t redirected;
     uint64_t refused;
+    uint64_t judged;  /* operations in histories */
+    uint64_t gave_up; /* keys whose history was too hard to judge */
 };
 
 struct sim_history; /* check.c */
@@ -222,6 +238,7 @@ struct sim {
     uint64_t marks; /* of all cores, enum raft_mark */
     struct command_table *table;
     struct sim_history *history;
+    struct linear_history *linear;
     struct sim_stats stats;
     bool trace;
     uint64_t trace_hash;
@@ -270,7 +287,8 @@ void sim_node_image_done(struct sim_node *node);
 /* Starts from a disk on which something has rotted: it has to refuse. */
 void sim_node_must_refuse(struct sim_node *node);
 void sim_node_timer(struct sim_node *node);
-void sim_node_settle(struct sim_node *node); /* drive, timers, checks */
+void sim_node_settle(struct sim_node *node);    /* drive, timers, checks */
+void sim_node_wake_soon(struct sim_node *node); /* to settle: others may join its batch */
 struct shard_time sim_node_time(const struct sim_node *node);
 struct sim_node *sim_leader(struct sim *sim); /* the one of the highest term; NULL */
 
@@ -285,6 +303,17 @@ void sim_client_wake(struct sim *sim, int number);
 void sim_clients_collect(struct sim *sim); /* replies that came during the last event */
 void sim_clients_of_crashed(struct sim *sim, int node);
 struct shard_host sim_client_host(struct sim_node *node);
+
+/* ---- register.c ---- */
+enum shard_admission sim_register_submit(struct sim *sim, struct sim_client *client,
+                                         struct sim_node *node);
+/* True: the client waits for one more reply. */
+bool sim_register_answered(struct sim *sim, struct sim_client *client);
+uint32_t sim_history_call(struct sim *sim, const struct sim_client *client, char letter,
+                          enum linear_kind kind, struct span value);
+void sim_history_number(struct sim *sim, uint32_t operation, int64_t number);
+struct span sim_history_text(struct sim *sim, uint32_t operation, struct span reply);
+void sim_check_linear(struct sim *sim);
 
 /* ---- check.c ---- */
 struct sim_history *sim_history_new(void);

@@ -130,6 +130,7 @@ void sim_open(struct sim *sim, uint64_t seed, const struct sim_profile *profile,
     sim->trace = trace;
     sim->table = command_table_new();
     sim->history = sim_history_new();
+    sim->linear = linear_new();
     prng_init(&sim->prng, seed);
     sim_running = sim;
     for (int i = 0; i < profile->nodes; i++)
@@ -158,6 +159,7 @@ void sim_close(struct sim *sim)
         buf_close(&sim->clients[i].reply);
     mem_free(sim->heap);
     sim_history_free(sim->history);
+    linear_free(sim->linear);
     command_table_free(sim->table);
     sim_running = NULL;
 }
