@@ -189,6 +189,11 @@ void sim_client_wake(struct sim *sim, int number)
                        : (int)sim_between(sim, 0, (uint64_t)sim->profile.nodes - 1);
     client->wanted_node = -1;
     struct sim_node *node = &sim->nodes[position];
+    if (node->paused && sim_chance(sim, 0.9)) {
+        client->wanted_node = position; /* the request waits in the socket */
+        wake_in(sim, number, 1000);
+        return;
+    }
     if (!node->up || node->paused) {
         wake_in(sim, number, RETRY_US);
         return;
@@ -211,7 +216,7 @@ void sim_client_wake(struct sim *sim, int number)
     if (sim_chance(sim, 0.5))
         sim_node_settle(node);
     else
-        sim_node_wake_soon(node);
+        sim_node_wake_in(node, 100); /* others may join its batch */
 }
 
 static bool integer_of(struct span reply, int64_t *value)
@@ -315,6 +320,8 @@ static void collect(struct sim *sim, struct sim_client *client)
     if (reply.ptr[0] != '-') {
         if (answered(sim, client))
             return;
+        if (sim_chance(sim, 0.8)) /* who was answered asks there again */
+            client->wanted_node = client->node;
         wake_in(sim, client->number, sim_between(sim, 0, SIM_THINK_US_MAX));
         return;
     }

@@ -9,7 +9,8 @@ void sim_restart(struct sim *sim, const struct sim_event *event)
     if (node->paused) {
         node->paused = false;
         sim_trace(sim, "node %llu goes on", (unsigned long long)node->id);
-        sim_node_settle(node);
+        /* What waited in its sockets may come before its timers. */
+        sim_node_wake_in(node, sim_between(sim, 0, 2000));
         return;
     }
     if (!node->up && node->exists)

@@ -179,7 +179,7 @@ static bool compare(struct sim *sim, struct sim_client *client, struct span foun
         client->compares = client->waiting = false;
     buf_close(&expected);
     if (client->waiting)
-        sim_node_wake_soon(node);
+        sim_node_wake_in(node, 100);
     return client->waiting;
 }
 

@@ -288,7 +288,7 @@ void sim_node_image_done(struct sim_node *node);
 void sim_node_must_refuse(struct sim_node *node);
 void sim_node_timer(struct sim_node *node);
 void sim_node_settle(struct sim_node *node);    /* drive, timers, checks */
-void sim_node_wake_soon(struct sim_node *node); /* to settle: others may join its batch */
+void sim_node_wake_in(struct sim_node *node, uint64_t us); /* to settle then */
 struct shard_time sim_node_time(const struct sim_node *node);
 struct sim_node *sim_leader(struct sim *sim); /* the one of the highest term; NULL */
 
