@@ -120,6 +120,221 @@ static void test_a_long_log_survives_random_growth_and_truncation(void **state)
     raft_log_close(&log);
 }
 
+/* The model of a log: what was appended, truncated and forgotten, in plain arrays. */
+enum { MODEL_MAX = 200000, CHUNK = 16384 };
+
+struct model {
+    struct raft_log log;
+    uint64_t base, last, term;
+    uint64_t terms[MODEL_MAX + 1]; /* [base] stays known */
+    uint32_t bytes[MODEL_MAX + 1];
+};
+
+static struct model *model_new(void)
+{
+    static struct model model;
+    model.base = model.last = 0;
+    model.term = 1;
+    raft_log_init(&model.log, 0, 0);
+    return &model;
+}
+
+static void model_append(struct model *model, uint64_t count)
+{
+    for (; count > 0 && model->last < MODEL_MAX; count--) {
+        uint64_t index = ++model->last;
+        model->terms[index] = model->term;
+        model->bytes[index] = (uint32_t)(index * 7 % 1000 + model->term % 5);
+        struct raft_entry entry = {
+            .index = index, .term = model->term, .bytes = model->bytes[index]};
+        raft_log_append(&model->log, &entry);
+    }
+}
+
+static void model_truncate(struct model *model, uint64_t last)
+{
+    model->last = last;
+    raft_log_truncate(&model->log, last);
+}
+
+static void model_compact(struct model *model, uint64_t base)
+{
+    model->base = base;
+    raft_log_compact(&model->log, base);
+}
+
+static void model_check(const struct model *model, uint64_t step)
+{
+    const struct raft_options one = {.entries_per_append_max = 1, .bytes_per_append_max = 1};
+    const struct raft_log *log = &model->log;
+    uint64_t size;
+    assert_int_equal(log->base_index, model->base);
+    assert_int_equal(log->last_index, model->last);
+    if (model->base > 0)
+        assert_int_equal(raft_log_term_of(log, model->base - 1), 0);
+    assert_int_equal(raft_log_term_of(log, model->last + 1), 0);
+    assert_int_equal(raft_log_last_term(log), model->last ? model->terms[model->last] : 0);
+    if (model->base > 0)
+        assert_int_equal(raft_log_term_of(log, model->base), model->terms[model->base]);
+    for (uint64_t index = model->base + 1; index <= model->last;
+         index += index + step < model->last ? step : 1) {
+        assert_int_equal(raft_log_term_of(log, index), model->terms[index]);
+        assert_int_equal(raft_log_batch(log, index, &one, &size), 1);
+        assert_int_equal(size, model->bytes[index]);
+    }
+}
+
+static void test_a_compacted_log_forgets_the_prefix_and_keeps_the_rest(void **state)
+{
+    (void)state;
+    struct raft_log log = log_of(0, 0, (const uint64_t[]){1, 1, 2, 4, 4, 4, 7, 0});
+    raft_log_compact(&log, 5); /* in the middle of term 4 */
+    assert_int_equal(log.base_index, 5);
+    assert_int_equal(log.base_term, 4);
+    assert_int_equal(log.run_count, 2);
+    assert_int_equal(log.runs[0].first_index, 6);
+    assert_int_equal(raft_log_term_of(&log, 4), 0);
+    assert_int_equal(raft_log_term_of(&log, 5), 4);
+    assert_int_equal(raft_log_term_of(&log, 6), 4);
+    assert_int_equal(raft_log_term_of(&log, 7), 7);
+    assert_int_equal(raft_log_find_agreement(&log, 7, 4), 6);
+    assert_int_equal(raft_log_find_agreement(&log, 7, 3), 5);
+    assert_int_equal(raft_log_find_agreement(&log, 2, 9), 5);
+    raft_log_close(&log);
+}
+
+static void test_a_log_can_be_compacted_to_the_border_of_a_term(void **state)
+{
+    (void)state;
+    struct raft_log log = log_of(0, 0, (const uint64_t[]){1, 1, 2, 4, 4, 0});
+    raft_log_compact(&log, 2); /* all of term 1 */
+    assert_int_equal(log.base_term, 1);
+    assert_int_equal(log.run_count, 2);
+    assert_int_equal(raft_log_term_of(&log, 2), 1);
+    assert_int_equal(raft_log_term_of(&log, 3), 2);
+    raft_log_compact(&log, 3);
+    assert_int_equal(log.base_term, 2);
+    assert_int_equal(log.run_count, 1);
+    assert_int_equal(raft_log_term_of(&log, 4), 4);
+    raft_log_close(&log);
+}
+
+static void test_a_log_that_is_compacted_to_its_end_goes_on_behind_it(void **state)
+{
+    (void)state;
+    struct raft_log log = log_of(0, 0, (const uint64_t[]){1, 3, 3, 0});
+    raft_log_compact(&log, 3);
+    assert_int_equal(log.run_count, 0);
+    assert_int_equal(raft_log_last_term(&log), 3);
+    assert_int_equal(raft_log_term_of(&log, 3), 3);
+    assert_int_equal(raft_log_find_agreement(&log, 3, 1), 3);
+    struct raft_entry older = {.index = 4, .term = 2}, next = {.index = 4, .term = 3, .bytes = 10};
+    expect_assert_failure(raft_log_append(&log, &older));
+    raft_log_append(&log, &next);
+    assert_int_equal(log.run_count, 1);
+    assert_int_equal(raft_log_term_of(&log, 4), 3);
+    raft_log_truncate(&log, 3);
+    assert_int_equal(raft_log_last_term(&log), 3);
+    raft_log_close(&log);
+}
+
+static void test_compacting_to_the_base_changes_nothing(void **state)
+{
+    (void)state;
+    struct raft_log log = log_of(10, 3, (const uint64_t[]){3, 5, 0});
+    raft_log_compact(&log, 10);
+    assert_int_equal(log.base_term, 3);
+    assert_int_equal(raft_log_term_of(&log, 12), 5);
+    raft_log_close(&log);
+}
+
+static void test_only_what_is_in_the_log_can_be_compacted_or_kept(void **state)
+{
+    (void)state;
+    struct raft_log log = log_of(10, 3, (const uint64_t[]){3, 5, 0});
+    expect_assert_failure(raft_log_compact(&log, 9));
+    expect_assert_failure(raft_log_compact(&log, 13));
+    expect_assert_failure(raft_log_truncate(&log, 9));
+    expect_assert_failure(raft_log_truncate(&log, 13));
+    raft_log_close(&log);
+}
+
+/* One before, at and behind each border of the chunks of sizes: compaction, truncation behind it
+ * and growth. */
+static void test_sizes_survive_compaction_at_the_borders_of_chunks(void **state)
+{
+    (void)state;
+    const uint64_t near[] = {1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK};
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+        for (size_t j = 0; j < sizeof near / sizeof *near; j++) {
+            struct model *model = model_new();
+            model_append(model, 2 * CHUNK + 10);
+            model_compact(model, near[i]);
+            model_check(model, 500);
+            model_truncate(model, near[j] > near[i] ? near[j] : near[i]);
+            model_check(model, 500);
+            model->term++;
+            model_append(model, 2 * CHUNK);
+            model_check(model, 500);
+            model_compact(model, model->last);
+            assert_true(model->log.chunk_count <= 1);
+            model_append(model, CHUNK + 1);
+            model_check(model, 500);
+            raft_log_close(&model->log);
+        }
+    }
+}
+
+static void test_compaction_frees_the_chunks_that_nothing_needs(void **state)
+{
+    (void)state;
+    struct model *model = model_new();
+    model_append(model, 5 * CHUNK);
+    assert_int_equal(model->log.chunk_count, 5);
+    model_compact(model, 2 * CHUNK - 1);
+    assert_int_equal(model->log.chunk_count, 4);
+    model_compact(model, 2 * CHUNK);
+    assert_int_equal(model->log.chunk_count, 3);
+    model_compact(model, 5 * CHUNK);
+    assert_int_equal(model->log.chunk_count, 0);
+    model_append(model, 1);
+    assert_int_equal(model->log.chunk_count, 1);
+    model_check(model, 1);
+    raft_log_close(&model->log);
+}
+
+static void model_change(struct model *model, struct prng *prng)
+{
+    uint64_t held = model->last - model->base;
+    switch (prng_below(prng, 4)) {
+    case 0:
+        model_truncate(model, model->base + prng_below(prng, held + 1));
+        return;
+    case 1:
+        model_compact(model, model->base + prng_below(prng, held + 1));
+        return;
+    default:
+        model->term += prng_below(prng, 3);
+        model_append(model, prng_below(prng, 20000));
+        return;
+    }
+}
+
+static void test_a_long_log_survives_random_growth_truncation_and_compaction(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct prng prng;
+        prng_init(&prng, seed);
+        struct model *model = model_new();
+        while (model->last < MODEL_MAX) {
+            model_change(model, &prng);
+            model_check(model, 1 + prng_below(&prng, 400));
+        }
+        raft_log_close(&model->log);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +344,14 @@ int main(void)
         cmocka_unit_test(test_agreement_is_the_last_entry_of_no_later_term),
         cmocka_unit_test(test_a_batch_ends_at_either_limit_but_holds_one_entry),
         cmocka_unit_test(test_a_long_log_survives_random_growth_and_truncation),
+        cmocka_unit_test(test_a_compacted_log_forgets_the_prefix_and_keeps_the_rest),
+        cmocka_unit_test(test_a_log_can_be_compacted_to_the_border_of_a_term),
+        cmocka_unit_test(test_a_log_that_is_compacted_to_its_end_goes_on_behind_it),
+        cmocka_unit_test(test_compacting_to_the_base_changes_nothing),
+        cmocka_unit_test(test_only_what_is_in_the_log_can_be_compacted_or_kept),
+        cmocka_unit_test(test_sizes_survive_compaction_at_the_borders_of_chunks),
+        cmocka_unit_test(test_compaction_frees_the_chunks_that_nothing_needs),
+        cmocka_unit_test(test_a_long_log_survives_random_growth_truncation_and_compaction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
