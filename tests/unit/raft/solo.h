@@ -280,4 +280,125 @@ static inline struct raft_peer_status solo_peer(const struct solo *solo, uint64_
     return status.peers[0];
 }
 
+static inline bool solo_marked(const struct solo *solo, enum raft_mark mark)
+{
+    return raft_marks(solo->raft) >> mark & 1;
+}
+
+/* ---- membership ---- */
+
+struct solo_member {
+    uint64_t id;
+    unsigned roles;
+};
+
+/* Ended by id 0. */
+static inline struct raft_membership solo_membership(const struct solo_member *list)
+{
+    struct raft_membership membership = {0};
+    for (; list->id != 0; list++)
+        raft_membership_set(&membership, list->id, list->roles);
+    return membership;
+}
+
+#define MEMBERS(...) solo_membership((const struct solo_member[]){__VA_ARGS__, {0, 0}})
+
+static inline void solo_change(struct solo *solo, struct raft_membership wanted)
+{
+    solo_step(solo, (struct raft_event){.type = RAFT_EVENT_CHANGE, .change = &wanted});
+}
+
+static inline enum raft_refusal solo_refusal(const struct solo *solo, struct raft_membership wanted)
+{
+    return raft_change_refusal(solo->raft, &wanted);
+}
+
+static inline void assert_membership(const struct raft_membership *is,
+                                     struct raft_membership wanted)
+{
+    assert_int_equal(is->count, wanted.count);
+    for (size_t i = 0; i < is->count; i++) {
+        assert_int_equal(is->members[i].id, wanted.members[i].id);
+        assert_int_equal(is->members[i].roles, wanted.members[i].roles);
+    }
+}
+
+/* An append of one entry of this term, which changes the membership. */
+static inline void solo_append_change(struct solo *solo, uint64_t from, uint64_t term,
+                                      uint64_t prev_index, uint64_t prev_term,
+                                      struct raft_membership membership)
+{
+    struct raft_entry entry = {
+        .index = prev_index + 1, .term = term, .bytes = ENTRY_BYTES, .membership = &membership};
+    solo_receive(solo, (struct raft_message){.type = RAFT_APPEND_REQUEST,
+                                             .from = from,
+                                             .term = term,
+                                             .append_request = {.prev_index = prev_index,
+                                                                .prev_term = prev_term,
+                                                                .first_index = prev_index + 1,
+                                                                .entry_count = 1,
+                                                                .entries = &entry}});
+}
+
+/* ---- transfer ---- */
+
+static inline void solo_transfer(struct solo *solo, uint64_t target)
+{
+    solo_step(solo, (struct raft_event){.type = RAFT_EVENT_TRANSFER, .peer = target});
+}
+
+static inline void solo_timeout_now(struct solo *solo, uint64_t from, uint64_t term)
+{
+    solo_receive(solo, (struct raft_message){.type = RAFT_TIMEOUT_NOW, .from = from, .term = term});
+}
+
+/* ---- snapshots ---- */
+
+static inline void solo_compact(struct solo *solo, uint64_t index, uint64_t bytes,
+                                uint64_t first_index)
+{
+    struct raft_snapshot snapshot = {
+        .index = index, .term = raft_term_of(solo->raft, index), .bytes = bytes};
+    solo_step(solo,
+              (struct raft_event){.type = RAFT_EVENT_COMPACT,
+                                  .compact = {.snapshot = snapshot, .first_index = first_index}});
+}
+
+/* `bytes` of the snapshot from `offset` on. */
+static inline void solo_chunk(struct solo *solo, uint64_t from, uint64_t term,
+                              struct raft_snapshot snapshot, uint64_t offset, uint64_t bytes)
+{
+    solo_receive(solo, (struct raft_message){.type = RAFT_SNAPSHOT_REQUEST,
+                                             .from = from,
+                                             .term = term,
+                                             .snapshot_request = {.index = snapshot.index,
+                                                                  .term = snapshot.term,
+                                                                  .offset = offset,
+                                                                  .bytes = bytes,
+                                                                  .total = snapshot.bytes}});
+}
+
+static inline void solo_chunk_answer(struct solo *solo, uint64_t from, uint64_t index,
+                                     uint64_t offset)
+{
+    solo_receive(solo,
+                 (struct raft_message){.type = RAFT_SNAPSHOT_RESPONSE,
+                                       .from = from,
+                                       .term = raft_term(solo->raft),
+                                       .snapshot_response = {.index = index, .offset = offset}});
+}
+
+static inline void solo_installed(struct solo *solo, struct raft_snapshot snapshot,
+                                  struct raft_membership membership)
+{
+    solo_step(solo,
+              (struct raft_event){.type = RAFT_EVENT_INSTALLED,
+                                  .installed = {.snapshot = snapshot, .membership = &membership}});
+}
+
+static inline void solo_install_failed(struct solo *solo)
+{
+    solo_step(solo, (struct raft_event){.type = RAFT_EVENT_INSTALL_FAILED});
+}
+
 #endif
