@@ -396,9 +396,10 @@ static inline void solo_installed(struct solo *solo, struct raft_snapshot snapsh
                                   .installed = {.snapshot = snapshot, .membership = &membership}});
 }
 
-static inline void solo_install_failed(struct solo *solo)
+static inline void solo_install_failed(struct solo *solo, struct raft_snapshot snapshot)
 {
-    solo_step(solo, (struct raft_event){.type = RAFT_EVENT_INSTALL_FAILED});
+    solo_step(solo, (struct raft_event){.type = RAFT_EVENT_INSTALL_FAILED,
+                                        .installed = {.snapshot = snapshot}});
 }
 
 #endif
