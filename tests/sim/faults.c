@@ -77,6 +77,9 @@ void sim_fault(struct sim *sim)
         else
             sim_cut_random(sim);
     }
+    if (sim_chance(sim, profile->resets_per_second / 10))
+        sim_reset_random(sim);
+    sim_flap(sim, sim_chance(sim, profile->flaps_per_second / 10));
     if (sim_chance(sim, profile->stall_per_second / 10)) {
         victim->disk.busy_until_us = sim->now_us + sim_between(sim, 0, 2000000);
         sim->stats.stalls++;

@@ -156,6 +156,8 @@ static void print(const char *what, const struct total *total)
         {"messages", stats->messages},
         {"lost", stats->dropped},
         {"cuts", stats->cuts},
+        {"resets", stats->resets},
+        {"flaps", stats->flaps},
         {"crashes", stats->crashes},
         {"disk errors", stats->disk_errors},
         {"stalls", stats->stalls},

@@ -2,7 +2,8 @@
 
 #include "sim/sim.h"
 
-static void deliver(struct sim *sim, uint64_t from, const struct sim_node *to, struct span bytes)
+static void deliver(struct sim *sim, const struct sim_node *from, const struct sim_node *to,
+                    struct span bytes)
 {
     const struct sim_profile *profile = &sim->profile;
     uint64_t delay_us = sim_between(sim, profile->delay_us_min, profile->delay_us_max);
@@ -11,7 +12,8 @@ static void deliver(struct sim *sim, uint64_t from, const struct sim_node *to, s
     struct sim_event event = {.at_us = sim->now_us + delay_us,
                               .type = SIM_MESSAGE,
                               .node = to->position,
-                              .from = from,
+                              .from = from->id,
+                              .connection = sim->connections[from->position][to->position],
                               .incarnation = to->incarnation};
     buf_add_span(&event.bytes, bytes);
     sim_push(sim, event);
@@ -26,9 +28,9 @@ void sim_send(struct sim *sim, const struct sim_node *from, uint64_t to, struct 
         sim->stats.dropped++;
         return;
     }
-    deliver(sim, from->id, receiver, bytes);
+    deliver(sim, from, receiver, bytes);
     if (sim_chance(sim, sim->profile.duplicate))
-        deliver(sim, from->id, receiver, bytes);
+        deliver(sim, from, receiver, bytes);
 }
 
 void sim_heal(struct sim *sim)
@@ -81,4 +83,44 @@ void sim_cut_random(struct sim *sim)
         sim_trace(sim, "ring");
         return;
     }
+}
+
+static int random_node(struct sim *sim)
+{
+    return (int)sim_between(sim, 0, (uint64_t)sim->profile.nodes - 1);
+}
+
+/* Both directions lose what was under way. Either side may take it for the other's death, which it
+ * is not: somebody between the two did it. */
+void sim_reset_random(struct sim *sim)
+{
+    struct sim_node *one = &sim->nodes[random_node(sim)];
+    struct sim_node *other = &sim->nodes[random_node(sim)];
+    if (one == other)
+        return;
+    sim->stats.resets++;
+    sim->connections[one->position][other->position]++;
+    sim->connections[other->position][one->position]++;
+    sim_trace(sim, "the connection of nodes %llu and %llu is reset", (unsigned long long)one->id,
+              (unsigned long long)other->id);
+    if (one->up && !one->paused && sim_chance(sim, 0.5)) {
+        shard_peer_lost(one->shard, other->id, sim_node_time(one));
+        sim_node_settle(one);
+    }
+}
+
+void sim_flap(struct sim *sim, bool begins)
+{
+    if (begins) {
+        sim->flapping[0] = random_node(sim);
+        sim->flapping[1] = random_node(sim);
+        sim->flapping_until_us = sim->now_us + sim_between(sim, 0, 5000000);
+        sim->stats.flaps++;
+    }
+    int one = sim->flapping[0];
+    int other = sim->flapping[1];
+    if (one == other || sim->now_us > sim->flapping_until_us + 100000)
+        return;
+    bool cut = sim->now_us < sim->flapping_until_us && !sim->cut[one][other];
+    sim->cut[one][other] = sim->cut[other][one] = cut;
 }

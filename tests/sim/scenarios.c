@@ -276,6 +276,10 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
     }
     if (prng_below(&prng, 2))
         profile->cut_per_second = (double)prng_below(&prng, 100) / 100;
+    if (prng_below(&prng, 3) == 0)
+        profile->resets_per_second = (double)prng_below(&prng, 100) / 30;
+    if (prng_below(&prng, 4) == 0)
+        profile->flaps_per_second = (double)prng_below(&prng, 100) / 100;
     if (prng_below(&prng, 2))
         profile->wall_jump_ms = 3600000;
     if (prng_below(&prng, 3) == 0)

@@ -83,8 +83,8 @@ struct sim_event {
     enum sim_event_type type;
     int node; /* or client */
     uint32_t incarnation;
-    uint64_t from; /* id */
-    uint64_t to;
+    uint64_t from;       /* id */
+    uint32_t connection; /* of a message: lost if it was reset since */
     struct buf bytes;
 };
 
@@ -100,9 +100,11 @@ struct sim_profile {
     double duplicate;
     double slow; /* probability of a delay of up to slow_us: reorders */
     uint32_t slow_us;
-    double crash_per_second; /* of any node */
-    double power_loss;       /* share of crashes that lose unsynced data */
-    double cut_per_second;   /* partitions of a random kind */
+    double crash_per_second;  /* of any node */
+    double power_loss;        /* share of crashes that lose unsynced data */
+    double cut_per_second;    /* partitions of a random kind */
+    double resets_per_second; /* connections: what is under way on them is lost */
+    double flaps_per_second;  /* links begin to come and go */
     uint32_t sync_us_max;
     double disk_error;       /* probability per operation that it fails: the process ends */
     double stall_per_second; /* a disk that takes up to two seconds for one sync */
@@ -196,6 +198,8 @@ struct sim_stats {
     uint64_t dropped;
     uint64_t crashes;
     uint64_t cuts;
+    uint64_t resets;
+    uint64_t flaps;
     uint64_t elections;
     uint64_t changes;
     uint64_t transfers;
@@ -228,7 +232,10 @@ struct sim {
     size_t heap_cap;
     struct sim_profile profile;
     struct sim_node nodes[SIM_NODES_MAX];
-    bool cut[SIM_NODES_MAX][SIM_NODES_MAX]; /* [from][to] */
+    bool cut[SIM_NODES_MAX][SIM_NODES_MAX];             /* [from][to] */
+    uint32_t connections[SIM_NODES_MAX][SIM_NODES_MAX]; /* [from][to], counts resets */
+    int flapping[2];                                    /* the link that comes and goes */
+    uint64_t flapping_until_us;
     struct sim_client clients[SIM_CLIENTS_MAX];
     struct sim_key keys[SIM_KEYS];
     bool clients_stop;
@@ -287,7 +294,7 @@ void sim_node_image_done(struct sim_node *node);
 /* Starts from a disk on which something has rotted: it has to refuse. */
 void sim_node_must_refuse(struct sim_node *node);
 void sim_node_timer(struct sim_node *node);
-void sim_node_settle(struct sim_node *node);    /* drive, timers, checks */
+void sim_node_settle(struct sim_node *node);               /* drive, timers, checks */
 void sim_node_wake_in(struct sim_node *node, uint64_t us); /* to settle then */
 struct shard_time sim_node_time(const struct sim_node *node);
 struct sim_node *sim_leader(struct sim *sim); /* the one of the highest term; NULL */
@@ -297,6 +304,8 @@ void sim_send(struct sim *sim, const struct sim_node *from, uint64_t to, struct 
 void sim_heal(struct sim *sim);
 void sim_isolate(struct sim *sim, int node);
 void sim_cut_random(struct sim *sim);
+void sim_reset_random(struct sim *sim);
+void sim_flap(struct sim *sim, bool begins); /* ten times a second */
 
 /* ---- client.c ---- */
 void sim_client_wake(struct sim *sim, int number);

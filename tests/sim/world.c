@@ -164,6 +164,13 @@ void sim_close(struct sim *sim)
     sim_running = NULL;
 }
 
+/* What was under way on a connection that was reset since is lost. */
+static bool is_connected(struct sim *sim, const struct sim_event *event)
+{
+    const struct sim_node *from = sim_node_of(sim, event->from);
+    return !from || sim->connections[from->position][event->node] == event->connection;
+}
+
 bool sim_step(struct sim *sim)
 {
     if (sim->heap_count == 0)
@@ -186,7 +193,7 @@ bool sim_step(struct sim *sim)
             sim_node_timer(node);
         break;
     case SIM_MESSAGE:
-        if (current)
+        if (current && is_connected(sim, &event))
             sim_node_message(node, event.from, buf_span(&event.bytes));
         break;
     case SIM_DISK_DONE:
