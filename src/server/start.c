@@ -24,6 +24,7 @@ enum {
     DESCRIPTORS_RESERVED = 64, /* log, peers, listeners, the loop's own */
     PEER_OUTPUT_BYTES_MAX = 64 * 1024 * 1024,
     PENDING_BYTES_MAX = 64 * 1024 * 1024, /* of writes that are not committed yet */
+    APPLY_ENTRIES_MAX = 4096,
 };
 
 static enum err fail(char *message, enum err err, const char *what, const char *subject)
@@ -274,6 +275,7 @@ static enum err open_shard(struct server *server, char *message)
                                     .seed = platform_random(),
                                     .hash_seed = platform_random(),
                                     .leader_wait_ms = (uint32_t)config->leader_wait_ms,
+                                    .apply_entries_max = APPLY_ENTRIES_MAX,
                                     .snapshot_log_bytes = config->raft_snapshot_log_bytes,
                                     .snapshot_keep_bytes = config->raft_snapshot_keep_bytes,
                                     .batch_bytes_max = PENDING_BYTES_MAX};

@@ -178,7 +178,8 @@ static void apply_next(struct shard *shard)
 void apply_committed(struct shard *shard)
 {
     uint64_t commit = raft_commit_index(shard->raft);
-    for (int i = 0; i < APPLY_ENTRIES_PER_DRIVE && shard->applied_index < commit; i++)
+    uint32_t most = shard->options.apply_entries_max;
+    for (uint32_t i = 0; i < most && shard->applied_index < commit; i++)
         apply_next(shard);
     storage_pin(shard->storage, shard->applied_index);
 }

@@ -20,9 +20,6 @@
 #include "wire/message.h"
 
 enum {
-    /* One turn of the loop applies no more than this, so that a long log does not stall heartbeats.
-     */
-    APPLY_ENTRIES_PER_DRIVE = 4096,
     /* Keys that one expiry entry removes at most: bounds the time of one apply. */
     EXPIRY_KEYS_PER_ENTRY = 512,
     EXPIRY_INTERVAL_MS = 100,

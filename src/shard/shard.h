@@ -85,8 +85,9 @@ struct shard_options {
     uint64_t seed;           /* of the entries' seeds */
     uint64_t hash_seed;      /* of the dictionaries' hash function */
     uint32_t leader_wait_ms;
-    uint64_t snapshot_log_bytes;  /* log behind the newest snapshot that begins the next; 0: only
-                                     when asked for */
+    uint32_t apply_entries_max;  /* per turn of the loop, so that a long log stalls no heartbeats */
+    uint64_t snapshot_log_bytes; /* log behind the newest snapshot that begins the next; 0: only
+                                    when asked for */
     uint64_t snapshot_keep_bytes; /* of log that a snapshot covers, kept for slow followers */
     uint64_t batch_bytes_max;     /* of entries not yet durable on a majority: beyond it writes get
                                      ERR_BUSY */

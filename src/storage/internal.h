@@ -144,7 +144,9 @@ void queue_sync(struct storage *storage, const struct segment *segment);
 void forget_segments(struct storage *storage, size_t from, size_t to);
 
 /* storage.c */
-void note_sync(struct storage *storage, const struct segment *segment, uint64_t ticket);
+/* When the ticket completes, the segment is synced up to `end`. */
+void note_sync(struct storage *storage, const struct segment *segment, uint64_t end,
+               uint64_t ticket);
 
 /* read.c: the segment's bytes from `offset` on, at least `need` of them if the file has them. */
 MUST_CHECK enum err window_load(struct storage *storage, const struct segment *segment,

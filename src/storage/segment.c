@@ -180,7 +180,7 @@ void queue_sync(struct storage *storage, const struct segment *segment)
 {
     struct disk_op op = {
         .kind = DISK_APPEND, .file = segment->file, .sync = true, .ticket = ++storage->ticket};
-    note_sync(storage, segment, op.ticket);
+    note_sync(storage, segment, segment->end - storage->gathered.len, op.ticket);
     storage->tail_unsynced = false;
     queue(storage, &op);
 }
@@ -191,7 +191,7 @@ void queue_header(struct storage *storage, struct segment *segment)
         .kind = DISK_APPEND, .file = segment->file, .sync = true, .ticket = ++storage->ticket};
     put_header(&op.bytes, storage, &segment->prev);
     segment->end = op.bytes.len;
-    note_sync(storage, segment, op.ticket);
+    note_sync(storage, segment, segment->end, op.ticket);
     queue(storage, &op);
 }
 

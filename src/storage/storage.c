@@ -115,14 +115,15 @@ void storage_vote(struct storage *storage, struct vote_record vote)
     storage->vote = vote;
 }
 
-void note_sync(struct storage *storage, const struct segment *segment, uint64_t ticket)
+void note_sync(struct storage *storage, const struct segment *segment, uint64_t end,
+               uint64_t ticket)
 {
     if (storage->note_count == storage->note_cap) {
         storage->note_cap = storage->note_cap ? storage->note_cap * 2 : 16;
         storage->notes = mem_realloc(storage->notes, storage->note_cap * sizeof *storage->notes);
     }
     storage->notes[storage->note_count++] =
-        (struct sync_note){.ticket = ticket, .seq = segment->seq, .end = segment->end};
+        (struct sync_note){.ticket = ticket, .seq = segment->seq, .end = end};
 }
 
 static uint64_t flush(struct storage *storage, bool sync)
@@ -139,7 +140,7 @@ static uint64_t flush(struct storage *storage, bool sync)
     storage->status.bytes_written += op.bytes.len;
     storage->unsynced = storage->tail_unsynced = !sync;
     if (sync)
-        note_sync(storage, segment, op.ticket);
+        note_sync(storage, segment, segment->end, op.ticket);
     storage->gathered = (struct buf){0};
     cache_flushed(&storage->cache, op.ticket);
     storage->disk.queue(storage->disk.context, &op);
@@ -209,10 +210,11 @@ void storage_completed(struct storage *storage, const struct disk_completion *co
         storage->completed = completion->ticket;
     if (storage->note_count && storage->notes[0].ticket <= storage->completed)
         take_notes(storage);
-    /* Old entries may have been read between the truncation's queueing and its end. */
-    if (storage->cut_ticket && storage->completed >= storage->cut_ticket) {
+    /* Old entries may have been read between a truncation's queueing and its end. */
+    if (storage->cut_ticket) {
         window_forget(storage);
-        storage->cut_ticket = 0;
+        if (storage->completed >= storage->cut_ticket)
+            storage->cut_ticket = 0;
     }
     if (completion->sync_us) {
         histogram_add(&storage->sync_us, completion->sync_us);

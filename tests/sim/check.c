@@ -30,6 +30,7 @@ struct sim_history {
     struct committed *committed;
     size_t committed_cap;
     uint64_t committed_last;
+    uint64_t proven_last; /* seen to be durable on a majority when a leader committed it */
     struct append_note *appends;
     size_t append_count;
     size_t append_cap;
@@ -174,35 +175,6 @@ static void note_promises(struct sim_node *node)
         node->term_floor = term;
 }
 
-void sim_check_node(struct sim_node *node)
-{
-    struct sim *sim = node->sim;
-    const struct raft *raft = shard_raft(node->shard);
-    check_leader(node);
-    if (raft_term(raft) < node->term_seen)
-        sim_fail(sim, "the term of node %llu went back", (unsigned long long)node->id);
-    if (raft_commit_index(raft) > raft_last_index(raft))
-        sim_fail(sim, "node %llu committed more than it has", (unsigned long long)node->id);
-    if (raft_commit_index(raft) < node->commit_seen)
-        sim_fail(sim, "the commit index of node %llu went back", (unsigned long long)node->id);
-    node->commit_seen = raft_commit_index(raft);
-    uint64_t installs = shard_stats(node->shard).installs;
-    sim->stats.installs += installs > node->installs_seen;
-    node->installs_seen = installs;
-    note_promises(node);
-    node->term_seen = raft_term(raft);
-    node->durable_seen = raft_durable_index(raft);
-    check_applied(node);
-    sim_check_rules(node);
-    sim_clients_collect(sim);
-    if (raft_membership_equal(&node->membership_before, raft_membership(raft)))
-        return;
-    node->membership_before = *raft_membership(raft);
-    char text[256];
-    sim_trace(sim, "node %llu goes by members %s", (unsigned long long)node->id,
-              sim_members_text(raft_membership(raft), text, sizeof text));
-}
-
 static bool is_held(struct sim *sim, const struct raft_membership *membership, uint64_t index)
 {
     bool holds[RAFT_MEMBERS_MAX];
@@ -215,16 +187,55 @@ static bool is_held(struct sim *sim, const struct raft_membership *membership, u
 
 /* Acknowledged means durable on a majority of the membership that the leader goes by, of both sets
  * if it is joint; nodes that are down now count. What was committed by the last membership may be
- * answered in the event that begins the next one. An entry that was committed before a disk was
- * lost may be held by fewer. */
-void sim_check_acknowledged(struct sim *sim, const struct sim_node *by, uint64_t index)
+ * told in the event that begins the next one. An entry that was committed before a disk was lost
+ * may be held by fewer. */
+static void check_commit(const struct sim_node *leader, uint64_t index)
 {
-    if (index == 0)
-        return;
-    if (!is_held(sim, raft_membership(shard_raft(by->shard)), index) &&
-        !is_held(sim, &by->membership_before, index) && index > sim->lost_index)
-        sim_fail(sim, "entry %llu is acknowledged but not durable on a majority",
+    struct sim *sim = leader->sim;
+    if (!is_held(sim, raft_membership(shard_raft(leader->shard)), index) &&
+        !is_held(sim, &leader->membership_before, index) && index > sim->lost_index)
+        sim_fail(sim, "entry %llu is committed but not durable on a majority",
                  (unsigned long long)index);
+    if (index > sim->history->proven_last)
+        sim->history->proven_last = index;
+}
+
+void sim_check_acknowledged(struct sim *sim, uint64_t index)
+{
+    if (index > sim->history->proven_last)
+        sim_fail(sim, "entry %llu is acknowledged but not committed", (unsigned long long)index);
+}
+
+void sim_check_node(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    const struct raft *raft = shard_raft(node->shard);
+    check_leader(node);
+    if (raft_term(raft) < node->term_seen)
+        sim_fail(sim, "the term of node %llu went back", (unsigned long long)node->id);
+    if (raft_commit_index(raft) > raft_last_index(raft))
+        sim_fail(sim, "node %llu committed more than it has", (unsigned long long)node->id);
+    node->durable_seen = raft_durable_index(raft);
+    if (raft_commit_index(raft) < node->commit_seen)
+        sim_fail(sim, "the commit index of node %llu went back", (unsigned long long)node->id);
+    bool led = raft_role(raft) == RAFT_LEADER || node->led_term == raft_term(raft);
+    if (led && raft_commit_index(raft) > node->commit_seen)
+        check_commit(node, raft_commit_index(raft));
+    node->commit_seen = raft_commit_index(raft);
+    uint64_t installs = shard_stats(node->shard).installs;
+    sim->stats.installs += installs > node->installs_seen;
+    node->installs_seen = installs;
+    note_promises(node);
+    node->term_seen = raft_term(raft);
+    check_applied(node);
+    sim_check_rules(node);
+    sim_clients_collect(sim);
+    if (raft_membership_equal(&node->membership_before, raft_membership(raft)))
+        return;
+    node->membership_before = *raft_membership(raft);
+    char text[256];
+    sim_trace(sim, "node %llu goes by members %s", (unsigned long long)node->id,
+              sim_members_text(raft_membership(raft), text, sizeof text));
 }
 
 /* A counter only grows: what anybody was told before an operation began is a floor for its result,

@@ -23,9 +23,8 @@ static struct buf *host_reply_begin(void *context, struct shard_client handle)
     if (!client->waiting || client->node != node->position ||
         client->generation != handle.generation)
         return NULL;
-    if (client->replied)
-        sim_fail(node->sim, "client %u gets a second reply", handle.slot);
-    client->reply.len = 0;
+    if (client->got == client->expected)
+        sim_fail(node->sim, "client %u gets a reply that it did not ask for", handle.slot);
     return &client->reply;
 }
 
@@ -36,8 +35,9 @@ static void host_reply_end(void *context, struct shard_client handle, uint64_t i
     if (!client->waiting || client->node != node->position ||
         client->generation != handle.generation)
         return;
-    client->replied = true;
-    client->reply_index = index;
+    client->got++;
+    if (index > client->reply_index)
+        client->reply_index = index;
 }
 
 static void host_run_local(void *context, struct shard_client client, const struct command *command,
@@ -72,6 +72,7 @@ static size_t arguments(const struct sim_client *client, char text[4][64], struc
     switch (client->kind) {
     case SIM_OP_INCR:
     case SIM_OP_TRANSACTION:
+    case SIM_OP_PIPELINE:
         args[0] = SPAN("INCR");
         return argc;
     case SIM_OP_GET:
@@ -145,7 +146,7 @@ static enum shard_admission submit(struct sim *sim, struct sim_client *client,
 
 static bool increments(enum sim_op_kind kind)
 {
-    return kind == SIM_OP_INCR || kind == SIM_OP_TRANSACTION;
+    return kind == SIM_OP_INCR || kind == SIM_OP_TRANSACTION || kind == SIM_OP_PIPELINE;
 }
 
 static bool appends(enum sim_op_kind kind)
@@ -177,6 +178,25 @@ static void record_call(struct sim *sim, struct sim_client *client)
             sim_history_call(sim, client, 'l', LINEAR_APPEND, span_text(token));
 }
 
+/* A connection's requests are answered in order, and a read sees the writes before it. */
+static void submit_read_behind(struct sim *sim, struct sim_client *client, struct sim_node *node)
+{
+    char key[64];
+    snprintf(key, sizeof key, "c%d", client->key);
+    struct span args[] = {SPAN("GET"), span_text(key)};
+    struct shard_request request = {.client = {(uint32_t)client->number, client->generation},
+                                    .protocol = 2,
+                                    .command = command_find(sim->table, args, 2),
+                                    .args = args,
+                                    .argc = 2};
+    client->expected++;
+    if (shard_read(node->shard, &request, sim_node_time(node)) != SHARD_ACCEPTED) {
+        client->expected--;
+        return;
+    }
+    client->second_operation = sim_history_call(sim, client, 'c', LINEAR_GET, span_of("", 0));
+}
+
 /* ---- replies ---- */
 
 void sim_client_wake(struct sim *sim, int number)
@@ -199,11 +219,14 @@ void sim_client_wake(struct sim *sim, int number)
         return;
     }
     client->generation++;
-    client->kind = (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_REGISTER);
+    client->kind = (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_PIPELINE);
     client->key = (int)sim_between(sim, 0, SIM_KEYS - 1);
     client->node = position;
     client->waiting = true;
-    client->replied = false;
+    client->reply.len = 0;
+    client->reply_index = 0;
+    client->got = 0;
+    client->expected = 1;
     client->started_us = sim->now_us;
     client->floor = sim->keys[client->key].observed;
     if (increments(client->kind))
@@ -213,6 +236,8 @@ void sim_client_wake(struct sim *sim, int number)
         return;
     }
     record_call(sim, client);
+    if (client->kind == SIM_OP_PIPELINE)
+        submit_read_behind(sim, client, node);
     if (sim_chance(sim, 0.5))
         sim_node_settle(node);
     else
@@ -264,6 +289,21 @@ static void counted(struct sim *sim, struct sim_client *client, struct span repl
         sim_history_number(sim, client->operation, value);
 }
 
+/* INCR was answered; is GET, and with what INCR had done? */
+static void read_behind(struct sim *sim, struct sim_client *client, struct span reply)
+{
+    const char *end = memchr(reply.ptr, '\n', reply.len);
+    struct span second = span_of(end + 1, reply.len - (size_t)(end + 1 - reply.ptr));
+    int64_t before;
+    int64_t value;
+    if (client->got < 2 || second.len == 0 || second.ptr[0] == '-')
+        return; /* a read that was not carried out */
+    if (!integer_of(reply, &before) || !integer_of(second, &value) || value < before)
+        sim_fail(sim, "client %d: a read does not see the write before it: %.*s", client->number,
+                 (int)reply.len, reply.ptr);
+    sim_history_text(sim, client->second_operation, second);
+}
+
 /* True: the client goes on waiting. */
 static bool answered(struct sim *sim, struct sim_client *client)
 {
@@ -276,6 +316,8 @@ static bool answered(struct sim *sim, struct sim_client *client)
         sim_fail(sim, "client %d: APPEND gave no number", client->number);
     if (increments(client->kind) || reads)
         counted(sim, client, reply);
+    if (client->kind == SIM_OP_PIPELINE)
+        read_behind(sim, client, reply);
     if (appends(client->kind)) {
         sim_note_append(sim, client, SIM_HAPPENED);
         sim_history_number(sim, client->second_operation, length);
@@ -293,7 +335,7 @@ static bool answered(struct sim *sim, struct sim_client *client)
         return false;
     }
     sim->stats.acknowledged++;
-    sim_check_acknowledged(sim, &sim->nodes[client->node], client->reply_index);
+    sim_check_acknowledged(sim, client->reply_index);
     return false;
 }
 
@@ -343,7 +385,7 @@ static void collect(struct sim *sim, struct sim_client *client)
 void sim_clients_collect(struct sim *sim)
 {
     for (int i = 0; i < sim->profile.clients; i++)
-        if (sim->clients[i].waiting && sim->clients[i].replied)
+        if (sim->clients[i].waiting && sim->clients[i].got == sim->clients[i].expected)
             collect(sim, &sim->clients[i]);
 }
 
@@ -351,7 +393,7 @@ void sim_clients_of_crashed(struct sim *sim, int node)
 {
     for (int i = 0; i < sim->profile.clients; i++) {
         struct sim_client *client = &sim->clients[i];
-        if (!client->waiting || client->node != node || client->replied)
+        if (!client->waiting || client->node != node || client->got == client->expected)
             continue;
         client->waiting = false;
         if (appends(client->kind))

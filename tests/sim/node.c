@@ -109,6 +109,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
                                     .seed = sim->seed + node->id * 7919 + node->starts,
                                     .hash_seed = prng_next(&sim->prng),
                                     .leader_wait_ms = 1000,
+                                    .apply_entries_max = profile->apply_entries_max,
                                     .snapshot_log_bytes = profile->snapshot_log_bytes,
                                     .snapshot_keep_bytes = profile->snapshot_keep_bytes,
                                     .batch_bytes_max = 1 << 20};

@@ -174,7 +174,9 @@ static bool compare(struct sim *sim, struct sim_client *client, struct span foun
     buf_add_span(&expected, found);
     client->generation++;
     client->compares = client->waiting = true;
-    client->replied = false;
+    client->reply.len = 0;
+    client->reply_index = 0;
+    client->got = 0;
     if (!submit_exec(sim, client, found.ptr ? buf_span(&expected) : found))
         client->compares = client->waiting = false;
     buf_close(&expected);

@@ -218,6 +218,7 @@ struct sim_profile sim_calm_profile(int nodes)
                                 .delay_us_max = 1000,
                                 .sync_us_max = 3000,
                                 .cache_bytes_max = 16384,
+                                .apply_entries_max = 4096,
                                 .snapshot_chunk_bytes = 4096};
 }
 
@@ -242,6 +243,8 @@ static void draw_snapshots(struct prng *prng, struct sim_profile *profile)
 static void draw_sizes(struct prng *prng, struct sim_profile *profile)
 {
     profile->cache_bytes_max = 1024 << prng_below(prng, 8);
+    if (prng_below(prng, 3) == 0)
+        profile->apply_entries_max = 1 + (uint32_t)prng_below(prng, 20);
     if (prng_below(prng, 3))
         draw_snapshots(prng, profile);
     if (prng_below(prng, 2))

@@ -117,6 +117,7 @@ struct sim_profile {
     uint32_t lease_drift_percent;
     bool rot; /* some of the lost disks have a bit that changed, which the node notices */
     uint64_t cache_bytes_max;
+    uint32_t apply_entries_max;
     uint64_t segment_bytes_max;
     uint64_t snapshot_log_bytes; /* 0: no snapshots */
     uint64_t snapshot_keep_bytes;
@@ -162,6 +163,7 @@ enum sim_op_kind {
     SIM_OP_TRANSACTION,
     SIM_OP_EXPIRE,
     SIM_OP_REGISTER,
+    SIM_OP_PIPELINE, /* INCR and GET of one counter, without waiting in between */
 };
 
 struct sim_client {
@@ -172,9 +174,10 @@ struct sim_client {
     int node;
     int key;
     uint64_t started_us;
-    int64_t floor; /* highest counter value acknowledged before the operation began */
-    struct buf reply;
-    bool replied;
+    int64_t floor;    /* highest counter value acknowledged before the operation began */
+    struct buf reply; /* all replies, one after the other */
+    unsigned expected;
+    unsigned got;
     uint64_t reply_index;
     int wanted_node;           /* after a redirect; -1: any */
     uint32_t operation;        /* in the history */
@@ -330,7 +333,7 @@ void sim_history_free(struct sim_history *history);
 void sim_check_node(struct sim_node *node);
 void sim_check_image(struct sim_node *node); /* a snapshot is taken now */
 void sim_check_rules(struct sim_node *node); /* rules.c; before membership_before moves on */
-void sim_check_acknowledged(struct sim *sim, const struct sim_node *by, uint64_t index);
+void sim_check_acknowledged(struct sim *sim, uint64_t index);
 void sim_check_value(struct sim *sim, const struct sim_client *client, int64_t value);
 enum sim_outcome { SIM_HAPPENED, SIM_MAY_HAVE_HAPPENED, SIM_DID_NOT_HAPPEN };
 void sim_note_append(struct sim *sim, const struct sim_client *client, enum sim_outcome outcome);

@@ -116,6 +116,7 @@ static inline void fixture_open(struct fixture *fixture, size_t voters)
                                     .disk = &fixture->node.port,
                                     .log = &fixture->log,
                                     .leader_wait_ms = LEADER_WAIT_MS,
+                                    .apply_entries_max = 4096,
                                     .batch_bytes_max = BATCH_BYTES_MAX};
     options.storage.log = &fixture->log;
     if (shard_open(&options, fixture->now, &fixture->shard, message))
