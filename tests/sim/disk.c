@@ -203,6 +203,12 @@ static void disk_queue(void *context, const struct disk_op *op)
         disk->pending = mem_realloc(disk->pending, disk->pending_cap * sizeof *disk->pending);
     }
     disk->pending[disk->pending_count++] = *op;
+    if (op->kind != DISK_APPEND && sim_chance(sim, sim->profile.step_crash))
+        sim_push(sim, (struct sim_event){.at_us = sim->now_us +
+                                                  sim_between(sim, 0, sim->profile.sync_us_max * 2),
+                                         .type = SIM_CRASH,
+                                         .node = disk->node,
+                                         .incarnation = sim->nodes[disk->node].incarnation});
     sim_push(sim, (struct sim_event){.at_us = disk->busy_until_us,
                                      .type = SIM_DISK_DONE,
                                      .node = disk->node,
@@ -355,15 +361,32 @@ static void lose_power(struct sim_disk *disk)
     }
 }
 
+/* Appends to one file that wait together are written together, and synced once: how many of those
+ * behind the first `whole` operations were written when the end came. */
+static size_t appends_together(struct sim_disk *disk, size_t whole)
+{
+    size_t count = 0;
+    while (whole + count < disk->pending_count) {
+        const struct disk_op *op = &disk->pending[whole + count];
+        if (op->kind != DISK_APPEND || op->file != disk->pending[whole].file)
+            break;
+        count++;
+    }
+    return count ? (size_t)sim_between(disk->sim, 1, count) : 0;
+}
+
 void sim_disk_crash(struct sim_disk *disk, bool power_loss)
 {
     struct sim *sim = disk->sim;
     size_t whole = (size_t)sim_between(sim, 0, disk->pending_count);
+    size_t written = whole + appends_together(disk, whole);
     for (size_t i = 0; i < disk->pending_count; i++) {
         struct disk_op *op = &disk->pending[i];
         if (i < whole)
             carry_out_whole(disk, op);
-        else if (i == whole && op->kind == DISK_APPEND)
+        else if (i + 1 < written)
+            carry_out(disk, op, op->bytes.len);
+        else if (i < written)
             carry_out(disk, op, (size_t)sim_between(sim, 0, op->bytes.len));
         free_op(op);
     }

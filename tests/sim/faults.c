@@ -17,6 +17,14 @@ void sim_restart(struct sim *sim, const struct sim_event *event)
         sim_node_start(node);
 }
 
+static void restart_later(struct sim *sim, const struct sim_node *victim)
+{
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1000, 3000000),
+                                     .type = SIM_RESTART,
+                                     .node = victim->position,
+                                     .incarnation = victim->incarnation});
+}
+
 static void stop_process(struct sim *sim, struct sim_node *victim)
 {
     if (sim->profile.pause && sim_chance(sim, 0.5)) {
@@ -25,10 +33,17 @@ static void stop_process(struct sim *sim, struct sim_node *victim)
     } else {
         sim_node_crash(victim, sim_chance(sim, sim->profile.power_loss));
     }
-    sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1000, 3000000),
-                                     .type = SIM_RESTART,
-                                     .node = victim->position,
-                                     .incarnation = victim->incarnation});
+    restart_later(sim, victim);
+}
+
+/* Amid what has several steps on the disk: truncations, snapshots, installs, segments. */
+void sim_crash_at_step(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_node *victim = &sim->nodes[event->node];
+    if (sim->faults_stop)
+        return;
+    sim_node_crash(victim, sim_chance(sim, 0.5));
+    restart_later(sim, victim);
 }
 
 static bool any_dead_member(const struct sim *sim, const struct raft_membership *membership)

@@ -294,6 +294,8 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
             1 + (uint32_t)profile->clock_ppm_max * 2 / 10000 + (uint32_t)prng_below(&prng, 10);
     if (prng_below(&prng, 2))
         draw_changes(&prng, profile);
+    if (prng_below(&prng, 3) == 0)
+        profile->step_crash = (double)(1 + prng_below(&prng, 20)) / 200;
     if (prng_below(&prng, 4) == 0)
         profile->disk_error = (double)(1 + prng_below(&prng, 10)) / 10000;
 }

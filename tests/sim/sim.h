@@ -72,6 +72,7 @@ enum sim_event_type {
     SIM_DISK_DONE,
     SIM_IMAGE_DONE,
     SIM_CLIENT,
+    SIM_CRASH,
     SIM_RESTART,
     SIM_FAULT,
     SIM_OPERATOR, /* somebody changes the membership */
@@ -102,6 +103,7 @@ struct sim_profile {
     uint32_t slow_us;
     double crash_per_second;  /* of any node */
     double power_loss;        /* share of crashes that lose unsynced data */
+    double step_crash;        /* probability per operation of a disk that is no append */
     double cut_per_second;    /* partitions of a random kind */
     double resets_per_second; /* connections: what is under way on them is lost */
     double flaps_per_second;  /* links begin to come and go */
@@ -276,6 +278,7 @@ bool sim_chance(struct sim *sim, double probability);
 /* ---- faults.c ---- */
 void sim_fault(struct sim *sim); /* ten times a second */
 void sim_restart(struct sim *sim, const struct sim_event *event);
+void sim_crash_at_step(struct sim *sim, const struct sim_event *event);
 
 /* ---- operator.c ---- */
 void sim_operate(struct sim *sim); /* now and then, if the profile has changes */

@@ -207,6 +207,10 @@ bool sim_step(struct sim *sim)
     case SIM_CLIENT:
         sim_client_wake(sim, event.node);
         break;
+    case SIM_CRASH:
+        if (current)
+            sim_crash_at_step(sim, &event);
+        break;
     case SIM_RESTART:
         sim_restart(sim, &event);
         break;
