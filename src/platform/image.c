@@ -67,14 +67,13 @@ static _Noreturn void run_child(pid_t parent, const char *path, disk_produce *pr
 static void *wait_for_child(void *context)
 {
     struct image *image = context;
-    int status = 0;
-    pid_t ended;
-    do
-        ended = waitpid(image->child, &status, 0);
-    while (ended < 0 && errno == EINTR);
-    enum err err =
-        ended == image->child && WIFEXITED(status) ? (enum err)WEXITSTATUS(status) : ERR_IO;
-    image->ended(image->context, err);
+    siginfo_t info = {.si_code = 0};
+    int failed;
+    do /* its number stays taken until image_finish() */
+        failed = waitid(P_PID, (id_t)image->child, &info, WEXITED | WNOWAIT);
+    while (failed && errno == EINTR);
+    bool exited = !failed && info.si_code == CLD_EXITED;
+    image->ended(image->context, exited ? (enum err)info.si_status : ERR_IO);
     return NULL;
 }
 
@@ -106,6 +105,7 @@ enum err image_start(struct image *image, const char *path, disk_produce *produc
 void image_finish(struct image *image)
 {
     pthread_join(image->waiter, NULL);
+    waitpid(image->child, NULL, 0);
     image->running = false;
 }
 

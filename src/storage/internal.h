@@ -89,7 +89,8 @@ struct storage {
     struct storage_snapshot snapshot;
     uint64_t base_seq; /* of the snapshot's file */
     int base_file;
-    uint64_t next_seq; /* of files; never used twice */
+    uint64_t next_seq;       /* of files; never used twice */
+    uint64_t try_segment_at; /* after a failure to begin one: the size of the open segment */
     struct temporary image;
     struct temporary install;
     struct vote_record vote;

@@ -6,6 +6,8 @@
 
 enum { LOAD_BYTES = 256 * 1024 };
 
+#define FILE_SEQ_MAX (UINT64_MAX / 2)
+
 enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err)
 {
     if (err && recovery->message[0] == '\0')
@@ -30,7 +32,7 @@ static bool parse_line(const struct storage *storage, struct span line, struct n
     }
     if (count != 6 || !span_equal(words[0], SPAN("file")) || !span_equal(words[2], SPAN("seq")) ||
         !span_equal(words[4], SPAN("type")) || words[5].len != 1 ||
-        !number_parse_u64(words[3], &file->seq) || file->seq == 0)
+        !number_parse_u64(words[3], &file->seq) || file->seq == 0 || file->seq > FILE_SEQ_MAX)
         return false;
     file->type = words[5].ptr[0];
     if (file->type != 'b' && file->type != 'h' && file->type != 'i')
@@ -135,6 +137,8 @@ static enum leftover judge_name(struct listing *listing, struct span name)
     bool base = is_number_between(name, buf_span(&prefix), SPAN(".base.rdb"), &seq);
     bool data = base || is_number_between(name, buf_span(&prefix), SPAN(".incr.aof"), &seq);
     buf_close(&prefix);
+    if (seq > FILE_SEQ_MAX)
+        return NOT_OURS;
     if ((temporary || data) && seq >= storage->next_seq)
         storage->next_seq = seq + 1;
     if (temporary)

@@ -113,6 +113,8 @@ struct prev_record log_end(const struct storage *storage)
 
 void forget_segments(struct storage *storage, size_t from, size_t to)
 {
+    if (from == to)
+        return;
     for (size_t i = from; i < to; i++)
         mem_free(storage->segments[i].offsets);
     memmove(storage->segments + from, storage->segments + to,

@@ -81,8 +81,12 @@ static enum err open_image(struct storage *storage, uint64_t *bytes)
     enum err err = disk->open(disk->context, image->path, false, &image->file);
     if (err)
         image->file = DISK_NO_FILE;
-    if (!err)
+    else
         err = disk->size(disk->context, image->file, bytes);
+    if (err && image->file != DISK_NO_FILE) {
+        disk->close(disk->context, image->file);
+        image->file = DISK_NO_FILE;
+    }
     if (err)
         log_line(storage->options.log, LOG_WARNING, "cannot open snapshot '%s': %s", image->path,
                  err_text(err));

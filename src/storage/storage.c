@@ -86,8 +86,14 @@ static struct segment *segment_for_append(struct storage *storage)
 {
     struct segment *segment = open_segment(storage);
     uint64_t bytes_max = storage->options.segment_bytes_max;
-    if (bytes_max && segment->end >= bytes_max && segment->count && !begin_segment(storage))
+    bool full = bytes_max && segment->end >= bytes_max && segment->count;
+    if (full && segment->end >= storage->try_segment_at) {
+        if (begin_segment(storage)) /* not again for each entry */
+            storage->try_segment_at = segment->end + bytes_max / 8;
+        else
+            storage->try_segment_at = 0;
         segment = open_segment(storage);
+    }
     begin_gathering(storage, segment);
     return segment;
 }
