@@ -4,8 +4,8 @@
 
 /* A random life of a log, and a power loss after each of its steps. CRASH_SEEDS: how many lives. */
 enum {
-    SEEDS = 24,
-    STEPS = 60,
+    SEEDS = 300,
+    STEPS = 120,
     STATES_MAX = 2048,
     INDEX_MAX = 1024,
     UIDS_MAX = 4096,
@@ -48,6 +48,7 @@ struct run {
     struct buf install; /* what is still to be written */
     uint32_t install_uid;
     bool installing;
+    bool replacing;    /* the log, by what is installed */
     struct state seen; /* what a start found */
 };
 
@@ -153,6 +154,12 @@ static bool is_segment(int file)
     return strstr(run->node.fake.files[run->node.fake.handles[file]].path, ".incr.aof") != NULL;
 }
 
+/* The first lines of a log behind an installed snapshot: they sync nothing of the old log. */
+static bool is_replacement(const struct disk_op *op)
+{
+    return run->replacing && run->node.fake.files[run->node.fake.handles[op->file]].bytes.len == 0;
+}
+
 static void record_queue(void *context, const struct disk_op *op)
 {
     if (run->to_hand > run->handed)
@@ -160,7 +167,8 @@ static void record_queue(void *context, const struct disk_op *op)
     struct tag tag = {.states = run->state_count};
     /* What was told before is durable with it: earlier segments were synced before this one was
      * begun, and all else is synced when it is done. */
-    if (op->kind == DISK_TRUNCATE || (op->kind == DISK_APPEND && op->sync && is_segment(op->file)))
+    bool sync = op->kind == DISK_APPEND && op->sync && is_segment(op->file);
+    if (op->kind == DISK_TRUNCATE || (sync && !is_replacement(op)))
         tag.durable = run->handed;
     run->tags[run->node.fake.queued_count] = tag;
     fake_queue(context, op);
@@ -480,7 +488,9 @@ static void step_finish(void)
     state->prev_term = term;
     state->last = state->floor = index;
     state->first = index + 1;
+    run->replacing = true;
     assert_int_equal(storage_install_finish(run->node.storage, index, term), ERR_NONE);
+    run->replacing = false;
 }
 
 /* What the log says that it holds now. */
@@ -591,7 +601,11 @@ static uint64_t least_last(size_t durable, size_t newest)
 static void check_found(size_t durable, size_t newest)
 {
     const struct state *seen = &run->seen;
-    assert_in_range(seen->vote, run->states[durable].vote, run->states[newest].vote);
+    size_t newest_vote = 0; /* what a killed process lost is not among the newest state's */
+    for (size_t i = durable; i <= newest; i++)
+        if (run->states[i].vote > newest_vote)
+            newest_vote = run->states[i].vote;
+    assert_in_range(seen->vote, run->states[durable].vote, newest_vote);
     uint64_t least = least_last(durable, newest);
     if (seen->last < least)
         fail_msg("the log ends at %llu, not at %llu", (unsigned long long)seen->last,
@@ -700,9 +714,106 @@ static void test_a_power_loss_at_any_step_loses_nothing_that_was_durable(void **
     }
 }
 
+/* ---- damage ---- */
+
+static bool produce_base(void *producer, struct buf *out)
+{
+    (void)producer;
+    buf_add_text(out, "the state machine as it was");
+    return false;
+}
+
+/* A snapshot, history, whole segments and an open one with a mark in it. */
+static void write_folder(struct node *node)
+{
+    node_init(node);
+    node_start(node);
+    for (uint64_t index = 1; index <= 40; index++) {
+        if (index % 10 == 1) {
+            assert_int_equal(storage_cut(node->storage), ERR_NONE);
+            node_vote(node, index / 10 + 1, 2);
+        }
+        node_append_sized(node, index, index / 10 + 1, index * 3);
+        node_flush(node);
+        if (index != 20)
+            continue;
+        assert_int_equal(storage_cut(node->storage), ERR_NONE);
+        const char *path = storage_image_begin(node->storage);
+        assert_int_equal(node->port.write_image(&node->fake, path, produce_base, NULL), ERR_NONE);
+        node->fake.image_running = false;
+        assert_int_equal(storage_image_adopt(node->storage, 20, 3, 1), ERR_NONE);
+    }
+    node_run_all(node);
+    node_crash(node);
+}
+
+/* Up to where the newest mark in it says that it was synced. */
+static uint64_t newest_mark(struct span bytes)
+{
+    uint64_t marked = 0;
+    while (bytes.len) {
+        struct record found;
+        assert_int_equal(record_parse(bytes, &found), RECORD_OK);
+        if (found.kind == RECORD_SYNC)
+            marked = found.synced;
+        bytes = span_of(bytes.ptr + found.bytes, bytes.len - found.bytes);
+    }
+    return marked;
+}
+
+static void check_refused(const struct node *node, const char *path, size_t offset, int bit)
+{
+    static struct node damaged;
+    static struct node before;
+    node_copy(&damaged, node);
+    char *byte = node_file(&damaged, path)->ptr + offset;
+    *byte = (char)(*byte ^ (1 << bit));
+    node_copy(&before, &damaged);
+    assert_refused(&damaged, ERR_CORRUPT, strrchr(path, '/'));
+    const char *said = strstr(damaged.message, " at offset ");
+    unsigned long long at;
+    assert_non_null(said);
+    assert_int_equal(sscanf(said, " at offset %llu: ", &at), 1);
+    assert_true(at <= offset);
+    assert_int_equal(damaged.fake.changes, 0);
+    assert_true(node_same_files(&damaged, &before));
+    node_close(&before);
+    node_close(&damaged);
+}
+
+static void test_any_flipped_bit_of_what_was_synced_is_refused_and_nothing_is_touched(void **state)
+{
+    (void)state;
+    static struct node node;
+    write_folder(&node);
+    struct random random = {1};
+    unsigned segments = 0;
+    char manifest[1024] = {0};
+    memcpy(manifest, node_file(&node, MANIFEST)->ptr, node_file(&node, MANIFEST)->len);
+    for (const char *line = manifest; *line;) {
+        unsigned long long seq;
+        char type;
+        assert_int_equal(sscanf(line, "file %*s seq %llu type %c", &seq, &type), 2);
+        line = strchr(line, '\n') + 1;
+        if (type == 'b')
+            continue;
+        char path[256];
+        snprintf(path, sizeof path, FOLDER "/appendonlydir/appendonly.aof.%llu.incr.aof", seq);
+        struct span bytes = buf_span(node_file(&node, path));
+        size_t end = *line ? bytes.len : (size_t)newest_mark(bytes);
+        assert_true(end > 1000);
+        for (size_t offset = 0; offset < end; offset++)
+            check_refused(&node, path, offset, (int)random_below(&random, 8));
+        segments++;
+    }
+    assert_int_equal(segments, 3);
+    node_close(&node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_flipped_bit_of_what_was_synced_is_refused_and_nothing_is_touched),
         cmocka_unit_test(test_a_power_loss_at_any_step_loses_nothing_that_was_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
