@@ -695,6 +695,16 @@ static void crash_everywhere(void)
     platter_close(&crash.platter);
 }
 
+static uint64_t seed_of_run;
+
+static int name_the_life_that_failed(void **state)
+{
+    (void)state;
+    if (run)
+        print_message("replay: CRASH_FIRST=%llu CRASH_SEEDS=1\n", (unsigned long long)seed_of_run);
+    return 0;
+}
+
 static void test_a_power_loss_at_any_step_loses_nothing_that_was_durable(void **state)
 {
     (void)state;
@@ -703,7 +713,7 @@ static void test_a_power_loss_at_any_step_loses_nothing_that_was_durable(void **
     const char *first = getenv("CRASH_FIRST");
     uint64_t seed = first ? strtoull(first, NULL, 10) : 1;
     for (; count; count--, seed++) {
-        print_message("seed %llu\n", (unsigned long long)seed);
+        seed_of_run = seed;
         run = mem_zalloc(sizeof *run);
         live(seed);
         crash_everywhere();
@@ -711,6 +721,7 @@ static void test_a_power_loss_at_any_step_loses_nothing_that_was_durable(void **
         journal_close(&run->journal);
         buf_close(&run->install);
         mem_free(run);
+        run = NULL;
     }
 }
 
@@ -814,7 +825,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_flipped_bit_of_what_was_synced_is_refused_and_nothing_is_touched),
-        cmocka_unit_test(test_a_power_loss_at_any_step_loses_nothing_that_was_durable),
+        cmocka_unit_test_teardown(test_a_power_loss_at_any_step_loses_nothing_that_was_durable,
+                                  name_the_life_that_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
