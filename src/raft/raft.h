@@ -27,8 +27,8 @@
  *   7. reads:        each ready read may be answered once the applied index reaches its index;
  *   8. role_changed: waiting writes and reads of a former leader have to be answered.
  * When a write of entries, or an installed snapshot, is durable the host steps RAFT_EVENT_DURABLE
- * with its last index and term. Messages may be lost, duplicated, delayed and reordered at will: none of that endangers
- * safety.
+ * with its last index and term. Messages may be lost, duplicated, delayed and reordered at will:
+ * none of that endangers safety.
  *
  * Ownership: everything `update` points to belongs to the core and is valid until the next step. */
 #ifndef FLOTILLA_RAFT_RAFT_H
