@@ -39,6 +39,21 @@ static void adopt(struct raft *raft, const struct raft_membership *membership)
     raft->self = raft_position_of(raft, raft->options.id);
 }
 
+/* Who leaves, or becomes a learner, by an entry that is not committed yet may be the only one that
+ * can win: its log is longer than those of the others (dissertation §4.2.2). */
+bool raft_may_stand(const struct raft *raft)
+{
+    for (size_t i = raft->configuration_count; i-- > 0;) {
+        const struct raft_member *self =
+            raft_membership_find(&raft->configurations[i].membership, raft->options.id);
+        if (self && (self->roles & (RAFT_VOTER | RAFT_VOTER_INCOMING)))
+            return true;
+        if (raft->configurations[i].index <= raft->commit)
+            return false;
+    }
+    return false;
+}
+
 static struct raft_configuration *push(struct raft *raft)
 {
     if (raft->configuration_count == raft->configuration_cap) {

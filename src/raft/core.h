@@ -90,6 +90,7 @@ static inline void raft_note(struct raft *raft, enum raft_mark mark)
 struct raft_message *raft_message_add(struct raft *raft, enum raft_message_type type, uint64_t to);
 size_t raft_position_of(const struct raft *raft, uint64_t id); /* or NOT_A_MEMBER */
 bool raft_is_voter(const struct raft *raft, size_t position);
+bool raft_may_stand(const struct raft *raft);
 bool raft_hard_state_differs(const struct raft *raft); /* from what the host knows */
 void raft_log_reset(struct raft *raft, uint64_t base_index, uint64_t base_term);
 

@@ -103,7 +103,8 @@ static void start_prevote(struct raft *raft)
     raft->leader = 0;
     raft->counters.prevotes_started++;
     forget_votes(raft);
-    raft->granted[raft->self] = true;
+    if (raft->self != NOT_A_MEMBER)
+        raft->granted[raft->self] = true;
     if (raft_membership_has_majority(&raft->membership, raft->granted)) {
         start_election(raft, false);
         return;
@@ -119,7 +120,7 @@ void raft_election_tick(struct raft *raft)
 {
     if (raft->now_ms < raft->election_deadline_ms)
         return;
-    if (raft->self != NOT_A_MEMBER && raft_is_voter(raft, raft->self))
+    if (raft_may_stand(raft))
         start_prevote(raft);
 }
 

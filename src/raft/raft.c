@@ -121,7 +121,7 @@ uint64_t raft_deadline_ms(const struct raft *raft)
 {
     if (raft->role == RAFT_LEADER)
         return raft_replication_deadline_ms(raft);
-    if (raft->self == NOT_A_MEMBER || !raft_is_voter(raft, raft->self))
+    if (!raft_may_stand(raft))
         return raft->now_ms + raft->options.election_timeout_ms;
     return raft->election_deadline_ms;
 }

@@ -30,8 +30,11 @@ void raft_snapshot_begin(struct raft *raft, size_t peer)
 {
     ASSERT(raft->snapshot.index >= raft->log.base_index && raft->snapshot.index > 0);
     struct raft_progress *progress = &raft->progress[peer];
-    if (progress->state == RAFT_SNAPSHOT && progress->snapshot_index == raft->snapshot.index)
+    if (progress->state == RAFT_SNAPSHOT && progress->snapshot_index == raft->snapshot.index) {
+        if (progress->next <= raft->log.base_index)
+            progress->next = raft->log.base_index + 1;
         return;
+    }
     raft_note(raft, progress->state == RAFT_SNAPSHOT ? RAFT_MARK_SNAPSHOT_RESTARTED
                                                      : RAFT_MARK_SNAPSHOT_NEEDED);
     raft->counters.snapshots_sent++;

@@ -70,9 +70,14 @@ static void add_log(struct server *server, struct buf *out)
                "raft_log_entries:%" PRIu64 "\r\nraft_first_log_index:%" PRIu64
                "\r\nraft_last_log_index:%" PRIu64 "\r\nraft_log_bytes:%" PRIu64
                "\r\nraft_cache_memory_size:%" PRIu64 "\r\nraft_cache_entries:%" PRIu64 "\r\n",
-               storage.last_index ? storage.last_index - storage.first_index + 1 : 0,
-               storage.first_index, storage.last_index, storage.log_bytes, storage.cache_bytes,
-               storage.cache_entries);
+               storage.last_index + 1 - storage.first_index, storage.first_index,
+               storage.last_index, storage.log_bytes, storage.cache_bytes, storage.cache_entries);
+    buf_printf(out,
+               "raft_log_segments:%" PRIu64 "\r\nraft_log_history_bytes:%" PRIu64
+               "\r\nraft_snapshot_index:%" PRIu64 "\r\nraft_snapshot_term:%" PRIu64
+               "\r\nraft_snapshot_bytes:%" PRIu64 "\r\n",
+               storage.segments, storage.history_bytes, storage.snapshot.index,
+               storage.snapshot.term, storage.snapshot.bytes);
     add_percentiles(out, "raft_fsync_usec", storage.sync_us);
 }
 
@@ -89,6 +94,12 @@ static void add_activity(struct server *server, struct buf *out)
                counters.elections_started, counters.prevotes_started, counters.elections_won,
                counters.leader_changes, stats.writes, stats.reads, stats.read_rounds,
                stats.pending_writes, stats.pending_reads, stats.unknown_outcomes);
+    buf_printf(out,
+               "raft_snapshot_in_progress:%d\r\nraft_snapshots:%" PRIu64
+               "\r\nraft_snapshots_failed:%" PRIu64 "\r\nraft_snapshot_last_ms:%" PRIu64
+               "\r\nraft_snapshots_sent:%" PRIu64 "\r\nraft_snapshots_installed:%" PRIu64 "\r\n",
+               shard_snapshot_goes_on(server->shards[0]), stats.snapshots, stats.snapshots_failed,
+               stats.snapshot_ms, counters.snapshots_sent, stats.installs);
     add_percentiles(out, "raft_commit_usec", stats.commit_us);
 }
 

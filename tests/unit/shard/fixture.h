@@ -21,6 +21,7 @@ struct fixture {
     struct buf answered;
     bool silent; /* clients want no replies */
     unsigned locals_run;
+    uint64_t snapshot_log_bytes; /* of the next start */
     struct log log;
 };
 
@@ -92,14 +93,9 @@ static inline struct raft_options fixture_raft_options(size_t voters)
     return options;
 }
 
-static inline void fixture_open(struct fixture *fixture, size_t voters)
+/* Starts from what is on the disk. */
+static inline enum err fixture_start(struct fixture *fixture, size_t voters, char message[512])
 {
-    *fixture = (struct fixture){.now = {.mono_ms = 1000, .wall_ms = 5000, .mono_us = 1000000}};
-    node_init(&fixture->node);
-    fixture->node.port.context = &fixture->node.fake;
-    fixture->log = (struct log){LOG_WARNING, fixture_log, NULL};
-    fixture->table = command_table_new();
-    char message[512];
     if (cluster_parse(&fixture->cluster, SPAN("1@n1:7001,2@n2:7002,3@n3:7003"), cluster_one,
                       span_of("", 0), message))
         fail_msg("%s", message);
@@ -117,10 +113,32 @@ static inline void fixture_open(struct fixture *fixture, size_t voters)
                                     .log = &fixture->log,
                                     .leader_wait_ms = LEADER_WAIT_MS,
                                     .apply_entries_max = 4096,
+                                    .snapshot_log_bytes = fixture->snapshot_log_bytes,
                                     .batch_bytes_max = BATCH_BYTES_MAX};
     options.storage.log = &fixture->log;
-    if (shard_open(&options, fixture->now, &fixture->shard, message))
+    return shard_open(&options, fixture->now, &fixture->shard, message);
+}
+
+static inline void fixture_open(struct fixture *fixture, size_t voters)
+{
+    *fixture = (struct fixture){.now = {.mono_ms = 1000, .wall_ms = 5000, .mono_us = 1000000}};
+    node_init(&fixture->node);
+    fixture->node.port.context = &fixture->node.fake;
+    fixture->log = (struct log){LOG_WARNING, fixture_log, NULL};
+    fixture->table = command_table_new();
+    char message[512];
+    if (fixture_start(fixture, voters, message))
         fail_msg("%s", message);
+}
+
+/* The process ends with what the disk has carried out. */
+static inline void fixture_end(struct fixture *fixture)
+{
+    shard_close(fixture->shard);
+    fixture->shard = NULL;
+    fake_drop(&fixture->node.fake, fixture->node.fake.queued_count);
+    fixture->node.fake.handle_count = 0;
+    fixture->node.fake.image_running = false;
 }
 
 static inline void fixture_close(struct fixture *fixture)

@@ -1,0 +1,210 @@
+/* A shard's own snapshots: when they are taken, what they hold, what a start makes of them. */
+#include "unit/shard/fixture.h"
+
+/* The contexts of rounds are counted from 1: a large one confirms all that were asked. */
+enum { ANY_ROUND = 1000 };
+
+static void settle(struct fixture *fixture)
+{
+    fixture_turn(fixture);
+    fixture_acknowledge(fixture, ANY_ROUND);
+    fixture_turn(fixture);
+}
+
+static void image_ends(struct fixture *fixture, enum err err)
+{
+    assert_true(fixture->node.fake.image_running);
+    fixture->node.fake.image_running = false;
+    struct disk_completion completion = {.image = true, .err = err};
+    shard_disk_completed(fixture->shard, &completion, fixture->now);
+    fixture_turn(fixture);
+}
+
+static struct storage_snapshot snapshot_of(const struct fixture *fixture)
+{
+    return storage_status(shard_storage(fixture->shard)).snapshot;
+}
+
+/* Some keys, one with a deadline, one removed. */
+static void write_keys(struct fixture *fixture)
+{
+    fixture_lead(fixture);
+    static const char *const lines[] = {"SET a 1",           "INCR a",     "SET b text",
+                                        "SET c v PX 100000", "SET gone v", "DEL gone"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        fixture_accept(fixture, 1, lines[i]);
+    settle(fixture);
+}
+
+static void test_a_snapshot_stands_for_what_was_applied_when_the_log_was_cut(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    fixture_accept(&fixture, 1, "SET d waits");
+    fixture_turn(&fixture); /* in the log, not committed */
+    uint64_t last = fixture_last(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    assert_true(shard_snapshot_goes_on(fixture.shard));
+    assert_false(fixture.node.fake.image_running);
+    fixture_accept(&fixture, 1, "SET e behind");
+    settle(&fixture);
+    assert_int_equal(shard_applied_index(fixture.shard), last + 1);
+    image_ends(&fixture, ERR_NONE);
+    assert_int_equal(snapshot_of(&fixture).index, last);
+    assert_int_equal(raft_snapshot(shard_raft(fixture.shard)).index, last);
+    assert_int_equal(raft_first_index(shard_raft(fixture.shard)), last + 1);
+    assert_false(shard_snapshot_goes_on(fixture.shard));
+    fixture_close(&fixture);
+}
+
+static void test_a_node_comes_back_from_snapshot_and_log_as_it_was(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    image_ends(&fixture, ERR_NONE);
+    uint64_t at_snapshot = shard_digest(fixture.shard);
+    fixture_accept(&fixture, 1, "SET b other");
+    settle(&fixture);
+    uint64_t last = fixture_last(&fixture);
+    uint64_t digest = keyspace_digest(shard_keyspace(fixture.shard));
+    fixture_end(&fixture);
+    char message[512];
+    assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
+    assert_int_equal(shard_applied_index(fixture.shard), snapshot_of(&fixture).index);
+    assert_true(shard_digest(fixture.shard) == at_snapshot);
+    assert_int_equal(fixture_last(&fixture), last);
+    fixture_lead(&fixture);
+    assert_true(keyspace_digest(shard_keyspace(fixture.shard)) == digest);
+    fixture_close(&fixture);
+}
+
+/* The log is empty behind the snapshot, and the wall clock of the machine was set back. */
+static void test_the_clock_goes_on_from_the_snapshots(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    image_ends(&fixture, ERR_NONE);
+    int64_t clock_ms = shard_clock_ms(fixture.shard);
+    fixture_end(&fixture);
+    fixture.now.wall_ms = 10;
+    char message[512];
+    assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
+    assert_int_equal(shard_clock_ms(fixture.shard), clock_ms);
+    fixture_lead(&fixture);
+    fixture_accept(&fixture, 1, "SET a 1");
+    settle(&fixture);
+    assert_true(shard_clock_ms(fixture.shard) >= clock_ms);
+    fixture_close(&fixture);
+}
+
+static void test_a_snapshot_that_could_not_be_written_changes_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    image_ends(&fixture, ERR_NO_SPACE);
+    assert_int_equal(snapshot_of(&fixture).index, 0);
+    assert_int_equal(shard_stats(fixture.shard).snapshots_failed, 1);
+    assert_int_equal(raft_first_index(shard_raft(fixture.shard)), 1);
+    for (size_t i = 0; i < fixture.node.fake.file_count; i++)
+        assert_null(strstr(fixture.node.fake.files[i].path, "temp-"));
+    shard_snapshot(fixture.shard, fixture.now);
+    image_ends(&fixture, ERR_NONE);
+    assert_true(snapshot_of(&fixture).index > 0);
+    fixture_close(&fixture);
+}
+
+static void test_a_cut_whose_entries_are_truncated_brings_no_snapshot(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    uint64_t kept = fixture_last(&fixture);
+    fixture_accept(&fixture, 1, "SET d lost");
+    fixture_accept(&fixture, 1, "SET d lost");
+    fixture_turn(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    fixture_overwrite_after(&fixture, kept);
+    assert_false(shard_snapshot_goes_on(fixture.shard));
+    fixture_win(&fixture);
+    settle(&fixture);
+    assert_false(fixture.node.fake.image_running);
+    assert_int_equal(snapshot_of(&fixture).index, 0);
+    fixture_close(&fixture);
+}
+
+/* Enough log behind the last one, and not less than that one itself. */
+static void test_a_snapshot_begins_by_itself_when_the_log_has_grown(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    fixture_end(&fixture);
+    fixture.snapshot_log_bytes = 3000;
+    char message[512];
+    assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
+    write_keys(&fixture);
+    fixture_pass(&fixture, 150);
+    assert_false(shard_snapshot_goes_on(fixture.shard));
+    for (int i = 0; i < 60; i++) {
+        fixture_accept(&fixture, 1, "SET key-of-some-length value-of-some-length");
+        settle(&fixture);
+    }
+    fixture_pass(&fixture, 150);
+    assert_true(shard_snapshot_goes_on(fixture.shard));
+    image_ends(&fixture, ERR_NONE);
+    fixture_pass(&fixture, 150);
+    assert_false(shard_snapshot_goes_on(fixture.shard));
+    fixture_close(&fixture);
+}
+
+static void test_a_damaged_snapshot_stops_the_start_and_is_named(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    image_ends(&fixture, ERR_NONE);
+    fixture_end(&fixture);
+    struct fake_file *base = NULL;
+    for (size_t i = 0; i < fixture.node.fake.file_count; i++)
+        if (strstr(fixture.node.fake.files[i].path, ".base.rdb"))
+            base = &fixture.node.fake.files[i];
+    assert_non_null(base);
+    for (size_t at = 0; at < base->bytes.len; at++) {
+        char message[512] = "";
+        base->bytes.ptr[at] ^= 8;
+        assert_int_equal(fixture_start(&fixture, 3, message), ERR_CORRUPT);
+        assert_non_null(strstr(message, "snapshot is damaged"));
+        assert_non_null(strstr(message, FOLDER));
+        base->bytes.ptr[at] ^= 8;
+        fixture.node.fake.handle_count = 0;
+    }
+    fixture_close(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_snapshot_stands_for_what_was_applied_when_the_log_was_cut),
+        cmocka_unit_test(test_a_node_comes_back_from_snapshot_and_log_as_it_was),
+        cmocka_unit_test(test_the_clock_goes_on_from_the_snapshots),
+        cmocka_unit_test(test_a_snapshot_that_could_not_be_written_changes_nothing),
+        cmocka_unit_test(test_a_cut_whose_entries_are_truncated_brings_no_snapshot),
+        cmocka_unit_test(test_a_snapshot_begins_by_itself_when_the_log_has_grown),
+        cmocka_unit_test(test_a_damaged_snapshot_stops_the_start_and_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
