@@ -497,6 +497,46 @@ static void test_a_lone_leader_commits_when_its_disk_has_it(void **state)
     solo_close(&solo);
 }
 
+static void test_nothing_submitted_is_nothing_sent(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    solo_to_leader(&solo);
+    solo_submit(&solo, 0);
+    assert_int_equal(solo.update.append_count, 0);
+    assert_int_equal(solo.update.message_count, 0);
+    solo_close(&solo);
+}
+
+static void test_pieces_of_a_strangers_message_or_of_its_own_are_nothing_to_a_leader(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    solo_to_leader(&solo);
+    solo.now_ms += ELECTION_MS - 1;
+    solo_peer_alive(&solo, 9);
+    solo_peer_alive(&solo, 1);
+    solo_tick(&solo, 1);
+    assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+    solo_close(&solo);
+}
+
+/* The two are of one message, but what is durable is never more than what agrees. */
+static void test_what_is_durable_agrees(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    solo_to_leader(&solo);
+    solo_receive(&solo, (struct raft_message){.type = RAFT_APPEND_RESPONSE,
+                                              .from = 2,
+                                              .term = 2,
+                                              .append_response = {.success = true, .match = 2}});
+    assert_int_equal(solo_peer(&solo, 2).match, 2);
+    assert_int_equal(solo_peer(&solo, 2).next, 3);
+    assert_int_equal(solo_peer(&solo, 2).state, RAFT_REPLICATE);
+    solo_close(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -531,6 +571,9 @@ int main(void)
         cmocka_unit_test(test_followers_that_know_the_commit_are_not_told_again),
         cmocka_unit_test(test_a_member_behind_the_snapshot_gets_heartbeats_only),
         cmocka_unit_test(test_a_lone_leader_commits_when_its_disk_has_it),
+        cmocka_unit_test(test_nothing_submitted_is_nothing_sent),
+        cmocka_unit_test(test_pieces_of_a_strangers_message_or_of_its_own_are_nothing_to_a_leader),
+        cmocka_unit_test(test_what_is_durable_agrees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -891,6 +891,83 @@ static void test_a_start_with_a_log_behind_its_snapshot_is_refused(void **state)
         expect_assert_failure(raft_new(&options, &starts[i], 1000));
 }
 
+/* Votes are for the log and the members of the time when they were asked for: by position. */
+static void test_an_install_ends_a_candidacy(void **state)
+{
+    (void)state;
+    for (int real = 0; real <= 1; real++) {
+        struct raft_options options = solo_options(1, 5);
+        struct solo solo = solo_open(&options, (struct raft_hard_state){.term = 5}, TERMS(1));
+        receive_all(&solo, AT_20);
+        solo_to_precandidate(&solo);
+        if (real) {
+            solo_vote_response(&solo, 2, true, 6, true);
+            solo_vote_response(&solo, 3, true, 6, true);
+            assert_int_equal(raft_role(solo.raft), RAFT_CANDIDATE);
+        }
+        uint64_t term = raft_term(solo.raft);
+        solo_vote_response(&solo, 2, !real, real ? term : term + 1, true);
+        solo_installed(&solo, AT_20, MEMBERS({1, RAFT_VOTER}, {3, RAFT_VOTER}, {6, RAFT_VOTER}));
+        assert_true(solo.update.install);
+        assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+        assert_int_equal(raft_term(solo.raft), term);
+        solo_vote_response(&solo, 1, !real, real ? term : term + 1, true);
+        assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+        solo_close(&solo);
+    }
+}
+
+static void test_a_late_chunk_of_an_older_snapshot_takes_nothing_away(void **state)
+{
+    (void)state;
+    struct solo solo = follower();
+    struct raft_snapshot newer = {.index = 30, .term = 4, .bytes = TOTAL};
+    solo_chunk(&solo, 2, 5, newer, 0, CHUNK);
+    solo_chunk(&solo, 2, 5, AT_20, 0, CHUNK); /* the same leader's, behind the commit index */
+    assert_false(solo.update.chunk_received);
+    assert_int_equal(solo.update.message_count, 0);
+    solo_chunk(&solo, 2, 5, newer, CHUNK, CHUNK);
+    assert_true(solo.update.chunk_received);
+    assert_int_equal(solo.update.chunk.offset, CHUNK);
+    solo_chunk(&solo, 2, 5, (struct raft_snapshot){.index = 1, .term = 1, .bytes = TOTAL}, 0,
+               CHUNK); /* one that it has in its log */
+    solo_chunk(&solo, 2, 5, newer, 2 * CHUNK, TOTAL - 2 * CHUNK);
+    assert_true(solo.update.chunk.last);
+    solo_close(&solo);
+}
+
+static void test_a_newer_snapshot_waits_for_the_install_of_the_one_that_came(void **state)
+{
+    (void)state;
+    struct solo solo = sending_leader();
+    solo_chunk_answer(&solo, 3, 8, 2000);
+    solo_compact(&solo, 10, 1500, 9); /* it is smaller than what came already */
+    solo_chunk_answer(&solo, 3, 8, TOTAL);
+    assert_no_chunk(&solo);
+    solo_accepted(&solo, 3, 8, 0);
+    assert_int_equal(solo_peer(&solo, 3).state, RAFT_REPLICATE);
+    assert_int_equal(solo_sent(&solo, RAFT_APPEND_REQUEST, 3)->append_request.first_index, 9);
+    solo_close(&solo);
+}
+
+static void test_a_chunk_beyond_the_end_is_a_bug(void **state)
+{
+    (void)state;
+    struct solo solo = follower();
+    expect_assert_failure(solo_chunk(&solo, 2, 5, AT_20, 0, TOTAL + 1));
+    expect_assert_failure(solo_chunk(&solo, 2, 5, AT_20, TOTAL + 1, 0));
+    solo_close(&solo);
+}
+
+static void test_there_is_one_snapshot_per_index(void **state)
+{
+    (void)state;
+    struct solo solo = compacted_leader();
+    solo_compact(&solo, 8, TOTAL, 9);
+    expect_assert_failure(solo_compact(&solo, 8, TOTAL + 1, 9));
+    solo_close(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -946,6 +1023,11 @@ int main(void)
         cmocka_unit_test(test_a_node_starts_behind_its_snapshot),
         cmocka_unit_test(test_a_term_that_only_the_snapshot_proves_is_taken_from_it),
         cmocka_unit_test(test_a_start_with_a_log_behind_its_snapshot_is_refused),
+        cmocka_unit_test(test_an_install_ends_a_candidacy),
+        cmocka_unit_test(test_a_late_chunk_of_an_older_snapshot_takes_nothing_away),
+        cmocka_unit_test(test_a_newer_snapshot_waits_for_the_install_of_the_one_that_came),
+        cmocka_unit_test(test_a_chunk_beyond_the_end_is_a_bug),
+        cmocka_unit_test(test_there_is_one_snapshot_per_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
