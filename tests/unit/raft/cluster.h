@@ -17,11 +17,18 @@
 #include "raft/raft.h"
 #include "unit/support/test.h"
 
-enum { CLUSTER_MAX = 7, LOG_MAX = 20000, TERMS_MAX = 20000, READS_MAX = 4096 };
+enum {
+    CLUSTER_MAX = 7,
+    LOG_MAX = 20000,
+    TERMS_MAX = 20000,
+    READS_MAX = 4096,
+    MEMBERSHIPS_MAX = 8192
+};
 
 struct item {
     uint64_t term;
-    uint64_t value; /* 0: a no-op */
+    uint64_t value;    /* 0: a no-op, or a membership */
+    size_t membership; /* of cluster->memberships; 0: another entry */
 };
 
 struct item_log {
@@ -43,6 +50,8 @@ struct flights {
 
 /* What one update writes, and what it sends when that is durable. */
 struct write {
+    bool install;
+    struct raft_snapshot installed;
     bool truncate;
     uint64_t truncate_after;
     uint64_t first;
@@ -60,6 +69,11 @@ struct member {
     struct raft_hard_state disk_hard_state;
     struct write *writes;
     size_t write_count, write_cap;
+    uint64_t disk_base;
+    struct raft_snapshot disk_snapshot;
+    const struct item_log *committed; /* the cluster's: what snapshots hold */
+    struct raft_snapshot received;    /* completely; it is installed at check_at_ms */
+    uint64_t received_from, received_offset, check_at_ms;
     bool syncing;
     bool stalled;
     uint64_t sync_at_ms;
@@ -82,6 +96,9 @@ struct test_cluster {
     uint64_t rejections;  /* of appends, as sent */
     bool tell_of_crashes; /* connections are reset when a process dies */
     struct item_log committed;
+    struct raft_membership *memberships; /* [0] is that of the beginning */
+    size_t membership_count;
+    uint32_t lease_drift_percent;
     uint64_t leader_of_term[TERMS_MAX];
 };
 
@@ -151,6 +168,10 @@ static inline struct flight cluster_load_flight(const struct member *member,
     flight.items = calloc(count + 1, sizeof *flight.items);
     for (size_t i = 0; i < count; i++)
         flight.items[i] = member->memory.items[message->append_request.first_index + i];
+    if (count > 0) /* the log still holds them */
+        assert_true(message->append_request.first_index >= raft_first_index(member->raft));
+    if (message->type == RAFT_SNAPSHOT_REQUEST)
+        assert_int_equal(message->snapshot_request.index, member->disk_snapshot.index);
     return flight;
 }
 
@@ -173,8 +194,21 @@ static inline void write_free(struct write *write)
     free(write->items);
 }
 
+static inline void item_log_install(struct item_log *log, const struct item_log *committed,
+                                    uint64_t index)
+{
+    assert_true(index <= committed->last);
+    memcpy(log->items, committed->items, (index + 1) * sizeof *log->items);
+    log->last = index;
+}
+
 static inline void write_to_disk(struct member *member, const struct write *write)
 {
+    if (write->install) {
+        item_log_install(&member->disk, member->committed, write->installed.index);
+        member->disk_base = write->installed.index;
+        member->disk_snapshot = write->installed;
+    }
     if (write->truncate)
         member->disk.last = write->truncate_after;
     if (write->count > 0)
@@ -183,6 +217,12 @@ static inline void write_to_disk(struct member *member, const struct write *writ
         member->disk.items[++member->disk.last] = write->items[i];
     if (write->has_hard_state)
         member->disk_hard_state = write->hard_state;
+}
+
+static inline const struct raft_membership *cluster_membership(const struct test_cluster *cluster,
+                                                               struct item item)
+{
+    return item.membership ? &cluster->memberships[item.membership] : NULL;
 }
 
 static inline void cluster_deliver(struct test_cluster *cluster, struct flight *flight)
@@ -194,9 +234,11 @@ static inline void cluster_deliver(struct test_cluster *cluster, struct flight *
         count = message.append_request.entry_count;
         entries = calloc(count + 1, sizeof *entries);
         for (size_t i = 0; i < count; i++)
-            entries[i] = (struct raft_entry){.index = message.append_request.first_index + i,
-                                             .term = flight->items[i].term,
-                                             .bytes = 100};
+            entries[i] =
+                (struct raft_entry){.index = message.append_request.first_index + i,
+                                    .term = flight->items[i].term,
+                                    .bytes = 100,
+                                    .membership = cluster_membership(cluster, flight->items[i])};
         message.append_request.entries = entries;
     }
     if (cluster->members[message.to].raft)
@@ -217,6 +259,10 @@ static inline void cluster_sync_some(struct test_cluster *cluster, uint64_t id, 
     for (size_t i = 0; i < count; i++) {
         struct write *write = &member->writes[i];
         write_to_disk(member, write);
+        if (write->install) {
+            durable.durable.index = write->installed.index;
+            durable.durable.term = write->installed.term;
+        }
         if (write->count > 0) {
             durable.durable.index = write->first + write->count - 1;
             durable.durable.term = write->items[write->count - 1].term;
@@ -255,7 +301,7 @@ static inline void cluster_sync(struct test_cluster *cluster, uint64_t id)
 
 static inline bool is_same_item(struct item a, struct item b)
 {
-    return a.term == b.term && a.value == b.value;
+    return a.term == b.term && a.value == b.value && a.membership == b.membership;
 }
 
 static inline void check_leader(struct test_cluster *cluster, uint64_t id)
@@ -272,18 +318,20 @@ static inline void check_leader(struct test_cluster *cluster, uint64_t id)
         assert_true(is_same_item(member->memory.items[i], cluster->committed.items[i]));
 }
 
-static inline void check_commit(struct test_cluster *cluster, uint64_t id, uint64_t commit)
+/* `before`: the membership in force when the step began. */
+static inline void check_commit(struct test_cluster *cluster, uint64_t id, uint64_t commit,
+                                const struct raft_membership *before)
 {
     struct member *member = &cluster->members[id];
     assert_true(commit >= member->commit && commit <= member->memory.last);
     for (uint64_t i = member->commit + 1; i <= commit; i++) {
         if (i > cluster->committed.last) {
-            size_t holders = 0;
-            for (uint64_t other = 1; other <= cluster->size; other++) {
-                const struct item_log *disk = &cluster->members[other].disk;
-                holders += disk->last >= i && is_same_item(disk->items[i], member->memory.items[i]);
+            bool holds[RAFT_MEMBERS_MAX] = {false};
+            for (size_t m = 0; m < before->count; m++) {
+                const struct item_log *disk = &cluster->members[before->members[m].id].disk;
+                holds[m] = disk->last >= i && is_same_item(disk->items[i], member->memory.items[i]);
             }
-            assert_true(holders > cluster->size / 2);
+            assert_true(raft_membership_has_majority(before, holds));
             cluster->committed.items[++cluster->committed.last] = member->memory.items[i];
         }
         assert_true(is_same_item(member->memory.items[i], cluster->committed.items[i]));
@@ -294,7 +342,8 @@ static inline void check_commit(struct test_cluster *cluster, uint64_t id, uint6
 static inline void check_reads(struct member *member, const struct raft_update *update)
 {
     for (size_t i = 0; i < update->read_count; i++) {
-        assert_int_equal(raft_role(member->raft), RAFT_LEADER);
+        /* a leader that is no member any more can step down in the step that commits */
+        assert_true(raft_role(member->raft) == RAFT_LEADER || update->leadership_lost);
         assert_true(update->reads[i].index >=
                     member->read_floor[update->reads[i].context % READS_MAX]);
         assert_true(update->reads[i].index <= update->commit_index);
@@ -302,10 +351,46 @@ static inline void check_reads(struct member *member, const struct raft_update *
     }
 }
 
-static inline void carry_out_writes(struct member *member, const struct raft_update *update,
-                                    const struct item *items, size_t item_count)
+static inline struct item cluster_own_item(struct test_cluster *cluster,
+                                           const struct raft_update *update, uint64_t term)
+{
+    struct item item = {.term = term};
+    if (update->append_own == RAFT_OWN_MEMBERSHIP) {
+        assert_true(cluster->membership_count < MEMBERSHIPS_MAX);
+        item.membership = cluster->membership_count++;
+        cluster->memberships[item.membership] = *update->append_membership;
+    }
+    return item;
+}
+
+/* The chunks of one sender, each once and in order. */
+static inline void carry_out_chunk(struct test_cluster *cluster, struct member *member,
+                                   const struct raft_chunk *chunk, uint64_t from)
+{
+    if (chunk->offset == 0) {
+        member->received = (struct raft_snapshot){0};
+        member->received_from = from;
+        member->received_offset = 0;
+    }
+    assert_int_equal(chunk->offset, member->received_offset);
+    assert_int_equal(from, member->received_from);
+    member->received_offset += chunk->bytes;
+    if (!chunk->last)
+        return;
+    assert_int_equal(member->received_offset, chunk->snapshot.bytes);
+    member->received = chunk->snapshot;
+    member->check_at_ms = cluster->now_ms + prng_below(&cluster->prng, 40);
+}
+
+static inline void carry_out_writes(struct test_cluster *cluster, struct member *member,
+                                    const struct raft_update *update, const struct item *items,
+                                    size_t item_count)
 {
     struct write *write = member_write(member);
+    write->install = update->install;
+    write->installed = update->installed;
+    if (update->install)
+        item_log_install(&member->memory, &cluster->committed, update->installed.index);
     write->truncate = update->truncate;
     write->truncate_after = update->truncate_after;
     if (update->truncate)
@@ -314,8 +399,9 @@ static inline void carry_out_writes(struct member *member, const struct raft_upd
     write->count = update->append_count;
     write->items = calloc(update->append_count + 1, sizeof *write->items);
     for (size_t i = 0; i < update->append_count; i++) {
-        struct item noop = {.term = raft_term(member->raft)};
-        write->items[i] = update->append_own ? noop : items[item_count - update->append_count + i];
+        write->items[i] = update->append_own
+                              ? cluster_own_item(cluster, update, raft_term(member->raft))
+                              : items[item_count - update->append_count + i];
         assert_int_equal(member->memory.last + 1, update->append_first + i);
         assert_true(member->memory.last + 2 < LOG_MAX);
         member->memory.items[++member->memory.last] = write->items[i];
@@ -330,9 +416,12 @@ static inline void cluster_step(struct test_cluster *cluster, uint64_t id, struc
 {
     struct member *member = &cluster->members[id];
     struct raft_update update;
+    struct raft_membership before = *raft_membership(member->raft);
     event.now_ms = cluster->now_ms;
     raft_step(member->raft, &event, &update);
-    carry_out_writes(member, &update, items, item_count);
+    if (update.chunk_received)
+        carry_out_chunk(cluster, member, &update.chunk, event.message->from);
+    carry_out_writes(cluster, member, &update, items, item_count);
     struct write *write = &member->writes[member->write_count - 1];
     for (size_t i = 0; i < update.message_count; i++) {
         struct flight flight = cluster_load_flight(member, &update.messages[i]);
@@ -343,10 +432,19 @@ static inline void cluster_step(struct test_cluster *cluster, uint64_t id, struc
             cluster_send(cluster, flight);
     }
     check_leader(cluster, id);
-    check_commit(cluster, id, update.commit_index);
+    check_commit(cluster, id, update.commit_index, &before);
     check_reads(member, &update);
     if (cluster->sync_ms_max == 0 && !member->stalled)
         cluster_sync(cluster, id);
+}
+
+static inline struct raft_membership cluster_membership_at(const struct test_cluster *cluster,
+                                                           const struct item_log *log,
+                                                           uint64_t index)
+{
+    while (index > 0 && !log->items[index].membership)
+        index--;
+    return cluster->memberships[index > 0 ? log->items[index].membership : 0];
 }
 
 static inline void cluster_start(struct test_cluster *cluster, uint64_t id)
@@ -363,21 +461,35 @@ static inline void cluster_start(struct test_cluster *cluster, uint64_t id)
         .snapshot_chunk_bytes = 500,
         .seed = cluster->seed * 1000 + id * 100 + member->starts++,
     };
-    for (uint64_t voter = 1; voter <= cluster->size; voter++)
-        raft_membership_set(&options.membership, voter, RAFT_VOTER);
-    struct raft_start start = {.hard_state = member->disk_hard_state};
+    options.lease_drift_percent = cluster->lease_drift_percent;
+    struct raft_snapshot snapshot = member->disk_snapshot;
+    if (snapshot.index > 0 || raft_membership_find(&cluster->memberships[0], id))
+        options.membership = cluster_membership_at(cluster, &member->disk, snapshot.index);
+    uint64_t base = member->disk_base;
+    struct raft_start start = {.hard_state = member->disk_hard_state,
+                               .base_index = base,
+                               .base_term = base ? member->disk.items[base].term : 0,
+                               .snapshot = snapshot};
     member->raft = raft_new(&options, &start, cluster->now_ms);
     member->memory.last = member->disk.last;
     for (uint64_t i = 1; i <= member->disk.last; i++) {
         member->memory.items[i] = member->disk.items[i];
-        struct raft_entry entry = {.index = i, .term = member->disk.items[i].term, .bytes = 100};
-        raft_load_entry(member->raft, &entry);
+        struct raft_entry entry = {.index = i,
+                                   .term = member->disk.items[i].term,
+                                   .bytes = 100,
+                                   .membership =
+                                       cluster_membership(cluster, member->disk.items[i])};
+        if (i > base)
+            raft_load_entry(member->raft, &entry);
     }
-    member->commit = 0;
+    member->commit = snapshot.index;
+    member->received = (struct raft_snapshot){0};
     member->read_context = 0;
 }
 
-static inline struct test_cluster *cluster_new(size_t size, uint64_t seed)
+/* Nodes 1 to `founders` are the voters of the beginning; the others belong to nobody yet. */
+static inline struct test_cluster *cluster_new_of(size_t size, size_t founders, uint32_t drift,
+                                                  uint64_t seed)
 {
     struct test_cluster *cluster = calloc(1, sizeof *cluster);
     cluster->size = size;
@@ -385,12 +497,23 @@ static inline struct test_cluster *cluster_new(size_t size, uint64_t seed)
     cluster->now_ms = 1000;
     prng_init(&cluster->prng, seed);
     item_log_init(&cluster->committed);
+    cluster->lease_drift_percent = drift;
+    cluster->memberships = calloc(MEMBERSHIPS_MAX, sizeof *cluster->memberships);
+    cluster->membership_count = 1;
+    for (uint64_t id = 1; id <= founders; id++)
+        raft_membership_set(&cluster->memberships[0], id, RAFT_VOTER);
     for (uint64_t id = 1; id <= size; id++) {
         item_log_init(&cluster->members[id].memory);
         item_log_init(&cluster->members[id].disk);
+        cluster->members[id].committed = &cluster->committed;
         cluster_start(cluster, id);
     }
     return cluster;
+}
+
+static inline struct test_cluster *cluster_new(size_t size, uint64_t seed)
+{
+    return cluster_new_of(size, size, 0, seed);
 }
 
 /* The first `survive` writes that were not synced reach the disk all the same. */
@@ -427,6 +550,7 @@ static inline void cluster_free(struct test_cluster *cluster)
         free(cluster->network.list[i].items);
     free(cluster->network.list);
     free(cluster->committed.items);
+    free(cluster->memberships);
     free(cluster);
 }
 
@@ -511,6 +635,48 @@ static inline bool cluster_deliver_due(struct test_cluster *cluster)
     return true;
 }
 
+static inline void cluster_install_due(struct test_cluster *cluster, uint64_t id)
+{
+    struct member *member = &cluster->members[id];
+    struct raft_snapshot snapshot = member->received;
+    if (snapshot.index == 0 || cluster->now_ms < member->check_at_ms)
+        return;
+    member->received = (struct raft_snapshot){0};
+    struct raft_membership membership =
+        cluster_membership_at(cluster, &cluster->committed, snapshot.index);
+    bool failed = cluster_chance(cluster, cluster->drop_percent / 2);
+    cluster_step(
+        cluster, id,
+        (struct raft_event){.type = failed ? RAFT_EVENT_INSTALL_FAILED : RAFT_EVENT_INSTALLED,
+                            .installed = {.snapshot = snapshot, .membership = &membership}},
+        NULL, 0);
+}
+
+/* A snapshot of what is durable and committed, or fewer entries under the one there is. */
+static inline void cluster_compact(struct test_cluster *cluster, uint64_t id)
+{
+    struct member *member = &cluster->members[id];
+    struct raft_snapshot *snapshot = &member->disk_snapshot;
+    uint64_t index = raft_commit_index(member->raft);
+    if (index > raft_durable_index(member->raft))
+        index = raft_durable_index(member->raft);
+    index -= index > 0 ? prng_below(&cluster->prng, index < 20 ? index : 20) : 0;
+    if (raft_snapshot(member->raft).index != snapshot->index || index < snapshot->index ||
+        index == 0)
+        return; /* an install is not durable yet */
+    if (index > snapshot->index)
+        *snapshot = (struct raft_snapshot){.index = index,
+                                           .term = raft_term_of(member->raft, index),
+                                           .bytes = 600 + 100 * id + index};
+    uint64_t first = raft_first_index(member->raft);
+    first += prng_below(&cluster->prng, index + 2 - first);
+    member->disk_base = first - 1;
+    cluster_step(cluster, id,
+                 (struct raft_event){.type = RAFT_EVENT_COMPACT,
+                                     .compact = {.snapshot = *snapshot, .first_index = first}},
+                 NULL, 0);
+}
+
 static inline void cluster_tick_due(struct test_cluster *cluster)
 {
     for (uint64_t id = 1; id <= cluster->size; id++) {
@@ -519,6 +685,7 @@ static inline void cluster_tick_due(struct test_cluster *cluster)
             continue;
         if (raft_deadline_ms(member->raft) <= cluster->now_ms)
             cluster_step(cluster, id, (struct raft_event){.type = RAFT_EVENT_TICK}, NULL, 0);
+        cluster_install_due(cluster, id);
         if (member->stalled || member->write_count == 0 || cluster->now_ms < member->sync_at_ms)
             continue;
         if (cluster->sync_ms_max == 0) {
