@@ -854,6 +854,23 @@ static void test_memberships_come_in_the_order_of_the_log(void **state)
     solo_close(&solo);
 }
 
+static void test_a_new_leader_appends_its_noop_before_it_finishes_a_change(void **state)
+{
+    (void)state;
+    struct solo solo = joint_candidate();
+    solo_append(&solo, 2, 1, 2, 1, 2, NO_ENTRIES); /* the joint membership is committed */
+    solo_to_precandidate(&solo);
+    solo_vote_response(&solo, 2, true, 2, true);
+    solo_vote_response(&solo, 5, true, 2, true);
+    for (uint64_t from = 1; from <= 5; from++)
+        solo_vote_response(&solo, from, false, 2, true);
+    assert_int_equal(solo.update.append_count, 0);
+    solo_tick(&solo, HEARTBEAT_MS);
+    assert_int_equal(solo.update.append_count, 0);
+    assert_int_equal(raft_last_index(solo.raft), 3);
+    solo_close(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -899,6 +916,7 @@ int main(void)
         cmocka_unit_test(test_a_start_finds_the_newest_membership_in_the_log),
         cmocka_unit_test(test_a_node_that_is_to_join_waits_for_the_log_to_name_it),
         cmocka_unit_test(test_memberships_come_in_the_order_of_the_log),
+        cmocka_unit_test(test_a_new_leader_appends_its_noop_before_it_finishes_a_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

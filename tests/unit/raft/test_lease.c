@@ -303,6 +303,7 @@ static void test_a_transfer_that_told_nobody_gives_the_lease_back(void **state)
 {
     (void)state;
     struct solo solo = leader(3);
+    answer(&solo, 2, solo.now_ms);
     solo_submit(&solo, 1);
     solo_transfer(&solo, 3);
     assert_int_equal(raft_lease_until_ms(solo.raft), 0);

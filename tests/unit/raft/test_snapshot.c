@@ -968,6 +968,19 @@ static void test_there_is_one_snapshot_per_index(void **state)
     solo_close(&solo);
 }
 
+static void test_an_install_of_an_older_term_is_believed_to_be_durable(void **state)
+{
+    (void)state;
+    struct solo solo = follower();
+    receive_all(&solo, AT_20);
+    solo_installed(&solo, AT_20, voters(3));
+    assert_true(solo.update.install);
+    assert_true(AT_20.term < raft_term(solo.raft));
+    solo_durable(&solo, 20, AT_20.term);
+    assert_int_equal(raft_durable_index(solo.raft), 20);
+    solo_close(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1028,6 +1041,7 @@ int main(void)
         cmocka_unit_test(test_a_newer_snapshot_waits_for_the_install_of_the_one_that_came),
         cmocka_unit_test(test_a_chunk_beyond_the_end_is_a_bug),
         cmocka_unit_test(test_there_is_one_snapshot_per_index),
+        cmocka_unit_test(test_an_install_of_an_older_term_is_believed_to_be_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,8 +108,9 @@ static void test_without_a_wish_the_nearest_voter_is_the_target(void **state)
     struct solo solo = leader(0);
     solo_submit(&solo, 1);
     solo_all_durable(&solo);
-    solo_accepted(&solo, 4, 3, 0); /* a learner */
     solo_accepted(&solo, 3, 3, 0);
+    solo.now_ms += 10;
+    solo_accepted(&solo, 4, 3, 0); /* a learner */
     solo.now_ms += 10;
     solo_accepted(&solo, 2, 2, 0); /* heard of last, but it lacks one */
     solo_transfer(&solo, 0);
