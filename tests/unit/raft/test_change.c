@@ -519,6 +519,7 @@ static void test_a_node_that_left_votes_but_does_not_stand(void **state)
     (void)state;
     struct solo solo = solo_new(3, 1, TERMS(1));
     solo_append_change(&solo, 2, 1, 1, 1, without_1());
+    solo_append(&solo, 2, 1, 2, 1, 2, NO_ENTRIES); /* it is committed */
     solo_all_durable(&solo);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(raft_deadline_ms(solo.raft), solo.now_ms + ELECTION_MS);
@@ -871,6 +872,28 @@ static void test_a_new_leader_appends_its_noop_before_it_finishes_a_change(void 
     solo_close(&solo);
 }
 
+/* Its log may be the longest: nobody else could win then (dissertation §4.2.2). */
+static void test_who_leaves_by_an_uncommitted_entry_may_be_needed_to_lead(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    solo_append_change(&solo, 2, 1, 1, 1, MEMBERS({2, RAFT_VOTER}));
+    solo_all_durable(&solo);
+    solo_to_precandidate(&solo);
+    solo_vote_response(&solo, 2, true, 2, true);
+    assert_int_equal(raft_role(solo.raft), RAFT_CANDIDATE);
+    solo_vote_response(&solo, 1, false, 2, true); /* its own vote does not count */
+    assert_int_equal(raft_role(solo.raft), RAFT_CANDIDATE);
+    solo_vote_response(&solo, 2, false, 2, true);
+    assert_int_equal(raft_role(solo.raft), RAFT_LEADER);
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 2, 3, 0);
+    assert_int_equal(solo.update.commit_index, 3);
+    assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+    assert_int_equal(solo_count(&solo, RAFT_TIMEOUT_NOW, 2), 1);
+    solo_close(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -917,6 +940,7 @@ int main(void)
         cmocka_unit_test(test_a_node_that_is_to_join_waits_for_the_log_to_name_it),
         cmocka_unit_test(test_memberships_come_in_the_order_of_the_log),
         cmocka_unit_test(test_a_new_leader_appends_its_noop_before_it_finishes_a_change),
+        cmocka_unit_test(test_who_leaves_by_an_uncommitted_entry_may_be_needed_to_lead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -981,6 +981,27 @@ static void test_an_install_of_an_older_term_is_believed_to_be_durable(void **st
     solo_close(&solo);
 }
 
+static void test_entries_dropped_under_a_snapshot_on_its_way_are_not_sent_from_the_log(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1, 1, 1, 1, 1, 1, 1, 1, 1, 1));
+    solo_to_leader(&solo);
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 2, 11, 0);
+    solo_compact(&solo, 10, 2500, 5); /* the log keeps 5 to 10 */
+    solo_rejected(&solo, 3, 10, 0, 0);
+    solo_rejected(&solo, 3, 4, 0, 0);
+    assert_int_equal(solo_peer(&solo, 3).state, RAFT_SNAPSHOT);
+    assert_int_equal(solo_peer(&solo, 3).next, 5);
+    solo_compact(&solo, 10, 2500, 9); /* the same snapshot */
+    assert_int_equal(solo_peer(&solo, 3).next, 9);
+    solo_tick(&solo, HEARTBEAT_MS);
+    assert_int_equal(solo_sent(&solo, RAFT_APPEND_REQUEST, 3)->append_request.prev_term, 1);
+    solo_accepted(&solo, 3, 4, 0);
+    assert_null(solo_sent(&solo, RAFT_APPEND_REQUEST, 3));
+    solo_close(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1042,6 +1063,8 @@ int main(void)
         cmocka_unit_test(test_a_chunk_beyond_the_end_is_a_bug),
         cmocka_unit_test(test_there_is_one_snapshot_per_index),
         cmocka_unit_test(test_an_install_of_an_older_term_is_believed_to_be_durable),
+        cmocka_unit_test(
+            test_entries_dropped_under_a_snapshot_on_its_way_are_not_sent_from_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
