@@ -46,7 +46,7 @@ def test_the_log_stays_bounded_and_everything_survives_the_kill_of_all(make_clus
         node.start()
     leader = cluster.wait_leader()
     assert leader.call("DBSIZE") == keys
-    assert leader.call("GET", "last") == "1"
+    assert leader.call("GET", "last") == b"1"
     cluster.wait_equal()
     assert digest
 
@@ -57,7 +57,7 @@ def test_a_follower_that_was_down_during_three_snapshots_catches_up_while_client
     follower = cluster.followers()[0]
     follower.kill()
     before = snapshots(leader)
-    setter = Setter(cluster)
+    setter = Setter(cluster, "meanwhile")
     setter.start()
     with leader.connect() as connection:
         for _ in range(200):

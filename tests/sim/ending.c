@@ -24,38 +24,40 @@ static void bring_up(struct sim_node *node)
         node->disk.busy_until_us = soon_us; /* what stalled goes on */
 }
 
-/* The newest membership that any disk knows: only with a majority of it can the group go on. */
-static const struct raft_membership *newest_membership(const struct sim *sim)
+/* Members in a random order join the core until it has a majority. */
+static void add_majority(struct sim *sim, const struct raft_membership *membership,
+                         bool core[SIM_NODES_MAX])
 {
-    const struct sim_node *newest = NULL;
-    uint64_t newest_index = 0;
-    for (int i = 0; i < sim->profile.nodes; i++) {
-        const struct sim_node *node = &sim->nodes[i];
-        if (!node->up)
-            continue;
-        struct raft_status status;
-        raft_status(shard_raft(node->shard), &status);
-        if (status.change_index >= newest_index && node->exists && status.peer_count > 0) {
-            newest_index = status.change_index;
-            newest = node;
+    for (;;) {
+        bool yes[RAFT_MEMBERS_MAX] = {false};
+        for (size_t i = 0; i < membership->count; i++) {
+            const struct sim_node *node = sim_node_of(sim, membership->members[i].id);
+            yes[i] = node && core[node->position];
         }
+        if (raft_membership_has_majority(membership, yes))
+            return;
+        size_t pick = sim_between(sim, 0, membership->count - 1);
+        const struct sim_node *node = sim_node_of(sim, membership->members[pick].id);
+        if (node)
+            core[node->position] = true;
     }
-    return newest ? raft_membership(shard_raft(newest->shard)) : NULL;
 }
 
-/* Members in a random order join the core until it has a majority. */
-static void choose_core(struct sim *sim, const struct raft_membership *membership,
-                        bool core[SIM_NODES_MAX])
+/* Who can be elected, because nothing committed is missing there, goes by its own membership:
+ * whoever that will be, the core has a majority of it. False: nobody can. */
+static bool choose_core(struct sim *sim, bool core[SIM_NODES_MAX])
 {
-    bool yes[RAFT_MEMBERS_MAX] = {false};
-    while (!raft_membership_has_majority(membership, yes)) {
-        size_t pick = sim_between(sim, 0, membership->count - 1);
-        struct sim_node *node = sim_node_of(sim, membership->members[pick].id);
-        if (!node)
+    bool chosen = false;
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        const struct raft *raft = node->up ? shard_raft(node->shard) : NULL;
+        if (!raft || raft_last_index(raft) < sim_committed_last(sim) ||
+            raft_membership(raft)->count == 0)
             continue;
-        yes[pick] = true;
-        core[node->position] = true;
+        add_majority(sim, raft_membership(raft), core);
+        chosen = true;
     }
+    return chosen;
 }
 
 /* Down, cut off, or heard without hearing: as broken as each other. A leader that is heard could
@@ -87,12 +89,9 @@ static void core_heals(struct sim *sim)
     for (int i = 0; i < sim->profile.nodes; i++)
         if (sim->nodes[i].exists)
             bring_up(&sim->nodes[i]);
-    const struct raft_membership *newest = newest_membership(sim);
-    if (!newest)
-        return;
-    struct raft_membership membership = *newest;
     bool core[SIM_NODES_MAX] = {false};
-    choose_core(sim, &membership, core);
+    if (!choose_core(sim, core))
+        return;
     sim_heal(sim);
     for (int i = 0; i < sim->profile.nodes; i++) {
         if (sim->nodes[i].exists && !core[i])

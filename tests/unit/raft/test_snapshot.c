@@ -688,9 +688,13 @@ static void test_reports_of_writes_before_an_install_are_not_believed(void **sta
     solo_installed(&solo, AT_20, voters(3));
     solo_durable(&solo, 5, 3);
     assert_int_equal(raft_durable_index(solo.raft), 0);
+    solo_durable(&solo, 20, 4);
+    assert_int_equal(raft_durable_index(solo.raft), 0);
+    solo_durable(&solo, 20, 3);
+    assert_int_equal(raft_durable_index(solo.raft), 20);
     solo_append(&solo, 2, 5, 20, 3, 0, TERMS(4));
     solo_durable(&solo, 21, 4); /* may be of an entry 21 that was there before */
-    assert_int_equal(raft_durable_index(solo.raft), 0);
+    assert_int_equal(raft_durable_index(solo.raft), 20);
     assert_true(solo_marked(&solo, RAFT_MARK_LATE_DURABLE));
     solo_append(&solo, 2, 5, 21, 4, 0, TERMS(5));
     solo_durable(&solo, 22, 5);
