@@ -3,6 +3,7 @@
 #include "net/client.h"
 
 #include "base/mem.h"
+#include "base/number.h"
 
 static const char not_a_node[] = "NOPERM this connection is not a node of the cluster";
 static const char no_leader[] =
@@ -250,9 +251,18 @@ static bool lacks_memory(struct client *client, const struct request *request, b
            dispatch_is_over_memory(client->net);
 }
 
+/* At the most, as it is queued. */
+static size_t encoded_bytes(const struct request *request)
+{
+    size_t bytes = NUMBER_I64_CHARS;
+    for (size_t i = 0; i < request->argc; i++)
+        bytes += request->args[i].len + NUMBER_I64_CHARS;
+    return bytes;
+}
+
 static enum verdict queue(struct client *client, const struct request *request)
 {
-    if (transaction_memory(&client->transaction) > NET_COMMAND_BYTES_MAX)
+    if (transaction_memory(&client->transaction) + encoded_bytes(request) > NET_COMMAND_BYTES_MAX)
         return reject(client, request->command, "ERR the transaction is too large");
     const struct cluster_node *leader = request->command->run ? other_leader(client->net) : NULL;
     bool reads_here = !(request->command->flags & COMMAND_WRITE) && client->readonly;

@@ -185,7 +185,9 @@ static void run_payload(struct shard *shard, struct span payload, struct command
         const struct command *command = next_command(shard, &shard->parser, &payload);
         if (is_exec(&shard->parser))
             break;
-        ASSERT(command && command->run);
+        if (!command || !command->run)
+            FATAL("the log holds a command that this version does not know: it is older than the "
+                  "log");
         execute_counted(shard, command, shard->parser.args, shard->parser.argc, context);
         count++;
     }
