@@ -159,7 +159,7 @@ void sim_node_start(struct sim_node *node)
     node->up = true;
     node->paused = false;
     node->checked_index = 0;
-    node->commit_seen = node->installs_seen = 0;
+    node->commit_seen = node->installs_seen = node->led_term = 0;
     node->term_seen = 0; /* a term that was not durable when the process ended may be forgotten */
     sim_trace(sim, "node %llu starts: term %llu, last index %llu", (unsigned long long)node->id,
               (unsigned long long)raft_term(shard_raft(node->shard)),
