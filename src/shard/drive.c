@@ -310,6 +310,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
     while (shard->outbox_count && shard->outbox[shard->outbox_count - 1].ticket == NEXT_FLUSH);
     apply_committed(shard);
     answer_reads(shard);
+    consider_snapshot(shard);
     if (shard->role_changed) {
         shard->role_changed = false;
         shard->options.host.role_changed(shard->options.host.context);
@@ -404,5 +405,4 @@ void shard_tick(struct shard *shard, struct shard_time now)
         step(shard, &event, NULL, 0);
     }
     propose_expiry(shard);
-    consider_snapshot(shard);
 }

@@ -58,12 +58,31 @@ static void fail_snapshot(struct shard *shard, enum err err, const char *what)
     shard->stats.snapshots_failed++;
 }
 
+static void drop_incoming(struct shard *shard)
+{
+    state_reader_free(shard->incoming_state);
+    shard->incoming_state = NULL;
+    storage_install_drop(shard->storage);
+}
+
+/* Nobody sends the rest of it any more: the log has come further by other ways. */
+static void forget_incoming(struct shard *shard)
+{
+    struct raft_status status;
+    if (!shard->incoming_state)
+        return;
+    raft_status(shard->raft, &status);
+    if (status.receiving_index <= status.commit_index)
+        drop_incoming(shard);
+}
+
 void consider_snapshot(struct shard *shard)
 {
-    if (shard->cut_index || shard->image.index || shard->now.mono_ms < shard->snapshot_consider_ms)
+    if (shard->now.mono_ms < shard->snapshot_consider_ms)
         return;
     shard->snapshot_consider_ms = shard->now.mono_ms + CONSIDER_MS;
-    if (is_due(shard))
+    forget_incoming(shard);
+    if (!shard_snapshot_goes_on(shard) && is_due(shard))
         begin_snapshot(shard);
 }
 
@@ -159,13 +178,6 @@ void image_completed(struct shard *shard, enum err err)
 }
 
 /* ---- the leader's ---- */
-
-static void drop_incoming(struct shard *shard)
-{
-    state_reader_free(shard->incoming_state);
-    shard->incoming_state = NULL;
-    storage_install_drop(shard->storage);
-}
 
 static void refuse_incoming(struct shard *shard, const struct raft_snapshot *snapshot,
                             const char *why)

@@ -156,15 +156,18 @@ static void test_a_snapshot_begins_by_itself_when_the_log_has_grown(void **state
     assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
     write_keys(&fixture);
     fixture_pass(&fixture, 150);
+    settle(&fixture);
     assert_false(shard_snapshot_goes_on(fixture.shard));
     for (int i = 0; i < 60; i++) {
         fixture_accept(&fixture, 1, "SET key-of-some-length value-of-some-length");
         settle(&fixture);
     }
     fixture_pass(&fixture, 150);
+    settle(&fixture);
     assert_true(shard_snapshot_goes_on(fixture.shard));
     image_ends(&fixture, ERR_NONE);
     fixture_pass(&fixture, 150);
+    settle(&fixture);
     assert_false(shard_snapshot_goes_on(fixture.shard));
     fixture_close(&fixture);
 }
