@@ -45,6 +45,8 @@ struct node {
     struct buf seen;   /* "index/term " for each entry visited */
     struct buf loaded; /* the snapshot */
     unsigned loads_ended;
+    const char *load_error; /* what the end of the snapshot meets; NULL: nothing */
+    struct log log;
     struct buf logged;
     enum err err;
     char message[512];
@@ -334,12 +336,14 @@ static inline void node_visit(void *context, const struct entry *entry)
 static inline enum err node_load(void *context, struct span piece, char *message)
 {
     struct node *node = context;
-    (void)message;
     assert_int_equal(node->loads_ended, 0);
     assert_int_equal(node->seen.len, 0);
     buf_add_span(&node->loaded, piece);
     node->loads_ended += piece.len == 0;
-    return ERR_NONE;
+    if (piece.len || !node->load_error)
+        return ERR_NONE;
+    snprintf(message, 512, "%s", node->load_error);
+    return ERR_CORRUPT;
 }
 
 static inline void node_log(void *context, enum log_level level, const char *line)
@@ -395,14 +399,13 @@ static inline void node_crash(struct node *node)
 
 static inline enum err node_try_start(struct node *node)
 {
-    const struct log log = {LOG_WARNING, node_log, node};
-    node->options.log = &log;
+    node->log = (struct log){LOG_WARNING, node_log, node};
+    node->options.log = &node->log;
     memset(node->message, 'x', sizeof node->message);
     node->seen.len = node->loaded.len = node->loads_ended = 0;
     const struct storage_visitor visitor = {node, node_load, node_visit};
     node->err = storage_open(&node->port, &node->options, &visitor, &node->storage,
                              &node->recovered, node->message);
-    node->options.log = NULL;
     assert_non_null(memchr(node->message, '\0', sizeof node->message));
     assert_null(strchr(node->message, '\n'));
     assert_int_equal(node->err == ERR_NONE, node->storage != NULL);

@@ -6,6 +6,8 @@
 #include "unit/support/test.h"
 #include "wire/entry.h"
 
+enum { KINDS = 8 };
+
 static const struct span set_args[] = {{"SET", 3}, {"key", 3}, {"v\r\n#\0x", 6}};
 
 static struct entry command_entry(void)
@@ -34,7 +36,7 @@ static enum record_outcome parse_exact(const char *bytes, size_t len, struct rec
     return outcome;
 }
 
-static void encode_all_kinds(struct buf *out, size_t ends[6])
+static void encode_all_kinds(struct buf *out, size_t ends[KINDS])
 {
     struct entry entry = command_entry();
     size_t count = 0;
@@ -56,7 +58,11 @@ static void encode_all_kinds(struct buf *out, size_t ends[6])
     entry.payload = span_of("", 0);
     entry_encode(out, &entry);
     ends[count++] = out->len;
-    assert_int_equal(count, 6);
+    entry_encode_prev(out, &(struct prev_record){.index = UINT64_MAX, .term = 9});
+    ends[count++] = out->len;
+    entry_encode_sync(out, UINT64_MAX - 1);
+    ends[count++] = out->len;
+    assert_int_equal(count, KINDS);
 }
 
 static void test_a_command_is_encoded_as_its_annotation_and_resp(void **state)
@@ -86,6 +92,24 @@ static void test_a_command_and_its_ready_payload_give_the_same_bytes(void **stat
     assert_true(span_equal(buf_span(&one), buf_span(&two)));
     buf_close(&one);
     buf_close(&two);
+}
+
+static void test_the_place_and_the_mark_of_a_log_are_lines_of_numbers(void **state)
+{
+    (void)state;
+    static const char prev[] = "#PREV:12:3:";
+    static const char sync[] = "#SYNC:4096:";
+    struct buf out = {0};
+    entry_encode_prev(&out, &(struct prev_record){.index = 12, .term = 3});
+    size_t end = out.len;
+    entry_encode_sync(&out, 4096);
+    struct buf expected = {0};
+    buf_printf(&expected, "%s%08x\r\n", prev, (unsigned)crc32c(0, prev, sizeof prev - 1));
+    assert_int_equal(end, expected.len);
+    buf_printf(&expected, "%s%08x\r\n", sync, (unsigned)crc32c(0, sync, sizeof sync - 1));
+    assert_true(span_equal(buf_span(&out), buf_span(&expected)));
+    buf_close(&expected);
+    buf_close(&out);
 }
 
 static void test_encoding_leaves_what_stands_in_the_buffer(void **state)
@@ -136,12 +160,13 @@ static void test_records_of_all_kinds_follow_each_other(void **state)
 {
     (void)state;
     static const enum record_kind kinds[] = {RECORD_ENTRY, RECORD_ENTRY,    RECORD_ENTRY,
-                                             RECORD_VOTE,  RECORD_IDENTITY, RECORD_ENTRY};
+                                             RECORD_VOTE,  RECORD_IDENTITY, RECORD_ENTRY,
+                                             RECORD_PREV,  RECORD_SYNC};
     struct buf out = {0};
-    size_t ends[6];
+    size_t ends[KINDS];
     encode_all_kinds(&out, ends);
     size_t at = 0;
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < KINDS; i++) {
         struct record record;
         assert_int_equal(record_parse(span_of(out.ptr + at, out.len - at), &record), RECORD_OK);
         assert_int_equal(record.kind, kinds[i]);
@@ -154,6 +179,12 @@ static void test_records_of_all_kinds_follow_each_other(void **state)
                                 "0123456789abcdef0123456789abcdef01234567");
             assert_int_equal(record.identity.node_id, 3);
         }
+        if (record.kind == RECORD_PREV) {
+            assert_int_equal(record.prev.index, UINT64_MAX);
+            assert_int_equal(record.prev.term, 9);
+        }
+        if (record.kind == RECORD_SYNC)
+            assert_int_equal(record.synced, UINT64_MAX - 1);
     }
     buf_close(&out);
 }
@@ -162,10 +193,10 @@ static void test_every_changed_byte_of_a_record_is_detected(void **state)
 {
     (void)state;
     struct buf out = {0};
-    size_t ends[6];
+    size_t ends[KINDS];
     encode_all_kinds(&out, ends);
     size_t start = 0;
-    for (size_t i = 0; i < 6; start = ends[i++]) {
+    for (size_t i = 0; i < KINDS; start = ends[i++]) {
         for (size_t at = start; at < ends[i]; at++) {
             for (unsigned flip = 1; flip < 256; flip++) {
                 out.ptr[at] = (char)(out.ptr[at] ^ (char)flip);
@@ -183,10 +214,10 @@ static void test_every_beginning_of_a_record_is_truncated_not_bad(void **state)
 {
     (void)state;
     struct buf out = {0};
-    size_t ends[6];
+    size_t ends[KINDS];
     encode_all_kinds(&out, ends);
     size_t start = 0;
-    for (size_t i = 0; i < 6; start = ends[i++]) {
+    for (size_t i = 0; i < KINDS; start = ends[i++]) {
         for (size_t len = 0; start + len < ends[i]; len++) {
             struct record record;
             assert_int_equal(parse_exact(out.ptr + start, len, &record), RECORD_TRUNCATED);
@@ -215,6 +246,13 @@ static void test_lines_that_are_no_records_are_bad(void **state)
         "#RAFT:1:1:C:0:11112222333344445:0:00000000\r\n",
         "#RAFT:1:1:N:0:0:0:00000000\r ",
         "#VOTE:1:00000000\r\n",
+        "#PREV:1:00000000\r\n",
+        "#PREV:1:1:00000000\r\n",
+        "#PREV:1:1:1:00000000\r\n",
+        "#SYNC:00000000\r\n",
+        "#SYNC:1:00000000\r\n",
+        "#SYNC:1:1:00000000\r\n",
+        "#SYNC\r\n",
         "#NODE:2:0123456789abcdef0123456789abcdef01234567:1:00000000\r\n",
         "#NODE:1:0123:1:00000000\r\n",
     };
@@ -237,9 +275,19 @@ static void test_an_endless_line_is_bad(void **state)
 static void test_other_forms_of_the_same_numbers_are_bad(void **state)
 {
     (void)state;
-    static const char *const headers[] = {
-        "#RAFT:01:1:N:0:0:0:", "#RAFT:1:+1:N:0:0:0:", "#RAFT:1:1:N:-0:0:0:", "#RAFT:1:1:N:0:00:0:",
-        "#RAFT:1:1:N:0:A:0:",  "#RAFT:1:1:N:0:0:00:", "#RAFT: 1:1:N:0:0:0:"};
+    static const char *const headers[] = {"#PREV:01:1:",
+                                          "#PREV:1:+1:",
+                                          "#SYNC:00:",
+                                          "#SYNC:-0:",
+                                          "#SYNC:",
+                                          "#SYNC:18446744073709551616:",
+                                          "#RAFT:01:1:N:0:0:0:",
+                                          "#RAFT:1:+1:N:0:0:0:",
+                                          "#RAFT:1:1:N:-0:0:0:",
+                                          "#RAFT:1:1:N:0:00:0:",
+                                          "#RAFT:1:1:N:0:A:0:",
+                                          "#RAFT:1:1:N:0:0:00:",
+                                          "#RAFT: 1:1:N:0:0:0:"};
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         struct buf line = {0};
         buf_printf(&line, "%s%08x\r\n", headers[i],
@@ -283,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_command_is_encoded_as_its_annotation_and_resp),
         cmocka_unit_test(test_a_command_and_its_ready_payload_give_the_same_bytes),
+        cmocka_unit_test(test_the_place_and_the_mark_of_a_log_are_lines_of_numbers),
         cmocka_unit_test(test_encoding_leaves_what_stands_in_the_buffer),
         cmocka_unit_test(test_an_entry_reads_back_as_it_was_written),
         cmocka_unit_test(test_records_of_all_kinds_follow_each_other),
