@@ -127,12 +127,12 @@ const struct raft_membership *raft_membership_at(const struct raft *raft, uint64
 }
 
 /* Nearly everything that this leader has, and heard of lately. */
-static bool is_caught_up(const struct raft *raft, size_t position)
+static bool is_caught_up(const struct raft *raft, size_t position, uint64_t now_ms)
 {
     const struct raft_progress *progress = &raft->progress[position];
     return progress->state == RAFT_REPLICATE && progress->answered &&
            raft->log.last_index - progress->match <= raft->options.entries_per_append_max &&
-           raft->now_ms < progress->contact_ms + raft->options.election_timeout_ms;
+           now_ms < progress->contact_ms + raft->options.election_timeout_ms;
 }
 
 static bool roles_are_sound(const struct raft *raft, const struct raft_membership *wanted)
@@ -148,7 +148,8 @@ static bool roles_are_sound(const struct raft *raft, const struct raft_membershi
     return raft_membership_has_voters(wanted);
 }
 
-static bool new_voters_are_caught_up(const struct raft *raft, const struct raft_membership *wanted)
+static bool new_voters_are_caught_up(const struct raft *raft, const struct raft_membership *wanted,
+                                     uint64_t now_ms)
 {
     for (size_t i = 0; i < wanted->count; i++) {
         if (!(wanted->members[i].roles & RAFT_VOTER))
@@ -156,7 +157,7 @@ static bool new_voters_are_caught_up(const struct raft *raft, const struct raft_
         size_t position = raft_position_of(raft, wanted->members[i].id);
         if (position == NOT_A_MEMBER)
             return false;
-        if (!raft_is_voter(raft, position) && !is_caught_up(raft, position))
+        if (!raft_is_voter(raft, position) && !is_caught_up(raft, position, now_ms))
             return false;
     }
     return true;
@@ -167,7 +168,8 @@ static bool change_is_committed(const struct raft *raft)
     return newest(raft)->index <= raft->commit && !raft_membership_is_joint(&raft->membership);
 }
 
-enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft_membership *wanted)
+enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft_membership *wanted,
+                                      uint64_t now_ms)
 {
     struct raft_membership joint;
     if (raft->role != RAFT_LEADER)
@@ -180,7 +182,7 @@ enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft
         return RAFT_CHANGE_TRANSFERRING;
     if (!roles_are_sound(raft, wanted))
         return RAFT_CHANGE_UNSOUND;
-    if (!new_voters_are_caught_up(raft, wanted))
+    if (!new_voters_are_caught_up(raft, wanted, now_ms))
         return RAFT_CHANGE_NOT_CAUGHT_UP;
     if (!raft_membership_enter(&raft->membership, wanted, &joint))
         return RAFT_CHANGE_TOO_MANY;
@@ -198,7 +200,7 @@ void raft_change_begin(struct raft *raft, const struct raft_membership *wanted)
 {
     if (raft->role != RAFT_LEADER)
         return;
-    ASSERT(raft_change_refusal(raft, wanted) == RAFT_CHANGE_POSSIBLE);
+    ASSERT(raft_change_refusal(raft, wanted, raft->now_ms) == RAFT_CHANGE_POSSIBLE);
     struct raft_membership joint;
     raft_membership_enter(&raft->membership, wanted, &joint);
     if (raft_membership_is_joint(&joint))
@@ -230,7 +232,7 @@ static void step_down(struct raft *raft)
 static bool can_promote(const struct raft *raft, size_t position)
 {
     return (raft->membership.members[position].roles & RAFT_PROMOTE) &&
-           is_caught_up(raft, position);
+           is_caught_up(raft, position, raft->now_ms);
 }
 
 static void promote_learners(struct raft *raft)
@@ -245,7 +247,7 @@ static void promote_learners(struct raft *raft)
         if (can_promote(raft, i))
             wanted.members[i].roles = RAFT_VOTER;
     }
-    if (raft_change_refusal(raft, &wanted) != RAFT_CHANGE_POSSIBLE)
+    if (raft_change_refusal(raft, &wanted, raft->now_ms) != RAFT_CHANGE_POSSIBLE)
         return;
     raft_note(raft, RAFT_MARK_LEARNER_PROMOTED);
     raft_change_begin(raft, &wanted);

@@ -107,7 +107,7 @@ enum raft_event_type {
     RAFT_EVENT_PEER_ALIVE, /* part of a large message of node `peer` came, or it said that it is
                               receiving one */
     RAFT_EVENT_CHANGE,     /* leader only: begin to change the membership to `change`, which
-                              raft_change_refusal() does not refuse */
+                              raft_change_refusal() does not refuse at now_ms */
     RAFT_EVENT_TRANSFER,   /* leader only: hand leadership to voter `peer`; 0: to whom is nearest */
     /* This node has completed a snapshot, or dropped entries that one covers: `compact`. */
     RAFT_EVENT_COMPACT,
@@ -239,8 +239,9 @@ enum raft_refusal {
     RAFT_CHANGE_NOT_CAUGHT_UP, /* a new voter has to be a learner that holds nearly all entries */
     RAFT_CHANGE_NONE,          /* that is the membership already */
 };
-enum raft_refusal raft_change_refusal(const struct raft *raft,
-                                      const struct raft_membership *wanted);
+/* Who has caught up must have been heard of lately: the answer holds for a step at now_ms. */
+enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft_membership *wanted,
+                                      uint64_t now_ms);
 
 /* Whether new entries may be submitted: a leader that hands over takes none. */
 bool raft_accepts(const struct raft *raft);

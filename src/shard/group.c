@@ -5,7 +5,7 @@ enum raft_refusal shard_change(struct shard *shard, const struct raft_membership
 {
     shard->now = now;
     step_batch(shard); /* its entries are numbered, the change comes after them */
-    enum raft_refusal refusal = raft_change_refusal(shard->raft, wanted);
+    enum raft_refusal refusal = raft_change_refusal(shard->raft, wanted, now.mono_ms);
     if (refusal != RAFT_CHANGE_POSSIBLE)
         return refusal;
     struct raft_event event = {.type = RAFT_EVENT_CHANGE, .now_ms = now.mono_ms};

@@ -210,7 +210,7 @@ static void command_change(struct world *world, struct words *words)
     };
     struct node *node = world_running(world, node_argument(world, words));
     struct raft_membership wanted = take_membership(world, words);
-    enum raft_refusal refusal = raft_change_refusal(node->raft, &wanted);
+    enum raft_refusal refusal = raft_change_refusal(node->raft, &wanted, world->now_ms);
     if (refusal != RAFT_CHANGE_POSSIBLE) {
         say(world, "%llu refuses: %s", U(node->id), refusals[refusal]);
         return;

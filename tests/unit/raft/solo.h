@@ -310,7 +310,7 @@ static inline void solo_change(struct solo *solo, struct raft_membership wanted)
 
 static inline enum raft_refusal solo_refusal(const struct solo *solo, struct raft_membership wanted)
 {
-    return raft_change_refusal(solo->raft, &wanted);
+    return raft_change_refusal(solo->raft, &wanted, solo->now_ms);
 }
 
 static inline void assert_membership(const struct raft_membership *is,

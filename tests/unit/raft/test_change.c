@@ -194,6 +194,18 @@ static void test_a_new_voter_was_heard_of_within_a_timeout(void **state)
     solo_close(&solo);
 }
 
+/* Between the last step and the question time has passed, which the step of the change will see. */
+static void test_whether_a_change_can_begin_is_told_as_of_the_question(void **state)
+{
+    (void)state;
+    struct solo solo = leader_of(1, three_and_learners());
+    struct raft_membership wanted = moved();
+    assert_int_equal(raft_change_refusal(solo.raft, &wanted, solo.now_ms), RAFT_CHANGE_POSSIBLE);
+    assert_int_equal(raft_change_refusal(solo.raft, &wanted, solo.now_ms + ELECTION_MS),
+                     RAFT_CHANGE_NOT_CAUGHT_UP);
+    solo_close(&solo);
+}
+
 static void test_old_and_new_members_must_fit_into_one_membership(void **state)
 {
     (void)state;
@@ -905,6 +917,7 @@ int main(void)
         cmocka_unit_test(test_a_stranger_does_not_become_a_voter_at_once),
         cmocka_unit_test(test_a_new_voter_holds_nearly_all_entries),
         cmocka_unit_test(test_a_new_voter_was_heard_of_within_a_timeout),
+        cmocka_unit_test(test_whether_a_change_can_begin_is_told_as_of_the_question),
         cmocka_unit_test(test_old_and_new_members_must_fit_into_one_membership),
         cmocka_unit_test(test_the_membership_that_is_there_already_is_no_change),
         cmocka_unit_test(test_to_begin_a_change_that_is_refused_is_a_bug),

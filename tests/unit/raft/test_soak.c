@@ -79,7 +79,7 @@ static void change_membership(struct test_cluster *cluster, uint64_t id)
             if (cluster_chance(cluster, 70))
                 raft_membership_set(&wanted, member, roles[prng_below(&cluster->prng, 5)]);
         }
-        if (raft_change_refusal(raft, &wanted) != RAFT_CHANGE_POSSIBLE)
+        if (raft_change_refusal(raft, &wanted, cluster->now_ms) != RAFT_CHANGE_POSSIBLE)
             continue;
         cluster_step(cluster, id, (struct raft_event){.type = RAFT_EVENT_CHANGE, .change = &wanted},
                      NULL, 0);

@@ -446,8 +446,8 @@ static void test_leftovers_are_removed_and_nothing_else(void **state)
                                        "temp-rewriteaof-bg-12.aof",
                                        "temp-12.rdb",
                                        "appendonly.aof.1 .incr.aof",
-                                       "appendonly.aof.99999999999999999999"
-                                       ".incr.aof"};
+                                       "appendonly.aof.18446744073709551615.incr.aof",
+                                       "appendonly.aof.99999999999999999999.incr.aof"};
     struct node node;
     node_init(&node);
     node_start(&node);
