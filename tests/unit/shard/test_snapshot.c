@@ -198,6 +198,36 @@ static void test_a_damaged_snapshot_stops_the_start_and_is_named(void **state)
     fixture_close(&fixture);
 }
 
+/* The manifest has no checksum: which segments the snapshot covers is told by two letters. */
+static void test_a_manifest_that_lies_about_what_is_covered_is_refused(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    fixture_end(&fixture);
+    fixture.node.options.segment_bytes_max = 400;
+    char message[512];
+    assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
+    write_keys(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    image_ends(&fixture, ERR_NONE);
+    for (int i = 0; i < 10; i++) {
+        fixture_accept(&fixture, 1, "SET key-of-some-length value-of-some-length");
+        settle(&fixture);
+    }
+    fixture_end(&fixture);
+    struct buf *manifest = &fake_find(&fixture.node.fake, MANIFEST)->bytes;
+    char *type = memmem(manifest->ptr, manifest->len, "type i", 6);
+    assert_non_null(type);
+    type[5] = 'h';
+    assert_int_equal(fixture_start(&fixture, 3, message), ERR_CORRUPT);
+    assert_non_null(strstr(message, "another entry than the log says"));
+    fixture.node.fake.handle_count = 0;
+    type[5] = 'i';
+    assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_a_cut_whose_entries_are_truncated_brings_no_snapshot),
         cmocka_unit_test(test_a_snapshot_begins_by_itself_when_the_log_has_grown),
         cmocka_unit_test(test_a_damaged_snapshot_stops_the_start_and_is_named),
+        cmocka_unit_test(test_a_manifest_that_lies_about_what_is_covered_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
