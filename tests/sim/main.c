@@ -186,7 +186,7 @@ static void print_marks(uint64_t marks)
 {
     unsigned met = 0;
     for (unsigned i = 0; i < RAFT_MARKS; i++)
-        met += marks >> i & 1;
+        met += (unsigned)(marks >> i & 1);
     printf("%u of %u rare situations were met\n", met, (unsigned)RAFT_MARKS);
     for (unsigned i = 0; i < RAFT_MARKS; i++)
         printf("  %s  %s\n", marks >> i & 1 ? "met  " : "never", raft_mark_name((enum raft_mark)i));
