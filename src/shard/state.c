@@ -18,7 +18,7 @@ static const struct span field_names[STATE_FIELDS] = {
 void state_writer_init(struct state_writer *writer, const struct keyspace *keyspace,
                        const struct state_position *position)
 {
-    *writer = (struct state_writer){.aux = {{{0}}}};
+    *writer = (struct state_writer){0};
     buf_add_u64(&writer->texts[FIELD_INDEX], position->index);
     buf_add_u64(&writer->texts[FIELD_TERM], position->term);
     buf_add_i64(&writer->texts[FIELD_CLOCK], position->clock_ms);

@@ -242,7 +242,7 @@ static void draw_snapshots(struct prng *prng, struct sim_profile *profile)
 
 static void draw_sizes(struct prng *prng, struct sim_profile *profile)
 {
-    profile->cache_bytes_max = 1024 << prng_below(prng, 8);
+    profile->cache_bytes_max = 1024ULL << prng_below(prng, 8);
     if (prng_below(prng, 3) == 0)
         profile->apply_entries_max = 1 + (uint32_t)prng_below(prng, 20);
     if (prng_below(prng, 3))

@@ -276,8 +276,8 @@ static void test_a_membership_that_is_not_ours_is_corrupt(void **state)
                                       "#MEMBERS:0=1\r\n",
                                       "#MEMBERS:1=16\r\n",
                                       "#MEMBERS:1=1\r\nx",
-                                      "#MEMBERS:1=1,2=1,3=1,4=1,5=1,6=1,7=1,8=1,9=1,10=1,11=1,12=1,"
-                                      "13=1,14=1,15=1,16=1,17=1\r\n"};
+                                      ("#MEMBERS:1=1,2=1,3=1,4=1,5=1,6=1,7=1,8=1,9=1,10=1,11=1,12=1"
+                                       ",13=1,14=1,15=1,16=1,17=1\r\n")};
     struct raft_membership membership;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(members_parse(span_text(bad[i]), &membership), ERR_CORRUPT);
