@@ -115,16 +115,22 @@ static void section_persistence(struct server *server, struct buf *out)
 {
     const struct shard *shard = server->shards[0];
     struct storage_status storage = storage_status(shard_storage(shard));
+    struct shard_stats stats = shard_stats(shard);
     bool loading = shard_applied_index(shard) < raft_commit_index(shard_raft(shard));
+    bool saving = shard_snapshot_goes_on(shard);
+    const char *status = stats.snapshot_failed ? "err" : "ok";
     buf_printf(out,
                "loading:0\r\nasync_loading:0\r\nraft_applying:%d\r\nrdb_changes_since_last_save:"
-               "%" PRIu64 "\r\nrdb_bgsave_in_progress:0\r\nrdb_last_save_time:%lld\r\n"
-               "rdb_last_bgsave_status:ok\r\naof_enabled:1\r\naof_rewrite_in_progress:0\r\n"
-               "aof_rewrite_scheduled:0\r\naof_last_bgrewrite_status:ok\r\n"
-               "aof_last_write_status:ok\r\naof_current_size:%" PRIu64 "\r\naof_base_size:0\r\n"
-               "aof_buffer_length:0\r\naof_pending_bio_fsync:0\r\naof_delayed_fsync:0\r\n",
-               loading, shard_stats(shard).dirty, (long long)(server->start_wall_ms / 1000),
-               storage.log_bytes);
+               "%" PRIu64 "\r\nrdb_bgsave_in_progress:%d\r\nrdb_last_save_time:%" PRId64 "\r\n"
+               "rdb_last_bgsave_status:%s\r\nrdb_last_bgsave_time_sec:%" PRId64
+               "\r\nrdb_saves:%" PRIu64 "\r\naof_enabled:1\r\naof_rewrite_in_progress:%d\r\n"
+               "aof_rewrite_scheduled:0\r\naof_last_bgrewrite_status:%s\r\n"
+               "aof_last_write_status:ok\r\naof_current_size:%" PRIu64 "\r\naof_base_size:%" PRIu64
+               "\r\naof_buffer_length:0\r\naof_pending_bio_fsync:0\r\naof_delayed_fsync:0\r\n",
+               loading, stats.dirty, saving, server_last_save_ms(server) / 1000, status,
+               stats.snapshots ? (int64_t)(stats.snapshot_ms / 1000) : -1, stats.snapshots, saving,
+               status, storage.snapshot.bytes + storage.log_bytes - storage.history_bytes,
+               storage.snapshot.bytes);
     buf_printf(
         out, "log_writes:%" PRIu64 "\r\nlog_syncs:%" PRIu64 "\r\nlog_bytes_written:%" PRIu64 "\r\n",
         storage.writes, storage.syncs, storage.bytes_written);

@@ -106,6 +106,10 @@ server_handler server_config_get, server_config_set, server_config_rewrite, serv
 server_handler server_cluster_slots, server_cluster_shards, server_cluster_nodes,
     server_cluster_info, server_cluster_myid, server_cluster_myshardid, server_cluster_keyslot,
     server_cluster_countkeysinslot, server_cluster_getkeysinslot, server_cluster_links;
+/* persistence_commands.c */
+server_handler server_bgsave, server_bgrewriteaof, server_lastsave;
+int64_t server_last_save_ms(const struct server *server); /* wall clock */
+
 server_handler server_help, server_role, server_shutdown, server_memory_doctor, server_memory_stats,
     server_memory_purge, server_memory_malloc_stats, server_latency_empty, server_latency_reset,
     server_latency_doctor, server_latency_graph, server_latency_histogram, server_slowlog_get,

@@ -103,6 +103,7 @@ struct shard {
     uint64_t cut_index;
     struct raft_snapshot image;
     uint64_t image_begun_ms;
+    uint64_t image_dirty;                /* changes that it holds and no snapshot before it */
     uint64_t snapshot_consider_ms;       /* not before */
     struct state_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
 

@@ -210,12 +210,14 @@ struct shard_stats {
     uint64_t expired_keys;
     uint64_t keyspace_hits;
     uint64_t keyspace_misses;
-    uint64_t dirty; /* changes applied since start */
+    uint64_t dirty; /* changes applied that no snapshot holds */
     uint64_t pending_writes;
     uint64_t pending_reads;
     uint64_t snapshots; /* of this node's own */
     uint64_t snapshots_failed;
     uint64_t snapshot_ms;              /* duration of the last one */
+    int64_t snapshot_wall_ms;          /* its end; 0: none since start */
+    bool snapshot_failed;              /* the last one */
     uint64_t installs;                 /* of a leader's snapshot */
     uint64_t unknown_outcomes;         /* writes answered with -UNKNOWN */
     const struct histogram *commit_us; /* from the batch being driven to its commit, in microseconds

@@ -56,6 +56,7 @@ static void fail_snapshot(struct shard *shard, enum err err, const char *what)
              shard->options.number, what, err_text(err));
     shard->snapshot_consider_ms = shard->now.mono_ms + RETRY_MS;
     shard->stats.snapshots_failed++;
+    shard->stats.snapshot_failed = true;
 }
 
 static void drop_incoming(struct shard *shard)
@@ -128,6 +129,7 @@ void take_image_if_due(struct shard *shard)
     }
     shard->image = (struct raft_snapshot){.index = index, .term = position.term};
     shard->image_begun_ms = shard->now.mono_ms;
+    shard->image_dirty = shard->stats.dirty;
     log_line(shard->options.log, LOG_NOTICE, "shard %" PRIu32 ": snapshot of entry %" PRIu64,
              shard->options.number, index);
 }
@@ -169,6 +171,9 @@ void image_completed(struct shard *shard, enum err err)
     }
     shard->stats.snapshots++;
     shard->stats.snapshot_ms = shard->now.mono_ms - shard->image_begun_ms;
+    shard->stats.snapshot_wall_ms = shard->now.wall_ms;
+    shard->stats.snapshot_failed = false;
+    shard->stats.dirty -= shard->image_dirty;
     compact(shard);
     log_line(shard->options.log, LOG_NOTICE,
              "shard %" PRIu32 ": snapshot of entry %" PRIu64 " has %" PRIu64
