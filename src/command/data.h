@@ -40,6 +40,11 @@ command_run command_incrbyfloat_run;
 /* lcs.c */
 command_run command_lcs_run;
 
+/* restore.c */
+command_run command_dump_run;
+command_run command_restore_run;
+command_rewrite command_restore_rewrite;
+
 /* key.c */
 command_run command_dbsize_run;
 command_run command_flushall_run;

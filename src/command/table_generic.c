@@ -166,6 +166,45 @@ static const struct command_docs rows[] = {
         .summary = "Copies a key's value and deadline to another key.",
     },
     {
+        .fullname = "dump",
+        .run = command_dump_run,
+        .arity = 2,
+        .flags = COMMAND_READONLY,
+        .categories = CATEGORY_KEYSPACE,
+        .keys = {{.flags = KEY_RO | KEY_ACCESS, .first = 1, .last = 0, .step = 1}},
+        .syntax = "key#0",
+        .tips = "nondeterministic_output",
+        .group = "generic",
+        .since = "2.6.0",
+        .complexity = "O(1) to access the key and additional O(N*M) to serialize it, where N is "
+                      "the number of Redis objects composing the value and M their average size. "
+                      "For small string values the time complexity is thus O(1)+O(1*M) where M is "
+                      "small, so simply O(1).",
+        .summary = "Gives a key's value as bytes that RESTORE takes.",
+    },
+    {
+        .fullname = "restore",
+        .run = command_restore_run,
+        .rewrite = command_restore_rewrite,
+        .arity = -4,
+        .flags = COMMAND_WRITE | COMMAND_DENYOOM,
+        .categories = CATEGORY_KEYSPACE | CATEGORY_DANGEROUS,
+        .keys = {{.flags = KEY_OW | KEY_UPDATE, .first = 1, .last = 0, .step = 1}},
+        .syntax = "key#0 ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] "
+                  "[IDLETIME@5.0.0 seconds:integer] [FREQ@5.0.0 frequency:integer]",
+        .group = "generic",
+        .since = "2.6.0",
+        .complexity = "O(1) to create the new key and additional O(N*M) to reconstruct the "
+                      "serialized value, where N is the number of Redis objects composing the "
+                      "value and M their average size. For small string values the time "
+                      "complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However "
+                      "for sorted set values the complexity is O(N*M*log(N)) because inserting "
+                      "values into sorted sets is O(log(N)).",
+        .history = "3.0.0 Added the `REPLACE` modifier.\n5.0.0 Added the `ABSTTL` modifier.\n5.0.0 "
+                   "Added the `IDLETIME` and `FREQ` options.",
+        .summary = "Makes a key of the bytes that DUMP gave.",
+    },
+    {
         .fullname = "object",
         .arity = -2,
         .group = "generic",

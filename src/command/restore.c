@@ -1,0 +1,148 @@
+/* Values as payloads, exchanged with any Redis: DUMP gives one, RESTORE takes one. */
+#include "base/number.h"
+#include "command/access.h"
+#include "command/data.h"
+#include "keyspace/rdb.h"
+
+struct restore_options {
+    bool replace;
+    bool absolute; /* the time is no span but a moment */
+    bool has_idle;
+    bool has_frequency;
+};
+
+void command_dump_run(struct command_context *context, const struct span *args, size_t argc)
+{
+    (void)argc;
+    const struct item *item = command_read_item(context, args[1]);
+    if (!item) {
+        resp_null(context->reply);
+        return;
+    }
+    struct buf payload = {0};
+    rdb_dump_value(item, &payload);
+    resp_bulk(context->reply, buf_span(&payload));
+    buf_close(&payload);
+}
+
+/* A number that says how much the value was used: of no meaning here, but checked. */
+static const char *check_usage(struct span text, int64_t max, const char *beyond)
+{
+    int64_t value;
+    if (!number_parse_i64(text, &value))
+        return ERROR_NOT_INTEGER;
+    return value < 0 || value > max ? beyond : NULL;
+}
+
+/* The error, or NULL. */
+static const char *parse_options(const struct span *args, size_t argc,
+                                 struct restore_options *options)
+{
+    const char *error = NULL;
+    for (size_t i = 4; i < argc && !error; i++) {
+        bool more = i + 1 < argc;
+        if (span_equal_nocase(args[i], SPAN("replace"))) {
+            options->replace = true;
+        } else if (span_equal_nocase(args[i], SPAN("absttl"))) {
+            options->absolute = true;
+        } else if (more && !options->has_frequency &&
+                   span_equal_nocase(args[i], SPAN("idletime"))) {
+            options->has_idle = true;
+            error = check_usage(args[++i], INT64_MAX, "ERR Invalid IDLETIME value, must be >= 0");
+        } else if (more && !options->has_idle && span_equal_nocase(args[i], SPAN("freq"))) {
+            options->has_frequency = true;
+            error = check_usage(args[++i], 255, "ERR Invalid FREQ value, must be >= 0 and <= 255");
+        } else {
+            error = ERROR_SYNTAX;
+        }
+    }
+    return error;
+}
+
+static const char *payload_error(enum rdb_payload payload)
+{
+    switch (payload) {
+    case RDB_PAYLOAD_FINE:
+        return NULL;
+    case RDB_PAYLOAD_WRONG_CHECKSUM:
+        return "ERR DUMP payload version or checksum are wrong";
+    case RDB_PAYLOAD_BAD_FORMAT:
+        return "ERR Bad data format";
+    case RDB_PAYLOAD_UNSUPPORTED:
+        return "ERR the value is of a type that is not supported";
+    }
+    return NULL;
+}
+
+static const char *parse_time(struct span text, int64_t *time_ms)
+{
+    if (!number_parse_i64(text, time_ms))
+        return ERROR_NOT_INTEGER;
+    return *time_ms < 0 ? "ERR Invalid TTL value, must be >= 0" : NULL;
+}
+
+/* Past the end of time is as good as never. */
+static int64_t deadline_of(int64_t time_ms, bool absolute, int64_t now_ms)
+{
+    if (time_ms == 0)
+        return NO_DEADLINE;
+    if (absolute)
+        return time_ms;
+    return time_ms > INT64_MAX - now_ms ? INT64_MAX : time_ms + now_ms;
+}
+
+static const char *restore(struct command_context *context, const struct span *args, size_t argc)
+{
+    struct restore_options options = {.replace = false};
+    int64_t time_ms;
+    const char *error = parse_options(args, argc, &options);
+    struct item *there = error ? NULL : command_write_item(context, args[1]);
+    if (!error && there && !options.replace)
+        error = "BUSYKEY Target key name already exists.";
+    if (!error)
+        error = parse_time(args[2], &time_ms);
+    if (!error)
+        error = payload_error(rdb_check_value(args[3]));
+    if (error)
+        return error;
+    int64_t deadline_ms = deadline_of(time_ms, options.absolute, context->now_ms);
+    if (deadline_ms != NO_DEADLINE && deadline_ms <= context->now_ms) {
+        if (there) {
+            keyspace_remove_item(context->keyspace, there, context->revision);
+            context->dirty++;
+        }
+        return NULL;
+    }
+    if (there) /* as Redis: the old value goes, whatever comes */
+        keyspace_remove_item(context->keyspace, there, context->revision);
+    context->dirty++;
+    return payload_error(
+        rdb_restore_value(context->keyspace, args[1], args[3], deadline_ms, context->revision));
+}
+
+void command_restore_run(struct command_context *context, const struct span *args, size_t argc)
+{
+    const char *error = restore(context, args, argc);
+    if (error)
+        resp_error(context->reply, error);
+    else
+        resp_status(context->reply, "OK");
+}
+
+void command_restore_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                             struct command_rewritten *out)
+{
+    struct restore_options options = {.replace = false};
+    int64_t time_ms;
+    if (parse_options(args, argc, &options) || parse_time(args[2], &time_ms) || time_ms == 0 ||
+        options.absolute)
+        return;
+    int64_t deadline_ms = deadline_of(time_ms, false, now_ms);
+    out->args[out->argc++] = SPAN("RESTORE");
+    out->args[out->argc++] = args[1];
+    out->args[out->argc++] = span_of(out->text, number_format_i64(out->text, deadline_ms));
+    out->args[out->argc++] = args[3];
+    if (options.replace)
+        out->args[out->argc++] = SPAN("REPLACE");
+    out->args[out->argc++] = SPAN("ABSTTL");
+}
