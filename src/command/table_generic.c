@@ -191,7 +191,7 @@ static const struct command_docs rows[] = {
         .categories = CATEGORY_KEYSPACE | CATEGORY_DANGEROUS,
         .keys = {{.flags = KEY_OW | KEY_UPDATE, .first = 1, .last = 0, .step = 1}},
         .syntax = "key#0 ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] "
-                  "[IDLETIME@5.0.0 seconds:integer] [FREQ@5.0.0 frequency:integer]",
+                  "[IDLETIME seconds:integer@5.0.0] [FREQ frequency:integer@5.0.0]",
         .group = "generic",
         .since = "2.6.0",
         .complexity = "O(1) to create the new key and additional O(N*M) to reconstruct the "

@@ -304,7 +304,8 @@ static const struct command_docs rows[] = {
     {
         .fullname = "lastsave",
         .arity = 1,
-        .flags = COMMAND_ADMIN | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST,
+        .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST,
+        .categories = CATEGORY_ADMIN | CATEGORY_DANGEROUS,
         .tips = "nondeterministic_output",
         .group = "server",
         .since = "1.0.0",
