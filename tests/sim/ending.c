@@ -24,10 +24,21 @@ static void bring_up(struct sim_node *node)
         node->disk.busy_until_us = soon_us; /* what stalled goes on */
 }
 
+/* Who has a disk is enough of this membership, or nobody could ever go on. */
+static bool can_have_majority(struct sim *sim, const struct raft_membership *membership)
+{
+    bool yes[RAFT_MEMBERS_MAX] = {false};
+    for (size_t i = 0; i < membership->count; i++)
+        yes[i] = sim_node_of(sim, membership->members[i].id) != NULL;
+    return raft_membership_has_majority(membership, yes);
+}
+
 /* Members in a random order join the core until it has a majority. */
 static void add_majority(struct sim *sim, const struct raft_membership *membership,
                          bool core[SIM_NODES_MAX])
 {
+    if (!can_have_majority(sim, membership))
+        sim_fail(sim, "too many members of a node that can be elected are gone for good");
     for (;;) {
         bool yes[RAFT_MEMBERS_MAX] = {false};
         for (size_t i = 0; i < membership->count; i++) {
