@@ -83,6 +83,25 @@ static void test_a_node_comes_back_from_snapshot_and_log_as_it_was(void **state)
     fixture_close(&fixture);
 }
 
+static void test_a_node_comes_back_with_the_members_of_its_snapshot(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    struct raft_membership wanted = *raft_membership(shard_raft(fixture.shard));
+    raft_membership_set(&wanted, 4, RAFT_LEARNER);
+    assert_int_equal(shard_change(fixture.shard, &wanted, fixture.now), RAFT_CHANGE_POSSIBLE);
+    settle(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    image_ends(&fixture, ERR_NONE);
+    fixture_end(&fixture);
+    char message[512];
+    assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
+    assert_true(raft_membership_equal(raft_membership(shard_raft(fixture.shard)), &wanted));
+    fixture_close(&fixture);
+}
+
 /* The log is empty behind the snapshot, and the wall clock of the machine was set back. */
 static void test_the_clock_goes_on_from_the_snapshots(void **state)
 {
@@ -233,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_snapshot_stands_for_what_was_applied_when_the_log_was_cut),
         cmocka_unit_test(test_a_node_comes_back_from_snapshot_and_log_as_it_was),
+        cmocka_unit_test(test_a_node_comes_back_with_the_members_of_its_snapshot),
         cmocka_unit_test(test_the_clock_goes_on_from_the_snapshots),
         cmocka_unit_test(test_a_snapshot_that_could_not_be_written_changes_nothing),
         cmocka_unit_test(test_a_cut_whose_entries_are_truncated_brings_no_snapshot),
