@@ -309,6 +309,7 @@ void dispatch_run_local(struct client *client, const struct request *request,
                         struct resp_writer *reply);
 enum verdict dispatch_run(struct client *client, const struct request *request);
 bool dispatch_is_over_memory(struct net *net);
+bool dispatch_lacks_room(const struct net *net, uint32_t flags);
 unsigned dispatch_slot(const struct request *request, bool *has_key);
 
 /* multi.c */

@@ -8,6 +8,8 @@
 static const char not_a_node[] = "NOPERM this connection is not a node of the cluster";
 static const char no_leader[] =
     "CLUSTERDOWN The cluster has no leader: nothing was executed, try again";
+static const char no_room[] = "MISCONF Errors writing to the AOF file: No space left on device. "
+                              "The write was not executed.";
 static const char out_of_memory[] = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /* --- nodes --- */
@@ -251,6 +253,11 @@ static bool lacks_memory(struct client *client, const struct request *request, b
            dispatch_is_over_memory(client->net);
 }
 
+bool dispatch_lacks_room(const struct net *net, uint32_t flags)
+{
+    return (flags & COMMAND_WRITE) && shard_refuses_writes(net->shard);
+}
+
 /* At the most, as it is queued. */
 static size_t encoded_bytes(const struct request *request)
 {
@@ -301,6 +308,8 @@ static enum verdict check_and_run(struct client *client, const struct request *r
         return reject(client, command, "ERR the command is too large for an entry of the log");
     if (lacks_memory(client, request, queued))
         return reject(client, command, out_of_memory);
+    if (dispatch_lacks_room(net, command->flags))
+        return reject(client, command, no_room);
     if (net->paused) {
         uint32_t flags = command->flags;
         if (client->transaction.open && !queued)

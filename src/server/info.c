@@ -125,11 +125,12 @@ static void section_persistence(struct server *server, struct buf *out)
                "rdb_last_bgsave_status:%s\r\nrdb_last_bgsave_time_sec:%" PRId64
                "\r\nrdb_saves:%" PRIu64 "\r\naof_enabled:1\r\naof_rewrite_in_progress:%d\r\n"
                "aof_rewrite_scheduled:0\r\naof_last_bgrewrite_status:%s\r\n"
-               "aof_last_write_status:ok\r\naof_current_size:%" PRIu64 "\r\naof_base_size:%" PRIu64
+               "aof_last_write_status:%s\r\naof_current_size:%" PRIu64 "\r\naof_base_size:%" PRIu64
                "\r\naof_buffer_length:0\r\naof_pending_bio_fsync:0\r\naof_delayed_fsync:0\r\n",
                loading, stats.dirty, saving, server_last_save_ms(server) / 1000, status,
                stats.snapshots ? (int64_t)(stats.snapshot_ms / 1000) : -1, stats.snapshots, saving,
-               status, storage.snapshot.bytes + storage.log_bytes - storage.history_bytes,
+               status, shard_has_room(shard) ? "ok" : "err",
+               storage.snapshot.bytes + storage.log_bytes - storage.history_bytes,
                storage.snapshot.bytes);
     buf_printf(
         out, "log_writes:%" PRIu64 "\r\nlog_syncs:%" PRIu64 "\r\nlog_bytes_written:%" PRIu64 "\r\n",

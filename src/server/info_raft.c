@@ -78,6 +78,10 @@ static void add_log(struct server *server, struct buf *out)
                "\r\nraft_snapshot_bytes:%" PRIu64 "\r\n",
                storage.segments, storage.history_bytes, storage.snapshot.index,
                storage.snapshot.term, storage.snapshot.bytes);
+    buf_printf(out, "raft_disk_full:%d\r\nraft_disk_free_bytes:%" PRId64 "\r\n",
+               !shard_has_room(server->shards[0]),
+               storage.free_bytes == UINT64_MAX ? -1 : (int64_t)storage.free_bytes);
+    buf_printf(out, "raft_fsync_last_usec:%" PRIu64 "\r\n", storage.last_sync_us);
     add_percentiles(out, "raft_fsync_usec", storage.sync_us);
 }
 

@@ -259,6 +259,7 @@ static enum err open_shard(struct server *server, char *message)
     snprintf(folder, sizeof folder, "%s/shard-0", config->dir);
     server->disk = platform_disk_new();
     platform_disk_port(server->disk, &server->disk_port);
+    platform_disk_keep_free(server->disk, config->raft_disk_reserve_bytes);
     struct shard_options options = {.raft = raft_options(server),
                                     .storage = {.folder = folder,
                                                 .append_folder = config->appenddirname,
@@ -266,6 +267,7 @@ static enum err open_shard(struct server *server, char *message)
                                                 .sync = sync_of(config->appendfsync),
                                                 .cache_bytes_max = config->raft_entry_cache_bytes,
                                                 .segment_bytes_max = config->raft_segment_bytes,
+                                                .reserve_bytes = config->raft_disk_reserve_bytes,
                                                 .log = &server->log},
                                     .cluster = &server->cluster,
                                     .table = server->table,

@@ -189,6 +189,13 @@ void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now);
 void shard_snapshot(struct shard *shard, struct shard_time now);
 bool shard_snapshot_goes_on(const struct shard *shard);
 
+/* Whether the disk takes more entries. A leader that lacks room hands leadership to a node that has
+ * some. */
+bool shard_has_room(const struct shard *shard);
+/* A leader that lacks room and has nobody to hand over to just now: writes are not to be submitted.
+ */
+bool shard_refuses_writes(const struct shard *shard);
+
 const struct raft *shard_raft(const struct shard *shard);
 const struct keyspace *shard_keyspace(const struct shard *shard);
 const struct storage *shard_storage(const struct shard *shard);

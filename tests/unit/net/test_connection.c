@@ -338,6 +338,24 @@ static void test_full_memory_refuses_writes_that_need_some(void **state)
     close(fd);
 }
 
+static void test_a_full_disk_refuses_writes_alone(void **state)
+{
+    struct fixture *f = *state;
+    f->shard.full = true;
+    int fd = dial(f);
+    assert_replies(f, fd, "DEL a\r\n",
+                   "-MISCONF Errors writing to the AOF file: No space left on device. The write "
+                   "was not executed.\r\n");
+    say(f, fd, "GET a\r\n");
+    answer(f, 1);
+    assert_hears(f, fd, "+get.a\r\n");
+    f->shard.full = false;
+    say(f, fd, "SET a 1\r\n");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.a\r\n");
+    close(fd);
+}
+
 static void keep_error(void *context, struct span code, uint64_t count)
 {
     char *text = context;
@@ -439,6 +457,7 @@ int main(void)
         T(test_client_list_has_redis_fields),
         T(test_unknown_command_and_arity),
         T(test_full_memory_refuses_writes_that_need_some),
+        T(test_a_full_disk_refuses_writes_alone),
         T(test_statistics_count_calls_and_errors),
         T(test_bind_errors_are_one_line),
         T(test_no_descriptor_left_is_no_endless_loop),

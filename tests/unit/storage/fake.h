@@ -34,6 +34,7 @@ struct fake {
     unsigned reads;
     unsigned changes; /* of files */
     bool image_running;
+    uint64_t free_bytes; /* what a measurement says */
 };
 
 struct node {
@@ -279,10 +280,21 @@ static inline void fake_carry_out(struct fake *fake, struct disk_op *op)
         fake_unlink(fake, op->path);
         break;
     case DISK_SYNC_FOLDER:
+    case DISK_MEASURE:
         break;
     }
     fake_free_op(op);
     *op = (struct disk_op){.kind = DISK_SYNC_FOLDER};
+}
+
+/* What the completion of an operation says. */
+static inline struct disk_completion fake_completion(const struct fake *fake,
+                                                     const struct disk_op *op)
+{
+    return (struct disk_completion){.ticket = op->ticket,
+                                    .sync_us = 1,
+                                    .measured = op->kind == DISK_MEASURE,
+                                    .free_bytes = fake->free_bytes};
 }
 
 /* The process that queued them is gone, and its open files with it. */
@@ -303,7 +315,7 @@ static inline void node_run(struct node *node, size_t count)
     struct fake *fake = &node->fake;
     assert_true(count <= fake->queued_count);
     for (; count; count--) {
-        struct disk_completion completion = {.ticket = fake->queued[0].ticket, .sync_us = 1};
+        struct disk_completion completion = fake_completion(fake, &fake->queued[0]);
         fake_carry_out(fake, &fake->queued[0]);
         fake->queued[0].file = DISK_NO_FILE;
         fake_drop(fake, 1);

@@ -203,6 +203,8 @@ static void record_queued(const struct disk_op *op)
     case DISK_SYNC_FOLDER:
         record(JOURNAL_FOLDER, NULL);
         break;
+    case DISK_MEASURE:
+        break;
     }
     done = &run->journal.ops[run->journal.count - 1];
     done->states = run->tags[0].states;
