@@ -154,6 +154,7 @@ struct local_command {
     local_submit *submit; /* instead of run, outside of transactions: takes its time */
     bool barrier;         /* waits until all earlier replies of the connection are there */
     bool never_queued;    /* MULTI does not queue it */
+    bool needs_shard;     /* refused while that is being loaded */
 };
 
 struct slot {

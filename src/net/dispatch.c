@@ -249,13 +249,13 @@ static bool is_queued(const struct client *client, const struct request *request
 static bool lacks_memory(struct client *client, const struct request *request, bool queued)
 {
     bool grows = queued || (request->command->flags & COMMAND_DENYOOM);
-    return grows && client->net->settings.maxmemory && shard_is_leader(client->net->shard) &&
-           dispatch_is_over_memory(client->net);
+    return grows && client->net->settings.maxmemory && client->net->shard &&
+           shard_is_leader(client->net->shard) && dispatch_is_over_memory(client->net);
 }
 
 bool dispatch_lacks_room(const struct net *net, uint32_t flags)
 {
-    return (flags & COMMAND_WRITE) && shard_refuses_writes(net->shard);
+    return (flags & COMMAND_WRITE) && net->shard && shard_refuses_writes(net->shard);
 }
 
 /* At the most, as it is queued. */
@@ -292,6 +292,12 @@ static bool is_reply_command(const struct command *command)
     return command->parent && span_is(span_text(command->fullname), "client|reply");
 }
 
+static bool runs_while_loading(const struct net *net, const struct command *command)
+{
+    const struct local_command *local = net->locals[command->id];
+    return (command->flags & COMMAND_LOADING) && !command->run && !(local && local->needs_shard);
+}
+
 static enum verdict check_and_run(struct client *client, const struct request *request,
                                   size_t bytes)
 {
@@ -301,6 +307,8 @@ static enum verdict check_and_run(struct client *client, const struct request *r
         return reject_arity(client, command);
     if (net->settings.password[0] && !client->authenticated && !(command->flags & COMMAND_NO_AUTH))
         return reject(client, command, "NOAUTH Authentication required.");
+    if (!net->shard && !runs_while_loading(net, command))
+        return reject(client, command, NET_LOADING);
     bool queued = is_queued(client, request);
     if (queued && ((command->flags & COMMAND_NO_MULTI) || is_reply_command(command)))
         return reject(client, command, "ERR Command not allowed inside a transaction");

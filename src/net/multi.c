@@ -248,8 +248,8 @@ static enum verdict submit_exec(struct client *client, const struct request *req
 const struct local_command multi_commands[] = {
     {.fullname = "multi", .run = run_multi, .never_queued = true},
     {.fullname = "discard", .run = run_discard, .never_queued = true},
-    {.fullname = "exec", .submit = submit_exec, .never_queued = true},
-    {.fullname = "watch", .submit = submit_watch, .never_queued = true},
+    {.fullname = "exec", .submit = submit_exec, .never_queued = true, .needs_shard = true},
+    {.fullname = "watch", .submit = submit_watch, .never_queued = true, .needs_shard = true},
     {.fullname = "unwatch", .run = run_unwatch},
     {.fullname = NULL},
 };

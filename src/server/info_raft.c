@@ -126,6 +126,13 @@ static void add_membership(const struct raft_status *status, struct buf *out)
 
 void info_raft(struct server *server, struct buf *out)
 {
+    if (server_is_loading(server)) {
+        buf_printf(out,
+                   "raft_role:follower\r\nraft_state:loading\r\nraft_dbid:%s\r\n"
+                   "raft_node_id:%" PRIu64 "\r\n",
+                   server->cluster.cluster_id, server->config.node_id);
+        return;
+    }
     const struct shard *shard = server->shards[0];
     struct raft_status status;
     raft_status(shard_raft(shard), &status);

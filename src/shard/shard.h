@@ -89,8 +89,11 @@ struct shard_options {
     uint64_t snapshot_log_bytes; /* log behind the newest snapshot that begins the next; 0: only
                                     when asked for */
     uint64_t snapshot_keep_bytes; /* of log that a snapshot covers, kept for slow followers */
-    uint64_t batch_bytes_max;     /* of entries not yet durable on a majority: beyond it writes get
-                                     ERR_BUSY */
+    /* While shard_open() reads: how far it is. May be NULL. */
+    void *progress_context;
+    void (*progress)(void *context, uint64_t bytes, uint64_t total);
+    uint64_t batch_bytes_max; /* of entries not yet durable on a majority: beyond it writes get
+                                 ERR_BUSY */
 };
 
 /* What time it is: monotonic for the core, wall for entries and expiry. */

@@ -189,10 +189,14 @@ struct recovery {
     size_t file_count;
     bool has_manifest;
     struct storage_recovered *found;
+    uint64_t total; /* bytes of all files */
+    uint64_t read;
+    uint64_t reported;
     char *message; /* 512 bytes */
 };
 MUST_CHECK enum err recover(struct recovery *recovery);
 enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err);
+void recovery_read(struct recovery *recovery, uint64_t bytes); /* so many more */
 
 /* scan.c: visits what the segment holds, the last one in the list. `last`: its end may be torn. */
 MUST_CHECK enum err scan_segment(struct recovery *recovery, bool last);

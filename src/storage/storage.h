@@ -72,7 +72,12 @@ struct storage_visitor {
     /* Then each entry of the log in order, also those that the snapshot covers. The spans are valid
      * during the call. */
     void (*visit)(void *context, const struct entry *entry);
+    /* How far it is, now and then (after every STORAGE_PROGRESS_BYTES at the latest). May be NULL.
+     */
+    void (*progress)(void *context, uint64_t bytes, uint64_t total);
 };
+
+enum { STORAGE_PROGRESS_BYTES = 256 * 1024 };
 
 /* Opens or creates. On failure *storage is NULL and `message` (512 bytes) holds one clear
  * line. ERR_CORRUPT: bytes that were synced are not what they were, a gap, a file that is missing

@@ -46,6 +46,8 @@ struct node {
     struct buf seen;   /* "index/term " for each entry visited */
     struct buf loaded; /* the snapshot */
     unsigned loads_ended;
+    uint64_t progress;
+    uint64_t progress_total;
     const char *load_error; /* what the end of the snapshot meets; NULL: nothing */
     struct log log;
     struct buf logged;
@@ -345,6 +347,15 @@ static inline void node_visit(void *context, const struct entry *entry)
                (unsigned long long)entry->term);
 }
 
+static inline void node_progress(void *context, uint64_t bytes, uint64_t total)
+{
+    struct node *node = context;
+    assert_true(bytes > node->progress && bytes <= total);
+    assert_true(node->progress_total == 0 || node->progress_total == total);
+    node->progress = bytes;
+    node->progress_total = total;
+}
+
 static inline enum err node_load(void *context, struct span piece, char *message)
 {
     struct node *node = context;
@@ -415,7 +426,8 @@ static inline enum err node_try_start(struct node *node)
     node->options.log = &node->log;
     memset(node->message, 'x', sizeof node->message);
     node->seen.len = node->loaded.len = node->loads_ended = 0;
-    const struct storage_visitor visitor = {node, node_load, node_visit};
+    const struct storage_visitor visitor = {node, node_load, node_visit, node_progress};
+    node->progress = node->progress_total = 0;
     node->err = storage_open(&node->port, &node->options, &visitor, &node->storage,
                              &node->recovered, node->message);
     assert_non_null(memchr(node->message, '\0', sizeof node->message));

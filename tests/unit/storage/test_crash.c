@@ -263,7 +263,7 @@ static uint32_t uid_of_snapshot(struct span bytes)
 static void open_log(struct node *node)
 {
     const struct log log = {LOG_WARNING, node_log, node};
-    const struct storage_visitor visitor = {node, node_load, note_entry};
+    const struct storage_visitor visitor = {node, node_load, note_entry, NULL};
     node->options.log = &log;
     node->seen.len = node->loaded.len = node->loads_ended = 0;
     struct state *seen = &run->seen;
