@@ -110,6 +110,7 @@ struct shard {
     uint64_t image_dirty;                /* changes that it holds and no snapshot before it */
     uint64_t snapshot_consider_ms;       /* not before */
     struct state_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
+    struct keyspace *replaced;           /* by the leader's; freed bit by bit. NULL: none */
 
     struct wire_message incoming;
     struct buf records; /* entries of an append: [records_first, records_last]; 0: none */
@@ -156,6 +157,7 @@ struct raft_chunk step(struct shard *shard, const struct raft_event *event,
 
 /* snapshot.c */
 void consider_snapshot(struct shard *shard);
+void free_replaced(struct shard *shard); /* some of it */
 void begin_snapshot(struct shard *shard);
 void take_image_if_due(struct shard *shard);
 void forget_cut(struct shard *shard, uint64_t last_index);
