@@ -5,6 +5,7 @@
  *   snapshot.c  images adopted, snapshots installed, history purged
  *   cache.c     recent entries in memory
  *   read.c      older entries from their segment
+ *   peek.c      whose folder it is, and whether it is empty
  *   recover.c   start: manifest, snapshot, segments, leftovers
  *   scan.c      start: what one segment holds, a torn tail, corruption */
 #ifndef FLOTILLA_STORAGE_INTERNAL_H
@@ -145,6 +146,7 @@ void queue_sync(struct storage *storage, const struct segment *segment);
 void forget_segments(struct storage *storage, size_t from, size_t to);
 
 /* storage.c */
+MUST_CHECK enum err name_folder(struct storage *storage, char message[512]);
 /* When the ticket completes, the segment is synced up to `end`. */
 void note_sync(struct storage *storage, const struct segment *segment, uint64_t end,
                uint64_t ticket);
@@ -172,6 +174,7 @@ struct recovery {
     char *message; /* 512 bytes */
 };
 MUST_CHECK enum err recover(struct recovery *recovery);
+MUST_CHECK enum err read_manifest(struct recovery *recovery);
 enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err);
 
 /* scan.c: visits what the segment holds, the last one in the list. `last`: its end may be torn. */
