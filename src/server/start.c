@@ -17,6 +17,7 @@
 #include "platform/entropy.h"
 #include "platform/files.h"
 #include "server/server.h"
+#include "shard/import.h"
 
 enum {
     MESSAGE_MAX = 512,
@@ -378,7 +379,11 @@ enum err server_check_import(struct server *server, char message[SERVER_MESSAGE_
     server_log_open(server);
     server->table = command_table_new();
     open_disk(server);
-    return server_settle_cluster_id(server, message);
+    enum err err = server_settle_cluster_id(server, message);
+    import_free(server->import);
+    platform_disk_free(server->disk);
+    command_table_free(server->table);
+    return err;
 }
 
 enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])

@@ -2,7 +2,8 @@
 #include "base/mem.h"
 #include "storage/internal.h"
 
-enum { IDENTITY_BYTES = 512 };
+/* More than a log has that nobody wrote to. */
+enum { BEGINNING_BYTES = 4096 };
 
 struct names {
     const struct storage *storage;
@@ -34,7 +35,7 @@ static enum err list_names(struct recovery *recovery, struct names *names)
 }
 
 /* The beginning of the newest segment, and the size of it all. */
-static enum err read_beginning(struct recovery *recovery, char bytes[IDENTITY_BYTES], size_t *len,
+static enum err read_beginning(struct recovery *recovery, char bytes[BEGINNING_BYTES], size_t *len,
                                uint64_t *size)
 {
     struct storage *storage = recovery->storage;
@@ -46,7 +47,7 @@ static enum err read_beginning(struct recovery *recovery, char bytes[IDENTITY_BY
     if (!err) {
         err = disk->size(disk->context, file, size);
         if (!err)
-            err = disk->read(disk->context, file, 0, bytes, IDENTITY_BYTES, len);
+            err = disk->read(disk->context, file, 0, bytes, BEGINNING_BYTES, len);
         disk->close(disk->context, file);
     }
     cannot(recovery, "cannot read", path, err);
@@ -54,23 +55,51 @@ static enum err read_beginning(struct recovery *recovery, char bytes[IDENTITY_BY
     return err;
 }
 
+/* Neither an entry nor a vote nor anything before. */
+static bool says_nothing(const struct record *record)
+{
+    switch (record->kind) {
+    case RECORD_ENTRY:
+        return false;
+    case RECORD_VOTE:
+        return record->vote.term == 0;
+    case RECORD_PREV:
+        return record->prev.index == 0;
+    case RECORD_IDENTITY:
+    case RECORD_SYNC:
+        return true;
+    }
+    return false;
+}
+
+/* Damage is for recovery to name: what cannot be read is not empty. */
+static void judge_records(struct storage_peek *peek, struct span bytes)
+{
+    peek->empty = true;
+    while (bytes.len && peek->empty) {
+        struct record record;
+        if (record_parse(bytes, &record) != RECORD_OK) {
+            peek->empty = false;
+            return;
+        }
+        if (record.kind == RECORD_IDENTITY)
+            peek->identity = record.identity;
+        peek->empty = says_nothing(&record);
+        bytes = span_of(bytes.ptr + record.bytes, bytes.len - record.bytes);
+    }
+}
+
 static enum err judge_log(struct recovery *recovery, struct storage_peek *peek)
 {
-    struct storage *storage = recovery->storage;
-    char bytes[IDENTITY_BYTES];
+    char bytes[BEGINNING_BYTES];
     size_t len;
     uint64_t size;
     enum err err = read_beginning(recovery, bytes, &len, &size);
     if (err)
         return err;
-    struct record record;
-    if (record_parse(span_of(bytes, len), &record) != RECORD_OK || record.kind != RECORD_IDENTITY)
-        return ERR_NONE; /* damage is for recovery to name */
-    peek->identity = storage->options.identity = record.identity;
-    struct buf header = {0};
-    put_header(&header, storage, &(struct prev_record){0});
-    peek->empty = recovery->file_count == 1 && size == header.len;
-    buf_close(&header);
+    judge_records(peek, span_of(bytes, len));
+    if (recovery->file_count > 1 || len < size)
+        peek->empty = false;
     return ERR_NONE;
 }
 

@@ -281,6 +281,9 @@ def test_a_node_without_the_file_is_refused_and_comes_back_with_the_id(make_clus
     empty = cluster.nodes[2].start(wait=False)
     leader = cluster.wait_leader()
     wait_for(lambda: "did not begin with the same data" in empty.tail(1000), 20, "the empty node is told")
+    empty.kill()  # either with the file after all, or with the id
+    empty.start(True, "--import", path)
+    cluster.wait_equal()
     empty.kill()
     shutil.rmtree(empty.data)
     empty.start(True, "--cluster-id", leader.call("CLUSTER", "MYSHARDID").decode())

@@ -244,6 +244,25 @@ static void test_a_folder_with_a_vote_or_an_entry_is_not_empty(void **state)
     }
 }
 
+static void test_a_node_that_only_waited_for_others_is_empty(void **state)
+{
+    (void)state;
+    struct begun begun;
+    begun_init(&begun);
+    memcpy(begun.node.options.identity.cluster_id, cluster_empty, sizeof cluster_empty);
+    node_start(&begun.node);
+    storage_tick(begun.node.storage, 1);
+    storage_tick(begun.node.storage, 100000); /* says how much of nothing is synced */
+    node_run_all(&begun.node);
+    assert_non_null(
+        memmem(node_file(&begun.node, LOG)->ptr, node_file(&begun.node, LOG)->len, "#SYNC", 5));
+    node_crash(&begun.node);
+    assert_true(peek(&begun).empty);
+    begun_finish(&begun, cluster_one);
+    assert_complete(&begun, cluster_one);
+    begun_close(&begun);
+}
+
 static void test_files_without_a_manifest_are_not_empty(void **state)
 {
     (void)state;
@@ -291,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_write_is_told),
         cmocka_unit_test(test_a_folder_with_data_is_left_alone),
         cmocka_unit_test(test_a_folder_with_a_vote_or_an_entry_is_not_empty),
+        cmocka_unit_test(test_a_node_that_only_waited_for_others_is_empty),
         cmocka_unit_test(test_files_without_a_manifest_are_not_empty),
         cmocka_unit_test(test_not_all_of_a_large_state_waits_for_the_disk_at_once),
     };

@@ -241,7 +241,8 @@ static void test_damage_is_named_with_its_place(void **state)
     assert_damaged(SPAN("hello"), "'file': neither an RDB file nor an AOF at byte 0");
     assert_damaged(SPAN("*1\r\n$7\r\nFLUSHDBx\r\nxx*1\r\n"),
                    "'file': no command begins at byte 17");
-    assert_damaged(SPAN("#\r\n*2\r\n$x\r\n"), "'file': Protocol error: invalid bulk length at byte 3");
+    assert_damaged(SPAN("#\r\n*2\r\n$x\r\n"),
+                   "'file': Protocol error: invalid bulk length at byte 3");
     assert_damaged(SPAN("*1\r\n$4\r\nEXEC\r\n"), "'file': EXEC without MULTI at byte 0");
     assert_damaged(SPAN("*1\r\n$5\r\nMULTI\r\n*1\r\n$5\r\nMULTI\r\n"),
                    "'file': MULTI within MULTI at byte 15");
