@@ -109,9 +109,8 @@ static enum err take_line(struct manifest *manifest, struct span line)
     struct resp_parser parser = {0};
     struct manifest_row row;
     enum err err = ERR_NONE;
-    if (line.ptr[0] == '*' || resp_parse(&parser, line, &limits) != RESP_COMMAND)
-        err = bad_manifest(manifest, "not as Redis writes it");
-    else if (parser.argc && !parse_row(parser.args, parser.argc, &row))
+    bool words = line.ptr[0] != '*' && resp_parse(&parser, line, &limits) == RESP_COMMAND;
+    if (!words || (parser.argc && !parse_row(parser.args, parser.argc, &row)))
         err = bad_manifest(manifest, "not as Redis writes it");
     else if (parser.argc)
         err = take_row(manifest, &row);
