@@ -3,11 +3,12 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
 
-from cluster import Ports, run_server, spawn, temporary_folder
+from cluster import SERVER, Ports, run_server, spawn, temporary_folder
 from resp import Connection, Error
 from waiting import wait_for
 
@@ -349,6 +350,20 @@ def test_a_torn_tail_is_left_out_if_the_configuration_allows_it(make_cluster, ma
     node.cluster.wait_leader()
     assert node.call("MGET", "a", "torn") == [b"1", None]
     assert f"its last {len(content) - 3 - at} bytes are left out" in node.tail(1000)
+
+
+def test_a_disk_that_is_full_ends_the_import_and_it_can_be_repeated(make_cluster, make_redis):
+    redis = make_redis()
+    redis.call("SET", "large", os.urandom(1_000_000))
+    redis.call("SAVE")
+    node = make_cluster(start=False, size=1).nodes[0]
+    limited = subprocess.run(["prlimit", "--fsize=500000", SERVER, node.config, "--import", redis.dump],
+                             cwd=node.dir, capture_output=True, timeout=60, check=False)
+    assert limited.returncode == 1
+    assert f"cannot write the imported data into '{node.data}/shard-0': no space left" in limited.stderr.decode()
+    node.start(True, "--import", redis.dump)
+    node.cluster.wait_leader()
+    assert node.call("STRLEN", "large") == 1_000_000
 
 
 def test_what_makes_no_sense_is_refused(make_cluster, make_redis):

@@ -308,6 +308,31 @@ static void test_equal_files_make_equal_marks(void **state)
     assert_int_not_equal(marks[0], marks[2]);
 }
 
+static void test_no_bytes_are_too_hostile(void **state)
+{
+    (void)state;
+    struct buf text = {0};
+    add_commands(&text,
+                 "#TS:1700000000\nSELECT 0\nSET a 1 PXAT 99\nMULTI\nINCR a\nEXPIRE a 9\nEXEC\n"
+                 "RPUSH l 1\nSETRANGE s 10 x\nRESTORE r 0 x\nFLUSHALL\nSELECT 7\nSET b 1\n");
+    struct prng prng;
+    prng_init(&prng, 1);
+    for (int round = 0; round < 1000; round++) {
+        struct buf damaged = {0};
+        buf_add_span(&damaged, buf_span(&text));
+        for (uint64_t count = prng_next(&prng) % 4; count < 4; count++)
+            damaged.ptr[prng_next(&prng) % damaged.len] = (char)prng_next(&prng);
+        damaged.len -= prng_next(&prng) % 20;
+        struct fixture fixture;
+        open_import(&fixture, prng_next(&prng) % 50);
+        if (read_file(&fixture, buf_span(&damaged), round % 2))
+            assert_non_null(strstr(import_message(fixture.import), " at byte "));
+        close_import(&fixture);
+        buf_close(&damaged);
+    }
+    buf_close(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_a_log_of_flotillas_own_is_refused),
         cmocka_unit_test(test_an_rdb_file_may_come_before_commands),
         cmocka_unit_test(test_equal_files_make_equal_marks),
+        cmocka_unit_test(test_no_bytes_are_too_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
