@@ -321,7 +321,7 @@ static void test_no_bytes_are_too_hostile(void **state)
         struct buf damaged = {0};
         buf_add_span(&damaged, buf_span(&text));
         for (uint64_t count = prng_next(&prng) % 4; count < 4; count++)
-            damaged.ptr[prng_next(&prng) % damaged.len] = (char)prng_next(&prng);
+            damaged.ptr[prng_below(&prng, damaged.len)] = (char)prng_next(&prng);
         damaged.len -= prng_next(&prng) % 20;
         struct fixture fixture;
         open_import(&fixture, prng_next(&prng) % 50);
