@@ -84,7 +84,7 @@ static bool parse_manifest(struct recovery *recovery, struct span text)
     return recovery->file_count && recovery->files[recovery->file_count - 1].type == 'i';
 }
 
-static enum err read_manifest(struct recovery *recovery)
+enum err read_manifest(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
     struct disk *disk = &storage->disk;

@@ -88,6 +88,18 @@ MUST_CHECK enum err storage_open(const struct disk *disk, const struct storage_o
                                  struct storage_recovered *recovered, char message[512]);
 void storage_close(struct storage *storage); /* does not wait for operations under way */
 
+/* What a folder is, without any change to it. */
+struct storage_peek {
+    bool empty;               /* nothing was ever kept in it: it may be missing altogether */
+    struct identity identity; /* whose it is; node_id 0: not known */
+};
+/* ERR_CORRUPT: the manifest is none. Errors of the system as storage_open(). */
+MUST_CHECK enum err storage_peek(const struct disk *disk, const struct storage_options *options,
+                                 struct storage_peek *peek, char message[512]);
+
+/* The log is this one's from the next segment on. */
+void storage_set_identity(struct storage *storage, const struct identity *identity);
+
 /* Adds entries (with their record) behind the last one. */
 void storage_append(struct storage *storage, const struct entry *entries, size_t count);
 void storage_vote(struct storage *storage, struct vote_record vote);
