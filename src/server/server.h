@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "cluster/cluster.h"
 #include "command/command.h"
 #include "config/config.h"
@@ -17,9 +18,6 @@
 
 struct event;
 struct event_base;
-
-#define FLOTILLA_VERSION       "0.1.0"
-#define FLOTILLA_REDIS_VERSION "7.2.4" /* whose behaviour the commands follow */
 
 enum { SERVER_SIGNALS = 4 };
 
