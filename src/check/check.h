@@ -89,7 +89,7 @@ void check_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool folder_find(struct check *check);
 /* Shared with others that only read; alone for a repair. A node that starts meanwhile is refused.
  */
-bool folder_lock(struct check *check, bool alone);
+MUST_CHECK bool folder_lock(struct check *check, bool alone);
 void folder_disk(struct disk *disk);
 bool folder_cut(const char *path, uint64_t offset, uint64_t bytes);
 
@@ -111,6 +111,7 @@ void dump_entry(struct check *check, const struct entry *entry, bool is_void);
 void dump_end(const struct check *check);
 
 /* export.c */
+bool export_may_write(const struct check *check); /* says why not */
 enum check_status export_state(const struct check *check);
 
 #endif

@@ -128,7 +128,7 @@ void dump_end(const struct check *check)
         check_say("%" PRIu64 " transactions that the snapshot covers watch keys: whether they came "
                   "to nothing is not known",
                   check->unjudged);
-    if (covered && !check->err)
+    if (covered && check->first_index != 1)
         check_say("the commands alone are not all of the data: what was before entry %" PRIu64
                   " is in the snapshot (see --export)",
                   check->first_index ? check->first_index : covered + 1);

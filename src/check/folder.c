@@ -96,9 +96,7 @@ bool folder_find(struct check *check)
 
 bool folder_lock(struct check *check, bool alone)
 {
-    if (check->lock >= 0)
-        close(check->lock);
-    check->lock = open(check->lock_path, O_RDONLY | O_CLOEXEC);
+    check->lock = open(check->lock_path, (alone ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     if (check->lock < 0 && (errno == ENOENT || errno == ENOTDIR))
         return true; /* a copy: no node has ever run in it */
     if (check->lock < 0) {

@@ -137,7 +137,7 @@ static bool take_option(struct check_options *options, int option)
     case OPTION_FILENAME:
         return parse_name(optarg, &options->append_filename);
     default:
-        return false; /* getopt has said why */
+        return false;
     }
 }
 
@@ -158,12 +158,15 @@ static bool fits_together(const struct check_options *options)
 static bool parse(int argc, char **argv, struct check_options *options, int *status)
 {
     *status = CHECK_USAGE;
+    opterr = 0; /* it would say what this program is called in another way */
     for (int option; (option = getopt_long(argc, argv, "hv", long_options, NULL)) != -1;) {
         if (option == 'h' || option == 'v') {
             fputs(option == 'h' ? usage : "Flotilla check v=" FLOTILLA_VERSION "\n", stdout);
             *status = CHECK_FINE;
             return false;
         }
+        if (option == '?')
+            check_say("'%s' is no option, or lacks its value; see --help", argv[optind - 1]);
         if (!take_option(options, option))
             return false;
     }
@@ -227,7 +230,7 @@ static int run(struct check *check)
     inspect(check);
     if (options->dump)
         dump_end(check);
-    else
+    else if (inspect_status(check) != CHECK_UNREADABLE || check->part_count)
         report(check);
     if (options->repair && inspect_status(check) == CHECK_TORN)
         repair(check);
@@ -248,7 +251,9 @@ int main(int argc, char **argv)
     if (parse(argc, argv, &check->options, &status)) {
         folder_disk(&check->disk);
         status = CHECK_UNREADABLE;
-        if (folder_find(check) && folder_lock(check, check->options.repair))
+        if (check->options.export_path && !export_may_write(check))
+            status = CHECK_USAGE;
+        else if (folder_find(check) && folder_lock(check, check->options.repair))
             status = run(check);
     }
     if (check->lock >= 0)

@@ -209,9 +209,10 @@ void report(const struct check *check)
 void report_verdict(const struct check *check)
 {
     /* What was asked for goes to standard output; a dump is piped from there. */
-    FILE *out = check->options.dump ? stderr : stdout;
+    enum check_status status = inspect_status(check);
+    FILE *out = check->options.dump || status == CHECK_UNREADABLE ? stderr : stdout;
     fflush(stdout);
-    switch (inspect_status(check)) {
+    switch (status) {
     case CHECK_FINE:
         fprintf(out, "fine: the log ends with entry %" PRIu64 ", nothing is missing\n",
                 check->found.last_index);
