@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "command/command.h"
+#include "platform/disk.h"
 #include "shard/replay.h"
 #include "storage/storage.h"
 
@@ -90,7 +91,7 @@ bool folder_find(struct check *check);
 /* Shared with others that only read; alone for a repair. A node that starts meanwhile is refused.
  */
 MUST_CHECK bool folder_lock(struct check *check, bool alone);
-void folder_disk(struct disk *disk);
+void folder_disk(struct platform_disk *platform, struct disk *disk);
 bool folder_cut(const char *path, uint64_t offset, uint64_t bytes);
 
 /* inspect.c */

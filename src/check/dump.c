@@ -116,7 +116,8 @@ void dump_entry(struct check *check, const struct entry *entry, bool is_void)
         add_resp(line, entry);
     if (watches(entry) && entry->index <= replay_position(check->replay)->index)
         check->unjudged++;
-    fwrite(line->ptr, 1, line->len, stdout);
+    if (line->len)
+        fwrite(line->ptr, 1, line->len, stdout);
 }
 
 void dump_end(const struct check *check)

@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <dirent.h>
-
 #include "base/assert.h"
 #include "check/check.h"
 #include "platform/files.h"
@@ -119,77 +117,45 @@ bool folder_lock(struct check *check, bool alone)
 
 /* ---- a disk that only reads ---- */
 
-static enum err disk_open(void *context, const char *path, bool create, int *file)
+static enum err require_file(const struct stat *status)
+{
+    return S_ISREG(status->st_mode) ? ERR_NONE : ERR_INVALID;
+}
+
+static enum err open_file(void *context, const char *path, bool create, int *file)
 {
     (void)context;
     ASSERT(!create);
     *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is no reason to wait */
-    return *file < 0 ? platform_err(errno) : ERR_NONE;
+    if (*file < 0)
+        return platform_err(errno);
+    struct stat status;
+    enum err err = fstat(*file, &status) ? platform_err(errno) : require_file(&status);
+    if (err)
+        close(*file);
+    return err;
 }
 
-static void disk_close(void *context, int file)
-{
-    (void)context;
-    close(file);
-}
-
-static enum err disk_size(void *context, int file, uint64_t *size)
+static enum err read_file(void *context, const char *path, struct buf *out)
 {
     (void)context;
     struct stat status;
-    if (fstat(file, &status))
-        return platform_err(errno);
-    *size = (uint64_t)status.st_size;
-    return S_ISREG(status.st_mode) ? ERR_NONE : ERR_INVALID;
+    enum err err = stat(path, &status) ? platform_err(errno) : require_file(&status);
+    return err ? err : platform_read_file(path, out);
 }
 
-static enum err disk_read(void *context, int file, uint64_t offset, void *bytes, size_t len,
-                          size_t *got)
+void folder_disk(struct platform_disk *platform, struct disk *disk)
 {
-    (void)context;
-    ssize_t count;
-    do
-        count = pread(file, bytes, len, (off_t)offset);
-    while (count < 0 && errno == EINTR);
-    *got = count > 0 ? (size_t)count : 0;
-    return count < 0 ? platform_err(errno) : ERR_NONE;
-}
-
-static enum err disk_read_file(void *context, const char *path, struct buf *out)
-{
-    (void)context;
-    struct stat status;
-    if (stat(path, &status))
-        return platform_err(errno);
-    return S_ISREG(status.st_mode) ? platform_read_file(path, out) : ERR_INVALID;
-}
-
-static enum err disk_list(void *context, const char *path, void (*add)(void *to, const char *name),
-                          void *to)
-{
-    (void)context;
-    DIR *folder = opendir(path);
-    if (!folder)
-        return platform_err(errno);
-    errno = 0;
-    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
-        add(to, entry->d_name);
-        errno = 0;
-    }
-    int failed = errno;
-    closedir(folder);
-    return platform_err(failed);
-}
-
-/* What would change something is not there: calling it would be a bug. */
-void folder_disk(struct disk *disk)
-{
-    *disk = (struct disk){.open = disk_open,
-                          .close = disk_close,
-                          .size = disk_size,
-                          .read = disk_read,
-                          .read_file = disk_read_file,
-                          .list = disk_list};
+    struct disk port;
+    platform_disk_port(platform, &port);
+    /* What would change something is not there: calling it would be a bug. */
+    *disk = (struct disk){.context = platform,
+                          .open = open_file,
+                          .close = port.close,
+                          .size = port.size,
+                          .read = port.read,
+                          .read_file = read_file,
+                          .list = port.list};
 }
 
 /* ---- the cut ---- */

@@ -241,6 +241,19 @@ static int run(struct check *check)
     return status ? (int)status : (int)inspect_status(check);
 }
 
+static int begin(struct check *check)
+{
+    if (check->options.export_path && !export_may_write(check))
+        return CHECK_USAGE;
+    if (!folder_find(check) || !folder_lock(check, check->options.repair))
+        return CHECK_UNREADABLE;
+    struct platform_disk *platform = platform_disk_new();
+    folder_disk(platform, &check->disk);
+    int status = run(check);
+    platform_disk_free(platform);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct check *check = mem_zalloc(sizeof *check);
@@ -248,14 +261,8 @@ int main(int argc, char **argv)
         .append_folder = "appendonlydir", .append_filename = "appendonly.aof", .to = UINT64_MAX};
     check->lock = -1;
     int status;
-    if (parse(argc, argv, &check->options, &status)) {
-        folder_disk(&check->disk);
-        status = CHECK_UNREADABLE;
-        if (check->options.export_path && !export_may_write(check))
-            status = CHECK_USAGE;
-        else if (folder_find(check) && folder_lock(check, check->options.repair))
-            status = run(check);
-    }
+    if (parse(argc, argv, &check->options, &status))
+        status = begin(check);
     if (check->lock >= 0)
         close(check->lock);
     mem_free(check);
