@@ -20,6 +20,13 @@
 
 enum { CHECK_PATH_MAX = 4096, CHECK_MESSAGE_MAX = 512, CHECK_KINDS = 5 };
 
+struct check_kind {
+    enum entry_kind kind;
+    const char *one;
+    const char *many;
+};
+extern const struct check_kind check_kinds[CHECK_KINDS];
+
 enum check_status {
     CHECK_FINE = 0,
     CHECK_TORN = 1,
@@ -70,7 +77,7 @@ struct check {
     size_t part_count;
     char **leftovers;
     size_t leftover_count;
-    uint64_t kinds[CHECK_KINDS]; /* entries of each kind */
+    uint64_t kinds[CHECK_KINDS]; /* entries of each, as in check_kinds */
     uint64_t entries;
     uint64_t first_index;
     uint64_t first_term;

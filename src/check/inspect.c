@@ -4,26 +4,23 @@
 #include "base/mem.h"
 #include "check/check.h"
 
-static const struct {
-    enum entry_kind kind;
-    const char *name;
-} kinds[CHECK_KINDS] = {{ENTRY_COMMAND, "command"},
-                        {ENTRY_TRANSACTION, "transaction"},
-                        {ENTRY_EXPIRY, "expiry"},
-                        {ENTRY_MEMBERSHIP, "membership"},
-                        {ENTRY_NOOP, "no-op"}};
+const struct check_kind check_kinds[CHECK_KINDS] = {
+    {ENTRY_COMMAND, "command", "commands"}, {ENTRY_TRANSACTION, "transaction", "transactions"},
+    {ENTRY_EXPIRY, "expiry", "expiries"},   {ENTRY_MEMBERSHIP, "membership", "memberships"},
+    {ENTRY_NOOP, "no-op", "no-ops"},
+};
 
 static size_t kind_position(enum entry_kind kind)
 {
     size_t position = 0;
-    while (kinds[position].kind != kind)
+    while (check_kinds[position].kind != kind)
         position++;
     return position;
 }
 
 const char *kind_name(enum entry_kind kind)
 {
-    return kinds[kind_position(kind)].name;
+    return check_kinds[kind_position(kind)].one;
 }
 
 static char *copy_text(const char *text)

@@ -95,19 +95,10 @@ static void report_snapshot(const struct check *check)
 
 static void report_kinds(const struct check *check)
 {
-    static const struct {
-        enum entry_kind kind;
-        const char *one;
-        const char *many;
-    } names[CHECK_KINDS] = {{ENTRY_COMMAND, "command", "commands"},
-                            {ENTRY_TRANSACTION, "transaction", "transactions"},
-                            {ENTRY_EXPIRY, "expiry", "expiries"},
-                            {ENTRY_MEMBERSHIP, "membership", "memberships"},
-                            {ENTRY_NOOP, "no-op", "no-ops"}};
     label("");
     for (size_t i = 0; i < CHECK_KINDS; i++)
         printf("%s%" PRIu64 " %s", i ? ", " : "", check->kinds[i],
-               check->kinds[i] == 1 ? names[i].one : names[i].many);
+               check->kinds[i] == 1 ? check_kinds[i].one : check_kinds[i].many);
     putchar('\n');
     if (check->voids) {
         label("");
