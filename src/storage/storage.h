@@ -54,10 +54,10 @@ struct storage_options {
     const char *append_folder;   /* appenddirname */
     const char *append_filename; /* appendfilename */
     struct identity identity;
+    const struct storage_inspection *inspection; /* NULL: a node's start */
     enum storage_sync sync;
     uint64_t cache_bytes_max;
     uint64_t segment_bytes_max; /* a segment of this size is followed by a new one; 0: never */
-    const struct storage_inspection *inspection; /* NULL: a node's start */
     const struct log *log;
 };
 
