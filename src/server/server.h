@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "cluster/cluster.h"
 #include "command/command.h"
 #include "config/config.h"
@@ -18,9 +19,6 @@
 struct event;
 struct event_base;
 struct import;
-
-#define FLOTILLA_VERSION       "0.1.0"
-#define FLOTILLA_REDIS_VERSION "7.2.4" /* whose behaviour the commands follow */
 
 /* Of what keeps the server from starting. */
 enum { SERVER_SIGNALS = 4, SERVER_MESSAGE_MAX = 4096 };

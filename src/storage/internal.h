@@ -201,7 +201,8 @@ MUST_CHECK enum err read_manifest(struct recovery *recovery);
 enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err);
 void recovery_read(struct recovery *recovery, uint64_t bytes); /* so many more */
 
-/* scan.c: visits what the segment holds, the last one in the list. `last`: its end may be torn. */
-MUST_CHECK enum err scan_segment(struct recovery *recovery, bool last);
+/* scan.c: visits what the segment holds, the last one in the list, `size` bytes long. `last`: its
+ * end may be torn. */
+MUST_CHECK enum err scan_segment(struct recovery *recovery, bool last, uint64_t size);
 
 #endif
