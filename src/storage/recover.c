@@ -379,8 +379,8 @@ static enum err read_files(struct recovery *recovery)
     return err;
 }
 
-/* The vote that was kept beside the log while the log was cut. */
-static enum err read_vote_file(struct recovery *recovery)
+/* The vote that was kept beside the log while the log was cut; none: it stays as it is. */
+static enum err read_vote_file(struct recovery *recovery, struct vote_record *vote)
 {
     struct storage *storage = recovery->storage;
     char *path = file_path(storage, FILE_VOTE, 0);
@@ -393,9 +393,7 @@ static enum err read_vote_file(struct recovery *recovery)
         err = ERR_CORRUPT;
     }
     buf_close(&text);
-    struct vote_record *vote = &recovery->found->vote;
-    if (!err &&
-        (record.vote.term > vote->term || (record.vote.term == vote->term && vote->node == 0)))
+    if (!err)
         *vote = record.vote;
     if (err == ERR_NOT_FOUND)
         err = ERR_NONE;
@@ -421,16 +419,19 @@ static enum err settle_log(struct recovery *recovery)
 static enum err recover_log(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
-    enum err err = recovery->has_manifest ? ERR_NONE : begin_folder(recovery);
+    struct storage_recovered *found = recovery->found;
+    struct vote_record kept = {0};
+    enum err err = read_vote_file(recovery, &kept); /* before anything is made */
+    if (!err && !recovery->has_manifest)
+        err = begin_folder(recovery);
     if (!err)
         err = read_files(recovery);
-    if (!err)
-        err = read_vote_file(recovery);
     if (!err)
         err = settle_log(recovery);
     if (err)
         return err;
-    struct storage_recovered *found = recovery->found;
+    if (kept.term > found->vote.term || (kept.term == found->vote.term && found->vote.node == 0))
+        found->vote = kept;
     if (found->vote.term < found->last_term)
         found->vote = (struct vote_record){.term = found->last_term};
     storage->vote = found->vote;
