@@ -1,10 +1,12 @@
 /* The life of a log and a power loss, as the input says: no entry and no vote that was durable is
- * lost, and the log opens and goes on. The life, the journal of the disk and what a start may find
+ * lost, and the log opens and goes on. And a flipped bit in what was synced: the start refuses it,
+ * names the place and touches nothing. The life, the journal of the disk and what a start may find
  * are those of the unit tests; here the input stands in the place of chance, so that the fuzzer
  * can steer towards what the code does seldom.
  *
  * Input: one byte for the settings, one for the share of the rest that is the script, places of
- * power losses (two bytes each), the script, then what each loss takes. */
+ * power losses (two bytes each), the place of the flipped bit (four bytes), the script, then what
+ * each loss takes. */
 int crash_tests_main(void);
 #define main crash_tests_main
 #include "unit/storage/test_crash.c"
@@ -12,7 +14,7 @@ int crash_tests_main(void);
 
 #include "fuzz/fuzz.h"
 
-enum { LOSS_PLACES = 6, FILES_ENOUGH = FILES_MAX * 3 / 4 };
+enum { LOSS_PLACES = 6, FLIP_BYTES = 4, FILES_ENOUGH = FILES_MAX * 3 / 4 };
 
 static struct input script;
 static struct input losses;
@@ -74,6 +76,40 @@ static void crash_at(const size_t *places, size_t count)
     platter_close(&crash.platter);
 }
 
+/* Lines of the manifest are segments, but for the snapshot's. */
+static size_t named_segments(uint64_t *seqs, size_t max)
+{
+    struct span text = buf_span(node_file(&run->node, MANIFEST));
+    size_t count = 0;
+    while (text.len) {
+        const char *newline = memchr(text.ptr, '\n', text.len);
+        char line[256] = {0};
+        unsigned long long seq;
+        char type;
+        memcpy(line, text.ptr, (size_t)(newline - text.ptr));
+        assert_int_equal(sscanf(line, "file %*s seq %llu type %c", &seq, &type), 2);
+        if (type != 'b' && count < max)
+            seqs[count++] = seq;
+        text = span_of(newline + 1, text.len - (size_t)(newline - text.ptr) - 1);
+    }
+    return count;
+}
+
+/* All is written when this is called. */
+static void flip(const uint8_t *place)
+{
+    uint64_t seqs[FILES_MAX];
+    size_t count = named_segments(seqs, FILES_MAX);
+    size_t chosen = place[0] % count;
+    char path[256];
+    snprintf(path, sizeof path, FOLDER "/appendonlydir/appendonly.aof.%llu.incr.aof",
+             (unsigned long long)seqs[chosen]);
+    struct span bytes = buf_span(node_file(&run->node, path));
+    size_t end = chosen + 1 < count ? bytes.len : (size_t)newest_mark(bytes);
+    if (end)
+        check_refused(&run->node, path, (size_t)(place[1] << 8 | place[2]) % end, place[3] % 8);
+}
+
 /* The same memory for each life: most of it is states that were never reached. */
 static void forget_life(void)
 {
@@ -87,7 +123,7 @@ static void forget_life(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    if (len < 2 + 2 * LOSS_PLACES)
+    if (len < 2 + 2 * LOSS_PLACES + FLIP_BYTES)
         return 0;
     struct input input = {bytes, len};
     uint64_t settings = input_byte(&input);
@@ -95,6 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     size_t places[LOSS_PLACES];
     for (size_t i = 0; i < LOSS_PLACES; i++)
         places[i] = input_two(&input);
+    const uint8_t *flipped = input_part(&input, FLIP_BYTES).bytes;
     script = input_part(&input, input.left * share / UINT8_MAX);
     losses = input;
     random_decide = decide;
@@ -107,6 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     for (size_t i = 0; i < LOSS_PLACES; i++)
         places[i] %= 2 * run->journal.count;
     crash_at(places, LOSS_PLACES);
+    flip(flipped);
     node_close(&run->node);
     journal_close(&run->journal);
     buf_close(&run->install);
