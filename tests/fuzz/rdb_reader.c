@@ -15,11 +15,11 @@
 
 /* Packed strings may be 90 times as long as what has come of them, and are twice in memory. */
 enum kind { KIND_FILE, KIND_STATE, KIND_PAYLOAD, KINDS, FLAG_AS_IT_IS = 0x80 };
-enum { MEMORY_BASE = 256 << 10, MEMORY_PER_BYTE = 256, STRING_MAX = 1 << 20 };
+enum { MEMORY_BASE = 256 << 10, MEMORY_PER_BYTE = 256 };
 
 static enum rdb_outcome read_all(struct keyspace *into, struct span file, size_t piece)
 {
-    struct rdb_reader_options options = {.string_max = STRING_MAX};
+    struct rdb_reader_options options = {0};
     memory_begin();
     struct rdb_reader *reader = rdb_reader_new(into, &options);
     enum rdb_outcome outcome = RDB_MORE;
