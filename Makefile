@@ -26,8 +26,8 @@ SERVER_LIBS = $(if $(SANITIZE),$(filter-out -ljemalloc,$(call deps_libs,$(DEPS_S
 
 CORE_MODULES   := base raft resp keyspace command wire cluster config storage shard
 SERVER_MODULES := platform net peer server
-# hiredis' reader and formatter are pure functions over memory: the core may use them (wire/).
-CORE_LIBS       = $(call deps_libs,hiredis:0) -lm
+# hiredis' reader and formatter and lz4 are pure functions over memory: the core may use them (wire/).
+CORE_LIBS       = $(call deps_libs,hiredis:0 liblz4:0) -lm
 
 sources = $(sort $(foreach module,$(1),$(wildcard src/$(module)/*.c)))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))

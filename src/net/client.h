@@ -101,8 +101,9 @@ struct client {
     uint64_t park_until_ms; /* 0: the current command has not been parked yet */
 
     enum wait_phase wait_phase;
-    uint64_t wait_until_ms; /* 0: for ever */
-    int64_t wait_nodes;     /* other nodes that shall hold wait_index */
+    bool (*may_go_on)(struct client *client); /* CLIENT_BLOCKED */
+    uint64_t wait_until_ms;                   /* 0: for ever */
+    int64_t wait_nodes;                       /* other nodes that shall hold wait_index */
     uint64_t wait_index;
     uint64_t last_index; /* of this connection's last write */
 
@@ -154,6 +155,7 @@ struct local_command {
     local_submit *submit; /* instead of run, outside of transactions: takes its time */
     bool barrier;         /* waits until all earlier replies of the connection are there */
     bool never_queued;    /* MULTI does not queue it */
+    bool needs_shard;     /* refused while that is being loaded */
 };
 
 struct slot {
@@ -309,6 +311,7 @@ void dispatch_run_local(struct client *client, const struct request *request,
                         struct resp_writer *reply);
 enum verdict dispatch_run(struct client *client, const struct request *request);
 bool dispatch_is_over_memory(struct net *net);
+bool dispatch_lacks_room(const struct net *net, uint32_t flags);
 unsigned dispatch_slot(const struct request *request, bool *has_key);
 
 /* multi.c */

@@ -6,6 +6,7 @@
  *   apply.c        committed entries to the keyspace, replies to the clients
  *   answer.c       replies to what cannot be carried out: lost leadership
  *   group.c        the group itself: membership, leadership
+ *   health.c       a disk that is full or stalls
  *   snapshot.c     snapshots, this node's own and those of a leader
  *   state.c        the state machine as a file and back
  *   shard.c        start, end, accessors */
@@ -95,7 +96,10 @@ struct shard {
     size_t written_count;
     size_t written_cap;
     uint64_t completed_ticket;
-    uint64_t gathered_index; /* last entry given to storage since the last flush; 0: none */
+    uint64_t flush_waits_since_ms; /* something is being written since then, nothing completed; 0 */
+    bool no_room;                  /* on the disk */
+    uint64_t hand_over_ms;         /* not before */
+    uint64_t gathered_index;       /* last entry given to storage since the last flush; 0: none */
     uint64_t gathered_term;
 
     /* A snapshot of this node's own: the log is cut behind cut_index until that is applied, then
@@ -106,6 +110,7 @@ struct shard {
     uint64_t image_dirty;                /* changes that it holds and no snapshot before it */
     uint64_t snapshot_consider_ms;       /* not before */
     struct state_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
+    struct keyspace *replaced;           /* by the leader's; freed bit by bit. NULL: none */
 
     struct wire_message incoming;
     struct buf records; /* entries of an append: [records_first, records_last]; 0: none */
@@ -152,12 +157,16 @@ struct raft_chunk step(struct shard *shard, const struct raft_event *event,
 
 /* snapshot.c */
 void consider_snapshot(struct shard *shard);
+void free_replaced(struct shard *shard); /* some of it */
 void begin_snapshot(struct shard *shard);
 void take_image_if_due(struct shard *shard);
 void forget_cut(struct shard *shard, uint64_t last_index);
 void image_completed(struct shard *shard, enum err err);
 void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes);
 void install(struct shard *shard, const struct raft_snapshot *snapshot);
+
+/* health.c */
+void consider_health(struct shard *shard);
 
 /* answer.c */
 void answer_lost_leadership(struct shard *shard);

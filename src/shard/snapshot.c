@@ -11,6 +11,7 @@ enum {
     /* A follower that is being sent the snapshot holds the next one up for so many times the bytes
      * that would begin it. */
     PATIENCE = 4,
+    FREED_PER_TURN = 10000, /* keys of a state that was replaced: about a millisecond */
 };
 
 /* ---- this node's own ---- */
@@ -46,6 +47,8 @@ static bool is_due(const struct shard *shard)
     uint64_t enough = log_bytes > status.snapshot.bytes ? log_bytes : status.snapshot.bytes;
     uint64_t uncovered = uncovered_bytes(&status);
     if (uncovered < enough || shard->applied_index <= status.snapshot.index)
+        return false;
+    if (!storage_has_room(shard->storage, status.snapshot.bytes))
         return false;
     return uncovered / PATIENCE >= enough || !transfer_goes_on(shard);
 }
@@ -212,7 +215,10 @@ void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct s
     enum err err = ERR_NONE;
     if (chunk->offset == 0) {
         drop_incoming(shard);
-        err = storage_install_begin(shard->storage);
+        if (!storage_has_room(shard->storage, chunk->snapshot.bytes))
+            err = ERR_NO_SPACE;
+        if (!err)
+            err = storage_install_begin(shard->storage);
         if (err) {
             refuse_incoming(shard, &chunk->snapshot, err_text(err));
             return;
@@ -231,13 +237,20 @@ void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct s
         offer_incoming(shard, &chunk->snapshot);
 }
 
+void free_replaced(struct shard *shard)
+{
+    if (shard->replaced && keyspace_free_some(shard->replaced, FREED_PER_TURN))
+        shard->replaced = NULL;
+}
+
 /* The core has taken the snapshot for its log: the state follows. */
 void install(struct shard *shard, const struct raft_snapshot *snapshot)
 {
     struct state_reader *state = shard->incoming_state;
     if (storage_install_finish(shard->storage, snapshot->index, snapshot->term))
         FATAL("a snapshot that was taken over could not be stored");
-    keyspace_free(shard->keyspace);
+    keyspace_free(shard->replaced);
+    shard->replaced = shard->keyspace;
     shard->keyspace = state->keyspace;
     state->keyspace = NULL;
     shard->applied_index = snapshot->index;
