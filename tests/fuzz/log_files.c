@@ -41,7 +41,8 @@ static void take_entry(void *context, const struct entry *entry)
 
 static enum err start(void)
 {
-    const struct storage_visitor visitor = {&node, load_snapshot, take_entry};
+    const struct storage_visitor visitor = {
+        .context = &node, .load = load_snapshot, .visit = take_entry};
     node.log = (struct log){LOG_WARNING, node_log, &node};
     node.options.log = &node.log;
     found.count = 0;
