@@ -179,6 +179,7 @@ compat integration clients: $(SERVER) $(CHECK)
 	$(Q)$(RUN_TESTS) $@
 
 include tests/sim/script/script.mk
+include tests/fuzz/fuzz.mk
 
 bench: $(SERVER)
 	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/bench.py

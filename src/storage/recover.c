@@ -435,8 +435,8 @@ static enum err read_files(struct recovery *recovery)
     return err;
 }
 
-/* The vote that was kept beside the log while the log was cut. */
-static enum err read_vote_file(struct recovery *recovery)
+/* The vote that was kept beside the log while the log was cut; none: it stays as it is. */
+static enum err read_vote_file(struct recovery *recovery, struct vote_record *vote)
 {
     struct storage *storage = recovery->storage;
     char *path = file_path(storage, FILE_VOTE, 0);
@@ -449,9 +449,7 @@ static enum err read_vote_file(struct recovery *recovery)
         err = ERR_CORRUPT;
     }
     buf_close(&text);
-    struct vote_record *vote = &recovery->found->vote;
-    if (!err &&
-        (record.vote.term > vote->term || (record.vote.term == vote->term && vote->node == 0)))
+    if (!err)
         *vote = record.vote;
     if (err == ERR_NOT_FOUND)
         err = ERR_NONE;
@@ -474,15 +472,32 @@ static enum err settle_log(struct recovery *recovery)
     return err;
 }
 
+static enum err require_manifest(struct recovery *recovery)
+{
+    const struct storage *storage = recovery->storage;
+    if (recovery->has_manifest)
+        return ERR_NONE;
+    if (!storage->options.inspection)
+        return begin_folder(recovery);
+    snprintf(recovery->message, 512, "no log was begun in '%.200s': there is no manifest",
+             storage->folder);
+    return ERR_NOT_FOUND;
+}
+
 static enum err recover_log(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
-    enum err err = read_files(recovery);
+    struct storage_recovered *found = recovery->found;
+    struct vote_record kept = {0};
+    enum err err = read_vote_file(recovery, &kept); /* before anything is made */
     if (!err)
-        err = read_vote_file(recovery);
+        err = require_manifest(recovery);
+    if (!err)
+        err = read_files(recovery);
     if (err)
         return err;
-    struct storage_recovered *found = recovery->found;
+    if (kept.term > found->vote.term || (kept.term == found->vote.term && found->vote.node == 0))
+        found->vote = kept;
     if (found->vote.term < found->last_term)
         found->vote = (struct vote_record){.term = found->last_term};
     storage->vote = found->vote;
@@ -515,18 +530,6 @@ static enum err make_folder(struct recovery *recovery)
                   storage->disk.make_folder(storage->disk.context, storage->folder));
 }
 
-static enum err require_manifest(struct recovery *recovery)
-{
-    const struct storage *storage = recovery->storage;
-    if (recovery->has_manifest)
-        return ERR_NONE;
-    if (!storage->options.inspection)
-        return begin_folder(recovery);
-    snprintf(recovery->message, 512, "no log was begun in '%.200s': there is no manifest",
-             storage->folder);
-    return ERR_NOT_FOUND;
-}
-
 enum err recover(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
@@ -539,8 +542,6 @@ enum err recover(struct recovery *recovery)
         err = list_folder(recovery, &listing);
     if (!err && storage->options.inspection)
         report_leftovers(recovery, &listing);
-    if (!err)
-        err = require_manifest(recovery);
     if (!err)
         err = recover_log(recovery);
     if (!err && !storage->options.inspection)
