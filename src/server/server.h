@@ -64,8 +64,9 @@ struct server {
     struct loading loading;
     struct platform_disk *disk;
     struct disk disk_port;
-    int lock;              /* of the data folder */
-    struct shard_time now; /* of this turn: see server_now() */
+    int lock;                 /* of the data folder */
+    struct shard_time now;    /* of this turn: see server_now() */
+    struct histogram turn_us; /* from the first event of a turn to its end */
     bool now_is_old;
     uint64_t used_memory; /* refreshed at most every MEMORY_INTERVAL_MS */
     uint64_t used_memory_peak;
