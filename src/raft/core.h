@@ -100,6 +100,7 @@ void raft_log_reset(struct raft *raft, uint64_t base_index, uint64_t base_term);
 void raft_follow(struct raft *raft, uint64_t term, uint64_t leader);
 void raft_election_timer_restart(struct raft *raft);
 void raft_election_tick(struct raft *raft);
+uint64_t raft_election_due_ms(const struct raft *raft);
 void raft_election_peer_lost(struct raft *raft, uint64_t peer);
 void raft_election_peer_alive(struct raft *raft, uint64_t peer);
 void raft_handle_vote_request(struct raft *raft, const struct raft_message *message);

@@ -116,9 +116,27 @@ static void start_prevote(struct raft *raft)
     ask_for_votes(raft, true, false);
 }
 
+/* The only voter has nobody to wait for. */
+static bool is_only_voter(const struct raft *raft)
+{
+    if (!raft_may_stand(raft))
+        return false;
+    for (size_t i = 0; i < raft->membership.count; i++)
+        if (i != raft->self && raft_is_voter(raft, i))
+            return false;
+    return true;
+}
+
+uint64_t raft_election_due_ms(const struct raft *raft)
+{
+    bool at_once = raft->role == RAFT_FOLLOWER && raft->options.lease_drift_percent == 0 &&
+                   is_only_voter(raft);
+    return at_once ? raft->now_ms : raft->election_deadline_ms;
+}
+
 void raft_election_tick(struct raft *raft)
 {
-    if (raft->now_ms < raft->election_deadline_ms)
+    if (raft->now_ms < raft_election_due_ms(raft))
         return;
     if (raft_may_stand(raft))
         start_prevote(raft);

@@ -123,7 +123,7 @@ uint64_t raft_deadline_ms(const struct raft *raft)
         return raft_replication_deadline_ms(raft);
     if (!raft_may_stand(raft))
         return raft->now_ms + raft->options.election_timeout_ms;
-    return raft->election_deadline_ms;
+    return raft_election_due_ms(raft);
 }
 
 enum raft_role raft_role(const struct raft *raft)

@@ -499,6 +499,28 @@ static void test_pieces_of_another_nodes_message_put_off_nothing(void **state)
     solo_close(&solo);
 }
 
+static void test_the_only_voter_stands_at_once(void **state)
+{
+    (void)state;
+    struct raft_options options = solo_options(1, 1);
+    raft_membership_set(&options.membership, 2, RAFT_LEARNER);
+    struct solo solo = solo_open(&options, (struct raft_hard_state){.term = 1}, TERMS(1));
+    assert_int_equal(raft_deadline_ms(solo.raft), solo.now_ms);
+    solo_tick(&solo, 0);
+    assert_int_equal(raft_role(solo.raft), RAFT_CANDIDATE); /* until its vote is durable */
+    assert_true(raft_deadline_ms(solo.raft) > solo.now_ms);
+    solo_close(&solo);
+
+    options.lease_drift_percent = 1; /* an earlier leader may have been promised patience */
+    solo = solo_open(&options, (struct raft_hard_state){.term = 1}, TERMS(1));
+    assert_true(raft_deadline_ms(solo.raft) >= solo.now_ms + ELECTION_MS);
+    solo_close(&solo);
+
+    solo = solo_new(2, 1, TERMS(1));
+    assert_true(raft_deadline_ms(solo.raft) >= solo.now_ms + ELECTION_MS);
+    solo_close(&solo);
+}
+
 static void test_a_lone_node_leads_and_stays_leader(void **state)
 {
     (void)state;
@@ -648,6 +670,7 @@ int main(void)
         cmocka_unit_test(test_pieces_of_a_message_confirm_no_read),
         cmocka_unit_test(test_pieces_of_the_leaders_message_put_off_an_election),
         cmocka_unit_test(test_pieces_of_another_nodes_message_put_off_nothing),
+        cmocka_unit_test(test_the_only_voter_stands_at_once),
         cmocka_unit_test(test_a_lone_node_leads_and_stays_leader),
         cmocka_unit_test(test_a_lost_leader_is_replaced_within_a_heartbeat),
         cmocka_unit_test(test_prevote_is_granted_at_once_when_the_leader_is_lost),
