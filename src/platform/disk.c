@@ -321,6 +321,11 @@ void platform_disk_keep_free(struct platform_disk *disk, uint64_t bytes)
     disk->image.keep_free_bytes = bytes;
 }
 
+struct platform_forks platform_disk_forks(const struct platform_disk *disk)
+{
+    return (struct platform_forks){disk->image.forks, disk->image.fork_us};
+}
+
 int platform_disk_fd(const struct platform_disk *disk)
 {
     return disk->event;

@@ -12,7 +12,9 @@
 #include "storage/disk.h"
 
 struct image {
-    bool running;             /* begun, and its end not yet taken */
+    bool running; /* begun, and its end not yet taken */
+    uint64_t forks;
+    uint64_t fork_us;         /* what the last one took: the parent stands still meanwhile */
     uint64_t keep_free_bytes; /* on the disk: with less than that the image fails */
     pid_t child;
     pthread_t waiter;

@@ -169,7 +169,7 @@ def measure_latency(keys, samples):
         fill(leader.port, keys)
         fill(redis.port, keys)
         written = int(leader.info("persistence")["log_bytes_written"])
-        cluster.wait_equal()
+        wait_for(lambda: len({node.applied for node in cluster.nodes}) == 1, 60, "all have applied the same")
         ours = latency_with_and_without(leader.port, [node.port for node in cluster.nodes], samples)
         assert cluster.wait_leader() is leader, "leadership moved"
         theirs = latency_with_and_without(redis.port, [redis.port], samples)
