@@ -202,6 +202,10 @@ void storage_tick(struct storage *storage, uint64_t now_ms)
 void storage_set_sync(struct storage *storage, enum storage_sync sync)
 {
     storage->options.sync = sync;
+    if (sync != STORAGE_SYNC_ALWAYS || !storage->unsynced)
+        return;
+    storage->unsynced = false; /* what was acknowledged before is not left behind */
+    queue_sync(storage, open_segment(storage));
 }
 
 static void take_notes(struct storage *storage)

@@ -31,6 +31,26 @@ static void test_a_full_segment_is_followed_by_a_new_one(void **state)
     node_close(&node);
 }
 
+static void test_turning_to_always_syncs_what_was_not(void **state)
+{
+    (void)state;
+    struct node node;
+    node_init(&node);
+    node.options.sync = STORAGE_SYNC_NO;
+    node_start(&node);
+    node_append(&node, 1, 1);
+    node_flush(&node);
+    storage_set_sync(node.storage, STORAGE_SYNC_EVERYSEC);
+    assert_queued(&node, "");
+    storage_set_sync(node.storage, STORAGE_SYNC_ALWAYS);
+    assert_queued(&node, "+sync 1.incr.aof; ");
+    node_run_all(&node);
+    storage_set_sync(node.storage, STORAGE_SYNC_NO);
+    storage_set_sync(node.storage, STORAGE_SYNC_ALWAYS);
+    assert_queued(&node, "");
+    node_close(&node);
+}
+
 static void test_a_start_tells_how_far_it_is(void **state)
 {
     (void)state;
@@ -640,6 +660,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_full_segment_is_followed_by_a_new_one),
+        cmocka_unit_test(test_turning_to_always_syncs_what_was_not),
         cmocka_unit_test(test_a_start_tells_how_far_it_is),
         cmocka_unit_test(test_one_entry_beyond_the_size_has_its_own_segment),
         cmocka_unit_test(test_an_empty_segment_is_not_cut_again),
