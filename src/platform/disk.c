@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "platform/clock.h"
+#include "platform/failpoint.h"
 #include "platform/files.h"
 #include "platform/image.h"
 
@@ -105,25 +106,35 @@ static size_t append_run(const struct disk_op *ops, size_t count, enum err *err,
                 (struct iovec){.iov_base = op->bytes.ptr, .iov_len = op->bytes.len};
         sync = sync || op->sync;
     }
+    FAILPOINT("append:before-write");
     *err = write_vectors(ops[0].file, vectors, vector_count);
+    FAILPOINT("append:after-write");
     if (!*err && sync)
         *err = sync_data(ops[0].file, sync_us);
+    FAILPOINT("append:after-sync");
     return run;
 }
 
 static enum err truncate_file(int file, uint64_t size, uint64_t *sync_us)
 {
+    FAILPOINT("truncate:before-cut");
     while (ftruncate(file, (off_t)size))
         if (errno != EINTR)
             return platform_err(errno);
-    return sync_data(file, sync_us);
+    FAILPOINT("truncate:after-cut");
+    enum err err = sync_data(file, sync_us);
+    FAILPOINT("truncate:after-sync");
+    return err;
 }
 
 static enum err remove_file(int file, const char *path)
 {
     if (file != DISK_NO_FILE)
         close(file);
-    return unlink(path) && errno != ENOENT ? platform_err(errno) : ERR_NONE;
+    FAILPOINT("remove:before");
+    enum err err = unlink(path) && errno != ENOENT ? platform_err(errno) : ERR_NONE;
+    FAILPOINT("remove:after");
+    return err;
 }
 
 static size_t carry_out(const struct disk_op *ops, size_t count, enum err *err, uint64_t *sync_us)
@@ -144,7 +155,9 @@ static size_t carry_out(const struct disk_op *ops, size_t count, enum err *err, 
         *err = remove_file(ops[0].file, ops[0].path);
         return 1;
     case DISK_SYNC_FOLDER:
+        FAILPOINT("folder:before-sync");
         *err = platform_sync_folder(ops[0].path);
+        FAILPOINT("folder:after-sync");
         return 1;
     }
     return 1;
@@ -351,7 +364,10 @@ static enum err port_truncate(void *context, int file, uint64_t size)
 {
     (void)context;
     uint64_t sync_us = 0;
-    return truncate_file(file, size, &sync_us);
+    FAILPOINT("recover:before-truncate");
+    enum err err = truncate_file(file, size, &sync_us);
+    FAILPOINT("recover:after-truncate");
+    return err;
 }
 
 static enum err port_read_file(void *context, const char *path, struct buf *out)
@@ -363,19 +379,28 @@ static enum err port_read_file(void *context, const char *path, struct buf *out)
 static enum err port_replace_file(void *context, const char *path, struct span bytes)
 {
     (void)context;
-    return platform_replace_file(path, bytes);
+    FAILPOINT("recover:before-replace");
+    enum err err = platform_replace_file(path, bytes);
+    FAILPOINT("recover:after-replace");
+    return err;
 }
 
 static enum err port_sync_folder(void *context, const char *path)
 {
     (void)context;
-    return platform_sync_folder(path);
+    FAILPOINT("recover:before-folder-sync");
+    enum err err = platform_sync_folder(path);
+    FAILPOINT("recover:after-folder-sync");
+    return err;
 }
 
 static enum err port_remove(void *context, const char *path)
 {
     (void)context;
-    return remove_file(DISK_NO_FILE, path);
+    FAILPOINT("recover:before-remove");
+    enum err err = remove_file(DISK_NO_FILE, path);
+    FAILPOINT("recover:after-remove");
+    return err;
 }
 
 static enum err port_list(void *context, const char *path, void (*add)(void *to, const char *name),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "platform/failpoint.h"
 #include "platform/files.h"
 
 enum {
@@ -33,6 +34,7 @@ static enum err write_pieces(int file, disk_produce *produce, void *producer)
                 return platform_err(errno);
             at += wrote > 0 ? (size_t)wrote : 0;
         }
+        FAILPOINT("image:child-mid-write");
         unsynced += pieces.len;
         pieces.len = 0;
         if (unsynced < SYNC_BYTES && more)
@@ -50,6 +52,7 @@ static _Noreturn void run_child(pid_t parent, const char *path, disk_produce *pr
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(ERR_IO);
+    FAILPOINT("image:child-begins");
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (file < 0)
         _exit((int)platform_err(errno));
@@ -58,9 +61,12 @@ static _Noreturn void run_child(pid_t parent, const char *path, disk_produce *pr
         _exit(ERR_IO);
     close_range(IMAGE_FILE + 1, ~0U, 0);
     signal(SIGXFSZ, SIG_IGN);
+    FAILPOINT("image:child-opened");
     enum err err = write_pieces(IMAGE_FILE, produce, producer);
+    FAILPOINT("image:child-after-write");
     if (!err && (fsync(IMAGE_FILE) || close(IMAGE_FILE)))
         err = platform_err(errno);
+    FAILPOINT("image:child-after-sync");
     _exit((int)err);
 }
 
@@ -82,11 +88,13 @@ enum err image_start(struct image *image, const char *path, disk_produce *produc
     if (image->running)
         return ERR_BUSY;
     pid_t parent = getpid();
+    FAILPOINT("image:before-fork");
     image->child = fork();
     if (image->child < 0)
         return ERR_IO;
     if (image->child == 0)
         run_child(parent, path, produce, producer);
+    FAILPOINT("image:after-fork");
     image->running = true;
     sigset_t all;
     sigset_t before;
@@ -107,6 +115,7 @@ void image_finish(struct image *image)
     pthread_join(image->waiter, NULL);
     waitpid(image->child, NULL, 0);
     image->running = false;
+    FAILPOINT("image:finished");
 }
 
 void image_kill(struct image *image)
