@@ -146,12 +146,13 @@ $(BUILD)/tests/flotilla-server-failpoints: $(PLATFORM_FAILPOINTS) $(SERVER_OBJEC
 $(BUILD)/tests/%.so: tests/shim/%.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK  $@")
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARNINGS) -pthread -fPIC -shared -o $@ $< -ldl
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARNINGS) -Itests -pthread -fPIC -shared -o $@ $< -ldl
 
-$(BUILD)/tests/power_loss: $(BUILD)/obj/tests/shim/power_loss.o $(UNIT_SUPPORT) $(BUILD)/libcore.a
+POWER_LOSS_OBJECTS := $(call objects,$(patsubst %,tests/shim/%.c,power_loss platter memory_disk))
+$(BUILD)/tests/power_loss: $(POWER_LOSS_OBJECTS) $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK  $@")
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcore.a $(CORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 # What is missing is installed first; a second make then sees it. Deterministic tests come first.
 run:
