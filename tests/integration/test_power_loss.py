@@ -53,15 +53,20 @@ class Recording:
         """Of a node alone: its reply says that its own sync is done."""
         self.lines.append(f"{self.journal.stat().st_size} {index} {term}\n")
 
-    def check(self, seconds=SECONDS):
+    def run(self, seconds=SECONDS):
+        """(exit status, what was said)"""
         self.claims.write_text("".join(self.lines))
         command = [TOOLS / "power_loss", self.journal, self.claims, self.node.data / "shard-0", str(seconds), SEED]
         done = subprocess.run(command, capture_output=True, timeout=(seconds + 200) * PATIENCE, check=False)
         said = done.stdout.decode() + done.stderr.decode()
         print(said)
-        if done.returncode and os.environ.get("FLOTILLA_POWER_LOSS_KEEP"):
+        return done.returncode, said
+
+    def check(self):
+        status, said = self.run()
+        if status and os.environ.get("FLOTILLA_POWER_LOSS_KEEP"):
             shutil.copytree(self.node.dir, os.environ["FLOTILLA_POWER_LOSS_KEEP"], dirs_exist_ok=True)
-        assert done.returncode == 0, f"seed {SEED}: {said}"
+        assert status == 0, f"seed {SEED}: {said}"
         numbers = said.splitlines()[-1].split()
         return int(numbers[4]), int(numbers[6])  # moments, starts
 
@@ -171,7 +176,8 @@ def test_a_power_loss_at_any_moment_leaves_what_a_follower_acknowledged(make_clu
         write(50, size=1000)
     node.start()
     wait_for(lambda: int(node.raft()["raft_snapshots_installed"]) >= 1, 20 * PATIENCE, "the snapshot is installed")
-    write(100)
+    while int(node.raft()["raft_snapshots"]) < 1:  # one of its own
+        write(50, size=1000)
     cluster.wait_equal()
     claims.finish()
     with node.connect() as connection:
@@ -183,3 +189,19 @@ def test_a_power_loss_at_any_moment_leaves_what_a_follower_acknowledged(make_clu
         assert step in names, f"the run had no {step}"
     moments, starts = recording.check()
     assert moments >= 300 and starts >= 3000
+
+
+def test_a_power_loss_shows_that_a_node_does_not_sync(make_cluster):
+    """Nothing would ever fail if the check had no eyes."""
+    cluster = make_cluster(start=False, size=1, appendfsync="no")
+    node = cluster.nodes[0]
+    recording = Recording(node)
+    cluster.start()
+    with node.connect() as connection:
+        for number in range(50):
+            assert connection.call("SET", "k", number) == "OK"
+            recording.claim(connection)
+    node.kill()
+    status, said = recording.run(seconds=0.2)
+    assert status == 1
+    assert "was claimed, the log ends with" in said

@@ -294,3 +294,10 @@ int open(const char *path, int flags, ...)
     errno = before;
     return real.open(path, flags, mode);
 }
+
+/* The same functions under the names that a program calls which is built for large files. */
+int open64(const char *path, int flags, ...) __attribute__((alias("open")));
+ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t offset)
+    __attribute__((alias("pwrite")));
+int statvfs64(const char *path, struct statvfs64 *status) __attribute__((alias("statvfs")));
+int fstatvfs64(int fd, struct statvfs64 *status) __attribute__((alias("fstatvfs")));

@@ -337,3 +337,10 @@ int close_range(unsigned first, unsigned last, int flags)
     journal = -1;
     return failed;
 }
+
+/* The same functions under the names that a program calls which is built for large files. */
+int open64(const char *path, int flags, ...) __attribute__((alias("open")));
+ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t offset)
+    __attribute__((alias("pwrite")));
+int ftruncate64(int fd, off64_t size) __attribute__((alias("ftruncate")));
+int fallocate64(int fd, int mode, off64_t offset, off64_t len) __attribute__((alias("fallocate")));

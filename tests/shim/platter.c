@@ -40,7 +40,7 @@ static int add_file(struct platter *platter, uint64_t inode, bool is_folder)
     return (int)platter->file_count++;
 }
 
-/* The newest: numbers of removed files are used again. NULL: it was there before the recording. */
+/* The newest: numbers of removed files are used again. */
 static struct platter_file *file_of(struct platter *platter, uint64_t inode)
 {
     for (size_t i = platter->file_count; i-- > 0;)
@@ -86,10 +86,17 @@ static void move(struct platter *platter, struct span from, struct span to)
     name_of(platter, to)->now = moved;
 }
 
+static bool is_of_known_file(uint32_t kind)
+{
+    return kind == JOURNAL_WRITE || kind == JOURNAL_TRUNCATE || kind == JOURNAL_SYNC;
+}
+
 void platter_take(struct platter *platter, const struct record_head *head, struct span path,
                   struct span data)
 {
-    struct platter_file *file = file_of(platter, head->inode);
+    struct platter_file *file = head->kind == JOURNAL_CREATE ? NULL : file_of(platter, head->inode);
+    /* A journal with holes proves nothing. */
+    ASSERT(file || !is_of_known_file(head->kind));
     switch ((enum journal_event)head->kind) {
     case JOURNAL_CREATE: {
         int created = add_file(platter, head->inode, false);
@@ -97,18 +104,15 @@ void platter_take(struct platter *platter, const struct record_head *head, struc
         break;
     }
     case JOURNAL_WRITE:
-        if (file && data.len)
+        if (data.len)
             write_at(&file->now, head->number, data);
         break;
     case JOURNAL_TRUNCATE:
-        if (file)
-            set_size(&file->now, (size_t)head->number);
+        set_size(&file->now, (size_t)head->number);
         break;
     case JOURNAL_SYNC:
-        if (file) {
-            file->synced.len = 0;
-            buf_add_span(&file->synced, buf_span(&file->now));
-        }
+        file->synced.len = 0;
+        buf_add_span(&file->synced, buf_span(&file->now));
         break;
     case JOURNAL_SYNC_FOLDER:
         sync_folder(platter, path);

@@ -177,6 +177,13 @@ static void find_identity(struct run *run)
 
 /* ---- one start ---- */
 
+static void hear(void *context, enum log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    (void)line;
+}
+
 static enum err load(void *context, struct span piece, char *message)
 {
     struct start *start = context;
@@ -233,7 +240,7 @@ static void start_once(struct run *run, struct memory_disk *left, const struct c
                                       .append_filename = "appendonly.aof",
                                       .identity = run->identity,
                                       .cache_bytes_max = 1 << 20,
-                                      .log = &(struct log){LOG_WARNING, NULL, NULL}};
+                                      .log = &(struct log){LOG_WARNING, hear, NULL}};
     struct start start = {.run = run, .claimed = claim->index, .is_truth = is_truth};
     struct storage_visitor visitor = {&start, load, visit};
     struct storage *storage;
