@@ -154,6 +154,7 @@ struct local_command {
     local_submit *submit; /* instead of run, outside of transactions: takes its time */
     bool barrier;         /* waits until all earlier replies of the connection are there */
     bool never_queued;    /* MULTI does not queue it */
+    bool needs_shard;     /* refused while that is being loaded */
 };
 
 struct slot {
@@ -309,6 +310,7 @@ void dispatch_run_local(struct client *client, const struct request *request,
                         struct resp_writer *reply);
 enum verdict dispatch_run(struct client *client, const struct request *request);
 bool dispatch_is_over_memory(struct net *net);
+bool dispatch_lacks_room(const struct net *net, uint32_t flags);
 unsigned dispatch_slot(const struct request *request, bool *has_key);
 
 /* multi.c */

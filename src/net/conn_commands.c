@@ -115,7 +115,7 @@ static void write_hello(struct client *client, struct resp_writer *reply)
     resp_bulk_text(reply, "mode");
     resp_bulk_text(reply, "cluster");
     resp_bulk_text(reply, "role");
-    resp_bulk_text(reply, shard_is_leader(net->shard) ? "master" : "replica");
+    resp_bulk_text(reply, net->shard && shard_is_leader(net->shard) ? "master" : "replica");
     resp_bulk_text(reply, "modules");
     resp_array(reply, 0);
 }

@@ -8,6 +8,8 @@
 static const char not_a_node[] = "NOPERM this connection is not a node of the cluster";
 static const char no_leader[] =
     "CLUSTERDOWN The cluster has no leader: nothing was executed, try again";
+static const char no_room[] = "MISCONF Errors writing to the AOF file: No space left on device. "
+                              "The write was not executed.";
 static const char out_of_memory[] = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /* --- nodes --- */
@@ -247,8 +249,13 @@ static bool is_queued(const struct client *client, const struct request *request
 static bool lacks_memory(struct client *client, const struct request *request, bool queued)
 {
     bool grows = queued || (request->command->flags & COMMAND_DENYOOM);
-    return grows && client->net->settings.maxmemory && shard_is_leader(client->net->shard) &&
-           dispatch_is_over_memory(client->net);
+    return grows && client->net->settings.maxmemory && client->net->shard &&
+           shard_is_leader(client->net->shard) && dispatch_is_over_memory(client->net);
+}
+
+bool dispatch_lacks_room(const struct net *net, uint32_t flags)
+{
+    return (flags & COMMAND_WRITE) && net->shard && shard_refuses_writes(net->shard);
 }
 
 /* At the most, as it is queued. */
@@ -285,6 +292,12 @@ static bool is_reply_command(const struct command *command)
     return command->parent && span_is(span_text(command->fullname), "client|reply");
 }
 
+static bool runs_while_loading(const struct net *net, const struct command *command)
+{
+    const struct local_command *local = net->locals[command->id];
+    return (command->flags & COMMAND_LOADING) && !command->run && !(local && local->needs_shard);
+}
+
 static enum verdict check_and_run(struct client *client, const struct request *request,
                                   size_t bytes)
 {
@@ -294,6 +307,8 @@ static enum verdict check_and_run(struct client *client, const struct request *r
         return reject_arity(client, command);
     if (net->settings.password[0] && !client->authenticated && !(command->flags & COMMAND_NO_AUTH))
         return reject(client, command, "NOAUTH Authentication required.");
+    if (!net->shard && !runs_while_loading(net, command))
+        return reject(client, command, NET_LOADING);
     bool queued = is_queued(client, request);
     if (queued && ((command->flags & COMMAND_NO_MULTI) || is_reply_command(command)))
         return reject(client, command, "ERR Command not allowed inside a transaction");
@@ -301,6 +316,8 @@ static enum verdict check_and_run(struct client *client, const struct request *r
         return reject(client, command, "ERR the command is too large for an entry of the log");
     if (lacks_memory(client, request, queued))
         return reject(client, command, out_of_memory);
+    if (dispatch_lacks_room(net, command->flags))
+        return reject(client, command, no_room);
     if (net->paused) {
         uint32_t flags = command->flags;
         if (client->transaction.open && !queued)

@@ -226,6 +226,10 @@ static enum verdict submit_exec(struct client *client, const struct request *req
         return refuse_exec(client, request,
                            "EXECABORT Transaction discarded because of: OOM command not allowed "
                            "when used memory > 'maxmemory'.");
+    if (dispatch_lacks_room(client->net, transaction->flags))
+        return refuse_exec(client, request,
+                           "EXECABORT Transaction discarded because of: MISCONF Errors writing to "
+                           "the AOF file: No space left on device. The write was not executed.");
     bool here = transaction->watch_count == 0 &&
                 (!transaction->has_data ||
                  (!(transaction->flags & COMMAND_WRITE) && dispatch_may_read_here(client)));
@@ -244,8 +248,8 @@ static enum verdict submit_exec(struct client *client, const struct request *req
 const struct local_command multi_commands[] = {
     {.fullname = "multi", .run = run_multi, .never_queued = true},
     {.fullname = "discard", .run = run_discard, .never_queued = true},
-    {.fullname = "exec", .submit = submit_exec, .never_queued = true},
-    {.fullname = "watch", .submit = submit_watch, .never_queued = true},
+    {.fullname = "exec", .submit = submit_exec, .never_queued = true, .needs_shard = true},
+    {.fullname = "watch", .submit = submit_watch, .never_queued = true, .needs_shard = true},
     {.fullname = "unwatch", .run = run_unwatch},
     {.fullname = NULL},
 };

@@ -32,6 +32,9 @@
 
 struct event_base;
 struct net;
+
+/* What a client hears while there is no shard yet. */
+#define NET_LOADING "LOADING Redis is loading the dataset in memory"
 struct client;
 
 /* Settings; the server ring fills them from its configuration and may change them while running.

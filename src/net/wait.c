@@ -135,6 +135,6 @@ bool client_unblock(struct client *client, bool with_error)
 }
 
 const struct local_command wait_commands[] = {
-    {.fullname = "wait", .run = run_wait, .submit = submit_wait},
+    {.fullname = "wait", .run = run_wait, .submit = submit_wait, .needs_shard = true},
     {.fullname = NULL},
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@
 #include "platform/files.h"
 #include "platform/image.h"
 
-enum { VECTORS_MAX = 64 };
+enum { VECTORS_MAX = 64, ROOM_WAIT_MS = 100 };
 
 struct ops {
     struct disk_op *items;
@@ -57,25 +58,71 @@ static void add_op(struct ops *ops, const struct disk_op *op)
     ops->items[ops->count++] = *op;
 }
 
+static void complete(struct platform_disk *disk, const struct disk_completion *completion)
+{
+    pthread_mutex_lock(&disk->mutex);
+    struct completions *done = &disk->done;
+    if (done->count == done->cap) {
+        done->cap = done->cap ? done->cap * 2 : 16;
+        done->items = mem_realloc(done->items, done->cap * sizeof *done->items);
+    }
+    done->items[done->count++] = *completion;
+    pthread_mutex_unlock(&disk->mutex);
+    uint64_t one = 1;
+    if (write(disk->event, &one, sizeof one) != (ssize_t)sizeof one)
+        FATAL("the log thread cannot reach the event loop");
+}
+
+/* Something did not fit: says so once, and comes back when it is time to try again. False: the disk
+ * is being closed. */
+static bool wait_for_room(struct platform_disk *disk, bool *told)
+{
+    if (!*told)
+        complete(disk, &(struct disk_completion){.waits_for_room = true});
+    *told = true;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += ROOM_WAIT_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    pthread_mutex_lock(&disk->mutex);
+    int timed_out = 0;
+    while (!disk->stop && !timed_out)
+        timed_out = pthread_cond_timedwait(&disk->wake, &disk->mutex, &until);
+    bool go_on = !disk->stop;
+    pthread_mutex_unlock(&disk->mutex);
+    return go_on;
+}
+
 static enum err sync_data(int file, uint64_t *sync_us)
 {
     uint64_t start = platform_mono_us();
     while (fdatasync(file))
         if (errno != EINTR)
-            return platform_err(errno);
+            return ERR_IO; /* also if there was no room: what is on the disk is not known */
     *sync_us += platform_mono_us() - start + 1;
     return ERR_NONE;
 }
 
-/* Writes all vectors, whatever the system takes at a time. */
-static enum err write_vectors(int file, struct iovec *vectors, int count)
+static bool is_full(int error)
 {
+    return error == ENOSPC || error == EDQUOT;
+}
+
+/* Writes all vectors, whatever the system takes at a time, and whenever it does. */
+static enum err write_vectors(struct platform_disk *disk, int file, struct iovec *vectors,
+                              int count)
+{
+    bool told = false;
     while (count) {
         ssize_t wrote = writev(file, vectors, count);
         if (wrote < 0) {
-            if (errno == EINTR)
+            int error = errno;
+            if (error == EINTR || (is_full(error) && wait_for_room(disk, &told)))
                 continue;
-            return platform_err(errno);
+            return platform_err(error);
         }
         while (count && (size_t)wrote >= vectors->iov_len) {
             wrote -= (ssize_t)vectors->iov_len;
@@ -91,7 +138,8 @@ static enum err write_vectors(int file, struct iovec *vectors, int count)
 }
 
 /* Appends to one file that stand together in the queue: how many were carried out comes back. */
-static size_t append_run(const struct disk_op *ops, size_t count, enum err *err, uint64_t *sync_us)
+static size_t append_run(struct platform_disk *disk, const struct disk_op *ops, size_t count,
+                         struct disk_completion *completion)
 {
     struct iovec vectors[VECTORS_MAX];
     int vector_count = 0;
@@ -107,10 +155,10 @@ static size_t append_run(const struct disk_op *ops, size_t count, enum err *err,
         sync = sync || op->sync;
     }
     FAILPOINT("append:before-write");
-    *err = write_vectors(ops[0].file, vectors, vector_count);
+    disk->failed = write_vectors(disk, ops[0].file, vectors, vector_count);
     FAILPOINT("append:after-write");
-    if (!*err && sync)
-        *err = sync_data(ops[0].file, sync_us);
+    if (!disk->failed && sync)
+        disk->failed = sync_data(ops[0].file, &completion->sync_us);
     FAILPOINT("append:after-sync");
     return run;
 }
@@ -137,45 +185,56 @@ static enum err remove_file(int file, const char *path)
     return err;
 }
 
-static size_t carry_out(const struct disk_op *ops, size_t count, enum err *err, uint64_t *sync_us)
+static enum err sync_folder(const char *path)
 {
-    switch (ops[0].kind) {
-    case DISK_APPEND:
-        return append_run(ops, count, err, sync_us);
-    case DISK_TRUNCATE:
-        *err = truncate_file(ops[0].file, ops[0].size, sync_us);
-        return 1;
-    case DISK_REPLACE:
-        *err = platform_replace_file(ops[0].path, buf_span(&ops[0].bytes));
-        return 1;
-    case DISK_RENAME:
-        *err = platform_rename_file(ops[0].path, ops[0].to);
-        return 1;
-    case DISK_REMOVE:
-        *err = remove_file(ops[0].file, ops[0].path);
-        return 1;
-    case DISK_SYNC_FOLDER:
-        FAILPOINT("folder:before-sync");
-        *err = platform_sync_folder(ops[0].path);
-        FAILPOINT("folder:after-sync");
-        return 1;
-    }
-    return 1;
+    FAILPOINT("folder:before-sync");
+    enum err err = platform_sync_folder(path);
+    FAILPOINT("folder:after-sync");
+    return err;
 }
 
-static void complete(struct platform_disk *disk, const struct disk_completion *completion)
+static enum err measure(const char *path, struct disk_completion *completion)
 {
-    pthread_mutex_lock(&disk->mutex);
-    struct completions *done = &disk->done;
-    if (done->count == done->cap) {
-        done->cap = done->cap ? done->cap * 2 : 16;
-        done->items = mem_realloc(done->items, done->cap * sizeof *done->items);
+    struct statvfs status;
+    completion->measured = true;
+    completion->free_bytes = UINT64_MAX; /* if it cannot be known */
+    if (statvfs(path, &status) == 0)
+        completion->free_bytes = (uint64_t)status.f_bavail * status.f_frsize;
+    return ERR_NONE;
+}
+
+static enum err carry_out_one(const struct disk_op *op, struct disk_completion *completion)
+{
+    switch (op->kind) {
+    case DISK_APPEND:
+        return ERR_NONE; /* append_run() */
+    case DISK_TRUNCATE:
+        return truncate_file(op->file, op->size, &completion->sync_us);
+    case DISK_REPLACE:
+        return platform_replace_file(op->path, buf_span(&op->bytes));
+    case DISK_RENAME:
+        return platform_rename_file(op->path, op->to);
+    case DISK_REMOVE:
+        return remove_file(op->file, op->path);
+    case DISK_SYNC_FOLDER:
+        return sync_folder(op->path);
+    case DISK_MEASURE:
+        return measure(op->path, completion);
     }
-    done->items[done->count++] = *completion;
-    pthread_mutex_unlock(&disk->mutex);
-    uint64_t one = 1;
-    if (write(disk->event, &one, sizeof one) != (ssize_t)sizeof one)
-        FATAL("the log thread cannot reach the event loop");
+    return ERR_NONE;
+}
+
+/* How many of the operations it took comes back. */
+static size_t carry_out(struct platform_disk *disk, const struct disk_op *ops, size_t count,
+                        struct disk_completion *completion)
+{
+    if (ops[0].kind == DISK_APPEND)
+        return append_run(disk, ops, count, completion);
+    bool told = false;
+    do
+        disk->failed = carry_out_one(ops, completion);
+    while (disk->failed == ERR_NO_SPACE && wait_for_room(disk, &told));
+    return 1;
 }
 
 static void free_op(struct disk_op *op)
@@ -192,14 +251,14 @@ static void run_ops(struct platform_disk *disk)
         struct disk_completion completion = {.ticket = 0};
         size_t run = 1;
         if (!disk->failed)
-            run = carry_out(&ops->items[at], ops->count - at, &disk->failed, &completion.sync_us);
+            run = carry_out(disk, &ops->items[at], ops->count - at, &completion);
         for (size_t i = at; i < at + run; i++) {
             if (ops->items[i].ticket)
                 completion.ticket = ops->items[i].ticket;
             free_op(&ops->items[i]);
         }
         completion.err = disk->failed;
-        if (completion.ticket || completion.err || completion.sync_us)
+        if (completion.ticket || completion.err || completion.sync_us || completion.measured)
             complete(disk, &completion);
         at += run;
     }
@@ -274,6 +333,11 @@ void platform_disk_free(struct platform_disk *disk)
     mem_free(disk->done.items);
     mem_free(disk->taken.items);
     mem_free(disk);
+}
+
+void platform_disk_keep_free(struct platform_disk *disk, uint64_t bytes)
+{
+    disk->image.keep_free_bytes = bytes;
 }
 
 int platform_disk_fd(const struct platform_disk *disk)

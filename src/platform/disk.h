@@ -14,6 +14,9 @@ struct platform_disk *platform_disk_new(void);
 void platform_disk_free(struct platform_disk *disk); /* after all that is queued */
 void platform_disk_port(struct platform_disk *disk, struct disk *port);
 
+/* Images end with ERR_NO_SPACE rather than leave less than so much on their disk. */
+void platform_disk_keep_free(struct platform_disk *disk, uint64_t bytes);
+
 /* Readable when there are completions to take: platform_disk_woken() once, then take until false.
  */
 int platform_disk_fd(const struct platform_disk *disk);

@@ -69,9 +69,9 @@ enum err platform_sync_folder(const char *path)
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return platform_err(errno);
-    int failed = fsync(fd) ? errno : 0;
+    bool failed = fsync(fd) != 0;
     close(fd);
-    return platform_err(failed);
+    return failed ? ERR_IO : ERR_NONE;
 }
 
 static enum err write_all(int fd, struct span bytes)

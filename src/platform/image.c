@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,11 +20,22 @@ enum {
     IMAGE_FILE = 3,
 };
 
-static enum err write_pieces(int file, disk_produce *produce, void *producer)
+/* An image must not take the room that the log needs. */
+static bool has_room(int file, uint64_t keep_free_bytes)
+{
+    struct statvfs status;
+    return fstatvfs(file, &status) != 0 ||
+           (uint64_t)status.f_bavail * status.f_frsize >= keep_free_bytes + SYNC_BYTES;
+}
+
+static enum err write_pieces(int file, uint64_t keep_free_bytes, disk_produce *produce,
+                             void *producer)
 {
     struct buf pieces = {0};
     size_t unsynced = 0;
     bool more = true;
+    if (!has_room(file, keep_free_bytes))
+        return ERR_NO_SPACE;
     while (more) {
         more = produce(producer, &pieces);
         if (more && pieces.len < WRITE_BYTES)
@@ -42,12 +54,14 @@ static enum err write_pieces(int file, disk_produce *produce, void *producer)
         unsynced = 0;
         if (fdatasync(file))
             return platform_err(errno);
+        if (more && !has_room(file, keep_free_bytes))
+            return ERR_NO_SPACE;
     }
     return ERR_NONE;
 }
 
-static _Noreturn void run_child(pid_t parent, const char *path, disk_produce *produce,
-                                void *producer)
+static _Noreturn void run_child(const struct image *image, pid_t parent, const char *path,
+                                disk_produce *produce, void *producer)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -62,7 +76,7 @@ static _Noreturn void run_child(pid_t parent, const char *path, disk_produce *pr
     close_range(IMAGE_FILE + 1, ~0U, 0);
     signal(SIGXFSZ, SIG_IGN);
     FAILPOINT("image:child-opened");
-    enum err err = write_pieces(IMAGE_FILE, produce, producer);
+    enum err err = write_pieces(IMAGE_FILE, image->keep_free_bytes, produce, producer);
     FAILPOINT("image:child-after-write");
     if (!err && (fsync(IMAGE_FILE) || close(IMAGE_FILE)))
         err = platform_err(errno);
@@ -93,7 +107,7 @@ enum err image_start(struct image *image, const char *path, disk_produce *produc
     if (image->child < 0)
         return ERR_IO;
     if (image->child == 0)
-        run_child(parent, path, produce, producer);
+        run_child(image, parent, path, produce, producer);
     FAILPOINT("image:after-fork");
     image->running = true;
     sigset_t all;

@@ -12,7 +12,8 @@
 #include "storage/disk.h"
 
 struct image {
-    bool running; /* begun, and its end not yet taken */
+    bool running;             /* begun, and its end not yet taken */
+    uint64_t keep_free_bytes; /* on the disk: with less than that the image fails */
     pid_t child;
     pthread_t waiter;
     void (*ended)(void *context, enum err err); /* on the waiter's thread */

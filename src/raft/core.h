@@ -36,6 +36,7 @@ struct raft {
      * they can stand for a write that a truncation undid since. */
     uint64_t durable;
     uint64_t durable_term_min;
+    bool no_room; /* on this node's disk */
 
     uint64_t heard_ms;        /* newest append of the leader */
     uint64_t acknowledged_ms; /* newest answer that waits for the disk */

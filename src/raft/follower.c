@@ -7,6 +7,7 @@ static struct raft_message *respond(struct raft *raft, const struct raft_message
     struct raft_message *response = raft_message_add(raft, RAFT_APPEND_RESPONSE, request->from);
     response->when_durable = raft_hard_state_differs(raft);
     response->append_response.success = success;
+    response->append_response.no_room = raft->no_room;
     return response;
 }
 

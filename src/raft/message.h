@@ -64,6 +64,7 @@ struct raft_message {
              * success: hint_index is prev_index + entry_count of that request, durable or not. */
             uint64_t hint_index;
             uint64_t hint_term;
+            bool no_room; /* its disk takes no more entries: no node to hand leadership to */
         } append_response;
         struct {
             uint64_t index; /* of the snapshot's last entry */

@@ -39,6 +39,7 @@ struct raft_progress {
     uint64_t promised_ms;  /* newest time of sending that was echoed in this term: the lease */
     uint64_t contact_ms;   /* newest answer in this term; the election counts as one */
     bool answered;
+    bool no_room;          /* on its disk, as it said last */
     uint64_t sent_ms;      /* newest append */
     uint64_t heartbeat_ms; /* newest append without entries */
 

@@ -246,6 +246,10 @@ enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft
 /* Whether new entries may be submitted: a leader that hands over takes none. */
 bool raft_accepts(const struct raft *raft);
 
+/* Whether this node's disk takes more entries. A node without room says so to the leader, which
+ * hands leadership to no such node unless it is named. */
+void raft_set_room(struct raft *raft, bool has_room);
+
 /* Whether the next step may append an entry of the core's own: entries that the host has numbered
  * already have to be submitted before. */
 bool raft_may_append(const struct raft *raft);
@@ -274,6 +278,7 @@ struct raft_peer_status {
     uint64_t in_flight_bytes;
     uint64_t snapshot_offset; /* RAFT_SNAPSHOT: what it has of the snapshot */
     uint64_t last_contact_ms; /* monotonic; 0: never */
+    bool no_room;             /* on its disk, as it said last */
 };
 
 struct raft_counters {

@@ -301,6 +301,7 @@ void raft_handle_append_response(struct raft *raft, const struct raft_message *r
     struct raft_progress *progress = &raft->progress[peer];
     progress->contact_ms = raft->now_ms;
     progress->answered = true;
+    progress->no_room = response->append_response.no_room;
     /* A rejection in this term confirms the leader as well as a success does. */
     if (response->append_response.read_context > progress->read_context) {
         progress->read_context = response->append_response.read_context;

@@ -7,10 +7,11 @@ static bool can_follow(const struct raft *raft, size_t position)
 {
     const struct raft_progress *progress = &raft->progress[position];
     return position != raft->self && raft_is_voter(raft, position) && progress->answered &&
-           progress->state == RAFT_REPLICATE;
+           progress->state == RAFT_REPLICATE && !progress->no_room;
 }
 
-/* The voter that lacks least; of equal ones the one that was heard of last. */
+/* The voter with room on its disk that lacks least; of equal ones the one that was heard of last.
+ */
 size_t raft_transfer_candidate(const struct raft *raft)
 {
     size_t best = NOT_A_MEMBER;
@@ -74,6 +75,11 @@ void raft_transfer_tick(struct raft *raft)
 void raft_transfer_end(struct raft *raft)
 {
     raft->transfer_target = 0;
+}
+
+void raft_set_room(struct raft *raft, bool has_room)
+{
+    raft->no_room = !has_room;
 }
 
 bool raft_accepts(const struct raft *raft)

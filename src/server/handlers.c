@@ -5,65 +5,68 @@
 #include "base/mem.h"
 #include "server/server.h"
 
-static const struct {
+struct handler {
     const char *fullname;
-    server_handler *handler;
-} handlers[] = {
-    {"info", server_info},
-    {"config|get", server_config_get},
-    {"config|set", server_config_set},
-    {"config|rewrite", server_config_rewrite},
-    {"config|resetstat", server_config_resetstat},
-    {"config|help", server_help},
-    {"cluster|slots", server_cluster_slots},
-    {"cluster|shards", server_cluster_shards},
-    {"cluster|nodes", server_cluster_nodes},
-    {"cluster|info", server_cluster_info},
-    {"cluster|myid", server_cluster_myid},
-    {"cluster|myshardid", server_cluster_myshardid},
-    {"cluster|keyslot", server_cluster_keyslot},
-    {"cluster|countkeysinslot", server_cluster_countkeysinslot},
-    {"cluster|getkeysinslot", server_cluster_getkeysinslot},
-    {"cluster|links", server_cluster_links},
-    {"cluster|help", server_help},
-    {"bgsave", server_bgsave},
-    {"bgrewriteaof", server_bgrewriteaof},
-    {"lastsave", server_lastsave},
-    {"role", server_role},
-    {"shutdown", server_shutdown},
-    {"memory|doctor", server_memory_doctor},
-    {"memory|stats", server_memory_stats},
-    {"memory|purge", server_memory_purge},
-    {"memory|malloc-stats", server_memory_malloc_stats},
-    {"memory|help", server_help},
-    {"latency|latest", server_latency_empty},
-    {"latency|history", server_latency_empty},
-    {"latency|reset", server_latency_reset},
-    {"latency|doctor", server_latency_doctor},
-    {"latency|graph", server_latency_graph},
-    {"latency|histogram", server_latency_histogram},
-    {"latency|help", server_help},
-    {"slowlog|get", server_slowlog_get},
-    {"slowlog|len", server_slowlog_len},
-    {"slowlog|reset", server_slowlog_reset},
-    {"slowlog|help", server_help},
-    {"debug|digest", server_debug_digest},
-    {"debug|sleep", server_debug_sleep},
-    {"debug|help", server_help},
+    server_handler *run;
+    enum { WITH_SHARD, WHILE_LOADING } needs; /* the second: also before there is a shard */
 };
 
-static server_handler *handler_named(const char *fullname)
+static const struct handler handlers[] = {
+    {"info", server_info, WHILE_LOADING},
+    {"config|get", server_config_get, WHILE_LOADING},
+    {"config|set", server_config_set, WITH_SHARD},
+    {"config|rewrite", server_config_rewrite, WITH_SHARD},
+    {"config|resetstat", server_config_resetstat, WHILE_LOADING},
+    {"config|help", server_help, WHILE_LOADING},
+    {"cluster|slots", server_cluster_slots, WITH_SHARD},
+    {"cluster|shards", server_cluster_shards, WITH_SHARD},
+    {"cluster|nodes", server_cluster_nodes, WITH_SHARD},
+    {"cluster|info", server_cluster_info, WITH_SHARD},
+    {"cluster|myid", server_cluster_myid, WHILE_LOADING},
+    {"cluster|myshardid", server_cluster_myshardid, WITH_SHARD},
+    {"cluster|keyslot", server_cluster_keyslot, WHILE_LOADING},
+    {"cluster|countkeysinslot", server_cluster_countkeysinslot, WITH_SHARD},
+    {"cluster|getkeysinslot", server_cluster_getkeysinslot, WITH_SHARD},
+    {"cluster|links", server_cluster_links, WITH_SHARD},
+    {"cluster|help", server_help, WHILE_LOADING},
+    {"bgsave", server_bgsave, WITH_SHARD},
+    {"bgrewriteaof", server_bgrewriteaof, WITH_SHARD},
+    {"lastsave", server_lastsave, WITH_SHARD},
+    {"role", server_role, WITH_SHARD},
+    {"shutdown", server_shutdown, WHILE_LOADING},
+    {"memory|doctor", server_memory_doctor, WITH_SHARD},
+    {"memory|stats", server_memory_stats, WITH_SHARD},
+    {"memory|purge", server_memory_purge, WITH_SHARD},
+    {"memory|malloc-stats", server_memory_malloc_stats, WITH_SHARD},
+    {"memory|help", server_help, WHILE_LOADING},
+    {"latency|latest", server_latency_empty, WHILE_LOADING},
+    {"latency|history", server_latency_empty, WHILE_LOADING},
+    {"latency|reset", server_latency_reset, WHILE_LOADING},
+    {"latency|doctor", server_latency_doctor, WHILE_LOADING},
+    {"latency|graph", server_latency_graph, WHILE_LOADING},
+    {"latency|histogram", server_latency_histogram, WHILE_LOADING},
+    {"latency|help", server_help, WHILE_LOADING},
+    {"slowlog|get", server_slowlog_get, WHILE_LOADING},
+    {"slowlog|len", server_slowlog_len, WHILE_LOADING},
+    {"slowlog|reset", server_slowlog_reset, WHILE_LOADING},
+    {"slowlog|help", server_help, WHILE_LOADING},
+    {"debug|digest", server_debug_digest, WITH_SHARD},
+    {"debug|sleep", server_debug_sleep, WITH_SHARD},
+    {"debug|help", server_help, WHILE_LOADING},
+};
+
+static const struct handler *handler_named(const char *fullname)
 {
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
         if (strcmp(handlers[i].fullname, fullname) == 0)
-            return handlers[i].handler;
+            return &handlers[i];
     return NULL;
 }
 
 void server_handlers_open(struct server *server)
 {
     size_t count = command_table_count(server->table);
-    server->handlers = mem_zalloc(count * sizeof(server_handler *));
+    server->handlers = mem_zalloc(count * sizeof *server->handlers);
     for (size_t id = 0; id < count; id++)
         server->handlers[id] = handler_named(command_table_at(server->table, id)->fullname);
 }
@@ -73,10 +76,13 @@ void server_run_command(void *context, struct client *client, const struct comma
 {
     struct server *server = context;
     struct server_call call = {client, command, args, argc, reply};
-    server_handler *handler = server->handlers[command->id];
+    const struct handler *handler = server->handlers[command->id];
     if (!handler)
         FATAL("a command of the table has no handler");
-    handler(server, &call);
+    if (server_is_loading(server) && handler->needs == WITH_SHARD)
+        resp_error(reply, NET_LOADING);
+    else
+        handler->run(server, &call);
 }
 
 void server_help(struct server *server, const struct server_call *call)

@@ -42,7 +42,7 @@ static void section_clients(struct server *server, struct buf *out)
 {
     struct net_stats stats = net_stats(server->net);
     size_t links = 0;
-    for (size_t i = 0; i < server->cluster.count; i++)
+    for (size_t i = 0; server->peers && i < server->cluster.count; i++)
         links += peers_link(server->peers, server->cluster.nodes[i].id).connected;
     buf_printf(out,
                "connected_clients:%" PRIu64 "\r\ncluster_connections:%zu\r\nmaxclients:%d\r\n"
@@ -87,7 +87,9 @@ static void section_memory(struct server *server, struct buf *out)
     uint64_t used = server_used_memory(server);
     struct server_memory memory = server_memory();
     uint64_t resident = server_resident();
-    struct storage_status storage = storage_status(shard_storage(server->shards[0]));
+    struct storage_status storage = {.cache_bytes = 0};
+    if (!server_is_loading(server))
+        storage = storage_status(shard_storage(server->shards[0]));
     add_size(out, "used_memory", used);
     add_size(out, "used_memory_rss", resident);
     add_size(out, "used_memory_peak", server->used_memory_peak);
@@ -111,8 +113,26 @@ static void section_memory(struct server *server, struct buf *out)
                       "lazyfree_pending_objects:0\r\n");
 }
 
+static void add_loading(const struct server *server, struct buf *out)
+{
+    const struct loading *loading = &server->loading;
+    double part = loading->total ? (double)loading->bytes / (double)loading->total : 0;
+    double spent_s = (double)(server->now.mono_ms - loading->started_ms) / 1000;
+    buf_printf(out,
+               "loading:1\r\nasync_loading:0\r\nloading_start_time:%" PRId64
+               "\r\nloading_total_bytes:%" PRIu64 "\r\nloading_rdb_used_mem:0\r\n"
+               "loading_loaded_bytes:%" PRIu64 "\r\nloading_loaded_perc:%.2f\r\n"
+               "loading_eta_seconds:%.0f\r\n",
+               loading->started_wall_s, loading->total, loading->bytes, part * 100,
+               part > 0 ? spent_s / part - spent_s : 1);
+}
+
 static void section_persistence(struct server *server, struct buf *out)
 {
+    if (server_is_loading(server)) {
+        add_loading(server, out);
+        return;
+    }
     const struct shard *shard = server->shards[0];
     struct storage_status storage = storage_status(shard_storage(shard));
     struct shard_stats stats = shard_stats(shard);
@@ -125,11 +145,12 @@ static void section_persistence(struct server *server, struct buf *out)
                "rdb_last_bgsave_status:%s\r\nrdb_last_bgsave_time_sec:%" PRId64
                "\r\nrdb_saves:%" PRIu64 "\r\naof_enabled:1\r\naof_rewrite_in_progress:%d\r\n"
                "aof_rewrite_scheduled:0\r\naof_last_bgrewrite_status:%s\r\n"
-               "aof_last_write_status:ok\r\naof_current_size:%" PRIu64 "\r\naof_base_size:%" PRIu64
+               "aof_last_write_status:%s\r\naof_current_size:%" PRIu64 "\r\naof_base_size:%" PRIu64
                "\r\naof_buffer_length:0\r\naof_pending_bio_fsync:0\r\naof_delayed_fsync:0\r\n",
                loading, stats.dirty, saving, server_last_save_ms(server) / 1000, status,
                stats.snapshots ? (int64_t)(stats.snapshot_ms / 1000) : -1, stats.snapshots, saving,
-               status, storage.snapshot.bytes + storage.log_bytes - storage.history_bytes,
+               status, shard_has_room(shard) ? "ok" : "err",
+               storage.snapshot.bytes + storage.log_bytes - storage.history_bytes,
                storage.snapshot.bytes);
     buf_printf(
         out, "log_writes:%" PRIu64 "\r\nlog_syncs:%" PRIu64 "\r\nlog_bytes_written:%" PRIu64 "\r\n",
@@ -139,7 +160,9 @@ static void section_persistence(struct server *server, struct buf *out)
 static void section_stats(struct server *server, struct buf *out)
 {
     struct net_stats net = net_stats(server->net);
-    struct shard_stats shard = shard_stats(server->shards[0]);
+    struct shard_stats shard = {.expired_keys = 0};
+    if (!server_is_loading(server))
+        shard = shard_stats(server->shards[0]);
     buf_printf(out,
                "total_connections_received:%" PRIu64 "\r\ntotal_commands_processed:%" PRIu64
                "\r\ninstantaneous_ops_per_sec:%.0f\r\ntotal_net_input_bytes:%" PRIu64
@@ -163,6 +186,10 @@ static void section_stats(struct server *server, struct buf *out)
 
 static void section_replication(struct server *server, struct buf *out)
 {
+    if (server_is_loading(server)) {
+        buf_add_text(out, "role:slave\r\nmaster_link_status:down\r\nconnected_slaves:0\r\n");
+        return;
+    }
     const struct shard *shard = server->shards[0];
     const struct raft *raft = shard_raft(shard);
     uint64_t offset = shard_applied_index(shard);
@@ -257,6 +284,8 @@ static void section_cluster(struct server *server, struct buf *out)
 
 static void section_keyspace(struct server *server, struct buf *out)
 {
+    if (server_is_loading(server))
+        return;
     const struct keyspace *keyspace = shard_keyspace(server->shards[0]);
     size_t keys = keyspace_count(keyspace);
     if (keys == 0)

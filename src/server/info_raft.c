@@ -78,6 +78,10 @@ static void add_log(struct server *server, struct buf *out)
                "\r\nraft_snapshot_bytes:%" PRIu64 "\r\n",
                storage.segments, storage.history_bytes, storage.snapshot.index,
                storage.snapshot.term, storage.snapshot.bytes);
+    buf_printf(out, "raft_disk_full:%d\r\nraft_disk_free_bytes:%" PRId64 "\r\n",
+               !shard_has_room(server->shards[0]),
+               storage.free_bytes == UINT64_MAX ? -1 : (int64_t)storage.free_bytes);
+    buf_printf(out, "raft_fsync_last_usec:%" PRIu64 "\r\n", storage.last_sync_us);
     add_percentiles(out, "raft_fsync_usec", storage.sync_us);
 }
 
@@ -122,6 +126,13 @@ static void add_membership(const struct raft_status *status, struct buf *out)
 
 void info_raft(struct server *server, struct buf *out)
 {
+    if (server_is_loading(server)) {
+        buf_printf(out,
+                   "raft_role:follower\r\nraft_state:loading\r\nraft_dbid:%s\r\n"
+                   "raft_node_id:%" PRIu64 "\r\n",
+                   server->cluster.cluster_id, server->config.node_id);
+        return;
+    }
     const struct shard *shard = server->shards[0];
     struct raft_status status;
     raft_status(shard_raft(shard), &status);

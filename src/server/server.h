@@ -35,20 +35,31 @@ struct server_call {
 };
 typedef void server_handler(struct server *server, const struct server_call *call);
 
+/* Reading the data folder at the start. */
+struct loading {
+    int64_t started_wall_s;
+    uint64_t started_ms;
+    uint64_t bytes;
+    uint64_t total;
+    uint64_t turned_ms; /* the event loop, last */
+    uint64_t said_ms;   /* in the log, last */
+};
+
 struct server {
     struct config config;
     char config_path[1024]; /* absolute; empty: none */
     struct log log;
     struct cluster cluster;
     struct command_table *table;
-    server_handler **handlers; /* by command id */
+    const struct handler **handlers; /* by command id */
     struct event_base *base;
     struct event *disk_event;
     struct event *timer_event;
     struct event *signal_events[SERVER_SIGNALS];
     struct net *net;
     struct peers *peers;
-    struct shard *shards[1]; /* one today */
+    struct shard *shards[1]; /* one today; NULL while it is loading */
+    struct loading loading;
     struct platform_disk *disk;
     struct disk disk_port;
     int lock;              /* of the data folder */
@@ -74,6 +85,12 @@ MUST_CHECK enum err server_open(struct server *server, char message[512]);
 void server_close(struct server *server);
 void server_apply_fsync(struct server *server); /* appendfsync, with its warning */
 struct net_settings server_net_settings(const struct server *server);
+
+/* loading.c */
+bool server_is_loading(const struct server *server);
+void server_loading_begin(struct server *server);
+void server_loading_progress(void *server, uint64_t bytes, uint64_t total);
+void server_loading_end(const struct server *server);
 
 /* loop.c */
 struct shard_time server_now(struct server *server); /* reads the clocks once per turn */

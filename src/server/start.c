@@ -144,6 +144,8 @@ static const char *host_accept_peer(void *context, int fd, const struct span *ar
                                     struct span rest)
 {
     struct server *server = context;
+    if (server_is_loading(server))
+        return NET_LOADING;
     return peers_accept(server->peers, fd, args, argc, rest);
 }
 
@@ -259,6 +261,7 @@ static enum err open_shard(struct server *server, char *message)
     snprintf(folder, sizeof folder, "%s/shard-0", config->dir);
     server->disk = platform_disk_new();
     platform_disk_port(server->disk, &server->disk_port);
+    platform_disk_keep_free(server->disk, config->raft_disk_reserve_bytes);
     struct shard_options options = {.raft = raft_options(server),
                                     .storage = {.folder = folder,
                                                 .append_folder = config->appenddirname,
@@ -266,6 +269,7 @@ static enum err open_shard(struct server *server, char *message)
                                                 .sync = sync_of(config->appendfsync),
                                                 .cache_bytes_max = config->raft_entry_cache_bytes,
                                                 .segment_bytes_max = config->raft_segment_bytes,
+                                                .reserve_bytes = config->raft_disk_reserve_bytes,
                                                 .log = &server->log},
                                     .cluster = &server->cluster,
                                     .table = server->table,
@@ -285,9 +289,15 @@ static enum err open_shard(struct server *server, char *message)
     struct identity *identity = &options.storage.identity;
     identity->node_id = config->node_id;
     memcpy(identity->cluster_id, server->cluster.cluster_id, sizeof identity->cluster_id);
-    enum err err = shard_open(&options, server->now, &server->shards[0], message);
+    options.progress_context = server;
+    options.progress = server_loading_progress;
+    server_loading_begin(server);
+    struct shard *shard;
+    enum err err = shard_open(&options, server->now, &shard, message);
     if (err)
         return err;
+    server->shards[0] = shard;
+    server_loading_end(server);
     net_set_shard(server->net, server->shards[0]);
     server_apply_fsync(server);
     return ERR_NONE;

@@ -291,6 +291,8 @@ static void flush(struct shard *shard)
     remember_written(shard, ticket);
     for (size_t i = shard->outbox_count; i > 0 && shard->outbox[i - 1].ticket == NEXT_FLUSH; i--)
         shard->outbox[i - 1].ticket = ticket;
+    if (shard->completed_ticket < ticket && shard->flush_waits_since_ms == 0)
+        shard->flush_waits_since_ms = shard->now.mono_ms ? shard->now.mono_ms : 1;
     if (shard->completed_ticket >= ticket) /* also 0: recovery synced all that was there */
         release_durable(shard);
 }
@@ -373,8 +375,11 @@ void shard_disk_completed(struct shard *shard, const struct disk_completion *com
         FATAL("the log could not be written: what is on the disk is not known any more");
     }
     storage_completed(shard->storage, completion);
-    if (completion->ticket > shard->completed_ticket)
+    if (completion->ticket > shard->completed_ticket) {
         shard->completed_ticket = completion->ticket;
+        bool waits = storage_last_ticket(shard->storage) > completion->ticket;
+        shard->flush_waits_since_ms = waits ? now.mono_ms : 0;
+    }
     release_durable(shard);
 }
 
@@ -382,7 +387,7 @@ void shard_disk_completed(struct shard *shard, const struct disk_completion *com
  * removes the same keys. */
 static void propose_expiry(struct shard *shard)
 {
-    if (!shard_is_leader(shard) || shard->now.mono_ms < shard->expiry_due_ms)
+    if (!shard_is_leader(shard) || shard->no_room || shard->now.mono_ms < shard->expiry_due_ms)
         return;
     shard->expiry_due_ms = shard->now.mono_ms + EXPIRY_INTERVAL_MS;
     if (shard->expiry_index > shard->applied_index)
@@ -404,5 +409,6 @@ void shard_tick(struct shard *shard, struct shard_time now)
         struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ms = now.mono_ms};
         step(shard, &event, NULL, 0);
     }
+    consider_health(shard);
     propose_expiry(shard);
 }

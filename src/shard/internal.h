@@ -6,6 +6,7 @@
  *   apply.c        committed entries to the keyspace, replies to the clients
  *   answer.c       replies to what cannot be carried out: lost leadership
  *   group.c        the group itself: membership, leadership
+ *   health.c       a disk that is full or stalls
  *   snapshot.c     snapshots, this node's own and those of a leader
  *   state.c        the state machine as a file and back
  *   shard.c        start, end, accessors */
@@ -95,7 +96,10 @@ struct shard {
     size_t written_count;
     size_t written_cap;
     uint64_t completed_ticket;
-    uint64_t gathered_index; /* last entry given to storage since the last flush; 0: none */
+    uint64_t flush_waits_since_ms; /* something is being written since then, nothing completed; 0 */
+    bool no_room;                  /* on the disk */
+    uint64_t hand_over_ms;         /* not before */
+    uint64_t gathered_index;       /* last entry given to storage since the last flush; 0: none */
     uint64_t gathered_term;
 
     /* A snapshot of this node's own: the log is cut behind cut_index until that is applied, then
@@ -158,6 +162,9 @@ void forget_cut(struct shard *shard, uint64_t last_index);
 void image_completed(struct shard *shard, enum err err);
 void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes);
 void install(struct shard *shard, const struct raft_snapshot *snapshot);
+
+/* health.c */
+void consider_health(struct shard *shard);
 
 /* answer.c */
 void answer_lost_leadership(struct shard *shard);

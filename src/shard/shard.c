@@ -21,14 +21,14 @@ struct found {
     size_t membership_count;
     int64_t time_ms;
     struct state_reader *state; /* of the snapshot; NULL: there is none */
-    uint64_t hash_seed;
+    const struct shard_options *options;
 };
 
 static enum err load_state(void *context, struct span piece, char *message)
 {
     struct found *found = context;
     if (!found->state)
-        found->state = state_reader_new(found->hash_seed);
+        found->state = state_reader_new(found->options->hash_seed);
     return state_reader_feed(found->state, piece, message);
 }
 
@@ -56,6 +56,12 @@ static void visit_entry(void *context, const struct entry *entry)
         note_membership(found, entry);
     if (entry->time_ms > found->time_ms)
         found->time_ms = entry->time_ms;
+}
+
+static void report_progress(void *context, uint64_t bytes, uint64_t total)
+{
+    const struct shard_options *options = ((struct found *)context)->options;
+    options->progress(options->progress_context, bytes, total);
 }
 
 static void take_state(struct shard *shard, struct state_reader *state)
@@ -120,10 +126,11 @@ enum err shard_open(const struct shard_options *options, struct shard_time now,
                     struct shard **shard, char message[512])
 {
     *shard = NULL;
-    struct found found = {.hash_seed = options->hash_seed};
+    struct found found = {.options = options};
     struct storage *storage;
     struct storage_recovered recovered;
-    const struct storage_visitor visitor = {&found, load_state, visit_entry};
+    const struct storage_visitor visitor = {&found, load_state, visit_entry,
+                                            options->progress ? report_progress : NULL};
     enum err err =
         storage_open(options->disk, &options->storage, &visitor, &storage, &recovered, message);
     if (!err)

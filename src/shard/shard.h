@@ -89,8 +89,11 @@ struct shard_options {
     uint64_t snapshot_log_bytes; /* log behind the newest snapshot that begins the next; 0: only
                                     when asked for */
     uint64_t snapshot_keep_bytes; /* of log that a snapshot covers, kept for slow followers */
-    uint64_t batch_bytes_max;     /* of entries not yet durable on a majority: beyond it writes get
-                                     ERR_BUSY */
+    /* While shard_open() reads: how far it is. May be NULL. */
+    void *progress_context;
+    void (*progress)(void *context, uint64_t bytes, uint64_t total);
+    uint64_t batch_bytes_max; /* of entries not yet durable on a majority: beyond it writes get
+                                 ERR_BUSY */
 };
 
 /* What time it is: monotonic for the core, wall for entries and expiry. */
@@ -188,6 +191,13 @@ void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now);
 /* Begins a snapshot of this node, unless one is being made. */
 void shard_snapshot(struct shard *shard, struct shard_time now);
 bool shard_snapshot_goes_on(const struct shard *shard);
+
+/* Whether the disk takes more entries. A leader that lacks room hands leadership to a node that has
+ * some. */
+bool shard_has_room(const struct shard *shard);
+/* A leader that lacks room and has nobody to hand over to just now: writes are not to be submitted.
+ */
+bool shard_refuses_writes(const struct shard *shard);
 
 const struct raft *shard_raft(const struct shard *shard);
 const struct keyspace *shard_keyspace(const struct shard *shard);

@@ -47,6 +47,8 @@ static bool is_due(const struct shard *shard)
     uint64_t uncovered = uncovered_bytes(&status);
     if (uncovered < enough || shard->applied_index <= status.snapshot.index)
         return false;
+    if (!storage_has_room(shard->storage, status.snapshot.bytes))
+        return false;
     return uncovered / PATIENCE >= enough || !transfer_goes_on(shard);
 }
 
@@ -212,7 +214,10 @@ void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct s
     enum err err = ERR_NONE;
     if (chunk->offset == 0) {
         drop_incoming(shard);
-        err = storage_install_begin(shard->storage);
+        if (!storage_has_room(shard->storage, chunk->snapshot.bytes))
+            err = ERR_NO_SPACE;
+        if (!err)
+            err = storage_install_begin(shard->storage);
         if (err) {
             refuse_incoming(shard, &chunk->snapshot, err_text(err));
             return;

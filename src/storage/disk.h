@@ -22,6 +22,7 @@ enum disk_op_kind {
     DISK_RENAME,   /* `path` to `to`, in one folder, which is synced then */
     DISK_REMOVE,   /* close `file` unless it is DISK_NO_FILE, remove `path`; missing is fine */
     DISK_SYNC_FOLDER, /* `path` */
+    DISK_MEASURE,     /* how much room there is on the disk that `path` is on */
 };
 
 enum { DISK_NO_FILE = -1 };
@@ -45,6 +46,11 @@ struct disk_completion {
     enum err err; /* the first failure since the last completion; after one nothing more is carried
                      out */
     uint64_t sync_us; /* duration of the sync, 0 if none was needed */
+    /* The disk is full. What did not fit is tried again until it does, and all that is queued
+     * behind it waits: the next completion says that it went on. */
+    bool waits_for_room;
+    bool measured; /* DISK_MEASURE */
+    uint64_t free_bytes;
 };
 
 /* Appends the next piece of an image to `out`; false: that was the last one. */

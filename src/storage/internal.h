@@ -3,6 +3,7 @@
  *   storage.c   open, close, appends, votes, flush, status
  *   segment.c   the row of segments: names, manifest, beginning one, cutting some off
  *   snapshot.c  images adopted, snapshots installed, history purged
+ *   room.c      how much room the disk has
  *   cache.c     recent entries in memory
  *   read.c      older entries from their segment
  *   recover.c   start: manifest, snapshot, segments, leftovers
@@ -76,6 +77,18 @@ struct temporary {
     uint64_t bytes; /* written */
 };
 
+/* Of the disk, less what was queued since it was asked. */
+struct room {
+    bool waiting; /* an operation does not fit */
+    bool lacking; /* less than the reserve */
+    bool known;
+    bool asked;
+    uint64_t asked_ms;
+    uint64_t free_bytes;
+    uint64_t queued_before; /* it was asked last, and since the answer before that */
+    uint64_t queued_since;
+};
+
 struct storage {
     struct disk disk;
     struct storage_options options;
@@ -113,6 +126,7 @@ struct storage {
     uint64_t window_at;
     /* Until this ticket completes the window may hold what a truncation takes away. 0: none. */
     uint64_t cut_ticket;
+    struct room room;
     struct storage_status status;
     struct histogram sync_us;
 };
@@ -140,7 +154,7 @@ void queue_header(struct storage *storage, struct segment *segment);
 void queue_manifest(struct storage *storage);
 void queue_removal(struct storage *storage, int file, char *path);
 void queue_segment_removals(struct storage *storage, const struct segment *segments, size_t count);
-void queue_path(struct storage *storage, enum disk_op_kind kind, char *path);
+void queue_folder(struct storage *storage, enum disk_op_kind kind);
 void queue_sync(struct storage *storage, const struct segment *segment);
 void forget_segments(struct storage *storage, size_t from, size_t to);
 
@@ -153,6 +167,12 @@ void note_sync(struct storage *storage, const struct segment *segment, uint64_t 
 MUST_CHECK enum err window_load(struct storage *storage, const struct segment *segment,
                                 uint64_t offset, size_t need, struct span *bytes);
 void window_forget(struct storage *storage);
+
+/* ---- room.c ---- */
+
+void room_used(struct storage *storage, uint64_t bytes); /* queued */
+void room_completed(struct storage *storage, const struct disk_completion *completion);
+void room_tick(struct storage *storage, uint64_t now_ms);
 
 /* ---- recover.c ---- */
 
@@ -169,10 +189,14 @@ struct recovery {
     size_t file_count;
     bool has_manifest;
     struct storage_recovered *found;
+    uint64_t total; /* bytes of all files */
+    uint64_t read;
+    uint64_t reported;
     char *message; /* 512 bytes */
 };
 MUST_CHECK enum err recover(struct recovery *recovery);
 enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err);
+void recovery_read(struct recovery *recovery, uint64_t bytes); /* so many more */
 
 /* scan.c: visits what the segment holds, the last one in the list. `last`: its end may be torn. */
 MUST_CHECK enum err scan_segment(struct recovery *recovery, bool last);

@@ -4,7 +4,7 @@
 #include "base/number.h"
 #include "storage/internal.h"
 
-enum { LOAD_BYTES = 256 * 1024 };
+enum { LOAD_BYTES = STORAGE_PROGRESS_BYTES };
 
 #define FILE_SEQ_MAX (UINT64_MAX / 2)
 
@@ -13,6 +13,16 @@ enum err cannot(struct recovery *recovery, const char *what, const char *path, e
     if (err && recovery->message[0] == '\0')
         snprintf(recovery->message, 512, "%s '%.180s': %s", what, path, err_text(err));
     return err;
+}
+
+void recovery_read(struct recovery *recovery, uint64_t bytes)
+{
+    recovery->read += bytes;
+    if (!recovery->visitor->progress ||
+        (recovery->read < recovery->total && recovery->read < recovery->reported + LOAD_BYTES))
+        return;
+    recovery->reported = recovery->read;
+    recovery->visitor->progress(recovery->visitor->context, recovery->read, recovery->total);
 }
 
 /* ---- the manifest ---- */
@@ -299,6 +309,7 @@ static enum err load_pieces(struct recovery *recovery, const char *path)
         if (!err)
             err = piece.len ? load(recovery, path, buf_span(&piece))
                             : cannot(recovery, "cannot read", path, ERR_IO);
+        recovery_read(recovery, piece.len);
     }
     buf_close(&piece);
     if (!err)
@@ -365,9 +376,30 @@ static enum err read_segment(struct recovery *recovery, size_t position)
     return first ? place_snapshot(recovery, open_segment(storage)) : ERR_NONE;
 }
 
+/* For progress alone: what is wrong with a file is found when it is read. */
+static void add_sizes(struct recovery *recovery)
+{
+    struct storage *storage = recovery->storage;
+    struct disk *disk = &storage->disk;
+    for (size_t i = 0; i < recovery->file_count; i++) {
+        const struct named_file *named = &recovery->files[i];
+        char *path = file_path(storage, named->type == 'b' ? FILE_BASE : FILE_SEGMENT, named->seq);
+        int file;
+        uint64_t size;
+        if (disk->open(disk->context, path, false, &file) == ERR_NONE) {
+            if (disk->size(disk->context, file, &size) == ERR_NONE)
+                recovery->total += size;
+            disk->close(disk->context, file);
+        }
+        mem_free(path);
+    }
+}
+
 static enum err read_files(struct recovery *recovery)
 {
     enum err err = ERR_NONE;
+    if (recovery->visitor->progress)
+        add_sizes(recovery);
     for (size_t i = 0; !err && i < recovery->file_count; i++) {
         if (recovery->files[i].seq >= recovery->storage->next_seq)
             recovery->storage->next_seq = recovery->files[i].seq + 1;

@@ -206,6 +206,7 @@ static enum err scan_records(struct scan *scan)
         if (record.kind == RECORD_SYNC)
             scan->segment->marked_end = record.synced;
         scan->offset += record.bytes;
+        recovery_read(scan->recovery, record.bytes);
     }
     return header_is_read(scan)
                ? ERR_NONE

@@ -172,9 +172,10 @@ void queue_segment_removals(struct storage *storage, const struct segment *segme
         queue_removal(storage, segments[i].file, file_path(storage, FILE_SEGMENT, segments[i].seq));
 }
 
-void queue_path(struct storage *storage, enum disk_op_kind kind, char *path)
+void queue_folder(struct storage *storage, enum disk_op_kind kind)
 {
-    struct disk_op op = {.kind = kind, .path = path};
+    struct disk_op op = {.kind = kind, .path = mem_alloc(strlen(storage->folder) + 1)};
+    strcpy(op.path, storage->folder);
     queue(storage, &op);
 }
 
@@ -216,9 +217,7 @@ enum err begin_segment(struct storage *storage)
     struct prev_record prev = log_end(storage);
     struct segment *segment = segment_add(storage, seq, file, &prev);
     queue_header(storage, segment);
-    char *folder = mem_alloc(strlen(storage->folder) + 1);
-    strcpy(folder, storage->folder);
-    queue_path(storage, DISK_SYNC_FOLDER, folder);
+    queue_folder(storage, DISK_SYNC_FOLDER);
     queue_manifest(storage);
     return ERR_NONE;
 }

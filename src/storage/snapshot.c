@@ -164,6 +164,7 @@ void storage_install_write(struct storage *storage, struct span bytes)
         .kind = DISK_APPEND, .file = storage->install.file, .ticket = ++storage->ticket};
     buf_add_span(&op.bytes, bytes);
     storage->install.bytes += bytes.len;
+    room_used(storage, bytes.len);
     storage->disk.queue(storage->disk.context, &op);
 }
 

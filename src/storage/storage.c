@@ -144,6 +144,7 @@ static uint64_t flush(struct storage *storage, bool sync)
                          .ticket = ++storage->ticket};
     storage->status.writes++;
     storage->status.bytes_written += op.bytes.len;
+    room_used(storage, op.bytes.len);
     storage->unsynced = storage->tail_unsynced = !sync;
     if (sync)
         note_sync(storage, segment, segment->end, op.ticket);
@@ -184,6 +185,7 @@ static void mark_quiet_log(struct storage *storage, uint64_t now_ms)
 void storage_tick(struct storage *storage, uint64_t now_ms)
 {
     mark_quiet_log(storage, now_ms);
+    room_tick(storage, now_ms);
     if (storage->options.sync != STORAGE_SYNC_EVERYSEC || !storage->unsynced ||
         now_ms < storage->synced_ms + SYNC_INTERVAL_MS)
         return;
@@ -214,6 +216,7 @@ void storage_completed(struct storage *storage, const struct disk_completion *co
 {
     if (completion->ticket > storage->completed)
         storage->completed = completion->ticket;
+    room_completed(storage, completion);
     if (storage->note_count && storage->notes[0].ticket <= storage->completed)
         take_notes(storage);
     /* Old entries may have been read between a truncation's queueing and its end. */
@@ -224,6 +227,7 @@ void storage_completed(struct storage *storage, const struct disk_completion *co
     }
     if (completion->sync_us) {
         histogram_add(&storage->sync_us, completion->sync_us);
+        storage->status.last_sync_us = completion->sync_us;
         storage->status.syncs++;
     }
     storage_pin(storage, storage->pinned_after);
@@ -249,6 +253,8 @@ struct storage_status storage_status(const struct storage *storage)
         if (segment->prev.index < storage->snapshot.index)
             status.history_bytes += segment->end;
     }
+    status.waits_for_room = storage->room.waiting;
+    status.free_bytes = storage->room.known ? storage->room.free_bytes : UINT64_MAX;
     status.cache_bytes = storage->cache.bytes;
     status.cache_entries = storage->cache.entries;
     status.sync_us = &storage->sync_us;

@@ -41,6 +41,7 @@ struct storage_options {
     enum storage_sync sync;
     uint64_t cache_bytes_max;
     uint64_t segment_bytes_max; /* a segment of this size is followed by a new one; 0: never */
+    uint64_t reserve_bytes;     /* of the disk, for votes: with less there is no room; 0: no such */
     const struct log *log;
 };
 
@@ -71,7 +72,12 @@ struct storage_visitor {
     /* Then each entry of the log in order, also those that the snapshot covers. The spans are valid
      * during the call. */
     void (*visit)(void *context, const struct entry *entry);
+    /* How far it is, now and then (after every STORAGE_PROGRESS_BYTES at the latest). May be NULL.
+     */
+    void (*progress)(void *context, uint64_t bytes, uint64_t total);
 };
+
+enum { STORAGE_PROGRESS_BYTES = 256 * 1024 };
 
 /* Opens or creates. On failure *storage is NULL and `message` (512 bytes) holds one clear
  * line. ERR_CORRUPT: bytes that were synced are not what they were, a gap, a file that is missing
@@ -113,6 +119,11 @@ MUST_CHECK enum err storage_entry(struct storage *storage, uint64_t index, struc
 
 /* Entries after `index` are not dropped from the cache (the applied index moves it on). */
 void storage_pin(struct storage *storage, uint64_t index);
+
+/* Whether `bytes` more fit on the disk without touching the reserve, as far as is known: the disk
+ * is asked now and then (storage_tick), what was queued since is taken off. What does not fit all
+ * the same waits until it does: nothing is lost, and nothing is durable meanwhile. */
+bool storage_has_room(const struct storage *storage, uint64_t bytes);
 
 /* ---- snapshots ----
  *
@@ -160,6 +171,9 @@ struct storage_status {
     uint64_t syncs;
     uint64_t writes;
     uint64_t bytes_written;
+    bool waits_for_room;
+    uint64_t free_bytes; /* on the disk; UINT64_MAX: not known */
+    uint64_t last_sync_us;
     const struct histogram *sync_us;
 };
 struct storage_status storage_status(const struct storage *storage);

@@ -120,6 +120,7 @@ static void add_body(struct builder *builder, const struct raft_message *message
         add_number(builder, message->append_response.rejected_prev);
         add_number(builder, message->append_response.hint_index);
         add_number(builder, message->append_response.hint_term);
+        add_number(builder, message->append_response.no_room);
         return;
     case RAFT_SNAPSHOT_REQUEST:
         add_number(builder, message->snapshot_request.index);
@@ -296,6 +297,7 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
         message->append_response.rejected_prev = next_number(reader);
         message->append_response.hint_index = next_number(reader);
         message->append_response.hint_term = next_number(reader);
+        message->append_response.no_room = next_bool(reader);
         break;
     case RAFT_SNAPSHOT_REQUEST:
         return parse_chunk(parsed, reader);
@@ -314,7 +316,7 @@ enum err wire_parse_message(const struct span *args, size_t argc, struct wire_me
 {
     static const size_t counts[] = {
         [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 8,     [RAFT_APPEND_REQUEST] = 13,
-        [RAFT_APPEND_RESPONSE] = 13, [RAFT_SNAPSHOT_REQUEST] = 11, [RAFT_SNAPSHOT_RESPONSE] = 9,
+        [RAFT_APPEND_RESPONSE] = 14, [RAFT_SNAPSHOT_REQUEST] = 11, [RAFT_SNAPSHOT_RESPONSE] = 9,
         [RAFT_TIMEOUT_NOW] = 6,
     };
     if (argc < 6)

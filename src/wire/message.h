@@ -15,7 +15,7 @@
  *     RAFT.APPEND   <cluster-id> <shard> <term> <from> <to> <prev-index> <prev-term>
  *                   <commit> <read-context> <sent-ms> <count> <records>
  *     RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success 0|1> <match> <read-context>
- *                   <sent-ms> <rejected-prev> <hint-index> <hint-term>
+ *                   <sent-ms> <rejected-prev> <hint-index> <hint-term> <no-room 0|1>
  *     RAFT.SNAPSHOT <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
  *                   <total> <bytes>
  *     RAFT.RECEIVED <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>

@@ -1,11 +1,15 @@
 """What the server refuses to start with: one clear line, a non-zero status, and nothing touched."""
+import contextlib
 import os
 import pathlib
+import re
 import socket
 
 import pytest
 
 from cluster import TOP, run_server, temporary_folder
+from resp import Closed
+from waiting import wait_for
 
 
 def contents(folder):
@@ -33,6 +37,28 @@ def stopped(make_cluster):
     for node in cluster.nodes:
         node.kill()
     return cluster
+
+
+def test_clients_hear_that_the_data_is_being_loaded(make_cluster):
+    node = make_cluster(size=1).nodes[0]
+    with node.cluster.wait_leader().connect() as connection:
+        for i in range(40):
+            assert connection.call("SET", f"key{i}", bytes(1 << 20)) == "OK"
+    node.kill()
+    node.start(wait=False)
+    heard = []
+    def is_up():
+        with contextlib.suppress(OSError, Closed):
+            with node.connect() as connection:
+                heard.append(connection.call("PING"))
+                info = connection.call("INFO", "persistence", "raft", "replication", "memory", "stats", "clients")
+                assert b"loading:1" in info or b"loading:0" in info
+                if b"loading:1" in info:
+                    assert 0 <= float(re.search(rb"loading_loaded_perc:([0-9.]+)", info)[1]) <= 100
+        return heard[-1:] == ["PONG"]
+    wait_for(is_up, 30, "the node serves")
+    assert set(map(str, heard)) <= {"PONG", "LOADING Redis is loading the dataset in memory"}
+    assert re.search(r"data loaded: \d{8} bytes in", node.tail(50))
 
 
 @pytest.fixture

@@ -128,6 +128,8 @@ static enum shard_admission submit(struct sim *sim, struct sim_client *client,
                                    struct sim_node *node)
 {
     struct shard_time now = sim_node_time(node);
+    if (client->kind != SIM_OP_GET && !shard_has_room(node->shard))
+        return SHARD_NOT_LEADER; /* as a server refuses it */
     if (client->kind == SIM_OP_TRANSACTION)
         return submit_transaction(client, node->shard, now);
     if (client->kind == SIM_OP_REGISTER)

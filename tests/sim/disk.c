@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "sim/sim.h"
 
-enum { SECTOR = 512 };
+enum { SECTOR = 512, ROOM_BYTES = 1 << 30 };
 
 static struct sim_file *find_file(struct sim_disk *disk, const char *path)
 {
@@ -188,7 +188,7 @@ static void disk_queue(void *context, const struct disk_op *op)
 {
     struct sim_disk *disk = context;
     struct sim *sim = disk->sim;
-    bool syncs = op->kind != DISK_APPEND || op->sync;
+    bool syncs = op->kind == DISK_APPEND ? op->sync : op->kind != DISK_MEASURE;
     /* What is queued while the disk is busy shares the next sync. */
     bool joins = disk->group_starts_us > sim->now_us;
     if (syncs && !joins) {
@@ -203,7 +203,8 @@ static void disk_queue(void *context, const struct disk_op *op)
         disk->pending = mem_realloc(disk->pending, disk->pending_cap * sizeof *disk->pending);
     }
     disk->pending[disk->pending_count++] = *op;
-    if (op->kind != DISK_APPEND && sim_chance(sim, sim->profile.step_crash))
+    if (op->kind != DISK_APPEND && op->kind != DISK_MEASURE &&
+        sim_chance(sim, sim->profile.step_crash))
         sim_push(sim, (struct sim_event){.at_us = sim->now_us +
                                                   sim_between(sim, 0, sim->profile.sync_us_max * 2),
                                          .type = SIM_CRASH,
@@ -274,6 +275,8 @@ static void carry_out(struct sim_disk *disk, const struct disk_op *op, size_t le
     case DISK_SYNC_FOLDER:
         sync_folder(disk);
         return;
+    case DISK_MEASURE:
+        return;
     }
 }
 
@@ -306,6 +309,9 @@ struct disk_completion sim_disk_complete(struct sim_disk *disk)
         return fail(disk); /* the process will end: what is queued is not carried out */
     carry_out_whole(disk, first);
     struct disk_completion completion = {.ticket = first->ticket, .sync_us = 1};
+    completion.measured = first->kind == DISK_MEASURE;
+    if (completion.measured)
+        completion.free_bytes = disk->sim->now_us < disk->full_until_us ? 0 : ROOM_BYTES;
     free_op(first);
     memmove(first, first + 1, --disk->pending_count * sizeof *first);
     return completion;

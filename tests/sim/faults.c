@@ -99,6 +99,8 @@ void sim_fault(struct sim *sim)
         victim->disk.busy_until_us = sim->now_us + sim_between(sim, 0, 2000000);
         sim->stats.stalls++;
     }
+    if (sim_chance(sim, profile->full_per_second / 10))
+        sim_node_disk_full(victim);
     if (sim_chance(sim, profile->wipes_per_second / 10))
         lose_disk(sim, victim);
     if (profile->wall_jump_ms && sim_chance(sim, 0.05))

@@ -161,6 +161,7 @@ static void print(const char *what, const struct total *total)
         {"crashes", stats->crashes},
         {"disk errors", stats->disk_errors},
         {"stalls", stats->stalls},
+        {"full disks", stats->full_disks},
         {"sectors lost", stats->lost_sectors},
         {"disks lost", stats->wipes},
         {"rotten bits", stats->rotten_bits},

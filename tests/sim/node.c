@@ -100,6 +100,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
                                                 .sync = STORAGE_SYNC_ALWAYS,
                                                 .cache_bytes_max = profile->cache_bytes_max,
                                                 .segment_bytes_max = profile->segment_bytes_max,
+                                                .reserve_bytes = 1024,
                                                 .log = &node->log},
                                     .cluster = &node->cluster,
                                     .table = sim->table,
@@ -312,8 +313,20 @@ void sim_node_disk_done(struct sim_node *node)
     struct disk_completion completion = sim_disk_complete(&node->disk);
     if (completion.err)
         end_by_disk_error(node, &completion);
-    else if (completion.ticket)
+    else if (completion.ticket || completion.measured)
         completed(node, &completion);
+}
+
+void sim_node_disk_full(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    node->disk.full_until_us = sim->now_us + sim_between(sim, 0, 4000000);
+    sim->stats.full_disks++;
+    /* Either the reserve has been touched, or a write is under way that does not fit at all. */
+    if (!node->up || node->paused || sim_chance(sim, 0.5))
+        return;
+    node->disk.busy_until_us = node->disk.full_until_us;
+    completed(node, &(struct disk_completion){.waits_for_room = true});
 }
 
 void sim_node_image_done(struct sim_node *node)

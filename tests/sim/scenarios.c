@@ -298,6 +298,8 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
         profile->step_crash = (double)(1 + prng_below(&prng, 20)) / 200;
     if (prng_below(&prng, 4) == 0)
         profile->disk_error = (double)(1 + prng_below(&prng, 10)) / 10000;
+    if (prng_below(&prng, 4) == 0)
+        profile->full_per_second = (double)(1 + prng_below(&prng, 100)) / 200;
 }
 
 /* Without a fault there is one election, no write in doubt, and nobody waits long. */

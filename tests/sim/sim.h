@@ -51,6 +51,7 @@ struct sim_disk {
     char image[128];          /* being written, empty: none */
     uint64_t group_starts_us; /* the sync that is to come begins then */
     uint64_t busy_until_us;
+    uint64_t full_until_us;
     uint32_t incarnation; /* completions of an ended process are dropped */
 };
 
@@ -110,6 +111,7 @@ struct sim_profile {
     uint32_t sync_us_max;
     double disk_error;       /* probability per operation that it fails: the process ends */
     double stall_per_second; /* a disk that takes up to two seconds for one sync */
+    double full_per_second;  /* a disk has no room for up to four seconds */
     int64_t wall_jump_ms;    /* clocks of nodes differ by up to this, and jump */
     int32_t
         clock_ppm_max; /* rates of the monotonic clocks differ from the true one by up to this */
@@ -210,6 +212,7 @@ struct sim_stats {
     uint64_t transfers;
     uint64_t wipes;
     uint64_t stalls;
+    uint64_t full_disks;
     uint64_t disk_errors;
     uint64_t lost_sectors;
     uint64_t rotten_bits;
@@ -296,6 +299,7 @@ void sim_node_wipe(struct sim_node *node); /* down; from here on it is another n
 struct sim_node *sim_node_of(struct sim *sim, uint64_t id); /* NULL: it is dead */
 void sim_node_message(struct sim_node *node, uint64_t from, struct span bytes);
 void sim_node_disk_done(struct sim_node *node);
+void sim_node_disk_full(struct sim_node *node);
 void sim_node_image_done(struct sim_node *node);
 /* Starts from a disk on which something has rotted: it has to refuse. */
 void sim_node_must_refuse(struct sim_node *node);

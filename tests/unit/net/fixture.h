@@ -32,6 +32,7 @@ struct shard {
     enum shard_admission admission;
     uint64_t leader;
     bool leads;
+    bool full;
     uint64_t applied;
     size_t holders;
     uint64_t contact_ms;
@@ -154,6 +155,11 @@ bool shard_is_leader(const struct shard *shard)
 {
     return shard->leads;
 }
+bool shard_refuses_writes(const struct shard *shard)
+{
+    return shard->full;
+}
+
 uint64_t shard_applied_index(const struct shard *shard)
 {
     return shard->applied;

@@ -338,6 +338,49 @@ static void test_full_memory_refuses_writes_that_need_some(void **state)
     close(fd);
 }
 
+static void test_a_full_disk_refuses_writes_alone(void **state)
+{
+    struct fixture *f = *state;
+    f->shard.full = true;
+    int fd = dial(f);
+    assert_replies(f, fd, "DEL a\r\n",
+                   "-MISCONF Errors writing to the AOF file: No space left on device. The write "
+                   "was not executed.\r\n");
+    say(f, fd, "GET a\r\n");
+    answer(f, 1);
+    assert_hears(f, fd, "+get.a\r\n");
+    f->shard.full = false;
+    say(f, fd, "SET a 1\r\n");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.a\r\n");
+    close(fd);
+}
+
+static void test_before_there_is_a_shard_clients_hear_that_it_is_loading(void **state)
+{
+    struct fixture *f = *state;
+    static const char loading[] = "-LOADING Redis is loading the dataset in memory\r\n";
+    static const char *const refused[] = {"PING",     "GET a",  "SET a 1", "WATCH a",
+                                          "WAIT 0 0", "DBSIZE", "EXEC",    "FLUSHALL"};
+    f->settings.maxmemory = 100;
+    net_set_settings(f->net, &f->settings);
+    net_set_shard(f->net, NULL);
+    int fd = dial(f);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char request[64];
+        snprintf(request, sizeof request, "%s\r\n", refused[i]);
+        assert_replies(f, fd, request, loading);
+    }
+    assert_replies(f, fd, "CLIENT SETNAME x\r\nCLIENT GETNAME\r\n", "+OK\r\n$1\r\nx\r\n");
+    assert_replies(f, fd, "MULTI\r\nSET a 1\r\nDISCARD\r\n",
+                   "+OK\r\n-LOADING Redis is loading the dataset in memory\r\n+OK\r\n");
+    net_set_shard(f->net, &f->shard);
+    say(f, fd, "GET a\r\n");
+    answer(f, 1);
+    assert_hears(f, fd, "+get.a\r\n");
+    close(fd);
+}
+
 static void keep_error(void *context, struct span code, uint64_t count)
 {
     char *text = context;
@@ -439,6 +482,8 @@ int main(void)
         T(test_client_list_has_redis_fields),
         T(test_unknown_command_and_arity),
         T(test_full_memory_refuses_writes_that_need_some),
+        T(test_a_full_disk_refuses_writes_alone),
+        T(test_before_there_is_a_shard_clients_hear_that_it_is_loading),
         T(test_statistics_count_calls_and_errors),
         T(test_bind_errors_are_one_line),
         T(test_no_descriptor_left_is_no_endless_loop),

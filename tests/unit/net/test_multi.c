@@ -219,6 +219,19 @@ static void test_full_memory_aborts_a_transaction(void **state)
     close(fd);
 }
 
+static void test_a_full_disk_aborts_a_transaction_that_writes(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    assert_replies(f, fd, "MULTI\r\nSET a 1\r\n", "+OK\r\n+QUEUED\r\n");
+    f->shard.full = true;
+    assert_replies(f, fd, "EXEC\r\n",
+                   "-EXECABORT Transaction discarded because of: MISCONF Errors writing to the AOF "
+                   "file: No space left on device. The write was not executed.\r\n");
+    assert_replies(f, fd, "EXEC\r\n", "-ERR EXEC without MULTI\r\n");
+    close(fd);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -240,6 +253,7 @@ int main(void)
         T(test_reset_ends_the_transaction),
         T(test_local_command_of_a_transaction_is_carried_out_by_net),
         T(test_full_memory_aborts_a_transaction),
+        T(test_a_full_disk_aborts_a_transaction_that_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,6 +226,47 @@ static void test_after_a_failed_write_nothing_more_is_carried_out(void **state)
     assert_false(folder_has(fixture->folder, "vote"));
 }
 
+/* /dev/full has never room. */
+static void test_a_full_disk_is_told_and_holds_the_queue(void **state)
+{
+    struct fixture *fixture = *state;
+    int full;
+    assert_int_equal(fixture->port.open(fixture->port.context, "/dev/full", false, &full),
+                     ERR_NONE);
+    struct disk_op op = {.kind = DISK_APPEND, .file = full, .ticket = 1};
+    buf_add_text(&op.bytes, "x");
+    fixture->port.queue(fixture->port.context, &op);
+    queue_append(fixture, "behind it", 2);
+    struct pollfd poll_fd = {.fd = platform_disk_fd(fixture->disk), .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, WAIT_MS), 1);
+    platform_disk_woken(fixture->disk);
+    struct disk_completion completion;
+    assert_true(platform_disk_take(fixture->disk, &completion));
+    assert_true(completion.waits_for_room);
+    assert_int_equal(completion.ticket, 0);
+    assert_int_equal(completion.err, ERR_NONE);
+    assert_false(platform_disk_take(fixture->disk, &completion));
+    platform_disk_free(fixture->disk); /* does not wait for room */
+    assert_content(fixture->path, "");
+    fixture->port.close(fixture->port.context, full);
+    fixture->disk = platform_disk_new();
+    platform_disk_port(fixture->disk, &fixture->port);
+}
+
+static void test_the_room_of_a_disk_is_measured(void **state)
+{
+    struct fixture *fixture = *state;
+    struct disk_op op = {.kind = DISK_MEASURE, .path = strdup(fixture->folder)};
+    fixture->port.queue(fixture->port.context, &op);
+    struct pollfd poll_fd = {.fd = platform_disk_fd(fixture->disk), .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, WAIT_MS), 1);
+    platform_disk_woken(fixture->disk);
+    struct disk_completion completion;
+    assert_true(platform_disk_take(fixture->disk, &completion));
+    assert_true(completion.measured);
+    assert_true(completion.free_bytes > 0);
+}
+
 static void test_a_write_to_a_file_that_cannot_be_written_is_an_error(void **state)
 {
     struct fixture *fixture = *state;
@@ -297,6 +338,8 @@ int main(void)
         TEST(test_a_large_append_is_written_whole),
         TEST(test_freeing_the_disk_finishes_the_queue),
         TEST(test_after_a_failed_write_nothing_more_is_carried_out),
+        TEST(test_a_full_disk_is_told_and_holds_the_queue),
+        TEST(test_the_room_of_a_disk_is_measured),
         TEST(test_a_write_to_a_file_that_cannot_be_written_is_an_error),
         TEST(test_a_failed_operation_without_a_ticket_is_reported_too),
         TEST(test_the_synchronous_calls_read_what_was_written),

@@ -124,7 +124,7 @@ static void write_history(const char *folder)
     struct writer writer = {0};
     struct storage_recovered recovered;
     char message[512];
-    const struct storage_visitor visitor = {NULL, NULL, ignore_entry};
+    const struct storage_visitor visitor = {NULL, NULL, ignore_entry, NULL};
     assert_int_equal(storage_open(&port, &options, &visitor, &writer.storage, &recovered, message),
                      ERR_NONE);
     storage_vote(writer.storage, (struct vote_record){.term = 1, .node = 1});

@@ -49,6 +49,33 @@ static void test_a_target_that_has_everything_is_told_at_once(void **state)
     solo_close(&solo);
 }
 
+static void answer_without_room(struct solo *solo, uint64_t from)
+{
+    struct raft_message message = {.type = RAFT_APPEND_RESPONSE, .from = from, .term = 2};
+    message.append_response.success = true;
+    message.append_response.match = message.append_response.hint_index = 2;
+    message.append_response.no_room = true;
+    solo_receive(solo, message);
+}
+
+static void test_nobody_without_room_is_chosen(void **state)
+{
+    (void)state;
+    struct solo solo = leader(0);
+    answer_without_room(&solo, 2);
+    solo_transfer(&solo, 0);
+    assert_int_equal(target_of(&solo), 3);
+    solo_close(&solo);
+    solo = leader(0);
+    answer_without_room(&solo, 2);
+    answer_without_room(&solo, 3);
+    solo_transfer(&solo, 0);
+    assert_int_equal(target_of(&solo), 0);
+    solo_transfer(&solo, 2); /* by name */
+    assert_int_equal(target_of(&solo), 2);
+    solo_close(&solo);
+}
+
 static void test_a_leader_that_hands_over_takes_no_entries(void **state)
 {
     (void)state;
@@ -413,6 +440,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_target_that_has_everything_is_told_at_once),
+        cmocka_unit_test(test_nobody_without_room_is_chosen),
         cmocka_unit_test(test_a_leader_that_hands_over_takes_no_entries),
         cmocka_unit_test(test_a_target_gets_what_it_lacks_first),
         cmocka_unit_test(test_all_that_the_leader_took_is_committed_first),

@@ -158,7 +158,7 @@ static inline void fixture_turn(struct fixture *fixture)
     struct fake *fake = &fixture->node.fake;
     shard_drive(fixture->shard, fixture->now);
     while (fake->queued_count) {
-        struct disk_completion completion = {.ticket = fake->queued[0].ticket};
+        struct disk_completion completion = fake_completion(fake, &fake->queued[0]);
         fake_carry_out(fake, &fake->queued[0]);
         fake_drop(fake, 1);
         shard_disk_completed(fixture->shard, &completion, fixture->now);

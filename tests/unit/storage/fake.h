@@ -34,6 +34,7 @@ struct fake {
     unsigned reads;
     unsigned changes; /* of files */
     bool image_running;
+    uint64_t free_bytes; /* what a measurement says */
 };
 
 struct node {
@@ -45,6 +46,8 @@ struct node {
     struct buf seen;   /* "index/term " for each entry visited */
     struct buf loaded; /* the snapshot */
     unsigned loads_ended;
+    uint64_t progress;
+    uint64_t progress_total;
     const char *load_error; /* what the end of the snapshot meets; NULL: nothing */
     struct log log;
     struct buf logged;
@@ -279,10 +282,21 @@ static inline void fake_carry_out(struct fake *fake, struct disk_op *op)
         fake_unlink(fake, op->path);
         break;
     case DISK_SYNC_FOLDER:
+    case DISK_MEASURE:
         break;
     }
     fake_free_op(op);
     *op = (struct disk_op){.kind = DISK_SYNC_FOLDER};
+}
+
+/* What the completion of an operation says. */
+static inline struct disk_completion fake_completion(const struct fake *fake,
+                                                     const struct disk_op *op)
+{
+    return (struct disk_completion){.ticket = op->ticket,
+                                    .sync_us = 1,
+                                    .measured = op->kind == DISK_MEASURE,
+                                    .free_bytes = fake->free_bytes};
 }
 
 /* The process that queued them is gone, and its open files with it. */
@@ -303,7 +317,7 @@ static inline void node_run(struct node *node, size_t count)
     struct fake *fake = &node->fake;
     assert_true(count <= fake->queued_count);
     for (; count; count--) {
-        struct disk_completion completion = {.ticket = fake->queued[0].ticket, .sync_us = 1};
+        struct disk_completion completion = fake_completion(fake, &fake->queued[0]);
         fake_carry_out(fake, &fake->queued[0]);
         fake->queued[0].file = DISK_NO_FILE;
         fake_drop(fake, 1);
@@ -331,6 +345,15 @@ static inline void node_visit(void *context, const struct entry *entry)
     struct node *node = context;
     buf_printf(&node->seen, "%llu/%llu ", (unsigned long long)entry->index,
                (unsigned long long)entry->term);
+}
+
+static inline void node_progress(void *context, uint64_t bytes, uint64_t total)
+{
+    struct node *node = context;
+    assert_true(bytes > node->progress && bytes <= total);
+    assert_true(node->progress_total == 0 || node->progress_total == total);
+    node->progress = bytes;
+    node->progress_total = total;
 }
 
 static inline enum err node_load(void *context, struct span piece, char *message)
@@ -403,7 +426,8 @@ static inline enum err node_try_start(struct node *node)
     node->options.log = &node->log;
     memset(node->message, 'x', sizeof node->message);
     node->seen.len = node->loaded.len = node->loads_ended = 0;
-    const struct storage_visitor visitor = {node, node_load, node_visit};
+    const struct storage_visitor visitor = {node, node_load, node_visit, node_progress};
+    node->progress = node->progress_total = 0;
     node->err = storage_open(&node->port, &node->options, &visitor, &node->storage,
                              &node->recovered, node->message);
     assert_non_null(memchr(node->message, '\0', sizeof node->message));

@@ -40,6 +40,9 @@ static inline void ops_put(struct buf *out, const struct fake *fake, const struc
     case DISK_SYNC_FOLDER:
         buf_add_text(out, "folder; ");
         break;
+    case DISK_MEASURE:
+        buf_add_text(out, "measure; ");
+        break;
     }
 }
 

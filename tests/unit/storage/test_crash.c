@@ -203,6 +203,8 @@ static void record_queued(const struct disk_op *op)
     case DISK_SYNC_FOLDER:
         record(JOURNAL_FOLDER, NULL);
         break;
+    case DISK_MEASURE:
+        break;
     }
     done = &run->journal.ops[run->journal.count - 1];
     done->states = run->tags[0].states;
@@ -261,7 +263,7 @@ static uint32_t uid_of_snapshot(struct span bytes)
 static void open_log(struct node *node)
 {
     const struct log log = {LOG_WARNING, node_log, node};
-    const struct storage_visitor visitor = {node, node_load, note_entry};
+    const struct storage_visitor visitor = {node, node_load, note_entry, NULL};
     node->options.log = &log;
     node->seen.len = node->loaded.len = node->loads_ended = 0;
     struct state *seen = &run->seen;

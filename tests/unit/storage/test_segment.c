@@ -31,6 +31,22 @@ static void test_a_full_segment_is_followed_by_a_new_one(void **state)
     node_close(&node);
 }
 
+static void test_a_start_tells_how_far_it_is(void **state)
+{
+    (void)state;
+    struct node node;
+    node_init(&node);
+    node.options.segment_bytes_max = STORAGE_PROGRESS_BYTES;
+    node_start(&node);
+    for (uint64_t index = 1; index <= 30; index++)
+        node_append_sized(&node, index, 1, STORAGE_PROGRESS_BYTES / 8);
+    node_flush(&node);
+    node_restart(&node);
+    assert_int_equal(node.progress, storage_status(node.storage).log_bytes);
+    assert_int_equal(node.progress_total, node.progress);
+    node_close(&node);
+}
+
 static void test_one_entry_beyond_the_size_has_its_own_segment(void **state)
 {
     (void)state;
@@ -624,6 +640,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_full_segment_is_followed_by_a_new_one),
+        cmocka_unit_test(test_a_start_tells_how_far_it_is),
         cmocka_unit_test(test_one_entry_beyond_the_size_has_its_own_segment),
         cmocka_unit_test(test_an_empty_segment_is_not_cut_again),
         cmocka_unit_test(test_without_a_descriptor_the_log_goes_on_in_its_segment),
