@@ -242,7 +242,7 @@ static void start_once(struct run *run, struct memory_disk *left, const struct c
                                       .cache_bytes_max = 1 << 20,
                                       .log = &(struct log){LOG_WARNING, hear, NULL}};
     struct start start = {.run = run, .claimed = claim->index, .is_truth = is_truth};
-    struct storage_visitor visitor = {&start, load, visit};
+    struct storage_visitor visitor = {.context = &start, .load = load, .visit = visit};
     struct storage *storage;
     struct storage_recovered found;
     message[0] = '\0';
