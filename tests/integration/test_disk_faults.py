@@ -198,7 +198,7 @@ def test_short_writes_are_invisible(make_shimmed):
 # --- slow syncs ---
 
 def test_a_slow_disk_of_the_leader_holds_up_neither_heartbeats_nor_writes(make_shimmed):
-    timeout = 400 * PATIENCE
+    timeout = 600 * PATIENCE
     cluster = make_shimmed(raft_election_timeout_ms=int(timeout))
     cluster.start()
     leader = cluster.wait_leader()
@@ -208,7 +208,7 @@ def test_a_slow_disk_of_the_leader_holds_up_neither_heartbeats_nor_writes(make_s
     for writer in load.writers:
         writer.slowest = 0.0
     set_faults(leader, "path appendonlydir", f"sync-slow {int(timeout * 2)}")
-    end = time.monotonic() + 8 * timeout / 1000
+    end = time.monotonic() + 6 * timeout / 1000
     while time.monotonic() < end:  # as long as several syncs take
         load.wait_progress(20)
     set_faults(leader)
@@ -226,11 +226,11 @@ def test_a_slow_disk_of_a_follower_is_not_felt(make_shimmed):
     leader, follower = cluster.wait_leader(), cluster.followers()[0]
     load = Load(cluster)
     load.wait_progress()
-    set_faults(follower, "path appendonlydir", "sync-slow 700")
+    set_faults(follower, "path appendonlydir", "sync-slow 3000")
     for writer in load.writers:
         writer.slowest = 0.0
     load.wait_progress(2000)
-    assert max(writer.slowest for writer in load.writers) < 0.6 * PATIENCE
+    assert max(writer.slowest for writer in load.writers) < 2 * PATIENCE
     assert cluster.leader() is leader
     set_faults(follower)
     load.finish()
@@ -371,14 +371,14 @@ def test_a_cluster_of_full_disks_refuses_writes_reads_and_goes_on_without_restar
         disk.fill(node)
     for node in cluster.nodes:
         wait_for(lambda: says_full(node), 20 * PATIENCE, f"node {node.id} says that its disk is full")
-    leader = cluster.wait_leader()
-    with leader.connect() as connection:
-        value = connection.call("GET", "w0:1")
-        assert isinstance(value, bytes)
-        for command in (("SET", "w0:1", "never"), ("INCR", "never"), ("DEL", "w0:1")):
-            reply = connection.call(*command)
-            assert isinstance(reply, Error) and str(reply).startswith("MISCONF "), reply
-        assert connection.call("EXISTS", "never") == 0
+    client = RedirectingClient(cluster)
+    value = client.call("GET", "w0:1")
+    assert isinstance(value, bytes)
+    for command in (("SET", "w0:1", "never"), ("INCR", "never"), ("DEL", "w0:1")):
+        reply = client.call(*command)
+        assert isinstance(reply, Error) and str(reply).startswith("MISCONF "), reply
+    assert client.call("EXISTS", "never") == 0
+    client.close()
     for node in cluster.nodes:
         disk.free(node)
     load.wait_progress(200, "writes are accepted again")
@@ -415,7 +415,9 @@ def test_a_disk_that_fills_up_by_writing_stops_in_time(make_cluster, room):
     for node in cluster.nodes:
         wait_for(lambda: says_full(node), 60 * PATIENCE, f"node {node.id} is full")
     assert not any(met(node) for node in cluster.nodes), "a write found no room, though there is a reserve"
-    assert isinstance(cluster.wait_leader().call("DBSIZE"), int)
+    client = RedirectingClient(cluster)
+    assert isinstance(client.call("DBSIZE"), int)
+    client.close()
     for node in cluster.nodes:
         set_faults(node)
     load.wait_progress()
