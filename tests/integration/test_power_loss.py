@@ -33,6 +33,8 @@ class Recording:
         self.journal = node.dir / "journal"
         self.claims = node.dir / "claims"
         self.lines = []
+        self.term = 0  # surely on the disk
+        self.next_term = (0, 0)  # in memory, and the end of the log when that was seen first
         options = os.environ.get("ASAN_OPTIONS", "")
         node.environment = {
             "LD_PRELOAD": str(TOOLS / "disk_record.so"),
@@ -45,8 +47,15 @@ class Recording:
         """What is committed and synced now, at the end that the journal has then at the latest."""
         text = connection.call("INFO", "raft").decode()
         raft = dict(line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
-        index = min(int(raft["raft_commit_index"]), int(raft["raft_durable_index"]))
-        self.lines.append(f"{self.journal.stat().st_size} {index} {raft['raft_current_term']}\n")
+        durable = int(raft["raft_durable_index"])
+        index = min(int(raft["raft_commit_index"]), durable)
+        # A term is promised to nobody before it is synced: it is when an entry behind it is.
+        term, end = self.next_term
+        if int(raft["raft_current_term"]) != term:
+            self.next_term = (int(raft["raft_current_term"]), int(raft["raft_last_log_index"]))
+        elif durable > end:
+            self.term = term
+        self.lines.append(f"{self.journal.stat().st_size} {index} {self.term}\n")
         return index
 
     def claim_acknowledged(self, index, term):
@@ -184,6 +193,7 @@ def test_a_power_loss_at_any_moment_leaves_what_a_follower_acknowledged(make_clu
         recording.claim(connection)
     node.kill()
     client.close()
+    assert recording.term >= 2
     names = recording.journal.read_bytes()
     for step in (b"temp-install-", b"temp-image-", b"raft.vote.tmp", b".manifest.tmp"):
         assert step in names, f"the run had no {step}"

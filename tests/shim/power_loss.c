@@ -384,5 +384,10 @@ int main(int argc, char **argv)
     }
     printf("%zu events, %zu claims, %" PRIu64 " moments, %" PRIu64 " starts, %" PRIu64 " failed\n",
            run.event_count, run.claim_count, run.moments, run.starts, run.failures);
+    buf_close(&run.journal);
+    mem_free(run.events);
+    mem_free(run.is_near_step);
+    mem_free(run.claims);
+    mem_free(run.terms);
     return run.failures ? 1 : 0;
 }
