@@ -388,7 +388,8 @@ def test_a_cluster_of_full_disks_refuses_writes_reads_and_goes_on_without_restar
 
 
 @full_disks
-def test_a_node_that_is_killed_with_a_full_disk_starts_when_there_is_room(disks):
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_a_node_that_ends_with_a_full_disk_starts_when_there_is_room(disks, end):
     cluster, disk = disks
     for victim in (cluster.followers()[0], cluster.wait_leader()):
         load = Load(cluster)
@@ -396,7 +397,10 @@ def test_a_node_that_is_killed_with_a_full_disk_starts_when_there_is_room(disks)
         disk.fill(victim)
         wait_for(lambda: says_full(victim), 20 * PATIENCE, "its disk is full")
         load.wait_progress(what="the others go on")
-        victim.kill()
+        if end == "kill":
+            victim.kill()
+        else:
+            assert victim.stop() == 0
         disk.free(victim)
         victim.start()
         load.finish()
