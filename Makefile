@@ -26,8 +26,8 @@ SERVER_LIBS = $(if $(SANITIZE),$(filter-out -ljemalloc,$(call deps_libs,$(DEPS_S
 
 CORE_MODULES   := base raft resp keyspace command wire cluster config storage shard
 SERVER_MODULES := platform net peer server
-# hiredis' reader and formatter are pure functions over memory: the core may use them (wire/).
-CORE_LIBS       = $(call deps_libs,hiredis:0) -lm
+# hiredis' reader and formatter and lz4 are pure functions over memory: the core may use them (wire/).
+CORE_LIBS       = $(call deps_libs,hiredis:0 liblz4:0) -lm
 
 sources = $(sort $(foreach module,$(1),$(wildcard src/$(module)/*.c)))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -35,6 +35,9 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CORE_OBJECTS   := $(call objects,$(call sources,$(CORE_MODULES)))
 SERVER_OBJECTS := $(call objects,$(call sources,$(SERVER_MODULES)))
 SERVER         := $(BUILD)/flotilla-server
+# The offline tool: the core and the disk.
+CHECK_OBJECTS  := $(call objects,$(call sources,platform check))
+CHECK          := $(BUILD)/flotilla-check
 
 # tests/unit/<module>/test_<what>.c is one program. tests/unit/support/*.c is linked into each.
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*/test_*.c))
@@ -48,12 +51,12 @@ SIM          := $(BUILD)/flotilla-sim
 .PHONY: all help deps check-deps check-test-deps run status stop test check unit sim soak mutants coverage compat \
 	integration clients bench bench-sim lint format install uninstall clean FORCE
 
-all: $(SERVER)
+all: $(SERVER) $(CHECK)
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## make             builds build/flotilla-server
+## make             builds build/flotilla-server and build/flotilla-check
 ## make run         installs what is missing, builds, starts three nodes on 127.0.0.1:7001-7003
 ## make status      shows the three nodes
 ## make stop        stops them (the data stays)
@@ -107,6 +110,10 @@ $(BUILD)/libcore.a: $(CORE_OBJECTS)
 $(SERVER): $(SERVER_OBJECTS) $(BUILD)/libcore.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(SERVER_OBJECTS) $(BUILD)/libcore.a $(SERVER_LIBS)
+
+$(CHECK): $(CHECK_OBJECTS) $(BUILD)/libcore.a
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(CHECK_OBJECTS) $(BUILD)/libcore.a $(CORE_LIBS)
 
 # Unit tests of ring 3 need its objects, all others only the core. `--wrap`-free: tests use the ports.
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_SUPPORT) $(BUILD)/libcore.a $(BUILD)/libserver.a
@@ -171,7 +178,7 @@ TEST_KINDS := unit $(if $(SIM_OBJECTS),sim) compat integration clients
 RUN_TESTS   = BUILD='$(BUILD)' PYTHON='$(PYTHON)' UNIT_TESTS='$(UNIT_TESTS)' tests/run
 
 # All tests, without installing anything.
-check: $(SERVER) $(TEST_TOOLS) $(UNIT_TESTS) $(if $(SIM_OBJECTS),$(SIM))
+check: $(SERVER) $(CHECK) $(TEST_TOOLS) $(UNIT_TESTS) $(if $(SIM_OBJECTS),$(SIM))
 	$(Q)$(RUN_TESTS) $(TEST_KINDS)
 
 unit: $(UNIT_TESTS)
@@ -197,10 +204,11 @@ mutants: $(SIM) $(foreach module,$(MUTATED_MODULES),$(filter $(BUILD)/unit/$(mod
 coverage:
 	$(Q)BUILD=build-coverage MAKE='$(MAKE)' tests/sim/coverage
 
-compat integration clients: $(SERVER) $(TEST_TOOLS)
+compat integration clients: $(SERVER) $(CHECK) $(TEST_TOOLS)
 	$(Q)$(RUN_TESTS) $@
 
 include tests/sim/script/script.mk
+include tests/fuzz/fuzz.mk
 
 bench: $(SERVER)
 	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/bench.py
@@ -211,14 +219,15 @@ lint: $(BUILD)/libcore.a
 format:
 	$(Q)clang-format -i $(shell find src tests -name '*.[ch]')
 
-install: $(SERVER)
+install: $(SERVER) $(CHECK)
 	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/flotilla-server
+	install -D -m 755 $(CHECK) $(DESTDIR)$(PREFIX)/bin/flotilla-check
 	install -D -m 644 redis.conf.example $(DESTDIR)$(PREFIX)/share/doc/flotilla/redis.conf.example
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/flotilla/README.md
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/flotilla/LICENSE
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/flotilla-server
+	rm -f $(DESTDIR)$(PREFIX)/bin/flotilla-server $(DESTDIR)$(PREFIX)/bin/flotilla-check
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/flotilla
 
 clean:

@@ -8,7 +8,7 @@
 #include "base/crc.h"
 #include "base/number.h"
 
-enum { NAME_HALVES = 3 };
+enum { NAME_HALVES = 3, UNMARKED = 40 - CLUSTER_MARK_DIGITS };
 
 /* 40 hexadecimal digits out of any bytes: an identifier, not a secret. */
 static void make_name(char name[41], const void *bytes, size_t len)
@@ -106,6 +106,7 @@ static void derive_id(struct cluster *cluster, struct span secret)
         state.sum[0] = XXH3_64bits_withSeed(&state, sizeof state, i);
     }
     make_name(cluster->cluster_id, &state, sizeof state);
+    memset(cluster->cluster_id + UNMARKED, '0', CLUSTER_MARK_DIGITS);
 }
 
 static bool is_cluster_id(const char *text)
@@ -158,6 +159,30 @@ enum err cluster_parse(struct cluster *cluster, struct span text, const char *cl
         derive_id(cluster, secret);
     name_nodes(cluster);
     return ERR_NONE;
+}
+
+uint32_t cluster_mark_of(uint64_t digest)
+{
+    uint32_t mark = (uint32_t)digest;
+    return mark ? mark : 1;
+}
+
+void cluster_set_mark(struct cluster *cluster, uint32_t mark)
+{
+    snprintf(cluster->cluster_id + UNMARKED, CLUSTER_MARK_DIGITS + 1, "%08x", (unsigned)mark);
+    name_nodes(cluster);
+}
+
+bool cluster_same_but_mark(struct span id, struct span other)
+{
+    return id.len == 40 && other.len == 40 && memcmp(id.ptr, other.ptr, UNMARKED) == 0;
+}
+
+void cluster_take_id(struct cluster *cluster, const char id[41])
+{
+    ASSERT(cluster_same_but_mark(span_text(cluster->cluster_id), span_text(id)));
+    memcpy(cluster->cluster_id, id, sizeof cluster->cluster_id);
+    name_nodes(cluster);
 }
 
 const struct cluster_node *cluster_find(const struct cluster *cluster, uint64_t id)

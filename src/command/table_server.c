@@ -293,6 +293,15 @@ static const struct command_docs rows[] = {
         .summary = "Writes this node's data to a file while it goes on.",
     },
     {
+        .fullname = "save",
+        .arity = 1,
+        .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_NO_ASYNC_LOADING | COMMAND_NO_MULTI,
+        .group = "server",
+        .since = "1.0.0",
+        .complexity = "O(N) where N is the total number of keys in all databases",
+        .summary = "Writes this node's data to a file and answers when that is on the disk.",
+    },
+    {
         .fullname = "bgrewriteaof",
         .arity = 1,
         .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_NO_ASYNC_LOADING,

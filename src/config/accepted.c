@@ -25,7 +25,6 @@ static const struct directive accepted_rows[] = {
     ROW("no-appendfsync-on-rewrite", NULL, DIRECTIVE_BOOL, 0, "no"),
     ROW("auto-aof-rewrite-percentage", NULL, DIRECTIVE_INT, 0, "100"),
     ROW("auto-aof-rewrite-min-size", NULL, DIRECTIVE_MEMORY, 0, "67108864"),
-    ROW("aof-load-truncated", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("aof-use-rdb-preamble", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("aof-timestamp-enabled", NULL, DIRECTIVE_BOOL, 0, "no"),
     ROW("aof-rewrite-incremental-fsync", NULL, DIRECTIVE_BOOL, 0, "yes"),

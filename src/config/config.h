@@ -64,6 +64,7 @@ struct config {
     enum config_fsync appendfsync;
     char appenddirname[256];
     char appendfilename[256];
+    bool aof_load_truncated; /* of what is imported */
     /* cluster */
     uint64_t node_id;
     char cluster_nodes[4096];

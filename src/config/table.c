@@ -171,6 +171,10 @@ static const struct directive rows[] = {
      .flags = DIRECTIVE_IMMUTABLE,
      .initial = "appendonly.aof",
      FIELD(appendfilename)},
+    {.name = "aof-load-truncated",
+     .kind = DIRECTIVE_BOOL,
+     .initial = "yes",
+     FIELD(aof_load_truncated)},
     /* cluster */
     {.name = "node-id",
      .kind = DIRECTIVE_ID,

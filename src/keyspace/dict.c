@@ -49,10 +49,21 @@ static void resize(struct dict *dict, size_t cells)
 
 void dict_close(struct dict *dict)
 {
-    for (uint32_t i = 0; i < dict->count; i++)
-        item_free(dict->items[i]);
+    dict_free_some(dict, SIZE_MAX);
+}
+
+size_t dict_free_some(struct dict *dict, size_t limit)
+{
+    size_t freed = 0;
+    while (freed < limit && dict->count) {
+        item_free(dict->items[--dict->count]);
+        freed++;
+    }
+    if (dict->count)
+        return freed;
     mem_free(dict->items);
     *dict = (struct dict){0};
+    return freed;
 }
 
 struct item *dict_find(const struct dict *dict, struct span key, uint32_t hash)

@@ -15,6 +15,9 @@ struct dict {
 };
 
 void dict_close(struct dict *dict); /* frees the items, too */
+/* Of its items, the last ones first; how many comes back. With the last one gone it is closed;
+ * before that it is good for nothing else. */
+size_t dict_free_some(struct dict *dict, size_t limit);
 struct item *dict_find(const struct dict *dict, struct span key, uint32_t hash);
 void dict_insert(struct dict *dict, struct item *item);       /* its key is not there */
 void dict_remove(struct dict *dict, const struct item *item); /* the item is the caller's then */

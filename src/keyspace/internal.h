@@ -18,6 +18,7 @@ struct keyspace {
     size_t count;
     struct deadlines deadlines;
     uint64_t group_counts[GROUPS];
+    unsigned freed_slots; /* keyspace_free_some() */
     struct slot slots[KEYSPACE_SLOTS];
 };
 

@@ -16,8 +16,21 @@ void keyspace_free(struct keyspace *keyspace)
 {
     if (!keyspace)
         return;
-    keyspace_clear(keyspace, 0);
+    while (!keyspace_free_some(keyspace, SIZE_MAX))
+        continue;
+}
+
+bool keyspace_free_some(struct keyspace *keyspace, size_t limit)
+{
+    for (unsigned slot = keyspace->freed_slots; slot < KEYSPACE_SLOTS; slot++) {
+        keyspace->freed_slots = slot;
+        limit -= dict_free_some(&keyspace->slots[slot].dict, limit);
+        if (limit == 0)
+            return false;
+    }
+    deadlines_close(&keyspace->deadlines);
     mem_free(keyspace);
+    return true;
 }
 
 /* Redis Cluster specification, "Hash tags". */

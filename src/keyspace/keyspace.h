@@ -33,6 +33,9 @@ struct keyspace;
 /* `seed` keys the hash function (defence against chosen keys); it does not influence any order. */
 struct keyspace *keyspace_new(uint64_t seed);
 void keyspace_free(struct keyspace *keyspace);
+/* Frees up to `limit` keys, and with the last one the keyspace: true then. Nothing else may be done
+ * with it from the first call on. */
+bool keyspace_free_some(struct keyspace *keyspace, size_t limit);
 
 unsigned keyspace_slot_of(struct span key); /* CRC16 with {hash tags} */
 

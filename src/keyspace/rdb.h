@@ -77,9 +77,11 @@ struct rdb_reader_options {
     bool checksum_required; /* otherwise a checksum of 0 means that none was computed */
     bool unsupported_is_error;
     bool ignore_revisions; /* all are 0: they are those of another log */
+    bool rest_allowed;     /* bytes after the end are no fault: see rdb_reader_rest() */
     void *context;         /* of both: */
     void (*on_aux)(void *context, struct span name, struct span value);
-    /* A key that is skipped. Functions and modules' own data come without key. */
+    /* A key that is skipped: its type, or "database 1" for one of another database than 0, whatever
+     * its type. Functions and modules' own data come without key. */
     void (*on_unsupported)(void *context, struct span key, const char *type);
 };
 
@@ -93,6 +95,9 @@ void rdb_reader_free(struct rdb_reader *reader); /* NULL is allowed */
  * stay. Never takes more memory for a string than twice what has come of it (compressed strings: 90
  * times). */
 enum rdb_outcome rdb_reader_feed(struct rdb_reader *reader, struct span piece);
+/* With rest_allowed, after RDB_DONE: how many bytes at the end of the last piece come after the
+ * file. */
+size_t rdb_reader_rest(const struct rdb_reader *reader);
 /* One line for the operator, with the offset of the fault; "" as long as there is none. Valid until
  * the reader is freed. */
 const char *rdb_reader_message(const struct rdb_reader *reader);

@@ -29,6 +29,18 @@ bool rdb_load_report(struct rdb_reader *reader, struct span key, const char *typ
     buf_close(&what);
     return false;
 }
+
+bool rdb_load_report_database(struct rdb_reader *reader)
+{
+    struct buf type = {0};
+    buf_add_text(&type, "database ");
+    buf_add_u64(&type, reader->database);
+    buf_add_char(&type, '\0');
+    bool goes_on = rdb_load_report(reader, kept(reader, 0), type.ptr);
+    buf_close(&type);
+    return goes_on;
+}
+
 /* Cuts what stands before `end` off the front of `text`. */
 static struct span next_word(struct span *text, char end)
 {
@@ -107,7 +119,7 @@ static bool take_key(struct rdb_reader *reader)
     struct revision revision = {0};
     if (reader->revisions_used < reader->revisions_count)
         revision = reader->revisions[reader->revisions_used++];
-    if (reader->opcode == RDB_TYPE_STRING) {
+    if (reader->opcode == RDB_TYPE_STRING && reader->database == 0) {
         size_t count = reader->into->count;
         store(reader, revision);
         if (reader->into->count == count)
@@ -119,7 +131,8 @@ static bool take_key(struct rdb_reader *reader)
 
 static bool take_database(struct rdb_reader *reader)
 {
-    if (reader->numbers[0] == 0)
+    reader->database = reader->numbers[0];
+    if (reader->database == 0 || !reader->options.unsupported_is_error)
         return true;
     struct buf what = {0};
     buf_add_text(&what, "keys of database ");

@@ -350,6 +350,8 @@ static bool begin_body(struct rdb_reader *reader)
 {
     begin_pattern(reader, reader->body);
     reader->body = NULL;
+    if (reader->database != 0)
+        return rdb_load_report_database(reader);
     if (reader->opcode == RDB_TYPE_STRING)
         return true;
     return rdb_load_report(reader, buf_span(&reader->kept[0]), types[reader->opcode].name);
@@ -450,12 +452,18 @@ enum rdb_outcome rdb_reader_feed(struct rdb_reader *reader, struct span piece)
     reader->in = piece;
     while (reader->outcome == RDB_MORE && read_next(reader))
         continue;
-    if (reader->outcome == RDB_DONE && reader->in.len)
+    if (reader->outcome == RDB_DONE && reader->in.len && !reader->options.rest_allowed)
         bad(reader, "more bytes after the end,");
     if (reader->outcome == RDB_MORE && reader->state != AT_CHECKSUM)
         reader->crc = crc64(reader->crc, piece.ptr, piece.len);
     reader->offset += piece.len;
     return reader->outcome;
+}
+
+size_t rdb_reader_rest(const struct rdb_reader *reader)
+{
+    ASSERT(reader->outcome == RDB_DONE && reader->options.rest_allowed);
+    return reader->in.len;
 }
 
 const char *rdb_reader_message(const struct rdb_reader *reader)

@@ -52,6 +52,7 @@ struct rdb_reader {
     struct buf kept[KEPT_MAX];
     unsigned kept_count;
 
+    uint64_t database;
     int64_t deadline_ms;
     struct revision revisions[RDB_REVISIONS_MAX];
     unsigned revisions_count;
@@ -64,6 +65,8 @@ bool rdb_reader_fail(struct rdb_reader *reader, enum rdb_outcome outcome, const 
 /* A record is complete: its opcode or type, kept strings and numbers are set. False after
  * rdb_reader_fail(). */
 bool rdb_load_record(struct rdb_reader *reader);
+/* A key of a database that is not loaded is skipped. False if that ends the reading. */
+bool rdb_load_report_database(struct rdb_reader *reader);
 /* Something is skipped. False if that ends the reading. */
 bool rdb_load_report(struct rdb_reader *reader, struct span key, const char *type);
 

@@ -101,8 +101,9 @@ struct client {
     uint64_t park_until_ms; /* 0: the current command has not been parked yet */
 
     enum wait_phase wait_phase;
-    uint64_t wait_until_ms; /* 0: for ever */
-    int64_t wait_nodes;     /* other nodes that shall hold wait_index */
+    bool (*may_go_on)(struct client *client); /* CLIENT_BLOCKED */
+    uint64_t wait_until_ms;                   /* 0: for ever */
+    int64_t wait_nodes;                       /* other nodes that shall hold wait_index */
     uint64_t wait_index;
     uint64_t last_index; /* of this connection's last write */
 

@@ -1,4 +1,5 @@
-/* WAIT: how many other nodes hold this connection's last write on their disks. */
+/* Commands that block their client: WAIT, until so many other nodes hold the connection's last
+ * write on their disks; SAVE, until a snapshot is on this node's. */
 #include "net/client.h"
 
 #include "base/number.h"
@@ -67,6 +68,11 @@ static bool is_over(struct client *client)
     return other_holders(client, client->wait_index) >= client->wait_nodes;
 }
 
+static bool may_go_on(struct client *client)
+{
+    return !shard_is_leader(client->net->shard) || is_over(client);
+}
+
 static enum verdict go_on(struct client *client, const struct request *request)
 {
     if (client->wait_phase == WAIT_UNBLOCKED_WITH_ERROR)
@@ -79,6 +85,7 @@ static enum verdict go_on(struct client *client, const struct request *request)
                       "(master -> replica?)");
     if (client->wait_until_ms)
         net_due(client->net, client->wait_until_ms);
+    client->may_go_on = may_go_on;
     return client_hold(client, CLIENT_BLOCKED);
 }
 
@@ -111,16 +118,50 @@ static enum verdict submit_wait(struct client *client, const struct request *req
     return go_on(client, request);
 }
 
+static bool save_may_go_on(struct client *client)
+{
+    return !shard_snapshot_goes_on(client->net->shard);
+}
+
+static enum verdict answer_save(struct client *client, const struct request *request,
+                                const char *error)
+{
+    client->wait_phase = WAIT_NONE;
+    if (error)
+        client_error(client, error);
+    else
+        client_status(client, "OK");
+    stats_executed(client->net, request->command, error != NULL);
+    return VERDICT_DONE;
+}
+
+static enum verdict submit_save(struct client *client, const struct request *request)
+{
+    struct net *net = client->net;
+    if (client->wait_phase == WAIT_NONE && client->pending)
+        return client_hold(client, CLIENT_BARRIER);
+    if (client->wait_phase == WAIT_NONE) {
+        if (shard_snapshot_goes_on(net->shard))
+            return answer_save(client, request, "ERR Background save already in progress");
+        client->wait_phase = WAIT_STARTED;
+        client->wait_until_ms = 0;
+        shard_snapshot(net->shard, *net_now(net));
+    }
+    if (client->wait_phase != WAIT_STARTED)
+        return answer_save(client, request, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    if (save_may_go_on(client))
+        return answer_save(client, request, shard_stats(net->shard).snapshot_failed ? "ERR" : NULL);
+    client->may_go_on = save_may_go_on;
+    return client_hold(client, CLIENT_BLOCKED);
+}
+
 void wait_check(struct net *net)
 {
-    if (net->waiting_count[CLIENT_BLOCKED] == 0)
-        return;
     struct link *list = &net->waiting[CLIENT_BLOCKED];
-    bool leads = shard_is_leader(net->shard);
     for (struct link *at = list->next, *next; at != list; at = next) {
         next = at->next;
         struct client *client = LINK_OWNER(at, struct client, link);
-        if (!leads || is_over(client))
+        if (client->may_go_on(client))
             client_wake(client);
     }
 }
@@ -136,5 +177,6 @@ bool client_unblock(struct client *client, bool with_error)
 
 const struct local_command wait_commands[] = {
     {.fullname = "wait", .run = run_wait, .submit = submit_wait, .needs_shard = true},
+    {.fullname = "save", .submit = submit_save, .needs_shard = true},
     {.fullname = NULL},
 };

@@ -221,7 +221,17 @@ static const char *refusal(const struct peers *peers, const struct wire_hello *h
         CRYPTO_memcmp(hello->secret.ptr ? hello->secret.ptr : "",
                       options->secret.ptr ? options->secret.ptr : "", options->secret.len) != 0)
         return "NOPERM wrong cluster-secret";
-    if (!span_equal(hello->cluster_id, span_text(options->cluster->cluster_id)))
+    struct span own_id = span_text(options->cluster->cluster_id);
+    if (!span_equal(hello->cluster_id, own_id) &&
+        cluster_same_but_mark(hello->cluster_id, own_id)) {
+        log_line(options->log, LOG_WARNING,
+                 "node %llu is refused: it and this node did not begin with the same data; one of "
+                 "them was bootstrapped with another file, or with none (--import)",
+                 (unsigned long long)hello->from);
+        return "NOPERM the two nodes did not begin with the same data: one of them was "
+               "bootstrapped with another file, or with none (--import)";
+    }
+    if (!span_equal(hello->cluster_id, own_id))
         return "NOPERM this node belongs to another cluster";
     if (hello->to != options->self)
         return "NOPERM this is another node than the one that was dialled";

@@ -45,6 +45,8 @@ static void add_arg(struct resp_parser *parser, size_t offset, size_t len)
 
 static enum resp_outcome finish(struct resp_parser *parser, const char *base, size_t consumed)
 {
+    if (!base)
+        base = ""; /* a line of empty quotes filled no scratch */
     for (size_t i = 0; i < parser->argc; i++)
         parser->args[i].ptr = base + parser->offsets[i];
     parser->consumed = consumed;

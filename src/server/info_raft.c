@@ -105,6 +105,7 @@ static void add_activity(struct server *server, struct buf *out)
                shard_snapshot_goes_on(server->shards[0]), stats.snapshots, stats.snapshots_failed,
                stats.snapshot_ms, counters.snapshots_sent, stats.installs);
     add_percentiles(out, "raft_commit_usec", stats.commit_us);
+    add_percentiles(out, "raft_turn_usec", &server->turn_us);
 }
 
 static void add_membership(const struct raft_status *status, struct buf *out)

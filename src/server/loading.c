@@ -37,7 +37,7 @@ static _Noreturn void stop(const struct server *server)
 static void turn(struct server *server)
 {
     server->now_is_old = true;
-    event_base_loop(server->base, EVLOOP_NONBLOCK);
+    event_base_loop(server->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     net_tick(server->net);
     net_resume(server->net);
     net_flush(server->net);

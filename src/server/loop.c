@@ -92,7 +92,8 @@ static void wait_for_events(struct server *server)
     if (most)
         event_add(server->timer_event, &timeout);
     server->now_is_old = true;
-    event_base_loop(server->base, most ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+    /* Without EVLOOP_ONCE it would go on for as long as anything is ready to be read. */
+    event_base_loop(server->base, EVLOOP_ONCE | (most ? 0 : EVLOOP_NONBLOCK));
 }
 
 static void turn(struct server *server)
@@ -106,6 +107,7 @@ static void turn(struct server *server)
     shard_drive(shard, now);
     peers_flush(server->peers);
     net_flush(server->net);
+    histogram_add(&server->turn_us, platform_mono_us() - now.mono_us);
 }
 
 void server_run(struct server *server)

@@ -1,4 +1,4 @@
-/* flotilla-server [redis.conf] [--directive value …] */
+/* flotilla-server [redis.conf] [--directive value …] [--import file] [--check-config] */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -17,9 +17,13 @@ static const char usage[] =
     "       flotilla-server -v or --version\n"
     "       flotilla-server -h or --help\n"
     "       flotilla-server [/path/to/redis.conf] [options] --check-config\n"
+    "       flotilla-server [/path/to/redis.conf] [options] --import <file or folder>\n"
     "\n"
     "Options are directives of the configuration file with -- before them:\n"
     "       flotilla-server /etc/flotilla/redis.conf --port 7001 --appendfsync always\n"
+    "\n"
+    "--import begins a new cluster with the data of Redis: a dump.rdb, an appendonlydir or an\n"
+    "appendonly.aof. Each node is started once with the same files and an empty data folder.\n"
     "\n"
     "redis.conf.example describes every directive.\n";
 
@@ -78,6 +82,22 @@ static bool take_flag(int *argc, char **argv, const char *name)
     return false;
 }
 
+/* The same with the word behind it. false: that is missing. */
+static bool take_value(int *argc, char **argv, const char *name, const char **value)
+{
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], name) != 0)
+            continue;
+        if (i + 1 == *argc || argv[i + 1][0] == '\0')
+            return false;
+        *value = argv[i + 1];
+        memmove(&argv[i], &argv[i + 2], (size_t)(*argc - i - 1) * sizeof *argv);
+        *argc -= 2;
+        return true;
+    }
+    return true;
+}
+
 static bool is_flag(int argc, char **argv, const char *shorter, const char *longer)
 {
     return argc == 2 && (strcmp(argv[1], shorter) == 0 || strcmp(argv[1], longer) == 0);
@@ -95,18 +115,22 @@ static bool run_in_background(const struct server *server)
 
 static int check_config(struct server *server)
 {
-    char message[512] = "";
-    if (server_read_cluster(server, message)) {
+    char message[SERVER_MESSAGE_MAX] = "";
+    enum err err = server_read_cluster(server, message);
+    if (!err && server->import_path)
+        err = server_check_import(server, message);
+    if (err) {
         server_log_say(message);
         return 1;
     }
-    puts("configuration is fine");
+    puts(server->import_path ? "configuration is fine, all of the data can be imported"
+                             : "configuration is fine");
     return 0;
 }
 
 static int serve(struct server *server)
 {
-    char message[512] = "";
+    char message[SERVER_MESSAGE_MAX] = "";
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     if (!run_in_background(server))
@@ -136,7 +160,9 @@ int main(int argc, char **argv)
     struct server *server = mem_zalloc(sizeof *server);
     struct config_error error = {.message = ""};
     int status = 1;
-    if (load(server, argc, argv, &error))
+    if (!take_value(&argc, argv, "--import", &server->import_path))
+        server_log_say("--import needs a dump.rdb, an appendonlydir or an appendonly.aof");
+    else if (load(server, argc, argv, &error))
         server_log_say(error.message);
     else
         status = check ? check_config(server) : serve(server);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "cluster/cluster.h"
 #include "command/command.h"
 #include "config/config.h"
@@ -17,11 +18,10 @@
 
 struct event;
 struct event_base;
+struct import;
 
-#define FLOTILLA_VERSION       "0.1.0"
-#define FLOTILLA_REDIS_VERSION "7.2.4" /* whose behaviour the commands follow */
-
-enum { SERVER_SIGNALS = 4 };
+/* Of what keeps the server from starting. */
+enum { SERVER_SIGNALS = 4, SERVER_MESSAGE_MAX = 4096 };
 
 struct server;
 
@@ -47,7 +47,9 @@ struct loading {
 
 struct server {
     struct config config;
-    char config_path[1024]; /* absolute; empty: none */
+    char config_path[1024];  /* absolute; empty: none */
+    const char *import_path; /* --import; NULL: none */
+    struct import *import;   /* what was read there, until it is written */
     struct log log;
     struct cluster cluster;
     struct command_table *table;
@@ -62,8 +64,9 @@ struct server {
     struct loading loading;
     struct platform_disk *disk;
     struct disk disk_port;
-    int lock;              /* of the data folder */
-    struct shard_time now; /* of this turn: see server_now() */
+    int lock;                 /* of the data folder */
+    struct shard_time now;    /* of this turn: see server_now() */
+    struct histogram turn_us; /* from the first event of a turn to its end */
     bool now_is_old;
     uint64_t used_memory; /* refreshed at most every MEMORY_INTERVAL_MS */
     uint64_t used_memory_peak;
@@ -81,10 +84,22 @@ void server_log_say(const char *text); /* to standard error, before there is a l
 
 /* start.c: on failure one line in message. */
 MUST_CHECK enum err server_read_cluster(struct server *server, char message[512]);
-MUST_CHECK enum err server_open(struct server *server, char message[512]);
+MUST_CHECK enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX]);
+/* --import alone: reads it as a start would, and writes nothing. */
+MUST_CHECK enum err server_check_import(struct server *server, char message[SERVER_MESSAGE_MAX]);
 void server_close(struct server *server);
 void server_apply_fsync(struct server *server); /* appendfsync, with its warning */
 struct net_settings server_net_settings(const struct server *server);
+/* The path is printed to `folder` and borrowed. */
+struct storage_options server_storage_options(const struct server *server, char *folder,
+                                              size_t size);
+struct raft_membership server_membership(const struct server *server); /* at the beginning */
+
+/* import.c: the cluster's id is that of the data folder, or with --import that of the data, all of
+ * which is read here; the folder stays as it is. Then the data becomes the folder's. */
+MUST_CHECK enum err server_settle_cluster_id(struct server *server,
+                                             char message[SERVER_MESSAGE_MAX]);
+MUST_CHECK enum err server_write_import(struct server *server, char message[512]);
 
 /* loading.c */
 bool server_is_loading(const struct server *server);

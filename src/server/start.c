@@ -17,6 +17,7 @@
 #include "platform/entropy.h"
 #include "platform/files.h"
 #include "server/server.h"
+#include "shard/import.h"
 
 enum {
     MESSAGE_MAX = 512,
@@ -208,6 +209,14 @@ static void host_sent(void *context)
     peers_flush(server->peers);
 }
 
+struct raft_membership server_membership(const struct server *server)
+{
+    struct raft_membership membership = {.count = 0};
+    for (size_t i = 0; i < server->cluster.count; i++)
+        raft_membership_set(&membership, server->cluster.nodes[i].id, RAFT_VOTER);
+    return membership;
+}
+
 static struct raft_options raft_options(const struct server *server)
 {
     const struct config *config = &server->config;
@@ -221,10 +230,9 @@ static struct raft_options raft_options(const struct server *server)
         .bytes_in_flight_max = config->raft_max_append_bytes * 8,
         .snapshot_chunk_bytes = (uint32_t)config->raft_snapshot_chunk_bytes,
         .lease_drift_percent = (uint32_t)config->raft_lease_drift_percent,
+        .membership = server_membership(server),
         .seed = platform_random(),
     };
-    for (size_t i = 0; i < server->cluster.count; i++)
-        raft_membership_set(&options.membership, server->cluster.nodes[i].id, RAFT_VOTER);
     return options;
 }
 
@@ -254,23 +262,32 @@ void server_apply_fsync(struct server *server)
                 : "all that the system had not written, and a vote may be forgotten");
 }
 
+struct storage_options server_storage_options(const struct server *server, char *folder,
+                                              size_t size)
+{
+    const struct config *config = &server->config;
+    snprintf(folder, size, "%s/shard-0", config->dir);
+    struct storage_options options = {.folder = folder,
+                                      .append_folder = config->appenddirname,
+                                      .append_filename = config->appendfilename,
+                                      .identity = {.node_id = config->node_id},
+                                      .sync = sync_of(config->appendfsync),
+                                      .cache_bytes_max = config->raft_entry_cache_bytes,
+                                      .segment_bytes_max = config->raft_segment_bytes,
+                                      .reserve_bytes = config->raft_disk_reserve_bytes,
+                                      .log = &server->log};
+    memcpy(options.identity.cluster_id, server->cluster.cluster_id,
+           sizeof options.identity.cluster_id);
+    return options;
+}
+
 static enum err open_shard(struct server *server, char *message)
 {
     const struct config *config = &server->config;
     char folder[sizeof config->dir + 16];
-    snprintf(folder, sizeof folder, "%s/shard-0", config->dir);
-    server->disk = platform_disk_new();
-    platform_disk_port(server->disk, &server->disk_port);
-    platform_disk_keep_free(server->disk, config->raft_disk_reserve_bytes);
     struct shard_options options = {.raft = raft_options(server),
-                                    .storage = {.folder = folder,
-                                                .append_folder = config->appenddirname,
-                                                .append_filename = config->appendfilename,
-                                                .sync = sync_of(config->appendfsync),
-                                                .cache_bytes_max = config->raft_entry_cache_bytes,
-                                                .segment_bytes_max = config->raft_segment_bytes,
-                                                .reserve_bytes = config->raft_disk_reserve_bytes,
-                                                .log = &server->log},
+                                    .storage =
+                                        server_storage_options(server, folder, sizeof folder),
                                     .cluster = &server->cluster,
                                     .table = server->table,
                                     .host = net_shard_host(server->net),
@@ -286,9 +303,6 @@ static enum err open_shard(struct server *server, char *message)
     options.host.send = host_send;
     options.host.sent = host_sent;
     options.host.send_context = server;
-    struct identity *identity = &options.storage.identity;
-    identity->node_id = config->node_id;
-    memcpy(identity->cluster_id, server->cluster.cluster_id, sizeof identity->cluster_id);
     options.progress_context = server;
     options.progress = server_loading_progress;
     server_loading_begin(server);
@@ -363,7 +377,26 @@ static void say_hello(const struct server *server)
              server->config.dir, raft_last_index(raft), raft_term(raft), server->config.port);
 }
 
-enum err server_open(struct server *server, char message[512])
+static void open_disk(struct server *server)
+{
+    server->disk = platform_disk_new();
+    platform_disk_port(server->disk, &server->disk_port);
+    platform_disk_keep_free(server->disk, server->config.raft_disk_reserve_bytes);
+}
+
+enum err server_check_import(struct server *server, char message[SERVER_MESSAGE_MAX])
+{
+    server_log_open(server);
+    server->table = command_table_new();
+    open_disk(server);
+    enum err err = server_settle_cluster_id(server, message);
+    import_free(server->import);
+    platform_disk_free(server->disk);
+    command_table_free(server->table);
+    return err;
+}
+
+enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])
 {
     server->now = platform_now();
     server->start_wall_ms = server->now.wall_ms;
@@ -374,12 +407,17 @@ enum err server_open(struct server *server, char message[512])
     server_handlers_open(server);
     fit_descriptors(server);
     enum err err = server_read_cluster(server, message);
+    open_disk(server);
+    if (!err)
+        err = server_settle_cluster_id(server, message);
     if (err)
         return err;
     server->base = event_base_new();
     err = open_net(server, message);
     if (!err)
         err = claim_folder(server, message);
+    if (!err)
+        err = server_write_import(server, message);
     if (!err)
         err = open_shard(server, message);
     if (!err)

@@ -18,6 +18,24 @@ void execute_counted(struct shard *shard, const struct command *command, const s
                                  reply_len > 0 && reply[0] == '-', reply, reply_len);
 }
 
+bool take_command(struct shard *shard, struct span *rest)
+{
+    struct resp_parser *parser = &shard->parser;
+    if (rest->len == 0 || resp_parse(parser, *rest, &no_limits) != RESP_COMMAND) {
+        resp_parser_close(parser); /* of what was begun */
+        return false;
+    }
+    *rest = span_of(rest->ptr + parser->consumed, rest->len - parser->consumed);
+    return parser->argc > 0;
+}
+
+bool can_run(const struct shard *shard)
+{
+    const struct resp_parser *parser = &shard->parser;
+    const struct command *command = command_find(shard->options.table, parser->args, parser->argc);
+    return command && command->run && command_arity_is_valid(command, parser->argc);
+}
+
 static void apply_command(struct shard *shard, const struct entry *entry,
                           struct command_context *context)
 {
@@ -82,7 +100,7 @@ static void count(struct shard *shard, const struct command_context *context)
     shard->stats.keyspace_misses += context->misses;
 }
 
-static void apply_one(struct shard *shard, const struct entry *entry)
+void apply_one(struct shard *shard, const struct entry *entry)
 {
     struct pending_write *write = write_waiting_for(shard, entry);
     struct resp_writer reply = {NULL, 2};

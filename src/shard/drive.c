@@ -313,6 +313,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
     apply_committed(shard);
     answer_reads(shard);
     consider_snapshot(shard);
+    free_replaced(shard);
     if (shard->role_changed) {
         shard->role_changed = false;
         shard->options.host.role_changed(shard->options.host.context);

@@ -9,6 +9,7 @@
  *   health.c       a disk that is full or stalls
  *   snapshot.c     snapshots, this node's own and those of a leader
  *   state.c        the state machine as a file and back
+ *   replay.c       the state machine without the group
  *   shard.c        start, end, accessors */
 #ifndef FLOTILLA_SHARD_INTERNAL_H
 #define FLOTILLA_SHARD_INTERNAL_H
@@ -110,6 +111,7 @@ struct shard {
     uint64_t image_dirty;                /* changes that it holds and no snapshot before it */
     uint64_t snapshot_consider_ms;       /* not before */
     struct state_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
+    struct keyspace *replaced;           /* by the leader's; freed bit by bit. NULL: none */
 
     struct wire_message incoming;
     struct buf records; /* entries of an append: [records_first, records_last]; 0: none */
@@ -140,10 +142,17 @@ void transaction_apply(struct shard *shard, const struct entry *entry,
 /* A transaction without a write, carried out as a read. */
 void transaction_read(struct shard *shard, struct span packed, struct command_context *context,
                       struct shard_client client);
+bool transaction_is_void(struct shard *shard, const struct entry *entry); /* if applied now */
+/* Whether the payload is what transaction_encode() makes, of commands that this version knows. */
+bool transaction_is_valid(struct shard *shard, struct span payload);
 void transaction_pack(struct buf *out, const struct shard_transaction *transaction);
 
 /* apply.c */
 void apply_committed(struct shard *shard);
+void apply_one(struct shard *shard, const struct entry *entry); /* the next one */
+/* Calls for the next command of an entry that nobody vouches for, into shard->parser. */
+bool take_command(struct shard *shard, struct span *rest);
+bool can_run(const struct shard *shard);               /* that command, as part of an entry */
 void apply_up_to(struct shard *shard, uint64_t index); /* which is committed */
 void answer_reads(struct shard *shard);
 void execute_counted(struct shard *shard, const struct command *command, const struct span *args,
@@ -156,6 +165,7 @@ struct raft_chunk step(struct shard *shard, const struct raft_event *event,
 
 /* snapshot.c */
 void consider_snapshot(struct shard *shard);
+void free_replaced(struct shard *shard); /* some of it */
 void begin_snapshot(struct shard *shard);
 void take_image_if_due(struct shard *shard);
 void forget_cut(struct shard *shard, uint64_t last_index);

@@ -159,6 +159,7 @@ void shard_close(struct shard *shard)
     state_reader_free(shard->incoming_state);
     storage_close(shard->storage);
     keyspace_free(shard->keyspace);
+    keyspace_free(shard->replaced);
     write_queue_close(&shard->writes);
     read_queue_close(&shard->reads);
     wire_message_close(&shard->incoming);
@@ -178,8 +179,8 @@ void shard_close(struct shard *shard)
 
 uint64_t shard_deadline_ms(const struct shard *shard)
 {
-    if (shard->applied_index < raft_commit_index(shard->raft))
-        return shard->now.mono_ms; /* more to apply: come back at once */
+    if (shard->applied_index < raft_commit_index(shard->raft) || shard->replaced)
+        return shard->now.mono_ms; /* more to do: come back at once */
     uint64_t deadline = raft_deadline_ms(shard->raft);
     if (shard_is_leader(shard) && keyspace_count_with_deadline(shard->keyspace) &&
         shard->expiry_due_ms < deadline)

@@ -1,5 +1,5 @@
 /* The state machine as a file: the keyspace as RDB, with what belongs to the group in AUX fields.
- * Private to shard/. */
+ * Private to shard/, but for the position: replay.h shows it. */
 #ifndef FLOTILLA_SHARD_STATE_H
 #define FLOTILLA_SHARD_STATE_H
 

@@ -125,25 +125,31 @@ static bool next_field(struct span *line, uint64_t *value)
     return number_parse_u64(span_of(start, len), value);
 }
 
-static void read_annotation(struct span *payload, struct buf *fields)
+/* False: it is none. */
+static bool read_annotation(struct span *payload, struct buf *fields)
 {
     const char *end = memchr(payload->ptr, '\r', payload->len);
-    ASSERT(end && (size_t)(end - payload->ptr) + 2 <= payload->len);
     size_t prefix = sizeof "#WATCH" - 1;
+    if (!end || (size_t)(end - payload->ptr) + 2 > payload->len ||
+        (size_t)(end - payload->ptr) < prefix || memcmp(payload->ptr, "#WATCH", prefix) != 0)
+        return false;
     struct span line = span_of(payload->ptr + prefix, (size_t)(end - payload->ptr) - prefix);
     uint64_t value;
     while (next_field(&line, &value))
         buf_add(fields, &value, sizeof value);
     size_t used = (size_t)(end - payload->ptr) + 2;
     *payload = span_of(payload->ptr + used, payload->len - used);
+    return line.len == 0;
 }
 
 /* Reads one WATCH with its annotation; true if one of the keys has changed. */
 static bool watch_command_changed(struct shard *shard, struct span *payload, int64_t now_ms)
 {
     struct buf fields = {0};
-    while (payload->len && payload->ptr[0] == '#')
-        read_annotation(payload, &fields);
+    while (payload->len && payload->ptr[0] == '#') {
+        bool fine = read_annotation(payload, &fields);
+        ASSERT(fine);
+    }
     next_command(shard, &shard->parser, payload); /* WATCH */
     size_t count = shard->parser.argc - 1;
     ASSERT(fields.len == count * WATCH_FIELDS * sizeof(uint64_t));
@@ -243,6 +249,41 @@ void transaction_apply(struct shard *shard, const struct entry *entry,
         run_script(shard, script, &payload, context, client);
     else
         run_payload(shard, payload, context);
+}
+
+bool transaction_is_void(struct shard *shard, const struct entry *entry)
+{
+    struct span payload = entry->payload;
+    return watched_changed(shard, &payload, entry->time_ms);
+}
+
+static bool watch_is_valid(struct shard *shard, struct span *payload)
+{
+    struct buf fields = {0};
+    bool valid = true;
+    while (valid && payload->len && payload->ptr[0] == '#')
+        valid = read_annotation(payload, &fields);
+    size_t numbers = fields.len / sizeof(uint64_t);
+    buf_close(&fields);
+    return valid && take_command(shard, payload) && span_is(shard->parser.args[0], "WATCH") &&
+           numbers == (shard->parser.argc - 1) * WATCH_FIELDS;
+}
+
+bool transaction_is_valid(struct shard *shard, struct span payload)
+{
+    while (payload.len && payload.ptr[0] == '#')
+        if (!watch_is_valid(shard, &payload))
+            return false;
+    if (!take_command(shard, &payload) || shard->parser.argc != 1 ||
+        !span_is(shard->parser.args[0], "MULTI"))
+        return false;
+    while (take_command(shard, &payload)) {
+        if (is_exec(&shard->parser))
+            return payload.len == 0;
+        if (!can_run(shard))
+            return false;
+    }
+    return false;
 }
 
 /* A transaction that only reads never leaves this process: its watches are packed as the annotation

@@ -6,6 +6,7 @@
  *   room.c      how much room the disk has
  *   cache.c     recent entries in memory
  *   read.c      older entries from their segment
+ *   peek.c      whose folder it is, and whether it is empty
  *   recover.c   start: manifest, snapshot, segments, leftovers
  *   scan.c      start: what one segment holds, a torn tail, corruption */
 #ifndef FLOTILLA_STORAGE_INTERNAL_H
@@ -159,6 +160,7 @@ void queue_sync(struct storage *storage, const struct segment *segment);
 void forget_segments(struct storage *storage, size_t from, size_t to);
 
 /* storage.c */
+MUST_CHECK enum err name_folder(struct storage *storage, char message[512]);
 /* When the ticket completes, the segment is synced up to `end`. */
 void note_sync(struct storage *storage, const struct segment *segment, uint64_t end,
                uint64_t ticket);
@@ -195,10 +197,12 @@ struct recovery {
     char *message; /* 512 bytes */
 };
 MUST_CHECK enum err recover(struct recovery *recovery);
+MUST_CHECK enum err read_manifest(struct recovery *recovery);
 enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err);
 void recovery_read(struct recovery *recovery, uint64_t bytes); /* so many more */
 
-/* scan.c: visits what the segment holds, the last one in the list. `last`: its end may be torn. */
-MUST_CHECK enum err scan_segment(struct recovery *recovery, bool last);
+/* scan.c: visits what the segment holds, the last one in the list, `size` bytes long. `last`: its
+ * end may be torn. */
+MUST_CHECK enum err scan_segment(struct recovery *recovery, bool last, uint64_t size);
 
 #endif

@@ -84,7 +84,7 @@ static bool parse_manifest(struct recovery *recovery, struct span text)
     return recovery->file_count && recovery->files[recovery->file_count - 1].type == 'i';
 }
 
-static enum err read_manifest(struct recovery *recovery)
+enum err read_manifest(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
     struct disk *disk = &storage->disk;
@@ -201,6 +201,15 @@ static enum err list_folder(struct recovery *recovery, struct listing *listing)
     return err;
 }
 
+static void report_leftovers(const struct recovery *recovery, const struct listing *listing)
+{
+    const struct storage_inspection *inspection = recovery->storage->options.inspection;
+    for (size_t i = 0; recovery->has_manifest && i < listing->unnamed_count; i++)
+        inspection->leftover(inspection->context, listing->unnamed[i]);
+    for (size_t i = 0; i < listing->temporary_count; i++)
+        inspection->leftover(inspection->context, listing->temporary[i]);
+}
+
 static enum err remove_leftovers(struct recovery *recovery, struct listing *listing)
 {
     struct disk *disk = &recovery->storage->disk;
@@ -287,6 +296,14 @@ static enum err open_named(struct recovery *recovery, enum storage_file kind, ui
     return err;
 }
 
+static void report_part(const struct recovery *recovery, const char *path, char type,
+                        uint64_t bytes)
+{
+    const struct storage_inspection *inspection = recovery->storage->options.inspection;
+    if (inspection)
+        inspection->part(inspection->context, &(struct storage_part){path, type, bytes});
+}
+
 /* The visitor's message gets the name of the file. */
 static enum err load(struct recovery *recovery, const char *path, struct span piece)
 {
@@ -330,8 +347,10 @@ static enum err load_base(struct recovery *recovery, uint64_t seq)
     err = cannot(
         recovery, "cannot read", path,
         storage->disk.size(storage->disk.context, storage->base_file, &storage->snapshot.bytes));
-    if (!err)
+    if (!err) {
+        report_part(recovery, path, 'b', storage->snapshot.bytes);
         err = load_pieces(recovery, path);
+    }
     mem_free(path);
     return err;
 }
@@ -366,8 +385,13 @@ static enum err read_segment(struct recovery *recovery, size_t position)
     if (err)
         return err;
     segment_add(storage, named->seq, file, &(struct prev_record){0});
-    err = scan_segment(recovery, position + 1 == recovery->file_count);
     char *path = file_path(storage, FILE_SEGMENT, named->seq);
+    uint64_t bytes;
+    err = storage->disk.size(storage->disk.context, file, &bytes);
+    if (!err) {
+        report_part(recovery, path, named->type, bytes);
+        err = scan_segment(recovery, position + 1 == recovery->file_count, bytes);
+    }
     cannot(recovery, "cannot read", path, err);
     mem_free(path);
     if (err)
@@ -411,8 +435,8 @@ static enum err read_files(struct recovery *recovery)
     return err;
 }
 
-/* The vote that was kept beside the log while the log was cut. */
-static enum err read_vote_file(struct recovery *recovery)
+/* The vote that was kept beside the log while the log was cut; none: it stays as it is. */
+static enum err read_vote_file(struct recovery *recovery, struct vote_record *vote)
 {
     struct storage *storage = recovery->storage;
     char *path = file_path(storage, FILE_VOTE, 0);
@@ -425,9 +449,7 @@ static enum err read_vote_file(struct recovery *recovery)
         err = ERR_CORRUPT;
     }
     buf_close(&text);
-    struct vote_record *vote = &recovery->found->vote;
-    if (!err &&
-        (record.vote.term > vote->term || (record.vote.term == vote->term && vote->node == 0)))
+    if (!err)
         *vote = record.vote;
     if (err == ERR_NOT_FOUND)
         err = ERR_NONE;
@@ -450,45 +472,80 @@ static enum err settle_log(struct recovery *recovery)
     return err;
 }
 
+static enum err require_manifest(struct recovery *recovery)
+{
+    const struct storage *storage = recovery->storage;
+    if (recovery->has_manifest)
+        return ERR_NONE;
+    if (!storage->options.inspection)
+        return begin_folder(recovery);
+    snprintf(recovery->message, 512, "no log was begun in '%.200s': there is no manifest",
+             storage->folder);
+    return ERR_NOT_FOUND;
+}
+
 static enum err recover_log(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
-    enum err err = recovery->has_manifest ? ERR_NONE : begin_folder(recovery);
+    struct storage_recovered *found = recovery->found;
+    struct vote_record kept = {0};
+    enum err err = read_vote_file(recovery, &kept); /* before anything is made */
+    if (!err)
+        err = require_manifest(recovery);
     if (!err)
         err = read_files(recovery);
-    if (!err)
-        err = read_vote_file(recovery);
-    if (!err)
-        err = settle_log(recovery);
     if (err)
         return err;
-    struct storage_recovered *found = recovery->found;
+    if (kept.term > found->vote.term || (kept.term == found->vote.term && found->vote.node == 0))
+        found->vote = kept;
     if (found->vote.term < found->last_term)
         found->vote = (struct vote_record){.term = found->last_term};
     storage->vote = found->vote;
     found->snapshot = storage->snapshot;
-    return write_manifest(recovery);
+    return ERR_NONE;
+}
+
+/* What is there is good: the folder becomes what the manifest says. */
+static enum err settle_folder(struct recovery *recovery, struct listing *listing)
+{
+    struct storage *storage = recovery->storage;
+    struct disk *disk = &storage->disk;
+    enum err err = settle_log(recovery);
+    if (!err)
+        err = write_manifest(recovery);
+    if (!err)
+        err = remove_leftovers(recovery, listing);
+    if (!err)
+        err = cannot(recovery, "cannot sync", storage->folder,
+                     disk->sync_folder(disk->context, storage->folder));
+    return err;
+}
+
+static enum err make_folder(struct recovery *recovery)
+{
+    struct storage *storage = recovery->storage;
+    if (storage->options.inspection)
+        return ERR_NONE;
+    return cannot(recovery, "cannot make folder", storage->folder,
+                  storage->disk.make_folder(storage->disk.context, storage->folder));
 }
 
 enum err recover(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
-    struct disk *disk = &storage->disk;
     storage->next_seq = 2; /* 1 is the first start's */
-    enum err err = cannot(recovery, "cannot make folder", storage->folder,
-                          disk->make_folder(disk->context, storage->folder));
+    enum err err = make_folder(recovery);
     if (!err)
         err = read_manifest(recovery);
     struct listing listing = {.recovery = recovery};
     if (!err)
         err = list_folder(recovery, &listing);
+    if (!err && storage->options.inspection)
+        report_leftovers(recovery, &listing);
     if (!err)
         err = recover_log(recovery);
-    if (!err)
-        err = remove_leftovers(recovery, &listing);
+    if (!err && !storage->options.inspection)
+        err = settle_folder(recovery, &listing);
     close_listing(&listing);
-    if (!err)
-        err = cannot(recovery, "cannot sync", storage->folder,
-                     disk->sync_folder(disk->context, storage->folder));
     return err;
 }

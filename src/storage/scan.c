@@ -84,8 +84,11 @@ static enum err search_mark(struct scan *scan, bool *found)
 
 static enum err check_identity(const struct scan *scan, const struct identity *found)
 {
-    const struct storage *storage = scan->recovery->storage;
-    const struct identity *own = &storage->options.identity;
+    struct storage *storage = scan->recovery->storage;
+    struct identity *own = &storage->options.identity;
+    if (storage->options.inspection && storage->segment_count == 1)
+        *own = *found;
+    scan->recovery->found->identity = *own;
     if (found->node_id == own->node_id && strcmp(found->cluster_id, own->cluster_id) == 0)
         return ERR_NONE;
     const char *folder = tail_of(storage->options.folder);
@@ -181,12 +184,15 @@ static enum err judge(struct scan *scan)
                        "a damaged record that was synced once, so it is no torn write");
     uint64_t cut = scan->size - scan->offset;
     scan->recovery->found->cut_bytes = cut;
+    scan->recovery->found->cut_offset = scan->offset;
+    window_forget(storage);
+    if (storage->options.inspection)
+        return ERR_NONE;
     char *path = file_path(storage, FILE_SEGMENT, scan->segment->seq);
     log_line(storage->options.log, LOG_WARNING,
              "log '%s': a torn write of %llu bytes at offset %llu was cut off", path,
              (unsigned long long)cut, (unsigned long long)scan->offset);
     mem_free(path);
-    window_forget(storage);
     return ERR_NONE; /* recover() cuts the file to what is valid */
 }
 
@@ -213,13 +219,12 @@ static enum err scan_records(struct scan *scan)
                : corrupt(scan, scan->offset, "the first lines do not say whose log it is");
 }
 
-enum err scan_segment(struct recovery *recovery, bool last)
+enum err scan_segment(struct recovery *recovery, bool last, uint64_t size)
 {
     struct storage *storage = recovery->storage;
-    struct scan scan = {.recovery = recovery, .segment = open_segment(storage), .last = last};
-    enum err err = storage->disk.size(storage->disk.context, scan.segment->file, &scan.size);
-    if (!err)
-        err = scan_records(&scan);
+    struct scan scan = {
+        .recovery = recovery, .segment = open_segment(storage), .size = size, .last = last};
+    enum err err = scan_records(&scan);
     scan.segment->end = scan.segment->synced_end = scan.offset;
     return err;
 }

@@ -69,6 +69,8 @@ static void forget_terms(struct storage *storage)
     while (gone + 1 < storage->term_count &&
            storage->terms[gone + 1].first <= storage->segments[0].prev.index + 1)
         gone++;
+    if (gone == 0)
+        return; /* there may be no runs at all */
     storage->term_count -= gone;
     memmove(storage->terms, storage->terms + gone, storage->term_count * sizeof *storage->terms);
 }

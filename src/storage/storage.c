@@ -8,7 +8,7 @@
 
 enum { SYNC_INTERVAL_MS = 1000, QUIET_MS = 500 };
 
-static enum err name_folder(struct storage *storage, char message[512])
+enum err name_folder(struct storage *storage, char message[512])
 {
     const struct storage_options *options = &storage->options;
     int len = snprintf(storage->folder, sizeof storage->folder, "%s/%s", options->folder,
@@ -96,6 +96,11 @@ static struct segment *segment_for_append(struct storage *storage)
     }
     begin_gathering(storage, segment);
     return segment;
+}
+
+void storage_set_identity(struct storage *storage, const struct identity *identity)
+{
+    storage->options.identity = *identity;
 }
 
 void storage_append(struct storage *storage, const struct entry *entries, size_t count)

@@ -33,11 +33,28 @@ enum storage_sync {
     STORAGE_SYNC_NO,       /* left to the operating system */
 };
 
+/* A file that the manifest names. */
+struct storage_part {
+    const char *path;
+    char type; /* of the manifest: b, h, i */
+    uint64_t bytes;
+};
+
+/* A look at a folder of whoever's it is: storage_open() changes nothing in it. It says what a start
+ * would do instead of doing it, and takes the identity that it finds. What is opened so is good for
+ * reading only. */
+struct storage_inspection {
+    void *context;
+    void (*part)(void *context, const struct storage_part *part); /* before what it holds */
+    void (*leftover)(void *context, const char *path);            /* a start would remove it */
+};
+
 struct storage_options {
     const char *folder;          /* the shard's, e.g. "data/node-1/shard-0"; made if missing */
     const char *append_folder;   /* appenddirname */
     const char *append_filename; /* appendfilename */
     struct identity identity;
+    const struct storage_inspection *inspection; /* NULL: a node's start */
     enum storage_sync sync;
     uint64_t cache_bytes_max;
     uint64_t segment_bytes_max; /* a segment of this size is followed by a new one; 0: never */
@@ -60,7 +77,9 @@ struct storage_recovered {
     uint64_t prev_term;   /* of the entry before the first one */
     uint64_t last_index;
     uint64_t last_term;
-    uint64_t cut_bytes; /* a torn tail that was cut off */
+    uint64_t cut_bytes;  /* a torn tail that was cut off (an inspection leaves it there) */
+    uint64_t cut_offset; /* where in the last segment it began */
+    struct identity identity;
 };
 
 /* Who gets what recovery reads. */
@@ -82,11 +101,24 @@ enum { STORAGE_PROGRESS_BYTES = 256 * 1024 };
 /* Opens or creates. On failure *storage is NULL and `message` (512 bytes) holds one clear
  * line. ERR_CORRUPT: bytes that were synced are not what they were, a gap, a file that is missing
  * or none of these, a manifest that names other files; nothing was touched. ERR_FOREIGN: another
- * node's or cluster's folder. ERR_IO, ERR_DENIED, ERR_NO_SPACE: the system refused. */
+ * node's or cluster's folder. ERR_NOT_FOUND: there is nothing to inspect. ERR_IO, ERR_DENIED,
+ * ERR_NO_SPACE: the system refused. */
 MUST_CHECK enum err storage_open(const struct disk *disk, const struct storage_options *options,
                                  const struct storage_visitor *visitor, struct storage **storage,
                                  struct storage_recovered *recovered, char message[512]);
 void storage_close(struct storage *storage); /* does not wait for operations under way */
+
+/* What a folder is, without any change to it. */
+struct storage_peek {
+    bool empty;               /* nothing was ever kept in it: it may be missing altogether */
+    struct identity identity; /* whose it is; node_id 0: not known */
+};
+/* ERR_CORRUPT: the manifest is none. Errors of the system as storage_open(). */
+MUST_CHECK enum err storage_peek(const struct disk *disk, const struct storage_options *options,
+                                 struct storage_peek *peek, char message[512]);
+
+/* The log is this one's from the next segment on. */
+void storage_set_identity(struct storage *storage, const struct identity *identity);
 
 /* Adds entries (with their record) behind the last one. */
 void storage_append(struct storage *storage, const struct entry *entries, size_t count);

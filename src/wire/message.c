@@ -1,6 +1,7 @@
 #include "wire/message.h"
 
 #include <hiredis/hiredis.h>
+#include <lz4.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -46,6 +47,19 @@ static void append_tail(struct buf *out, struct span tail)
     buf_add(out, "\r\n", 2);
     buf_add_span(out, tail);
     buf_add(out, "\r\n", 2);
+}
+
+/* As append_tail(), compressed where that makes it smaller. */
+static void append_chunk(struct buf *out, struct span chunk)
+{
+    struct buf packed = {0};
+    int packed_len = 0;
+    if (chunk.len > 1 && chunk.len <= LZ4_MAX_INPUT_SIZE) {
+        char *at = buf_reserve(&packed, chunk.len);
+        packed_len = LZ4_compress_default(chunk.ptr, at, (int)chunk.len, (int)chunk.len - 1);
+    }
+    append_tail(out, packed_len > 0 ? span_of(packed.ptr, (size_t)packed_len) : chunk);
+    buf_close(&packed);
 }
 
 static void encode(struct buf *out, const struct builder *builder)
@@ -127,6 +141,7 @@ static void add_body(struct builder *builder, const struct raft_message *message
         add_number(builder, message->snapshot_request.term);
         add_number(builder, message->snapshot_request.offset);
         add_number(builder, message->snapshot_request.total);
+        add_number(builder, message->snapshot_request.bytes);
         add_span(builder, SPAN("")); /* the chunk: see append_tail() */
         return;
     case RAFT_SNAPSHOT_RESPONSE:
@@ -143,6 +158,7 @@ void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard
                          const struct raft_message *message, struct span bytes)
 {
     struct builder builder = {.argc = 0};
+    ASSERT(message->type != RAFT_SNAPSHOT_REQUEST || message->snapshot_request.bytes == bytes.len);
     add_span(&builder, span_text(names[message->type]));
     add_span(&builder, cluster_id);
     add_number(&builder, shard);
@@ -151,7 +167,10 @@ void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard
     add_number(&builder, message->to);
     add_body(&builder, message);
     encode(out, &builder);
-    append_tail(out, bytes);
+    if (message->type == RAFT_SNAPSHOT_REQUEST)
+        append_chunk(out, bytes);
+    else
+        append_tail(out, bytes);
 }
 
 /* Numbers from args[at] on, one after the other. */
@@ -257,6 +276,22 @@ static enum err parse_append(struct wire_message *parsed, struct reader *reader)
     return err;
 }
 
+/* One byte that lz4 has packed stands for 255 at the most. */
+enum { UNPACKED_PER_BYTE = 255 };
+
+static enum err unpack(struct wire_message *parsed, uint64_t len)
+{
+    struct span packed = parsed->chunk;
+    if (len > LZ4_MAX_INPUT_SIZE || len / UNPACKED_PER_BYTE > packed.len)
+        return ERR_INVALID;
+    parsed->unpacked.len = 0;
+    char *at = buf_reserve(&parsed->unpacked, (size_t)len);
+    if (LZ4_decompress_safe(packed.ptr, at, (int)packed.len, (int)len) != (int)len)
+        return ERR_CORRUPT;
+    parsed->chunk = span_of(at, (size_t)len);
+    return ERR_NONE;
+}
+
 static enum err parse_chunk(struct wire_message *parsed, struct reader *reader)
 {
     struct raft_message *message = &parsed->message;
@@ -264,13 +299,15 @@ static enum err parse_chunk(struct wire_message *parsed, struct reader *reader)
     message->snapshot_request.term = next_number(reader);
     message->snapshot_request.offset = next_number(reader);
     message->snapshot_request.total = next_number(reader);
+    uint64_t bytes = next_number(reader);
     parsed->chunk = reader->args[reader->at];
-    message->snapshot_request.bytes = parsed->chunk.len;
+    message->snapshot_request.bytes = bytes;
     if (reader->failed || message->snapshot_request.index == 0 ||
         message->snapshot_request.offset > message->snapshot_request.total ||
-        parsed->chunk.len > message->snapshot_request.total - message->snapshot_request.offset)
+        bytes > message->snapshot_request.total - message->snapshot_request.offset ||
+        parsed->chunk.len > bytes)
         return ERR_INVALID;
-    return ERR_NONE;
+    return parsed->chunk.len == bytes ? ERR_NONE : unpack(parsed, bytes);
 }
 
 static enum err parse_body(struct wire_message *parsed, struct reader *reader)
@@ -316,7 +353,7 @@ enum err wire_parse_message(const struct span *args, size_t argc, struct wire_me
 {
     static const size_t counts[] = {
         [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 8,     [RAFT_APPEND_REQUEST] = 13,
-        [RAFT_APPEND_RESPONSE] = 14, [RAFT_SNAPSHOT_REQUEST] = 11, [RAFT_SNAPSHOT_RESPONSE] = 9,
+        [RAFT_APPEND_RESPONSE] = 14, [RAFT_SNAPSHOT_REQUEST] = 12, [RAFT_SNAPSHOT_RESPONSE] = 9,
         [RAFT_TIMEOUT_NOW] = 6,
     };
     if (argc < 6)
@@ -345,5 +382,6 @@ void wire_message_close(struct wire_message *parsed)
     mem_free(parsed->entries);
     mem_free(parsed->raft_entries);
     mem_free(parsed->memberships);
+    buf_close(&parsed->unpacked);
     *parsed = (struct wire_message){0};
 }

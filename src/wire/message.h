@@ -17,7 +17,8 @@
  *     RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success 0|1> <match> <read-context>
  *                   <sent-ms> <rejected-prev> <hint-index> <hint-term> <no-room 0|1>
  *     RAFT.SNAPSHOT <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
- *                   <total> <bytes>
+ *                   <total> <count> <bytes>     (<bytes> in lz4's block format if they are fewer
+ *                                                than <count>)
  *     RAFT.RECEIVED <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
  *     RAFT.TIMEOUTNOW <cluster-id> <shard> <term> <from> <to>
  *     RAFT.ALIVE    (a large message is arriving in pieces; its receiver says so to the sender)
@@ -65,6 +66,7 @@ struct wire_message {
     struct raft_membership *memberships; /* of entries that change it */
     size_t membership_cap;
     struct span chunk; /* RAFT_SNAPSHOT_REQUEST: message.snapshot_request.bytes of it */
+    struct buf unpacked;
 };
 
 /* ERR_INVALID: wrong shape; ERR_CORRUPT: a record's checksum or order is wrong. */

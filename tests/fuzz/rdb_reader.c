@@ -1,31 +1,29 @@
-/* Feeds the reader of RDB files, in pieces, and the reader of payloads. Files that pass are written
- * again and have to come back equal.
+/* Feeds the readers of RDB files, of a state (a file with the group's fields) and of DUMP's
+ * payloads. A file is read in one go and in pieces, with the same outcome and the same keys; one
+ * that passes is written again and has to come back equal. None of them takes more memory than what
+ * it was given is worth.
  *
- *     clang -std=c11 -D_GNU_SOURCE -DXXH_INLINE_ALL -g -O1 -fsanitize=fuzzer,address,undefined \
- *         -Isrc tests/fuzz/rdb_reader.c src/keyspace/[a-z]*.c src/base/[a-z]*.c -lm -o rdb_reader
- *     ./rdb_reader -max_len=4096 -max_total_time=60 CORPUS
- *
- * The first byte of the input says how long the pieces are. A checksum that is wrong is made 0, or
- * hardly any input would come to the end. */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/assert.h"
+ * Input: one byte that says which of the three it is for and whether the checksum at its end is
+ * made right (or hardly any would come to the end), one that says how long the pieces are (0: all
+ * at once), the bytes. */
+#include "base/crc.h"
+#include "base/mem.h"
 #include "keyspace/rdb.h"
+#include "shard/state.h"
 
-_Noreturn void host_fatal(const char *file, int line, const char *message)
-{
-    fprintf(stderr, "%s:%d: %s\n", file, line, message);
-    abort();
-}
+#include "fuzz/fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+/* Packed strings may be 90 times as long as what has come of them, and are twice in memory. */
+enum kind { KIND_FILE, KIND_STATE, KIND_PAYLOAD, KINDS, FLAG_AS_IT_IS = 0x80 };
+enum { MEMORY_BASE = 256 << 10, MEMORY_PER_BYTE = 256 };
 
 static enum rdb_outcome read_all(struct keyspace *into, struct span file, size_t piece)
 {
-    struct rdb_reader_options options = {.string_max = 1 << 20};
+    struct rdb_reader_options options = {0};
+    memory_begin();
     struct rdb_reader *reader = rdb_reader_new(into, &options);
     enum rdb_outcome outcome = RDB_MORE;
+    size_t len = file.len;
     while (file.len) {
         size_t count = file.len < piece ? file.len : piece;
         outcome = rdb_reader_feed(reader, span_of(file.ptr, count));
@@ -33,6 +31,7 @@ static enum rdb_outcome read_all(struct keyspace *into, struct span file, size_t
     }
     ASSERT((outcome >= RDB_BAD) == (rdb_reader_message(reader)[0] != 0));
     rdb_reader_free(reader);
+    ASSERT(memory_end() <= MEMORY_BASE + MEMORY_PER_BYTE * len);
     return outcome;
 }
 
@@ -50,25 +49,192 @@ static void expect_round_trip(const struct keyspace *keyspace)
     buf_close(&file);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+static void feed_file(struct span file, size_t piece)
 {
-    if (len < 10)
-        return 0;
-    size_t piece = bytes[0] ? bytes[0] : len;
-    struct buf file = {0};
-    buf_add(&file, bytes + 1, len - 1);
-    if (file.ptr[file.len - 9] == (char)0xff)
-        memset(file.ptr + file.len - 8, 0, 8);
     struct keyspace *whole = keyspace_new(1);
     struct keyspace *pieces = keyspace_new(1);
-    enum rdb_outcome outcome = read_all(whole, buf_span(&file), file.len);
-    ASSERT(read_all(pieces, buf_span(&file), piece) == outcome);
+    enum rdb_outcome outcome = read_all(whole, file, file.len);
+    ASSERT(read_all(pieces, file, piece) == outcome);
     ASSERT(keyspace_digest(whole) == keyspace_digest(pieces));
     if (outcome == RDB_DONE)
         expect_round_trip(whole);
-    rdb_restore_value(whole, SPAN("restored"), span_of((const char *)bytes, len), 1, 1);
     keyspace_free(whole);
     keyspace_free(pieces);
+}
+
+/* ---- a state ---- */
+
+static void expect_same_state(struct state_reader *reader)
+{
+    struct state_writer writer;
+    struct buf file = {0};
+    char message[512] = "";
+    const struct state_position *position = &reader->position;
+    state_writer_init(&writer, reader->keyspace, position);
+    while (state_writer_next(&writer, &file))
+        continue;
+    struct state_reader *again = state_reader_new(3);
+    ASSERT(state_reader_feed(again, buf_span(&file), message) == ERR_NONE);
+    ASSERT(state_reader_finish(again, position->index, position->term, message) == ERR_NONE);
+    ASSERT(again->position.clock_ms == position->clock_ms);
+    ASSERT(raft_membership_equal(&again->position.membership, &position->membership));
+    ASSERT(keyspace_digest(again->keyspace) == keyspace_digest(reader->keyspace));
+    state_reader_free(again);
+    state_writer_close(&writer);
+    buf_close(&file);
+}
+
+static void feed_state(struct span file, size_t piece)
+{
+    char message[512] = "";
+    struct state_reader *reader = state_reader_new(1);
+    memory_begin();
+    enum err err = ERR_NONE;
+    for (size_t at = 0; !err && at < file.len; at += piece) {
+        size_t count = file.len - at < piece ? file.len - at : piece;
+        err = state_reader_feed(reader, span_of(file.ptr + at, count), message);
+    }
+    ASSERT(memory_end() <= MEMORY_BASE + MEMORY_PER_BYTE * file.len);
+    if (!err)
+        err = state_reader_finish(reader, reader->position.index, reader->position.term, message);
+    ASSERT(err == ERR_NONE || err == ERR_CORRUPT);
+    ASSERT((err == ERR_NONE) == (message[0] == '\0'));
+    ASSERT(strchr(message, '\n') == NULL);
+    if (err == ERR_NONE)
+        expect_same_state(reader);
+    state_reader_free(reader);
+}
+
+/* ---- a payload ---- */
+
+static void feed_payload(struct span payload)
+{
+    struct keyspace *keyspace = keyspace_new(1);
+    const struct span key = SPAN("restored");
+    memory_begin();
+    enum rdb_payload outcome = rdb_restore_value(keyspace, key, payload, 1, 1);
+    ASSERT(memory_end() <= MEMORY_BASE + MEMORY_PER_BYTE * payload.len);
+    ASSERT(rdb_check_value(payload) == outcome);
+    struct item *item = keyspace_find(keyspace, key, NO_DEADLINE);
+    ASSERT((item != NULL) == (outcome == RDB_PAYLOAD_FINE));
+    if (item) {
+        struct buf dumped = {0};
+        char one[24];
+        char two[24];
+        rdb_dump_value(item, &dumped);
+        struct keyspace *other = keyspace_new(2);
+        ASSERT(rdb_restore_value(other, key, buf_span(&dumped), 1, 1) == RDB_PAYLOAD_FINE);
+        ASSERT(span_equal(item_string(item, one),
+                          item_string(keyspace_find(other, key, NO_DEADLINE), two)));
+        keyspace_free(other);
+        buf_close(&dumped);
+    }
+    keyspace_free(keyspace);
+}
+
+/* The last eight bytes. */
+static void put_checksum(struct buf *file)
+{
+    uint64_t checksum = crc64(0, file->ptr, file->len - 8);
+    for (size_t i = 0; i < 8; i++)
+        file->ptr[file->len - 8 + i] = (char)(checksum >> (8 * i));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    if (len < 12)
+        return 0;
+    struct buf file = {0};
+    buf_add(&file, bytes + 2, len - 2);
+    size_t piece = bytes[1] ? bytes[1] : file.len;
+    if (!(bytes[0] & FLAG_AS_IT_IS))
+        put_checksum(&file);
+    switch ((enum kind)((bytes[0] & ~FLAG_AS_IT_IS) % KINDS)) {
+    case KIND_FILE:
+        feed_file(buf_span(&file), piece);
+        break;
+    case KIND_STATE:
+        feed_state(buf_span(&file), piece);
+        break;
+    case KIND_PAYLOAD:
+        feed_payload(buf_span(&file));
+        break;
+    case KINDS:
+    case FLAG_AS_IT_IS:
+        break;
+    }
     buf_close(&file);
     return 0;
+}
+
+/* ---- files to begin with ---- */
+
+static void put(enum kind kind, struct buf *file)
+{
+    struct buf input = {0};
+    buf_add_char(&input, (char)kind);
+    buf_add_char(&input, 7);
+    buf_add_span(&input, buf_span(file));
+    seed_put(buf_span(&input));
+    buf_close(&input);
+    file->len = 0;
+}
+
+static struct keyspace *some_keys(void)
+{
+    static const char *const values[] = {"", "7", "-300", "70000", "text", "0123456789"};
+    struct keyspace *keyspace = keyspace_new(1);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "key%zu", i);
+        struct item *item =
+            keyspace_set_string(keyspace, span_text(key), span_text(values[i]), false, i + 1);
+        if (i % 2)
+            keyspace_set_deadline(keyspace, item, 1000 * (int64_t)i, i + 10);
+    }
+    keyspace_remove(keyspace, SPAN("key0"), 20);
+    return keyspace;
+}
+
+static void seeds(void)
+{
+    struct buf file = {0};
+    struct keyspace *keyspace = some_keys();
+    struct state_position position = {.index = 9, .term = 2, .clock_ms = 1234};
+    raft_membership_set(&position.membership, 1, RAFT_VOTER);
+    raft_membership_set(&position.membership, 2, RAFT_VOTER | RAFT_VOTER_INCOMING);
+    struct state_writer state;
+    state_writer_init(&state, keyspace, &position);
+    while (state_writer_next(&state, &file))
+        continue;
+    put(KIND_STATE, &file);
+    state_writer_close(&state);
+    const struct rdb_writer_options plain = {.redis_version = SPAN("7.2.0"), .plain = true};
+    struct rdb_writer writer;
+    rdb_writer_init(&writer, keyspace, NULL, 0, &plain);
+    while (rdb_writer_next(&writer, &file))
+        continue;
+    put(KIND_FILE, &file);
+    for (unsigned i = 1; i < 6; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "key%u", i);
+        rdb_dump_value(keyspace_find(keyspace, span_text(key), NO_DEADLINE), &file);
+        put(KIND_PAYLOAD, &file);
+    }
+    /* A packed string (40 bytes in 6), and one of each kind that is skipped. */
+    buf_add(&file, "\x00\xc3\x06\x28\x00\x61\xe0\x1d\x00\x00\x0a\x00........", 20);
+    put(KIND_PAYLOAD, &file);
+    static const char kinds[] =
+        "REDIS0011\xfa\x03key\x05value\xf5\x03lib\xf4\x01\x01\x00\xfe\x00\xfb\x02\x01"
+        "\xfd\x01\x02\x03\x04\xf8\x05\x01\x01l\x02\x01"
+        "a\x01"
+        "b\xf9\x01\x02\x01s\x01\x01m\x03\x01z\x01\x01m\x03"
+        "1.5\x04\x01h\x01\x01"
+        "f\x01v\x05\x01y\x01\x01m\x00\x00\x00\x00\x00\x00\xf8\x3f"
+        "\x0b\x01i\x0a\x02\x00\x00\x00\x01\x00\x00\x00\x01\x00"
+        "\x12\x01q\x01\x02\x07\x07\x00\x00\x00\x00\x00\x00\xff\xff........";
+    buf_add(&file, kinds, sizeof kinds - 1);
+    put(KIND_FILE, &file);
+    keyspace_free(keyspace);
+    buf_close(&file);
 }

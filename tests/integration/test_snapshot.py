@@ -1,12 +1,14 @@
 """Snapshots of running nodes: the log stays bounded, who was away gets one, Redis reads the folder."""
 import shutil
 import subprocess
+import threading
+import time
 
 import pytest
 
-from cluster import Ports, spawn, temporary_folder
+from cluster import PATIENCE, Ports, spawn, temporary_folder
 from load import Setter
-from resp import Connection
+from resp import Connection, Error
 from waiting import wait_for
 
 SMALL = {
@@ -51,26 +53,92 @@ def test_the_log_stays_bounded_and_everything_survives_the_kill_of_all(make_clus
     assert digest
 
 
+class Asker(threading.Thread):
+    """A client of one node: READONLY reads are answered, others redirected, none of them is kept waiting for long.
+    Its errors are raised by finish()."""
+
+    def __init__(self, node, key):
+        super().__init__(daemon=True)
+        self.node = node
+        self.key = key
+        self.stopping = threading.Event()
+        self.error = None
+        self.redirected = 0
+        self.slowest = 0.0
+
+    def ask(self, plain, stale):
+        start = time.monotonic()
+        reply = plain.call("GET", self.key)
+        assert isinstance(reply, Error) and reply.code in ("MOVED", "CLUSTERDOWN"), reply
+        self.redirected += reply.code == "MOVED"
+        assert not isinstance(stale.call("GET", self.key), Error)
+        self.slowest = max(self.slowest, time.monotonic() - start)
+
+    def run(self):
+        try:
+            with self.node.connect() as plain, self.node.connect() as stale:
+                assert stale.call("READONLY") == "OK"
+                while not self.stopping.is_set():
+                    self.ask(plain, stale)
+        except BaseException as error:  # raised by finish()
+            self.error = error
+
+    def finish(self):
+        self.stopping.set()
+        self.join(60)
+        assert not self.is_alive(), "a client of the node hangs"
+        if self.error:
+            raise self.error
+
+
 def test_a_follower_that_was_down_during_three_snapshots_catches_up_while_clients_write(make_cluster):
     cluster = make_cluster(**SMALL)
     leader = cluster.wait_leader()
     follower = cluster.followers()[0]
-    follower.kill()
-    before = snapshots(leader)
-    setter = Setter(cluster, "meanwhile")
-    setter.start()
     with leader.connect() as connection:
-        for _ in range(200):
-            write(connection, 1)
-            if snapshots(leader) >= before + 3:
-                break
-        assert snapshots(leader) >= before + 3
-        follower.start()
-        wait_for(lambda: int(follower.raft()["raft_snapshots_installed"]) >= 1, 60, "the snapshot is installed")
-    goal = setter.done + 20
-    wait_for(lambda: setter.done >= goal or not setter.is_alive(), 30, "clients write meanwhile")
-    setter.finish()
+        write(connection, 1)
     cluster.wait_equal()
+    known = follower.applied
+    follower.kill()
+    setters = [Setter(cluster, name) for name in ("one", "two")]
+    for setter in setters:
+        setter.start()
+
+    def all_write(times):
+        goals = [(setter, setter.done + times) for setter in setters]
+        wait_for(lambda: all(setter.done >= goal or not setter.is_alive() for setter, goal in goals), 30 * PATIENCE,
+                 "clients write")
+        assert all(setter.is_alive() for setter in setters)
+
+    before = snapshots(leader)
+    with leader.connect() as connection:
+        for _ in range(400):
+            write(connection, 1)
+            if snapshots(leader) >= before + 3 and int(leader.raft()["raft_first_log_index"]) > known + 1:
+                break
+    assert snapshots(leader) >= before + 3
+    assert int(leader.raft()["raft_first_log_index"]) > known + 1, "what the follower needs is still in the log"
+    follower.start()
+    asker = Asker(follower, "k1")
+    asker.start()
+    wait_for(lambda: int(follower.raft()["raft_snapshots_installed"]) >= 1, 60 * PATIENCE, "the snapshot is installed")
+    all_write(20)
+    # Caught up while the clients go on: it has what the leader had a moment ago, again and again.
+    for _ in range(5):
+        goal = leader.applied
+        wait_for(lambda: follower.applied >= goal, 30 * PATIENCE, "the follower keeps up")
+        all_write(5)
+    redirected = asker.redirected
+    wait_for(lambda: asker.redirected > redirected or not asker.is_alive(), 30 * PATIENCE, "clients are redirected")
+    asker.finish()
+    assert asker.slowest < 5 * PATIENCE
+    for setter in setters:
+        setter.finish()
+    cluster.wait_equal(nodes=cluster.nodes)
+    for node in cluster.nodes:
+        with node.connect() as connection:
+            assert connection.call("READONLY") == "OK"
+            assert not any(setter.lost(connection) for setter in setters)
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")

@@ -197,6 +197,37 @@ static void test_every_slot_belongs_to_the_one_shard(void **state)
     expect_assert_failure(cluster_shard_of_slot(CLUSTER_SLOTS));
 }
 
+static void test_a_mark_tells_what_a_cluster_began_with(void **state)
+{
+    (void)state;
+    struct cluster empty;
+    struct cluster marked;
+    parse(&empty, "1@a:1,2@b:2", NULL, "secret");
+    parse(&marked, "1@a:1,2@b:2", NULL, "secret");
+    assert_string_equal(empty.cluster_id + 32, "00000000");
+    cluster_set_mark(&marked, cluster_mark_of(0xabcdef0000001234));
+    assert_name(marked.cluster_id);
+    assert_string_equal(marked.cluster_id + 32, "00001234");
+    assert_string_not_equal(marked.nodes[0].name, empty.nodes[0].name);
+    assert_int_equal(cluster_mark_of(0xabcdef0000000000), 1);
+    struct span id = span_text(empty.cluster_id);
+    assert_true(cluster_same_but_mark(id, span_text(marked.cluster_id)));
+    assert_false(cluster_same_but_mark(id, span_text(given_id)));
+    assert_false(cluster_same_but_mark(id, SPAN("short")));
+    cluster_take_id(&empty, marked.cluster_id);
+    assert_string_equal(empty.cluster_id, marked.cluster_id);
+    assert_string_equal(empty.nodes[0].name, marked.nodes[0].name);
+    expect_assert_failure(cluster_take_id(&empty, given_id));
+}
+
+static void test_a_given_id_has_no_mark_of_ours(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    parse(&cluster, "1@a:1", given_id, "");
+    assert_string_equal(cluster.cluster_id, given_id);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +239,8 @@ int main(void)
         cmocka_unit_test(test_a_host_that_is_too_long_is_refused),
         cmocka_unit_test(test_more_nodes_than_a_group_can_have_are_refused),
         cmocka_unit_test(test_a_cluster_id_of_another_form_is_refused),
+        cmocka_unit_test(test_a_mark_tells_what_a_cluster_began_with),
+        cmocka_unit_test(test_a_given_id_has_no_mark_of_ours),
         cmocka_unit_test(test_slots_are_those_of_redis),
         cmocka_unit_test(test_every_slot_belongs_to_the_one_shard),
     };

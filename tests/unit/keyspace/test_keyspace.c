@@ -486,6 +486,27 @@ static void test_random_keys_are_uniform_over_slots_of_all_sizes(void **state)
     keyspace_free(keyspace);
 }
 
+/* A leak, or something that is freed twice, is the sanitizer's to find. */
+static void test_a_keyspace_is_freed_in_pieces(void **state)
+{
+    (void)state;
+    for (size_t limit = 1; limit < 40; limit += 6) {
+        struct keyspace *keyspace = keyspace_new(1);
+        for (int i = 0; i < 100; i++) {
+            char key[32];
+            snprintf(key, sizeof key, i % 2 ? "{same}%d" : "key%d", i);
+            struct item *item =
+                keyspace_set_string(keyspace, span_text(key), SPAN("value"), false, 1);
+            if (i % 3 == 0)
+                keyspace_set_deadline(keyspace, item, 1000 + i, 1);
+        }
+        size_t calls = 1;
+        while (!keyspace_free_some(keyspace, limit))
+            calls++;
+        assert_in_range(calls, 100 / limit, 100 / limit + 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_a_value_may_come_from_the_item_it_replaces),
         cmocka_unit_test(test_values_are_encoded_as_redis_names_them),
         cmocka_unit_test(test_random_keys_are_uniform_over_slots_of_all_sizes),
+        cmocka_unit_test(test_a_keyspace_is_freed_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

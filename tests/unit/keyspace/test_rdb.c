@@ -282,11 +282,53 @@ static void test_databases_other_than_0_are_unsupported(void **state)
     (void)state;
     assert_int_equal(outcome_of_body(SPAN("\xfe\x00\x00\x01k\x01v"), NULL), RDB_DONE);
     struct keyspace *into = keyspace_new(1);
-    struct rdb_reader *reader = rdb_reader_new(into, NULL);
+    const struct rdb_reader_options options = {.unsupported_is_error = true};
+    struct rdb_reader *reader = rdb_reader_new(into, &options);
     assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xfe\x0d\x00\x01k\x01v")),
                      RDB_UNSUPPORTED);
     assert_string_equal(rdb_reader_message(reader),
                         "keys of database 13 (only database 0 is supported) at byte 11");
+    rdb_reader_free(reader);
+    keyspace_free(into);
+}
+
+static void note_skipped(void *context, struct span key, const char *type)
+{
+    buf_printf(context, "%.*s:%s ", (int)key.len, key.ptr, type);
+}
+
+static void test_keys_of_other_databases_are_reported_and_skipped(void **state)
+{
+    (void)state;
+    struct keyspace *into = keyspace_new(1);
+    struct buf skipped = {0};
+    const struct rdb_reader_options options = {.context = &skipped, .on_unsupported = note_skipped};
+    struct rdb_reader *reader = rdb_reader_new(into, &options);
+    assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xfe\x03\x00\x01k\x01v")), RDB_MORE);
+    assert_int_equal(rdb_reader_feed(reader, SPAN("\x01\x01l\x01\x01v\xfe\x00\x00\x01k\x01w")),
+                     RDB_MORE);
+    assert_int_equal(rdb_reader_feed(reader, SPAN("\xff\0\0\0\0\0\0\0\0")), RDB_DONE);
+    assert_true(span_equal(buf_span(&skipped), SPAN("k:database 3 l:database 3 ")));
+    assert_int_equal(keyspace_count(into), 1);
+    char scratch[24];
+    struct item *item = keyspace_find(into, SPAN("k"), NO_DEADLINE);
+    assert_true(span_equal(item_string(item, scratch), SPAN("w")));
+    rdb_reader_free(reader);
+    keyspace_free(into);
+    buf_close(&skipped);
+}
+
+static void test_bytes_behind_the_end_are_left_to_who_asked_for_them(void **state)
+{
+    (void)state;
+    struct keyspace *into = keyspace_new(1);
+    const struct rdb_reader_options options = {.rest_allowed = true};
+    struct rdb_reader *reader = rdb_reader_new(into, &options);
+    assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xff\0\0\0\0\0\0\0")), RDB_MORE);
+    assert_int_equal(rdb_reader_feed(reader, SPAN("\0*1\r\n")), RDB_DONE);
+    assert_int_equal(rdb_reader_rest(reader), 4);
+    assert_int_equal(rdb_reader_feed(reader, SPAN("$4")), RDB_DONE);
+    assert_int_equal(rdb_reader_rest(reader), 2);
     rdb_reader_free(reader);
     keyspace_free(into);
 }
@@ -409,6 +451,8 @@ int main(void)
         cmocka_unit_test(test_what_is_no_rdb_file_is_refused),
         cmocka_unit_test(test_a_key_that_comes_twice_is_refused),
         cmocka_unit_test(test_databases_other_than_0_are_unsupported),
+        cmocka_unit_test(test_keys_of_other_databases_are_reported_and_skipped),
+        cmocka_unit_test(test_bytes_behind_the_end_are_left_to_who_asked_for_them),
         cmocka_unit_test(test_hostile_lengths_are_refused_or_waited_for),
         cmocka_unit_test(test_damaged_annotations_are_refused),
         cmocka_unit_test(test_a_plain_file_and_ignored_revisions_leave_revision_0),

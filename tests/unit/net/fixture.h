@@ -33,6 +33,8 @@ struct shard {
     uint64_t leader;
     bool leads;
     bool full;
+    bool saving;
+    bool save_failed;
     uint64_t applied;
     size_t holders;
     uint64_t contact_ms;
@@ -158,6 +160,20 @@ bool shard_is_leader(const struct shard *shard)
 bool shard_refuses_writes(const struct shard *shard)
 {
     return shard->full;
+}
+
+void shard_snapshot(struct shard *shard, struct shard_time now)
+{
+    (void)now;
+    shard->saving = true;
+}
+bool shard_snapshot_goes_on(const struct shard *shard)
+{
+    return shard->saving;
+}
+struct shard_stats shard_stats(const struct shard *shard)
+{
+    return (struct shard_stats){.snapshot_failed = shard->save_failed};
 }
 
 uint64_t shard_applied_index(const struct shard *shard)

@@ -381,6 +381,27 @@ static void test_before_there_is_a_shard_clients_hear_that_it_is_loading(void **
     close(fd);
 }
 
+static void test_save_blocks_its_client_alone(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    int other = dial(f);
+    assert_replies(f, fd, "SAVE\r\nPING\r\n", "");
+    assert_true(f->shard.saving);
+    assert_replies(f, other, "PING\r\nSAVE\r\n",
+                   "+PONG\r\n-ERR Background save already in progress\r\n");
+    f->shard.saving = false;
+    turns(f);
+    assert_hears(f, fd, "+OK\r\n+PONG\r\n");
+    assert_replies(f, fd, "SAVE\r\n", "");
+    f->shard.saving = false;
+    f->shard.save_failed = true;
+    turns(f);
+    assert_hears(f, fd, "-ERR\r\n");
+    close(other);
+    close(fd);
+}
+
 static void keep_error(void *context, struct span code, uint64_t count)
 {
     char *text = context;
@@ -483,6 +504,7 @@ int main(void)
         T(test_unknown_command_and_arity),
         T(test_full_memory_refuses_writes_that_need_some),
         T(test_a_full_disk_refuses_writes_alone),
+        T(test_save_blocks_its_client_alone),
         T(test_before_there_is_a_shard_clients_hear_that_it_is_loading),
         T(test_statistics_count_calls_and_errors),
         T(test_bind_errors_are_one_line),

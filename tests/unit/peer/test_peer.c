@@ -219,6 +219,18 @@ static void test_strangers_are_refused(void **state)
     pair_close(&pair);
 }
 
+static void test_a_node_that_began_with_other_data_is_told_so(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN("secret"));
+    struct cluster marked = pair.cluster;
+    cluster_set_mark(&marked, 7);
+    refuse(&pair, (struct wire_hello){span_text(marked.cluster_id), SPAN("secret"), 1, 2},
+           "did not begin with the same data");
+    pair_close(&pair);
+}
+
 static void test_a_refused_connection_is_evidence(void **state)
 {
     (void)state;
@@ -270,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_requests_and_responses_share_the_dialled_connection),
         cmocka_unit_test(test_a_wrong_secret_is_refused),
         cmocka_unit_test(test_strangers_are_refused),
+        cmocka_unit_test(test_a_node_that_began_with_other_data_is_told_so),
         cmocka_unit_test(test_a_refused_connection_is_evidence),
         cmocka_unit_test(test_a_large_message_arrives_whole_with_signs_of_life),
         cmocka_unit_test(test_output_beyond_the_limit_is_dropped),

@@ -13,9 +13,15 @@ struct random {
     uint64_t state;
 };
 
+/* Who decides in the place of chance; its false leaves it to chance. NULL: nobody. */
+static bool (*random_decide)(const struct random *random, uint64_t *value);
+
 /* splitmix64 */
 static inline uint64_t random_next(struct random *random)
 {
+    uint64_t decided;
+    if (random_decide && random_decide(random, &decided))
+        return decided;
     uint64_t z = random->state += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;

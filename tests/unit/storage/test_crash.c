@@ -549,7 +549,7 @@ static void any_step(void)
     }
 }
 
-static void live(uint64_t seed)
+static void begin_life(uint64_t seed)
 {
     static const uint64_t segment_sizes[] = {0, 1500, 4000, 12000};
     static const uint64_t cache_sizes[] = {1, 1 << 20};
@@ -569,10 +569,20 @@ static void live(uint64_t seed)
     push_state()->first = 1;
     run->vote_count = 1; /* none, in term 0 */
     restart();
+}
+
+static void end_life(void)
+{
+    step_flush();
+    run_queued(run->node.fake.queued_count);
+}
+
+static void live(uint64_t seed)
+{
+    begin_life(seed);
     for (unsigned i = 0; i < STEPS; i++)
         any_step();
-    step_flush();
-    run_queued(node->fake.queued_count);
+    end_life();
 }
 
 /* ---- what a start after a power loss may find ---- */

@@ -1,0 +1,125 @@
+/* flotilla-check: a node's data folder, looked at while no node runs in it.
+ *
+ *   main.c     the command line, the exit status
+ *   folder.c   finding the folder, its lock, the disk that only reads, the cut of --repair
+ *   inspect.c  one walk over all that the folder holds
+ *   report.c   what was found, for people
+ *   dump.c     entries as text or as commands
+ *   export.c   the state as an RDB file */
+#ifndef FLOTILLA_CHECK_CHECK_H
+#define FLOTILLA_CHECK_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "command/command.h"
+#include "platform/disk.h"
+#include "shard/replay.h"
+#include "storage/storage.h"
+
+enum { CHECK_PATH_MAX = 4096, CHECK_MESSAGE_MAX = 512, CHECK_KINDS = 5 };
+
+struct check_kind {
+    enum entry_kind kind;
+    const char *one;
+    const char *many;
+};
+extern const struct check_kind check_kinds[CHECK_KINDS];
+
+enum check_status {
+    CHECK_FINE = 0,
+    CHECK_TORN = 1,
+    CHECK_USAGE = 2,
+    CHECK_CORRUPT = 3,
+    CHECK_UNREADABLE = 4,
+};
+
+struct check_options {
+    const char *path;
+    const char *append_folder;
+    const char *append_filename;
+    const char *export_path; /* NULL: none */
+    uint64_t from;           /* first entry of a dump */
+    uint64_t to;             /* last one of dump and state; UINT64_MAX: the log's */
+    bool repair;
+    bool yes;
+    bool force;
+    bool dump;
+    bool resp; /* the dump's format */
+};
+
+/* A file of the manifest, as far as it was read. */
+struct check_part {
+    char *name;
+    char type;
+    uint64_t bytes;
+    uint64_t entries;
+    uint64_t first;
+    uint64_t last;
+    uint64_t first_term;
+    uint64_t last_term;
+};
+
+struct check {
+    struct check_options options;
+    char folder[CHECK_PATH_MAX];    /* of the shard */
+    char append_folder[256];        /* in it */
+    char lock_path[CHECK_PATH_MAX]; /* may not exist */
+    int lock;                       /* -1: none */
+    struct disk disk;
+    struct command_table *table;
+    struct replay *replay;
+    struct buf line; /* scratch of the dump */
+
+    /* what was found */
+    struct check_part *parts;
+    size_t part_count;
+    char **leftovers;
+    size_t leftover_count;
+    uint64_t kinds[CHECK_KINDS]; /* entries of each, as in check_kinds */
+    uint64_t entries;
+    uint64_t first_index;
+    uint64_t first_term;
+    uint64_t voids;    /* transactions that came to nothing */
+    uint64_t unjudged; /* transactions of a dump that may have */
+    struct storage_recovered found;
+    enum err err;
+    enum err state_err; /* an entry that cannot be applied */
+    char message[CHECK_MESSAGE_MAX];
+    char state_message[CHECK_MESSAGE_MAX];
+};
+
+/* One line to standard error, behind the program's name. */
+void check_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* folder.c: each says why it failed. */
+bool folder_find(struct check *check);
+/* Shared with others that only read; alone for a repair. A node that starts meanwhile is refused.
+ */
+MUST_CHECK bool folder_lock(struct check *check, bool alone);
+void folder_disk(struct platform_disk *platform, struct disk *disk);
+bool folder_cut(const char *path, uint64_t offset, uint64_t bytes);
+
+/* inspect.c */
+void inspect(struct check *check);
+void inspect_close(struct check *check);
+enum check_status inspect_status(const struct check *check);
+const char *kind_name(enum entry_kind kind);
+/* Path of the last segment, which alone may be torn; the caller frees it. */
+char *inspect_torn_path(const struct check *check);
+
+/* report.c */
+void report(const struct check *check);
+void report_verdict(const struct check *check);
+void format_time(int64_t time_ms, char out[40]);
+
+/* dump.c */
+void dump_entry(struct check *check, const struct entry *entry, bool is_void);
+void dump_end(const struct check *check);
+
+/* export.c */
+bool export_may_write(const struct check *check); /* says why not */
+enum check_status export_state(const struct check *check);
+
+#endif

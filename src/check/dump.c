@@ -1,0 +1,136 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/number.h"
+#include "check/check.h"
+#include "resp/parse.h"
+#include "wire/members.h"
+
+static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+
+/* As redis-cli shows a string. */
+static void add_quoted(struct buf *out, struct span text)
+{
+    static const char named[] = {['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['\a'] = 'a',
+                                 ['\b'] = 'b', ['"'] = '"',  ['\\'] = '\\'};
+    buf_add_char(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c < sizeof named && named[c]) {
+            buf_add_char(out, '\\');
+            buf_add_char(out, named[c]);
+        } else if (c >= 0x20 && c < 0x7f) {
+            buf_add_char(out, (char)c);
+        } else {
+            buf_printf(out, "\\x%02x", c);
+        }
+    }
+    buf_add_char(out, '"');
+}
+
+/* The line of an annotation, which is no command. */
+static struct span next_line(struct span *rest)
+{
+    const char *newline = memchr(rest->ptr, '\n', rest->len);
+    size_t len = newline ? (size_t)(newline - rest->ptr) + 1 : rest->len;
+    struct span line = span_of(rest->ptr, len);
+    *rest = span_of(rest->ptr + len, rest->len - len);
+    while (line.len && (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r'))
+        line.len--;
+    return line;
+}
+
+/* The next command of a payload; false: that was the last, or it is none. */
+static bool next_command(struct resp_parser *parser, struct span *rest)
+{
+    while (rest->len && rest->ptr[0] == '#')
+        next_line(rest);
+    if (rest->len == 0 || resp_parse(parser, *rest, &no_limits) != RESP_COMMAND)
+        return false;
+    *rest = span_of(rest->ptr + parser->consumed, rest->len - parser->consumed);
+    return true;
+}
+
+static void add_commands(struct buf *out, struct span payload)
+{
+    struct resp_parser parser = {0};
+    for (bool first = true; next_command(&parser, &payload); first = false) {
+        if (!first)
+            buf_add_text(out, " ;");
+        for (size_t i = 0; i < parser.argc; i++) {
+            buf_add_char(out, ' ');
+            add_quoted(out, parser.args[i]);
+        }
+    }
+    resp_parser_close(&parser);
+}
+
+static void add_text(struct buf *out, const struct entry *entry, bool is_void)
+{
+    char time[40];
+    format_time(entry->time_ms, time);
+    buf_printf(out, "%10" PRIu64 " %6" PRIu64 " %-11s %s %8zu", entry->index, entry->term,
+               kind_name(entry->kind), time, entry->record.len);
+    struct span payload = entry->payload;
+    switch (entry->kind) {
+    case ENTRY_NOOP:
+        break;
+    case ENTRY_COMMAND:
+    case ENTRY_TRANSACTION:
+        add_commands(out, payload);
+        break;
+    case ENTRY_EXPIRY:
+        buf_printf(out, " at most %" PRIu64 " keys", entry->seed);
+        break;
+    case ENTRY_MEMBERSHIP:
+        buf_add_char(out, ' ');
+        add_quoted(out, next_line(&payload));
+        break;
+    }
+    buf_add_text(out, is_void ? " (void: a watched key had changed)\n" : "\n");
+}
+
+static void add_resp(struct buf *out, const struct entry *entry)
+{
+    struct resp_parser parser = {0};
+    struct span payload = entry->payload;
+    /* Who pipes them in is alone: there is nothing to watch. */
+    while (next_command(&parser, &payload))
+        if (parser.argc && !span_is(parser.args[0], "WATCH"))
+            resp_encode_command(out, parser.args, parser.argc);
+    resp_parser_close(&parser);
+}
+
+static bool watches(const struct entry *entry)
+{
+    return entry->kind == ENTRY_TRANSACTION && entry->payload.len && entry->payload.ptr[0] == '#';
+}
+
+void dump_entry(struct check *check, const struct entry *entry, bool is_void)
+{
+    struct buf *line = &check->line;
+    line->len = 0;
+    if (!check->options.resp)
+        add_text(line, entry, is_void);
+    else if (!is_void && (entry->kind == ENTRY_COMMAND || entry->kind == ENTRY_TRANSACTION))
+        add_resp(line, entry);
+    if (watches(entry) && entry->index <= replay_position(check->replay)->index)
+        check->unjudged++;
+    if (line->len)
+        fwrite(line->ptr, 1, line->len, stdout);
+}
+
+void dump_end(const struct check *check)
+{
+    uint64_t covered = replay_snapshot(check->replay)->index;
+    if (!check->options.resp)
+        return;
+    if (check->unjudged)
+        check_say("%" PRIu64 " transactions that the snapshot covers watch keys: whether they came "
+                  "to nothing is not known",
+                  check->unjudged);
+    if (covered && check->first_index != 1)
+        check_say("the commands alone are not all of the data: what was before entry %" PRIu64
+                  " is in the snapshot (see --export)",
+                  check->first_index ? check->first_index : covered + 1);
+}

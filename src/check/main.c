@@ -1,0 +1,274 @@
+/* flotilla-check [options] <dir> */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "base/version.h"
+#include "check/check.h"
+
+static const char usage[] =
+    "Usage: flotilla-check [options] <dir>\n"
+    "\n"
+    "Reads the data folder of a node that does not run, and says what is in it and whether it is\n"
+    "whole. <dir> is the node's data folder, its shard-0 folder, or the appendonlydir itself.\n"
+    "Nothing is changed, but by --repair. While it reads, no node can start in the folder.\n"
+    "\n"
+    "  --repair                cut off a torn tail (and nothing else), after asking\n"
+    "  --yes                   the answer to what is asked\n"
+    "  --dump                  print the entries of the log instead of the report\n"
+    "    --from INDEX          from this entry on\n"
+    "    --format text|resp    a line for each (default), or commands for redis-cli --pipe\n"
+    "  --export FILE.rdb       write the state as an RDB file that any Redis since 5.0 loads\n"
+    "    --force               even if the file is there already\n"
+    "  --to INDEX              dump, digest and export as of this entry (default: the last)\n"
+    "  --appenddirname NAME    if it is not appendonlydir\n"
+    "  --appendfilename NAME   if it is not appendonly.aof\n"
+    "  -h, --help              this text\n"
+    "  -v, --version           the version\n"
+    "\n"
+    "Exit status:\n"
+    "  0  fine\n"
+    "  1  the tail is torn, as a crash leaves it: a start cuts it off, --repair as well\n"
+    "  2  the command line makes no sense, or a file would be overwritten\n"
+    "  3  corrupt or incomplete\n"
+    "  4  cannot be read or written (missing, no permission, in use by a node)\n";
+
+void check_say(const char *format, ...)
+{
+    va_list args;
+    fflush(stdout);
+    fputs("flotilla-check: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+_Noreturn void host_fatal(const char *file, int line, const char *message)
+{
+    check_say("%s:%d: %s", file, line, message);
+    abort();
+}
+
+enum {
+    OPTION_REPAIR = 256,
+    OPTION_YES,
+    OPTION_DUMP,
+    OPTION_FROM,
+    OPTION_TO,
+    OPTION_FORMAT,
+    OPTION_EXPORT,
+    OPTION_FORCE,
+    OPTION_FOLDER,
+    OPTION_FILENAME,
+};
+
+static const struct option long_options[] = {
+    {"repair", no_argument, NULL, OPTION_REPAIR},
+    {"yes", no_argument, NULL, OPTION_YES},
+    {"dump", no_argument, NULL, OPTION_DUMP},
+    {"from", required_argument, NULL, OPTION_FROM},
+    {"to", required_argument, NULL, OPTION_TO},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"export", required_argument, NULL, OPTION_EXPORT},
+    {"force", no_argument, NULL, OPTION_FORCE},
+    {"appenddirname", required_argument, NULL, OPTION_FOLDER},
+    {"appendfilename", required_argument, NULL, OPTION_FILENAME},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool parse_index(const char *text, uint64_t *index)
+{
+    if (number_parse_u64(span_text(text), index) && *index)
+        return true;
+    check_say("'%s' is no index of an entry", text);
+    return false;
+}
+
+static bool parse_format(const char *text, bool *resp)
+{
+    *resp = strcmp(text, "resp") == 0;
+    if (*resp || strcmp(text, "text") == 0)
+        return true;
+    check_say("'%s' is no format: text or resp", text);
+    return false;
+}
+
+static bool parse_name(const char *text, const char **name)
+{
+    *name = text;
+    if (text[0] && strlen(text) < 256 && !strchr(text, '/'))
+        return true;
+    check_say("'%s' is no name of a file", text);
+    return false;
+}
+
+static bool take_option(struct check_options *options, int option)
+{
+    switch (option) {
+    case OPTION_REPAIR:
+        return options->repair = true;
+    case OPTION_YES:
+        return options->yes = true;
+    case OPTION_DUMP:
+        return options->dump = true;
+    case OPTION_FROM:
+        return parse_index(optarg, &options->from);
+    case OPTION_TO:
+        return parse_index(optarg, &options->to);
+    case OPTION_FORMAT:
+        options->dump = true;
+        return parse_format(optarg, &options->resp);
+    case OPTION_EXPORT:
+        options->export_path = optarg;
+        return true;
+    case OPTION_FORCE:
+        return options->force = true;
+    case OPTION_FOLDER:
+        return parse_name(optarg, &options->append_folder);
+    case OPTION_FILENAME:
+        return parse_name(optarg, &options->append_filename);
+    default:
+        return false;
+    }
+}
+
+static bool fits_together(const struct check_options *options)
+{
+    if (options->repair + options->dump + (options->export_path != NULL) > 1)
+        check_say("--repair, --dump and --export are for one run each");
+    else if (options->repair && options->to != UINT64_MAX)
+        check_say("--repair cuts a torn tail alone: it takes no --to");
+    else if (options->from > options->to)
+        check_say("--from is behind --to");
+    else
+        return true;
+    return false;
+}
+
+/* False: there is nothing more to do, *status says how it went. */
+static bool parse(int argc, char **argv, struct check_options *options, int *status)
+{
+    *status = CHECK_USAGE;
+    opterr = 0; /* it would say what this program is called in another way */
+    for (int option; (option = getopt_long(argc, argv, "hv", long_options, NULL)) != -1;) {
+        if (option == 'h' || option == 'v') {
+            fputs(option == 'h' ? usage : "Flotilla check v=" FLOTILLA_VERSION "\n", stdout);
+            *status = CHECK_FINE;
+            return false;
+        }
+        if (option == '?')
+            check_say("'%s' is no option, or lacks its value; see --help", argv[optind - 1]);
+        if (!take_option(options, option))
+            return false;
+    }
+    if (optind + 1 != argc) {
+        check_say(optind == argc ? "the data folder is missing; see --help"
+                                 : "one data folder at a time; see --help");
+        return false;
+    }
+    options->path = argv[optind];
+    return fits_together(options);
+}
+
+/* ---- what is asked for ---- */
+
+static bool confirm(const struct check *check, const char *path)
+{
+    printf("Cut %llu bytes at offset %llu of %s? [y/N] ",
+           (unsigned long long)check->found.cut_bytes, (unsigned long long)check->found.cut_offset,
+           path);
+    if (check->options.yes) {
+        puts("y");
+        return true;
+    }
+    fflush(stdout);
+    char answer[16] = "";
+    bool answered = fgets(answer, sizeof answer, stdin) != NULL;
+    if (!answered || !strchr(answer, '\n'))
+        putchar('\n');
+    return answered && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static void forget(struct check *check)
+{
+    struct check kept = *check;
+    inspect_close(check);
+    *check = (struct check){.options = kept.options, .lock = kept.lock, .disk = kept.disk};
+    memcpy(check->folder, kept.folder, sizeof kept.folder);
+    memcpy(check->append_folder, kept.append_folder, sizeof kept.append_folder);
+    memcpy(check->lock_path, kept.lock_path, sizeof kept.lock_path);
+}
+
+static void repair(struct check *check)
+{
+    char *path = inspect_torn_path(check);
+    bool wanted = confirm(check, path);
+    bool done = wanted && folder_cut(path, check->found.cut_offset, check->found.cut_bytes);
+    if (!wanted)
+        puts("nothing was changed");
+    mem_free(path);
+    if (!done)
+        return;
+    puts("cut");
+    forget(check);
+    inspect(check);
+}
+
+static int run(struct check *check)
+{
+    const struct check_options *options = &check->options;
+    enum check_status status = CHECK_FINE;
+    inspect(check);
+    if (options->dump)
+        dump_end(check);
+    else if (inspect_status(check) != CHECK_UNREADABLE || check->part_count)
+        report(check);
+    if (options->repair && inspect_status(check) == CHECK_TORN)
+        repair(check);
+    if (options->export_path && !check->err)
+        status = export_state(check);
+    report_verdict(check);
+    inspect_close(check);
+    return status ? (int)status : (int)inspect_status(check);
+}
+
+static int begin(struct check *check)
+{
+    if (check->options.export_path && !export_may_write(check))
+        return CHECK_USAGE;
+    if (!folder_find(check) || !folder_lock(check, check->options.repair))
+        return CHECK_UNREADABLE;
+    struct platform_disk *platform = platform_disk_new();
+    folder_disk(platform, &check->disk);
+    int status = run(check);
+    platform_disk_free(platform);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct check *check = mem_zalloc(sizeof *check);
+    check->options = (struct check_options){
+        .append_folder = "appendonlydir", .append_filename = "appendonly.aof", .to = UINT64_MAX};
+    check->lock = -1;
+    int status;
+    if (parse(argc, argv, &check->options, &status))
+        status = begin(check);
+    if (check->lock >= 0)
+        close(check->lock);
+    mem_free(check);
+    if (fflush(stdout) || ferror(stdout)) {
+        check_say("cannot write to standard output");
+        return CHECK_UNREADABLE;
+    }
+    return status;
+}

@@ -1,0 +1,224 @@
+#include "server/import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "platform/clock.h"
+#include "platform/entropy.h"
+#include "platform/files.h"
+#include "server/server.h"
+#include "shard/bootstrap.h"
+#include "shard/import.h"
+
+enum { PIECE_BYTES = 1024 * 1024, PROGRESS_MS = 2000 };
+
+/* Reading under way. */
+struct reading {
+    struct server *server;
+    struct import *import;
+    struct import_files files;
+    uint64_t done;
+    uint64_t said_ms;
+    bool truncated_allowed; /* aof-load-truncated */
+    char *piece;
+    char *message;
+};
+
+static void say_progress(struct reading *reading)
+{
+    uint64_t now_ms = platform_mono_us() / 1000;
+    if (now_ms < reading->said_ms + PROGRESS_MS || reading->files.bytes == 0)
+        return;
+    reading->said_ms = now_ms;
+    log_line(&reading->server->log, LOG_NOTICE, "import: %.0f%% read, %zu keys",
+             100.0 * (double)reading->done / (double)reading->files.bytes,
+             keyspace_count(import_keyspace(reading->import)));
+}
+
+static enum err fail_reading(struct reading *reading, const char *path, enum err err)
+{
+    snprintf(reading->message, SERVER_MESSAGE_MAX, "--import: cannot read '%.300s': %s", path,
+             err_text(err));
+    return err;
+}
+
+static enum err fail_import(struct reading *reading, enum err err)
+{
+    snprintf(reading->message, SERVER_MESSAGE_MAX, "--import: %s", import_message(reading->import));
+    return err;
+}
+
+static enum err feed_file(struct reading *reading, int fd, const char *path)
+{
+    for (;;) {
+        ssize_t got = read(fd, reading->piece, PIECE_BYTES);
+        if (got == 0)
+            return ERR_NONE;
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail_reading(reading, path, platform_err(errno));
+        reading->done += (uint64_t)got;
+        enum err err = import_feed(reading->import, span_of(reading->piece, (size_t)got));
+        if (err)
+            return fail_import(reading, err);
+        say_progress(reading);
+    }
+}
+
+static enum err read_one(struct reading *reading, size_t position)
+{
+    const char *path = reading->files.paths[position];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_reading(reading, path, platform_err(errno));
+    import_begin(reading->import, path);
+    enum err err = feed_file(reading, fd, path);
+    close(fd);
+    if (err)
+        return err;
+    uint64_t torn;
+    bool last = position + 1 == reading->files.count;
+    err = import_end(reading->import, last && reading->truncated_allowed, &torn);
+    if (err)
+        return fail_import(reading, err);
+    if (torn)
+        log_line(&reading->server->log, LOG_WARNING,
+                 "import: '%.300s' ends within a command or transaction: its last %" PRIu64
+                 " bytes are left out (aof-load-truncated yes)",
+                 path, torn);
+    return ERR_NONE;
+}
+
+static enum err judge_content(struct reading *reading)
+{
+    if (import_refused(reading->import) == 0)
+        return ERR_NONE;
+    struct buf list = {0};
+    import_describe_refused(reading->import, &list);
+    snprintf(reading->message, SERVER_MESSAGE_MAX, "cannot import: %.*s", (int)list.len, list.ptr);
+    buf_close(&list);
+    return ERR_INVALID;
+}
+
+static enum err read_files(struct reading *reading)
+{
+    struct server *server = reading->server;
+    char why[512];
+    enum err err = import_files_find(&reading->files, server->import_path, why);
+    if (err)
+        snprintf(reading->message, SERVER_MESSAGE_MAX, "--import: %s", why);
+    if (!err)
+        log_line(&server->log, LOG_NOTICE, "import: reading '%.300s', %" PRIu64 " bytes",
+                 server->import_path, reading->files.bytes);
+    for (size_t i = 0; !err && i < reading->files.count; i++)
+        err = read_one(reading, i);
+    return err ? err : judge_content(reading);
+}
+
+static enum err read_import(struct server *server, char *message)
+{
+    const struct import_options options = {.table = server->table,
+                                           .hash_seed = platform_random(),
+                                           .bulk_len_max = server->config.proto_max_bulk_len};
+    struct reading reading = {.server = server,
+                              .import = import_new(&options),
+                              .said_ms = platform_mono_us() / 1000,
+                              .truncated_allowed = server->config.aof_load_truncated,
+                              .piece = mem_alloc(PIECE_BYTES),
+                              .message = message};
+    enum err err = read_files(&reading);
+    import_files_close(&reading.files);
+    mem_free(reading.piece);
+    if (err) {
+        import_free(reading.import);
+        return err;
+    }
+    server->import = reading.import;
+    const struct keyspace *keyspace = import_keyspace(server->import);
+    cluster_set_mark(&server->cluster, cluster_mark_of(keyspace_digest(keyspace)));
+    log_line(&server->log, LOG_NOTICE, "import: %zu keys, %zu of them with a time to live",
+             keyspace_count(keyspace), keyspace_count_with_deadline(keyspace));
+    return ERR_NONE;
+}
+
+enum err server_settle_cluster_id(struct server *server, char message[SERVER_MESSAGE_MAX])
+{
+    char folder[sizeof server->config.dir + 16];
+    struct storage_options options = server_storage_options(server, folder, sizeof folder);
+    struct storage_peek peek;
+    if (server->config.cluster_id[0] && !server->import_path)
+        return ERR_NONE;
+    if (server->config.cluster_id[0]) {
+        snprintf(message, SERVER_MESSAGE_MAX,
+                 "--import derives the cluster id from the data: cluster-id cannot be set with it");
+        return ERR_INVALID;
+    }
+    enum err err = storage_peek(&server->disk_port, &options, &peek, message);
+    if (!server->import_path) {
+        if (!err && peek.identity.node_id &&
+            cluster_same_but_mark(span_text(peek.identity.cluster_id),
+                                  span_text(server->cluster.cluster_id)))
+            cluster_take_id(&server->cluster, peek.identity.cluster_id);
+        return ERR_NONE; /* what is wrong with the folder is for its opening to say */
+    }
+    if (err)
+        return err;
+    if (!peek.empty) {
+        snprintf(message, SERVER_MESSAGE_MAX,
+                 "data folder '%.300s' is not empty: --import is for a new cluster", folder);
+        return ERR_EXISTS;
+    }
+    return read_import(server, message);
+}
+
+/* Sleeps until the disk has done something. */
+static enum err wait_for_disk(struct server *server, struct shard_bootstrap *bootstrap,
+                              char message[512])
+{
+    struct pollfd wake = {.fd = platform_disk_fd(server->disk), .events = POLLIN};
+    poll(&wake, 1, -1);
+    platform_disk_woken(server->disk);
+    struct disk_completion completion;
+    enum err err = ERR_NONE;
+    while (!err && platform_disk_take(server->disk, &completion))
+        err = shard_bootstrap_completed(bootstrap, &completion, message);
+    return err;
+}
+
+enum err server_write_import(struct server *server, char message[512])
+{
+    if (!server->import)
+        return ERR_NONE;
+    char folder[sizeof server->config.dir + 16];
+    struct cluster unmarked = server->cluster;
+    cluster_set_mark(&unmarked, 0);
+    struct raft_membership membership = server_membership(server);
+    struct shard_bootstrap_options options = {
+        .storage = server_storage_options(server, folder, sizeof folder),
+        .membership = &membership,
+        .keyspace = import_keyspace(server->import),
+        .disk = &server->disk_port};
+    options.identity = options.storage.identity;
+    memcpy(options.storage.identity.cluster_id, unmarked.cluster_id, sizeof unmarked.cluster_id);
+    struct shard_bootstrap *bootstrap;
+    enum err err = shard_bootstrap_begin(&options, &bootstrap, message);
+    while (!err && !shard_bootstrap_is_done(bootstrap)) {
+        err = shard_bootstrap_drive(bootstrap, message);
+        if (!err)
+            err = wait_for_disk(server, bootstrap, message);
+    }
+    if (err)
+        return err; /* the process ends: the log thread may still use what the bootstrap has open */
+    shard_bootstrap_free(bootstrap);
+    import_free(server->import);
+    server->import = NULL;
+    log_line(&server->log, LOG_NOTICE, "import: written to '%.300s'", folder);
+    return ERR_NONE;
+}

@@ -1,0 +1,412 @@
+"""New clusters that begin with the files of a real Redis."""
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from cluster import SERVER, Ports, run_server, spawn, temporary_folder
+from resp import Connection, Error
+from waiting import wait_for
+
+pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
+
+DAY_MS = 86_400_000
+
+
+class Redis:
+    """A real one, with a folder of its own."""
+
+    def __init__(self, *directives):
+        self.dir = temporary_folder("redis")
+        self.ports = Ports()
+        self.port = self.ports.take()
+        self.process = spawn(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+                              "--dir", str(self.dir), "--enable-debug-command", "yes", *directives],
+                             self.dir / "log")
+        wait_for(self.answers, 30, "redis-server answers")
+
+    def answers(self):
+        with contextlib.suppress(OSError):
+            return self.call("PING") == "PONG"
+
+    def call(self, *args):
+        with Connection(port=self.port) as connection:
+            reply = connection.call(*args)
+        assert not isinstance(reply, Error), (args, reply)
+        return reply
+
+    @property
+    def dump(self):
+        return self.dir / "dump.rdb"
+
+    @property
+    def aof(self):
+        return self.dir / "appendonlydir"
+
+    def newest_increment(self):
+        return max(self.aof.glob("*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
+
+    def rewrite(self):
+        self.call("BGREWRITEAOF")
+        wait_for(lambda: b"aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0" in self.call("INFO", "persistence"),
+                 30, "the rewriting is done")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(30)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait(30)
+        self.ports.close()
+        shutil.rmtree(self.dir)
+
+
+@pytest.fixture
+def make_redis():
+    made = []
+
+    def make(*directives):
+        made.append(Redis(*directives))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def strings():
+    """Strings in every encoding and of every length class of the format."""
+    values = {"int0": "0", "int8": "-100", "int16": "30000", "int32": "-2000000000", "int64": "9007199254740993",
+              "embstr": "short", "raw": "x" * 45 + "abc", "lzf": "abcabcabc" * 1000, "empty": "", "like-int": "007",
+              "binary": bytes(range(256)), "length14": os.urandom(300), "length32": os.urandom(20_000),
+              b"key \xff\x00 with anything": "v", "{tag}1": "1"}
+    return {(key if isinstance(key, bytes) else key.encode()): (value if isinstance(value, bytes) else value.encode())
+            for key, value in values.items()}
+
+
+def fill(redis):
+    """What the keys are: {key: (value, deadline or None)}."""
+    now = int(time.time() * 1000)
+    expected = {}
+    with Connection(port=redis.port) as connection:
+        for number, (key, value) in enumerate(strings().items()):
+            deadline = now + DAY_MS + number * 1000 if number % 2 else None
+            assert connection.call("SET", key, value, *(["PXAT", str(deadline)] if deadline else [])) == "OK"
+            expected[key] = (value, deadline)
+        many = [(f"many{i}".encode(), (f"v{i}" * (i % 40)).encode()) for i in range(2000)]
+        assert set(connection.pipeline([("SET", key, value) for key, value in many])) == {"OK"}
+        expected.update({key: (value, None) for key, value in many})
+        assert connection.call("APPEND", "edited", "abc") == 3
+    expected[b"edited"] = (b"abc", None)
+    return expected
+
+
+def assert_serves(node, expected):
+    with node.connect() as connection:
+        assert connection.call("DBSIZE") == len(expected)
+        keys = list(expected)
+        assert connection.pipeline([("GET", key) for key in keys]) == [expected[key][0] for key in keys]
+        deadlines = connection.pipeline([("PEXPIRETIME", key) for key in keys])
+        assert deadlines == [expected[key][1] or -1 for key in keys]
+
+
+def start_with(cluster, path):
+    for node in cluster.nodes:
+        node.start(False, "--import", path)
+    for node in cluster.nodes:
+        node.wait_until_up()
+    return cluster.wait_leader()
+
+
+def assert_imported(cluster, path, expected):
+    """Three nodes begin with the file, write on, and come back without it."""
+    leader = start_with(cluster, path)
+    assert_serves(leader, expected)
+    cluster.wait_equal()
+    assert leader.call("SET", "after", "1") == "OK"
+    assert leader.call("INCR", "int8") == -99
+    expected = {**expected, b"after": (b"1", None), b"int8": (b"-99", expected[b"int8"][1])}
+    cluster.wait_equal()
+    for node in cluster.nodes:
+        node.kill()
+    for node in cluster.nodes:
+        node.start(wait=False)
+    for node in cluster.nodes:
+        node.wait_until_up()
+    assert_serves(cluster.wait_leader(), expected)
+    cluster.wait_equal()
+
+
+def refusal(node, path, *more):
+    """The line that ends a start; nothing is left in the folder."""
+    before = sorted(node.data.rglob("*"))
+    status, text = run_server(node.config, *more, "--import", path, cwd=node.dir)
+    assert status == 1, text
+    lines = [line for line in text.splitlines() if line.startswith("flotilla-server: ")]
+    assert len(lines) == 1, text
+    assert sorted(node.data.rglob("*")) == before
+    return lines[0]
+
+
+def test_a_dump_becomes_a_cluster(make_cluster, make_redis):
+    redis = make_redis()
+    expected = fill(redis)
+    redis.call("SAVE")
+    assert_imported(make_cluster(start=False), redis.dump, expected)
+
+
+def test_an_append_only_folder_becomes_a_cluster(make_cluster, make_redis):
+    redis = make_redis("--appendonly", "yes", "--aof-timestamp-enabled", "yes")
+    expected = fill(redis)
+    redis.rewrite()
+    expected[b"tick"] = (b"1", None)
+    wait_for(lambda: redis.call("SET", "tick", "1") and b"#TS:" in redis.newest_increment().read_bytes(), 30,
+             "Redis writes a time stamp")  # one a second at the most
+    with Connection(port=redis.port) as connection:
+        assert connection.call("MULTI") == "OK"
+        connection.call("INCR", "int0")
+        connection.call("SET", "in-transaction", "1", "EX", "86400")
+        assert connection.call("EXEC") == [1, "OK"]
+        connection.call("DEL", "embstr")
+        connection.call("EXPIRE", "raw", "86400")
+        connection.call("PERSIST", "int8")
+        connection.call("RENAME", "edited", "renamed")
+        for key in (b"int0", b"in-transaction", b"raw", b"int8"):
+            deadline = connection.call("PEXPIRETIME", key)
+            expected[key] = (connection.call("GET", key), deadline if deadline > 0 else None)
+    del expected[b"embstr"]
+    expected[b"renamed"] = expected.pop(b"edited")
+    redis.stop()
+    assert list(redis.aof.glob("*.base.rdb"))
+    assert_imported(make_cluster(start=False), redis.aof, expected)
+
+
+def test_an_append_only_folder_without_rdb_becomes_a_cluster(make_cluster, make_redis):
+    redis = make_redis("--appendonly", "yes", "--aof-use-rdb-preamble", "no")
+    expected = fill(redis)
+    redis.rewrite()
+    redis.call("SET", "more", "1")
+    expected[b"more"] = (b"1", None)
+    redis.stop()
+    assert list(redis.aof.glob("*.base.aof"))
+    assert_imported(make_cluster(start=False), redis.aof, expected)
+
+
+def test_a_single_append_only_file_is_imported_with_and_without_an_rdb_beginning(make_cluster, make_redis):
+    redis = make_redis("--appendonly", "yes")
+    redis.call("SET", "a", "1")
+    redis.rewrite()
+    redis.call("INCR", "a")
+    redis.stop()
+    base = next(redis.aof.glob("*.base.rdb")).read_bytes()
+    increment = redis.newest_increment().read_bytes()
+    node = make_cluster(start=False, size=1).nodes[0]
+    single = redis.dir / "appendonly.aof"
+    for content, value in ((base + increment, b"2"), (increment, b"1")):
+        single.write_bytes(content)
+        node.start(True, "--import", single)
+        node.cluster.wait_leader()
+        assert node.call("GET", "a") == value
+        node.kill()
+        shutil.rmtree(node.data)
+
+
+def test_all_that_cannot_be_imported_is_listed_and_stops_the_start(make_cluster, make_redis):
+    redis = make_redis()
+    for args in (["RPUSH", "l1", "1"], ["RPUSH", "l2", "1"], ["RPUSH", "big", *map(str, range(5000))],
+                 ["SADD", "s", "a"], ["SADD", "ints", "1", "2"], ["HSET", "h", "f", "v"], ["ZADD", "z", "1", "m"],
+                 ["XADD", "x", "*", "f", "v"], ["SET", "fine", "1"],
+                 ["FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)"]):
+        redis.call(*args)
+    with Connection(port=redis.port) as connection:
+        connection.call("SELECT", "3")
+        connection.call("SET", "elsewhere", "1")
+        connection.call("SADD", "elsewhere too", "1")
+    redis.call("SAVE")
+    node = make_cluster(start=False, size=1).nodes[0]
+    line = refusal(node, redis.dump)
+    assert line.startswith("flotilla-server: cannot import: ")
+    for part in ("3 of type list: ", '"l1"', '"l2"', '"big"', "2 of type set: ", '"ints"', '1 of type hash: "h"',
+                 '1 of type zset: "z"', '1 of type stream: "x"', "1 of type function", "2 in database 3: ",
+                 '"elsewhere too"'):
+        assert part in line, line
+    assert '"fine"' not in line
+
+
+def test_commands_that_cannot_be_imported_are_listed(make_cluster, make_redis):
+    redis = make_redis("--appendonly", "yes")
+    for args in (["RPUSH", "l", "1"], ["RPUSH", "l", "2"], ["LPOP", "l"], ["HSET", "h", "f", "v"], ["SET", "a", "1"]):
+        redis.call(*args)
+    redis.stop()
+    line = refusal(make_cluster(start=False, size=1).nodes[0], redis.aof)
+    assert '1 with command RPUSH: "l"' in line and '1 with command HSET: "h"' in line, line
+
+
+def make_dump(redis, name, value):
+    redis.call("SET", "k", value)
+    redis.call("SAVE")
+    path = redis.dir / name
+    redis.dump.rename(path)
+    return path
+
+
+def test_nodes_that_were_given_different_files_refuse_each_other(make_cluster, make_redis):
+    redis = make_redis()
+    one = make_dump(redis, "one.rdb", "1")
+    other = make_dump(redis, "other.rdb", "2")
+    cluster = make_cluster(start=False)
+    cluster.nodes[0].start(False, "--import", one)
+    cluster.nodes[1].start(False, "--import", one)
+    cluster.nodes[2].start(False, "--import", other)
+    leader = cluster.wait_leader()
+    assert leader in cluster.nodes[:2] and leader.call("GET", "k") == b"1"
+    stranger = cluster.nodes[2]
+    wait_for(lambda: "did not begin with the same data" in stranger.tail(1000), 20, "the stranger is told")
+    wait_for(lambda: f"node {stranger.id} is refused" in leader.tail(1000), 20, "the leader's log tells it")
+    assert stranger.raft()["raft_role"] != "leader"
+    assert isinstance(stranger.call("GET", "k"), Error)
+
+
+def test_a_node_without_the_file_is_refused_and_comes_back_with_the_id(make_cluster, make_redis):
+    redis = make_redis()
+    path = make_dump(redis, "one.rdb", "1")
+    cluster = make_cluster(start=False)
+    for node in cluster.nodes[:2]:
+        node.start(False, "--import", path)
+    empty = cluster.nodes[2].start(wait=False)
+    leader = cluster.wait_leader()
+    wait_for(lambda: "did not begin with the same data" in empty.tail(1000), 20, "the empty node is told")
+    empty.kill()  # either with the file after all, or with the id
+    empty.start(True, "--import", path)
+    cluster.wait_equal()
+    empty.kill()
+    shutil.rmtree(empty.data)
+    empty.start(True, "--cluster-id", leader.call("CLUSTER", "MYSHARDID").decode())
+    cluster.wait_equal()
+    assert empty.read_stale("GET", "k") == b"1"
+
+
+def test_importing_twice_is_refused_and_changes_nothing(make_cluster, make_redis):
+    redis = make_redis()
+    path = make_dump(redis, "one.rdb", "1")
+    cluster = make_cluster(start=False, size=1)
+    node = cluster.nodes[0].start(True, "--import", path)
+    cluster.wait_leader()
+    node.stop()
+    assert "is not empty: --import is for a new cluster" in refusal(node, path)
+    node.start()
+    cluster.wait_leader()
+    assert node.call("GET", "k") == b"1"
+
+
+def test_an_empty_node_that_ran_on_its_own_is_not_overwritten(make_cluster, make_redis):
+    path = make_dump(make_redis(), "one.rdb", "1")
+    cluster = make_cluster(size=1)
+    node = cluster.nodes[0]
+    node.kill()
+    assert "is not empty" in refusal(node, path)
+
+
+def test_damage_is_refused_with_file_and_offset(make_cluster, make_redis):
+    redis = make_redis("--appendonly", "yes")
+    redis.call("SET", "value", "in the middle of it")
+    redis.call("SET", "k", "1")
+    redis.call("SAVE")
+    redis.stop()
+    node = make_cluster(start=False, size=1).nodes[0]
+    dump = redis.dump.read_bytes()
+    redis.dump.write_bytes(dump.replace(b"in the middle", b"in the muddle"))
+    assert f"'{redis.dump}': a wrong checksum at byte {len(dump)}" in refusal(node, redis.dump)
+    redis.dump.write_bytes(dump[:-12])
+    assert f"'{redis.dump}': the RDB file ends too early, at byte {len(dump) - 12}" in refusal(node, redis.dump)
+    increment = redis.newest_increment()
+    content = increment.read_bytes()
+    at = content.index(b"*3\r\n$3\r\nSET\r\n$1\r\nk")
+    increment.write_bytes(content[:at] + b"!" + content[at + 1:])
+    assert f"{increment.name}': no command begins at byte {at}" in refusal(node, redis.aof)
+    increment.unlink()
+    assert increment.name in refusal(node, redis.aof)
+
+
+def test_a_torn_tail_is_left_out_if_the_configuration_allows_it(make_cluster, make_redis):
+    redis = make_redis("--appendonly", "yes")
+    redis.call("SET", "a", "1")
+    redis.call("SET", "torn", "away")
+    redis.stop()
+    increment = redis.newest_increment()
+    content = increment.read_bytes()
+    at = content.rindex(b"*3")
+    increment.write_bytes(content[:-3])
+    node = make_cluster(start=False, size=1).nodes[0]
+    assert f"the file ends within a command that begins at byte {at}" in refusal(node, redis.aof,
+                                                                               "--aof-load-truncated", "no")
+    node.start(True, "--import", redis.aof)
+    node.cluster.wait_leader()
+    assert node.call("MGET", "a", "torn") == [b"1", None]
+    assert f"its last {len(content) - 3 - at} bytes are left out" in node.tail(1000)
+
+
+def test_a_disk_that_is_full_ends_the_import_and_it_can_be_repeated(make_cluster, make_redis):
+    redis = make_redis()
+    redis.call("SET", "large", os.urandom(1_000_000))
+    redis.call("SAVE")
+    node = make_cluster(start=False, size=1).nodes[0]
+    limited = subprocess.run(["prlimit", "--fsize=500000", SERVER, node.config, "--import", redis.dump],
+                             cwd=node.dir, capture_output=True, timeout=60, check=False)
+    assert limited.returncode == 1
+    assert f"cannot write the imported data into '{node.data}/shard-0': no space left" in limited.stderr.decode()
+    node.start(True, "--import", redis.dump)
+    node.cluster.wait_leader()
+    assert node.call("STRLEN", "large") == 1_000_000
+
+
+def test_what_makes_no_sense_is_refused(make_cluster, make_redis):
+    redis = make_redis()
+    path = make_dump(redis, "one.rdb", "1")
+    node = make_cluster(start=False, size=1).nodes[0]
+    folder = redis.dir / "folder"
+    folder.mkdir()
+    assert "no append-only folder of Redis 7" in refusal(node, folder)
+    (folder / "a.aof.manifest").write_text("# nothing\n")
+    assert "names no file with data" in refusal(node, folder)
+    (folder / "a.aof.manifest").write_text("file ../one.rdb seq 1 type b\n")
+    assert "line 1" in refusal(node, folder)
+    text = redis.dir / "text"
+    text.write_text("hello")
+    assert "neither an RDB file nor an AOF" in refusal(node, text)
+    assert "no such file" in refusal(node, redis.dir / "missing").lower() or \
+        "not found" in refusal(node, redis.dir / "missing")
+    assert "--import derives the cluster id from the data" in refusal(node, path, "--cluster-id", "a" * 40)
+    status, output = run_server(node.config, "--import")
+    assert status == 1 and "--import needs" in output
+
+
+def test_check_config_reads_the_file_and_writes_nothing(make_cluster, make_redis):
+    redis = make_redis()
+    path = make_dump(redis, "one.rdb", "1")
+    node = make_cluster(start=False, size=1).nodes[0]
+    status, text = run_server(node.config, "--import", path, "--check-config")
+    assert status == 0 and "all of the data can be imported" in text, text
+    assert not list(node.data.iterdir())
+    redis.call("RPUSH", "l", "1")
+    redis.call("SAVE")
+    assert 'list: "l"' in refusal(node, redis.dump, "--check-config")
+
+
+def test_keys_past_their_deadline_are_removed_by_the_new_cluster(make_cluster, make_redis):
+    redis = make_redis()
+    redis.call("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+    redis.call("SET", "past", "1", "PXAT", str(int(time.time() * 1000) + 50))
+    redis.call("SET", "stays", "1")
+    redis.call("SAVE")
+    wait_for(lambda: redis.call("PTTL", "stays") == -1 and not redis.call("EXISTS", "past"), 10, "it has expired")
+    leader = start_with(make_cluster(start=False), redis.dump)
+    assert leader.call("GET", "past") is None
+    wait_for(lambda: leader.call("DBSIZE") == 1, 20, "the log has removed it")
+    leader.cluster.wait_equal()
