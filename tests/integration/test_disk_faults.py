@@ -247,6 +247,10 @@ class ShimDisks:
     def fill(self, node):
         set_faults(node, "path appendonlydir", *self.lines)
 
+    def almost_fill(self, node):
+        """Less than the reserve is left."""
+        set_faults(node, "path appendonlydir", f"left {512 << 10}")
+
     def free(self, node):
         set_faults(node)
 
@@ -287,6 +291,11 @@ class Tmpfs:
                         file.write(b"x" * size)
                 except OSError:
                     continue
+
+    def almost_fill(self, node):
+        with open(self.filler(node), "ab", buffering=0) as file:
+            status = os.fstatvfs(file.fileno())
+            os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - (512 << 10))
 
     def free(self, node):
         if os.path.exists(self.filler(node)):
@@ -363,12 +372,13 @@ def test_a_follower_with_a_full_disk_serves_and_catches_up_without_restart(disks
 
 
 @full_disks
+@pytest.mark.parametrize("disks", [ShimDisks, Tmpfs], indirect=True)
 def test_a_cluster_of_full_disks_refuses_writes_reads_and_goes_on_without_restart(disks):
     cluster, disk = disks
     load = Load(cluster)
     load.wait_progress()
     for node in cluster.nodes:
-        disk.fill(node)
+        disk.almost_fill(node)
     for node in cluster.nodes:
         wait_for(lambda: says_full(node), 20 * PATIENCE, f"node {node.id} says that its disk is full")
     client = RedirectingClient(cluster)
@@ -385,6 +395,27 @@ def test_a_cluster_of_full_disks_refuses_writes_reads_and_goes_on_without_restar
     for node in cluster.nodes:
         wait_for(lambda: says_fine(node), 20 * PATIENCE, f"node {node.id} has room again")
     load.finish()
+
+
+@full_disks
+def test_a_cluster_without_a_byte_left_goes_on_without_restart(disks):
+    """Not even a vote fits: nobody may be able to lead until there is room."""
+    cluster, disk = disks
+    pids = [node.pid for node in cluster.nodes]
+    load = Load(cluster)
+    load.wait_progress()
+    for node in cluster.nodes:
+        disk.fill(node)
+    for node in cluster.nodes:
+        wait_for(lambda: says_full(node), 20 * PATIENCE, f"node {node.id} says that its disk is full")
+    assert all(node.call("PING") == "PONG" for node in cluster.nodes)
+    for node in cluster.nodes:
+        disk.free(node)
+    load.wait_progress(200, "writes are accepted again")
+    for node in cluster.nodes:
+        wait_for(lambda: says_fine(node), 20 * PATIENCE, f"node {node.id} has room again")
+    load.finish()
+    assert [node.pid for node in cluster.running] == pids
 
 
 @full_disks

@@ -11,6 +11,7 @@
  *     room BYTES    after so many since the start they give ENOSPC (the last one is taken in part);
  *                   statvfs tells the room all along
  *     full          no room at all, not even for the name of a new file
+ *     left BYTES    statvfs tells of so much room and no more; everything still fits
  *     untold        statvfs tells nothing of it, as with a quota
  *
  * A file of the same name with .met behind it is made when a sync failed or there was no room. */
@@ -38,6 +39,7 @@ struct faults {
     long sync_slow_ms;
     size_t short_bytes;
     long room; /* -1: any */
+    long left; /* -1: any */
     bool untold;
 };
 
@@ -95,6 +97,8 @@ static void take_line(struct faults *faults, const char *line)
         faults->short_bytes = (size_t)number;
     else if (sscanf(line, "room %ld", &number) == 1)
         faults->room = number;
+    else if (sscanf(line, "left %ld", &number) == 1)
+        faults->left = number;
     else if (strncmp(line, "full", 4) == 0)
         faults->room = 0;
     else if (strncmp(line, "untold", 6) == 0)
@@ -103,7 +107,7 @@ static void take_line(struct faults *faults, const char *line)
 
 static bool read_control(struct faults *faults)
 {
-    *faults = (struct faults){.room = -1};
+    *faults = (struct faults){.room = -1, .left = -1};
     begin();
     if (!control)
         return false;
@@ -244,9 +248,9 @@ int fdatasync(int fd)
 
 static void tell_room(const struct faults *faults, struct statvfs *status)
 {
-    if (faults->room < 0 || faults->untold)
+    if ((faults->room < 0 && faults->left < 0) || faults->untold)
         return;
-    long left = faults->room - atomic_load(&shared->written);
+    long left = faults->left >= 0 ? faults->left : faults->room - atomic_load(&shared->written);
     fsblkcnt_t blocks = left > 0 ? (fsblkcnt_t)left / status->f_frsize : 0;
     if (status->f_bavail > blocks)
         status->f_bavail = status->f_bfree = blocks;
