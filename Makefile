@@ -18,7 +18,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wstric
 OPTIMISE := $(if $(SANITIZE),-O1 -fno-omit-frame-pointer,-O2)
 CFLAGS   ?= -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DXXH_INLINE_ALL $(OPTIMISE) $(WARNINGS) -Isrc -pthread \
-	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all) \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all) $(if $(FAILPOINTS),-DFAILPOINTS) \
 	$(call deps_cflags,$(DEPS_SERVER)) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 # jemalloc replaces malloc; a sanitizer brings its own.
@@ -132,6 +132,35 @@ $(SIM): $(SIM_OBJECTS) $(BUILD)/libcore.a
 
 $(UNIT_TESTS): | check-test-deps
 
+# What tests with real processes need besides the server: the same server with failpoints (platform/ alone knows them),
+# libraries that come between it and the disk, and a reader of what they recorded.
+TEST_TOOLS := $(BUILD)/tests/flotilla-server-failpoints $(BUILD)/tests/disk_faults.so $(BUILD)/tests/disk_record.so \
+	$(BUILD)/tests/power_loss
+PLATFORM_FAILPOINTS := $(patsubst src/%.c,$(BUILD)/obj/failpoints/%.o,$(call sources,platform))
+
+$(BUILD)/obj/failpoints/%.o: src/%.c $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $< (failpoints)")
+	$(Q)$(CC) $(ALL_CFLAGS) -UFAILPOINTS -DFAILPOINTS -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/flotilla-server-failpoints: $(PLATFORM_FAILPOINTS) $(SERVER_OBJECTS) $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(PLATFORM_FAILPOINTS) \
+		$(filter-out $(call objects,$(call sources,platform)),$(SERVER_OBJECTS)) $(BUILD)/libcore.a $(SERVER_LIBS)
+
+# Never with a sanitizer: its runtime has to be the first library.
+$(BUILD)/tests/%.so: tests/shim/%.c $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARNINGS) -Itests -pthread -fPIC -shared -o $@ $< -ldl
+
+POWER_LOSS_OBJECTS := $(call objects,$(patsubst %,tests/shim/%.c,power_loss platter memory_disk))
+$(BUILD)/tests/power_loss: $(POWER_LOSS_OBJECTS) $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+
 # What is missing is installed first; a second make then sees it. Deterministic tests come first.
 run:
 	$(Q)deps/install.sh --build
@@ -149,7 +178,7 @@ TEST_KINDS := unit $(if $(SIM_OBJECTS),sim) compat integration clients
 RUN_TESTS   = BUILD='$(BUILD)' PYTHON='$(PYTHON)' UNIT_TESTS='$(UNIT_TESTS)' tests/run
 
 # All tests, without installing anything.
-check: $(SERVER) $(CHECK) $(UNIT_TESTS) $(if $(SIM_OBJECTS),$(SIM))
+check: $(SERVER) $(CHECK) $(TEST_TOOLS) $(UNIT_TESTS) $(if $(SIM_OBJECTS),$(SIM))
 	$(Q)$(RUN_TESTS) $(TEST_KINDS)
 
 unit: $(UNIT_TESTS)
@@ -175,7 +204,7 @@ mutants: $(SIM) $(foreach module,$(MUTATED_MODULES),$(filter $(BUILD)/unit/$(mod
 coverage:
 	$(Q)BUILD=build-coverage MAKE='$(MAKE)' tests/sim/coverage
 
-compat integration clients: $(SERVER) $(CHECK)
+compat integration clients: $(SERVER) $(CHECK) $(TEST_TOOLS)
 	$(Q)$(RUN_TESTS) $@
 
 include tests/sim/script/script.mk

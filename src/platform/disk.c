@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "platform/clock.h"
+#include "platform/failpoint.h"
 #include "platform/files.h"
 #include "platform/image.h"
 
@@ -153,25 +154,44 @@ static size_t append_run(struct platform_disk *disk, const struct disk_op *ops, 
                 (struct iovec){.iov_base = op->bytes.ptr, .iov_len = op->bytes.len};
         sync = sync || op->sync;
     }
+    FAILPOINT("append:before-write");
     disk->failed = write_vectors(disk, ops[0].file, vectors, vector_count);
+    FAILPOINT("append:after-write");
     if (!disk->failed && sync)
         disk->failed = sync_data(ops[0].file, &completion->sync_us);
+    FAILPOINT("append:after-sync");
     return run;
 }
 
 static enum err truncate_file(int file, uint64_t size, uint64_t *sync_us)
 {
+    FAILPOINT("truncate:before-cut");
     while (ftruncate(file, (off_t)size))
         if (errno != EINTR)
             return platform_err(errno);
-    return sync_data(file, sync_us);
+    FAILPOINT("truncate:after-cut");
+    enum err err = sync_data(file, sync_us);
+    FAILPOINT("truncate:after-sync");
+    return err;
 }
 
 static enum err remove_file(int file, const char *path)
 {
+    FAILPOINT("remove:before");
+    if (unlink(path) && errno != ENOENT)
+        return platform_err(errno); /* which may be tried again */
+    FAILPOINT("remove:after");
     if (file != DISK_NO_FILE)
         close(file);
-    return unlink(path) && errno != ENOENT ? platform_err(errno) : ERR_NONE;
+    return ERR_NONE;
+}
+
+static enum err sync_folder(const char *path)
+{
+    FAILPOINT("folder:before-sync");
+    enum err err = platform_sync_folder(path);
+    FAILPOINT("folder:after-sync");
+    return err;
 }
 
 static enum err measure(const char *path, struct disk_completion *completion)
@@ -198,7 +218,7 @@ static enum err carry_out_one(const struct disk_op *op, struct disk_completion *
     case DISK_REMOVE:
         return remove_file(op->file, op->path);
     case DISK_SYNC_FOLDER:
-        return platform_sync_folder(op->path);
+        return sync_folder(op->path);
     case DISK_MEASURE:
         return measure(op->path, completion);
     }
@@ -414,7 +434,10 @@ static enum err port_truncate(void *context, int file, uint64_t size)
 {
     (void)context;
     uint64_t sync_us = 0;
-    return truncate_file(file, size, &sync_us);
+    FAILPOINT("recover:before-truncate");
+    enum err err = truncate_file(file, size, &sync_us);
+    FAILPOINT("recover:after-truncate");
+    return err;
 }
 
 static enum err port_read_file(void *context, const char *path, struct buf *out)
@@ -426,19 +449,28 @@ static enum err port_read_file(void *context, const char *path, struct buf *out)
 static enum err port_replace_file(void *context, const char *path, struct span bytes)
 {
     (void)context;
-    return platform_replace_file(path, bytes);
+    FAILPOINT("recover:before-replace");
+    enum err err = platform_replace_file(path, bytes);
+    FAILPOINT("recover:after-replace");
+    return err;
 }
 
 static enum err port_sync_folder(void *context, const char *path)
 {
     (void)context;
-    return platform_sync_folder(path);
+    FAILPOINT("recover:before-folder-sync");
+    enum err err = platform_sync_folder(path);
+    FAILPOINT("recover:after-folder-sync");
+    return err;
 }
 
 static enum err port_remove(void *context, const char *path)
 {
     (void)context;
-    return remove_file(DISK_NO_FILE, path);
+    FAILPOINT("recover:before-remove");
+    enum err err = remove_file(DISK_NO_FILE, path);
+    FAILPOINT("recover:after-remove");
+    return err;
 }
 
 static enum err port_list(void *context, const char *path, void (*add)(void *to, const char *name),

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "platform/failpoint.h"
 
 enum err platform_err(int error)
 {
@@ -90,9 +91,12 @@ static enum err write_synced(const char *path, struct span bytes)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0)
         return platform_err(errno);
+    FAILPOINT("replace:before-write");
     enum err err = write_all(fd, bytes);
+    FAILPOINT("replace:after-write");
     if (!err && fsync(fd))
         err = platform_err(errno);
+    FAILPOINT("replace:after-sync");
     if (close(fd) && !err)
         err = platform_err(errno);
     return err;
@@ -109,13 +113,22 @@ static char *folder_of(const char *path)
     return folder;
 }
 
-enum err platform_rename_file(const char *from, const char *to)
+static enum err sync_folder_of(const char *path)
 {
-    if (rename(from, to))
-        return platform_err(errno);
-    char *folder = folder_of(to);
+    char *folder = folder_of(path);
     enum err err = platform_sync_folder(folder);
     mem_free(folder);
+    return err;
+}
+
+enum err platform_rename_file(const char *from, const char *to)
+{
+    FAILPOINT("rename:before-rename");
+    if (rename(from, to))
+        return platform_err(errno);
+    FAILPOINT("rename:after-rename");
+    enum err err = sync_folder_of(to);
+    FAILPOINT("rename:after-folder-sync");
     return err;
 }
 
@@ -126,11 +139,15 @@ enum err platform_replace_file(const char *path, struct span bytes)
     memcpy(temporary, path, len);
     memcpy(temporary + len, ".tmp", sizeof ".tmp");
     enum err err = write_synced(temporary, bytes);
-    if (!err)
-        err = platform_rename_file(temporary, path);
+    if (!err && rename(temporary, path))
+        err = platform_err(errno);
     if (err)
         unlink(temporary);
     mem_free(temporary);
+    FAILPOINT("replace:after-rename");
+    if (!err)
+        err = sync_folder_of(path);
+    FAILPOINT("replace:after-folder-sync");
     return err;
 }
 
@@ -140,9 +157,9 @@ static enum err make_one_folder(const char *path)
 {
     if (mkdir(path, 0755))
         return errno == EEXIST ? ERR_NONE : platform_err(errno);
-    char *parent = folder_of(path);
-    enum err err = platform_sync_folder(parent);
-    mem_free(parent);
+    FAILPOINT("mkdir:after-mkdir");
+    enum err err = sync_folder_of(path);
+    FAILPOINT("mkdir:after-folder-sync");
     return err;
 }
 

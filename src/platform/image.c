@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "platform/clock.h"
+#include "platform/failpoint.h"
 #include "platform/files.h"
 
 enum {
@@ -50,6 +51,7 @@ static enum err write_pieces(int file, uint64_t keep_free_bytes, disk_produce *p
                 return platform_err(errno);
             at += wrote > 0 ? (size_t)wrote : 0;
         }
+        FAILPOINT("image:child-mid-write");
         unsynced += pieces.len;
         pieces.len = 0;
         if (unsynced < SYNC_BYTES && more)
@@ -72,6 +74,7 @@ static _Noreturn void run_child(const struct image *image, pid_t parent, const c
     /* Clients come first, with processors and disk: an image has time. */
     setpriority(PRIO_PROCESS, 0, NICE_MAX);
     syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_CLASS_IDLE << IOPRIO_CLASS_SHIFT);
+    FAILPOINT("image:child-begins");
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (file < 0)
         _exit((int)platform_err(errno));
@@ -80,9 +83,12 @@ static _Noreturn void run_child(const struct image *image, pid_t parent, const c
         _exit(ERR_IO);
     close_range(IMAGE_FILE + 1, ~0U, 0);
     signal(SIGXFSZ, SIG_IGN);
+    FAILPOINT("image:child-opened");
     enum err err = write_pieces(IMAGE_FILE, image->keep_free_bytes, produce, producer);
+    FAILPOINT("image:child-after-write");
     if (!err && (fsync(IMAGE_FILE) || close(IMAGE_FILE)))
         err = platform_err(errno);
+    FAILPOINT("image:child-after-sync");
     _exit((int)err);
 }
 
@@ -105,11 +111,13 @@ enum err image_start(struct image *image, const char *path, disk_produce *produc
         return ERR_BUSY;
     pid_t parent = getpid();
     uint64_t started_us = platform_mono_us();
+    FAILPOINT("image:before-fork");
     image->child = fork();
     if (image->child < 0)
         return ERR_IO;
     if (image->child == 0)
         run_child(image, parent, path, produce, producer);
+    FAILPOINT("image:after-fork");
     image->running = true;
     image->forks++;
     image->fork_us = platform_mono_us() - started_us;
@@ -132,6 +140,7 @@ void image_finish(struct image *image)
     pthread_join(image->waiter, NULL);
     waitpid(image->child, NULL, 0);
     image->running = false;
+    FAILPOINT("image:finished");
 }
 
 void image_kill(struct image *image)

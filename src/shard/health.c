@@ -7,6 +7,10 @@
  * majority; one that answers nothing for so long may never answer again. */
 enum { STALL_TIMEOUTS = 5 };
 
+/* Disks are asked once a second: after that it is known who else has no room, where one disk or one
+ * flood of writes fills all of them. */
+enum { OTHERS_KNOW_MS = 1200 };
+
 bool shard_has_room(const struct shard *shard)
 {
     return storage_has_room(shard->storage, 0);
@@ -24,6 +28,7 @@ static void note_room(struct shard *shard)
     if (has_room != shard->no_room)
         return;
     shard->no_room = !has_room;
+    shard->hand_over_ms = shard->now.mono_ms + (has_room ? 0 : OTHERS_KNOW_MS);
     struct storage_status status = storage_status(shard->storage);
     if (has_room)
         log_line(shard->options.log, LOG_NOTICE, "shard %" PRIu32 ": the disk has room again",

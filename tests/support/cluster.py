@@ -19,6 +19,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 SERVER = os.environ.get("FLOTILLA_SERVER", str(TOP / "build" / "flotilla-server"))
 # What a build with sanitizers needs more of everything.
 PATIENCE = float(os.environ.get("FLOTILLA_PATIENCE", "1"))
+# What `make` builds for tests alone, beside the server.
+TOOLS = pathlib.Path(SERVER).resolve().parent / "tests"
 SLOTS = 16384
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
@@ -91,6 +93,8 @@ class Node:
         self.data.mkdir()
         self.process = None
         self.paused = False
+        self.program = [SERVER]  # what the next start runs, and with which additions to the environment
+        self.environment = {}
 
     # --- the process ---
 
@@ -104,7 +108,8 @@ class Node:
 
     def start(self, wait=True, *more):
         assert not self.running
-        self.process = spawn([SERVER, str(self.config), *map(str, more)], self.log, cwd=str(self.dir))
+        self.process = spawn([*map(str, self.program), str(self.config), *map(str, more)], self.log,
+                             cwd=str(self.dir), env={**os.environ, **self.environment})
         if wait:
             self.wait_until_up()
         return self
@@ -186,6 +191,10 @@ class Node:
         with contextlib.suppress(OSError, Closed):
             return self.raft()["raft_role"] == "leader"
         return False
+
+    @property
+    def appendonly(self):
+        return self.data / "shard-0" / "appendonlydir"
 
     @property
     def aof(self):

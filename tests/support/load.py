@@ -90,6 +90,39 @@ class Setter(Worker):
         return lost
 
 
+class Rewriter(Worker):
+    """SET of few keys again and again, each time to a higher number: the data stays small, the log grows."""
+
+    def __init__(self, cluster, name, keys=10, padding=300):
+        super().__init__(cluster)
+        self.names = [f"{name}:{number}" for number in range(keys)]
+        self.padding = "." * padding
+        self.number = 0
+        self.attempted = {}
+        self.acknowledged = {}
+
+    def step(self):
+        self.number += 1
+        key = self.names[self.number % len(self.names)]
+        self.attempted[key] = self.number
+        try:
+            reply = self.client.call("SET", key, f"{self.number}:{self.padding}")
+        except RedirectingClient.Unknown:
+            return
+        assert reply == "OK", reply
+        self.acknowledged[key] = self.number
+
+    def lost(self, connection):
+        """Keys whose number is not between the last one acknowledged and the last one attempted."""
+        lost = []
+        for key, least in self.acknowledged.items():
+            value = connection.call("GET", key)
+            number = int(value.split(b":")[0]) if value else 0
+            if not least <= number <= self.attempted[key]:
+                lost.append((key, least, number))
+        return lost
+
+
 class Reader(Worker):
     """Reads the counter: never less than what was acknowledged before the read began."""
 
