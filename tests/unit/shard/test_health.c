@@ -66,7 +66,7 @@ static void test_a_leader_without_room_hands_over_to_a_node_with_room(void **sta
     assert_true(shard_refuses_writes(fixture.shard));
     pass(&fixture, 100, 2);                /* node 3 has room */
     assert_int_equal(target(&fixture), 0); /* but may just not know that it has none */
-    pass(&fixture, 1000, 2);
+    pass(&fixture, 1300, 2);
     assert_int_equal(target(&fixture), 3);
     assert_false(shard_refuses_writes(fixture.shard)); /* the next leader is asked */
     fixture_close(&fixture);
