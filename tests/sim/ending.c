@@ -22,6 +22,7 @@ static void bring_up(struct sim_node *node)
     uint64_t soon_us = node->sim->now_us + node->sim->profile.sync_us_max;
     if (node->disk.busy_until_us > soon_us)
         node->disk.busy_until_us = soon_us; /* what stalled goes on */
+    node->disk.full_until_us = 0;
 }
 
 /* Who has a disk is enough of this membership, or nobody could ever go on. */
@@ -54,6 +55,18 @@ static void add_majority(struct sim *sim, const struct raft_membership *membersh
     }
 }
 
+/* A learner that has caught up may become a voter at any moment: what is a majority then needs it.
+ */
+static void add_promoted(struct sim *sim, const struct raft_membership *membership,
+                         bool core[SIM_NODES_MAX])
+{
+    for (size_t i = 0; i < membership->count; i++) {
+        const struct sim_node *node = sim_node_of(sim, membership->members[i].id);
+        if (node && (membership->members[i].roles & RAFT_PROMOTE))
+            core[node->position] = true;
+    }
+}
+
 /* Who can be elected, because nothing committed is missing there, goes by its own membership:
  * whoever that will be, the core has a majority of it. False: nobody can. */
 static bool choose_core(struct sim *sim, bool core[SIM_NODES_MAX])
@@ -65,6 +78,7 @@ static bool choose_core(struct sim *sim, bool core[SIM_NODES_MAX])
         if (!raft || raft_last_index(raft) < sim_committed_last(sim) ||
             raft_membership(raft)->count == 0)
             continue;
+        add_promoted(sim, raft_membership(raft), core);
         add_majority(sim, raft_membership(raft), core);
         chosen = true;
     }

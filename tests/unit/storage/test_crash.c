@@ -136,17 +136,16 @@ static enum err record_sync_folder(void *context, const char *path)
     return fake_sync_folder(context, path);
 }
 
-static enum err record_write_image(void *context, const char *path, disk_produce *produce,
-                                   void *producer)
+/* An image that is written whole and synced. */
+static void record_image(const char *path, struct span bytes)
 {
     struct journal_op *op = record(JOURNAL_CREATE, path);
     op->file = run->node.fake.file_count;
-    enum err err = fake_write_image(context, path, produce, producer);
+    fake_put_image(&run->node.fake, path, bytes);
     op = record(JOURNAL_APPEND, NULL);
     op->file = number_of(path);
     op->sync = true;
-    buf_add_span(&op->bytes, buf_span(&run->node.fake.files[op->file].bytes));
-    return err;
+    buf_add_span(&op->bytes, bytes);
 }
 
 static bool is_segment(int file)
@@ -386,16 +385,8 @@ static void step_truncate(void)
     storage_truncate(run->node.storage, last);
     if (run->image_index > last) { /* of entries that are gone */
         storage_image_drop(run->node.storage);
-        run->node.fake.image_running = false;
         run->image_index = 0;
     }
-}
-
-static bool produce_snapshot(void *producer, struct buf *out)
-{
-    (void)producer;
-    snapshot_bytes(out, run->image_uid);
-    return false;
 }
 
 static uint64_t term_at(const struct state *state, uint64_t index)
@@ -415,16 +406,16 @@ static void step_image(void)
     run->image_index = state->last;
     run->image_uid = ++run->uid_count;
     run->to_hand = run->handed;
-    const char *path = storage_image_begin(run->node.storage);
-    const struct disk *port = &run->node.port;
-    assert_int_equal(port->write_image(port->context, path, produce_snapshot, NULL), ERR_NONE);
+    struct buf bytes = {0};
+    snapshot_bytes(&bytes, run->image_uid);
+    record_image(storage_image_begin(run->node.storage), buf_span(&bytes));
+    buf_close(&bytes);
 }
 
 static void step_adopt(void)
 {
     if (!run->image_index)
         return;
-    run->node.fake.image_running = false;
     uint64_t index = run->image_index;
     run->image_index = 0;
     run->to_hand = run->handed;
@@ -476,7 +467,6 @@ static void step_finish(void)
     if (!run->installing || run->install.len)
         return;
     run->installing = false;
-    run->node.fake.image_running = false;
     run->image_index = 0;
     uint64_t term = run->votes[newest_state()->vote].term;
     about_to_flush();
@@ -511,6 +501,7 @@ static void step_sync(void)
 {
     static const enum storage_sync modes[] = {STORAGE_SYNC_ALWAYS, STORAGE_SYNC_EVERYSEC,
                                               STORAGE_SYNC_NO};
+    run->to_hand = run->handed; /* it may sync, but hands over nothing that was gathered */
     storage_set_sync(run->node.storage, modes[random_below(&run->random, 3)]);
 }
 
@@ -561,7 +552,6 @@ static void begin_life(uint64_t seed)
     node->port.replace_file = record_replace_file;
     node->port.remove = record_remove;
     node->port.sync_folder = record_sync_folder;
-    node->port.write_image = record_write_image;
     node->port.queue = record_queue;
     node->options.sync = seed % 2 ? STORAGE_SYNC_ALWAYS : STORAGE_SYNC_EVERYSEC;
     node->options.segment_bytes_max = segment_sizes[random_below(&run->random, 4)];
@@ -739,13 +729,6 @@ static void test_a_power_loss_at_any_step_loses_nothing_that_was_durable(void **
 
 /* ---- damage ---- */
 
-static bool produce_base(void *producer, struct buf *out)
-{
-    (void)producer;
-    buf_add_text(out, "the state machine as it was");
-    return false;
-}
-
 /* A snapshot, history, whole segments and an open one with a mark in it. */
 static void write_folder(struct node *node)
 {
@@ -761,9 +744,8 @@ static void write_folder(struct node *node)
         if (index != 20)
             continue;
         assert_int_equal(storage_cut(node->storage), ERR_NONE);
-        const char *path = storage_image_begin(node->storage);
-        assert_int_equal(node->port.write_image(&node->fake, path, produce_base, NULL), ERR_NONE);
-        node->fake.image_running = false;
+        fake_put_image(&node->fake, storage_image_begin(node->storage),
+                       SPAN("the state machine as it was"));
         assert_int_equal(storage_image_adopt(node->storage, 20, 3, 1), ERR_NONE);
     }
     node_run_all(node);
