@@ -80,6 +80,7 @@ struct config {
     uint64_t raft_max_append_bytes;
     uint64_t raft_snapshot_log_bytes;
     uint64_t raft_snapshot_keep_bytes;
+    uint64_t raft_snapshot_bytes_per_second;
     uint64_t raft_disk_reserve_bytes;
     uint64_t raft_snapshot_chunk_bytes;
     uint64_t raft_segment_bytes;

@@ -198,6 +198,14 @@ size_t keyspace_remove_expired(struct keyspace *keyspace, int64_t now_ms, size_t
     return removed;
 }
 
+const struct item *keyspace_first_expired(const struct keyspace *keyspace, int64_t now_ms)
+{
+    const struct deadlines *deadlines = &keyspace->deadlines;
+    if (deadlines->count == 0 || deadlines->entries[0].deadline_ms > now_ms)
+        return NULL;
+    return deadlines->entries[0].item;
+}
+
 size_t keyspace_count_expired(const struct keyspace *keyspace, int64_t now_ms, size_t limit)
 {
     return deadlines_count_until(&keyspace->deadlines, now_ms, limit);

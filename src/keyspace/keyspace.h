@@ -74,6 +74,8 @@ bool keyspace_changed_since(const struct keyspace *keyspace, struct span key, bo
  * count comes back. */
 size_t keyspace_remove_expired(struct keyspace *keyspace, int64_t now_ms, size_t limit,
                                uint64_t revision);
+/* The one that would be the first; NULL: none. */
+const struct item *keyspace_first_expired(const struct keyspace *keyspace, int64_t now_ms);
 /* How many keys a call of keyspace_remove_expired would find, counted up to `limit`. */
 size_t keyspace_count_expired(const struct keyspace *keyspace, int64_t now_ms, size_t limit);
 

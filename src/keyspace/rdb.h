@@ -31,8 +31,7 @@ struct rdb_writer_options {
     bool plain;                /* no raft-revisions and raft-removals: a file to give away */
 };
 
-/* What one call of rdb_writer_next() appends at the most. Who reserves it sees no allocation: a
- * forked child can write in the memory that its parent prepared. */
+/* What one call of rdb_writer_next() appends at the most. */
 enum { RDB_CHUNK_BYTES = 64 * 1024, RDB_CHUNK_MAX = RDB_CHUNK_BYTES + 8 * 1024 };
 
 struct rdb_place {
@@ -51,17 +50,27 @@ struct rdb_writer {
     unsigned removals_at; /* a slot */
     unsigned group_left;  /* keys that the last raft-revisions covers */
     struct rdb_place place;
-    struct span pending; /* a key or value that is on its way out */
+    unsigned end_slot;                         /* the first one that is not to be written now */
+    uint64_t out_of_turn[KEYSPACE_SLOTS / 64]; /* slots that were written before their turn */
+    struct span pending;                       /* a key or value that is on its way out */
     uint64_t crc;
 };
 
-/* The keyspace must not change, and keyspace and AUX fields must stay, until the last byte is out.
- * NULL for options: exact, without redis-ver. */
+/* Keyspace and AUX fields stay until the last byte is out. The keyspace does not change either, or
+ * only behind rdb_writer_begin() and rdb_writer_before_change(). NULL for options: exact, without
+ * redis-ver. */
 void rdb_writer_init(struct rdb_writer *writer, const struct keyspace *keyspace,
                      const struct rdb_aux *aux, size_t aux_count,
                      const struct rdb_writer_options *options);
 /* Appends about RDB_CHUNK_BYTES; false: that was the last of it. */
 bool rdb_writer_next(struct rdb_writer *writer, struct buf *out);
+bool rdb_writer_some(struct rdb_writer *writer, struct buf *out, size_t most); /* about so many */
+
+/* Writing what a keyspace is at one moment while it goes on changing: begin appends all that is not
+ * of a single slot; from then on, before anything in a slot changes, before_change appends what of
+ * the slot is not written yet (its time grows with the keys of that slot). Not for plain files. */
+void rdb_writer_begin(struct rdb_writer *writer, struct buf *out);
+void rdb_writer_before_change(struct rdb_writer *writer, unsigned slot, struct buf *out);
 
 /* Reading */
 

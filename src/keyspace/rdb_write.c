@@ -50,17 +50,24 @@ static void separate(struct field *field)
         field->text[field->len++] = ' ';
 }
 
-/* From a place on to the next key, if there is one. */
-static const struct item *item_at(const struct keyspace *keyspace, struct rdb_place *place)
+static bool is_out_of_turn(const struct rdb_writer *writer, unsigned slot)
 {
-    while (place->slot < KEYSPACE_SLOTS) {
+    return writer->out_of_turn[slot / 64] >> slot % 64 & 1;
+}
+
+/* From a place on to the next key, if there is one. */
+static const struct item *item_at(const struct rdb_writer *writer, struct rdb_place *place)
+{
+    const struct keyspace *keyspace = writer->keyspace;
+    while (place->slot < writer->end_slot) {
         if (place->slot % GROUP_SLOTS == 0 && place->position == 0 &&
+            place->slot + GROUP_SLOTS <= writer->end_slot &&
             keyspace->group_counts[place->slot / GROUP_SLOTS] == 0) {
             place->slot += GROUP_SLOTS;
             continue;
         }
         const struct dict *dict = &keyspace->slots[place->slot].dict;
-        if (place->position < dict->count)
+        if (place->position < dict->count && !is_out_of_turn(writer, place->slot))
             return dict->items[place->position];
         place->slot++;
         place->position = 0;
@@ -153,7 +160,7 @@ static int write_revisions(struct rdb_writer *writer, struct buf *out)
     uint64_t last = 0;
     unsigned count = 0;
     for (; count < RDB_REVISIONS_MAX; count++, place.position++) {
-        const struct item *item = item_at(writer->keyspace, &place);
+        const struct item *item = item_at(writer, &place);
         if (!item)
             break;
         separate(&field);
@@ -171,7 +178,7 @@ static int write_revisions(struct rdb_writer *writer, struct buf *out)
 
 static int write_key(struct rdb_writer *writer, struct buf *out)
 {
-    const struct item *item = item_at(writer->keyspace, &writer->place);
+    const struct item *item = item_at(writer, &writer->place);
     if (!item)
         return STEP_END;
     if (writer->group_left == 0 && !writer->options.plain)
@@ -188,7 +195,7 @@ static int write_key(struct rdb_writer *writer, struct buf *out)
 
 static int write_value(struct rdb_writer *writer, struct buf *out)
 {
-    const struct item *item = item_at(writer->keyspace, &writer->place);
+    const struct item *item = item_at(writer, &writer->place);
     char scratch[NUMBER_I64_CHARS];
     struct span bytes = rdb_add_string_head(out, item, scratch);
     if (bytes.ptr == scratch)
@@ -224,16 +231,17 @@ void rdb_writer_init(struct rdb_writer *writer, const struct keyspace *keyspace,
                      const struct rdb_aux *aux, size_t aux_count,
                      const struct rdb_writer_options *options)
 {
-    *writer = (struct rdb_writer){.keyspace = keyspace, .aux = aux, .aux_count = aux_count};
+    *writer = (struct rdb_writer){
+        .keyspace = keyspace, .aux = aux, .aux_count = aux_count, .end_slot = KEYSPACE_SLOTS};
     if (options)
         writer->options = *options;
     ASSERT(writer->options.redis_version.len < 64);
 }
 
-bool rdb_writer_next(struct rdb_writer *writer, struct buf *out)
+/* Appends up to `most` bytes, or a little more; what is pending may be cut there. */
+static void write_some(struct rdb_writer *writer, struct buf *out, size_t most)
 {
-    size_t begin = out->len;
-    size_t end = begin + RDB_CHUNK_BYTES;
+    size_t end = out->len + most;
     while (out->len < end && (writer->pending.len || writer->step != STEP_DONE)) {
         size_t count = writer->pending.len;
         if (count == 0) {
@@ -246,9 +254,77 @@ bool rdb_writer_next(struct rdb_writer *writer, struct buf *out)
         writer->pending.ptr += count;
         writer->pending.len -= count;
     }
+}
+
+bool rdb_writer_next(struct rdb_writer *writer, struct buf *out)
+{
+    return rdb_writer_some(writer, out, RDB_CHUNK_BYTES);
+}
+
+bool rdb_writer_some(struct rdb_writer *writer, struct buf *out, size_t most)
+{
+    size_t begin = out->len;
+    write_some(writer, out, most);
     writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
     if (writer->step != STEP_DONE || writer->pending.len)
         return true;
     rdb_add_little_endian(out, writer->crc, 8);
     return false;
+}
+
+static void write_step(struct rdb_writer *writer, struct buf *out)
+{
+    if (writer->pending.len) {
+        buf_add_span(out, writer->pending);
+        writer->pending.len = 0;
+    } else {
+        writer->step = steps[writer->step](writer, out);
+    }
+}
+
+void rdb_writer_begin(struct rdb_writer *writer, struct buf *out)
+{
+    ASSERT(writer->step == STEP_HEADER && !writer->options.plain);
+    size_t begin = out->len;
+    while (writer->pending.len || writer->step < STEP_REVISIONS)
+        write_step(writer, out);
+    writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
+}
+
+/* To the end of a group: whatever keys follow have revisions of their own. */
+static void finish_group(struct rdb_writer *writer, struct buf *out)
+{
+    while (writer->pending.len || writer->step == STEP_VALUE ||
+           (writer->step == STEP_KEY && writer->group_left))
+        write_step(writer, out);
+}
+
+static void write_slot_out_of_turn(struct rdb_writer *writer, unsigned slot, struct buf *out)
+{
+    struct rdb_place turn = writer->place;
+    writer->place = (struct rdb_place){.slot = slot};
+    writer->end_slot = slot + 1;
+    writer->step = STEP_REVISIONS;
+    while (writer->pending.len || writer->step < STEP_END)
+        write_step(writer, out);
+    writer->step = STEP_REVISIONS;
+    writer->end_slot = KEYSPACE_SLOTS;
+    writer->place = turn;
+    writer->out_of_turn[slot / 64] |= UINT64_C(1) << slot % 64;
+}
+
+void rdb_writer_before_change(struct rdb_writer *writer, unsigned slot, struct buf *out)
+{
+    if (slot < writer->place.slot || writer->step >= STEP_END || is_out_of_turn(writer, slot))
+        return;
+    size_t begin = out->len;
+    finish_group(writer, out);
+    while (writer->place.slot == slot && writer->place.position && writer->step < STEP_END) {
+        write_step(writer, out); /* it has been begun */
+        finish_group(writer, out);
+        item_at(writer, &writer->place);
+    }
+    if (slot >= writer->place.slot && writer->step < STEP_END)
+        write_slot_out_of_turn(writer, slot, out);
+    writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -18,6 +17,7 @@
 #include "platform/failpoint.h"
 #include "platform/files.h"
 #include "platform/image.h"
+#include "platform/signals.h"
 
 enum { VECTORS_MAX = 64, ROOM_WAIT_MS = 100 };
 
@@ -266,21 +266,9 @@ static void run_ops(struct platform_disk *disk)
     ops->count = 0;
 }
 
-/* Signals are the loop's. Blocked here, SIGXFSZ lets a write beyond the file size limit fail with
- * EFBIG instead of ending the process without a word. */
-static void block_signals(void)
-{
-    sigset_t signals;
-    sigfillset(&signals);
-    const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sigdelset(&signals, faults[i]);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-}
-
 static void *run_thread(void *context)
 {
-    block_signals();
+    platform_block_signals();
     struct platform_disk *disk = context;
     for (;;) {
         pthread_mutex_lock(&disk->mutex);
@@ -298,15 +286,16 @@ static void *run_thread(void *context)
     }
 }
 
-static void image_ended(void *context, enum err err)
+static void image_completed(void *context, const struct disk_completion *completion)
 {
-    complete(context, &(struct disk_completion){.image = true, .err = err});
+    complete(context, completion);
 }
 
 struct platform_disk *platform_disk_new(void)
 {
     struct platform_disk *disk = mem_zalloc(sizeof *disk);
-    disk->image.ended = image_ended;
+    image_init(&disk->image);
+    disk->image.completed = image_completed;
     disk->image.context = disk;
     disk->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&disk->mutex, NULL);
@@ -325,7 +314,7 @@ void platform_disk_free(struct platform_disk *disk)
     pthread_cond_signal(&disk->wake);
     pthread_mutex_unlock(&disk->mutex);
     pthread_join(disk->thread, NULL);
-    image_kill(&disk->image);
+    image_close(&disk->image);
     close(disk->event);
     pthread_mutex_destroy(&disk->mutex);
     pthread_cond_destroy(&disk->wake);
@@ -339,11 +328,6 @@ void platform_disk_free(struct platform_disk *disk)
 void platform_disk_keep_free(struct platform_disk *disk, uint64_t bytes)
 {
     disk->image.keep_free_bytes = bytes;
-}
-
-struct platform_forks platform_disk_forks(const struct platform_disk *disk)
-{
-    return (struct platform_forks){disk->image.forks, disk->image.fork_us};
 }
 
 int platform_disk_fd(const struct platform_disk *disk)
@@ -365,8 +349,8 @@ bool platform_disk_take(struct platform_disk *disk, struct disk_completion *comp
             return false;
     }
     *completion = disk->taken.items[disk->taken_at++];
-    if (completion->image)
-        image_finish(&disk->image);
+    if (completion->image_ended)
+        image_taken(&disk->image);
     return true;
 }
 
@@ -490,11 +474,22 @@ static enum err port_list(void *context, const char *path, void (*add)(void *to,
     return platform_err(failed);
 }
 
-static enum err port_write_image(void *context, const char *path, disk_produce *produce,
-                                 void *producer)
+static enum err port_image_begin(void *context, const char *path)
 {
     struct platform_disk *disk = context;
-    return image_start(&disk->image, path, produce, producer);
+    return image_begin(&disk->image, path);
+}
+
+static void port_image_write(void *context, struct buf *bytes)
+{
+    struct platform_disk *disk = context;
+    image_write(&disk->image, bytes);
+}
+
+static void port_image_end(void *context, bool keep)
+{
+    struct platform_disk *disk = context;
+    image_end(&disk->image, keep);
 }
 
 void platform_disk_port(struct platform_disk *disk, struct disk *port)
@@ -512,5 +507,7 @@ void platform_disk_port(struct platform_disk *disk, struct disk *port)
                           .remove = port_remove,
                           .list = port_list,
                           .queue = port_queue,
-                          .write_image = port_write_image};
+                          .image_begin = port_image_begin,
+                          .image_write = port_image_write,
+                          .image_end = port_image_end};
 }

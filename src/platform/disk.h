@@ -17,13 +17,6 @@ void platform_disk_port(struct platform_disk *disk, struct disk *port);
 /* Images end with ERR_NO_SPACE rather than leave less than so much on their disk. */
 void platform_disk_keep_free(struct platform_disk *disk, uint64_t bytes);
 
-/* Of images: how many were begun, and how long this process stood still for the last one. */
-struct platform_forks {
-    uint64_t count;
-    uint64_t last_us;
-};
-struct platform_forks platform_disk_forks(const struct platform_disk *disk);
-
 /* Readable when there are completions to take: platform_disk_woken() once, then take until false.
  */
 int platform_disk_fd(const struct platform_disk *disk);

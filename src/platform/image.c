@@ -2,151 +2,176 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/ioprio.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
-#include "platform/clock.h"
 #include "platform/failpoint.h"
 #include "platform/files.h"
+#include "platform/signals.h"
 
 enum {
-    WRITE_BYTES = 1 << 20,
-    /* What is synced bit by bit does not hold up the log's syncs in the end. */
-    SYNC_BYTES = 4 << 20,
-    IMAGE_FILE = 3,
-    NICE_MAX = 19,
+    /* So much at a time is on its way to the disk: the sync of the log behind it waits for that. */
+    PUSH_BYTES = 128 << 10,
+    NICE = 10,
 };
 
-/* An image must not take the room that the log needs. */
-static bool has_room(int file, uint64_t keep_free_bytes)
+static bool has_room(const struct image *image)
 {
     struct statvfs status;
-    return fstatvfs(file, &status) != 0 ||
-           (uint64_t)status.f_bavail * status.f_frsize >= keep_free_bytes + SYNC_BYTES;
+    return fstatvfs(image->file, &status) != 0 ||
+           (uint64_t)status.f_bavail * status.f_frsize >= image->keep_free_bytes + PUSH_BYTES;
 }
 
-static enum err write_pieces(int file, uint64_t keep_free_bytes, disk_produce *produce,
-                             void *producer)
+static enum err write_bytes(struct image *image, struct span bytes)
 {
-    struct buf pieces = {0};
-    size_t unsynced = 0;
-    bool more = true;
-    if (!has_room(file, keep_free_bytes))
-        return ERR_NO_SPACE;
-    while (more) {
-        more = produce(producer, &pieces);
-        if (more && pieces.len < WRITE_BYTES)
-            continue;
-        for (size_t at = 0; at < pieces.len;) {
-            ssize_t wrote = write(file, pieces.ptr + at, pieces.len - at);
-            if (wrote < 0 && errno != EINTR)
-                return platform_err(errno);
-            at += wrote > 0 ? (size_t)wrote : 0;
-        }
-        FAILPOINT("image:child-mid-write");
-        unsynced += pieces.len;
-        pieces.len = 0;
-        if (unsynced < SYNC_BYTES && more)
-            continue;
-        unsynced = 0;
-        if (fdatasync(file))
+    while (bytes.len) {
+        ssize_t wrote = write(image->file, bytes.ptr, bytes.len);
+        if (wrote < 0 && errno != EINTR)
             return platform_err(errno);
-        if (more && !has_room(file, keep_free_bytes))
-            return ERR_NO_SPACE;
+        if (wrote < 0)
+            continue;
+        image->written += (uint64_t)wrote;
+        bytes = span_of(bytes.ptr + wrote, bytes.len - (size_t)wrote);
     }
     return ERR_NONE;
 }
 
-static _Noreturn void run_child(const struct image *image, pid_t parent, const char *path,
-                                disk_produce *produce, void *producer)
+/* The next part may only be on its way when the one before has arrived. */
+static enum err push(struct image *image)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(ERR_IO);
-    /* Clients come first, with processors and disk: an image has time. */
-    setpriority(PRIO_PROCESS, 0, NICE_MAX);
-    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_CLASS_IDLE << IOPRIO_CLASS_SHIFT);
-    FAILPOINT("image:child-begins");
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    if (file < 0)
-        _exit((int)platform_err(errno));
-    /* Peers and clients shall see it at once when the parent dies. */
-    if (file != IMAGE_FILE && dup2(file, IMAGE_FILE) < 0)
-        _exit(ERR_IO);
-    close_range(IMAGE_FILE + 1, ~0U, 0);
-    signal(SIGXFSZ, SIG_IGN);
-    FAILPOINT("image:child-opened");
-    enum err err = write_pieces(IMAGE_FILE, image->keep_free_bytes, produce, producer);
-    FAILPOINT("image:child-after-write");
-    if (!err && (fsync(IMAGE_FILE) || close(IMAGE_FILE)))
-        err = platform_err(errno);
-    FAILPOINT("image:child-after-sync");
-    _exit((int)err);
+    uint64_t len = image->written - image->pushed;
+    if (len < PUSH_BYTES)
+        return ERR_NONE;
+    if (sync_file_range(image->file, (off_t)image->pushed, (off_t)len,
+                        SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER))
+        return platform_err(errno);
+    image->pushed = image->written;
+    return has_room(image) ? ERR_NONE : ERR_NO_SPACE;
 }
 
-static void *wait_for_child(void *context)
+static void write_piece(struct image *image, struct span bytes)
+{
+    if (image->failed)
+        return;
+    FAILPOINT("image:before-write");
+    if (image->written == 0 && !has_room(image))
+        image->failed = ERR_NO_SPACE;
+    if (!image->failed)
+        image->failed = write_bytes(image, bytes);
+    if (!image->failed)
+        image->failed = push(image);
+    FAILPOINT("image:after-write");
+}
+
+static void finish(struct image *image, bool keep)
+{
+    if (keep && !image->failed && fsync(image->file))
+        image->failed = ERR_IO;
+    FAILPOINT("image:after-sync");
+    close(image->file);
+}
+
+static void carry_out(struct image *image, struct image_piece *piece)
+{
+    if (piece->ends)
+        finish(image, piece->keep);
+    else
+        write_piece(image, buf_span(&piece->bytes));
+    buf_close(&piece->bytes);
+    image->completed(
+        image->context,
+        &(struct disk_completion){.image = true, .image_ended = piece->ends, .err = image->failed});
+}
+
+static void *run(void *context)
 {
     struct image *image = context;
-    siginfo_t info = {.si_code = 0};
-    int failed;
-    do /* its number stays taken until image_finish() */
-        failed = waitid(P_PID, (id_t)image->child, &info, WEXITED | WNOWAIT);
-    while (failed && errno == EINTR);
-    bool exited = !failed && info.si_code == CLD_EXITED;
-    image->ended(image->context, exited ? (enum err)info.si_status : ERR_IO);
-    return NULL;
+    platform_block_signals();
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* on Linux that is the thread's alone */
+    for (;;) {
+        pthread_mutex_lock(&image->mutex);
+        while (image->count == 0 && !image->stop)
+            pthread_cond_wait(&image->wake, &image->mutex);
+        bool stop = image->stop;
+        struct image_piece piece = {.ends = false};
+        if (!stop) {
+            piece = image->pieces[0];
+            memmove(image->pieces, image->pieces + 1, --image->count * sizeof *image->pieces);
+        }
+        pthread_mutex_unlock(&image->mutex);
+        if (stop)
+            return NULL;
+        carry_out(image, &piece);
+    }
 }
 
-enum err image_start(struct image *image, const char *path, disk_produce *produce, void *producer)
+static void add(struct image *image, const struct image_piece *piece)
 {
-    if (image->running)
+    pthread_mutex_lock(&image->mutex);
+    if (image->count == image->cap) {
+        image->cap = image->cap ? image->cap * 2 : 16;
+        image->pieces = mem_realloc(image->pieces, image->cap * sizeof *image->pieces);
+    }
+    image->pieces[image->count++] = *piece;
+    pthread_mutex_unlock(&image->mutex);
+    pthread_cond_signal(&image->wake);
+}
+
+void image_init(struct image *image)
+{
+    pthread_mutex_init(&image->mutex, NULL);
+    pthread_cond_init(&image->wake, NULL);
+}
+
+void image_close(struct image *image)
+{
+    pthread_mutex_lock(&image->mutex);
+    image->stop = true;
+    pthread_cond_signal(&image->wake);
+    pthread_mutex_unlock(&image->mutex);
+    if (image->has_thread)
+        pthread_join(image->thread, NULL);
+    for (size_t i = 0; i < image->count; i++)
+        buf_close(&image->pieces[i].bytes);
+    mem_free(image->pieces);
+    pthread_mutex_destroy(&image->mutex);
+    pthread_cond_destroy(&image->wake);
+}
+
+enum err image_begin(struct image *image, const char *path)
+{
+    if (image->busy)
         return ERR_BUSY;
-    pid_t parent = getpid();
-    uint64_t started_us = platform_mono_us();
-    FAILPOINT("image:before-fork");
-    image->child = fork();
-    if (image->child < 0)
+    if (!image->has_thread && pthread_create(&image->thread, NULL, run, image))
         return ERR_IO;
-    if (image->child == 0)
-        run_child(image, parent, path, produce, producer);
-    FAILPOINT("image:after-fork");
-    image->running = true;
-    image->forks++;
-    image->fork_us = platform_mono_us() - started_us;
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
-    int failed = pthread_create(&image->waiter, NULL, wait_for_child, image);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!failed)
-        return ERR_NONE;
-    kill(image->child, SIGKILL);
-    waitpid(image->child, NULL, 0);
-    image->running = false;
-    return ERR_IO;
+    image->has_thread = true;
+    image->file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (image->file < 0)
+        return platform_err(errno);
+    image->failed = ERR_NONE;
+    image->written = image->pushed = 0;
+    image->busy = true;
+    return ERR_NONE;
 }
 
-void image_finish(struct image *image)
+void image_write(struct image *image, struct buf *bytes)
 {
-    pthread_join(image->waiter, NULL);
-    waitpid(image->child, NULL, 0);
-    image->running = false;
-    FAILPOINT("image:finished");
+    ASSERT(image->busy);
+    add(image, &(struct image_piece){.bytes = *bytes});
+    *bytes = (struct buf){0};
 }
 
-void image_kill(struct image *image)
+void image_end(struct image *image, bool keep)
 {
-    if (!image->running)
-        return;
-    kill(image->child, SIGKILL);
-    image_finish(image);
+    ASSERT(image->busy);
+    add(image, &(struct image_piece){.ends = true, .keep = keep});
+}
+
+void image_taken(struct image *image)
+{
+    image->busy = false;
 }

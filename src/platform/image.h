@@ -1,31 +1,49 @@
-/* Writing a frozen view of this process' memory to a file, by a child that fork() makes: the kernel
- * copies a page when one of the two changes it, so that the view costs nothing but what changes
- * meanwhile, and the page tables. The child has nothing of the parent's descriptors and dies with
- * it. */
+/* Writing an image beside the log, by a thread of its own that has time: its pieces go to the disk
+ * bit by bit, so that the log's syncs hardly wait for them, and it never takes the last of the
+ * room. */
 #ifndef FLOTILLA_PLATFORM_IMAGE_H
 #define FLOTILLA_PLATFORM_IMAGE_H
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "storage/disk.h"
 
-struct image {
-    bool running; /* begun, and its end not yet taken */
-    uint64_t forks;
-    uint64_t fork_us;         /* what the last one took: the parent stands still meanwhile */
-    uint64_t keep_free_bytes; /* on the disk: with less than that the image fails */
-    pid_t child;
-    pthread_t waiter;
-    void (*ended)(void *context, enum err err); /* on the waiter's thread */
-    void *context;
+/* A piece of an image, or its end. */
+struct image_piece {
+    struct buf bytes;
+    bool ends;
+    bool keep;
 };
 
-/* ERR_BUSY: one is running. ERR_IO: no child or no thread could be made. */
-MUST_CHECK enum err image_start(struct image *image, const char *path, disk_produce *produce,
-                                void *producer);
-void image_finish(struct image *image); /* ended() was called: another one may start */
-void image_kill(struct image *image);   /* waits for the child's end */
+struct image {
+    uint64_t keep_free_bytes; /* on the disk: with less than that the image fails */
+    void (*completed)(void *context, const struct disk_completion *completion); /* on the thread */
+    void *context;
+    bool busy; /* begun, and its end not yet taken */
+    bool has_thread;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    struct image_piece *pieces; /* under the mutex, as all that follows but the thread's own */
+    size_t count;
+    size_t cap;
+    bool stop;
+    int file; /* the thread's own from here on */
+    enum err failed;
+    uint64_t written; /* bytes */
+    uint64_t pushed;  /* of them the system has been told to write */
+};
+
+void image_init(struct image *image);
+/* Drops what is not written yet. */
+void image_close(struct image *image);
+
+/* As the functions of the port. */
+MUST_CHECK enum err image_begin(struct image *image, const char *path);
+void image_write(struct image *image, struct buf *bytes);
+void image_end(struct image *image, bool keep);
+
+void image_taken(struct image *image); /* the completion of its end: another one may begin */
 
 #endif

@@ -161,7 +161,6 @@ static void section_stats(struct server *server, struct buf *out)
 {
     struct net_stats net = net_stats(server->net);
     struct shard_stats shard = {.expired_keys = 0};
-    struct platform_forks forks = platform_disk_forks(server->disk);
     if (!server_is_loading(server))
         shard = shard_stats(server->shards[0]);
     buf_printf(out,
@@ -177,13 +176,12 @@ static void section_stats(struct server *server, struct buf *out)
                "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\nexpired_keys:%" PRIu64
                "\r\nexpired_stale_perc:0.00\r\nevicted_keys:0\r\nevicted_clients:0\r\n"
                "keyspace_hits:%" PRIu64 "\r\nkeyspace_misses:%" PRIu64
-               "\r\npubsub_channels:0\r\npubsub_patterns:0\r\nlatest_fork_usec:%" PRIu64
-               "\r\ntotal_forks:%" PRIu64 "\r\ntotal_error_replies:%" PRIu64
+               "\r\npubsub_channels:0\r\npubsub_patterns:0\r\nlatest_fork_usec:0\r\n"
+               "total_forks:0\r\ntotal_error_replies:%" PRIu64
                "\r\nclient_query_buffer_limit_disconnections:%" PRIu64
                "\r\nclient_output_buffer_limit_disconnections:%" PRIu64 "\r\n",
-               shard.expired_keys, shard.keyspace_hits, shard.keyspace_misses, forks.last_us,
-               forks.count, net.error_replies, net.query_buffer_limit_disconnections,
-               net.output_buffer_limit_disconnections);
+               shard.expired_keys, shard.keyspace_hits, shard.keyspace_misses, net.error_replies,
+               net.query_buffer_limit_disconnections, net.output_buffer_limit_disconnections);
 }
 
 static void section_replication(struct server *server, struct buf *out)

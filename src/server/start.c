@@ -299,6 +299,7 @@ static enum err open_shard(struct server *server, char *message)
                                     .apply_entries_max = APPLY_ENTRIES_MAX,
                                     .snapshot_log_bytes = config->raft_snapshot_log_bytes,
                                     .snapshot_keep_bytes = config->raft_snapshot_keep_bytes,
+                                    .snapshot_bytes_per_s = config->raft_snapshot_bytes_per_second,
                                     .batch_bytes_max = PENDING_BYTES_MAX};
     options.host.send = host_send;
     options.host.sent = host_sent;

@@ -9,6 +9,7 @@ void execute_counted(struct shard *shard, const struct command *command, const s
 {
     struct buf *out = context->reply->out;
     size_t before = out ? out->len : 0;
+    image_before_command(shard, command, args, argc);
     command->run(context, args, argc);
     if (!out || !shard->options.host.executed)
         return;
@@ -48,6 +49,23 @@ static void apply_command(struct shard *shard, const struct entry *entry,
     execute_counted(shard, command, shard->parser.args, shard->parser.argc, context);
 }
 
+static void remove_expired(struct shard *shard, const struct entry *entry)
+{
+    size_t limit = (size_t)entry->seed;
+    size_t removed = 0;
+    while (shard->image.produces && removed < limit) {
+        const struct item *next = keyspace_first_expired(shard->keyspace, entry->time_ms);
+        if (!next)
+            break;
+        image_before_change(shard, item_key(next));
+        removed += keyspace_remove_expired(shard->keyspace, entry->time_ms, 1, entry->index);
+    }
+    if (removed < limit)
+        removed +=
+            keyspace_remove_expired(shard->keyspace, entry->time_ms, limit - removed, entry->index);
+    shard->stats.expired_keys += removed;
+}
+
 static void apply_entry(struct shard *shard, const struct entry *entry,
                         struct command_context *context, const struct pending_write *write)
 {
@@ -64,8 +82,7 @@ static void apply_entry(struct shard *shard, const struct entry *entry,
                           write ? span_of(write->script, write->script_len) : span_of("", 0));
         return;
     case ENTRY_EXPIRY:
-        shard->stats.expired_keys += keyspace_remove_expired(shard->keyspace, entry->time_ms,
-                                                             (size_t)entry->seed, entry->index);
+        remove_expired(shard, entry);
         return;
     }
 }

@@ -313,6 +313,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
     apply_committed(shard);
     answer_reads(shard);
     consider_snapshot(shard);
+    produce_image(shard);
     free_replaced(shard);
     if (shard->role_changed) {
         shard->role_changed = false;
@@ -367,7 +368,7 @@ void shard_disk_completed(struct shard *shard, const struct disk_completion *com
 {
     shard->now = now;
     if (completion->image) {
-        image_completed(shard, completion->err);
+        image_completed(shard, completion);
         return;
     }
     if (completion->err) {

@@ -31,5 +31,5 @@ void shard_snapshot(struct shard *shard, struct shard_time now)
 
 bool shard_snapshot_goes_on(const struct shard *shard)
 {
-    return shard->cut_index || shard->image.index;
+    return shard->cut_index || shard->image.snapshot.index;
 }

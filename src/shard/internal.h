@@ -42,6 +42,21 @@ struct written {
     uint64_t term;
 };
 
+/* The state as of one entry, on its way to the disk while the state goes on. */
+struct image {
+    struct raft_snapshot snapshot; /* index 0: none */
+    struct state_writer writer;
+    struct buf piece; /* not given to the disk yet */
+    size_t under_way; /* pieces at the disk */
+    bool produces;    /* not all of it is in pieces */
+    bool is_void;     /* it has become useless */
+    uint64_t begun_ms;
+    uint64_t due_ms;        /* when there will be more of it */
+    uint64_t applied_index; /* when there was last */
+    uint64_t busy_ms;       /* when there was last a request */
+    uint64_t dirty;         /* changes that it holds and no snapshot before it */
+};
+
 /* What is remembered of a client, by its position in the host's table. */
 struct lane {
     uint32_t generation;
@@ -106,9 +121,7 @@ struct shard {
     /* A snapshot of this node's own: the log is cut behind cut_index until that is applied, then
      * the image is being written. Index 0: no such thing goes on. */
     uint64_t cut_index;
-    struct raft_snapshot image;
-    uint64_t image_begun_ms;
-    uint64_t image_dirty;                /* changes that it holds and no snapshot before it */
+    struct image image;
     uint64_t snapshot_consider_ms;       /* not before */
     struct state_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
     struct keyspace *replaced;           /* by the leader's; freed bit by bit. NULL: none */
@@ -169,7 +182,14 @@ void free_replaced(struct shard *shard); /* some of it */
 void begin_snapshot(struct shard *shard);
 void take_image_if_due(struct shard *shard);
 void forget_cut(struct shard *shard, uint64_t last_index);
-void image_completed(struct shard *shard, enum err err);
+void image_completed(struct shard *shard, const struct disk_completion *completion);
+void produce_image(struct shard *shard);
+void drop_image(struct shard *shard);
+uint64_t image_due_ms(const struct shard *shard); /* when it wants to go on; UINT64_MAX: it waits */
+/* Before a write is applied: what it will change goes to the image as it is. */
+void image_before_command(struct shard *shard, const struct command *command,
+                          const struct span *args, size_t argc);
+void image_before_change(struct shard *shard, struct span key);
 void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes);
 void install(struct shard *shard, const struct raft_snapshot *snapshot);
 

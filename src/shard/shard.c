@@ -156,6 +156,9 @@ void shard_close(struct shard *shard)
     if (!shard)
         return;
     raft_free(shard->raft);
+    if (shard->image.produces)
+        state_writer_close(&shard->image.writer);
+    buf_close(&shard->image.piece);
     state_reader_free(shard->incoming_state);
     storage_close(shard->storage);
     keyspace_free(shard->keyspace);
@@ -187,6 +190,8 @@ uint64_t shard_deadline_ms(const struct shard *shard)
         deadline = shard->expiry_due_ms;
     if (shard->limbo_until_ms && shard->limbo_until_ms < deadline)
         deadline = shard->limbo_until_ms;
+    if (image_due_ms(shard) < deadline)
+        deadline = image_due_ms(shard);
     return deadline;
 }
 

@@ -88,7 +88,8 @@ struct shard_options {
     uint32_t apply_entries_max;  /* per turn of the loop, so that a long log stalls no heartbeats */
     uint64_t snapshot_log_bytes; /* log behind the newest snapshot that begins the next; 0: only
                                     when asked for */
-    uint64_t snapshot_keep_bytes; /* of log that a snapshot covers, kept for slow followers */
+    uint64_t snapshot_bytes_per_s; /* of a snapshot are produced while there are requests */
+    uint64_t snapshot_keep_bytes;  /* of log that a snapshot covers, kept for slow followers */
     /* While shard_open() reads: how far it is. May be NULL. */
     void *progress_context;
     void (*progress)(void *context, uint64_t bytes, uint64_t total);

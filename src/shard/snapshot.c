@@ -12,6 +12,11 @@ enum {
      * that would begin it. */
     PATIENCE = 4,
     FREED_PER_TURN = 10000, /* keys of a state that was replaced: about a millisecond */
+    IDLE_MS = 20,           /* without a request */
+    IDLE_FACTOR = 8,        /* times the rate then: a millisecond's work in each millisecond */
+    PIECE_BYTES = 128 * 1024,
+    PIECES_UNDER_WAY_MAX = 8,
+    KEYS_AT_HAND = 16,
 };
 
 /* ---- this node's own ---- */
@@ -103,6 +108,30 @@ void begin_snapshot(struct shard *shard)
     take_image_if_due(shard);
 }
 
+static void hand_over_piece(struct shard *shard)
+{
+    struct image *image = &shard->image;
+    const struct disk *disk = shard->options.disk;
+    if (image->piece.len == 0)
+        return;
+    image->under_way++;
+    disk->image_write(disk->context, &image->piece);
+}
+
+/* Nothing more comes: all is there, or it is not wanted any more. */
+static void end_image(struct shard *shard, bool keep)
+{
+    struct image *image = &shard->image;
+    const struct disk *disk = shard->options.disk;
+    if (keep)
+        hand_over_piece(shard);
+    image->produces = false;
+    image->is_void = !keep;
+    state_writer_close(&image->writer);
+    buf_close(&image->piece);
+    disk->image_end(disk->context, keep);
+}
+
 void take_image_if_due(struct shard *shard)
 {
     if (shard->cut_index == 0 || shard->applied_index != shard->cut_index)
@@ -115,26 +144,83 @@ void take_image_if_due(struct shard *shard)
      * before. */
     if (raft_membership_at(shard->raft, index)->count == 0)
         return;
-    struct state_position position = {.index = index,
-                                      .term = raft_term_of(shard->raft, index),
-                                      .clock_ms = shard->clock_ms,
-                                      .membership = *raft_membership_at(shard->raft, index)};
-    struct state_writer writer;
-    state_writer_init(&writer, shard->keyspace, &position);
     const struct disk *disk = shard->options.disk;
-    enum err err = disk->write_image(disk->context, storage_image_begin(shard->storage),
-                                     state_writer_next, &writer);
-    state_writer_close(&writer);
+    enum err err = disk->image_begin(disk->context, storage_image_begin(shard->storage));
     if (err) {
         storage_image_drop(shard->storage);
         fail_snapshot(shard, err, "beginning a snapshot");
         return;
     }
-    shard->image = (struct raft_snapshot){.index = index, .term = position.term};
-    shard->image_begun_ms = shard->now.mono_ms;
-    shard->image_dirty = shard->stats.dirty;
+    struct state_position position = {.index = index,
+                                      .term = raft_term_of(shard->raft, index),
+                                      .clock_ms = shard->clock_ms,
+                                      .membership = *raft_membership_at(shard->raft, index)};
+    struct image *image = &shard->image;
+    *image = (struct image){.snapshot = {.index = index, .term = position.term},
+                            .produces = true,
+                            .begun_ms = shard->now.mono_ms,
+                            .dirty = shard->stats.dirty};
+    state_writer_init(&image->writer, shard->keyspace, &position);
+    state_writer_begin(&image->writer, &image->piece);
+    hand_over_piece(shard);
     log_line(shard->options.log, LOG_NOTICE, "shard %" PRIu32 ": snapshot of entry %" PRIu64,
              shard->options.number, index);
+}
+
+uint64_t image_due_ms(const struct shard *shard)
+{
+    bool waits = !shard->image.produces || shard->image.under_way >= PIECES_UNDER_WAY_MAX;
+    return waits ? UINT64_MAX : shard->image.due_ms;
+}
+
+/* A little in each millisecond, while the disk keeps up. */
+void produce_image(struct shard *shard)
+{
+    struct image *image = &shard->image;
+    if (shard->now.mono_ms < image_due_ms(shard))
+        return;
+    image->due_ms = shard->now.mono_ms + 1;
+    if (shard->writes.count || shard->reads.count || shard->applied_index != image->applied_index)
+        image->busy_ms = shard->now.mono_ms;
+    image->applied_index = shard->applied_index;
+    bool idle = shard->now.mono_ms >= image->busy_ms + IDLE_MS;
+    size_t bytes = (size_t)shard->options.snapshot_bytes_per_s / 1000 + 1;
+    if (!state_writer_some(&image->writer, &image->piece, idle ? bytes * IDLE_FACTOR : bytes))
+        end_image(shard, true);
+    else if (image->piece.len >= PIECE_BYTES)
+        hand_over_piece(shard);
+}
+
+void image_before_change(struct shard *shard, struct span key)
+{
+    struct image *image = &shard->image;
+    if (!image->produces)
+        return;
+    state_writer_before_change(&image->writer, keyspace_slot_of(key), &image->piece);
+    if (image->piece.len >= PIECE_BYTES)
+        hand_over_piece(shard);
+}
+
+void image_before_command(struct shard *shard, const struct command *command,
+                          const struct span *args, size_t argc)
+{
+    size_t few[KEYS_AT_HAND];
+    if (!shard->image.produces || !(command->flags & COMMAND_WRITE))
+        return;
+    size_t count = command_keys(command, args, argc, few, KEYS_AT_HAND);
+    if (count == 0) { /* it changes all of them: that is quicker done again than written first */
+        end_image(shard, false);
+        return;
+    }
+    size_t *keys = few;
+    if (count > KEYS_AT_HAND) {
+        keys = mem_alloc(count * sizeof *keys);
+        command_keys(command, args, argc, keys, count);
+    }
+    for (size_t i = 0; i < count; i++)
+        image_before_change(shard, args[keys[i]]);
+    if (keys != few)
+        mem_free(keys);
 }
 
 /* Entries before the cut are gone: there may never be a state that ends there. */
@@ -156,33 +242,57 @@ static void compact(struct shard *shard)
     step(shard, &event, NULL, 0);
 }
 
-void image_completed(struct shard *shard, enum err err)
+static void adopt_image(struct shard *shard)
 {
-    struct raft_snapshot image = shard->image;
-    shard->image.index = 0;
-    if (image.index == 0 || image.index <= raft_snapshot(shard->raft).index) {
-        storage_image_drop(shard->storage); /* the leader's was newer */
-        return;
-    }
-    if (!err)
-        err = storage_image_adopt(shard->storage, image.index, image.term,
-                                  shard->options.snapshot_keep_bytes);
+    struct image *image = &shard->image;
+    enum err err = storage_image_adopt(shard->storage, image->snapshot.index, image->snapshot.term,
+                                       shard->options.snapshot_keep_bytes);
     if (err) {
         storage_image_drop(shard->storage);
         fail_snapshot(shard, err, "writing a snapshot");
         return;
     }
     shard->stats.snapshots++;
-    shard->stats.snapshot_ms = shard->now.mono_ms - shard->image_begun_ms;
+    shard->stats.snapshot_ms = shard->now.mono_ms - image->begun_ms;
     shard->stats.snapshot_wall_ms = shard->now.wall_ms;
     shard->stats.snapshot_failed = false;
-    shard->stats.dirty -= shard->image_dirty;
+    shard->stats.dirty -= image->dirty;
     compact(shard);
     log_line(shard->options.log, LOG_NOTICE,
              "shard %" PRIu32 ": snapshot of entry %" PRIu64 " has %" PRIu64
              " bytes, the log begins with entry %" PRIu64,
-             shard->options.number, image.index, raft_snapshot(shard->raft).bytes,
+             shard->options.number, image->snapshot.index, raft_snapshot(shard->raft).bytes,
              raft_first_index(shard->raft));
+}
+
+void image_completed(struct shard *shard, const struct disk_completion *completion)
+{
+    struct image *image = &shard->image;
+    if (!completion->image_ended) {
+        image->under_way--;
+        if (completion->err && image->produces)
+            end_image(shard, false);
+        return;
+    }
+    if (completion->err) {
+        storage_image_drop(shard->storage);
+        fail_snapshot(shard, completion->err, "writing a snapshot");
+    } else if (image->is_void || image->snapshot.index <= raft_snapshot(shard->raft).index) {
+        storage_image_drop(shard->storage); /* the leader's was newer, or all was removed */
+    } else {
+        adopt_image(shard);
+    }
+    bool again = image->is_void && !completion->err &&
+                 image->snapshot.index > raft_snapshot(shard->raft).index;
+    image->snapshot.index = 0;
+    if (again)
+        begin_snapshot(shard); /* somebody may wait for one */
+}
+
+void drop_image(struct shard *shard)
+{
+    if (shard->image.produces)
+        end_image(shard, false);
 }
 
 /* ---- the leader's ---- */
@@ -249,6 +359,7 @@ void install(struct shard *shard, const struct raft_snapshot *snapshot)
     struct state_reader *state = shard->incoming_state;
     if (storage_install_finish(shard->storage, snapshot->index, snapshot->term))
         FATAL("a snapshot that was taken over could not be stored");
+    drop_image(shard); /* of a state that goes */
     keyspace_free(shard->replaced);
     shard->replaced = shard->keyspace;
     shard->keyspace = state->keyspace;

@@ -42,6 +42,21 @@ bool state_writer_next(void *context, struct buf *out)
     return rdb_writer_next(&writer->rdb, out);
 }
 
+void state_writer_begin(struct state_writer *writer, struct buf *out)
+{
+    rdb_writer_begin(&writer->rdb, out);
+}
+
+bool state_writer_some(struct state_writer *writer, struct buf *out, size_t most)
+{
+    return rdb_writer_some(&writer->rdb, out, most);
+}
+
+void state_writer_before_change(struct state_writer *writer, unsigned slot, struct buf *out)
+{
+    rdb_writer_before_change(&writer->rdb, slot, out);
+}
+
 static bool parse_members(struct span text, struct raft_membership *membership)
 {
     struct buf line = {0};

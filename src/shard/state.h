@@ -29,7 +29,13 @@ struct state_writer {
 void state_writer_init(struct state_writer *writer, const struct keyspace *keyspace,
                        const struct state_position *position);
 void state_writer_close(struct state_writer *writer);
-bool state_writer_next(void *writer, struct buf *out); /* a disk_produce */
+/* As of the moment of state_writer_begin(), while the keyspace goes on changing: see
+ * rdb_writer_begin(). */
+void state_writer_begin(struct state_writer *writer, struct buf *out);
+bool state_writer_some(struct state_writer *writer, struct buf *out, size_t most);
+void state_writer_before_change(struct state_writer *writer, unsigned slot, struct buf *out);
+/* Appends the next piece; false: that was the last one. */
+bool state_writer_next(void *writer, struct buf *out);
 
 /* A state that is being read. */
 struct state_reader {

@@ -41,7 +41,8 @@ struct disk_op {
 };
 
 struct disk_completion {
-    bool image; /* of write_image(), not of a queued operation; `err` says how it went */
+    bool image;       /* of image_write() or image_end(), not of a queued operation */
+    bool image_ended; /* of image_end() */
     uint64_t ticket;
     enum err err; /* the first failure since the last completion; after one nothing more is carried
                      out */
@@ -52,9 +53,6 @@ struct disk_completion {
     bool measured; /* DISK_MEASURE */
     uint64_t free_bytes;
 };
-
-/* Appends the next piece of an image to `out`; false: that was the last one. */
-typedef bool disk_produce(void *producer, struct buf *out);
 
 struct disk {
     void *context;
@@ -76,10 +74,13 @@ struct disk {
                      void *to);
     /* Takes the operation over (the struct is copied). */
     void (*queue)(void *context, const struct disk_op *op);
-    /* Writes `path` anew from a frozen view of this process' memory, and syncs it, while this
-     * process goes on: what `producer` reads may change from the return of this call on. One at a
-     * time (ERR_BUSY); ends with a disk_completion of its own. */
-    enum err (*write_image)(void *context, const char *path, disk_produce *produce, void *producer);
+    /* An image is a file that is written beside the queue, by somebody who has time. One at a time
+     * (ERR_BUSY until the completion of its end has been taken). Each write and the end complete in
+     * order, with the first failure of this image, after which nothing more of it is carried out.
+     * write takes over the memory of `bytes`; keep: the file is synced at the end. */
+    enum err (*image_begin)(void *context, const char *path); /* anew */
+    void (*image_write)(void *context, struct buf *bytes);
+    void (*image_end)(void *context, bool keep);
 };
 
 #endif

@@ -227,19 +227,10 @@ static void put_folder(void)
     buf_close(&out);
 }
 
-static bool produce(void *producer, struct buf *out)
-{
-    (void)producer;
-    buf_add_text(out, "the state");
-    return false;
-}
-
 static void adopt_snapshot(uint64_t index, uint64_t keep_bytes)
 {
     ASSERT(storage_cut(node.storage) == ERR_NONE);
-    const char *path = storage_image_begin(node.storage);
-    ASSERT(node.port.write_image(node.port.context, path, produce, NULL) == ERR_NONE);
-    node.fake.image_running = false;
+    fake_put_image(&node.fake, storage_image_begin(node.storage), SPAN("the state"));
     ASSERT(storage_image_adopt(node.storage, index, 1, keep_bytes) == ERR_NONE);
     node_flush(&node);
 }

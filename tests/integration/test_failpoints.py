@@ -40,17 +40,9 @@ WRITING = {
     "remove:after": (1, 2, 3),
     "folder:before-sync": (1, 2),
     "folder:after-sync": (2, 1),
-    "image:before-fork": (1, 2),
-    "image:after-fork": (2, 1),
-    "image:finished": (1, 2),
-}
-# Of the child that writes the image: it alone dies.
-CHILD = {
-    "image:child-begins": (1,),
-    "image:child-opened": (1,),
-    "image:child-mid-write": (1,),
-    "image:child-after-write": (1,),
-    "image:child-after-sync": (1,),
+    "image:before-write": (1, 2),
+    "image:after-write": (2, 1),
+    "image:after-sync": (1, 2),
 }
 # When a node that was away gets a snapshot.
 INSTALLING = {
@@ -93,7 +85,7 @@ RESTART = {
     "recover:before-folder-sync": (1,),
     "recover:after-folder-sync": (1,),
 }
-HAPPENINGS = (WRITING, CHILD, INSTALLING, CONFLICT, FIRST_START, RESTART)
+HAPPENINGS = (WRITING, INSTALLING, CONFLICT, FIRST_START, RESTART)
 
 
 def cases(happening):
@@ -210,33 +202,12 @@ def test_a_leader_that_is_killed_between_write_and_sync_loses_nothing(make_clust
         load.finish()
 
 
-def test_an_image_that_dies_with_its_writer_is_made_again(make_cluster):
-    cluster = make_cluster(**{**SMALL, "raft_snapshot_log_bytes": "0"})
-    load = Load(cluster)
-    victim = cluster.followers()[0]
-    victim.kill()
-    # Each child gets one place further than the one before it.
-    arm(victim, *[f"{name}:abort@{passage}" for name, (passage,) in CHILD.items()])
-    victim.start()
-    for failed in range(1, len(CHILD) + 1):
-        assert not isinstance(victim.call("BGSAVE"), Error)
-        wait_for(lambda: int(victim.raft()["raft_snapshots_failed"]) == failed, 20 * PATIENCE, "an image fails")
-        assert int(victim.raft()["raft_snapshots"]) == 0
-    assert not isinstance(victim.call("BGSAVE"), Error)
-    wait_for(lambda: int(victim.raft()["raft_snapshots"]) == 1, 20 * PATIENCE, "an image is made")
-    assert victim.running
-    victim.kill()
-    disarm(victim)
-    victim.start()
-    load.finish()
-
-
 def test_a_node_that_is_killed_within_an_image_leaves_nothing_of_it(make_cluster):
     cluster = make_cluster(**SMALL)
     load = Load(cluster)
     victim = cluster.followers()[0]
     victim.kill()
-    arm(victim, "image:child-mid-write:pause@1")
+    arm(victim, "image:after-write:pause@1")
     victim.start()
     temporary = wait_for(lambda: list(victim.appendonly.glob("temp-image-*")), 20 * PATIENCE, "an image is begun")
     victim.kill()

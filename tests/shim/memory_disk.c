@@ -147,13 +147,10 @@ static void port_queue(void *context, const struct disk_op *op)
     mem_free(dropped.to);
 }
 
-static enum err port_write_image(void *context, const char *path, disk_produce *produce,
-                                 void *producer)
+static enum err port_image_begin(void *context, const char *path)
 {
     (void)context;
     (void)path;
-    (void)produce;
-    (void)producer;
     return ERR_IO;
 }
 
@@ -172,5 +169,5 @@ void memory_disk_port(struct memory_disk *disk, struct disk *port)
                           .remove = port_remove,
                           .list = port_list,
                           .queue = port_queue,
-                          .write_image = port_write_image};
+                          .image_begin = port_image_begin};
 }

@@ -216,24 +216,48 @@ static void disk_queue(void *context, const struct disk_op *op)
                                      .incarnation = disk->incarnation});
 }
 
-static enum err disk_write_image(void *context, const char *path, disk_produce *produce,
-                                 void *producer)
+/* ---- images ---- */
+
+static enum err disk_image_begin(void *context, const char *path)
 {
     struct sim_disk *disk = context;
-    struct sim *sim = disk->sim;
     if (disk->image[0])
         return ERR_BUSY;
     remove_file(disk, path);
-    struct sim_file *file = create_file(disk, path);
-    while (produce(producer, &file->bytes))
-        continue;
-    sim_check_image(&sim->nodes[disk->node]);
+    create_file(disk, path);
+    sim_check_image(&disk->sim->nodes[disk->node]);
     snprintf(disk->image, sizeof disk->image, "%s", path);
-    sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1, 300000),
+    disk->image_failed = ERR_NONE;
+    return ERR_NONE;
+}
+
+static void add_piece(struct sim_disk *disk, const struct sim_piece *piece, uint64_t us_max)
+{
+    struct sim *sim = disk->sim;
+    disk->pieces = mem_realloc(disk->pieces, (disk->piece_count + 1) * sizeof *disk->pieces);
+    disk->pieces[disk->piece_count++] = *piece;
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1, us_max),
                                      .type = SIM_IMAGE_DONE,
                                      .node = disk->node,
                                      .incarnation = disk->incarnation});
-    return ERR_NONE;
+}
+
+static void disk_image_write(void *context, struct buf *bytes)
+{
+    add_piece(context, &(struct sim_piece){.bytes = *bytes}, 30000);
+    *bytes = (struct buf){0};
+}
+
+static void disk_image_end(void *context, bool keep)
+{
+    add_piece(context, &(struct sim_piece){.ends = true, .keep = keep}, 300000);
+}
+
+static void drop_pieces(struct sim_disk *disk)
+{
+    for (size_t i = 0; i < disk->piece_count; i++)
+        buf_close(&disk->pieces[i].bytes);
+    disk->piece_count = 0;
 }
 
 void sim_disk_port(struct sim_disk *disk, struct disk *port)
@@ -251,7 +275,9 @@ void sim_disk_port(struct sim_disk *disk, struct disk *port)
                           .remove = disk_remove,
                           .list = disk_list,
                           .queue = disk_queue,
-                          .write_image = disk_write_image};
+                          .image_begin = disk_image_begin,
+                          .image_write = disk_image_write,
+                          .image_end = disk_image_end};
 }
 
 static void carry_out(struct sim_disk *disk, const struct disk_op *op, size_t len)
@@ -321,13 +347,19 @@ struct disk_completion sim_disk_image_done(struct sim_disk *disk)
 {
     struct sim *sim = disk->sim;
     struct sim_file *file = find_file(disk, disk->image);
-    disk->image[0] = '\0';
-    bool fails = sim->profile.disk_error > 0 && sim_chance(sim, 0.05);
-    if (file && fails)
-        file->bytes.len = (size_t)sim_between(sim, 0, file->bytes.len);
-    if (file && !fails)
+    struct sim_piece piece = disk->pieces[0];
+    memmove(disk->pieces, disk->pieces + 1, --disk->piece_count * sizeof *disk->pieces);
+    if (sim->profile.disk_error > 0 && sim_chance(sim, 0.02))
+        disk->image_failed = ERR_NO_SPACE;
+    if (file && !disk->image_failed)
+        buf_add_span(&file->bytes, buf_span(&piece.bytes));
+    if (file && !disk->image_failed && piece.keep)
         file->synced = file->bytes.len;
-    return (struct disk_completion){.image = true, .err = fails ? ERR_NO_SPACE : ERR_NONE};
+    buf_close(&piece.bytes);
+    if (piece.ends)
+        disk->image[0] = '\0';
+    return (struct disk_completion){
+        .image = true, .image_ended = piece.ends, .err = disk->image_failed};
 }
 
 /* ---- ends of a process, and worse ---- */
@@ -397,6 +429,7 @@ void sim_disk_crash(struct sim_disk *disk, bool power_loss)
         free_op(op);
     }
     disk->pending_count = 0;
+    drop_pieces(disk);
     disk->image[0] = '\0';
     disk->busy_until_us = disk->group_starts_us = 0;
     disk->incarnation++;
@@ -462,4 +495,6 @@ void sim_disk_close(struct sim_disk *disk)
     for (size_t i = 0; i < disk->pending_count; i++)
         free_op(&disk->pending[i]);
     mem_free(disk->pending);
+    drop_pieces(disk);
+    mem_free(disk->pieces);
 }

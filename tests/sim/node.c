@@ -113,6 +113,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
                                     .apply_entries_max = profile->apply_entries_max,
                                     .snapshot_log_bytes = profile->snapshot_log_bytes,
                                     .snapshot_keep_bytes = profile->snapshot_keep_bytes,
+                                    .snapshot_bytes_per_s = profile->snapshot_bytes_per_s,
                                     .batch_bytes_max = 1 << 20};
     options.host.send = host_send;
     options.host.send_context = node;
@@ -332,9 +333,9 @@ void sim_node_disk_full(struct sim_node *node)
 void sim_node_image_done(struct sim_node *node)
 {
     struct disk_completion completion = sim_disk_image_done(&node->disk);
-    if (!completion.err)
-        node->sim->stats.snapshots++;
+    uint64_t before = node->up ? shard_stats(node->shard).snapshots : 0;
     completed(node, &completion);
+    node->sim->stats.snapshots += node->up ? shard_stats(node->shard).snapshots - before : 0;
 }
 
 struct sim_node *sim_leader(struct sim *sim)

@@ -237,6 +237,7 @@ static void draw_snapshots(struct prng *prng, struct sim_profile *profile)
 {
     profile->snapshot_log_bytes = 500ULL << prng_below(prng, 10);
     profile->snapshot_keep_bytes = prng_below(prng, 2) ? 0 : 1000ULL << prng_below(prng, 8);
+    profile->snapshot_bytes_per_s = 1000ULL << prng_below(prng, 15);
     profile->snapshot_chunk_bytes = 50U << prng_below(prng, 10);
 }
 

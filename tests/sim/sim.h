@@ -40,6 +40,12 @@ struct sim_file {
     bool named;   /* the folder was synced since it was made */
 };
 
+struct sim_piece {
+    struct buf bytes;
+    bool ends;
+    bool keep;
+};
+
 struct sim_disk {
     struct sim *sim;
     int node;               /* position */
@@ -49,6 +55,9 @@ struct sim_disk {
     size_t pending_count;
     size_t pending_cap;
     char image[128];          /* being written, empty: none */
+    struct sim_piece *pieces; /* of it, not yet carried out */
+    size_t piece_count;
+    enum err image_failed;
     uint64_t group_starts_us; /* the sync that is to come begins then */
     uint64_t busy_until_us;
     uint64_t full_until_us;
@@ -125,6 +134,7 @@ struct sim_profile {
     uint64_t segment_bytes_max;
     uint64_t snapshot_log_bytes; /* 0: no snapshots */
     uint64_t snapshot_keep_bytes;
+    uint64_t snapshot_bytes_per_s;
     uint32_t snapshot_chunk_bytes;
     bool calm; /* nothing goes wrong: one leader, and fast */
 };

@@ -436,6 +436,81 @@ static void test_the_checksum_is_that_of_redis(void **state)
     assert_int_equal(crc64(crc, "6789", 4), UINT64_C(0xe9c6d914c4b8d9ca));
 }
 
+/* Keys of a few slots and of many, short and long, and changes of all kinds. */
+static void change(struct keyspace *keyspace, struct prng *prng, uint64_t revision)
+{
+    char name[32];
+    uint64_t number = prng_below(prng, 400);
+    snprintf(name, sizeof name, number % 2 ? "{few%d}%d" : "key%d-%d", (int)number % 7,
+             (int)number);
+    struct span key = span_text(name);
+    char value[3000];
+    memset(value, 'a' + (int)(revision % 26), sizeof value);
+    struct item *item = keyspace_find(keyspace, key, NO_DEADLINE);
+    switch (prng_below(prng, 5)) {
+    case 0:
+        keyspace_remove(keyspace, key, revision);
+        return;
+    case 1:
+        if (item)
+            keyspace_set_deadline(keyspace, item, (int64_t)revision * 1000, revision);
+        return;
+    case 2:
+        if (item)
+            item_string_edit(item, 1 + (size_t)prng_below(prng, 100), revision)[0] = 'x';
+        return;
+    default:
+        keyspace_set_string(
+            keyspace, key,
+            span_of(value, (size_t)prng_below(prng, prng_below(prng, 20) ? 40 : 3000)),
+            prng_below(prng, 2), revision);
+    }
+}
+
+/* The slot of the key that change() would choose next. */
+static unsigned slot_of_change(struct prng prng)
+{
+    char name[32];
+    uint64_t number = prng_below(&prng, 400);
+    snprintf(name, sizeof name, number % 2 ? "{few%d}%d" : "key%d-%d", (int)number % 7,
+             (int)number);
+    return keyspace_slot_of(span_text(name));
+}
+
+static void test_a_keyspace_that_changes_is_written_as_it_was(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct prng prng;
+        prng_init(&prng, seed);
+        struct keyspace *keyspace = keyspace_new(seed);
+        uint64_t revision = 1;
+        for (uint64_t count = prng_below(&prng, 1500); count; count--)
+            change(keyspace, &prng, revision++);
+        uint64_t digest = keyspace_digest(keyspace);
+        struct rdb_writer writer;
+        rdb_writer_init(&writer, keyspace, NULL, 0, NULL);
+        struct buf file = {0};
+        rdb_writer_begin(&writer, &file);
+        bool more = true;
+        while (more) {
+            for (uint64_t count = prng_below(&prng, 10); count; count--) {
+                rdb_writer_before_change(&writer, slot_of_change(prng), &file);
+                change(keyspace, &prng, revision++);
+            }
+            more = rdb_writer_some(&writer, &file, 1 + (size_t)prng_below(&prng, 2000));
+        }
+        struct keyspace *loaded = keyspace_new(seed + 1);
+        struct rdb_reader *reader = rdb_reader_new(loaded, NULL);
+        assert_int_equal(rdb_reader_feed(reader, buf_span(&file)), RDB_DONE);
+        assert_true(keyspace_digest(loaded) == digest);
+        rdb_reader_free(reader);
+        keyspace_free(loaded);
+        keyspace_free(keyspace);
+        buf_close(&file);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_a_plain_file_and_ignored_revisions_leave_revision_0),
         cmocka_unit_test(test_aux_fields_go_to_the_caller),
         cmocka_unit_test(test_the_checksum_is_that_of_redis),
+        cmocka_unit_test(test_a_keyspace_that_changes_is_written_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,7 @@
-#include <errno.h>
 #include <poll.h>
-#include <semaphore.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/mem.h"
 #include "platform/disk.h"
@@ -13,23 +9,12 @@
 
 enum { WAIT_MS = 20000, MEMORY_BYTES = 5 << 20, PIECE_BYTES = 64 << 10 };
 
-/* What parent and child both see. */
-struct shared {
-    sem_t started;
-    sem_t may_go_on;
-    pid_t child;
-};
-
 struct fixture {
     char folder[FOLDER_PATH_MAX];
     char path[FOLDER_PATH_MAX + 32];
     struct platform_disk *disk;
     struct disk port;
-    struct shared *shared;
     char *memory;
-    size_t produced;
-    size_t len;
-    bool waits; /* the producer does, before its first piece */
 };
 
 static int setup(void **state)
@@ -39,15 +24,9 @@ static int setup(void **state)
     snprintf(fixture->path, sizeof fixture->path, "%s/image", fixture->folder);
     fixture->disk = platform_disk_new();
     platform_disk_port(fixture->disk, &fixture->port);
-    fixture->shared = mmap(NULL, sizeof *fixture->shared, PROT_READ | PROT_WRITE,
-                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (fixture->shared == MAP_FAILED || sem_init(&fixture->shared->started, 1, 0) ||
-        sem_init(&fixture->shared->may_go_on, 1, 0))
-        return -1;
     fixture->memory = malloc(MEMORY_BYTES);
     for (size_t i = 0; i < MEMORY_BYTES; i++)
         fixture->memory[i] = (char)(i * 31 / 7);
-    fixture->len = MEMORY_BYTES;
     *state = fixture;
     return 0;
 }
@@ -57,40 +36,28 @@ static int teardown(void **state)
     struct fixture *fixture = *state;
     if (fixture->disk)
         platform_disk_free(fixture->disk);
-    munmap(fixture->shared, sizeof *fixture->shared);
     folder_remove(fixture->folder);
     free(fixture->memory);
     free(fixture);
     return 0;
 }
 
-static bool produce(void *producer, struct buf *out)
-{
-    struct fixture *fixture = producer;
-    if (fixture->waits && fixture->produced == 0) {
-        fixture->shared->child = getpid();
-        sem_post(&fixture->shared->started);
-        while (sem_wait(&fixture->shared->may_go_on) && errno == EINTR)
-            continue;
-    }
-    size_t left = fixture->len - fixture->produced;
-    size_t len = left < PIECE_BYTES ? left : PIECE_BYTES;
-    buf_add_span(out, span_of(fixture->memory + fixture->produced, len));
-    fixture->produced += len;
-    return fixture->produced < fixture->len;
-}
-
 static enum err begin(struct fixture *fixture, const char *path)
 {
-    return fixture->port.write_image(fixture->port.context, path, produce, fixture);
+    return fixture->port.image_begin(fixture->port.context, path);
 }
 
-static void begin_waiting(struct fixture *fixture)
+/* How many pieces it was comes back. */
+static unsigned write_pieces(struct fixture *fixture, size_t len)
 {
-    fixture->waits = true;
-    assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
-    while (sem_wait(&fixture->shared->started) && errno == EINTR)
-        continue;
+    unsigned count = 0;
+    for (size_t at = 0; at < len; at += PIECE_BYTES, count++) {
+        struct buf piece = {0};
+        buf_add(&piece, fixture->memory + at, len - at < PIECE_BYTES ? len - at : PIECE_BYTES);
+        fixture->port.image_write(fixture->port.context, &piece);
+        assert_null(piece.ptr); /* taken over */
+    }
+    return count;
 }
 
 /* Waits for the next completion as the loop does. */
@@ -105,11 +72,20 @@ static struct disk_completion next_completion(struct fixture *fixture)
     return completion;
 }
 
-static void assert_ends(struct fixture *fixture, enum err err)
+/* The pieces complete, then the end, which says how it went. */
+static void assert_ends(struct fixture *fixture, unsigned pieces, enum err err)
 {
-    struct disk_completion completion = next_completion(fixture);
-    assert_true(completion.image);
-    assert_int_equal(completion.err, err);
+    for (unsigned i = 0; i <= pieces; i++) {
+        struct disk_completion completion = next_completion(fixture);
+        assert_true(completion.image);
+        assert_int_equal(completion.image_ended, i == pieces);
+        assert_true(completion.err == err || (i < pieces && !completion.err));
+    }
+}
+
+static void end(struct fixture *fixture, bool keep)
+{
+    fixture->port.image_end(fixture->port.context, keep);
 }
 
 static void assert_written(struct fixture *fixture, const char *expected, size_t len)
@@ -123,49 +99,46 @@ static void assert_written(struct fixture *fixture, const char *expected, size_t
     buf_close(&bytes);
 }
 
-static void test_an_image_shows_the_memory_as_it_was_when_it_began(void **state)
+static void test_an_image_has_its_pieces_in_order(void **state)
 {
     struct fixture *fixture = *state;
-    char *before = malloc(MEMORY_BYTES);
-    memcpy(before, fixture->memory, MEMORY_BYTES);
-    begin_waiting(fixture);
-    memset(fixture->memory, '!', MEMORY_BYTES);
-    sem_post(&fixture->shared->may_go_on);
-    assert_ends(fixture, ERR_NONE);
-    assert_int_equal(fixture->produced, 0); /* by the child alone */
-    assert_written(fixture, before, MEMORY_BYTES);
-    free(before);
+    assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
+    unsigned pieces = write_pieces(fixture, MEMORY_BYTES - 7);
+    end(fixture, true);
+    assert_ends(fixture, pieces, ERR_NONE);
+    assert_written(fixture, fixture->memory, MEMORY_BYTES - 7);
 }
 
 static void test_an_image_takes_the_place_of_a_longer_file(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
-    assert_ends(fixture, ERR_NONE);
-    for (fixture->len = 3; fixture->len < 4; fixture->len--) {
+    for (size_t len = 2 * PIECE_BYTES + 3; len <= 2 * PIECE_BYTES + 3; len -= PIECE_BYTES) {
         assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
-        assert_ends(fixture, ERR_NONE);
-        assert_written(fixture, fixture->memory, fixture->len);
+        unsigned pieces = write_pieces(fixture, len);
+        end(fixture, true);
+        assert_ends(fixture, pieces, ERR_NONE);
+        assert_written(fixture, fixture->memory, len);
     }
 }
 
 static void test_there_is_one_image_at_a_time(void **state)
 {
     struct fixture *fixture = *state;
-    begin_waiting(fixture);
-    assert_int_equal(begin(fixture, fixture->path), ERR_BUSY);
-    sem_post(&fixture->shared->may_go_on);
-    assert_ends(fixture, ERR_NONE);
-    fixture->waits = false;
     assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
-    assert_ends(fixture, ERR_NONE);
-    assert_written(fixture, fixture->memory, MEMORY_BYTES);
+    assert_int_equal(begin(fixture, fixture->path), ERR_BUSY);
+    end(fixture, false);
+    assert_int_equal(begin(fixture, fixture->path), ERR_BUSY); /* until that is taken */
+    assert_ends(fixture, 0, ERR_NONE);
+    assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
+    end(fixture, true);
+    assert_ends(fixture, 0, ERR_NONE);
+    assert_written(fixture, "", 0);
 }
 
 static void test_the_log_goes_on_while_an_image_is_written(void **state)
 {
     struct fixture *fixture = *state;
-    begin_waiting(fixture);
+    assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
     char path[sizeof fixture->path];
     snprintf(path, sizeof path, "%s/log", fixture->folder);
     int file;
@@ -177,30 +150,29 @@ static void test_the_log_goes_on_while_an_image_is_written(void **state)
     assert_false(completion.image);
     assert_int_equal(completion.ticket, 4);
     fixture->port.close(fixture->port.context, file);
-    sem_post(&fixture->shared->may_go_on);
-    assert_ends(fixture, ERR_NONE);
+    end(fixture, true);
+    assert_ends(fixture, 0, ERR_NONE);
 }
 
-static void test_an_image_that_cannot_be_written_says_why(void **state)
+static void test_an_image_that_cannot_be_begun_says_why(void **state)
 {
     struct fixture *fixture = *state;
     char missing[sizeof fixture->path + 16];
     snprintf(missing, sizeof missing, "%s/none/image", fixture->folder);
-    assert_int_equal(begin(fixture, missing), ERR_NONE);
-    assert_ends(fixture, ERR_NOT_FOUND);
-    assert_int_equal(begin(fixture, fixture->folder), ERR_NONE);
-    assert_ends(fixture, ERR_IO);
-    assert_int_equal(begin(fixture, "/dev/full"), ERR_NONE);
-    assert_ends(fixture, ERR_NO_SPACE);
+    assert_int_equal(begin(fixture, missing), ERR_NOT_FOUND);
+    assert_int_equal(begin(fixture, fixture->folder), ERR_IO);
     assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
-    assert_ends(fixture, ERR_NONE);
+    end(fixture, true);
+    assert_ends(fixture, 0, ERR_NONE);
 }
 
 static void test_a_failed_image_is_no_failure_of_the_log(void **state)
 {
     struct fixture *fixture = *state;
     assert_int_equal(begin(fixture, "/dev/full"), ERR_NONE);
-    assert_ends(fixture, ERR_NO_SPACE);
+    unsigned pieces = write_pieces(fixture, 3 * PIECE_BYTES);
+    end(fixture, true);
+    assert_ends(fixture, pieces, ERR_NO_SPACE);
     struct disk_op op = {.kind = DISK_REPLACE, .ticket = 1};
     op.path = mem_alloc(strlen(fixture->path) + 1);
     strcpy(op.path, fixture->path);
@@ -210,79 +182,45 @@ static void test_a_failed_image_is_no_failure_of_the_log(void **state)
     assert_int_equal(completion.ticket, 1);
     assert_int_equal(completion.err, ERR_NONE);
     assert_written(fixture, "text", 4);
+    assert_int_equal(begin(fixture, fixture->path), ERR_NONE); /* nor of the next one */
+    pieces = write_pieces(fixture, PIECE_BYTES);
+    end(fixture, true);
+    assert_ends(fixture, pieces, ERR_NONE);
+    assert_written(fixture, fixture->memory, PIECE_BYTES);
 }
 
-static void test_an_image_whose_child_was_killed_has_failed(void **state)
+static void test_an_image_leaves_the_room_that_is_to_stay_free(void **state)
 {
     struct fixture *fixture = *state;
-    begin_waiting(fixture);
-    assert_int_not_equal(fixture->shared->child, getpid());
-    assert_int_equal(kill(fixture->shared->child, SIGKILL), 0);
-    assert_ends(fixture, ERR_IO);
-    assert_int_equal(kill(fixture->shared->child, 0), -1); /* nor is it a zombie */
-    assert_int_equal(errno, ESRCH);
-    fixture->waits = false;
+    platform_disk_keep_free(fixture->disk, UINT64_MAX / 2);
     assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
-    assert_ends(fixture, ERR_NONE);
+    unsigned pieces = write_pieces(fixture, 2 * PIECE_BYTES);
+    end(fixture, true);
+    assert_ends(fixture, pieces, ERR_NO_SPACE);
+    assert_written(fixture, "", 0);
 }
 
-static void test_the_end_of_the_disk_ends_the_child(void **state)
-{
-    struct fixture *fixture = *state;
-    begin_waiting(fixture);
-    platform_disk_free(fixture->disk);
-    fixture->disk = NULL;
-    assert_int_equal(kill(fixture->shared->child, 0), -1);
-    assert_int_equal(errno, ESRCH);
-}
-
-static void test_the_disk_may_end_before_an_images_end_is_taken(void **state)
+static void test_the_disk_may_end_amid_an_image(void **state)
 {
     struct fixture *fixture = *state;
     assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
-    struct pollfd poll_fd = {.fd = platform_disk_fd(fixture->disk), .events = POLLIN};
-    assert_int_equal(poll(&poll_fd, 1, WAIT_MS), 1);
+    write_pieces(fixture, MEMORY_BYTES);
     platform_disk_free(fixture->disk);
     fixture->disk = NULL;
-}
-
-static void test_the_child_keeps_no_descriptor_of_its_parent(void **state)
-{
-    struct fixture *fixture = *state;
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    begin_waiting(fixture);
-    close(ends[1]);
-    struct pollfd poll_fd = {.fd = ends[0], .events = POLLIN};
-    assert_int_equal(poll(&poll_fd, 1, WAIT_MS), 1);
-    char byte;
-    assert_int_equal(read(ends[0], &byte, 1), 0);
-    close(ends[0]);
-    sem_post(&fixture->shared->may_go_on);
-    assert_ends(fixture, ERR_NONE);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_an_image_shows_the_memory_as_it_was_when_it_began,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_an_image_takes_the_place_of_a_longer_file, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_there_is_one_image_at_a_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_log_goes_on_while_an_image_is_written, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_an_image_that_cannot_be_written_says_why, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_failed_image_is_no_failure_of_the_log, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_an_image_whose_child_was_killed_has_failed, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_the_end_of_the_disk_ends_the_child, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_disk_may_end_before_an_images_end_is_taken, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_the_child_keeps_no_descriptor_of_its_parent, setup,
-                                        teardown),
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(test_an_image_has_its_pieces_in_order),
+        TEST(test_an_image_takes_the_place_of_a_longer_file),
+        TEST(test_there_is_one_image_at_a_time),
+        TEST(test_the_log_goes_on_while_an_image_is_written),
+        TEST(test_an_image_that_cannot_be_begun_says_why),
+        TEST(test_a_failed_image_is_no_failure_of_the_log),
+        TEST(test_an_image_leaves_the_room_that_is_to_stay_free),
+        TEST(test_the_disk_may_end_amid_an_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

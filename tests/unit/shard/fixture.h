@@ -114,6 +114,7 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                                     .leader_wait_ms = LEADER_WAIT_MS,
                                     .apply_entries_max = 4096,
                                     .snapshot_log_bytes = fixture->snapshot_log_bytes,
+                                    .snapshot_bytes_per_s = 24 << 20,
                                     .batch_bytes_max = BATCH_BYTES_MAX};
     options.storage.log = &fixture->log;
     return shard_open(&options, fixture->now, &fixture->shard, message);
@@ -165,6 +166,32 @@ static inline void fixture_turn(struct fixture *fixture)
         if (fake->queued_count == 0)
             shard_drive(fixture->shard, fixture->now);
     }
+}
+
+static inline void fixture_image_completes(struct fixture *fixture, bool ended, enum err err)
+{
+    struct disk_completion completion = {.image = true, .image_ended = ended, .err = err};
+    shard_disk_completed(fixture->shard, &completion, fixture->now);
+}
+
+/* The image is written to its end, which meets `err`. */
+static inline void fixture_image_ends(struct fixture *fixture, enum err err)
+{
+    struct fake *fake = &fixture->node.fake;
+    assert_true(fake->image_running);
+    for (int i = 0; !fake->image_ended && i < 1000; i++) {
+        for (; fake->image_pieces; fake->image_pieces--)
+            fixture_image_completes(fixture, false, ERR_NONE);
+        fixture->now.mono_ms++;
+        fixture->now.mono_us += 1000;
+        fixture_turn(fixture);
+    }
+    assert_true(fake->image_ended);
+    for (; fake->image_pieces; fake->image_pieces--)
+        fixture_image_completes(fixture, false, ERR_NONE);
+    fake->image_running = false;
+    fixture_image_completes(fixture, true, err);
+    fixture_turn(fixture);
 }
 
 static inline void fixture_pass(struct fixture *fixture, uint64_t ms)

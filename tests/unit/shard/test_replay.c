@@ -90,11 +90,7 @@ static void write_lines(struct fixture *fixture)
 static void take_snapshot(struct fixture *fixture)
 {
     shard_snapshot(fixture->shard, fixture->now);
-    assert_true(fixture->node.fake.image_running);
-    fixture->node.fake.image_running = false;
-    struct disk_completion completion = {.image = true};
-    shard_disk_completed(fixture->shard, &completion, fixture->now);
-    fixture_turn(fixture);
+    fixture_image_ends(fixture, ERR_NONE);
 }
 
 static void test_a_replay_comes_to_the_digest_of_the_shard(void **state)

@@ -11,15 +11,6 @@ static void settle(struct fixture *fixture)
     fixture_turn(fixture);
 }
 
-static void image_ends(struct fixture *fixture, enum err err)
-{
-    assert_true(fixture->node.fake.image_running);
-    fixture->node.fake.image_running = false;
-    struct disk_completion completion = {.image = true, .err = err};
-    shard_disk_completed(fixture->shard, &completion, fixture->now);
-    fixture_turn(fixture);
-}
-
 static struct storage_snapshot snapshot_of(const struct fixture *fixture)
 {
     return storage_status(shard_storage(fixture->shard)).snapshot;
@@ -51,7 +42,7 @@ static void test_a_snapshot_stands_for_what_was_applied_when_the_log_was_cut(voi
     fixture_accept(&fixture, 1, "SET e behind");
     settle(&fixture);
     assert_int_equal(shard_applied_index(fixture.shard), last + 1);
-    image_ends(&fixture, ERR_NONE);
+    fixture_image_ends(&fixture, ERR_NONE);
     assert_int_equal(snapshot_of(&fixture).index, last);
     assert_int_equal(raft_snapshot(shard_raft(fixture.shard)).index, last);
     assert_int_equal(raft_first_index(shard_raft(fixture.shard)), last + 1);
@@ -66,7 +57,7 @@ static void test_a_node_comes_back_from_snapshot_and_log_as_it_was(void **state)
     fixture_open(&fixture, 3);
     write_keys(&fixture);
     shard_snapshot(fixture.shard, fixture.now);
-    image_ends(&fixture, ERR_NONE);
+    fixture_image_ends(&fixture, ERR_NONE);
     uint64_t at_snapshot = shard_digest(fixture.shard);
     fixture_accept(&fixture, 1, "SET b other");
     settle(&fixture);
@@ -83,6 +74,131 @@ static void test_a_node_comes_back_from_snapshot_and_log_as_it_was(void **state)
     fixture_close(&fixture);
 }
 
+enum { MANY_KEYS = 600, VALUE_BYTES = 1000 };
+
+static void set_key(struct fixture *fixture, unsigned number, char byte, const char *more)
+{
+    char line[VALUE_BYTES + 64];
+    char value[VALUE_BYTES + 1];
+    memset(value, byte, VALUE_BYTES);
+    value[VALUE_BYTES] = '\0';
+    snprintf(line, sizeof line, "SET key%u %s%s", number, value, more);
+    fixture_accept(fixture, 1, line);
+    settle(fixture);
+}
+
+/* More than one turn's worth of an image. */
+static void write_many_keys(struct fixture *fixture)
+{
+    fixture_lead(fixture);
+    for (unsigned i = 0; i < MANY_KEYS; i++)
+        set_key(fixture, i, 'v', i % 10 ? "" : " PX 1000");
+}
+
+/* Goes on with the image a little. */
+static void image_goes_on(struct fixture *fixture)
+{
+    struct fake *fake = &fixture->node.fake;
+    for (; fake->image_pieces; fake->image_pieces--)
+        fixture_image_completes(fixture, false, ERR_NONE);
+    fixture->now.mono_ms++;
+    fixture->now.mono_us += 1000;
+    fixture_turn(fixture);
+}
+
+static void test_what_changes_while_it_is_written_is_not_in_the_snapshot(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_many_keys(&fixture);
+    uint64_t digest = shard_digest(fixture.shard);
+    shard_snapshot(fixture.shard, fixture.now);
+    static const char *const changes[] = {
+        "DEL key%u",       "APPEND key%u more", "PEXPIRE key%u 9",   "RENAME key%u new",
+        "SET key%u short", "INCR other%u",      "COPY key%u copied", "PERSIST key%u"};
+    unsigned turns = 0;
+    for (unsigned i = 0; !fixture.node.fake.image_ended; i++, turns++) {
+        char line[64];
+        snprintf(line, sizeof line, changes[i % 8], i * 7 % MANY_KEYS);
+        fixture_accept(&fixture, 1, line);
+        settle(&fixture);
+        image_goes_on(&fixture);
+        if (i == 3) { /* what is due expires, in one entry */
+            fixture.now.wall_ms += 2000;
+            fixture_pass(&fixture, 100);
+            settle(&fixture);
+        }
+    }
+    assert_true(turns > 5);
+    assert_true(shard_stats(fixture.shard).expired_keys > 10);
+    fixture_image_ends(&fixture, ERR_NONE);
+    fixture_end(&fixture);
+    char message[512];
+    assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
+    assert_true(shard_digest(fixture.shard) == digest);
+    fixture_close(&fixture);
+}
+
+static void test_a_snapshot_of_what_is_all_removed_begins_again(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_many_keys(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    image_goes_on(&fixture);
+    fixture_accept(&fixture, 1, "FLUSHALL");
+    settle(&fixture);
+    assert_true(fixture.node.fake.image_ended && !fixture.node.fake.image_kept);
+    uint64_t index = shard_applied_index(fixture.shard);
+    fixture_image_ends(&fixture, ERR_NONE);
+    assert_true(shard_snapshot_goes_on(fixture.shard)); /* of an empty state */
+    fixture_image_ends(&fixture, ERR_NONE);
+    assert_int_equal(snapshot_of(&fixture).index, index);
+    assert_int_equal(shard_stats(fixture.shard).snapshots, 1);
+    assert_false(shard_stats(fixture.shard).snapshot_failed);
+    fixture_close(&fixture);
+}
+
+static void test_a_piece_that_cannot_be_written_ends_the_snapshot(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_many_keys(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    assert_int_equal(fixture.node.fake.image_pieces, 1);
+    fixture.node.fake.image_pieces--;
+    fixture_image_completes(&fixture, false, ERR_NO_SPACE);
+    assert_true(fixture.node.fake.image_ended && !fixture.node.fake.image_kept);
+    fixture_image_ends(&fixture, ERR_NO_SPACE);
+    assert_false(shard_snapshot_goes_on(fixture.shard));
+    assert_true(shard_stats(fixture.shard).snapshot_failed);
+    assert_int_equal(snapshot_of(&fixture).index, 0);
+    fixture_close(&fixture);
+}
+
+static void test_an_image_waits_for_a_disk_that_is_slow(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_many_keys(&fixture);
+    for (unsigned i = 0; i < 3 * MANY_KEYS; i++)
+        set_key(&fixture, MANY_KEYS + i, 'w', "");
+    shard_snapshot(fixture.shard, fixture.now);
+    for (int i = 0; i < 100; i++) {
+        fixture.now.mono_ms++;
+        fixture_turn(&fixture);
+    }
+    assert_false(fixture.node.fake.image_ended);
+    assert_int_equal(fixture.node.fake.image_pieces, 8);
+    fixture_image_ends(&fixture, ERR_NONE);
+    assert_int_equal(snapshot_of(&fixture).index, shard_applied_index(fixture.shard));
+    fixture_close(&fixture);
+}
+
 static void test_a_node_comes_back_with_the_members_of_its_snapshot(void **state)
 {
     (void)state;
@@ -94,7 +210,7 @@ static void test_a_node_comes_back_with_the_members_of_its_snapshot(void **state
     assert_int_equal(shard_change(fixture.shard, &wanted, fixture.now), RAFT_CHANGE_POSSIBLE);
     settle(&fixture);
     shard_snapshot(fixture.shard, fixture.now);
-    image_ends(&fixture, ERR_NONE);
+    fixture_image_ends(&fixture, ERR_NONE);
     fixture_end(&fixture);
     char message[512];
     assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
@@ -110,7 +226,7 @@ static void test_the_clock_goes_on_from_the_snapshots(void **state)
     fixture_open(&fixture, 3);
     write_keys(&fixture);
     shard_snapshot(fixture.shard, fixture.now);
-    image_ends(&fixture, ERR_NONE);
+    fixture_image_ends(&fixture, ERR_NONE);
     int64_t clock_ms = shard_clock_ms(fixture.shard);
     fixture_end(&fixture);
     fixture.now.wall_ms = 10;
@@ -131,14 +247,14 @@ static void test_a_snapshot_that_could_not_be_written_changes_nothing(void **sta
     fixture_open(&fixture, 3);
     write_keys(&fixture);
     shard_snapshot(fixture.shard, fixture.now);
-    image_ends(&fixture, ERR_NO_SPACE);
+    fixture_image_ends(&fixture, ERR_NO_SPACE);
     assert_int_equal(snapshot_of(&fixture).index, 0);
     assert_int_equal(shard_stats(fixture.shard).snapshots_failed, 1);
     assert_int_equal(raft_first_index(shard_raft(fixture.shard)), 1);
     for (size_t i = 0; i < fixture.node.fake.file_count; i++)
         assert_null(strstr(fixture.node.fake.files[i].path, "temp-"));
     shard_snapshot(fixture.shard, fixture.now);
-    image_ends(&fixture, ERR_NONE);
+    fixture_image_ends(&fixture, ERR_NONE);
     assert_true(snapshot_of(&fixture).index > 0);
     fixture_close(&fixture);
 }
@@ -184,7 +300,7 @@ static void test_a_snapshot_begins_by_itself_when_the_log_has_grown(void **state
     fixture_pass(&fixture, 150);
     settle(&fixture);
     assert_true(shard_snapshot_goes_on(fixture.shard));
-    image_ends(&fixture, ERR_NONE);
+    fixture_image_ends(&fixture, ERR_NONE);
     fixture_pass(&fixture, 150);
     settle(&fixture);
     assert_false(shard_snapshot_goes_on(fixture.shard));
@@ -198,7 +314,7 @@ static void test_a_damaged_snapshot_stops_the_start_and_is_named(void **state)
     fixture_open(&fixture, 3);
     write_keys(&fixture);
     shard_snapshot(fixture.shard, fixture.now);
-    image_ends(&fixture, ERR_NONE);
+    fixture_image_ends(&fixture, ERR_NONE);
     fixture_end(&fixture);
     struct fake_file *base = NULL;
     for (size_t i = 0; i < fixture.node.fake.file_count; i++)
@@ -229,7 +345,7 @@ static void test_a_manifest_that_lies_about_what_is_covered_is_refused(void **st
     assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
     write_keys(&fixture);
     shard_snapshot(fixture.shard, fixture.now);
-    image_ends(&fixture, ERR_NONE);
+    fixture_image_ends(&fixture, ERR_NONE);
     for (int i = 0; i < 10; i++) {
         fixture_accept(&fixture, 1, "SET key-of-some-length value-of-some-length");
         settle(&fixture);
@@ -259,6 +375,10 @@ int main(void)
         cmocka_unit_test(test_a_snapshot_begins_by_itself_when_the_log_has_grown),
         cmocka_unit_test(test_a_damaged_snapshot_stops_the_start_and_is_named),
         cmocka_unit_test(test_a_manifest_that_lies_about_what_is_covered_is_refused),
+        cmocka_unit_test(test_what_changes_while_it_is_written_is_not_in_the_snapshot),
+        cmocka_unit_test(test_a_snapshot_of_what_is_all_removed_begins_again),
+        cmocka_unit_test(test_a_piece_that_cannot_be_written_ends_the_snapshot),
+        cmocka_unit_test(test_an_image_waits_for_a_disk_that_is_slow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,8 +32,12 @@ struct fake {
     unsigned calls;
     unsigned fail_at; /* this call and all after it fail; 0: none */
     unsigned reads;
-    unsigned changes; /* of files */
-    bool image_running;
+    unsigned changes;   /* of files */
+    bool image_running; /* begun, and its end not told yet */
+    bool image_ended;
+    bool image_kept;
+    unsigned image_pieces; /* whose completions were not told yet */
+    char image_path[512];
     uint64_t free_bytes; /* what a measurement says */
 };
 
@@ -222,9 +226,15 @@ static inline enum err fake_list(void *context, const char *path,
     return ERR_NONE;
 }
 
-/* The image is complete at once; its completion is the test's to give. */
-static inline enum err fake_write_image(void *context, const char *path, disk_produce *produce,
-                                        void *producer)
+/* An image that somebody wrote. */
+static inline void fake_put_image(struct fake *fake, const char *path, struct span bytes)
+{
+    struct buf *content = &fake_make(fake, path)->bytes;
+    content->len = 0;
+    buf_add_span(content, bytes);
+}
+
+static inline enum err fake_image_begin(void *context, const char *path)
 {
     struct fake *fake = context;
     if (fake->image_running)
@@ -232,11 +242,31 @@ static inline enum err fake_write_image(void *context, const char *path, disk_pr
     if (fake_fails(fake))
         return ERR_IO;
     fake->image_running = true;
-    struct buf *content = &fake_make(fake, path)->bytes;
-    content->len = 0;
-    while (produce(producer, content))
-        continue;
+    fake->image_ended = false;
+    fake->image_pieces = 0;
+    fake_put_image(fake, path, span_of("", 0));
+    snprintf(fake->image_path, sizeof fake->image_path, "%s", path);
     return ERR_NONE;
+}
+
+/* What is written is there at once; the completions are the test's to give. */
+static inline void fake_image_write(void *context, struct buf *bytes)
+{
+    struct fake *fake = context;
+    assert_true(fake->image_running && !fake->image_ended);
+    struct fake_file *file = fake_find(fake, fake->image_path);
+    if (file)
+        buf_add_span(&file->bytes, buf_span(bytes));
+    buf_close(bytes);
+    fake->image_pieces++;
+}
+
+static inline void fake_image_end(void *context, bool keep)
+{
+    struct fake *fake = context;
+    assert_true(fake->image_running && !fake->image_ended);
+    fake->image_ended = true;
+    fake->image_kept = keep;
 }
 
 static inline void fake_queue(void *context, const struct disk_op *op)
@@ -394,7 +424,9 @@ static inline void node_init(struct node *node)
                  .remove = fake_remove,
                  .list = fake_list,
                  .queue = fake_queue,
-                 .write_image = fake_write_image},
+                 .image_begin = fake_image_begin,
+                 .image_write = fake_image_write,
+                 .image_end = fake_image_end},
         .options = {.folder = FOLDER,
                     .append_folder = "appendonlydir",
                     .append_filename = "appendonly.aof",

@@ -32,7 +32,7 @@ static enum err inspect(struct node *node, struct inspection *seen)
     node->port.sync_folder = NULL;
     node->port.remove = NULL;
     node->port.queue = NULL;
-    node->port.write_image = NULL;
+    node->port.image_begin = NULL;
     node->options.identity = (struct identity){.node_id = 0};
     node->options.inspection = &inspection;
     unsigned changes = node->fake.changes;

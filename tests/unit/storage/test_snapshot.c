@@ -1,6 +1,6 @@
 #include "unit/storage/ops.h"
 
-/* The image that write_image() would have written. */
+/* The image that the shard would have written. */
 static void node_image(struct node *node, const char *text)
 {
     fake_replace(&node->fake, storage_image_begin(node->storage), span_text(text));
