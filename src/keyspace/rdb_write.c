@@ -21,6 +21,7 @@ enum {
     REMOVALS_PER_FIELD = 128,
     REMOVAL_CHARS = 5 + 1 + NUMBER_I64_CHARS + 1,
     REVISION_CHARS = NUMBER_I64_CHARS + 2,
+    GROUP_BYTES = 64 * 1024, /* of values: a group is finished before a slot can change */
 };
 
 /* Text of a field before it is known how long it gets. */
@@ -159,7 +160,8 @@ static int write_revisions(struct rdb_writer *writer, struct buf *out)
     struct rdb_place place = writer->place;
     uint64_t last = 0;
     unsigned count = 0;
-    for (; count < RDB_REVISIONS_MAX; count++, place.position++) {
+    size_t bytes = 0;
+    for (; count < RDB_REVISIONS_MAX && bytes < GROUP_BYTES; count++, place.position++) {
         const struct item *item = item_at(writer, &place);
         if (!item)
             break;
@@ -169,6 +171,7 @@ static int write_revisions(struct rdb_writer *writer, struct buf *out)
         char mark = mark_of(item);
         if (mark)
             field.text[field.len++] = mark;
+        bytes += item_string_len(item);
     }
     writer->group_left = count;
     if (count)

@@ -1,18 +1,16 @@
 #include "platform/disk.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "platform/calls.h"
 #include "platform/clock.h"
 #include "platform/failpoint.h"
 #include "platform/files.h"
@@ -96,16 +94,6 @@ static bool wait_for_room(struct platform_disk *disk, bool *told)
     return go_on;
 }
 
-static enum err sync_data(int file, uint64_t *sync_us)
-{
-    uint64_t start = platform_mono_us();
-    while (fdatasync(file))
-        if (errno != EINTR)
-            return ERR_IO; /* also if there was no room: what is on the disk is not known */
-    *sync_us += platform_mono_us() - start + 1;
-    return ERR_NONE;
-}
-
 static bool is_full(int error)
 {
     return error == ENOSPC || error == EDQUOT;
@@ -158,32 +146,17 @@ static size_t append_run(struct platform_disk *disk, const struct disk_op *ops, 
     disk->failed = write_vectors(disk, ops[0].file, vectors, vector_count);
     FAILPOINT("append:after-write");
     if (!disk->failed && sync)
-        disk->failed = sync_data(ops[0].file, &completion->sync_us);
+        disk->failed = platform_sync_data(ops[0].file, &completion->sync_us);
     FAILPOINT("append:after-sync");
     return run;
 }
 
-static enum err truncate_file(int file, uint64_t size, uint64_t *sync_us)
+static enum err remove_file(const struct disk_op *op)
 {
-    FAILPOINT("truncate:before-cut");
-    while (ftruncate(file, (off_t)size))
-        if (errno != EINTR)
-            return platform_err(errno);
-    FAILPOINT("truncate:after-cut");
-    enum err err = sync_data(file, sync_us);
-    FAILPOINT("truncate:after-sync");
+    enum err err = platform_remove_file(op->path);
+    if (!err && op->file != DISK_NO_FILE) /* else it may be tried again */
+        close(op->file);
     return err;
-}
-
-static enum err remove_file(int file, const char *path)
-{
-    FAILPOINT("remove:before");
-    if (unlink(path) && errno != ENOENT)
-        return platform_err(errno); /* which may be tried again */
-    FAILPOINT("remove:after");
-    if (file != DISK_NO_FILE)
-        close(file);
-    return ERR_NONE;
 }
 
 static enum err sync_folder(const char *path)
@@ -210,13 +183,13 @@ static enum err carry_out_one(const struct disk_op *op, struct disk_completion *
     case DISK_APPEND:
         return ERR_NONE; /* append_run() */
     case DISK_TRUNCATE:
-        return truncate_file(op->file, op->size, &completion->sync_us);
+        return platform_truncate_file(op->file, op->size, &completion->sync_us);
     case DISK_REPLACE:
         return platform_replace_file(op->path, buf_span(&op->bytes));
     case DISK_RENAME:
         return platform_rename_file(op->path, op->to);
     case DISK_REMOVE:
-        return remove_file(op->file, op->path);
+        return remove_file(op);
     case DISK_SYNC_FOLDER:
         return sync_folder(op->path);
     case DISK_MEASURE:
@@ -373,107 +346,6 @@ static void port_queue(void *context, const struct disk_op *op)
         pthread_cond_signal(&disk->wake);
 }
 
-static enum err port_make_folder(void *context, const char *path)
-{
-    (void)context;
-    return platform_make_folder(path);
-}
-
-static enum err port_open(void *context, const char *path, bool create, int *file)
-{
-    (void)context;
-    *file = open(path, O_RDWR | O_APPEND | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
-    return *file < 0 ? platform_err(errno) : ERR_NONE;
-}
-
-static void port_close(void *context, int file)
-{
-    (void)context;
-    close(file);
-}
-
-static enum err port_size(void *context, int file, uint64_t *size)
-{
-    (void)context;
-    struct stat status;
-    if (fstat(file, &status))
-        return platform_err(errno);
-    *size = (uint64_t)status.st_size;
-    return ERR_NONE;
-}
-
-static enum err port_read(void *context, int file, uint64_t offset, void *bytes, size_t len,
-                          size_t *got)
-{
-    (void)context;
-    ssize_t count;
-    do
-        count = pread(file, bytes, len, (off_t)offset);
-    while (count < 0 && errno == EINTR);
-    *got = count > 0 ? (size_t)count : 0;
-    return count < 0 ? platform_err(errno) : ERR_NONE;
-}
-
-static enum err port_truncate(void *context, int file, uint64_t size)
-{
-    (void)context;
-    uint64_t sync_us = 0;
-    FAILPOINT("recover:before-truncate");
-    enum err err = truncate_file(file, size, &sync_us);
-    FAILPOINT("recover:after-truncate");
-    return err;
-}
-
-static enum err port_read_file(void *context, const char *path, struct buf *out)
-{
-    (void)context;
-    return platform_read_file(path, out);
-}
-
-static enum err port_replace_file(void *context, const char *path, struct span bytes)
-{
-    (void)context;
-    FAILPOINT("recover:before-replace");
-    enum err err = platform_replace_file(path, bytes);
-    FAILPOINT("recover:after-replace");
-    return err;
-}
-
-static enum err port_sync_folder(void *context, const char *path)
-{
-    (void)context;
-    FAILPOINT("recover:before-folder-sync");
-    enum err err = platform_sync_folder(path);
-    FAILPOINT("recover:after-folder-sync");
-    return err;
-}
-
-static enum err port_remove(void *context, const char *path)
-{
-    (void)context;
-    FAILPOINT("recover:before-remove");
-    enum err err = remove_file(DISK_NO_FILE, path);
-    FAILPOINT("recover:after-remove");
-    return err;
-}
-
-static enum err port_list(void *context, const char *path, void (*add)(void *to, const char *name),
-                          void *to)
-{
-    (void)context;
-    DIR *folder = opendir(path);
-    if (!folder)
-        return platform_err(errno);
-    errno = 0;
-    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
-        add(to, entry->d_name);
-        errno = 0;
-    }
-    int failed = errno;
-    closedir(folder);
-    return platform_err(failed);
-}
-
 static enum err port_image_begin(void *context, const char *path)
 {
     struct platform_disk *disk = context;
@@ -495,19 +367,9 @@ static void port_image_end(void *context, bool keep)
 void platform_disk_port(struct platform_disk *disk, struct disk *port)
 {
     *port = (struct disk){.context = disk,
-                          .make_folder = port_make_folder,
-                          .open = port_open,
-                          .close = port_close,
-                          .size = port_size,
-                          .read = port_read,
-                          .truncate = port_truncate,
-                          .read_file = port_read_file,
-                          .replace_file = port_replace_file,
-                          .sync_folder = port_sync_folder,
-                          .remove = port_remove,
-                          .list = port_list,
                           .queue = port_queue,
                           .image_begin = port_image_begin,
                           .image_write = port_image_write,
                           .image_end = port_image_end};
+    calls_port(port);
 }

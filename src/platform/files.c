@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "platform/clock.h"
 #include "platform/failpoint.h"
 
 enum err platform_err(int error)
@@ -62,6 +63,37 @@ enum err platform_read_file(const char *path, struct buf *out)
     enum err err = read_all(fd, out);
     close(fd);
     return err;
+}
+
+enum err platform_sync_data(int file, uint64_t *sync_us)
+{
+    uint64_t start = platform_mono_us();
+    while (fdatasync(file))
+        if (errno != EINTR)
+            return ERR_IO; /* also if there was no room: what is on the disk is not known */
+    *sync_us += platform_mono_us() - start + 1;
+    return ERR_NONE;
+}
+
+enum err platform_truncate_file(int file, uint64_t size, uint64_t *sync_us)
+{
+    FAILPOINT("truncate:before-cut");
+    while (ftruncate(file, (off_t)size))
+        if (errno != EINTR)
+            return platform_err(errno);
+    FAILPOINT("truncate:after-cut");
+    enum err err = platform_sync_data(file, sync_us);
+    FAILPOINT("truncate:after-sync");
+    return err;
+}
+
+enum err platform_remove_file(const char *path)
+{
+    FAILPOINT("remove:before");
+    if (unlink(path) && errno != ENOENT)
+        return platform_err(errno);
+    FAILPOINT("remove:after");
+    return ERR_NONE;
 }
 
 enum err platform_sync_folder(const char *path)

@@ -15,7 +15,12 @@ MUST_CHECK enum err platform_replace_file(const char *path, struct span bytes);
 MUST_CHECK enum err platform_rename_file(const char *from,
                                          const char *to); /* syncs the folder too */
 MUST_CHECK enum err platform_sync_folder(const char *path);
-MUST_CHECK enum err platform_make_folder(const char *path); /* parents too */
+/* *sync_us grows by the time it took. A sync that fails is ERR_IO, whatever the reason. */
+MUST_CHECK enum err platform_sync_data(int file, uint64_t *sync_us);
+MUST_CHECK enum err platform_truncate_file(int file, uint64_t size,
+                                           uint64_t *sync_us); /* and sync */
+MUST_CHECK enum err platform_remove_file(const char *path);    /* missing is fine */
+MUST_CHECK enum err platform_make_folder(const char *path);    /* parents too */
 
 /* Calls add for each path that matches, sorted. */
 MUST_CHECK enum err platform_expand(const char *pattern, void (*add)(void *to, const char *path),

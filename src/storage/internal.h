@@ -7,7 +7,8 @@
  *   cache.c     recent entries in memory
  *   read.c      older entries from their segment
  *   peek.c      whose folder it is, and whether it is empty
- *   recover.c   start: manifest, snapshot, segments, leftovers
+ *   recover.c   start: snapshot, segments, what has to be settled
+ *   folder.c    start: the manifest, and what else the folder holds
  *   scan.c      start: what one segment holds, a torn tail, corruption */
 #ifndef FLOTILLA_STORAGE_INTERNAL_H
 #define FLOTILLA_STORAGE_INTERNAL_H
@@ -197,9 +198,25 @@ struct recovery {
     char *message; /* 512 bytes */
 };
 MUST_CHECK enum err recover(struct recovery *recovery);
-MUST_CHECK enum err read_manifest(struct recovery *recovery);
 enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err);
 void recovery_read(struct recovery *recovery, uint64_t bytes); /* so many more */
+
+/* ---- folder.c ---- */
+
+MUST_CHECK enum err read_manifest(struct recovery *recovery);
+
+/* What is there beside the files of the manifest. Zero but for `recovery` is ready. */
+struct listing {
+    struct recovery *recovery;
+    char **unnamed; /* paths of data that the manifest does not name */
+    size_t unnamed_count;
+    char **temporary;
+    size_t temporary_count;
+};
+MUST_CHECK enum err list_folder(struct recovery *recovery, struct listing *listing);
+void report_leftovers(const struct recovery *recovery, const struct listing *listing);
+MUST_CHECK enum err remove_leftovers(struct recovery *recovery, struct listing *listing);
+void close_listing(struct listing *listing);
 
 /* scan.c: visits what the segment holds, the last one in the list, `size` bytes long. `last`: its
  * end may be torn. */

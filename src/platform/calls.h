@@ -1,0 +1,9 @@
+/* The half of the disk port that answers at once, for recovery and rare reads. */
+#ifndef FLOTILLA_PLATFORM_CALLS_H
+#define FLOTILLA_PLATFORM_CALLS_H
+
+#include "storage/disk.h"
+
+void calls_port(struct disk *port); /* sets the synchronous functions, which need no context */
+
+#endif
