@@ -212,6 +212,7 @@ include tests/fuzz/fuzz.mk
 
 bench: $(SERVER)
 	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/bench.py
+	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/storage.py
 
 lint: $(BUILD)/libcore.a
 	$(Q)BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/lint/run

@@ -68,7 +68,7 @@ MEASURES = [
     ("GET, 50 connections, pipelines of 16", ("-t", "get", "-c", "50", "-P", "16"), 8, 0, "/s", ""),
     ("INCR, 50 connections", ("-t", "incr", "-c", "50"), 1, 0, "/s", ""),
     ("SET, 1 connection", ("-t", "set", "-c", "1"), 0.1, 0, "/s", ""),
-    ("SET, 1 connection, p50", ("-t", "set", "-c", "1"), 0.1, 1, "ms", "<= 1.5"),
+    ("SET, 1 connection, p50", ("-t", "set", "-c", "1"), 0.1, 1, "ms", "<= 1.3"),
     ("SET, 1 connection, p99", ("-t", "set", "-c", "1"), 0.1, 2, "ms", ""),
     ("GET, 1 connection, p50", ("-t", "get", "-c", "1"), 0.1, 1, "ms", ""),
 ]
