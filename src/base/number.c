@@ -15,10 +15,10 @@ bool number_parse_u64(struct span text, uint64_t *value)
         return false;
     uint64_t sum = 0;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+        unsigned digit = (unsigned char)(text.ptr[i] - '0');
+        if (digit > 9)
             return false;
-        unsigned digit = (unsigned)(text.ptr[i] - '0');
-        if (sum > (UINT64_MAX - digit) / 10)
+        if (i == 19 && sum > (UINT64_MAX - digit) / 10) /* fewer digits always fit */
             return false;
         sum = sum * 10 + digit;
     }

@@ -84,20 +84,87 @@ static bool parse_kind(struct span text, enum entry_kind *kind)
     return false;
 }
 
+enum { SAFE_DIGITS = 19 }; /* which cannot overflow 64 bits */
+
+/* A number that number_parse_u64() would take, and the ':' behind it. */
+static bool take_number(const char **at, const char *end, uint64_t *value)
+{
+    const char *start = *at;
+    const char *digit = start;
+    uint64_t sum = 0;
+    while (digit < end && (unsigned char)(*digit - '0') <= 9)
+        sum = sum * 10 + (unsigned char)(*digit++ - '0');
+    ptrdiff_t count = digit - start;
+    if (count == 0 || count > SAFE_DIGITS || (count > 1 && *start == '0') || digit == end ||
+        *digit != ':')
+        return false;
+    *value = sum;
+    *at = digit + 1;
+    return true;
+}
+
+/* The same for parse_hex(). */
+static bool take_hex(const char **at, const char *end, uint64_t *value)
+{
+    const char *colon = memchr(*at, ':', (size_t)(end - *at));
+    if (!colon || !parse_hex(span_of(*at, (size_t)(colon - *at)), value))
+        return false;
+    *at = colon + 1;
+    return true;
+}
+
+/* The line of an entry as nearly all are, in one pass. False: take it apart the long way, which
+ * says what it is. */
+static bool take_entry_line(struct span input, struct entry *entry, uint64_t *len,
+                            struct line *line)
+{
+    const char *at = input.ptr + 6;
+    const char *end = input.ptr + (input.len < LINE_MAX ? input.len : LINE_MAX);
+    uint64_t time_ms;
+    if (!take_number(&at, end, &entry->index) || !take_number(&at, end, &entry->term) ||
+        end - at < 2 || at[1] != ':' || !parse_kind(span_of(at, 1), &entry->kind))
+        return false;
+    at += 2;
+    if (!take_number(&at, end, &time_ms) || time_ms > INT64_MAX ||
+        !take_hex(&at, end, &entry->seed) || !take_number(&at, end, len) ||
+        end - at < CHECKSUM_CHARS + 2 || memchr(at, ':', CHECKSUM_CHARS) ||
+        memchr(at, '\r', CHECKSUM_CHARS) || at[CHECKSUM_CHARS] != '\r' ||
+        at[CHECKSUM_CHARS + 1] != '\n')
+        return false;
+    entry->time_ms = (int64_t)time_ms;
+    line->fields[FIELDS_MAX - 1] = span_of(at, CHECKSUM_CHARS);
+    line->count = FIELDS_MAX;
+    line->checked_len = (size_t)(at - input.ptr);
+    line->bytes = line->checked_len + CHECKSUM_CHARS + 2;
+    return true;
+}
+
+static enum record_outcome split_entry_line(struct span input, struct entry *entry, uint64_t *len,
+                                            struct line *line)
+{
+    enum record_outcome outcome = split(input, 6, line);
+    if (outcome != RECORD_OK)
+        return outcome;
+    if (line->count != FIELDS_MAX || !number_parse_u64(line->fields[0], &entry->index) ||
+        !number_parse_u64(line->fields[1], &entry->term) ||
+        !parse_kind(line->fields[2], &entry->kind) ||
+        !number_parse_i64(line->fields[3], &entry->time_ms) ||
+        !parse_hex(line->fields[4], &entry->seed) || !number_parse_u64(line->fields[5], len))
+        return RECORD_BAD;
+    return RECORD_OK;
+}
+
 static enum record_outcome parse_entry(struct span input, struct record *record)
 {
     struct line line;
-    enum record_outcome outcome = split(input, 6, &line);
-    if (outcome != RECORD_OK)
-        return outcome;
     struct entry *entry = &record->entry;
     uint64_t len;
-    if (line.count != 7 || !number_parse_u64(line.fields[0], &entry->index) ||
-        !number_parse_u64(line.fields[1], &entry->term) ||
-        !parse_kind(line.fields[2], &entry->kind) ||
-        !number_parse_i64(line.fields[3], &entry->time_ms) ||
-        !parse_hex(line.fields[4], &entry->seed) || !number_parse_u64(line.fields[5], &len) ||
-        len > ENTRY_BYTES_MAX)
+    if (!take_entry_line(input, entry, &len, &line)) {
+        enum record_outcome outcome = split_entry_line(input, entry, &len, &line);
+        if (outcome != RECORD_OK)
+            return outcome;
+    }
+    if (len > ENTRY_BYTES_MAX)
         return RECORD_BAD;
     if (input.len - line.bytes < len)
         return RECORD_TRUNCATED;
