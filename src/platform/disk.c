@@ -79,7 +79,7 @@ static bool wait_for_room(struct platform_disk *disk, bool *told)
         complete(disk, &(struct disk_completion){.waits_for_room = true});
     *told = true;
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += ROOM_WAIT_MS * 1000000L;
     if (until.tv_nsec >= 1000000000L) {
         until.tv_nsec -= 1000000000L;
@@ -272,7 +272,11 @@ struct platform_disk *platform_disk_new(void)
     disk->image.context = disk;
     disk->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&disk->mutex, NULL);
-    pthread_cond_init(&disk->wake, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* whatever becomes of the date */
+    pthread_cond_init(&disk->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
     if (disk->event < 0 || pthread_create(&disk->thread, NULL, run_thread, disk))
         FATAL("the log thread cannot be started");
     return disk;
