@@ -79,7 +79,7 @@ static bool wait_for_room(struct platform_disk *disk, bool *told)
         complete(disk, &(struct disk_completion){.waits_for_room = true});
     *told = true;
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += ROOM_WAIT_MS * 1000000L;
     if (until.tv_nsec >= 1000000000L) {
         until.tv_nsec -= 1000000000L;
@@ -101,14 +101,13 @@ static bool is_full(int error)
 
 /* Writes all vectors, whatever the system takes at a time, and whenever it does. */
 static enum err write_vectors(struct platform_disk *disk, int file, struct iovec *vectors,
-                              int count)
+                              int count, bool *told)
 {
-    bool told = false;
     while (count) {
         ssize_t wrote = writev(file, vectors, count);
         if (wrote < 0) {
             int error = errno;
-            if (error == EINTR || (is_full(error) && wait_for_room(disk, &told)))
+            if (error == EINTR || (is_full(error) && wait_for_room(disk, told)))
                 continue;
             return platform_err(error);
         }
@@ -127,7 +126,7 @@ static enum err write_vectors(struct platform_disk *disk, int file, struct iovec
 
 /* Appends to one file that stand together in the queue: how many were carried out comes back. */
 static size_t append_run(struct platform_disk *disk, const struct disk_op *ops, size_t count,
-                         struct disk_completion *completion)
+                         struct disk_completion *completion, bool *told)
 {
     struct iovec vectors[VECTORS_MAX];
     int vector_count = 0;
@@ -143,7 +142,7 @@ static size_t append_run(struct platform_disk *disk, const struct disk_op *ops, 
         sync = sync || op->sync;
     }
     FAILPOINT("append:before-write");
-    disk->failed = write_vectors(disk, ops[0].file, vectors, vector_count);
+    disk->failed = write_vectors(disk, ops[0].file, vectors, vector_count, told);
     FAILPOINT("append:after-write");
     if (!disk->failed && sync)
         disk->failed = platform_sync_data(ops[0].file, &completion->sync_us);
@@ -200,14 +199,13 @@ static enum err carry_out_one(const struct disk_op *op, struct disk_completion *
 
 /* How many of the operations it took comes back. */
 static size_t carry_out(struct platform_disk *disk, const struct disk_op *ops, size_t count,
-                        struct disk_completion *completion)
+                        struct disk_completion *completion, bool *told)
 {
     if (ops[0].kind == DISK_APPEND)
-        return append_run(disk, ops, count, completion);
-    bool told = false;
+        return append_run(disk, ops, count, completion, told);
     do
         disk->failed = carry_out_one(ops, completion);
-    while (disk->failed == ERR_NO_SPACE && wait_for_room(disk, &told));
+    while (disk->failed == ERR_NO_SPACE && wait_for_room(disk, told));
     return 1;
 }
 
@@ -224,15 +222,17 @@ static void run_ops(struct platform_disk *disk)
     for (size_t at = 0; at < ops->count;) {
         struct disk_completion completion = {.ticket = 0};
         size_t run = 1;
+        bool told = false; /* that there is no room: then it is also told when there is */
         if (!disk->failed)
-            run = carry_out(disk, &ops->items[at], ops->count - at, &completion);
+            run = carry_out(disk, &ops->items[at], ops->count - at, &completion, &told);
         for (size_t i = at; i < at + run; i++) {
             if (ops->items[i].ticket)
                 completion.ticket = ops->items[i].ticket;
             free_op(&ops->items[i]);
         }
         completion.err = disk->failed;
-        if (completion.ticket || completion.err || completion.sync_us || completion.measured)
+        if (completion.ticket || completion.err || completion.sync_us || completion.measured ||
+            told)
             complete(disk, &completion);
         at += run;
     }
@@ -272,7 +272,11 @@ struct platform_disk *platform_disk_new(void)
     disk->image.context = disk;
     disk->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&disk->mutex, NULL);
-    pthread_cond_init(&disk->wake, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* whatever becomes of the date */
+    pthread_cond_init(&disk->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
     if (disk->event < 0 || pthread_create(&disk->thread, NULL, run_thread, disk))
         FATAL("the log thread cannot be started");
     return disk;

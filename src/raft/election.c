@@ -116,7 +116,7 @@ static void start_prevote(struct raft *raft)
     ask_for_votes(raft, true, false);
 }
 
-/* The only voter has nobody to wait for. */
+/* The only voter has nobody to wait for, unless a leader that is about to leave still leads. */
 static bool is_only_voter(const struct raft *raft)
 {
     if (!raft_may_stand(raft))
@@ -129,8 +129,8 @@ static bool is_only_voter(const struct raft *raft)
 
 uint64_t raft_election_due_ms(const struct raft *raft)
 {
-    bool at_once = raft->role == RAFT_FOLLOWER && raft->options.lease_drift_percent == 0 &&
-                   is_only_voter(raft);
+    bool at_once = raft->role == RAFT_FOLLOWER && raft->leader == 0 &&
+                   raft->options.lease_drift_percent == 0 && is_only_voter(raft);
     return at_once ? raft->now_ms : raft->election_deadline_ms;
 }
 

@@ -49,13 +49,17 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     server_stop(server);
 }
 
-static void watch(struct server *server)
+void server_watch_signals(struct server *server)
 {
     static const int signals[] = {SIGTERM, SIGINT};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         server->signal_events[i] = evsignal_new(server->base, signals[i], on_signal, server);
         event_add(server->signal_events[i], NULL);
     }
+}
+
+static void watch(struct server *server)
+{
     server->disk_event = event_new(server->base, platform_disk_fd(server->disk),
                                    EV_READ | EV_PERSIST, on_disk, server);
     event_add(server->disk_event, NULL);

@@ -110,7 +110,8 @@ void server_loading_end(const struct server *server);
 /* loop.c */
 struct shard_time server_now(struct server *server); /* reads the clocks once per turn */
 void server_run(struct server *server);
-void server_stop(struct server *server); /* answers what is waiting, then ends the loop */
+void server_watch_signals(struct server *server); /* SIGTERM, SIGINT: the end, from now on */
+void server_stop(struct server *server);          /* answers what is waiting, then ends the loop */
 
 /* memory.c */
 uint64_t server_used_memory(struct server *server);

@@ -306,6 +306,7 @@ static enum err open_shard(struct server *server, char *message)
     options.host.send_context = server;
     options.progress_context = server;
     options.progress = server_loading_progress;
+    server_watch_signals(server);
     server_loading_begin(server);
     struct shard *shard;
     enum err err = shard_open(&options, server->now, &shard, message);

@@ -138,8 +138,10 @@ void take_image_if_due(struct shard *shard)
         return;
     uint64_t index = shard->applied_index;
     shard->cut_index = 0;
-    if (index == 0 || index <= raft_snapshot(shard->raft).index)
+    if (index == 0 || index <= raft_snapshot(shard->raft).index) {
+        shard->stats.snapshot_failed = false; /* what is there stands for it */
         return;
+    }
     /* A node that has just joined knows the members as of the entry that made it one, not those
      * before. */
     if (raft_membership_at(shard->raft, index)->count == 0)
@@ -223,11 +225,15 @@ void image_before_command(struct shard *shard, const struct command *command,
         mem_free(keys);
 }
 
-/* Entries before the cut are gone: there may never be a state that ends there. */
+/* Entries before the cut are gone: there may never be a state that ends there. Who waits for the
+ * snapshot hears that there is none. */
 void forget_cut(struct shard *shard, uint64_t last_index)
 {
-    if (shard->cut_index > last_index)
-        shard->cut_index = 0;
+    if (shard->cut_index <= last_index)
+        return;
+    shard->cut_index = 0;
+    shard->stats.snapshots_failed++;
+    shard->stats.snapshot_failed = true;
 }
 
 /* Chunks are read from the newest snapshot: the core hears of it in the same step. */
@@ -376,6 +382,7 @@ void install(struct shard *shard, const struct raft_snapshot *snapshot)
     shard->gathered_term = snapshot->term;
     storage_pin(shard->storage, shard->applied_index);
     shard->stats.installs++;
+    shard->stats.snapshot_failed = false;
     log_line(shard->options.log, LOG_NOTICE,
              "shard %" PRIu32 ": installed the leader's snapshot of entry %" PRIu64,
              shard->options.number, snapshot->index);

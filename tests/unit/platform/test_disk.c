@@ -253,6 +253,36 @@ static void test_a_full_disk_is_told_and_holds_the_queue(void **state)
     platform_disk_port(fixture->disk, &fixture->port);
 }
 
+/* What waits may have no ticket, and nothing may follow it. */
+static void test_it_is_told_when_there_is_room_again(void **state)
+{
+    struct fixture *fixture = *state;
+    int file;
+    int real;
+    assert_int_equal(fixture->port.open(fixture->port.context, "/dev/full", false, &file),
+                     ERR_NONE);
+    assert_int_equal(fixture->port.open(fixture->port.context, fixture->path, false, &real),
+                     ERR_NONE);
+    struct disk_op op = {.kind = DISK_APPEND, .file = file};
+    buf_add_text(&op.bytes, "x");
+    fixture->port.queue(fixture->port.context, &op);
+    struct disk_completion completion = {.waits_for_room = false};
+    struct pollfd poll_fd = {.fd = platform_disk_fd(fixture->disk), .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, WAIT_MS), 1);
+    platform_disk_woken(fixture->disk);
+    assert_true(platform_disk_take(fixture->disk, &completion));
+    assert_true(completion.waits_for_room);
+    assert_int_equal(dup2(real, file), file); /* the room */
+    assert_int_equal(poll(&poll_fd, 1, WAIT_MS), 1);
+    platform_disk_woken(fixture->disk);
+    assert_true(platform_disk_take(fixture->disk, &completion));
+    assert_false(completion.waits_for_room);
+    assert_int_equal(completion.err, ERR_NONE);
+    assert_content(fixture->path, "x");
+    fixture->port.close(fixture->port.context, file);
+    fixture->port.close(fixture->port.context, real);
+}
+
 static void test_the_room_of_a_disk_is_measured(void **state)
 {
     struct fixture *fixture = *state;
@@ -339,6 +369,7 @@ int main(void)
         TEST(test_freeing_the_disk_finishes_the_queue),
         TEST(test_after_a_failed_write_nothing_more_is_carried_out),
         TEST(test_a_full_disk_is_told_and_holds_the_queue),
+        TEST(test_it_is_told_when_there_is_room_again),
         TEST(test_the_room_of_a_disk_is_measured),
         TEST(test_a_write_to_a_file_that_cannot_be_written_is_an_error),
         TEST(test_a_failed_operation_without_a_ticket_is_reported_too),

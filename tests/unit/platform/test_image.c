@@ -200,6 +200,17 @@ static void test_an_image_leaves_the_room_that_is_to_stay_free(void **state)
     assert_written(fixture, "", 0);
 }
 
+/* Before anybody removes the file. */
+static void test_an_image_that_is_not_wanted_takes_no_room(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(begin(fixture, fixture->path), ERR_NONE);
+    unsigned pieces = write_pieces(fixture, 4 * PIECE_BYTES);
+    end(fixture, false);
+    assert_ends(fixture, pieces, ERR_NONE);
+    assert_written(fixture, "", 0);
+}
+
 static void test_the_disk_may_end_amid_an_image(void **state)
 {
     struct fixture *fixture = *state;
@@ -220,6 +231,7 @@ int main(void)
         TEST(test_an_image_that_cannot_be_begun_says_why),
         TEST(test_a_failed_image_is_no_failure_of_the_log),
         TEST(test_an_image_leaves_the_room_that_is_to_stay_free),
+        TEST(test_an_image_that_is_not_wanted_takes_no_room),
         TEST(test_the_disk_may_end_amid_an_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -494,6 +494,18 @@ static void test_a_leader_that_left_steps_down_and_tells_who_is_nearest(void **s
     solo_close(&solo);
 }
 
+static void test_the_last_voter_lets_a_leader_that_leaves_finish(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(2, 1, TERMS(1));
+    solo_append_change(&solo, 2, 1, 1, 1, MEMBERS({1, RAFT_VOTER}));
+    solo_tick(&solo, 1);
+    assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+    assert_int_equal(raft_leader(solo.raft), 2);
+    assert_true(raft_deadline_ms(solo.raft) > solo.now_ms);
+    solo_close(&solo);
+}
+
 static void test_a_leader_that_becomes_a_learner_steps_down_too(void **state)
 {
     (void)state;
@@ -933,6 +945,7 @@ int main(void)
         cmocka_unit_test(test_a_new_leader_finishes_a_joint_change),
         cmocka_unit_test(test_a_leader_outside_the_new_set_leads_until_that_is_committed),
         cmocka_unit_test(test_a_leader_that_left_steps_down_and_tells_who_is_nearest),
+        cmocka_unit_test(test_the_last_voter_lets_a_leader_that_leaves_finish),
         cmocka_unit_test(test_a_leader_that_becomes_a_learner_steps_down_too),
         cmocka_unit_test(test_nobody_is_told_to_follow_who_lacks_an_entry),
         cmocka_unit_test(test_a_node_that_left_votes_but_does_not_stand),
