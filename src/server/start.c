@@ -355,17 +355,18 @@ static void open_peers(struct server *server)
     server->peers = peers_new(server->base, &options);
 }
 
-static enum err write_pidfile(const struct server *server, char *message)
+/* As Redis, a node that has its data serves without: the disk may just be full. */
+static void write_pidfile(const struct server *server)
 {
     const char *path = server->config.pidfile;
     if (path[0] == '\0')
-        return ERR_NONE;
+        return;
     FILE *file = fopen(path, "we");
-    if (!file)
-        return fail(message, platform_err(errno), "cannot write pidfile", path);
-    fprintf(file, "%d\n", (int)getpid());
-    return fclose(file) ? fail(message, platform_err(errno), "cannot write pidfile", path)
-                        : ERR_NONE;
+    bool written = file && fprintf(file, "%d\n", (int)getpid()) > 0;
+    if (file && fclose(file))
+        written = false;
+    if (!written)
+        log_line(&server->log, LOG_WARNING, "cannot write pidfile '%s': %s", path, strerror(errno));
 }
 
 static void say_hello(const struct server *server)
@@ -422,10 +423,9 @@ enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])
         err = server_write_import(server, message);
     if (!err)
         err = open_shard(server, message);
-    if (!err)
-        err = write_pidfile(server, message);
     if (err)
         return err;
+    write_pidfile(server);
     platform_sign_lock(server->lock);
     open_peers(server);
     say_hello(server);
