@@ -4,8 +4,10 @@ kill -9 proves nothing of it: what the process wrote survives in the system's ca
 sync, cut, renaming and removal of a real node, and tests/shim/power_loss.c starts from what any moment of it could
 have left. FLOTILLA_POWER_LOSS_SECONDS: for each recording, on top of the steps that are tried in any case."""
 import os
+import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import threading
 
@@ -42,6 +44,22 @@ class Recording:
             "FLOTILLA_RECORD_FOLDER": str(node.data),
             "ASAN_OPTIONS": ":".join(filter(None, [options, "verify_asan_link_order=0"])),
         }
+
+    def kill(self):
+        """kill -9, but not between what is done and its being written down: the journal would lack it."""
+        busy = self.journal.with_name(self.journal.name + ".busy")
+        for _ in range(1000):
+            os.kill(self.node.pid, signal.SIGSTOP)
+            wait_for(self._is_stopped, 20 * PATIENCE, "the node is stopped", interval=0.0005)
+            if busy.read_bytes() == b"\0":
+                self.node.kill()
+                return
+            os.kill(self.node.pid, signal.SIGCONT)
+        raise AssertionError("the node is always busy with its disk")
+
+    def _is_stopped(self):
+        tasks = pathlib.Path(f"/proc/{self.node.pid}/task").iterdir()
+        return all(task.joinpath("stat").read_text().rsplit(")", 1)[1].split()[0] == "T" for task in tasks)
 
     def claim(self, connection):
         """What is committed and synced now, at the end that the journal has then at the latest."""
@@ -128,7 +146,7 @@ def test_a_power_loss_at_any_moment_leaves_what_a_node_acknowledged(make_cluster
             recording.claim_acknowledged(base + written, term)
             write()
             assert recording.claim(connection) == base + written
-        node.kill()
+        recording.kill()
     moments, starts = recording.check()
     assert moments >= 300 and starts >= 3000
 
@@ -157,7 +175,7 @@ def test_a_power_loss_at_any_moment_leaves_what_a_follower_acknowledged(make_clu
         other.kill()
         cluster.write_config(other, raft_election_timeout_ms=2000)
     cluster.write_config(node, raft_election_timeout_ms=300)
-    node.kill()
+    recording.kill()
     for other in [*others, node]:
         other.start()
     wait_for(node.says_leader, 20 * PATIENCE, "the recorded node leads")
@@ -169,7 +187,7 @@ def test_a_power_loss_at_any_moment_leaves_what_a_follower_acknowledged(make_clu
         for number in range(4):
             connection.send("SET", f"orphan:{number}", "o" * 50000)
         wait_for(lambda: int(node.raft()["raft_durable_index"]) >= last + 3, 20 * PATIENCE, "entries of its own")
-    node.kill()
+    recording.kill()
     for other in others:
         cluster.write_config(other, raft_election_timeout_ms=300)
         other.start()
@@ -178,7 +196,7 @@ def test_a_power_loss_at_any_moment_leaves_what_a_follower_acknowledged(make_clu
     node.start()
     cluster.wait_equal()
     # It gets a snapshot.
-    node.kill()
+    recording.kill()
     leader = cluster.wait_leader()
     end = int(leader.raft()["raft_last_log_index"])
     while int(leader.raft()["raft_first_log_index"]) <= end:
@@ -191,7 +209,7 @@ def test_a_power_loss_at_any_moment_leaves_what_a_follower_acknowledged(make_clu
     claims.finish()
     with node.connect() as connection:
         recording.claim(connection)
-    node.kill()
+    recording.kill()
     client.close()
     assert recording.term >= 2
     names = recording.journal.read_bytes()

@@ -4,7 +4,9 @@
  *
  * FLOTILLA_RECORD_FOLDER: the folder (a real path); FLOTILLA_RECORD: the journal. Each call is made
  * and written down under one lock, so that the journal's size at a moment says what was done until
- * then. An event: the head below, then `path_len` bytes of a path and `len` bytes of data. */
+ * then. An event: the head below, then `path_len` bytes of a path and `len` bytes of data. A kill
+ * between the two would leave a journal that lacks what was done: the first byte of the journal's
+ * neighbour ".busy" is 1 meanwhile, for whoever stops the process before he kills it. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -43,6 +45,7 @@ static const char *journal_path;
 static int journal = -1;
 static pid_t journal_of; /* the process that opened it: a child closes what it inherits */
 static pthread_mutex_t *lock;
+static volatile char *busy;
 
 static void *find(const char *name)
 {
@@ -64,6 +67,24 @@ static void make_lock(void)
     pthread_mutex_init(lock, &attributes);
 }
 
+static void make_busy(void)
+{
+    static char none;
+    busy = &none;
+    char path[PATH_MAX];
+    if (!journal_path || snprintf(path, sizeof path, "%s.busy", journal_path) >= PATH_MAX)
+        return;
+    int fd = real.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0 || real.ftruncate(fd, 1))
+        _exit(127);
+    void *mapped = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED)
+        _exit(127);
+    close(fd);
+    busy = mapped;
+    *busy = 0; /* of a process that was killed */
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     if (lock)
@@ -75,6 +96,7 @@ __attribute__((constructor)) static void begin(void)
     folder = getenv("FLOTILLA_RECORD_FOLDER");
     folder_len = folder ? strlen(folder) : 0;
     journal_path = getenv("FLOTILLA_RECORD");
+    make_busy();
     make_lock();
 }
 
@@ -83,11 +105,13 @@ static void enter(void)
     begin();
     if (pthread_mutex_lock(lock) == EOWNERDEAD)
         pthread_mutex_consistent(lock);
+    *busy = 1;
 }
 
 static void leave(void)
 {
     int before = errno;
+    *busy = 0;
     pthread_mutex_unlock(lock);
     errno = before;
 }
