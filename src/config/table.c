@@ -258,7 +258,7 @@ static const struct directive rows[] = {
     {.name = "raft-snapshot-bytes-per-second",
      .kind = DIRECTIVE_MEMORY,
      .flags = DIRECTIVE_IMMUTABLE,
-     .initial = "24mb",
+     .initial = "12mb",
      LIMITS(1024, 1024 * 1024 * (uint64_t)MEBIBYTE),
      FIELD(raft_snapshot_bytes_per_second)},
     {.name = "raft-snapshot-chunk-bytes",
