@@ -164,7 +164,7 @@ $(BUILD)/tests/power_loss: $(POWER_LOSS_OBJECTS) $(BUILD)/libcore.a
 # What is missing is installed first; a second make then sees it. Deterministic tests come first.
 run:
 	$(Q)deps/install.sh --build
-	$(Q)$(MAKE) --no-print-directory $(SERVER)
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)SERVER=$(SERVER) deploy/local-cluster start
 
 status stop:
