@@ -160,8 +160,8 @@ bool storage_has_room(const struct storage *storage, uint64_t bytes);
 /* ---- snapshots ----
  *
  * A snapshot of this node's own: storage_cut() at the end of the log; when the state machine has
- * applied exactly that far, an image of it is written to storage_image_begin()'s path by
- * disk.write_image(), and then adopted. */
+ * applied exactly that far, an image of it is written to storage_image_begin()'s path through
+ * disk.image_begin() and its like, and then adopted. */
 
 /* The open segment ends here, the next entry begins a new one. On failure (no descriptor, no space
  * for a name) the log goes on as it was. */
