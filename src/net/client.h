@@ -311,6 +311,9 @@ void dispatch_run_local(struct client *client, const struct request *request,
                         struct resp_writer *reply);
 enum verdict dispatch_run(struct client *client, const struct request *request);
 bool dispatch_is_over_memory(struct net *net);
+/* A command with these flags must not begin: its write would find no room. */
+#define NET_NO_ROOM                                                                                \
+    "MISCONF Errors writing to the AOF file: No space left on device. The write was not executed."
 bool dispatch_lacks_room(const struct net *net, uint32_t flags);
 unsigned dispatch_slot(const struct request *request, bool *has_key);
 

@@ -8,8 +8,6 @@
 static const char not_a_node[] = "NOPERM this connection is not a node of the cluster";
 static const char no_leader[] =
     "CLUSTERDOWN The cluster has no leader: nothing was executed, try again";
-static const char no_room[] = "MISCONF Errors writing to the AOF file: No space left on device. "
-                              "The write was not executed.";
 static const char out_of_memory[] = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /* --- nodes --- */
@@ -317,7 +315,7 @@ static enum verdict check_and_run(struct client *client, const struct request *r
     if (lacks_memory(client, request, queued))
         return reject(client, command, out_of_memory);
     if (dispatch_lacks_room(net, command->flags))
-        return reject(client, command, no_room);
+        return reject(client, command, NET_NO_ROOM);
     if (net->paused) {
         uint32_t flags = command->flags;
         if (client->transaction.open && !queued)

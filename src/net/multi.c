@@ -228,8 +228,7 @@ static enum verdict submit_exec(struct client *client, const struct request *req
                            "when used memory > 'maxmemory'.");
     if (dispatch_lacks_room(client->net, transaction->flags))
         return refuse_exec(client, request,
-                           "EXECABORT Transaction discarded because of: MISCONF Errors writing to "
-                           "the AOF file: No space left on device. The write was not executed.");
+                           "EXECABORT Transaction discarded because of: " NET_NO_ROOM);
     bool here = transaction->watch_count == 0 &&
                 (!transaction->has_data ||
                  (!(transaction->flags & COMMAND_WRITE) && dispatch_may_read_here(client)));
