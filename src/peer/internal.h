@@ -34,6 +34,7 @@ struct link {
     struct node *node;
     bool dialled; /* by this node: requests out, responses in; else the reverse */
     enum link_state state;
+    struct shard_peer peer; /* the other side */
     struct bufferevent *bev;
     redisReader *reader;
     struct buf pending; /* of this turn */

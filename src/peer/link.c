@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "peer/internal.h"
+#include "wire/message.h"
 
 enum {
     PARTIAL_BYTES_MIN = 16 * 1024,
@@ -55,6 +56,24 @@ static uint64_t mono_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+enum { SHARD_ARGUMENT = 2 };
+
+/* The shard that the message is for whose beginning hiredis has read. */
+static bool partial_shard(const redisReader *reader, uint32_t *shard)
+{
+    const redisReply *message = reader->reply;
+    struct span args[SHARD_ARGUMENT + 1];
+    if (!message || message->type != REDIS_REPLY_ARRAY || message->elements <= SHARD_ARGUMENT)
+        return false;
+    for (size_t i = 0; i <= SHARD_ARGUMENT; i++) {
+        const redisReply *argument = message->element[i];
+        if (!argument || argument->type != REDIS_REPLY_STRING)
+            return false;
+        args[i] = span_of(argument->str, argument->len);
+    }
+    return wire_message_shard(args, SHARD_ARGUMENT + 1, shard) == ERR_NONE;
+}
+
 /* A message larger than what came so far: heartbeats queue behind it, so that the pieces themselves
  * have to count as signs of life, for this node and, as RAFT.ALIVE, for the sender. */
 static void note_partial(struct link *link)
@@ -64,10 +83,14 @@ static void note_partial(struct link *link)
     uint64_t now_ms = mono_ms();
     if (now_ms < link->alive_ms + ALIVE_INTERVAL_MS)
         return;
+    uint32_t shard;
+    if (!partial_shard(link->reader, &shard))
+        return;
     link->alive_ms = now_ms;
-    link->peers->options.events.alive(link->peers->options.events.context, link->node->id);
+    const struct peer_events *events = &link->peers->options.events;
+    events->alive(events->context, shard, &link->peer);
     if (!link->dialled)
-        buf_add_span(&link->pending, SPAN("*1\r\n$10\r\nRAFT.ALIVE\r\n"));
+        wire_encode_alive(&link->pending, shard);
 }
 
 static void on_read(struct bufferevent *bev, void *context)

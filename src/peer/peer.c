@@ -122,8 +122,9 @@ struct peers *peers_new(struct event_base *base, const struct peer_options *opti
         node->id = address->id;
         node->address = address;
         node->backoff_ms = BACKOFF_MIN_MS;
-        node->out = (struct link){.peers = peers, .node = node, .dialled = true};
-        node->in = (struct link){.peers = peers, .node = node};
+        node->out =
+            (struct link){.peers = peers, .node = node, .peer = {node->id, 1}, .dialled = true};
+        node->in = (struct link){.peers = peers, .node = node, .peer = {node->id, 1}};
         node->redial = evtimer_new(base, on_redial, node);
         node_dial(node);
     }
@@ -180,12 +181,15 @@ bool link_reply(struct link *link, const redisReply *reply)
             return false;
         peers->args[i] = span_of(reply->element[i]->str, (size_t)reply->element[i]->len);
     }
-    if (reply->elements == 1 && span_equal(peers->args[0], SPAN("RAFT.ALIVE"))) {
-        peers->options.events.alive(peers->options.events.context, link->node->id);
+    const struct peer_events *events = &peers->options.events;
+    uint32_t shard;
+    if (wire_parse_alive(peers->args, reply->elements, &shard) == ERR_NONE) {
+        events->alive(events->context, shard, &link->peer);
         return true;
     }
-    return peers->options.events.message(peers->options.events.context, link->node->id, peers->args,
-                                         reply->elements);
+    if (wire_message_shard(peers->args, reply->elements, &shard) != ERR_NONE)
+        return false;
+    return events->message(events->context, shard, &link->peer, peers->args, reply->elements);
 }
 
 void peers_send(struct peers *peers, uint64_t to, bool response, struct span bytes)

@@ -15,17 +15,19 @@
 #include "base/log.h"
 #include "base/span.h"
 #include "cluster/cluster.h"
+#include "shard/shard.h"
 
 struct event_base;
 struct peers;
 
 struct peer_events {
     void *context;
-    /* A message of node `from` (arguments as in wire/message.h). false: it is malformed, close the
-     * connection. */
-    bool (*message)(void *context, uint64_t from, const struct span *args, size_t argc);
-    /* A large message of `node` is arriving, or `node` says that one of ours is. */
-    void (*alive)(void *context, uint64_t node);
+    /* A message of node `from` for shard `shard` (arguments as in wire/message.h). false: it is
+     * malformed, close the connection. A shard that is not there is no fault of the sender. */
+    bool (*message)(void *context, uint32_t shard, const struct shard_peer *from,
+                    const struct span *args, size_t argc);
+    /* A large message of `from` for `shard` is arriving, or `from` says that one of ours is. */
+    void (*alive)(void *context, uint32_t shard, const struct shard_peer *from);
     /* The process of `node` refused or reset a connection. */
     void (*lost)(void *context, uint64_t node);
 };

@@ -60,7 +60,8 @@ struct server {
     struct event *signal_events[SERVER_SIGNALS];
     struct net *net;
     struct peers *peers;
-    struct shard *shards[1]; /* one today; NULL while it is loading */
+    uint64_t peer_messages_without_shard; /* for a shard that this node does not have */
+    struct shard *shards[1];              /* one today; NULL while it is loading */
     struct loading loading;
     struct platform_disk *disk;
     struct disk disk_port;

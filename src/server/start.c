@@ -319,26 +319,42 @@ static enum err open_shard(struct server *server, char *message)
     return ERR_NONE;
 }
 
-static bool on_peer_message(void *context, uint64_t from, const struct span *args, size_t argc)
+/* NULL: this node does not have it, or not yet. */
+static struct shard *shard_numbered(const struct server *server, uint32_t number)
+{
+    size_t count = sizeof server->shards / sizeof *server->shards;
+    return number < count ? server->shards[number] : NULL;
+}
+
+static bool on_peer_message(void *context, uint32_t number, const struct shard_peer *from,
+                            const struct span *args, size_t argc)
 {
     struct server *server = context;
-    enum err err = shard_message(server->shards[0], from, args, argc, server_now(server));
+    struct shard *shard = shard_numbered(server, number);
+    if (!shard) {
+        server->peer_messages_without_shard++;
+        return true;
+    }
+    enum err err = shard_message(shard, from, args, argc, server_now(server));
     if (err)
-        log_line(&server->log, LOG_WARNING, "a message of node %" PRIu64 " is refused: %s", from,
-                 err_text(err));
+        log_line(&server->log, LOG_WARNING, "a message of node %" PRIu64 " is refused: %s",
+                 from->node, err_text(err));
     return err == ERR_NONE;
 }
 
 static void on_peer_lost(void *context, uint64_t node)
 {
     struct server *server = context;
-    shard_peer_lost(server->shards[0], node, server_now(server));
+    for (uint32_t number = 0; shard_numbered(server, number); number++)
+        shard_peer_lost(server->shards[number], node, server_now(server));
 }
 
-static void on_peer_alive(void *context, uint64_t node)
+static void on_peer_alive(void *context, uint32_t number, const struct shard_peer *from)
 {
     struct server *server = context;
-    shard_peer_alive(server->shards[0], node, server_now(server));
+    struct shard *shard = shard_numbered(server, number);
+    if (shard)
+        shard_peer_alive(shard, from->node, server_now(server));
 }
 
 static void open_peers(struct server *server)

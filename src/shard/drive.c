@@ -321,8 +321,8 @@ void shard_drive(struct shard *shard, struct shard_time now)
     }
 }
 
-enum err shard_message(struct shard *shard, uint64_t from, const struct span *args, size_t argc,
-                       struct shard_time now)
+enum err shard_message(struct shard *shard, const struct shard_peer *from, const struct span *args,
+                       size_t argc, struct shard_time now)
 {
     shard->now = now;
     struct wire_message *incoming = &shard->incoming;
@@ -330,7 +330,7 @@ enum err shard_message(struct shard *shard, uint64_t from, const struct span *ar
     if (err)
         return err;
     if (!span_equal(incoming->cluster_id, span_text(shard->options.cluster->cluster_id)) ||
-        incoming->message.from != from || incoming->message.to != raft_id(shard->raft) ||
+        incoming->message.from != from->node || incoming->message.to != raft_id(shard->raft) ||
         incoming->shard != shard->options.number)
         return ERR_FOREIGN;
     struct raft_event event = {.type = RAFT_EVENT_MESSAGE, .now_ms = now.mono_ms};

@@ -43,6 +43,12 @@ struct shard_client {
     uint32_t generation;
 };
 
+/* Another node, as its connection has proved it. */
+struct shard_peer {
+    uint64_t node;
+    uint64_t incarnation; /* of its data folder */
+};
+
 /* What a shard needs from outside. None of these calls back into the shard. */
 struct shard_host {
     void *context;
@@ -165,10 +171,10 @@ enum shard_admission shard_transaction(struct shard *shard,
  * turn. */
 void shard_drive(struct shard *shard, struct shard_time now);
 
-/* One message of a peer, as arguments; the sender is authenticated as `from`. ERR_INVALID,
- * ERR_CORRUPT, ERR_FOREIGN: the connection should be closed. */
-MUST_CHECK enum err shard_message(struct shard *shard, uint64_t from, const struct span *args,
-                                  size_t argc, struct shard_time now);
+/* One message of a peer for this shard, as arguments; the sender is authenticated as `from`.
+ * ERR_INVALID, ERR_CORRUPT, ERR_FOREIGN: the connection should be closed. */
+MUST_CHECK enum err shard_message(struct shard *shard, const struct shard_peer *from,
+                                  const struct span *args, size_t argc, struct shard_time now);
 void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now);
 /* A large message to or from the node is on its way. */
 void shard_peer_alive(struct shard *shard, uint64_t peer, struct shard_time now);

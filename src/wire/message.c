@@ -367,14 +367,42 @@ enum err wire_parse_message(const struct span *args, size_t argc, struct wire_me
     struct reader reader = {.args = args, .at = 2};
     parsed->message = (struct raft_message){.type = (enum raft_message_type)type};
     parsed->cluster_id = args[1];
-    uint64_t shard = next_number(&reader);
+    reader.at++;
     parsed->message.term = next_number(&reader);
     parsed->message.from = next_number(&reader);
     parsed->message.to = next_number(&reader);
-    if (reader.failed || shard > UINT32_MAX)
+    if (reader.failed || wire_message_shard(args, argc, &parsed->shard) != ERR_NONE)
         return ERR_INVALID;
-    parsed->shard = (uint32_t)shard;
     return parse_body(parsed, &reader);
+}
+
+static enum err parse_shard(struct span text, uint32_t *shard)
+{
+    uint64_t number;
+    if (!number_parse_u64(text, &number) || number > UINT32_MAX)
+        return ERR_INVALID;
+    *shard = (uint32_t)number;
+    return ERR_NONE;
+}
+
+enum err wire_message_shard(const struct span *args, size_t argc, uint32_t *shard)
+{
+    return argc < 3 ? ERR_INVALID : parse_shard(args[2], shard);
+}
+
+void wire_encode_alive(struct buf *out, uint32_t shard)
+{
+    struct builder builder = {.argc = 0};
+    add_span(&builder, SPAN("RAFT.ALIVE"));
+    add_number(&builder, shard);
+    encode(out, &builder);
+}
+
+enum err wire_parse_alive(const struct span *args, size_t argc, uint32_t *shard)
+{
+    if (argc != 2 || !span_is(args[0], "RAFT.ALIVE"))
+        return ERR_INVALID;
+    return parse_shard(args[1], shard);
 }
 
 void wire_message_close(struct wire_message *parsed)

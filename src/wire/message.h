@@ -21,7 +21,8 @@
  *                                                than <count>)
  *     RAFT.RECEIVED <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
  *     RAFT.TIMEOUTNOW <cluster-id> <shard> <term> <from> <to>
- *     RAFT.ALIVE    (a large message is arriving in pieces; its receiver says so to the sender)
+ *     RAFT.ALIVE <shard>       (a large message is arriving in pieces; its receiver says so to the
+ *                              sender)
  */
 #ifndef FLOTILLA_WIRE_MESSAGE_H
 #define FLOTILLA_WIRE_MESSAGE_H
@@ -72,6 +73,15 @@ struct wire_message {
 /* ERR_INVALID: wrong shape; ERR_CORRUPT: a record's checksum or order is wrong. */
 MUST_CHECK enum err wire_parse_message(const struct span *args, size_t argc,
                                        struct wire_message *parsed);
+
+/* The shard that a message is for: one of those above, whatever else is in it. ERR_INVALID: no
+ * message names its shard where this one should. */
+MUST_CHECK enum err wire_message_shard(const struct span *args, size_t argc, uint32_t *shard);
+
+void wire_encode_alive(struct buf *out, uint32_t shard);
+/* ERR_INVALID: another message, or malformed. */
+MUST_CHECK enum err wire_parse_alive(const struct span *args, size_t argc, uint32_t *shard);
+
 void wire_message_close(struct wire_message *parsed);
 
 #endif

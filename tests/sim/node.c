@@ -275,7 +275,8 @@ void sim_node_message(struct sim_node *node, uint64_t from, struct span bytes)
     struct resp_parser parser = {0};
     if (resp_parse(&parser, bytes, &limits) != RESP_COMMAND)
         sim_fail(node->sim, "a message of node %llu is not RESP", (unsigned long long)from);
-    enum err err = shard_message(node->shard, from, parser.args, parser.argc, sim_node_time(node));
+    const struct shard_peer peer = {from, 1};
+    enum err err = shard_message(node->shard, &peer, parser.args, parser.argc, sim_node_time(node));
     if (err)
         sim_fail(node->sim, "a message of node %llu is refused: %s", (unsigned long long)from,
                  err_text(err));

@@ -20,7 +20,9 @@ struct seen {
     uint64_t from;
     size_t argc;
     size_t last_len; /* of the last argument */
+    uint32_t shard;
     int alive;
+    uint32_t alive_shard;
     int lost;
     uint64_t lost_node;
 };
@@ -36,20 +38,24 @@ struct pair {
     const char *refusal;
 };
 
-static bool on_message(void *context, uint64_t from, const struct span *args, size_t argc)
+static bool on_message(void *context, uint32_t shard, const struct shard_peer *from,
+                       const struct span *args, size_t argc)
 {
     struct seen *seen = context;
     seen->messages++;
-    seen->from = from;
+    seen->from = from->node;
+    seen->shard = shard;
     seen->argc = argc;
     seen->last_len = args[argc - 1].len;
     return true;
 }
 
-static void on_alive(void *context, uint64_t node)
+static void on_alive(void *context, uint32_t shard, const struct shard_peer *from)
 {
-    (void)node;
-    ((struct seen *)context)->alive++;
+    (void)from;
+    struct seen *seen = context;
+    seen->alive++;
+    seen->alive_shard = shard;
 }
 
 static void on_lost(void *context, uint64_t node)
@@ -156,7 +162,7 @@ static void send_vote(struct peers *peers, const struct pair *pair, uint64_t fro
                                    .from = from,
                                    .to = to,
                                    .term = 7};
-    wire_encode_message(&bytes, span_text(pair->cluster.cluster_id), 0, &message, span_of("", 0));
+    wire_encode_message(&bytes, span_text(pair->cluster.cluster_id), 3, &message, span_of("", 0));
     peers_send(peers, to, response, buf_span(&bytes));
     buf_close(&bytes);
 }
@@ -171,6 +177,7 @@ static void test_requests_and_responses_share_the_dialled_connection(void **stat
     WAIT_FOR(&pair, pair.seen_by_two.messages == 1);
     assert_int_equal(pair.seen_by_two.from, 1);
     assert_int_equal(pair.seen_by_two.argc, 10);
+    assert_int_equal(pair.seen_by_two.shard, 3);
     send_vote(pair.two, &pair, 2, 1, true);
     WAIT_FOR(&pair, pair.seen_by_one.messages == 1);
     assert_int_equal(pair.seen_by_one.from, 2);
@@ -250,15 +257,17 @@ static void test_a_large_message_arrives_whole_with_signs_of_life(void **state)
     size_t len = 64 * 1024 * 1024;
     char *value = mem_zalloc(len);
     struct buf bytes = {0};
-    struct span args[] = {SPAN("RAFT.APPEND"), span_of(value, len)};
-    resp_encode_command(&bytes, args, 2);
+    struct span args[] = {SPAN("RAFT.APPEND"), SPAN("id"), SPAN("3"), span_of(value, len)};
+    resp_encode_command(&bytes, args, 4);
     peers_send(pair.one, 2, false, buf_span(&bytes));
     buf_close(&bytes);
     mem_free(value);
     WAIT_FOR(&pair, pair.seen_by_two.messages == 1);
     assert_int_equal(pair.seen_by_two.last_len, len);
     assert_true(pair.seen_by_two.alive > 0);
+    assert_int_equal(pair.seen_by_two.alive_shard, 3);
     WAIT_FOR(&pair, pair.seen_by_one.alive > 0);
+    assert_int_equal(pair.seen_by_one.alive_shard, 3);
     pair_close(&pair);
 }
 

@@ -223,9 +223,9 @@ static inline void fixture_message(struct fixture *fixture, struct raft_message 
     struct resp_parser parser = {0};
     const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
-    assert_int_equal(
-        shard_message(fixture->shard, message.from, parser.args, parser.argc, fixture->now),
-        ERR_NONE);
+    assert_int_equal(shard_message(fixture->shard, &(struct shard_peer){message.from, 1},
+                                   parser.args, parser.argc, fixture->now),
+                     ERR_NONE);
     resp_parser_close(&parser);
     buf_close(&bytes);
 }

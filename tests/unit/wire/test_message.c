@@ -449,6 +449,34 @@ static void test_other_commands_and_shapes_are_invalid(void **state)
     wire_message_close(&parsed);
 }
 
+static void test_the_shard_of_a_message_is_known_before_the_rest_is_read(void **state)
+{
+    (void)state;
+    uint32_t shard = 0;
+    const struct span args[] = {SPAN("RAFT.APPEND"), SPAN("id"), SPAN("4294967295"), SPAN("?")};
+    assert_int_equal(wire_message_shard(args, 4, &shard), ERR_NONE);
+    assert_int_equal(shard, UINT32_MAX);
+    assert_int_equal(wire_message_shard(args, 2, &shard), ERR_INVALID);
+    const struct span beyond[] = {SPAN("RAFT.APPEND"), SPAN("id"), SPAN("4294967296")};
+    assert_int_equal(wire_message_shard(beyond, 3, &shard), ERR_INVALID);
+}
+
+static void test_a_sign_of_life_names_its_shard(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    uint32_t shard = 0;
+    wire_encode_alive(&out, 7);
+    assert_true(span_equal(buf_span(&out), SPAN("*2\r\n$10\r\nRAFT.ALIVE\r\n$1\r\n7\r\n")));
+    buf_close(&out);
+    const struct span args[] = {SPAN("RAFT.ALIVE"), SPAN("7"), SPAN("8")};
+    assert_int_equal(wire_parse_alive(args, 2, &shard), ERR_NONE);
+    assert_int_equal(shard, 7);
+    assert_int_equal(wire_parse_alive(args, 1, &shard), ERR_INVALID);
+    assert_int_equal(wire_parse_alive(args, 3, &shard), ERR_INVALID);
+    assert_int_equal(wire_parse_alive(args + 1, 2, &shard), ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +496,8 @@ int main(void)
         cmocka_unit_test(test_a_vote_among_the_records_is_corrupt),
         cmocka_unit_test(test_counts_and_indices_beyond_reason_are_invalid),
         cmocka_unit_test(test_other_commands_and_shapes_are_invalid),
+        cmocka_unit_test(test_the_shard_of_a_message_is_known_before_the_rest_is_read),
+        cmocka_unit_test(test_a_sign_of_life_names_its_shard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
