@@ -36,6 +36,8 @@ enum command_flag {
     COMMAND_NO_ASYNC_LOADING = 1 << 16,
     COMMAND_PUBSUB = 1 << 17,
     COMMAND_MAY_REPLICATE = 1 << 18,
+    COMMAND_PROTECTED =
+        1 << 19, /* needs a directive of the configuration; not shown, as in Redis */
 };
 
 /* What a data command runs on. */

@@ -478,7 +478,8 @@ static const struct command_docs rows[] = {
     {
         .fullname = "debug",
         .arity = -2,
-        .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+        .flags =
+            COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_PROTECTED,
         .group = "server",
         .since = "1.0.0",
         .internal = true,
@@ -488,7 +489,8 @@ static const struct command_docs rows[] = {
     {
         .fullname = "debug|digest",
         .arity = 2,
-        .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+        .flags =
+            COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_PROTECTED,
         .group = "server",
         .since = "1.0.0",
         .complexity = "O(N) where N is the number of keys",
@@ -497,7 +499,8 @@ static const struct command_docs rows[] = {
     {
         .fullname = "debug|sleep",
         .arity = 3,
-        .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+        .flags =
+            COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_PROTECTED,
         .syntax = "seconds:double",
         .group = "server",
         .since = "1.0.0",
@@ -507,7 +510,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "debug|help",
         .arity = 2,
-        .flags = COMMAND_LOADING | COMMAND_STALE,
+        .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_PROTECTED,
         .group = "server",
         .since = "1.0.0",
         .complexity = "O(1)",

@@ -146,7 +146,6 @@ static const struct directive accepted_rows[] = {
     ROW("acllog-max-len", NULL, DIRECTIVE_INT, 0, "128"),
     ROW("acl-pubsub-default", NULL, DIRECTIVE_STRING, 0, "resetchannels"),
     ROW("enable-protected-configs", NULL, DIRECTIVE_STRING, DIRECTIVE_IMMUTABLE, "no"),
-    ROW("enable-debug-command", NULL, DIRECTIVE_STRING, DIRECTIVE_IMMUTABLE, "no"),
     ROW("enable-module-command", NULL, DIRECTIVE_STRING, DIRECTIVE_IMMUTABLE, "no"),
     /* the process */
     ROW("databases", NULL, DIRECTIVE_INT, DIRECTIVE_IMMUTABLE, "1"),

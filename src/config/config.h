@@ -21,6 +21,8 @@ enum { CONFIG_BIND_MAX = 16, CONFIG_TEXT_MAX = 1024, CONFIG_ACCEPTED_MAX = 8192 
 enum config_fsync { CONFIG_FSYNC_ALWAYS, CONFIG_FSYNC_EVERYSEC, CONFIG_FSYNC_NO };
 enum config_follower_mode { CONFIG_FOLLOWER_REDIRECT, CONFIG_FOLLOWER_AUTO, CONFIG_FOLLOWER_PROXY };
 
+enum config_debug { CONFIG_DEBUG_NO, CONFIG_DEBUG_LOCAL, CONFIG_DEBUG_YES };
+
 struct config_output_limit { /* client-output-buffer-limit <class> <hard> <soft> <soft seconds> */
     uint64_t hard_bytes;     /* 0: none */
     uint64_t soft_bytes;
@@ -39,6 +41,7 @@ struct config {
     size_t bind_count;
     int port;
     bool protected_mode;
+    enum config_debug enable_debug_command;
     int tcp_backlog;
     char unixsocket[CONFIG_TEXT_MAX];
     unsigned unixsocketperm; /* octal in text */

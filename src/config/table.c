@@ -38,6 +38,13 @@ static const struct choice fsync_choices[] = {
 
 #define FOLLOWER_MODE_YET "is not available yet; use 'redirect'"
 
+static const struct choice debug_choices[] = {
+    {.name = "no", .value = CONFIG_DEBUG_NO},
+    {.name = "yes", .value = CONFIG_DEBUG_YES},
+    {.name = "local", .value = CONFIG_DEBUG_LOCAL},
+    {.name = NULL},
+};
+
 static const struct choice follower_choices[] = {
     {.name = "redirect", .value = CONFIG_FOLLOWER_REDIRECT},
     {.name = "auto", .value = CONFIG_FOLLOWER_AUTO, .refused = FOLLOWER_MODE_YET},
@@ -60,6 +67,12 @@ static const struct directive rows[] = {
      LIMITS(0, 65535),
      FIELD(port)},
     {.name = "protected-mode", .kind = DIRECTIVE_BOOL, .initial = "yes", FIELD(protected_mode)},
+    {.name = "enable-debug-command",
+     .kind = DIRECTIVE_ENUM,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "no",
+     .choices = debug_choices,
+     FIELD(enable_debug_command)},
     {.name = "tcp-backlog",
      .kind = DIRECTIVE_INT,
      .flags = DIRECTIVE_IMMUTABLE,

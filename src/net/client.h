@@ -82,7 +82,6 @@ struct client {
     bool flush_queued; /* on net->flush */
     bool end_of_input;
     bool is_unix;
-    bool is_local; /* a loopback or a Unix socket */
     bool no_evict;
     bool no_touch;
     const char *refusal; /* may only become a node's connection: the error for all else */
@@ -279,6 +278,7 @@ size_t client_input_len(const struct client *client);
 size_t client_memory(const struct client *client);
 void client_set_text(char **text, struct span value);
 const char *client_local_address(struct client *client);
+bool client_is_local(const struct client *client); /* from a loopback address or a Unix socket */
 
 /* output.c */
 static inline bool client_is_gone(const struct client *client)

@@ -8,6 +8,11 @@
 static const char not_a_node[] = "NOPERM this connection is not a node of the cluster";
 static const char no_leader[] =
     "CLUSTERDOWN The cluster has no leader: nothing was executed, try again";
+static const char debug_forbidden[] =
+    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you "
+    "can "
+    "run it from a local connection, otherwise you need to set this option in the configuration "
+    "file, and then restart the server.";
 static const char out_of_memory[] = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /* --- nodes --- */
@@ -204,8 +209,27 @@ static bool is_http(struct span name)
     return span_is(name, "post") || span_is(name, "host:");
 }
 
+/* DEBUG stops a node or shows its inner life: the configuration file has to allow it. */
+static bool is_forbidden(const struct client *client, const struct command *command)
+{
+    if ((command->flags & COMMAND_PROTECTED) == 0)
+        return false;
+    switch (client->net->settings.debug) {
+    case NET_DEBUG_NO:
+        return true;
+    case NET_DEBUG_LOCAL:
+        return !client_is_local(client);
+    case NET_DEBUG_YES:
+        return false;
+    }
+    return true;
+}
+
 static enum verdict reject_unknown(struct client *client, const struct span *args, size_t argc)
 {
+    const struct command *container = argc > 1 ? command_find(client->net->table, args, 1) : NULL;
+    if (container && is_forbidden(client, container))
+        return reject(client, container, debug_forbidden);
     if (is_http(args[0])) {
         log_line(client->net->log, LOG_WARNING,
                  "a client speaks HTTP: perhaps an attack through a browser; it was disconnected");
@@ -301,6 +325,8 @@ static enum verdict check_and_run(struct client *client, const struct request *r
 {
     struct net *net = client->net;
     const struct command *command = request->command;
+    if (request->argc > 1 && is_forbidden(client, command))
+        return reject(client, command, debug_forbidden);
     if (!command_arity_is_valid(command, request->argc))
         return reject_arity(client, command);
     if (net->settings.password[0] && !client->authenticated && !(command->flags & COMMAND_NO_AUTH))

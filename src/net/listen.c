@@ -71,6 +71,13 @@ static bool is_loopback(const struct sockaddr_storage *address)
     return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
+bool client_is_local(const struct client *client)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof address;
+    return getpeername(client->fd, (struct sockaddr *)&address, &len) == 0 && is_loopback(&address);
+}
+
 static void set_option(int fd, int level, int name, int value)
 {
     (void)setsockopt(fd, level, name, &value, sizeof value); /* a hint: not worth a connection */

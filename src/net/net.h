@@ -45,6 +45,9 @@ struct net_output_limit {
     uint32_t soft_seconds;
 };
 
+/* From where DEBUG is allowed: enable-debug-command. */
+enum net_debug { NET_DEBUG_NO, NET_DEBUG_LOCAL, NET_DEBUG_YES };
+
 struct net_settings {
     uint32_t maxclients;
     uint32_t timeout_seconds;
@@ -55,6 +58,7 @@ struct net_settings {
     uint64_t bulk_len_max;
     uint64_t maxmemory; /* with used_memory of the host below: -OOM before a write is proposed */
     bool protected_mode;
+    enum net_debug debug;
     struct net_output_limit output_normal;
     char password[1024]; /* empty: none */
 };

@@ -105,6 +105,19 @@ static void fit_descriptors(struct server *server)
     server->config.maxclients = fits;
 }
 
+static enum net_debug debug_of(enum config_debug debug)
+{
+    switch (debug) {
+    case CONFIG_DEBUG_NO:
+        return NET_DEBUG_NO;
+    case CONFIG_DEBUG_LOCAL:
+        return NET_DEBUG_LOCAL;
+    case CONFIG_DEBUG_YES:
+        return NET_DEBUG_YES;
+    }
+    return NET_DEBUG_NO;
+}
+
 struct net_settings server_net_settings(const struct server *server)
 {
     const struct config *config = &server->config;
@@ -119,6 +132,7 @@ struct net_settings server_net_settings(const struct server *server)
         .bulk_len_max = config->proto_max_bulk_len,
         .maxmemory = config->maxmemory,
         .protected_mode = config->protected_mode,
+        .debug = debug_of(config->enable_debug_command),
         .output_normal = {normal->hard_bytes, normal->soft_bytes, normal->soft_seconds},
     };
     snprintf(settings.password, sizeof settings.password, "%s", config->requirepass);

@@ -21,7 +21,7 @@ if shutil.which("redis-server") is None:
 
 @pytest.fixture(scope="module")
 def flotilla():
-    with Cluster("compat", raft_election_timeout_ms=2000, raft_heartbeat_ms=100) as one:
+    with Cluster("compat", enable_debug_command="no", raft_election_timeout_ms=2000, raft_heartbeat_ms=100) as one:
         yield one
 
 

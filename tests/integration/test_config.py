@@ -1,4 +1,6 @@
 """redis.conf, the command line, CONFIG."""
+import socket
+
 import pytest
 
 from cluster import SERVER, Ports, spawn
@@ -87,6 +89,32 @@ def test_config_set_takes_all_or_nothing(cluster):
         assert isinstance(connection.call("CONFIG", "SET", "port", "1"), Error) or \
             config_get(connection, "port") != b"1"
         assert isinstance(connection.call("CONFIG", "SET", "node-id", "2"), Error)
+
+
+def address_of_this_machine():
+    """One that is not a loopback address, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return None
+        address = probe.getsockname()[0]
+    return None if address.startswith("127.") else address
+
+
+def test_debug_is_for_whom_the_file_says(make_cluster):
+    cluster = make_cluster(start=False, size=1, bind="*", protected_mode="no", enable_debug_command="local")
+    node = cluster.nodes[0]
+    node.start()
+    assert node.call("DEBUG", "SLEEP", "0") == "OK"
+    assert node.call("CONFIG", "SET", "enable-debug-command", "yes").code == "ERR"
+    address = address_of_this_machine()
+    if address:
+        with Connection(host=address, port=node.port) as connection:
+            assert "DEBUG command not allowed" in str(connection.call("DEBUG", "SLEEP", "0"))
+    node.kill()
+    node.start(True, "--enable-debug-command", "no")
+    assert "DEBUG command not allowed" in str(node.call("DEBUG", "DIGEST"))
 
 
 def test_config_get_takes_patterns_and_several_names(cluster):

@@ -206,6 +206,7 @@ class Cluster:
     other one through a proxy of its own; see cut(), heal() and set_delay()."""
 
     DEFAULTS = {
+        "enable-debug-command": "yes",
         "raft-heartbeat-ms": 40,
         "raft-election-timeout-ms": 300,
         "leader-wait-ms": 3000,

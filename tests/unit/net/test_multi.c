@@ -45,6 +45,25 @@ static void test_refused_command_aborts_exec(void **state)
     close(fd);
 }
 
+static void test_debug_is_refused_where_it_is_not_allowed(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    f->settings.debug = NET_DEBUG_NO;
+    net_set_settings(f->net, &f->settings);
+    assert_non_null(strstr(reply_to(f, fd, "DEBUG SLEEP 0\r\n"), "DEBUG command not allowed"));
+    assert_non_null(strstr(reply_to(f, fd, "DEBUG NOSUCH\r\n"), "DEBUG command not allowed"));
+    assert_non_null(strstr(reply_to(f, fd, "MULTI\r\nDEBUG SLEEP 0\r\nEXEC\r\n"), "-EXECABORT"));
+    /* A Unix socket is this machine. */
+    f->settings.debug = NET_DEBUG_LOCAL;
+    net_set_settings(f->net, &f->settings);
+    assert_replies(f, fd, "DEBUG SLEEP 0\r\n", "+debug|sleep\r\n");
+    f->settings.debug = NET_DEBUG_YES;
+    net_set_settings(f->net, &f->settings);
+    assert_replies(f, fd, "DEBUG SLEEP 0\r\n", "+debug|sleep\r\n");
+    close(fd);
+}
+
 static void test_nesting_is_refused_without_abort(void **state)
 {
     struct fixture *f = *state;
@@ -239,6 +258,7 @@ int main(void)
         T(test_transaction_is_submitted_as_a_whole),
         T(test_pipelined_transaction_is_answered_in_order),
         T(test_refused_command_aborts_exec),
+        T(test_debug_is_refused_where_it_is_not_allowed),
         T(test_nesting_is_refused_without_abort),
         T(test_discard_drops_the_queue),
         T(test_transaction_without_data_needs_no_leader),
