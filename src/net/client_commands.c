@@ -1,15 +1,20 @@
 /* CLIENT, without KILL. */
-#include "net/client.h"
+#include "net/local.h"
+#include "net/module.h"
+#include "net/reply.h"
+#include "net/statistics.h"
+#include "net/wait.h"
 
 #include "base/number.h"
 
-static void run_id(struct client *client, const struct request *request, struct resp_writer *reply)
+static void run_id(struct client *client, const struct net_request *request,
+                   struct resp_writer *reply)
 {
     (void)request;
     resp_integer(reply, (int64_t)client->id);
 }
 
-static void run_getname(struct client *client, const struct request *request,
+static void run_getname(struct client *client, const struct net_request *request,
                         struct resp_writer *reply)
 {
     (void)request;
@@ -19,7 +24,7 @@ static void run_getname(struct client *client, const struct request *request,
         resp_null(reply);
 }
 
-static void run_setname(struct client *client, const struct request *request,
+static void run_setname(struct client *client, const struct net_request *request,
                         struct resp_writer *reply)
 {
     if (!client_name_is_valid(request->args[2])) {
@@ -31,7 +36,7 @@ static void run_setname(struct client *client, const struct request *request,
     resp_status(reply, "OK");
 }
 
-static void run_setinfo(struct client *client, const struct request *request,
+static void run_setinfo(struct client *client, const struct net_request *request,
                         struct resp_writer *reply)
 {
     struct span option = request->args[2];
@@ -52,7 +57,7 @@ static void run_setinfo(struct client *client, const struct request *request,
     resp_status(reply, "OK");
 }
 
-static void run_info(struct client *client, const struct request *request,
+static void run_info(struct client *client, const struct net_request *request,
                      struct resp_writer *reply)
 {
     (void)request;
@@ -100,7 +105,7 @@ static void list_ids(struct net *net, const struct span *ids, size_t count, stru
     resp_verbatim(reply, "txt", buf_span(out));
 }
 
-static void run_list(struct client *client, const struct request *request,
+static void run_list(struct client *client, const struct net_request *request,
                      struct resp_writer *reply)
 {
     const struct span *args = request->args;
@@ -118,7 +123,7 @@ static void run_list(struct client *client, const struct request *request,
     buf_close(&out);
 }
 
-static void run_reply(struct client *client, const struct request *request,
+static void run_reply(struct client *client, const struct net_request *request,
                       struct resp_writer *reply)
 {
     struct span mode = request->args[2];
@@ -136,7 +141,7 @@ static void run_reply(struct client *client, const struct request *request,
 }
 
 /* What is pending was asked under the old mode. */
-static enum verdict submit_reply(struct client *client, const struct request *request)
+static enum net_verdict submit_reply(struct client *client, const struct net_request *request)
 {
     if (client->pending)
         return client_hold(client, CLIENT_BARRIER);
@@ -145,11 +150,11 @@ static enum verdict submit_reply(struct client *client, const struct request *re
     struct resp_writer reply = client_begin_reply(client);
     run_reply(client, request, &reply);
     bool error = client_end_reply(client, &reply);
-    stats_executed(client->net, request->command, error);
-    return VERDICT_DONE;
+    net_stats_executed(client->net, request->command, error);
+    return NET_DONE;
 }
 
-static void write_shape_error(const struct request *request, struct resp_writer *reply)
+static void write_shape_error(const struct net_request *request, struct resp_writer *reply)
 {
     struct span name = request->args[1];
     resp_errorf(reply,
@@ -157,7 +162,7 @@ static void write_shape_error(const struct request *request, struct resp_writer 
                 (int)(name.len < 128 ? name.len : 128), name.ptr);
 }
 
-static void run_unblock(struct client *client, const struct request *request,
+static void run_unblock(struct client *client, const struct net_request *request,
                         struct resp_writer *reply)
 {
     bool with_error = false;
@@ -181,7 +186,7 @@ static void run_unblock(struct client *client, const struct request *request,
     resp_integer(reply, other && client_unblock(other, with_error));
 }
 
-static void write_switch(bool *flag, const struct request *request, struct resp_writer *reply)
+static void write_switch(bool *flag, const struct net_request *request, struct resp_writer *reply)
 {
     if (!span_is(request->args[2], "ON") && !span_is(request->args[2], "OFF")) {
         resp_error(reply, "ERR syntax error");
@@ -191,13 +196,13 @@ static void write_switch(bool *flag, const struct request *request, struct resp_
     resp_status(reply, "OK");
 }
 
-static void run_no_evict(struct client *client, const struct request *request,
+static void run_no_evict(struct client *client, const struct net_request *request,
                          struct resp_writer *reply)
 {
     write_switch(&client->no_evict, request, reply);
 }
 
-static void run_no_touch(struct client *client, const struct request *request,
+static void run_no_touch(struct client *client, const struct net_request *request,
                          struct resp_writer *reply)
 {
     write_switch(&client->no_touch, request, reply);
@@ -205,22 +210,22 @@ static void run_no_touch(struct client *client, const struct request *request,
 
 /* --- PAUSE --- */
 
-void pause_end(struct net *net)
+void net_pause_end(struct net *net)
 {
     net->paused = net->pause_all = false;
     net_wake_all(net, CLIENT_PAUSED);
 }
 
-bool pause_concerns(struct net *net, uint32_t flags)
+bool net_pause_concerns(struct net *net, uint32_t flags)
 {
     if (net_now(net)->mono_ms >= net->pause_until_ms) {
-        pause_end(net);
+        net_pause_end(net);
         return false;
     }
     return net->pause_all || (flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE));
 }
 
-static void run_pause(struct client *client, const struct request *request,
+static void run_pause(struct client *client, const struct net_request *request,
                       struct resp_writer *reply)
 {
     struct net *net = client->net;
@@ -255,17 +260,17 @@ static void run_pause(struct client *client, const struct request *request,
     resp_status(reply, "OK");
 }
 
-static void run_unpause(struct client *client, const struct request *request,
+static void run_unpause(struct client *client, const struct net_request *request,
                         struct resp_writer *reply)
 {
     (void)request;
-    pause_end(client->net);
+    net_pause_end(client->net);
     resp_status(reply, "OK");
 }
 
 /* --- what there is not --- */
 
-static void run_getredir(struct client *client, const struct request *request,
+static void run_getredir(struct client *client, const struct net_request *request,
                          struct resp_writer *reply)
 {
     (void)client;
@@ -273,7 +278,7 @@ static void run_getredir(struct client *client, const struct request *request,
     resp_integer(reply, -1);
 }
 
-static void run_trackinginfo(struct client *client, const struct request *request,
+static void run_trackinginfo(struct client *client, const struct net_request *request,
                              struct resp_writer *reply)
 {
     (void)client;
@@ -340,7 +345,7 @@ static const char *const help[] = {
     "    Print this help.",
 };
 
-static void run_help(struct client *client, const struct request *request,
+static void run_help(struct client *client, const struct net_request *request,
                      struct resp_writer *reply)
 {
     (void)client;
@@ -351,14 +356,17 @@ static void run_help(struct client *client, const struct request *request,
         resp_status(reply, help[i]);
 }
 
-const struct local_command client_commands[] = {
+const struct net_local net_client_commands[] = {
     {.fullname = "client|id", .run = run_id},
     {.fullname = "client|getname", .run = run_getname},
     {.fullname = "client|setname", .run = run_setname},
     {.fullname = "client|setinfo", .run = run_setinfo},
     {.fullname = "client|info", .run = run_info},
     {.fullname = "client|list", .run = run_list},
-    {.fullname = "client|reply", .run = run_reply, .submit = submit_reply},
+    {.fullname = "client|reply",
+     .run = run_reply,
+     .submit = submit_reply,
+     .not_in_transaction = true},
     {.fullname = "client|unblock", .run = run_unblock},
     {.fullname = "client|no-evict", .run = run_no_evict},
     {.fullname = "client|no-touch", .run = run_no_touch},

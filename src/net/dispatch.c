@@ -1,9 +1,17 @@
 /* From arguments to whoever carries them out: the rules that Redis checks before a command runs, in
  * its order, then those of leadership. */
-#include "net/client.h"
+#include "net/dispatch.h"
+#include "net/listen.h"
+#include "net/module.h"
+#include "net/reply.h"
+#include "net/statistics.h"
+#include "net/transaction.h"
+#include "net/wait.h"
 
 #include "base/mem.h"
 #include "base/number.h"
+
+enum { HTTP_SAID_EVERY_MS = 60 * 1000 };
 
 static const char not_a_node[] = "NOPERM this connection is not a node of the cluster";
 static const char no_leader[] =
@@ -22,8 +30,8 @@ static bool is_node_command(struct span name)
     return name.len > 5 && span_equal_nocase(span_of(name.ptr, 5), SPAN("RAFT."));
 }
 
-static enum verdict run_node_command(struct client *client, const struct span *args, size_t argc,
-                                     struct span rest)
+static enum net_verdict run_node_command(struct client *client, const struct span *args,
+                                         size_t argc, struct span rest)
 {
     struct net *net = client->net;
     const char *error = not_a_node;
@@ -31,26 +39,26 @@ static enum verdict run_node_command(struct client *client, const struct span *a
         error = net->host.accept_peer(net->host.context, client->fd, args, argc, rest);
     if (error == NULL) {
         client_forget_descriptor(client);
-        return VERDICT_DONE;
+        return NET_DONE;
     }
     client_error(client, error);
     if (client->refusal)
         client_close_after_output(client);
-    return VERDICT_DONE;
+    return NET_DONE;
 }
 
 /* A connection that is one too many, or from where clients are not served. */
-static enum verdict refuse(struct client *client)
+static enum net_verdict refuse(struct client *client)
 {
     client->net->statistics.connections_rejected++;
     client_error(client, client->refusal);
     client_close_after_output(client);
-    return VERDICT_DONE;
+    return NET_DONE;
 }
 
 /* --- leadership --- */
 
-unsigned dispatch_slot(const struct request *request, bool *has_key)
+unsigned net_request_slot(const struct net_request *request, bool *has_key)
 {
     size_t position;
     *has_key = command_keys(request->command, request->args, request->argc, &position, 1) > 0;
@@ -63,7 +71,7 @@ static const struct cluster_node *other_leader(const struct net *net)
     return leader && leader != net->self ? cluster_find(net->cluster, leader) : NULL;
 }
 
-static enum verdict park(struct client *client)
+static enum net_verdict park(struct client *client)
 {
     struct net *net = client->net;
     uint64_t now_ms = net_now(net)->mono_ms;
@@ -71,7 +79,7 @@ static enum verdict park(struct client *client)
         client->park_until_ms = now_ms + net->settings.leader_wait_ms;
     if (now_ms >= client->park_until_ms) {
         client_error(client, no_leader);
-        return VERDICT_DONE;
+        return NET_DONE;
     }
     net_due(net, client->park_until_ms);
     return client_hold(client, CLIENT_PARKED);
@@ -85,8 +93,8 @@ static void write_moved(struct client *client, const struct cluster_node *node, 
 }
 
 /* DONE: the client got an error. */
-enum verdict dispatch_not_admitted(struct client *client, enum shard_admission admission,
-                                   unsigned slot)
+enum net_verdict client_not_admitted(struct client *client, enum shard_admission admission,
+                                     unsigned slot)
 {
     if (admission == SHARD_BUSY)
         return client_hold(client, CLIENT_FULL);
@@ -96,11 +104,11 @@ enum verdict dispatch_not_admitted(struct client *client, enum shard_admission a
     if (!leader)
         return park(client);
     write_moved(client, leader, slot);
-    return VERDICT_DONE;
+    return NET_DONE;
 }
 
 /* A READONLY connection takes what this node has, if it is fresh enough. */
-bool dispatch_may_read_here(struct client *client)
+bool client_may_read_here(struct client *client)
 {
     struct net *net = client->net;
     if (!client->readonly || shard_is_leader(net->shard))
@@ -112,7 +120,7 @@ bool dispatch_may_read_here(struct client *client)
 
 /* --- carrying out --- */
 
-static enum verdict run_data(struct client *client, const struct request *request)
+static enum net_verdict run_data(struct client *client, const struct net_request *request)
 {
     struct net *net = client->net;
     bool writes = request->command->flags & COMMAND_WRITE;
@@ -121,32 +129,32 @@ static enum verdict run_data(struct client *client, const struct request *reques
                                   .command = request->command,
                                   .args = request->args,
                                   .argc = request->argc};
-    if (!writes && client->readonly && dispatch_may_read_here(client)) {
+    if (!writes && client->readonly && client_may_read_here(client)) {
         struct resp_writer reply = client_begin_reply(client);
         shard_read_local(net->shard, &asked, &reply, *net_now(net));
         client_end_reply(client, &reply);
-        return VERDICT_DONE;
+        return NET_DONE;
     }
     client->pending++; /* before: the reply may come at once */
     enum shard_admission admission = writes ? shard_write(net->shard, &asked, *net_now(net))
                                             : shard_read(net->shard, &asked, *net_now(net));
     if (admission == SHARD_ACCEPTED) {
         net->submitted = true;
-        return VERDICT_DONE;
+        return NET_DONE;
     }
     client->pending--;
     bool has_key;
-    unsigned slot = client->pending ? 0 : dispatch_slot(request, &has_key);
-    return dispatch_not_admitted(client, admission, slot);
+    unsigned slot = client->pending ? 0 : net_request_slot(request, &has_key);
+    return client_not_admitted(client, admission, slot);
 }
 
 /* Writes one reply; within a transaction too. */
-void dispatch_run_local(struct client *client, const struct request *request,
-                        struct resp_writer *reply)
+void client_run_local(struct client *client, const struct net_request *request,
+                      struct resp_writer *reply)
 {
     struct net *net = client->net;
     const struct command *command = request->command;
-    const struct local_command *local = net->locals[command->id];
+    const struct net_local *local = net->locals[command->id];
     if (local && local->run)
         local->run(client, request, reply);
     else if (!local)
@@ -155,10 +163,10 @@ void dispatch_run_local(struct client *client, const struct request *request,
         resp_error(reply, "ERR Command not allowed inside a transaction");
 }
 
-static enum verdict run_here(struct client *client, const struct request *request)
+static enum net_verdict run_here(struct client *client, const struct net_request *request)
 {
     struct net *net = client->net;
-    const struct local_command *local = net->locals[request->command->id];
+    const struct net_local *local = net->locals[request->command->id];
     if (local && local->submit)
         return local->submit(client, request);
     /* The server's own commands see everything that this connection asked for before. */
@@ -166,23 +174,26 @@ static enum verdict run_here(struct client *client, const struct request *reques
         return client_hold(client, CLIENT_BARRIER);
     int64_t started_us = net->host.wall_us(net->host.context);
     struct resp_writer reply = client_begin_reply(client);
-    dispatch_run_local(client, request, &reply);
+    client_run_local(client, request, &reply);
+    if (client->state == CLIENT_BLOCKED)
+        return NET_HOLD; /* it wrote nothing and is run once more */
+    client->wait_phase = WAIT_NONE;
     bool error = client_end_reply(client, &reply);
     int64_t took_us = net->host.wall_us(net->host.context) - started_us;
-    stats_executed(net, request->command, error);
+    net_stats_executed(net, request->command, error);
     if (took_us > 0)
         net->statistics.commands[request->command->id].usec += (uint64_t)took_us;
-    return VERDICT_DONE;
+    return NET_DONE;
 }
 
-enum verdict dispatch_run(struct client *client, const struct request *request)
+enum net_verdict client_run(struct client *client, const struct net_request *request)
 {
     return request->command->run ? run_data(client, request) : run_here(client, request);
 }
 
 /* --- checks --- */
 
-bool dispatch_is_over_memory(struct net *net)
+bool net_is_over_memory(struct net *net)
 {
     if (net->settings.maxmemory == 0)
         return false;
@@ -193,20 +204,25 @@ bool dispatch_is_over_memory(struct net *net)
     return net->used_memory > net->settings.maxmemory;
 }
 
-static enum verdict reject(struct client *client, const struct command *command, const char *text)
+static enum net_verdict reject(struct client *client, const struct command *command,
+                               const char *text)
 {
     struct net *net = client->net;
-    stats_rejected(net, command);
+    net_stats_rejected(net, command);
     client->transaction.aborted = client->transaction.open;
     client_error(client, text);
-    return VERDICT_DONE;
+    return NET_DONE;
 }
 
-/* A browser that was talked into sending a request here: nothing behind its headers may be carried
- * out. */
+/* The first words of lines that only HTTP has. */
+static const char *const http_words[] = {"post", "host:"};
+
 static bool is_http(struct span name)
 {
-    return span_is(name, "post") || span_is(name, "host:");
+    for (size_t i = 0; i < sizeof http_words / sizeof http_words[0]; i++)
+        if (span_is(name, http_words[i]))
+            return true;
+    return false;
 }
 
 /* DEBUG stops a node or shows its inner life: the configuration file has to allow it. */
@@ -225,63 +241,82 @@ static bool is_forbidden(const struct client *client, const struct command *comm
     return true;
 }
 
-static enum verdict reject_unknown(struct client *client, const struct span *args, size_t argc)
+/* A web page may have talked a browser into sending a request here: nothing behind its headers may
+ * be carried out. The log names the first such client of a minute and counts the others. */
+static void close_http(struct client *client)
+{
+    struct net *net = client->net;
+    uint64_t now_ms = net_now(net)->mono_ms;
+    client_close_after_output(client);
+    net->http_clients++;
+    if (net->http_said_ms && now_ms - net->http_said_ms < HTTP_SAID_EVERY_MS)
+        return;
+    log_line(net->log, LOG_WARNING,
+             "closed client %llu at %s: it speaks HTTP, perhaps an attack through a browser "
+             "(%llu such since the start)",
+             (unsigned long long)client->id, client->address,
+             (unsigned long long)net->http_clients);
+    net->http_said_ms = now_ms;
+}
+
+static enum net_verdict reject_unknown(struct client *client, const struct span *args, size_t argc)
 {
     const struct command *container = argc > 1 ? command_find(client->net->table, args, 1) : NULL;
     if (container && is_forbidden(client, container))
         return reject(client, container, debug_forbidden);
     if (is_http(args[0])) {
-        log_line(client->net->log, LOG_WARNING,
-                 "a client speaks HTTP: perhaps an attack through a browser; it was disconnected");
-        client_close_after_output(client);
-        return VERDICT_DONE;
+        close_http(client);
+        return NET_DONE;
     }
     client->transaction.aborted = client->transaction.open;
     struct resp_writer reply = client_begin_reply(client);
     command_write_unknown(client->net->table, args, argc, &reply);
     client_end_reply(client, &reply);
-    return VERDICT_DONE;
+    return NET_DONE;
 }
 
-static enum verdict reject_arity(struct client *client, const struct command *command)
+static enum net_verdict reject_arity(struct client *client, const struct command *command)
 {
-    stats_rejected(client->net, command);
+    net_stats_rejected(client->net, command);
     struct resp_writer reply = client_begin_reply(client);
-    if (span_is(span_text(command->fullname), "exec")) { /* ends the transaction all the same */
-        transaction_discard(client);
-        resp_error(&reply, "EXECABORT Transaction discarded because of: wrong number of arguments "
-                           "for 'exec' command");
+    const struct net_local *local = client->net->locals[command->id];
+    if (local && local->ends_transaction) {
+        client_transaction_discard(client);
+        resp_errorf(&reply,
+                    "EXECABORT Transaction discarded because of: wrong number of arguments for "
+                    "'%s' command",
+                    command->fullname);
     } else {
         client->transaction.aborted = client->transaction.open;
         command_write_arity_error(command, &reply);
     }
     client_end_reply(client, &reply);
-    return VERDICT_DONE;
+    return NET_DONE;
 }
 
-static bool is_queued(const struct client *client, const struct request *request)
+static bool is_queued(const struct client *client, const struct net_request *request)
 {
     if (!client->transaction.open)
         return false;
-    const struct local_command *local = client->net->locals[request->command->id];
+    const struct net_local *local = client->net->locals[request->command->id];
     return !local || !local->never_queued;
 }
 
 /* Redis refuses a queue that grows while memory is short, whatever is queued. */
-static bool lacks_memory(struct client *client, const struct request *request, bool queued)
+static bool lacks_memory(struct client *client, const struct net_request *request, bool queued)
 {
     bool grows = queued || (request->command->flags & COMMAND_DENYOOM);
     return grows && client->net->settings.maxmemory && client->net->shard &&
-           shard_is_leader(client->net->shard) && dispatch_is_over_memory(client->net);
+           shard_is_leader(client->net->shard) && net_is_over_memory(client->net);
 }
 
-bool dispatch_lacks_room(const struct net *net, uint32_t flags)
+bool net_lacks_room(const struct net *net, uint32_t flags)
 {
     return (flags & COMMAND_WRITE) && net->shard && shard_refuses_writes(net->shard);
 }
 
 /* At the most, as it is queued. */
-static size_t encoded_bytes(const struct request *request)
+static size_t encoded_bytes(const struct net_request *request)
 {
     size_t bytes = NUMBER_I64_CHARS;
     for (size_t i = 0; i < request->argc; i++)
@@ -289,9 +324,10 @@ static size_t encoded_bytes(const struct request *request)
     return bytes;
 }
 
-static enum verdict queue(struct client *client, const struct request *request)
+static enum net_verdict queue(struct client *client, const struct net_request *request)
 {
-    if (transaction_memory(&client->transaction) + encoded_bytes(request) > NET_COMMAND_BYTES_MAX)
+    if (client_transaction_memory(&client->transaction) + encoded_bytes(request) >
+        NET_COMMAND_BYTES_MAX)
         return reject(client, request->command, "ERR the transaction is too large");
     const struct cluster_node *leader = request->command->run ? other_leader(client->net) : NULL;
     bool reads_here = !(request->command->flags & COMMAND_WRITE) && client->readonly;
@@ -300,28 +336,29 @@ static enum verdict queue(struct client *client, const struct request *request)
             return client_hold(client, CLIENT_BARRIER);
         bool has_key;
         client->transaction.aborted = true;
-        stats_rejected(client->net, request->command);
-        write_moved(client, leader, dispatch_slot(request, &has_key));
-        return VERDICT_DONE;
+        net_stats_rejected(client->net, request->command);
+        write_moved(client, leader, net_request_slot(request, &has_key));
+        return NET_DONE;
     }
-    transaction_queue(client, request);
+    client_transaction_queue(client, request);
     client_status(client, "QUEUED");
-    return VERDICT_DONE;
+    return NET_DONE;
 }
 
-static bool is_reply_command(const struct command *command)
+static bool is_refused_in_transaction(const struct net *net, const struct command *command)
 {
-    return command->parent && span_is(span_text(command->fullname), "client|reply");
+    const struct net_local *local = net->locals[command->id];
+    return (command->flags & COMMAND_NO_MULTI) || (local && local->not_in_transaction);
 }
 
 static bool runs_while_loading(const struct net *net, const struct command *command)
 {
-    const struct local_command *local = net->locals[command->id];
+    const struct net_local *local = net->locals[command->id];
     return (command->flags & COMMAND_LOADING) && !command->run && !(local && local->needs_shard);
 }
 
-static enum verdict check_and_run(struct client *client, const struct request *request,
-                                  size_t bytes)
+static enum net_verdict check_and_run(struct client *client, const struct net_request *request,
+                                      size_t bytes)
 {
     struct net *net = client->net;
     const struct command *command = request->command;
@@ -334,36 +371,36 @@ static enum verdict check_and_run(struct client *client, const struct request *r
     if (!net->shard && !runs_while_loading(net, command))
         return reject(client, command, NET_LOADING);
     bool queued = is_queued(client, request);
-    if (queued && ((command->flags & COMMAND_NO_MULTI) || is_reply_command(command)))
+    if (queued && is_refused_in_transaction(net, command))
         return reject(client, command, "ERR Command not allowed inside a transaction");
     if (bytes > NET_COMMAND_BYTES_MAX)
         return reject(client, command, "ERR the command is too large for an entry of the log");
     if (lacks_memory(client, request, queued))
         return reject(client, command, out_of_memory);
-    if (dispatch_lacks_room(net, command->flags))
+    if (net_lacks_room(net, command->flags))
         return reject(client, command, NET_NO_ROOM);
     if (net->paused) {
         uint32_t flags = command->flags;
         if (client->transaction.open && !queued)
             flags |= client->transaction.flags;
-        if (pause_concerns(net, flags))
+        if (net_pause_concerns(net, flags))
             return client_hold(client, CLIENT_PAUSED);
     }
-    return queued ? queue(client, request) : dispatch_run(client, request);
+    return queued ? queue(client, request) : client_run(client, request);
 }
 
-static enum verdict find_and_run(struct client *client, const struct span *args, size_t argc,
-                                 size_t bytes)
+static enum net_verdict find_and_run(struct client *client, const struct span *args, size_t argc,
+                                     size_t bytes)
 {
-    struct request request = {command_find(client->net->table, args, argc), args, argc};
+    struct net_request request = {command_find(client->net->table, args, argc), args, argc};
     if (!request.command)
         return reject_unknown(client, args, argc);
     client->last_command = request.command;
     return check_and_run(client, &request, bytes);
 }
 
-static enum verdict run_in_reply_mode(struct client *client, const struct span *args, size_t argc,
-                                      size_t bytes)
+static enum net_verdict run_in_reply_mode(struct client *client, const struct span *args,
+                                          size_t argc, size_t bytes)
 {
     if (client->reply_mode == REPLY_SKIP_PENDING) {
         if (client->pending)
@@ -372,14 +409,14 @@ static enum verdict run_in_reply_mode(struct client *client, const struct span *
     }
     if (client->reply_mode == REPLY_SKIP_NEXT)
         client->reply_mode = REPLY_SKIP_THIS;
-    enum verdict verdict = find_and_run(client, args, argc, bytes);
-    if (verdict == VERDICT_DONE && client->reply_mode == REPLY_SKIP_THIS)
+    enum net_verdict verdict = find_and_run(client, args, argc, bytes);
+    if (verdict == NET_DONE && client->reply_mode == REPLY_SKIP_THIS)
         client->reply_mode = client->pending ? REPLY_SKIP_PENDING : REPLY_ON;
     return verdict;
 }
 
-enum verdict dispatch(struct client *client, const struct span *args, size_t argc, size_t bytes,
-                      struct span rest)
+enum net_verdict client_dispatch(struct client *client, const struct span *args, size_t argc,
+                                 size_t bytes, struct span rest)
 {
     if (is_node_command(args[0]))
         return run_node_command(client, args, argc, rest);

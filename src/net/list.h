@@ -6,32 +6,32 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct link {
-    struct link *prev;
-    struct link *next;
+struct list_link {
+    struct list_link *prev;
+    struct list_link *next;
 };
 
-#define LINK_OWNER(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
+#define LIST_OWNER(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
-static inline void link_init(struct link *link)
+static inline void list_init(struct list_link *link)
 {
     link->prev = link;
     link->next = link;
 }
 
-static inline bool link_is_alone(const struct link *link)
+static inline bool list_is_alone(const struct list_link *link)
 {
     return link->next == link;
 }
 
-static inline void link_remove(struct link *link)
+static inline void list_remove(struct list_link *link)
 {
     link->prev->next = link->next;
     link->next->prev = link->prev;
-    link_init(link);
+    list_init(link);
 }
 
-static inline void link_append(struct link *list, struct link *link)
+static inline void list_append(struct list_link *list, struct list_link *link)
 {
     link->prev = list->prev;
     link->next = list;
@@ -40,12 +40,12 @@ static inline void link_append(struct link *list, struct link *link)
 }
 
 /* The first of the list, taken off it; NULL if there is none. */
-static inline struct link *link_take_first(struct link *list)
+static inline struct list_link *list_take_first(struct list_link *list)
 {
-    struct link *first = list->next;
+    struct list_link *first = list->next;
     if (first == list)
         return NULL;
-    link_remove(first);
+    list_remove(first);
     return first;
 }
 

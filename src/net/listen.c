@@ -1,6 +1,8 @@
 /* Listening sockets. Accepting is our own loop: with no descriptor left, a listener that only waits
  * would wake up again and again for a connection that it cannot take. */
-#include "net/client.h"
+#include "net/listen.h"
+#include "net/module.h"
+#include "net/reply.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -18,6 +20,15 @@
 #include "base/mem.h"
 
 enum { ACCEPTS_PER_TURN = 256, ACCEPT_PAUSE_MS = 100 };
+
+struct net_listener {
+    struct net *net;
+    int fd;
+    bool is_unix;
+    char path[108]; /* of a Unix socket: as long as sun_path */
+    struct event event;
+    struct net_listener *next;
+};
 
 static const char too_many[] = "ERR max number of clients reached";
 static const char denied[] =
@@ -115,7 +126,7 @@ static const char *refusal(const struct net *net, const struct sockaddr_storage 
     return net->clients - net->reserved >= net->settings.maxclients ? too_many : NULL;
 }
 
-static void welcome(struct listener *listener, int fd, const struct sockaddr_storage *address)
+static void welcome(struct net_listener *listener, int fd, const struct sockaddr_storage *address)
 {
     struct net *net = listener->net;
     net->statistics.connections_received++;
@@ -142,14 +153,14 @@ static void welcome(struct listener *listener, int fd, const struct sockaddr_sto
 
 static void stop_listening(struct net *net)
 {
-    for (struct listener *at = net->listeners; at; at = at->next)
+    for (struct net_listener *at = net->listeners; at; at = at->next)
         event_del(&at->event);
     net->accept_again_ms = net_now(net)->mono_ms + ACCEPT_PAUSE_MS;
 }
 
 /* The connection would wait in the queue for ever: it is taken with the spare descriptor and told
  * so. Without even that, nobody listens for a moment. */
-static bool turn_one_away(struct listener *listener)
+static bool turn_one_away(struct net_listener *listener)
 {
     struct net *net = listener->net;
     if (net->spare_fd < 0) {
@@ -166,7 +177,7 @@ static bool turn_one_away(struct listener *listener)
     return fd >= 0;
 }
 
-static bool accept_one(struct listener *listener)
+static bool accept_one(struct net_listener *listener)
 {
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
@@ -188,20 +199,20 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    struct listener *listener = context;
+    struct net_listener *listener = context;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++)
         if (!accept_one(listener))
             return;
 }
 
-void listeners_tick(struct net *net)
+void net_listeners_tick(struct net *net)
 {
     if (net->accept_again_ms == 0 || net_now(net)->mono_ms < net->accept_again_ms)
         return;
     net->accept_again_ms = 0;
     if (net->spare_fd < 0)
         net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    for (struct listener *at = net->listeners; at; at = at->next)
+    for (struct net_listener *at = net->listeners; at; at = at->next)
         event_add(&at->event, NULL);
 }
 
@@ -225,7 +236,7 @@ static enum err err_of(int error)
 
 static void add_listener(struct net *net, int fd, const char *path)
 {
-    struct listener *listener = mem_zalloc(sizeof *listener);
+    struct net_listener *listener = mem_zalloc(sizeof *listener);
     listener->net = net;
     listener->fd = fd;
     listener->is_unix = path != NULL;
@@ -349,7 +360,7 @@ enum err net_listen_unix(struct net *net, const char *path, unsigned mode, int b
 void net_close_listeners(struct net *net)
 {
     while (net->listeners) {
-        struct listener *listener = net->listeners;
+        struct net_listener *listener = net->listeners;
         net->listeners = listener->next;
         event_del(&listener->event);
         close(listener->fd);

@@ -1,5 +1,12 @@
 /* The module's life, the turn of the loop, and the shard's way back to the clients. */
-#include "net/client.h"
+#include "net/connection.h"
+#include "net/dispatch.h"
+#include "net/listen.h"
+#include "net/local.h"
+#include "net/module.h"
+#include "net/reply.h"
+#include "net/statistics.h"
+#include "net/wait.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,9 +14,18 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-static const struct local_command *const local_tables[] = {
-    conn_commands, client_commands, client_kill_commands, multi_commands, wait_commands,
+static const struct net_local *const local_tables[] = {
+    net_connection_commands,  net_client_commands, net_kill_commands,
+    net_transaction_commands, net_wait_commands,
 };
+
+static bool is_row_of(const struct net_local *local, const struct command *command)
+{
+    if (span_is(span_text(command->fullname), local->fullname))
+        return true;
+    return local->with_subcommands && command->parent &&
+           span_is(span_text(command->parent->fullname), local->fullname);
+}
 
 static void find_locals(struct net *net)
 {
@@ -17,13 +33,9 @@ static void find_locals(struct net *net)
     net->locals = mem_zalloc((net->command_count + 1) * sizeof *net->locals);
     for (size_t id = 0; id < net->command_count; id++) {
         const struct command *command = command_table_at(net->table, id);
-        struct span name = span_text(command->fullname);
-        const struct command *root = command->parent ? command->parent : command;
-        if (span_is(span_text(root->name), "command"))
-            net->locals[id] = &command_command;
         for (size_t i = 0; i < sizeof local_tables / sizeof local_tables[0]; i++)
-            for (const struct local_command *local = local_tables[i]; local->fullname; local++)
-                if (span_is(name, local->fullname))
+            for (const struct net_local *local = local_tables[i]; local->fullname; local++)
+                if (is_row_of(local, command))
                     net->locals[id] = local;
     }
 }
@@ -40,14 +52,14 @@ struct net *net_new(struct event_base *base, const struct net_options *options)
     net->host = options->host;
     net->redis_version = options->redis_version ? options->redis_version : NET_REDIS_VERSION;
     for (size_t state = 0; state < CLIENT_STATES; state++)
-        link_init(&net->waiting[state]);
-    link_init(&net->resume);
-    link_init(&net->flush);
-    link_init(&net->dead);
+        list_init(&net->waiting[state]);
+    list_init(&net->resume);
+    list_init(&net->flush);
+    list_init(&net->dead);
     net->due_ms = UINT64_MAX;
     net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     find_locals(net);
-    stats_init(net);
+    net_stats_init(net);
     return net;
 }
 
@@ -59,7 +71,7 @@ void net_free(struct net *net)
         client_free(client);
     if (net->spare_fd >= 0)
         close(net->spare_fd);
-    stats_close(net);
+    net_stats_close(net);
     buf_close(&net->scratch);
     mem_free(net->slots);
     mem_free(net->locals);
@@ -99,7 +111,7 @@ struct client *net_find_client(const struct net *net, struct shard_client handle
 {
     if (handle.slot >= net->slot_count)
         return NULL;
-    const struct slot *slot = &net->slots[handle.slot];
+    const struct client_slot *slot = &net->slots[handle.slot];
     return slot->generation == handle.generation ? slot->client : NULL;
 }
 
@@ -124,16 +136,16 @@ struct client *net_client_by_id(const struct net *net, uint64_t id)
 
 void net_reap(struct net *net)
 {
-    struct link *link;
-    while ((link = link_take_first(&net->dead)))
-        client_free(LINK_OWNER(link, struct client, dead_link));
+    struct list_link *link;
+    while ((link = list_take_first(&net->dead)))
+        client_free(LIST_OWNER(link, struct client, dead_link));
 }
 
 void net_wake_all(struct net *net, enum client_state state)
 {
-    struct link *list = &net->waiting[state];
-    while (!link_is_alone(list))
-        client_wake(LINK_OWNER(list->next, struct client, link));
+    struct list_link *list = &net->waiting[state];
+    while (!list_is_alone(list))
+        client_wake(LIST_OWNER(list->next, struct client, link));
 }
 
 /* --- the turn --- */
@@ -144,18 +156,18 @@ static void wake_due(struct net *net)
     if (now_ms < net->due_ms)
         return;
     net->due_ms = UINT64_MAX;
-    struct link *parked = &net->waiting[CLIENT_PARKED];
-    for (struct link *at = parked->next, *next; at != parked; at = next) {
+    struct list_link *parked = &net->waiting[CLIENT_PARKED];
+    for (struct list_link *at = parked->next, *next; at != parked; at = next) {
         next = at->next;
-        struct client *client = LINK_OWNER(at, struct client, link);
+        struct client *client = LIST_OWNER(at, struct client, link);
         if (client->park_until_ms <= now_ms)
             client_wake(client);
         else
             net_due(net, client->park_until_ms);
     }
-    struct link *blocked = &net->waiting[CLIENT_BLOCKED];
-    for (struct link *at = blocked->next; at != blocked; at = at->next) {
-        const struct client *client = LINK_OWNER(at, struct client, link);
+    struct list_link *blocked = &net->waiting[CLIENT_BLOCKED];
+    for (struct list_link *at = blocked->next; at != blocked; at = at->next) {
+        const struct client *client = LIST_OWNER(at, struct client, link);
         if (client->wait_until_ms > now_ms)
             net_due(net, client->wait_until_ms);
     }
@@ -170,30 +182,30 @@ static void wake_waiting(struct net *net)
         net_wake_all(net, CLIENT_FULL);
     net->replies_came = false;
     if (net->paused && net_now(net)->mono_ms >= net->pause_until_ms)
-        pause_end(net);
-    wait_check(net);
+        net_pause_end(net);
+    net_wait_check(net);
     wake_due(net);
 }
 
 bool net_resume(struct net *net)
 {
-    stats_close_window(net);
+    net_stats_close_window(net);
     wake_waiting(net);
     net->submitted = false;
     /* Those that are woken meanwhile (by CLIENT UNBLOCK, by a pause's end) have their turn in the
      * same loop; nobody is woken twice, as what holds a client does not change within it. */
-    struct link *link;
-    while ((link = link_take_first(&net->resume)))
-        client_process(LINK_OWNER(link, struct client, resume_link));
+    struct list_link *link;
+    while ((link = list_take_first(&net->resume)))
+        client_process(LIST_OWNER(link, struct client, resume_link));
     return net->submitted;
 }
 
 void net_flush(struct net *net)
 {
-    stats_close_window(net);
-    struct link *link;
-    while ((link = link_take_first(&net->flush))) {
-        struct client *client = LINK_OWNER(link, struct client, flush_link);
+    net_stats_close_window(net);
+    struct list_link *link;
+    while ((link = list_take_first(&net->flush))) {
+        struct client *client = LIST_OWNER(link, struct client, flush_link);
         client->flush_queued = false;
         if (!client->writing || client->state == CLIENT_CLOSING)
             client_write(client);
@@ -272,8 +284,8 @@ static void visit_some(struct net *net)
 
 void net_tick(struct net *net)
 {
-    stats_tick(net);
-    listeners_tick(net);
+    net_stats_tick(net);
+    net_listeners_tick(net);
     visit_some(net);
     net->replies_came = true; /* whoever is held back by a full shard tries again */
 }
@@ -287,7 +299,7 @@ static uint32_t until(uint64_t now_ms, uint64_t due_ms, uint32_t most)
 
 uint32_t net_wait_ms(const struct net *net, uint32_t most)
 {
-    if (!link_is_alone(&net->resume) || !link_is_alone(&net->flush) || !link_is_alone(&net->dead))
+    if (!list_is_alone(&net->resume) || !list_is_alone(&net->flush) || !list_is_alone(&net->dead))
         return 0;
     if (net->role_changed && net->waiting_count[CLIENT_PARKED])
         return 0;
@@ -311,7 +323,7 @@ static struct buf *reply_begin(void *context, struct shard_client handle)
     struct client *client = net_find_client(net, handle);
     net->statistics.executed = false;
     net->reply_out = NULL;
-    stats_open_window(net);
+    net_stats_open_window(net);
     if (!client || client_is_gone(client) || client_over_hard_limit(client))
         return NULL;
     if (!client_wants_replies(client))
@@ -327,7 +339,7 @@ static void count_error(struct net *net)
     if (!out || net->statistics.executed || out->len == net->reply_start)
         return;
     if (out->ptr[net->reply_start] == '-')
-        stats_error(net, out->ptr + net->reply_start, out->len - net->reply_start);
+        net_stats_error(net, out->ptr + net->reply_start, out->len - net->reply_start);
 }
 
 static void reply_end(void *context, struct shard_client handle, uint64_t index)
@@ -357,13 +369,13 @@ static void run_local_command(void *context, struct shard_client handle,
         resp_null(reply);
         return;
     }
-    struct request request = {command, args, argc};
+    struct net_request request = {command, args, argc};
     size_t before = reply->out ? reply->out->len : 0;
-    dispatch_run_local(client, &request, reply);
+    client_run_local(client, &request, reply);
     bool error = reply->out && reply->out->len > before && reply->out->ptr[before] == '-';
-    stats_executed(net, command, error);
+    net_stats_executed(net, command, error);
     if (error)
-        stats_error(net, reply->out->ptr + before, reply->out->len - before);
+        net_stats_error(net, reply->out->ptr + before, reply->out->len - before);
 }
 
 static void role_changed(void *context)
@@ -377,9 +389,9 @@ static void executed(void *context, const struct command *command, bool error, c
 {
     struct net *net = context;
     net->statistics.executed = true;
-    stats_executed(net, command, error);
+    net_stats_executed(net, command, error);
     if (error)
-        stats_error(net, reply, reply_len);
+        net_stats_error(net, reply, reply_len);
 }
 
 struct shard_host net_shard_host(struct net *net)

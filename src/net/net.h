@@ -1,5 +1,5 @@
 /* Clients: listening, connections, requests in, replies out. libevent tells what is ready; buffers
- * and system calls are our own: one read per ready socket and turn, one writev per client and turn
+ * and system calls are our own: one read per ready socket and turn, one send per client and turn
  * for all its replies.
  *
  * A request is answered in one of three places:
@@ -11,8 +11,8 @@
  * States of a connection. OPEN reads and parses. PARKED has a command that waits for a leader (its
  * bytes stay unconsumed in the query buffer). FULL waits because the shard said SHARD_BUSY. PAUSED
  * waits for the end of CLIENT PAUSE. BARRIER has a command that must see all of its earlier
- * commands answered first (WAIT, QUIT, SHUTDOWN). BLOCKED waits in WAIT. CLOSING is closed once its
- * output is written. While a connection is not OPEN nothing more is parsed. */
+ * commands answered first (WAIT, QUIT, SHUTDOWN). BLOCKED waits in WAIT or SAVE. CLOSING is closed
+ * once its output is written. While a connection is not OPEN nothing more is parsed. */
 #ifndef FLOTILLA_NET_NET_H
 #define FLOTILLA_NET_NET_H
 
@@ -32,10 +32,10 @@
 
 struct event_base;
 struct net;
+struct client;
 
 /* What a client hears while there is no shard yet. */
 #define NET_LOADING "LOADING Redis is loading the dataset in memory"
-struct client;
 
 /* Settings; the server ring fills them from its configuration and may change them while running.
  * Bytes and seconds; 0 is "no limit" where Redis says so. */
@@ -118,8 +118,15 @@ uint32_t net_wait_ms(const struct net *net, uint32_t most);
 /* For server commands. */
 int net_client_protocol(const struct client *client);
 bool net_client_is_unix(const struct client *client);
-void net_client_marks_cluster_aware(struct client *client); /* CLUSTER SLOTS and the like */
-void net_client_close(struct client *client);               /* once its output is written */
+void net_client_close(struct client *client); /* once its output is written */
+
+/* A server command that takes its time (SAVE). Its handler asks net_client_waited(). NET_NOT_YET:
+ * it begins the work, calls net_client_wait() and writes no reply. The client is blocked then, and
+ * the handler is called once more: NET_WAITED after `is_over` said so, NET_UNBLOCKED after CLIENT
+ * UNBLOCK. `is_over` is asked once a turn. */
+enum net_waited { NET_NOT_YET, NET_WAITED, NET_UNBLOCKED };
+enum net_waited net_client_waited(const struct client *client);
+void net_client_wait(struct client *client, bool (*is_over)(void *context), void *context);
 
 /* INFO clients, stats, commandstats, errorstats, latencystats. */
 struct net_stats {

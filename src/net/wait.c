@@ -1,6 +1,11 @@
-/* Commands that block their client: WAIT, until so many other nodes hold the connection's last
- * write on their disks; SAVE, until a snapshot is on this node's. */
-#include "net/client.h"
+/* Commands that block their client. WAIT is net's own: until so many other nodes hold the
+ * connection's last write on their disks. */
+#include "net/wait.h"
+#include "net/dispatch.h"
+#include "net/local.h"
+#include "net/module.h"
+#include "net/reply.h"
+#include "net/statistics.h"
 
 #include "base/number.h"
 
@@ -17,7 +22,7 @@ static int64_t other_holders(const struct client *client, uint64_t index)
     return holders ? (int64_t)holders - 1 : 0;
 }
 
-static bool parse_wait(struct client *client, const struct request *request, int64_t *nodes,
+static bool parse_wait(struct client *client, const struct net_request *request, int64_t *nodes,
                        uint64_t *timeout_ms, struct resp_writer *reply)
 {
     int64_t timeout;
@@ -39,7 +44,7 @@ static bool parse_wait(struct client *client, const struct request *request, int
 }
 
 /* Within a transaction nothing waits, as in Redis. */
-static void run_wait(struct client *client, const struct request *request,
+static void run_wait(struct client *client, const struct net_request *request,
                      struct resp_writer *reply)
 {
     int64_t nodes;
@@ -48,7 +53,8 @@ static void run_wait(struct client *client, const struct request *request,
         resp_integer(reply, other_holders(client, index_of_interest(client)));
 }
 
-static enum verdict answer(struct client *client, const struct request *request, const char *error)
+static enum net_verdict answer(struct client *client, const struct net_request *request,
+                               const char *error)
 {
     client->wait_phase = WAIT_NONE;
     struct resp_writer reply = client_begin_reply(client);
@@ -57,27 +63,28 @@ static enum verdict answer(struct client *client, const struct request *request,
     else
         resp_integer(&reply, other_holders(client, client->wait_index));
     client_end_reply(client, &reply);
-    stats_executed(client->net, request->command, error != NULL);
-    return VERDICT_DONE;
+    net_stats_executed(client->net, request->command, error != NULL);
+    return NET_DONE;
 }
 
-static bool is_over(struct client *client)
+static bool wait_is_over(struct client *client)
 {
     if (client->wait_until_ms && net_now(client->net)->mono_ms >= client->wait_until_ms)
         return true;
     return other_holders(client, client->wait_index) >= client->wait_nodes;
 }
 
-static bool may_go_on(struct client *client)
+static bool may_go_on(void *context)
 {
-    return !shard_is_leader(client->net->shard) || is_over(client);
+    struct client *client = context;
+    return !shard_is_leader(client->net->shard) || wait_is_over(client);
 }
 
-static enum verdict go_on(struct client *client, const struct request *request)
+static enum net_verdict go_on(struct client *client, const struct net_request *request)
 {
     if (client->wait_phase == WAIT_UNBLOCKED_WITH_ERROR)
         return answer(client, request, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
-    if (client->wait_phase == WAIT_UNBLOCKED || is_over(client))
+    if (client->wait_phase == WAIT_UNBLOCKED || wait_is_over(client))
         return answer(client, request, NULL);
     if (!shard_is_leader(client->net->shard))
         return answer(client, request,
@@ -85,11 +92,11 @@ static enum verdict go_on(struct client *client, const struct request *request)
                       "(master -> replica?)");
     if (client->wait_until_ms)
         net_due(client->net, client->wait_until_ms);
-    client->may_go_on = may_go_on;
-    return client_hold(client, CLIENT_BLOCKED);
+    client_block(client, may_go_on, client);
+    return NET_HOLD;
 }
 
-static enum verdict submit_wait(struct client *client, const struct request *request)
+static enum net_verdict submit_wait(struct client *client, const struct net_request *request)
 {
     if (client->wait_phase != WAIT_NONE)
         return go_on(client, request);
@@ -100,16 +107,16 @@ static enum verdict submit_wait(struct client *client, const struct request *req
     struct resp_writer reply = client_begin_reply(client);
     if (!parse_wait(client, request, &nodes, &timeout_ms, &reply)) {
         client_end_reply(client, &reply);
-        stats_executed(client->net, request->command, true);
-        return VERDICT_DONE;
+        net_stats_executed(client->net, request->command, true);
+        return NET_DONE;
     }
     if (!shard_is_leader(client->net->shard)) {
         client_error(client, "ERR WAIT cannot be used with replica instances. Please also note "
                              "that since Redis 4.0 if a replica is configured to be writable "
                              "(which is not the default) writes to replicas are just local and "
                              "are not propagated.");
-        stats_executed(client->net, request->command, true);
-        return VERDICT_DONE;
+        net_stats_executed(client->net, request->command, true);
+        return NET_DONE;
     }
     client->wait_phase = WAIT_STARTED;
     client->wait_nodes = nodes;
@@ -118,50 +125,21 @@ static enum verdict submit_wait(struct client *client, const struct request *req
     return go_on(client, request);
 }
 
-static bool save_may_go_on(struct client *client)
+void client_block(struct client *client, bool (*is_over)(void *context), void *context)
 {
-    return !shard_snapshot_goes_on(client->net->shard);
+    client->wait_phase = WAIT_STARTED;
+    client->wait_is_over = is_over;
+    client->wait_context = context;
+    client_hold(client, CLIENT_BLOCKED);
 }
 
-static enum verdict answer_save(struct client *client, const struct request *request,
-                                const char *error)
+void net_wait_check(struct net *net)
 {
-    client->wait_phase = WAIT_NONE;
-    if (error)
-        client_error(client, error);
-    else
-        client_status(client, "OK");
-    stats_executed(client->net, request->command, error != NULL);
-    return VERDICT_DONE;
-}
-
-static enum verdict submit_save(struct client *client, const struct request *request)
-{
-    struct net *net = client->net;
-    if (client->wait_phase == WAIT_NONE && client->pending)
-        return client_hold(client, CLIENT_BARRIER);
-    if (client->wait_phase == WAIT_NONE) {
-        if (shard_snapshot_goes_on(net->shard))
-            return answer_save(client, request, "ERR Background save already in progress");
-        client->wait_phase = WAIT_STARTED;
-        client->wait_until_ms = 0;
-        shard_snapshot(net->shard, *net_now(net));
-    }
-    if (client->wait_phase != WAIT_STARTED)
-        return answer_save(client, request, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
-    if (save_may_go_on(client))
-        return answer_save(client, request, shard_stats(net->shard).snapshot_failed ? "ERR" : NULL);
-    client->may_go_on = save_may_go_on;
-    return client_hold(client, CLIENT_BLOCKED);
-}
-
-void wait_check(struct net *net)
-{
-    struct link *list = &net->waiting[CLIENT_BLOCKED];
-    for (struct link *at = list->next, *next; at != list; at = next) {
+    struct list_link *list = &net->waiting[CLIENT_BLOCKED];
+    for (struct list_link *at = list->next, *next; at != list; at = next) {
         next = at->next;
-        struct client *client = LINK_OWNER(at, struct client, link);
-        if (client->may_go_on(client))
+        struct client *client = LIST_OWNER(at, struct client, link);
+        if (client->wait_is_over(client->wait_context))
             client_wake(client);
     }
 }
@@ -175,8 +153,29 @@ bool client_unblock(struct client *client, bool with_error)
     return true;
 }
 
-const struct local_command wait_commands[] = {
+/* --- for server commands --- */
+
+enum net_waited net_client_waited(const struct client *client)
+{
+    switch (client->wait_phase) {
+    case WAIT_NONE:
+        return NET_NOT_YET;
+    case WAIT_STARTED:
+        return NET_WAITED;
+    case WAIT_UNBLOCKED:
+    case WAIT_UNBLOCKED_WITH_ERROR:
+        return NET_UNBLOCKED;
+    }
+    return NET_NOT_YET;
+}
+
+void net_client_wait(struct client *client, bool (*is_over)(void *context), void *context)
+{
+    client->wait_until_ms = 0;
+    client_block(client, is_over, context);
+}
+
+const struct net_local net_wait_commands[] = {
     {.fullname = "wait", .run = run_wait, .submit = submit_wait, .needs_shard = true},
-    {.fullname = "save", .submit = submit_save, .needs_shard = true},
     {.fullname = NULL},
 };

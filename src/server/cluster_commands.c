@@ -22,7 +22,6 @@ static const struct cluster_node *leader_of(const struct server *server)
 static const struct cluster_node *leader_or_error(struct server *server,
                                                   const struct server_call *call)
 {
-    net_client_marks_cluster_aware(call->client);
     const struct cluster_node *leader = leader_of(server);
     if (!leader)
         resp_error(call->reply, no_leader);
@@ -135,7 +134,6 @@ void server_cluster_nodes(struct server *server, const struct server_call *call)
 
 void server_cluster_info(struct server *server, const struct server_call *call)
 {
-    net_client_marks_cluster_aware(call->client);
     uint64_t term = raft_term(shard_raft(server->shards[0]));
     bool ok = leader_of(server) != NULL;
     struct buf text = {0};

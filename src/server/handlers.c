@@ -29,6 +29,7 @@ static const struct handler handlers[] = {
     {"cluster|getkeysinslot", server_cluster_getkeysinslot, WITH_SHARD},
     {"cluster|links", server_cluster_links, WITH_SHARD},
     {"cluster|help", server_help, WHILE_LOADING},
+    {"save", server_save, WITH_SHARD},
     {"bgsave", server_bgsave, WITH_SHARD},
     {"bgrewriteaof", server_bgrewriteaof, WITH_SHARD},
     {"lastsave", server_lastsave, WITH_SHARD},

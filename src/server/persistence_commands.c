@@ -7,6 +7,36 @@ static bool is_schedule(const struct server_call *call)
     return call->argc == 2 && span_equal_nocase(call->args[1], SPAN("schedule"));
 }
 
+static bool save_is_over(void *context)
+{
+    const struct server *server = context;
+    return !shard_snapshot_goes_on(server->shards[0]);
+}
+
+void server_save(struct server *server, const struct server_call *call)
+{
+    struct shard *shard = server->shards[0];
+    switch (net_client_waited(call->client)) {
+    case NET_NOT_YET:
+        if (shard_snapshot_goes_on(shard)) {
+            resp_error(call->reply, "ERR Background save already in progress");
+            return;
+        }
+        shard_snapshot(shard, server_now(server));
+        net_client_wait(call->client, save_is_over, server);
+        return;
+    case NET_WAITED:
+        if (shard_stats(shard).snapshot_failed)
+            resp_error(call->reply, "ERR the snapshot could not be written: see the log");
+        else
+            resp_status(call->reply, "OK");
+        return;
+    case NET_UNBLOCKED:
+        resp_error(call->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        return;
+    }
+}
+
 void server_bgsave(struct server *server, const struct server_call *call)
 {
     struct shard *shard = server->shards[0];

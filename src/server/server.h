@@ -141,7 +141,7 @@ server_handler server_cluster_slots, server_cluster_shards, server_cluster_nodes
     server_cluster_info, server_cluster_myid, server_cluster_myshardid, server_cluster_keyslot,
     server_cluster_countkeysinslot, server_cluster_getkeysinslot, server_cluster_links;
 /* persistence_commands.c */
-server_handler server_bgsave, server_bgrewriteaof, server_lastsave;
+server_handler server_save, server_bgsave, server_bgrewriteaof, server_lastsave;
 int64_t server_last_save_ms(const struct server *server); /* wall clock */
 
 server_handler server_help, server_role, server_shutdown, server_memory_doctor, server_memory_stats,

@@ -33,8 +33,6 @@ struct shard {
     uint64_t leader;
     bool leads;
     bool full;
-    bool saving;
-    bool save_failed;
     uint64_t applied;
     size_t holders;
     uint64_t contact_ms;
@@ -60,6 +58,7 @@ struct fixture {
     struct shard shard;
     uint64_t now_ms;
     uint64_t used_memory;
+    bool saving;
     const char *peer_error;
     char peer_rest[64];
     int peer_fd;
@@ -162,20 +161,6 @@ bool shard_refuses_writes(const struct shard *shard)
     return shard->full;
 }
 
-void shard_snapshot(struct shard *shard, struct shard_time now)
-{
-    (void)now;
-    shard->saving = true;
-}
-bool shard_snapshot_goes_on(const struct shard *shard)
-{
-    return shard->saving;
-}
-struct shard_stats shard_stats(const struct shard *shard)
-{
-    return (struct shard_stats){.snapshot_failed = shard->save_failed};
-}
-
 uint64_t shard_applied_index(const struct shard *shard)
 {
     return shard->applied;
@@ -205,14 +190,38 @@ static inline void answer(struct fixture *f, size_t count)
 
 /* --- the host --- */
 
+static inline bool host_save_is_over(void *context)
+{
+    return !((struct fixture *)context)->saving;
+}
+
+/* A server command that takes its time. */
+static inline void host_save(struct fixture *f, struct client *client, struct resp_writer *reply)
+{
+    switch (net_client_waited(client)) {
+    case NET_NOT_YET:
+        f->saving = true;
+        net_client_wait(client, host_save_is_over, f);
+        return;
+    case NET_WAITED:
+        resp_status(reply, "SAVED");
+        return;
+    case NET_UNBLOCKED:
+        resp_error(reply, "UNBLOCKED");
+        return;
+    }
+}
+
 static inline void host_run(void *context, struct client *client, const struct command *command,
                             const struct span *args, size_t argc, struct resp_writer *reply)
 {
-    (void)context;
-    (void)client;
+    struct fixture *f = context;
     (void)args;
     (void)argc;
-    resp_status(reply, command->fullname);
+    if (span_is(span_text(command->fullname), "save"))
+        host_save(f, client, reply);
+    else
+        resp_status(reply, command->fullname);
 }
 
 static inline const char *host_accept_peer(void *context, int fd, const struct span *args,

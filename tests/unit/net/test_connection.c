@@ -381,23 +381,33 @@ static void test_before_there_is_a_shard_clients_hear_that_it_is_loading(void **
     close(fd);
 }
 
-static void test_save_blocks_its_client_alone(void **state)
+static void test_server_command_that_takes_its_time_blocks_its_client_alone(void **state)
 {
     struct fixture *f = *state;
     int fd = dial(f);
     int other = dial(f);
     assert_replies(f, fd, "SAVE\r\nPING\r\n", "");
-    assert_true(f->shard.saving);
-    assert_replies(f, other, "PING\r\nSAVE\r\n",
-                   "+PONG\r\n-ERR Background save already in progress\r\n");
-    f->shard.saving = false;
+    assert_true(f->saving);
+    assert_int_equal(net_stats(f->net).blocked_clients, 1);
+    assert_replies(f, other, "PING\r\n", "+PONG\r\n");
+    f->saving = false;
     turns(f);
-    assert_hears(f, fd, "+OK\r\n+PONG\r\n");
-    assert_replies(f, fd, "SAVE\r\n", "");
-    f->shard.saving = false;
-    f->shard.save_failed = true;
-    turns(f);
-    assert_hears(f, fd, "-ERR\r\n");
+    assert_hears(f, fd, "+SAVED\r\n+PONG\r\n");
+    assert_replies(f, fd, "SAVE\r\n", ""); /* it begins anew */
+    f->saving = false;
+    assert_hears(f, fd, "+SAVED\r\n");
+    close(other);
+    close(fd);
+}
+
+static void test_client_unblock_ends_a_server_command_that_takes_its_time(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    int other = dial(f);
+    assert_replies(f, fd, "CLIENT ID\r\nSAVE\r\nPING\r\n", ":1\r\n");
+    assert_replies(f, other, "CLIENT UNBLOCK 1\r\n", ":1\r\n");
+    assert_hears(f, fd, "-UNBLOCKED\r\n+PONG\r\n");
     close(other);
     close(fd);
 }
@@ -504,7 +514,8 @@ int main(void)
         T(test_unknown_command_and_arity),
         T(test_full_memory_refuses_writes_that_need_some),
         T(test_a_full_disk_refuses_writes_alone),
-        T(test_save_blocks_its_client_alone),
+        T(test_server_command_that_takes_its_time_blocks_its_client_alone),
+        T(test_client_unblock_ends_a_server_command_that_takes_its_time),
         T(test_before_there_is_a_shard_clients_hear_that_it_is_loading),
         T(test_statistics_count_calls_and_errors),
         T(test_bind_errors_are_one_line),

@@ -1,38 +1,34 @@
-/* Counters for INFO.
- *
- * Time per command: the shard executes commands in runs, between the first reply of a part of a
- * turn and the end of that part. One look at the clock at each end, the time shared out among the
- * commands of the run, costs nothing per command; the sum is right, a single short command's share
- * is an estimate. */
-#include "net/client.h"
+#include "net/statistics.h"
+#include "net/module.h"
+#include "net/reply.h"
 
 #include "base/mem.h"
 
-void stats_init(struct net *net)
+void net_stats_init(struct net *net)
 {
-    struct statistics *statistics = &net->statistics;
+    struct net_statistics *statistics = &net->statistics;
     size_t count = net->command_count + 1;
     statistics->commands = mem_zalloc(count * sizeof *statistics->commands);
     statistics->turn_calls = mem_zalloc(count * sizeof *statistics->turn_calls);
     statistics->turn_ids = mem_zalloc(count * sizeof *statistics->turn_ids);
 }
 
-void stats_close(struct net *net)
+void net_stats_close(struct net *net)
 {
     mem_free(net->statistics.commands);
     mem_free(net->statistics.turn_calls);
     mem_free(net->statistics.turn_ids);
 }
 
-void stats_open_window(struct net *net)
+void net_stats_open_window(struct net *net)
 {
     if (net->statistics.window_us == 0)
         net->statistics.window_us = net->host.wall_us(net->host.context);
 }
 
-void stats_close_window(struct net *net)
+void net_stats_close_window(struct net *net)
 {
-    struct statistics *statistics = &net->statistics;
+    struct net_statistics *statistics = &net->statistics;
     if (statistics->window_us == 0)
         return;
     int64_t passed_us = net->host.wall_us(net->host.context) - statistics->window_us;
@@ -51,9 +47,9 @@ void stats_close_window(struct net *net)
     statistics->window_us = 0;
 }
 
-void stats_executed(struct net *net, const struct command *command, bool error)
+void net_stats_executed(struct net *net, const struct command *command, bool error)
 {
-    struct statistics *statistics = &net->statistics;
+    struct net_statistics *statistics = &net->statistics;
     struct net_command_stats *stats = &statistics->commands[command->id];
     stats->calls++;
     stats->failed += error;
@@ -65,15 +61,15 @@ void stats_executed(struct net *net, const struct command *command, bool error)
     statistics->turn_total++;
 }
 
-void stats_rejected(struct net *net, const struct command *command)
+void net_stats_rejected(struct net *net, const struct command *command)
 {
     net->statistics.commands[command->id].rejected++;
 }
 
 /* By the first word of "-CODE text"; an error without a code counts as ERR, as in Redis. */
-void stats_error(struct net *net, const char *reply, size_t len)
+void net_stats_error(struct net *net, const char *reply, size_t len)
 {
-    struct statistics *statistics = &net->statistics;
+    struct net_statistics *statistics = &net->statistics;
     statistics->error_replies++;
     size_t code_len = 0;
     while (1 + code_len < len && code_len < NET_ERROR_CODE_MAX && reply[1 + code_len] > ' ')
@@ -81,7 +77,7 @@ void stats_error(struct net *net, const char *reply, size_t len)
     struct span code =
         code_len && code_len < NET_ERROR_CODE_MAX ? span_of(reply + 1, code_len) : SPAN("ERR");
     for (size_t i = 0; i < statistics->error_codes; i++) {
-        struct error_count *known = &statistics->errors[i];
+        struct net_error_count *known = &statistics->errors[i];
         if (span_equal(code, span_of(known->code, known->len))) {
             known->count++;
             return;
@@ -89,7 +85,7 @@ void stats_error(struct net *net, const char *reply, size_t len)
     }
     if (statistics->error_codes == NET_ERROR_CODES)
         return;
-    struct error_count *added = &statistics->errors[statistics->error_codes++];
+    struct net_error_count *added = &statistics->errors[statistics->error_codes++];
     memcpy(added->code, code.ptr, code.len);
     added->len = code.len;
     added->count = 1;
@@ -97,13 +93,13 @@ void stats_error(struct net *net, const char *reply, size_t len)
 
 /* --- rates --- */
 
-static void rate_add(struct rate *rate, size_t position, uint64_t value, uint64_t passed_ms)
+static void rate_add(struct net_rate *rate, size_t position, uint64_t value, uint64_t passed_ms)
 {
     rate->samples[position] = (value - rate->last) * 1000 / passed_ms;
     rate->last = value;
 }
 
-static double rate_mean(const struct rate *rate)
+static double rate_mean(const struct net_rate *rate)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < NET_SAMPLES; i++)
@@ -111,9 +107,9 @@ static double rate_mean(const struct rate *rate)
     return (double)sum / NET_SAMPLES;
 }
 
-void stats_tick(struct net *net)
+void net_stats_tick(struct net *net)
 {
-    struct statistics *statistics = &net->statistics;
+    struct net_statistics *statistics = &net->statistics;
     uint64_t now_ms = net_now(net)->mono_ms;
     uint64_t passed_ms = now_ms - statistics->sampled_ms;
     if (passed_ms < NET_SAMPLE_MS)
@@ -143,7 +139,7 @@ static void add_clients(const struct net *net, struct net_stats *stats)
 
 struct net_stats net_stats(const struct net *net)
 {
-    const struct statistics *statistics = &net->statistics;
+    const struct net_statistics *statistics = &net->statistics;
     struct net_stats stats = {
         .connected_clients = net->clients,
         .blocked_clients = net->waiting_count[CLIENT_BLOCKED] + net->waiting_count[CLIENT_PARKED] +
@@ -173,21 +169,21 @@ void net_each_error(const struct net *net,
                     void (*visit)(void *context, struct span code, uint64_t count), void *context)
 {
     for (size_t i = 0; i < net->statistics.error_codes; i++) {
-        const struct error_count *error = &net->statistics.errors[i];
+        const struct net_error_count *error = &net->statistics.errors[i];
         visit(context, span_of(error->code, error->len), error->count);
     }
 }
 
 void net_reset_stats(struct net *net)
 {
-    struct statistics *statistics = &net->statistics;
-    stats_close_window(net);
+    struct net_statistics *statistics = &net->statistics;
+    net_stats_close_window(net);
     size_t count = net->command_count;
     memset(statistics->commands, 0, count * sizeof *statistics->commands);
-    struct statistics kept = *statistics;
-    *statistics = (struct statistics){.commands = kept.commands,
-                                      .turn_calls = kept.turn_calls,
-                                      .turn_ids = kept.turn_ids,
-                                      .next_sample = kept.next_sample,
-                                      .sampled_ms = kept.sampled_ms};
+    struct net_statistics kept = *statistics;
+    *statistics = (struct net_statistics){.commands = kept.commands,
+                                          .turn_calls = kept.turn_calls,
+                                          .turn_ids = kept.turn_ids,
+                                          .next_sample = kept.next_sample,
+                                          .sampled_ms = kept.sampled_ms};
 }

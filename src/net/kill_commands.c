@@ -1,5 +1,8 @@
 /* CLIENT KILL, in its old form (one address) and in its new one (filters). */
-#include "net/client.h"
+#include "net/listen.h"
+#include "net/local.h"
+#include "net/module.h"
+#include "net/reply.h"
 
 #include "base/number.h"
 
@@ -155,7 +158,7 @@ static filter_parser *find_parser(struct span name)
     return NULL;
 }
 
-static bool parse_filters(const struct request *request, struct filter *filter,
+static bool parse_filters(const struct net_request *request, struct filter *filter,
                           struct resp_writer *reply)
 {
     for (size_t i = 2; i < request->argc; i += 2) {
@@ -170,7 +173,7 @@ static bool parse_filters(const struct request *request, struct filter *filter,
     return true;
 }
 
-static void run_kill(struct client *client, const struct request *request,
+static void run_kill(struct client *client, const struct net_request *request,
                      struct resp_writer *reply)
 {
     struct filter filter = {.skip_me = true};
@@ -186,7 +189,7 @@ static void run_kill(struct client *client, const struct request *request,
         resp_integer(reply, (int64_t)kill_matching(client, &filter));
 }
 
-const struct local_command client_kill_commands[] = {
+const struct net_local net_kill_commands[] = {
     {.fullname = "client|kill", .run = run_kill},
     {.fullname = NULL},
 };

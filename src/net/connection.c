@@ -1,5 +1,10 @@
 /* A connection's life: its input, the loop over its commands, its waiting and its end. */
-#include "net/client.h"
+#include "net/connection.h"
+#include "net/dispatch.h"
+#include "net/module.h"
+#include "net/reply.h"
+#include "net/statistics.h"
+#include "net/transaction.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,13 +24,13 @@ static void slot_take(struct net *net, struct client *client)
         uint32_t grown = net->slot_count ? net->slot_count * 2 : 64;
         net->slots = mem_realloc(net->slots, grown * sizeof *net->slots);
         for (uint32_t i = grown; i > net->slot_count; i--) {
-            net->slots[i - 1] = (struct slot){.generation = 1, .next_free = net->first_free};
+            net->slots[i - 1] = (struct client_slot){.generation = 1, .next_free = net->first_free};
             net->first_free = i;
         }
         net->slot_count = grown;
     }
     uint32_t position = net->first_free - 1;
-    struct slot *slot = &net->slots[position];
+    struct client_slot *slot = &net->slots[position];
     net->first_free = slot->next_free;
     slot->client = client;
     client->handle = (struct shard_client){position, slot->generation};
@@ -34,7 +39,7 @@ static void slot_take(struct net *net, struct client *client)
 /* Late replies still name the old generation and find nobody. */
 static void slot_release(struct net *net, const struct client *client)
 {
-    struct slot *slot = &net->slots[client->handle.slot];
+    struct client_slot *slot = &net->slots[client->handle.slot];
     slot->client = NULL;
     slot->generation++;
     slot->next_free = net->first_free;
@@ -51,10 +56,10 @@ struct client *client_new(struct net *net, int fd)
     client->authenticated = net->settings.password[0] == '\0';
     client->id = ++net->next_id;
     client->created_ms = client->last_active_ms = net_now(net)->mono_ms;
-    link_init(&client->link);
-    link_init(&client->resume_link);
-    link_init(&client->flush_link);
-    link_init(&client->dead_link);
+    list_init(&client->link);
+    list_init(&client->resume_link);
+    list_init(&client->flush_link);
+    list_init(&client->dead_link);
     slot_take(net, client);
     net->clients++;
     event_assign(&client->read_event, net->base, fd, EV_READ | EV_PERSIST, on_readable, client);
@@ -68,11 +73,11 @@ struct client *client_new(struct net *net, int fd)
 
 static void leave_lists(struct client *client)
 {
-    if (!link_is_alone(&client->link)) {
-        link_remove(&client->link);
+    if (!list_is_alone(&client->link)) {
+        list_remove(&client->link);
         client->net->waiting_count[client->state]--;
     }
-    link_remove(&client->resume_link);
+    list_remove(&client->resume_link);
 }
 
 static void stop_events(struct client *client)
@@ -88,16 +93,14 @@ void client_free(struct client *client)
 {
     struct net *net = client->net;
     leave_lists(client);
-    link_remove(&client->flush_link);
-    link_remove(&client->dead_link);
+    list_remove(&client->flush_link);
+    list_remove(&client->dead_link);
     stop_events(client);
     if (client->fd >= 0)
         close(client->fd);
     if (client->refusal)
         net->reserved--;
-    transaction_discard(client);
-    buf_close(&client->transaction.commands);
-    mem_free(client->transaction.watches);
+    client_transaction_close(client);
     resp_parser_close(&client->parser);
     buf_close(&client->in);
     buf_close(&client->out);
@@ -116,7 +119,7 @@ void client_kill(struct client *client)
     leave_lists(client);
     stop_events(client);
     client->state = CLIENT_DEAD;
-    link_append(&client->net->dead, &client->dead_link);
+    list_append(&client->net->dead, &client->dead_link);
 }
 
 void client_forget_descriptor(struct client *client)
@@ -140,13 +143,13 @@ void client_close_after_output(struct client *client)
 
 /* --- waiting --- */
 
-enum verdict client_hold(struct client *client, enum client_state state)
+enum net_verdict client_hold(struct client *client, enum client_state state)
 {
     ASSERT(client->state == CLIENT_OPEN);
     client->state = state;
-    link_append(&client->net->waiting[state], &client->link);
+    list_append(&client->net->waiting[state], &client->link);
     client->net->waiting_count[state]++;
-    return VERDICT_HOLD;
+    return NET_HOLD;
 }
 
 static void read_on(struct client *client)
@@ -161,7 +164,7 @@ void client_wake(struct client *client)
 {
     leave_lists(client);
     client->state = CLIENT_OPEN;
-    link_append(&client->net->resume, &client->resume_link);
+    list_append(&client->net->resume, &client->resume_link);
 }
 
 /* --- input --- */
@@ -198,7 +201,7 @@ static struct span run_commands(struct client *client, struct span bytes)
         size_t used = parser->consumed;
         struct span rest = span_of(bytes.ptr + used, bytes.len - used);
         if (parser->argc &&
-            dispatch(client, parser->args, parser->argc, used, rest) == VERDICT_HOLD)
+            client_dispatch(client, parser->args, parser->argc, used, rest) == NET_HOLD)
             break;
         client->park_until_ms = 0;
         bytes = rest;
@@ -209,7 +212,7 @@ static struct span run_commands(struct client *client, struct span bytes)
 static void check_query_limit(struct client *client)
 {
     const struct net_settings *settings = &client->net->settings;
-    size_t held = client_input_len(client) + transaction_memory(&client->transaction);
+    size_t held = client_input_len(client) + client_transaction_memory(&client->transaction);
     bool stranger = settings->password[0] && !client->authenticated;
     uint64_t most = settings->query_buffer_max ? settings->query_buffer_max : UINT64_MAX;
     if (stranger && most > NET_UNAUTHENTICATED_MAX)
@@ -245,7 +248,7 @@ static void check_end(struct client *client)
         return;
     switch (client->state) {
     case CLIENT_OPEN:
-        if (link_is_alone(&client->resume_link))
+        if (list_is_alone(&client->resume_link))
             client_close_after_output(client);
         return;
     case CLIENT_FULL:
@@ -382,7 +385,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 size_t client_memory(const struct client *client)
 {
     return sizeof *client + client->in.cap + client->out.cap +
-           transaction_memory(&client->transaction);
+           client_transaction_memory(&client->transaction);
 }
 
 void client_set_text(char **text, struct span value)
@@ -404,11 +407,6 @@ int net_client_protocol(const struct client *client)
 bool net_client_is_unix(const struct client *client)
 {
     return client->is_unix;
-}
-
-void net_client_marks_cluster_aware(struct client *client)
-{
-    client->cluster_aware = true;
 }
 
 void net_client_close(struct client *client)

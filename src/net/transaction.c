@@ -1,5 +1,10 @@
 /* MULTI, EXEC, DISCARD, WATCH, UNWATCH. Commands are queued as RESP, as the log will hold them. */
-#include "net/client.h"
+#include "net/transaction.h"
+#include "net/dispatch.h"
+#include "net/local.h"
+#include "net/module.h"
+#include "net/reply.h"
+#include "net/statistics.h"
 
 #include <string.h>
 
@@ -8,12 +13,12 @@
 
 enum { WATCH_DUPLICATES_SOUGHT = 64, QUEUE_KEEP = 16 * 1024 };
 
-size_t transaction_memory(const struct transaction *transaction)
+size_t client_transaction_memory(const struct client_transaction *transaction)
 {
     return transaction->commands.len + transaction->watch_bytes;
 }
 
-static void forget_watches(struct transaction *transaction)
+static void forget_watches(struct client_transaction *transaction)
 {
     for (size_t i = 0; i < transaction->watch_count; i++)
         mem_free((void *)(uintptr_t)transaction->watches[i].key.ptr);
@@ -21,22 +26,29 @@ static void forget_watches(struct transaction *transaction)
     transaction->watch_bytes = 0;
 }
 
-void transaction_discard(struct client *client)
+void client_transaction_discard(struct client *client)
 {
-    struct transaction *transaction = &client->transaction;
+    struct client_transaction *transaction = &client->transaction;
     forget_watches(transaction);
     if (transaction->commands.cap > QUEUE_KEEP)
         buf_close(&transaction->commands);
-    *transaction = (struct transaction){
+    *transaction = (struct client_transaction){
         .commands = {transaction->commands.ptr, 0, transaction->commands.cap},
         .watches = transaction->watches,
         .watch_cap = transaction->watch_cap,
     };
 }
 
-void transaction_queue(struct client *client, const struct request *request)
+void client_transaction_close(struct client *client)
 {
-    struct transaction *transaction = &client->transaction;
+    forget_watches(&client->transaction);
+    buf_close(&client->transaction.commands);
+    mem_free(client->transaction.watches);
+}
+
+void client_transaction_queue(struct client *client, const struct net_request *request)
+{
+    struct client_transaction *transaction = &client->transaction;
     resp_encode_command(&transaction->commands, request->args, request->argc);
     transaction->count++;
     transaction->flags |= request->command->flags;
@@ -44,10 +56,10 @@ void transaction_queue(struct client *client, const struct request *request)
         return;
     transaction->has_data = true;
     if (!transaction->has_slot)
-        transaction->slot = dispatch_slot(request, &transaction->has_slot);
+        transaction->slot = net_request_slot(request, &transaction->has_slot);
 }
 
-static void run_multi(struct client *client, const struct request *request,
+static void run_multi(struct client *client, const struct net_request *request,
                       struct resp_writer *reply)
 {
     (void)request;
@@ -59,7 +71,7 @@ static void run_multi(struct client *client, const struct request *request,
     resp_status(reply, "OK");
 }
 
-static void run_discard(struct client *client, const struct request *request,
+static void run_discard(struct client *client, const struct net_request *request,
                         struct resp_writer *reply)
 {
     (void)request;
@@ -67,13 +79,13 @@ static void run_discard(struct client *client, const struct request *request,
         resp_error(reply, "ERR DISCARD without MULTI");
         return;
     }
-    transaction_discard(client);
+    client_transaction_discard(client);
     resp_status(reply, "OK");
 }
 
 /* --- WATCH --- */
 
-static bool is_watched(const struct transaction *transaction, struct span key)
+static bool is_watched(const struct client_transaction *transaction, struct span key)
 {
     if (transaction->watch_count > WATCH_DUPLICATES_SOUGHT)
         return false; /* twice is correct too, it only costs memory */
@@ -86,7 +98,7 @@ static bool is_watched(const struct transaction *transaction, struct span key)
 static void watch_key(struct client *client, struct span key)
 {
     struct net *net = client->net;
-    struct transaction *transaction = &client->transaction;
+    struct client_transaction *transaction = &client->transaction;
     if (is_watched(transaction, key))
         return;
     if (transaction->watch_count == transaction->watch_cap) {
@@ -108,28 +120,28 @@ static void watch_key(struct client *client, struct span key)
 /* What is remembered is this node's applied state. If that is behind the cluster's (a leader that
  * was deposed and does not know it), the later changes have higher revisions: one abort too many,
  * never one too few. The connection's own earlier writes must be in it, hence the barrier. */
-static enum verdict submit_watch(struct client *client, const struct request *request)
+static enum net_verdict submit_watch(struct client *client, const struct net_request *request)
 {
     struct net *net = client->net;
     if (client->transaction.open) {
         client_error(client, "ERR WATCH inside MULTI is not allowed");
-        stats_executed(net, request->command, true);
-        return VERDICT_DONE;
+        net_stats_executed(net, request->command, true);
+        return NET_DONE;
     }
     if (client->pending)
         return client_hold(client, CLIENT_BARRIER);
     if (!shard_is_leader(net->shard)) {
         bool has_key;
-        return dispatch_not_admitted(client, SHARD_NOT_LEADER, dispatch_slot(request, &has_key));
+        return client_not_admitted(client, SHARD_NOT_LEADER, net_request_slot(request, &has_key));
     }
     for (size_t i = 1; i < request->argc; i++)
         watch_key(client, request->args[i]);
     client_status(client, "OK");
-    stats_executed(net, request->command, false);
-    return VERDICT_DONE;
+    net_stats_executed(net, request->command, false);
+    return NET_DONE;
 }
 
-static void run_unwatch(struct client *client, const struct request *request,
+static void run_unwatch(struct client *client, const struct net_request *request,
                         struct resp_writer *reply)
 {
     (void)request;
@@ -145,9 +157,9 @@ static void run_transaction_here(struct client *client)
 {
     struct net *net = client->net;
     static const struct resp_limits no_limits = {.bulk_len_max = UINT64_MAX, .authenticated = true};
-    struct transaction queued = client->transaction;
+    struct client_transaction queued = client->transaction;
     client->transaction.commands = (struct buf){0};
-    transaction_discard(client);
+    client_transaction_discard(client);
 
     struct resp_parser parser = {0};
     struct span rest = buf_span(&queued.commands);
@@ -157,8 +169,8 @@ static void run_transaction_here(struct client *client)
         enum resp_outcome outcome = resp_parse(&parser, rest, &no_limits);
         ASSERT(outcome == RESP_COMMAND && parser.argc > 0);
         rest = span_of(rest.ptr + parser.consumed, rest.len - parser.consumed);
-        struct request request = {command_find(net->table, parser.args, parser.argc), parser.args,
-                                  parser.argc};
+        struct net_request request = {command_find(net->table, parser.args, parser.argc),
+                                      parser.args, parser.argc};
         ASSERT(request.command);
         struct shard_request asked = {.client = client->handle,
                                       .protocol = reply.protocol,
@@ -169,18 +181,18 @@ static void run_transaction_here(struct client *client)
             shard_read_local(net->shard, &asked, &reply, *net_now(net));
             continue;
         }
-        dispatch_run_local(client, &request, &reply);
-        stats_executed(net, request.command, false);
+        client_run_local(client, &request, &reply);
+        net_stats_executed(net, request.command, false);
     }
     client_end_reply(client, &reply);
     resp_parser_close(&parser);
     buf_close(&queued.commands);
 }
 
-static enum verdict submit_transaction(struct client *client)
+static enum net_verdict submit_transaction(struct client *client)
 {
     struct net *net = client->net;
-    const struct transaction *transaction = &client->transaction;
+    const struct client_transaction *transaction = &client->transaction;
     struct shard_transaction asked = {.client = client->handle,
                                       .protocol = client->protocol,
                                       .commands = buf_span(&transaction->commands),
@@ -191,63 +203,67 @@ static enum verdict submit_transaction(struct client *client)
     enum shard_admission admission = shard_transaction(net->shard, &asked, *net_now(net));
     if (admission == SHARD_ACCEPTED) {
         net->submitted = true;
-        transaction_discard(client);
-        return VERDICT_DONE;
+        client_transaction_discard(client);
+        return NET_DONE;
     }
     client->pending--;
-    enum verdict verdict = dispatch_not_admitted(client, admission, transaction->slot);
-    if (verdict == VERDICT_DONE)
-        transaction_discard(client);
+    enum net_verdict verdict = client_not_admitted(client, admission, transaction->slot);
+    if (verdict == NET_DONE)
+        client_transaction_discard(client);
     return verdict;
 }
 
-static enum verdict refuse_exec(struct client *client, const struct request *request,
-                                const char *text)
+static enum net_verdict refuse_exec(struct client *client, const struct net_request *request,
+                                    const char *text)
 {
-    transaction_discard(client);
+    client_transaction_discard(client);
     client_error(client, text);
-    stats_executed(client->net, request->command, true);
-    return VERDICT_DONE;
+    net_stats_executed(client->net, request->command, true);
+    return NET_DONE;
 }
 
-static enum verdict submit_exec(struct client *client, const struct request *request)
+static enum net_verdict submit_exec(struct client *client, const struct net_request *request)
 {
-    const struct transaction *transaction = &client->transaction;
+    const struct client_transaction *transaction = &client->transaction;
     if (!transaction->open) {
         client_error(client, "ERR EXEC without MULTI");
-        stats_executed(client->net, request->command, true);
-        return VERDICT_DONE;
+        net_stats_executed(client->net, request->command, true);
+        return NET_DONE;
     }
     if (transaction->aborted)
         return refuse_exec(client, request,
                            "EXECABORT Transaction discarded because of previous errors.");
     if ((transaction->flags & COMMAND_DENYOOM) && shard_is_leader(client->net->shard) &&
-        dispatch_is_over_memory(client->net))
+        net_is_over_memory(client->net))
         return refuse_exec(client, request,
                            "EXECABORT Transaction discarded because of: OOM command not allowed "
                            "when used memory > 'maxmemory'.");
-    if (dispatch_lacks_room(client->net, transaction->flags))
+    if (net_lacks_room(client->net, transaction->flags))
         return refuse_exec(client, request,
                            "EXECABORT Transaction discarded because of: " NET_NO_ROOM);
     bool here = transaction->watch_count == 0 &&
                 (!transaction->has_data ||
-                 (!(transaction->flags & COMMAND_WRITE) && dispatch_may_read_here(client)));
+                 (!(transaction->flags & COMMAND_WRITE) && client_may_read_here(client)));
     if (here && client->pending)
         return client_hold(client, CLIENT_BARRIER);
-    enum verdict verdict = VERDICT_DONE;
+    enum net_verdict verdict = NET_DONE;
     if (here)
         run_transaction_here(client);
     else
         verdict = submit_transaction(client);
-    if (verdict == VERDICT_DONE)
-        stats_executed(client->net, request->command, false);
+    if (verdict == NET_DONE)
+        net_stats_executed(client->net, request->command, false);
     return verdict;
 }
 
-const struct local_command multi_commands[] = {
+const struct net_local net_transaction_commands[] = {
     {.fullname = "multi", .run = run_multi, .never_queued = true},
     {.fullname = "discard", .run = run_discard, .never_queued = true},
-    {.fullname = "exec", .submit = submit_exec, .never_queued = true, .needs_shard = true},
+    {.fullname = "exec",
+     .submit = submit_exec,
+     .never_queued = true,
+     .ends_transaction = true,
+     .needs_shard = true},
     {.fullname = "watch", .submit = submit_watch, .never_queued = true, .needs_shard = true},
     {.fullname = "unwatch", .run = run_unwatch},
     {.fullname = NULL},

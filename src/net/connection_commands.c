@@ -1,5 +1,8 @@
 /* Commands about the connection itself. */
-#include "net/client.h"
+#include "net/local.h"
+#include "net/module.h"
+#include "net/reply.h"
+#include "net/statistics.h"
 
 #include <string.h>
 
@@ -30,7 +33,7 @@ static bool authenticate(struct client *client, struct span user, struct span pa
     return known && right;
 }
 
-static void run_auth(struct client *client, const struct request *request,
+static void run_auth(struct client *client, const struct net_request *request,
                      struct resp_writer *reply)
 {
     if (request->argc > 3) {
@@ -67,7 +70,7 @@ struct hello {
 };
 
 /* Writes the error if there is one. */
-static bool parse_hello(const struct request *request, struct hello *hello,
+static bool parse_hello(const struct net_request *request, struct hello *hello,
                         struct resp_writer *reply)
 {
     if (request->argc > 1) {
@@ -120,7 +123,7 @@ static void write_hello(struct client *client, struct resp_writer *reply)
     resp_array(reply, 0);
 }
 
-static void run_hello(struct client *client, const struct request *request,
+static void run_hello(struct client *client, const struct net_request *request,
                       struct resp_writer *reply)
 {
     struct hello hello = {.protocol = client->protocol};
@@ -149,7 +152,7 @@ static void run_hello(struct client *client, const struct request *request,
     write_hello(client, reply);
 }
 
-static void run_select(struct client *client, const struct request *request,
+static void run_select(struct client *client, const struct net_request *request,
                        struct resp_writer *reply)
 {
     (void)client;
@@ -162,7 +165,7 @@ static void run_select(struct client *client, const struct request *request,
         resp_status(reply, "OK");
 }
 
-static void run_quit(struct client *client, const struct request *request,
+static void run_quit(struct client *client, const struct net_request *request,
                      struct resp_writer *reply)
 {
     (void)request;
@@ -170,11 +173,11 @@ static void run_quit(struct client *client, const struct request *request,
     client_close_after_output(client);
 }
 
-static void run_reset(struct client *client, const struct request *request,
+static void run_reset(struct client *client, const struct net_request *request,
                       struct resp_writer *reply)
 {
     (void)request;
-    transaction_discard(client);
+    client_transaction_discard(client);
     client_set_text(&client->name, span_of(NULL, 0));
     client->protocol = 2;
     client->readonly = false;
@@ -186,7 +189,7 @@ static void run_reset(struct client *client, const struct request *request,
 }
 
 /* RESET ends CLIENT REPLY OFF, so that its own reply is wanted. */
-static enum verdict submit_reset(struct client *client, const struct request *request)
+static enum net_verdict submit_reset(struct client *client, const struct net_request *request)
 {
     if (client->pending)
         return client_hold(client, CLIENT_BARRIER);
@@ -194,11 +197,11 @@ static enum verdict submit_reset(struct client *client, const struct request *re
     struct resp_writer reply = client_begin_reply(client);
     run_reset(client, request, &reply);
     client_end_reply(client, &reply);
-    stats_executed(client->net, request->command, false);
-    return VERDICT_DONE;
+    net_stats_executed(client->net, request->command, false);
+    return NET_DONE;
 }
 
-static void run_ping(struct client *client, const struct request *request,
+static void run_ping(struct client *client, const struct net_request *request,
                      struct resp_writer *reply)
 {
     (void)client;
@@ -210,50 +213,45 @@ static void run_ping(struct client *client, const struct request *request,
         resp_error(reply, "ERR wrong number of arguments for 'ping' command");
 }
 
-static void run_echo(struct client *client, const struct request *request,
+static void run_echo(struct client *client, const struct net_request *request,
                      struct resp_writer *reply)
 {
     (void)client;
     resp_bulk(reply, request->args[1]);
 }
 
-static void run_readonly(struct client *client, const struct request *request,
+static void run_readonly(struct client *client, const struct net_request *request,
                          struct resp_writer *reply)
 {
     (void)request;
     client->readonly = true;
-    client->cluster_aware = true;
     resp_status(reply, "OK");
 }
 
-static void run_readwrite(struct client *client, const struct request *request,
+static void run_readwrite(struct client *client, const struct net_request *request,
                           struct resp_writer *reply)
 {
     (void)request;
     client->readonly = false;
-    client->cluster_aware = true;
     resp_status(reply, "OK");
 }
 
-/* Slots do not move between shards yet, so that there is nothing to let through; but who says
- * ASKING knows clusters. */
-static void run_asking(struct client *client, const struct request *request,
+/* Slots do not move between shards yet: there is nothing to let through. */
+static void run_asking(struct client *client, const struct net_request *request,
                        struct resp_writer *reply)
 {
+    (void)client;
     (void)request;
-    client->cluster_aware = true;
     resp_status(reply, "OK");
 }
 
-static void run_command_command(struct client *client, const struct request *request,
+static void run_command_command(struct client *client, const struct net_request *request,
                                 struct resp_writer *reply)
 {
     command_run_command(client->net->table, request->command, request->args, request->argc, reply);
 }
 
-const struct local_command command_command = {.fullname = "command", .run = run_command_command};
-
-const struct local_command conn_commands[] = {
+const struct net_local net_connection_commands[] = {
     {.fullname = "auth", .run = run_auth},
     {.fullname = "hello", .run = run_hello},
     {.fullname = "select", .run = run_select},
@@ -264,5 +262,6 @@ const struct local_command conn_commands[] = {
     {.fullname = "readonly", .run = run_readonly},
     {.fullname = "readwrite", .run = run_readwrite},
     {.fullname = "asking", .run = run_asking},
+    {.fullname = "command", .run = run_command_command, .with_subcommands = true},
     {.fullname = NULL},
 };

@@ -1,5 +1,7 @@
 /* Replies: gathered in one buffer per client, written once per turn. */
-#include "net/client.h"
+#include "net/reply.h"
+#include "net/module.h"
+#include "net/statistics.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -23,7 +25,7 @@ void client_queue_flush(struct client *client)
     if (client->flush_queued)
         return;
     client->flush_queued = true;
-    link_append(&client->net->flush, &client->flush_link);
+    list_append(&client->net->flush, &client->flush_link);
 }
 
 static void over_limit(struct client *client)
@@ -136,7 +138,7 @@ bool client_end_reply(struct client *client, const struct resp_writer *reply)
     bool error = written.ptr[0] == '-';
     if (!in_turn) {
         if (error)
-            stats_error(net, written.ptr, written.len);
+            net_stats_error(net, written.ptr, written.len);
         client_queue_flush(client);
         client_over_hard_limit(client);
         return error;

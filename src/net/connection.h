@@ -1,0 +1,131 @@
+/* Private to net/: one connection, its life and its waiting.
+ *
+ * A client is freed in one place only, net_reap() at the end of a turn: everything else marks it
+ * CLIENT_DEAD, so that no pointer held during a turn dangles. */
+#ifndef FLOTILLA_NET_CONNECTION_H
+#define FLOTILLA_NET_CONNECTION_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "net/list.h"
+#include "net/net.h"
+#include "net/transaction.h"
+#include "resp/parse.h"
+
+enum {
+    NET_READ_MIN = 16 * 1024,         /* room for one read into a client's own buffer */
+    NET_READ_MAX = 1024 * 1024,       /* the same for big arguments */
+    NET_READ_AHEAD_MAX = 1024 * 1024, /* not parsed and not OPEN: reading stops */
+    NET_UNAUTHENTICATED_MAX = 1024 * 1024,
+    NET_ADDRESS_MAX = 128,
+};
+
+enum client_state { /* net.h says what they mean */
+                    CLIENT_OPEN,
+                    CLIENT_PARKED,
+                    CLIENT_FULL,
+                    CLIENT_PAUSED,
+                    CLIENT_BARRIER,
+                    CLIENT_BLOCKED,
+                    CLIENT_CLOSING,
+                    CLIENT_DEAD, /* to be freed at the end of the turn */
+                    CLIENT_STATES
+};
+
+/* CLIENT REPLY. A skipped command's reply may come much later: until then the next command waits,
+ * so that the mode is a property of the connection and not of each pending request. */
+enum client_reply_mode {
+    REPLY_ON,
+    REPLY_OFF,
+    REPLY_SKIP_NEXT,
+    REPLY_SKIP_THIS,
+    REPLY_SKIP_PENDING
+};
+
+/* How a command that blocks its client stands. */
+enum client_wait_phase { WAIT_NONE, WAIT_STARTED, WAIT_UNBLOCKED, WAIT_UNBLOCKED_WITH_ERROR };
+
+/* Of a command that was looked at. */
+enum net_verdict {
+    NET_DONE, /* the command's bytes are consumed */
+    NET_HOLD, /* they stay: the client waits and the command is looked at again */
+};
+
+struct client {
+    struct net *net;
+    int fd;
+    enum client_state state;
+    struct shard_client handle;
+    uint32_t pending; /* requests whose replies the shard owes */
+    uint8_t protocol;
+    enum client_reply_mode reply_mode;
+    bool authenticated;
+    bool readonly;
+    bool reading;      /* the read event is added */
+    bool writing;      /* the write event is added */
+    bool flush_queued; /* on net->flush */
+    bool end_of_input;
+    bool is_unix;
+    bool no_evict;
+    bool no_touch;
+    const char *refusal; /* may only become a node's connection: the error for all else */
+
+    struct buf in; /* bytes that are not consumed, from in_start on */
+    size_t in_start;
+    struct resp_parser parser;
+    struct buf out; /* bytes that are not written, from out_start on */
+    size_t out_start;
+    uint64_t over_soft_limit_since_ms; /* 0: it is not */
+
+    struct list_link link;        /* on the waiting list of its state */
+    struct list_link resume_link; /* on net->resume */
+    struct list_link flush_link;
+    struct list_link dead_link;
+    uint64_t park_until_ms; /* 0: the current command has not been parked yet */
+
+    enum client_wait_phase wait_phase;
+    bool (*wait_is_over)(void *context); /* CLIENT_BLOCKED */
+    void *wait_context;
+    uint64_t wait_until_ms; /* 0: for ever */
+    int64_t wait_nodes;     /* WAIT: other nodes that shall hold wait_index */
+    uint64_t wait_index;
+    uint64_t last_index; /* of this connection's last write */
+
+    struct client_transaction transaction;
+
+    uint64_t id;
+    uint64_t created_ms;
+    uint64_t last_active_ms;
+    uint64_t end_of_input_ms;
+    const struct command *last_command;
+    char address[NET_ADDRESS_MAX];
+    char local_address[NET_ADDRESS_MAX]; /* filled when first asked for */
+    char *name;                          /* NULL: none; as are the next two */
+    char *lib_name;
+    char *lib_ver;
+    struct event read_event;
+    struct event write_event;
+};
+
+struct client *client_new(struct net *net, int fd);
+void client_free(struct client *client);
+void client_process(struct client *client); /* goes on with what is in its buffer */
+void client_kill(struct client *client);    /* now; what it is still owed is dropped */
+void client_close_after_output(struct client *client);
+/* Like kill, but the descriptor belongs to somebody else now. */
+void client_forget_descriptor(struct client *client);
+/* Its current command waits: the bytes stay, and the command is looked at again after
+ * client_wake(). */
+enum net_verdict client_hold(struct client *client, enum client_state state);
+void client_wake(struct client *client);
+size_t client_input_len(const struct client *client);
+size_t client_memory(const struct client *client);
+void client_set_text(char **text, struct span value);
+
+static inline bool client_is_gone(const struct client *client)
+{
+    return client->state == CLIENT_DEAD;
+}
+
+#endif

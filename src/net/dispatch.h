@@ -1,0 +1,29 @@
+/* Private to net/: from arguments to whoever carries them out. */
+#ifndef FLOTILLA_NET_DISPATCH_H
+#define FLOTILLA_NET_DISPATCH_H
+
+#include "net/local.h"
+
+enum { NET_COMMAND_BYTES_MAX = 1024 * 1024 * 1024 }; /* fits a log entry (31 bits) */
+
+/* `bytes`: of the command as it was sent; `rest`: what was read behind it. */
+enum net_verdict client_dispatch(struct client *client, const struct span *args, size_t argc,
+                                 size_t bytes, struct span rest);
+/* After the checks. */
+enum net_verdict client_run(struct client *client, const struct net_request *request);
+/* Writes one reply; within a transaction too. */
+void client_run_local(struct client *client, const struct net_request *request,
+                      struct resp_writer *reply);
+/* The shard refused the request: the client waits, or got an error. */
+enum net_verdict client_not_admitted(struct client *client, enum shard_admission admission,
+                                     unsigned slot);
+bool client_may_read_here(struct client *client);
+unsigned net_request_slot(const struct net_request *request, bool *has_key);
+
+bool net_is_over_memory(struct net *net);
+/* A command with these flags must not begin: its write would find no room. */
+#define NET_NO_ROOM                                                                                \
+    "MISCONF Errors writing to the AOF file: No space left on device. The write was not executed."
+bool net_lacks_room(const struct net *net, uint32_t flags);
+
+#endif

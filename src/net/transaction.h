@@ -1,0 +1,31 @@
+/* Private to net/: what a connection has queued since MULTI, and the keys that it watches. */
+#ifndef FLOTILLA_NET_TRANSACTION_H
+#define FLOTILLA_NET_TRANSACTION_H
+
+#include "base/buf.h"
+#include "shard/shard.h"
+
+struct client;
+struct net_request;
+
+struct client_transaction {
+    bool open;    /* between MULTI and EXEC */
+    bool aborted; /* a command was refused: EXEC refuses too */
+    struct buf commands;
+    size_t count;
+    uint32_t flags; /* of all queued commands */
+    bool has_data;  /* one of them concerns the keyspace */
+    bool has_slot;
+    unsigned slot;               /* of the first key: where -MOVED points */
+    struct shard_watch *watches; /* keys are owned */
+    size_t watch_count;
+    size_t watch_cap;
+    size_t watch_bytes;
+};
+
+void client_transaction_discard(struct client *client); /* with its watches */
+void client_transaction_close(struct client *client);
+void client_transaction_queue(struct client *client, const struct net_request *request);
+size_t client_transaction_memory(const struct client_transaction *transaction);
+
+#endif
