@@ -7,7 +7,7 @@ static const struct command_docs rows[] = {
         .arity = -2,
         .group = "cluster",
         .since = "3.0.0",
-        .complexity = "Depends on subcommand.",
+        .complexity = "That of the subcommand.",
         .summary = "Shows the cluster.",
     },
     {
@@ -19,7 +19,7 @@ static const struct command_docs rows[] = {
         .since = "3.0.0",
         .deprecated_since = "7.0.0",
         .replaced_by = "`CLUSTER SHARDS`",
-        .complexity = "O(N) where N is the total number of Cluster nodes",
+        .complexity = "O(N) for N nodes.",
         .history = "4.0.0 Node ids.\n"
                    "7.0.0 More about the nodes' addresses.",
         .summary = "Lists ranges of slots with the nodes that serve them.",
@@ -31,7 +31,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output",
         .group = "cluster",
         .since = "7.0.0",
-        .complexity = "O(N) where N is the total number of cluster nodes",
+        .complexity = "O(N) for N nodes.",
         .summary = "Lists the shards with their slots and nodes.",
     },
     {
@@ -41,7 +41,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output",
         .group = "cluster",
         .since = "3.0.0",
-        .complexity = "O(N) where N is the total number of Cluster nodes",
+        .complexity = "O(N) for N nodes.",
         .summary = "Lists the nodes, one a line.",
     },
     {
@@ -80,7 +80,7 @@ static const struct command_docs rows[] = {
         .syntax = "key",
         .group = "cluster",
         .since = "3.0.0",
-        .complexity = "O(N) where N is the number of bytes in the key",
+        .complexity = "O(N) for N bytes of the key, or of its {hash tag}.",
         .summary = "Tells a key's slot.",
     },
     {
@@ -101,7 +101,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output",
         .group = "cluster",
         .since = "3.0.0",
-        .complexity = "O(log(N)) where N is the number of requested keys",
+        .complexity = "O(N) for N keys in the reply.",
         .summary = "Lists keys of a slot.",
     },
     {
@@ -111,7 +111,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output",
         .group = "cluster",
         .since = "7.0.0",
-        .complexity = "O(N) where N is the total number of Cluster nodes",
+        .complexity = "O(N) for N nodes.",
         .summary = "Lists the connections between this node and the others.",
     },
     {

@@ -83,7 +83,7 @@ static const struct command_docs rows[] = {
         .syntax = "[username@6.0.0] password",
         .group = "connection",
         .since = "1.0.0",
-        .complexity = "O(N) where N is the number of passwords defined for the user",
+        .complexity = "O(N) for N bytes of the password.",
         .history = "6.0.0 A user name may come before the password.",
         .summary = "Proves who the client is.",
     },
@@ -92,7 +92,7 @@ static const struct command_docs rows[] = {
         .arity = -2,
         .group = "connection",
         .since = "2.4.0",
-        .complexity = "Depends on subcommand.",
+        .complexity = "That of the subcommand.",
         .summary = "Looks after client connections.",
     },
     {
@@ -159,7 +159,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output",
         .group = "connection",
         .since = "2.4.0",
-        .complexity = "O(N) where N is the number of client connections",
+        .complexity = "O(N) for N connections.",
         .history = "2.8.12 New field `id`.\n"
                    "5.0.0 New filter `TYPE`.\n"
                    "6.0.0 New field `user`.\n"
@@ -179,7 +179,7 @@ static const struct command_docs rows[] = {
                   "[SKIPME yes/no])...)",
         .group = "connection",
         .since = "2.4.0",
-        .complexity = "O(N) where N is the number of client connections",
+        .complexity = "O(N) for N connections, whatever the filter.",
         .history = "2.8.12 New form with filters.\n"
                    "2.8.12 New filter `ID`.\n"
                    "3.2.0 `TYPE` takes `master`.\n"
@@ -206,7 +206,7 @@ static const struct command_docs rows[] = {
         .syntax = "client-id:integer [timeout_error(TIMEOUT | ERROR)]",
         .group = "connection",
         .since = "5.0.0",
-        .complexity = "O(log N) where N is the number of client connections",
+        .complexity = "O(N) for N connections: the id is looked for among all.",
         .summary = "Ends another connection's blocking command.",
     },
     {
@@ -250,7 +250,7 @@ static const struct command_docs rows[] = {
         .categories = CATEGORY_CONNECTION,
         .group = "connection",
         .since = "6.2.0",
-        .complexity = "O(N) Where N is the number of paused clients",
+        .complexity = "O(N) for N connections that the pause holds back.",
         .summary = "Ends a pause.",
     },
     {

@@ -13,9 +13,8 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:all_shards nondeterministic_output_order",
         .group = "generic",
         .since = "1.0.0",
-        .complexity =
-            "O(N) with N being the number of keys in the database, under the assumption that the "
-            "key names in the database and the given pattern have limited length.",
+        .complexity = "O(N*P) for N keys in the database and P bytes of the pattern; several * in "
+                      "a pattern cost more.",
         .summary = "Lists all keys that match a pattern.",
     },
     {
@@ -28,9 +27,9 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output request_policy:special",
         .group = "generic",
         .since = "2.8.0",
-        .complexity = "O(1) for every call. O(N) for a complete iteration, including enough "
-                      "command calls for the cursor to return back to 0. N is the number of "
-                      "elements inside the collection.",
+        .complexity =
+            "One call: O(C) for C keys asked for, plus one step for each empty slot on the way, of "
+            "which there are 16384 at the most. The whole walk: O(N) for N keys.",
         .history = "6.0.0 New option `TYPE`.",
         .summary = "Walks over the keys, some with each call.",
     },
@@ -43,7 +42,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:all_shards nondeterministic_output",
         .group = "generic",
         .since = "1.0.0",
-        .complexity = "O(1)",
+        .complexity = "O(1): the number of slots bounds it, not that of the keys.",
         .summary = "Picks a key at random.",
     },
     {
@@ -70,7 +69,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:multi_shard response_policy:agg_sum",
         .group = "generic",
         .since = "1.0.0",
-        .complexity = "O(N) where N is the number of keys to check.",
+        .complexity = "O(N) for N names in the request.",
         .history = "3.0.3 Several keys in one call.",
         .summary = "Counts how many of the keys exist.",
     },
@@ -85,10 +84,8 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:multi_shard response_policy:agg_sum",
         .group = "generic",
         .since = "1.0.0",
-        .complexity = "O(N) where N is the number of keys that will be removed. When a key to "
-                      "remove holds a value other than a string, the individual complexity for "
-                      "this key is O(M) where M is the number of elements in the list, set, sorted "
-                      "set or hash. Removing a single key that holds a string value is O(1).",
+        .complexity =
+            "O(N) for N names in the request. Strings are freed at once, whatever their length.",
         .summary = "Removes keys.",
     },
     {
@@ -102,10 +99,8 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:multi_shard response_policy:agg_sum",
         .group = "generic",
         .since = "4.0.0",
-        .complexity = "O(1) for each key removed regardless of its size. Then the command does "
-                      "O(N) work in a different thread in order to reclaim memory, where N is the "
-                      "number of allocations the deleted objects where composed of.",
-        .summary = "Removes keys and frees their memory later.",
+        .complexity = "As DEL: O(N) for N names in the request, and the memory is freed at once.",
+        .summary = "Removes keys, as DEL.",
     },
     {
         .fullname = "touch",
@@ -118,7 +113,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:multi_shard response_policy:agg_sum",
         .group = "generic",
         .since = "3.2.1",
-        .complexity = "O(N) where N is the number of keys that will be touched.",
+        .complexity = "O(N) for N names in the request.",
         .summary = "Counts how many of the keys exist and marks them as used.",
     },
     {
@@ -132,7 +127,7 @@ static const struct command_docs rows[] = {
         .syntax = "key#0 newkey#1",
         .group = "generic",
         .since = "1.0.0",
-        .complexity = "O(1)",
+        .complexity = "O(1) for the data; the value does not move.",
         .summary = "Renames a key; one that has the new name is replaced.",
     },
     {
@@ -161,8 +156,7 @@ static const struct command_docs rows[] = {
         .syntax = "source#0 destination#1 [DB destination-db:integer] [REPLACE]",
         .group = "generic",
         .since = "6.2.0",
-        .complexity = "O(N) worst case for collections, where N is the number of nested items. "
-                      "O(1) for string values.",
+        .complexity = "O(N) for N bytes of the value.",
         .summary = "Copies a key's value and deadline to another key.",
     },
     {
@@ -176,10 +170,8 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output",
         .group = "generic",
         .since = "2.6.0",
-        .complexity = "O(1) to access the key and additional O(N*M) to serialize it, where N is "
-                      "the number of Redis objects composing the value and M their average size. "
-                      "For small string values the time complexity is thus O(1)+O(1*M) where M is "
-                      "small, so simply O(1).",
+        .complexity =
+            "O(N) for N bytes of the value: each is copied once and goes into the checksum.",
         .summary = "Gives a key's value as bytes that RESTORE takes.",
     },
     {
@@ -194,14 +186,9 @@ static const struct command_docs rows[] = {
                   "[IDLETIME seconds:integer@5.0.0] [FREQ frequency:integer@5.0.0]",
         .group = "generic",
         .since = "2.6.0",
-        .complexity = "O(1) to create the new key and additional O(N*M) to reconstruct the "
-                      "serialized value, where N is the number of Redis objects composing the "
-                      "value and M their average size. For small string values the time "
-                      "complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However "
-                      "for sorted set values the complexity is O(N*M*log(N)) because inserting "
-                      "values into sorted sets is O(log(N)).",
-        .history = "3.0.0 Added the `REPLACE` modifier.\n5.0.0 Added the `ABSTTL` modifier.\n5.0.0 "
-                   "Added the `IDLETIME` and `FREQ` options.",
+        .complexity = "O(N) for N bytes of the payload: each is checked once and copied once.",
+        .history = "3.0.0 New option `REPLACE`.\n5.0.0 New option `ABSTTL`.\n5.0.0 New options "
+                   "`IDLETIME` and `FREQ`.",
         .summary = "Makes a key of the bytes that DUMP gave.",
     },
     {
@@ -209,7 +196,7 @@ static const struct command_docs rows[] = {
         .arity = -2,
         .group = "generic",
         .since = "2.2.3",
-        .complexity = "Depends on subcommand.",
+        .complexity = "That of the subcommand.",
         .summary = "Looks inside a key's value.",
     },
     {

@@ -11,7 +11,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output_order",
         .group = "server",
         .since = "2.8.13",
-        .complexity = "O(N) where N is the total number of Redis commands",
+        .complexity = "O(N) for N commands that the server has.",
         .summary = "Describes the commands that the server knows.",
     },
     {
@@ -33,7 +33,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output_order",
         .group = "server",
         .since = "2.8.13",
-        .complexity = "O(N) where N is the number of commands to look up",
+        .complexity = "O(N) for N names in the request; without names, for all commands.",
         .history = "7.0.0 Without names it describes all commands.",
         .summary = "Describes some or all commands.",
     },
@@ -46,7 +46,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output_order",
         .group = "server",
         .since = "7.0.0",
-        .complexity = "O(N) where N is the number of commands to look up",
+        .complexity = "O(N) for N names in the request; without names, for all commands.",
         .summary = "Documents some or all commands.",
     },
     {
@@ -56,7 +56,7 @@ static const struct command_docs rows[] = {
         .categories = CATEGORY_CONNECTION,
         .group = "server",
         .since = "2.8.13",
-        .complexity = "O(N) where N is the number of arguments to the command",
+        .complexity = "O(N) for N arguments of the command that is asked about.",
         .summary = "Picks the keys out of a whole command.",
     },
     {
@@ -66,7 +66,7 @@ static const struct command_docs rows[] = {
         .categories = CATEGORY_CONNECTION,
         .group = "server",
         .since = "7.0.0",
-        .complexity = "O(N) where N is the number of arguments to the command",
+        .complexity = "O(N) for N arguments of the command that is asked about.",
         .summary = "Picks the keys out of a whole command and tells what it does to each of them.",
     },
     {
@@ -79,7 +79,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output_order",
         .group = "server",
         .since = "7.0.0",
-        .complexity = "O(N) where N is the total number of Redis commands",
+        .complexity = "O(N) for N commands that the server has.",
         .summary = "Lists the commands' names.",
     },
     {
@@ -97,7 +97,7 @@ static const struct command_docs rows[] = {
         .arity = -2,
         .group = "server",
         .since = "2.0.0",
-        .complexity = "Depends on subcommand.",
+        .complexity = "That of the subcommand.",
         .summary = "Reads and changes the configuration.",
     },
     {
@@ -107,7 +107,7 @@ static const struct command_docs rows[] = {
         .syntax = "parameter{parameter}...",
         .group = "server",
         .since = "2.0.0",
-        .complexity = "O(N) when N is the number of configuration parameters provided",
+        .complexity = "O(D*N) for D directives that there are and N patterns in the request.",
         .history = "7.0.0 Several patterns in one call.",
         .summary = "Shows the parameters that match some patterns.",
     },
@@ -119,7 +119,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:all_nodes response_policy:all_succeeded",
         .group = "server",
         .since = "2.0.0",
-        .complexity = "O(N) when N is the number of configuration parameters provided",
+        .complexity = "O(D*N) for D directives that there are and N parameters in the request.",
         .history = "7.0.0 Several parameters in one call.",
         .summary = "Changes parameters while the server runs.",
     },
@@ -129,7 +129,7 @@ static const struct command_docs rows[] = {
         .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
         .group = "server",
         .since = "2.8.0",
-        .complexity = "O(1)",
+        .complexity = "O(D*N) for D directives that there are and N lines of the file.",
         .summary = "Writes the configuration in force to its file.",
     },
     {
@@ -138,7 +138,7 @@ static const struct command_docs rows[] = {
         .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
         .group = "server",
         .since = "2.0.0",
-        .complexity = "O(1)",
+        .complexity = "O(N) for N commands that the server has.",
         .summary = "Sets the counters of INFO back to zero.",
     },
     {
@@ -159,7 +159,8 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output request_policy:all_shards response_policy:special",
         .group = "server",
         .since = "1.0.0",
-        .complexity = "O(1)",
+        .complexity = "O(1) for all sections but commandstats: that is O(N) for N commands that "
+                      "the server has.",
         .history = "7.0.0 Several sections in one call.",
         .summary = "Reports on the server, section by section.",
     },
@@ -196,7 +197,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:all_shards response_policy:all_succeeded",
         .group = "server",
         .since = "1.0.0",
-        .complexity = "O(N) where N is the total number of keys in all databases",
+        .complexity = "O(N) for N keys: the memory of all is freed within the call.",
         .history = "4.0.0 New option `ASYNC`.\n"
                    "6.2.0 New option `SYNC`.",
         .summary = "Removes all keys of all databases.",
@@ -211,7 +212,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:all_shards response_policy:all_succeeded",
         .group = "server",
         .since = "1.0.0",
-        .complexity = "O(N) where N is the number of keys in the selected database",
+        .complexity = "O(N) for N keys: the memory of all is freed within the call.",
         .history = "4.0.0 New option `ASYNC`.\n"
                    "6.2.0 New option `SYNC`.",
         .summary = "Removes all keys of the database.",
@@ -221,7 +222,7 @@ static const struct command_docs rows[] = {
         .arity = -2,
         .group = "server",
         .since = "4.0.0",
-        .complexity = "Depends on subcommand.",
+        .complexity = "That of the subcommand.",
         .summary = "Reports on memory.",
     },
     {
@@ -233,7 +234,7 @@ static const struct command_docs rows[] = {
         .syntax = "key#0 [SAMPLES count:integer]",
         .group = "server",
         .since = "4.0.0",
-        .complexity = "O(N) where N is the number of samples.",
+        .complexity = "O(1): the value knows its size, nothing is sampled.",
         .summary = "Estimates the bytes that a key and its value take.",
     },
     {
@@ -260,7 +261,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:all_shards response_policy:all_succeeded",
         .group = "server",
         .since = "4.0.0",
-        .complexity = "Depends on how much memory is allocated, could be slow",
+        .complexity = "O(N) for N pages that the allocator holds without using them.",
         .summary = "Gives free memory back to the system.",
     },
     {
@@ -269,7 +270,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output request_policy:all_shards response_policy:special",
         .group = "server",
         .since = "4.0.0",
-        .complexity = "Depends on how much memory is allocated, could be slow",
+        .complexity = "O(1): totals alone are shown.",
         .summary = "Shows the allocator's own report.",
     },
     {
@@ -288,8 +289,8 @@ static const struct command_docs rows[] = {
         .syntax = "[SCHEDULE@3.2.2]",
         .group = "server",
         .since = "1.0.0",
-        .complexity = "O(1)",
-        .history = "3.2.2 Added the `SCHEDULE` option.",
+        .complexity = "O(1) for the call. The snapshot reads N keys, O(N), a little in each turn.",
+        .history = "3.2.2 New option `SCHEDULE`.",
         .summary = "Writes this node's data to a file while it goes on.",
     },
     {
@@ -298,7 +299,7 @@ static const struct command_docs rows[] = {
         .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_NO_ASYNC_LOADING | COMMAND_NO_MULTI,
         .group = "server",
         .since = "1.0.0",
-        .complexity = "O(N) where N is the total number of keys in all databases",
+        .complexity = "O(N) for N keys, a little in each turn: the node serves meanwhile.",
         .summary = "Writes this node's data to a file and answers when that is on the disk.",
     },
     {
@@ -307,7 +308,7 @@ static const struct command_docs rows[] = {
         .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_NO_ASYNC_LOADING,
         .group = "server",
         .since = "1.0.0",
-        .complexity = "O(1)",
+        .complexity = "O(1) for the call. The snapshot reads N keys, O(N), a little in each turn.",
         .summary = "Replaces this node's log by a snapshot while it goes on.",
     },
     {
@@ -329,8 +330,8 @@ static const struct command_docs rows[] = {
         .syntax = "[nosave_save(NOSAVE | SAVE)] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]",
         .group = "server",
         .since = "1.0.0",
-        .complexity = "O(N) when saving, where N is the total number of keys in all databases when "
-                      "saving data, otherwise O(1)",
+        .complexity =
+            "O(1): what is acknowledged is on the disk already, so nothing has to be saved.",
         .history = "7.0.0 New options `NOW`, `FORCE` and `ABORT`.",
         .summary = "Stops the server.",
     },
@@ -339,7 +340,7 @@ static const struct command_docs rows[] = {
         .arity = -2,
         .group = "server",
         .since = "2.8.13",
-        .complexity = "Depends on subcommand.",
+        .complexity = "That of the subcommand.",
         .summary = "Reports on delays.",
     },
     {
@@ -403,8 +404,7 @@ static const struct command_docs rows[] = {
         .tips = "nondeterministic_output request_policy:all_nodes response_policy:special",
         .group = "server",
         .since = "7.0.0",
-        .complexity =
-            "O(N) where N is the number of commands with latency information being retrieved.",
+        .complexity = "O(1): no histogram is kept for a command.",
         .summary = "Shows how the commands' durations are distributed.",
     },
     {
@@ -421,7 +421,7 @@ static const struct command_docs rows[] = {
         .arity = -2,
         .group = "server",
         .since = "2.2.12",
-        .complexity = "Depends on subcommand.",
+        .complexity = "That of the subcommand.",
         .summary = "Keeps the commands that took long.",
     },
     {
@@ -432,7 +432,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:all_nodes nondeterministic_output",
         .group = "server",
         .since = "2.2.12",
-        .complexity = "O(N) where N is the number of entries returned",
+        .complexity = "O(1): no command is recorded.",
         .history = "4.0.0 The client's address and name.",
         .summary = "Shows slow commands, the newest first.",
     },
@@ -453,7 +453,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:all_nodes response_policy:all_succeeded",
         .group = "server",
         .since = "2.2.12",
-        .complexity = "O(N) where N is the number of entries in the slowlog",
+        .complexity = "O(1): no command is recorded.",
         .summary = "Forgets the slow commands.",
     },
     {
@@ -483,7 +483,7 @@ static const struct command_docs rows[] = {
         .group = "server",
         .since = "1.0.0",
         .internal = true,
-        .complexity = "Depends on subcommand.",
+        .complexity = "That of the subcommand.",
         .summary = "Serves tests and the search for faults.",
     },
     {
@@ -493,7 +493,7 @@ static const struct command_docs rows[] = {
             COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_PROTECTED,
         .group = "server",
         .since = "1.0.0",
-        .complexity = "O(N) where N is the number of keys",
+        .complexity = "O(N) for N bytes of keys and values, all in one go.",
         .summary = "Shows a digest of all data: equal on all nodes that applied the same entries.",
     },
     {
@@ -504,7 +504,7 @@ static const struct command_docs rows[] = {
         .syntax = "seconds:double",
         .group = "server",
         .since = "1.0.0",
-        .complexity = "O(1)",
+        .complexity = "As long as the argument says.",
         .summary = "Stops the node for some seconds.",
     },
     {

@@ -141,7 +141,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:multi_shard response_policy:all_succeeded",
         .group = "string",
         .since = "1.0.1",
-        .complexity = "O(N) where N is the number of keys to set.",
+        .complexity = "O(N) for N pairs in the request.",
         .summary = "Sets several keys at once.",
     },
     {
@@ -155,7 +155,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:multi_shard response_policy:agg_min",
         .group = "string",
         .since = "1.0.1",
-        .complexity = "O(N) where N is the number of keys to set.",
+        .complexity = "O(N) for N pairs in the request.",
         .summary = "Sets several keys at once if none of them exists.",
     },
     {
@@ -169,7 +169,7 @@ static const struct command_docs rows[] = {
         .tips = "request_policy:multi_shard",
         .group = "string",
         .since = "1.0.0",
-        .complexity = "O(N) where N is the number of keys to retrieve.",
+        .complexity = "O(N) for N keys in the request.",
         .summary = "Fetches the strings of several keys at once.",
     },
     {
@@ -182,10 +182,8 @@ static const struct command_docs rows[] = {
         .syntax = "key#0 value",
         .group = "string",
         .since = "2.0.0",
-        .complexity =
-            "O(1). The amortized time complexity is O(1) assuming the appended value is small and "
-            "the already present value is of any size, since the dynamic string library used by "
-            "Redis will double the free space available on every reallocation.",
+        .complexity = "O(M) for M bytes that are added. When the buffer is full the whole value is "
+                      "copied into a larger one: for a long value once in each megabyte.",
         .summary = "Adds to the end of a key's string.",
     },
     {
@@ -211,10 +209,7 @@ static const struct command_docs rows[] = {
         .syntax = "key#0 start:integer end:integer",
         .group = "string",
         .since = "2.4.0",
-        .complexity =
-            "O(N) where N is the length of the returned string. The complexity is ultimately "
-            "determined by the returned length, but because creating a substring from an existing "
-            "string is very cheap, it can be considered O(1) for small strings.",
+        .complexity = "O(M) for M bytes in the reply.",
         .summary = "Fetches a part of a key's string.",
     },
     {
@@ -227,9 +222,8 @@ static const struct command_docs rows[] = {
         .syntax = "key#0 offset:integer value",
         .group = "string",
         .since = "2.2.0",
-        .complexity = "O(1), not counting the time taken to copy the new string in place. Usually, "
-                      "this string is very small so the amortized complexity is O(1). Otherwise, "
-                      "complexity is O(M) with M being the length of the value argument.",
+        .complexity = "O(M) for M bytes of the value, plus the zeros of a gap before it; a buffer "
+                      "that is too small is copied first.",
         .summary = "Overwrites a part of a key's string from an offset on.",
     },
     {
@@ -244,10 +238,7 @@ static const struct command_docs rows[] = {
         .since = "1.0.0",
         .deprecated_since = "2.0.0",
         .replaced_by = "`GETRANGE`",
-        .complexity =
-            "O(N) where N is the length of the returned string. The complexity is ultimately "
-            "determined by the returned length, but because creating a substring from an existing "
-            "string is very cheap, it can be considered O(1) for small strings.",
+        .complexity = "O(M) for M bytes in the reply.",
         .summary = "Fetches a part of a key's string.",
     },
     {
@@ -325,7 +316,7 @@ static const struct command_docs rows[] = {
         .syntax = "key1#0 key2#0 [LEN] [IDX] [MINMATCHLEN len:integer] [WITHMATCHLEN]",
         .group = "string",
         .since = "7.0.0",
-        .complexity = "O(N*M) where N and M are the lengths of s1 and s2, respectively",
+        .complexity = "O(N*M) for N bytes of one string and M of the other.",
         .summary = "Finds the longest subsequence that two strings have in common.",
     },
 };

@@ -20,7 +20,7 @@ static const struct command_docs rows[] = {
         .categories = CATEGORY_TRANSACTION,
         .group = "transactions",
         .since = "1.2.0",
-        .complexity = "Depends on commands in the transaction",
+        .complexity = "The sum of the queued commands.",
         .summary = "Runs the commands queued since MULTI, all together.",
     },
     {
@@ -31,7 +31,7 @@ static const struct command_docs rows[] = {
         .categories = CATEGORY_TRANSACTION,
         .group = "transactions",
         .since = "2.0.0",
-        .complexity = "O(N), when N is the number of queued commands",
+        .complexity = "O(N) for N queued commands and watched keys.",
         .summary = "Drops the commands queued since MULTI.",
     },
     {
@@ -44,7 +44,7 @@ static const struct command_docs rows[] = {
         .syntax = "key#0...",
         .group = "transactions",
         .since = "2.2.0",
-        .complexity = "O(1) for every key.",
+        .complexity = "O(N) for N keys in the request.",
         .summary = "Lets the next EXEC run only if the keys stay as they are.",
     },
     {
@@ -55,7 +55,7 @@ static const struct command_docs rows[] = {
         .categories = CATEGORY_TRANSACTION,
         .group = "transactions",
         .since = "2.2.0",
-        .complexity = "O(1)",
+        .complexity = "O(N) for N watched keys.",
         .summary = "Forgets the watched keys.",
     },
 };
