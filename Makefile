@@ -17,17 +17,21 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wstric
 	-Wmissing-prototypes -Werror
 OPTIMISE := $(if $(SANITIZE),-O1 -fno-omit-frame-pointer,-O2)
 CFLAGS   ?= -g
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DXXH_INLINE_ALL $(OPTIMISE) $(WARNINGS) -Isrc -pthread \
+# pkg-config runs once for each of these, not once for each object.
+SERVER_CFLAGS := $(call deps_cflags,$(DEPS_SERVER))
+DEPS_LIBS     := $(call deps_libs,$(DEPS_SERVER))
+TEST_LIBS     := $(call deps_libs,$(DEPS_TESTS))
+ALL_CFLAGS    := -std=c11 -D_GNU_SOURCE -DXXH_INLINE_ALL $(OPTIMISE) $(WARNINGS) -Isrc -pthread \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all) $(if $(FAILPOINTS),-DFAILPOINTS) \
-	$(call deps_cflags,$(DEPS_SERVER)) $(CFLAGS)
-ALL_LDFLAGS = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+	$(SERVER_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS   := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 # jemalloc replaces malloc; a sanitizer brings its own.
-SERVER_LIBS = $(if $(SANITIZE),$(filter-out -ljemalloc,$(call deps_libs,$(DEPS_SERVER))),$(call deps_libs,$(DEPS_SERVER))) -lm
+SERVER_LIBS   := $(if $(SANITIZE),$(filter-out -ljemalloc,$(DEPS_LIBS)),$(DEPS_LIBS)) -lm
 
 CORE_MODULES   := base raft resp keyspace command wire cluster config storage shard
 SERVER_MODULES := platform net peer server
 # hiredis' reader and formatter and lz4 are pure functions over memory: the core may use them (wire/).
-CORE_LIBS       = $(call deps_libs,hiredis:0 liblz4:0) -lm
+CORE_LIBS      := $(call deps_libs,hiredis:0 liblz4:0) -lm
 
 sources = $(sort $(foreach module,$(1),$(wildcard src/$(module)/*.c)))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -48,6 +52,8 @@ SIM          := $(BUILD)/flotilla-sim
 
 .DEFAULT_GOAL := all
 .SECONDARY:
+# A tool that fails or is interrupted leaves no half-written file that the next run would take for whole.
+.DELETE_ON_ERROR:
 .PHONY: all help deps check-deps check-test-deps run status stop test check unit sim soak mutants coverage compat \
 	integration clients bench bench-sim lint format install uninstall clean FORCE
 
@@ -120,7 +126,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_SUPPORT) $(BUILD)/libcore.a 
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(BUILD)/libserver.a $(BUILD)/libcore.a \
-		$(SERVER_LIBS) $(call deps_libs,$(DEPS_TESTS))
+		$(SERVER_LIBS) $(TEST_LIBS)
 
 # Ring 3 for the tests (ring 4 has main()).
 $(BUILD)/libserver.a: $(call objects,$(call sources,platform net peer))
@@ -197,7 +203,7 @@ bench-sim: $(SIM)
 MUTATED_MODULES := raft storage shard keyspace
 mutants: $(SIM) $(foreach module,$(MUTATED_MODULES),$(filter $(BUILD)/unit/$(module)/%,$(UNIT_TESTS)))
 	$(Q)BUILD='$(BUILD)' CC='$(CC)' CFLAGS='$(ALL_CFLAGS)' UNIT_SUPPORT='$(abspath $(UNIT_SUPPORT))' \
-		LIBS='$(CORE_LIBS) $(call deps_libs,$(DEPS_TESTS))' SIM_OBJECTS='$(abspath $(SIM_OBJECTS))' \
+		LIBS='$(CORE_LIBS) $(TEST_LIBS)' SIM_OBJECTS='$(abspath $(SIM_OBJECTS))' \
 		SCRIPT_OBJECTS='$(abspath $(SCRIPT_OBJECTS))' tests/sim/mutants/run $(if $(SEEDS),--seeds $(SEEDS)) $(MUTANTS)
 
 # Of the core's own unit tests and scripts, without the simulator's luck; what the simulator met is told by its marks.

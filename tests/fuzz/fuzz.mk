@@ -23,4 +23,4 @@ fuzz-targets: $(addprefix $(BUILD)/,$(or $(FUZZ),$(FUZZ_NAMES)))
 $(FUZZ_TARGETS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(UNIT_SUPPORT) $(BUILD)/libcore.a | check-test-deps
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(UNIT_SUPPORT) $(BUILD)/libcore.a $(CORE_LIBS) \
-		$(call deps_libs,$(DEPS_TESTS))
+		$(TEST_LIBS)
