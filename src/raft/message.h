@@ -8,6 +8,10 @@
 
 struct raft_entry;
 
+/* Times in messages lie within [0, RAFT_TIME_MS_MAX]: milliseconds since 1970, up to the year 9999.
+ * The core passes them on; the host fills them in when a message leaves (shard/clock.h). */
+#define RAFT_TIME_MS_MAX UINT64_C(253402300799999)
+
 enum raft_message_type {
     RAFT_VOTE_REQUEST,
     RAFT_VOTE_RESPONSE,
@@ -37,6 +41,11 @@ struct raft_message {
         struct {
             bool pre;
             bool granted;
+            uint64_t wall_ms; /* the voter's wall clock */
+            /* The voter's estimate of the group's time, and how long ago a leader told it; time 0:
+             * no leader has since this process started. */
+            uint64_t time_ms;
+            uint64_t heard_ago_ms;
         } vote_response;
         struct {
             uint64_t prev_index;
@@ -44,6 +53,7 @@ struct raft_message {
             uint64_t commit;
             uint64_t read_context; /* newest read round of the leader; 0: none */
             uint64_t sent_ms;      /* the leader's clock; the answer carries it back */
+            uint64_t time_ms;      /* the group's time (shard/clock.h); not before any entry's */
             uint64_t first_index;  /* of the entries; prev_index + 1 */
             size_t entry_count;
             /* Incoming only: entry_count entries in order. Outgoing messages name the range alone
@@ -64,7 +74,8 @@ struct raft_message {
              * success: hint_index is prev_index + entry_count of that request, durable or not. */
             uint64_t hint_index;
             uint64_t hint_term;
-            bool no_room; /* its disk takes no more entries: no node to hand leadership to */
+            bool no_room;     /* its disk takes no more entries: no node to hand leadership to */
+            uint64_t wall_ms; /* the follower's wall clock */
         } append_response;
         struct {
             uint64_t index; /* of the snapshot's last entry */

@@ -54,12 +54,43 @@ static void gather_records(struct shard *shard, const struct raft_message *messa
     ASSERT(count == message->append_request.entry_count);
 }
 
+static uint64_t time_in_message(int64_t time_ms)
+{
+    if (time_ms < 0)
+        return 0;
+    return (uint64_t)time_ms < RAFT_TIME_MS_MAX ? (uint64_t)time_ms : RAFT_TIME_MS_MAX;
+}
+
+/* The core knows no time of day: a message gets its times when it leaves. */
+static void stamp(const struct shard *shard, struct raft_message *message)
+{
+    uint64_t wall_ms = time_in_message(shard->now.wall_ms);
+    switch (message->type) {
+    case RAFT_VOTE_RESPONSE:
+        message->vote_response.wall_ms = wall_ms;
+        return;
+    case RAFT_APPEND_REQUEST:
+        message->append_request.time_ms = time_in_message(shard->log_time_ms);
+        return;
+    case RAFT_APPEND_RESPONSE:
+        message->append_response.wall_ms = wall_ms;
+        return;
+    case RAFT_VOTE_REQUEST:
+    case RAFT_SNAPSHOT_REQUEST:
+    case RAFT_SNAPSHOT_RESPONSE:
+    case RAFT_TIMEOUT_NOW:
+        return;
+    }
+}
+
 static void send_message(struct shard *shard, const struct raft_message *message)
 {
     gather_records(shard, message);
+    struct raft_message stamped = *message;
+    stamp(shard, &stamped);
     shard->encoded.len = 0;
     wire_encode_message(&shard->encoded, span_text(shard->options.cluster->cluster_id),
-                        shard->options.number, message, buf_span(&shard->records));
+                        shard->options.number, &stamped, buf_span(&shard->records));
     shard->options.host.send(shard->options.host.send_context, message->to,
                              is_response(message->type), buf_span(&shard->encoded));
 }

@@ -116,6 +116,9 @@ static void add_body(struct builder *builder, const struct raft_message *message
     case RAFT_VOTE_RESPONSE:
         add_number(builder, message->vote_response.pre);
         add_number(builder, message->vote_response.granted);
+        add_number(builder, message->vote_response.wall_ms);
+        add_number(builder, message->vote_response.time_ms);
+        add_number(builder, message->vote_response.heard_ago_ms);
         return;
     case RAFT_APPEND_REQUEST:
         add_number(builder, message->append_request.prev_index);
@@ -123,6 +126,7 @@ static void add_body(struct builder *builder, const struct raft_message *message
         add_number(builder, message->append_request.commit);
         add_number(builder, message->append_request.read_context);
         add_number(builder, message->append_request.sent_ms);
+        add_number(builder, message->append_request.time_ms);
         add_number(builder, message->append_request.entry_count);
         add_span(builder, SPAN("")); /* the records: see append_tail() */
         return;
@@ -135,6 +139,7 @@ static void add_body(struct builder *builder, const struct raft_message *message
         add_number(builder, message->append_response.hint_index);
         add_number(builder, message->append_response.hint_term);
         add_number(builder, message->append_response.no_room);
+        add_number(builder, message->append_response.wall_ms);
         return;
     case RAFT_SNAPSHOT_REQUEST:
         add_number(builder, message->snapshot_request.index);
@@ -194,6 +199,16 @@ static bool next_bool(struct reader *reader)
     if (value > 1)
         reader->failed = true;
     return value == 1;
+}
+
+/* Beyond RAFT_TIME_MS_MAX nothing is a time: sums of times and times to live stay within 64 bits.
+ */
+static uint64_t next_time(struct reader *reader)
+{
+    uint64_t value = next_number(reader);
+    if (value > RAFT_TIME_MS_MAX)
+        reader->failed = true;
+    return value;
 }
 
 static void reserve_entries(struct wire_message *parsed, size_t count)
@@ -266,6 +281,7 @@ static enum err parse_append(struct wire_message *parsed, struct reader *reader)
     message->append_request.commit = next_number(reader);
     message->append_request.read_context = next_number(reader);
     message->append_request.sent_ms = next_number(reader);
+    message->append_request.time_ms = next_time(reader);
     uint64_t count = next_number(reader);
     if (reader->failed)
         return ERR_INVALID;
@@ -323,6 +339,9 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
     case RAFT_VOTE_RESPONSE:
         message->vote_response.pre = next_bool(reader);
         message->vote_response.granted = next_bool(reader);
+        message->vote_response.wall_ms = next_time(reader);
+        message->vote_response.time_ms = next_time(reader);
+        message->vote_response.heard_ago_ms = next_time(reader);
         break;
     case RAFT_APPEND_REQUEST:
         return parse_append(parsed, reader);
@@ -335,6 +354,7 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
         message->append_response.hint_index = next_number(reader);
         message->append_response.hint_term = next_number(reader);
         message->append_response.no_room = next_bool(reader);
+        message->append_response.wall_ms = next_time(reader);
         break;
     case RAFT_SNAPSHOT_REQUEST:
         return parse_chunk(parsed, reader);
@@ -352,8 +372,8 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
 enum err wire_parse_message(const struct span *args, size_t argc, struct wire_message *parsed)
 {
     static const size_t counts[] = {
-        [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 8,     [RAFT_APPEND_REQUEST] = 13,
-        [RAFT_APPEND_RESPONSE] = 14, [RAFT_SNAPSHOT_REQUEST] = 12, [RAFT_SNAPSHOT_RESPONSE] = 9,
+        [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 11,    [RAFT_APPEND_REQUEST] = 14,
+        [RAFT_APPEND_RESPONSE] = 15, [RAFT_SNAPSHOT_REQUEST] = 12, [RAFT_SNAPSHOT_RESPONSE] = 9,
         [RAFT_TIMEOUT_NOW] = 6,
     };
     if (argc < 6)

@@ -12,10 +12,12 @@
  *     RAFT.VOTE     <cluster-id> <shard> <term> <from> <to> <pre 0|1> <transfer 0|1>
  *                   <last-index> <last-term>
  *     RAFT.VOTED    <cluster-id> <shard> <term> <from> <to> <pre 0|1> <granted 0|1>
+ *                   <wall-ms> <time-ms> <heard-ago-ms>
  *     RAFT.APPEND   <cluster-id> <shard> <term> <from> <to> <prev-index> <prev-term>
- *                   <commit> <read-context> <sent-ms> <count> <records>
+ *                   <commit> <read-context> <sent-ms> <time-ms> <count> <records>
  *     RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success 0|1> <match> <read-context>
  *                   <sent-ms> <rejected-prev> <hint-index> <hint-term> <no-room 0|1>
+ *                   <wall-ms>
  *     RAFT.SNAPSHOT <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
  *                   <total> <count> <bytes>     (<bytes> in lz4's block format if they are fewer
  *                                                than <count>)

@@ -152,6 +152,11 @@ static void test_messages_without_entries_read_back(void **state)
     messages[0].vote_request.last_index = 10;
     messages[0].vote_request.last_term = 2;
     messages[1].vote_response.granted = true;
+    messages[1].vote_response.wall_ms = 7;
+    messages[1].vote_response.time_ms = RAFT_TIME_MS_MAX;
+    messages[1].vote_response.heard_ago_ms = 9;
+    messages[2].append_request.time_ms = 10;
+    messages[3].append_response.wall_ms = 11;
     messages[3].append_response.success = true;
     messages[3].append_response.match = 1;
     messages[3].append_response.read_context = 2;
@@ -181,6 +186,24 @@ static void test_messages_without_entries_read_back(void **state)
         freeReplyObject(received.reply);
     }
     wire_message_close(&parsed);
+}
+
+static void test_a_time_beyond_the_year_9999_is_invalid(void **state)
+{
+    (void)state;
+    struct raft_message append = append_of(8, 3, 0);
+    append.append_request.time_ms = RAFT_TIME_MS_MAX + 1;
+    assert_int_equal(outcome_of(&append, SPAN("")), ERR_INVALID);
+    struct raft_message answer = {.type = RAFT_APPEND_RESPONSE, .from = 2, .to = 1, .term = 4};
+    answer.append_response.wall_ms = UINT64_MAX;
+    assert_int_equal(outcome_of(&answer, SPAN("")), ERR_INVALID);
+    for (int i = 0; i < 4; i++) {
+        struct raft_message vote = {.type = RAFT_VOTE_RESPONSE, .from = 2, .to = 1, .term = 4};
+        vote.vote_response.wall_ms = RAFT_TIME_MS_MAX + (i == 1);
+        vote.vote_response.time_ms = RAFT_TIME_MS_MAX + (i == 2);
+        vote.vote_response.heard_ago_ms = RAFT_TIME_MS_MAX + (i == 3);
+        assert_int_equal(outcome_of(&vote, SPAN("")), i == 0 ? ERR_NONE : ERR_INVALID);
+    }
 }
 
 static void test_an_append_carries_the_records_as_they_are(void **state)
@@ -484,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_an_empty_secret_is_sent_as_an_empty_string),
         cmocka_unit_test(test_a_greeting_of_another_version_or_shape_is_refused),
         cmocka_unit_test(test_messages_without_entries_read_back),
+        cmocka_unit_test(test_a_time_beyond_the_year_9999_is_invalid),
         cmocka_unit_test(test_an_append_carries_the_records_as_they_are),
         cmocka_unit_test(test_a_chunk_of_a_snapshot_is_carried_as_it_is),
         cmocka_unit_test(test_a_chunk_that_packs_well_travels_packed),
