@@ -28,7 +28,7 @@ ALL_LDFLAGS   := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 # jemalloc replaces malloc; a sanitizer brings its own.
 SERVER_LIBS   := $(if $(SANITIZE),$(filter-out -ljemalloc,$(DEPS_LIBS)),$(DEPS_LIBS)) -lm
 
-CORE_MODULES   := base raft resp keyspace command wire cluster config storage shard
+CORE_MODULES   := base raft resp keyspace command wire cluster config storage machine import shard
 SERVER_MODULES := platform net peer server
 # hiredis' reader and formatter and lz4 are pure functions over memory: the core may use them (wire/).
 CORE_LIBS      := $(call deps_libs,hiredis:0 liblz4:0) -lm
@@ -200,7 +200,7 @@ bench-sim: $(SIM)
 	$(Q)$(SIM) --bench
 
 # A bug that the simulator does not find in time has to be found by the unit tests of its module.
-MUTATED_MODULES := raft storage shard keyspace
+MUTATED_MODULES := raft storage machine shard keyspace
 mutants: $(SIM) $(foreach module,$(MUTATED_MODULES),$(filter $(BUILD)/unit/$(module)/%,$(UNIT_TESTS)))
 	$(Q)BUILD='$(BUILD)' CC='$(CC)' CFLAGS='$(ALL_CFLAGS)' UNIT_SUPPORT='$(abspath $(UNIT_SUPPORT))' \
 		LIBS='$(CORE_LIBS) $(TEST_LIBS)' SIM_OBJECTS='$(abspath $(SIM_OBJECTS))' \

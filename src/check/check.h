@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #include "command/command.h"
+#include "machine/replay.h"
 #include "platform/disk.h"
-#include "shard/replay.h"
 #include "storage/storage.h"
 
 enum { CHECK_PATH_MAX = 4096, CHECK_MESSAGE_MAX = 512, CHECK_KINDS = 5 };
@@ -69,7 +69,7 @@ struct check {
     int lock;                       /* -1: none */
     struct disk disk;
     struct command_table *table;
-    struct replay *replay;
+    struct machine_replay *replay;
     struct buf line; /* scratch of the dump */
 
     /* what was found */

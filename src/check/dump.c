@@ -114,7 +114,7 @@ void dump_entry(struct check *check, const struct entry *entry, bool is_void)
         add_text(line, entry, is_void);
     else if (!is_void && (entry->kind == ENTRY_COMMAND || entry->kind == ENTRY_TRANSACTION))
         add_resp(line, entry);
-    if (watches(entry) && entry->index <= replay_position(check->replay)->index)
+    if (watches(entry) && entry->index <= machine_replay_position(check->replay)->index)
         check->unjudged++;
     if (line->len)
         fwrite(line->ptr, 1, line->len, stdout);
@@ -122,7 +122,7 @@ void dump_entry(struct check *check, const struct entry *entry, bool is_void)
 
 void dump_end(const struct check *check)
 {
-    uint64_t covered = replay_snapshot(check->replay)->index;
+    uint64_t covered = machine_replay_snapshot(check->replay)->index;
     if (!check->options.resp)
         return;
     if (check->unjudged)

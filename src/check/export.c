@@ -62,7 +62,7 @@ static enum check_status write_export(const struct check *check, const char *tem
         check_say("cannot write '%s': %s", temporary, strerror(errno));
         return CHECK_UNREADABLE;
     }
-    bool fine = write_state(file, replay_keyspace(check->replay), bytes);
+    bool fine = write_state(file, machine_replay_keyspace(check->replay), bytes);
     int failed = errno;
     if (close(file) && fine) {
         failed = errno;
@@ -85,7 +85,7 @@ static enum check_status write_export(const struct check *check, const char *tem
 static bool reaches(const struct check *check)
 {
     uint64_t to = check->options.to;
-    uint64_t at = replay_position(check->replay)->index;
+    uint64_t at = machine_replay_position(check->replay)->index;
     if (to == UINT64_MAX || to == at)
         return true;
     if (to < at)
@@ -113,7 +113,7 @@ enum check_status export_state(const struct check *check)
            "note: entries at the end of one node's log may not be committed in the cluster, and "
            "committed ones may be\nmissing here; export from the node whose log reaches furthest "
            "in the highest term, or bound it with --to\n\n",
-           keyspace_count(replay_keyspace(check->replay)), replay_position(check->replay)->index,
-           check->options.export_path, bytes);
+           keyspace_count(machine_replay_keyspace(check->replay)),
+           machine_replay_position(check->replay)->index, check->options.export_path, bytes);
     return CHECK_FINE;
 }

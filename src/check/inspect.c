@@ -52,7 +52,7 @@ static void take_leftover(void *context, const char *path)
 static enum err take_snapshot(void *context, struct span piece, char *message)
 {
     struct check *check = context;
-    return replay_load(check->replay, piece, message);
+    return machine_replay_load(check->replay, piece, message);
 }
 
 static void count_entry(struct check *check, const struct entry *entry)
@@ -77,19 +77,20 @@ static void take_entry(void *context, const struct entry *entry)
     count_entry(check, entry);
     if (entry->index > check->options.to)
         return;
-    bool is_void = !check->state_err && replay_is_void(check->replay, entry);
+    bool is_void = !check->state_err && machine_replay_is_void(check->replay, entry);
     check->voids += is_void;
     if (check->options.dump && entry->index >= check->options.from)
         dump_entry(check, entry, is_void);
     if (!check->state_err)
-        check->state_err = replay_apply(check->replay, entry, check->state_message);
+        check->state_err = machine_replay_apply(check->replay, entry, check->state_message);
 }
 
 static void check_state(struct check *check)
 {
     const struct storage_snapshot *snapshot = &check->found.snapshot;
     char why[CHECK_MESSAGE_MAX];
-    enum err err = replay_check_snapshot(check->replay, snapshot->index, snapshot->term, why);
+    enum err err =
+        machine_replay_check_snapshot(check->replay, snapshot->index, snapshot->term, why);
     const char *cause = err ? why : check->state_message;
     if (!err)
         err = check->state_err;
@@ -102,7 +103,7 @@ static void check_state(struct check *check)
 void inspect(struct check *check)
 {
     check->table = command_table_new();
-    check->replay = replay_new(check->table, 0);
+    check->replay = machine_replay_new(check->table, 0);
     const struct storage_inspection inspection = {
         .context = check, .part = take_part, .leftover = take_leftover};
     const struct storage_options options = {.folder = check->folder,
@@ -128,7 +129,7 @@ void inspect_close(struct check *check)
     mem_free(check->parts);
     mem_free(check->leftovers);
     buf_close(&check->line);
-    replay_free(check->replay);
+    machine_replay_free(check->replay);
     command_table_free(check->table);
 }
 

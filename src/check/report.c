@@ -78,7 +78,7 @@ static void print_members(const struct raft_membership *membership)
 
 static void report_snapshot(const struct check *check)
 {
-    const struct state_position *position = replay_snapshot(check->replay);
+    const struct machine_position *position = machine_replay_snapshot(check->replay);
     label("Snapshot");
     if (position->index == 0) {
         puts("none");
@@ -160,18 +160,18 @@ static void report_tail(const struct check *check)
 
 static void report_state(const struct check *check)
 {
-    const struct state_position *position = replay_position(check->replay);
+    const struct machine_position *position = machine_replay_position(check->replay);
     char clock[40];
     format_time(position->clock_ms, clock);
     label("State");
     printf("as of entry %" PRIu64 ": %zu keys (%zu with a deadline), clock %s\n", position->index,
-           keyspace_count(replay_keyspace(check->replay)),
-           keyspace_count_with_deadline(replay_keyspace(check->replay)), clock);
+           keyspace_count(machine_replay_keyspace(check->replay)),
+           keyspace_count_with_deadline(machine_replay_keyspace(check->replay)), clock);
     label("");
     print_members(&position->membership);
     label("Digest");
     printf("%024d%016" PRIx64 " (what DEBUG DIGEST says at entry %" PRIu64 ")\n", 0,
-           replay_digest(check->replay), position->index);
+           machine_replay_digest(check->replay), position->index);
 }
 
 void report(const struct check *check)

@@ -108,7 +108,7 @@ static void watch_key(struct client *client, struct span key)
     }
     char *copy = mem_alloc(key.len + 1);
     memcpy(copy, key.ptr, key.len);
-    transaction->watches[transaction->watch_count++] = (struct shard_watch){
+    transaction->watches[transaction->watch_count++] = (struct machine_watch){
         .key = span_of(copy, key.len),
         .revision = shard_applied_index(net->shard),
         .was_present =

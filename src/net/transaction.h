@@ -16,8 +16,8 @@ struct client_transaction {
     uint32_t flags; /* of all queued commands */
     bool has_data;  /* one of them concerns the keyspace */
     bool has_slot;
-    unsigned slot;               /* of the first key: where -MOVED points */
-    struct shard_watch *watches; /* keys are owned */
+    unsigned slot;                 /* of the first key: where -MOVED points */
+    struct machine_watch *watches; /* keys are owned */
     size_t watch_count;
     size_t watch_cap;
     size_t watch_bytes;

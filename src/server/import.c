@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "import/import.h"
 #include "platform/clock.h"
 #include "platform/entropy.h"
 #include "platform/files.h"
 #include "server/server.h"
 #include "shard/bootstrap.h"
-#include "shard/import.h"
 
 enum { PIECE_BYTES = 1024 * 1024, PROGRESS_MS = 2000 };
 

@@ -13,11 +13,11 @@
 #include <openssl/sha.h>
 
 #include "base/mem.h"
+#include "import/import.h"
 #include "platform/clock.h"
 #include "platform/entropy.h"
 #include "platform/files.h"
 #include "server/server.h"
-#include "shard/import.h"
 
 enum {
     MESSAGE_MAX = 512,

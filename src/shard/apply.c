@@ -1,90 +1,60 @@
 #include "base/assert.h"
+#include "machine/transaction.h"
 #include "shard/internal.h"
 
-static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+/* A client whose request is carried out now. */
+struct waiter {
+    struct shard *shard;
+    struct shard_client client;
+};
 
-/* Runs a data command and tells the host's statistics about it. */
-void execute_counted(struct shard *shard, const struct command *command, const struct span *args,
-                     size_t argc, struct command_context *context)
+static void before_command(void *context, const struct command *command, const struct span *args,
+                           size_t argc)
 {
-    struct buf *out = context->reply->out;
-    size_t before = out ? out->len : 0;
-    image_before_command(shard, command, args, argc);
-    command->run(context, args, argc);
-    if (!out || !shard->options.host.executed)
-        return;
-    const char *reply = out->ptr + before;
-    size_t reply_len = out->len - before;
-    shard->options.host.executed(shard->options.host.context, command,
-                                 reply_len > 0 && reply[0] == '-', reply, reply_len);
+    image_before_command(((struct waiter *)context)->shard, command, args, argc);
 }
 
-bool take_command(struct shard *shard, struct span *rest)
+static void before_expiry(void *context, struct span key)
 {
-    struct resp_parser *parser = &shard->parser;
-    if (rest->len == 0 || resp_parse(parser, *rest, &no_limits) != RESP_COMMAND) {
-        resp_parser_close(parser); /* of what was begun */
-        return false;
-    }
-    *rest = span_of(rest->ptr + parser->consumed, rest->len - parser->consumed);
-    return parser->argc > 0;
+    image_before_change(((struct waiter *)context)->shard, key);
 }
 
-bool can_run(const struct shard *shard)
+static void run_local(void *context, const struct command *command, const struct span *args,
+                      size_t argc, struct resp_writer *reply)
 {
-    const struct resp_parser *parser = &shard->parser;
-    const struct command *command = command_find(shard->options.table, parser->args, parser->argc);
-    return command && command->run && command_arity_is_valid(command, parser->argc);
+    const struct waiter *waiter = context;
+    const struct shard_host *host = &waiter->shard->options.host;
+    host->run_local(host->context, waiter->client, command, args, argc, reply);
 }
 
-static void apply_command(struct shard *shard, const struct entry *entry,
-                          struct command_context *context)
+static void executed(void *context, const struct command *command, struct span reply)
 {
-    enum resp_outcome outcome = resp_parse(&shard->parser, entry->payload, &no_limits);
-    ASSERT(outcome == RESP_COMMAND && shard->parser.argc > 0);
-    const struct command *command =
-        command_find(shard->options.table, shard->parser.args, shard->parser.argc);
-    if (!command || !command->run)
-        FATAL("the log holds a command that this version does not know: it is older than the log");
-    execute_counted(shard, command, shard->parser.args, shard->parser.argc, context);
+    const struct shard_host *host = &((struct waiter *)context)->shard->options.host;
+    host->executed(host->context, command, reply.len && reply.ptr[0] == '-', reply.ptr, reply.len);
 }
 
-static void remove_expired(struct shard *shard, const struct entry *entry)
+static struct machine_caller caller_of(struct waiter *waiter)
 {
-    size_t limit = (size_t)entry->seed;
-    size_t removed = 0;
-    while (shard->image.produces && removed < limit) {
-        const struct item *next = keyspace_first_expired(shard->keyspace, entry->time_ms);
-        if (!next)
-            break;
-        image_before_change(shard, item_key(next));
-        removed += keyspace_remove_expired(shard->keyspace, entry->time_ms, 1, entry->index);
-    }
-    if (removed < limit)
-        removed +=
-            keyspace_remove_expired(shard->keyspace, entry->time_ms, limit - removed, entry->index);
-    shard->stats.expired_keys += removed;
+    struct shard *shard = waiter->shard;
+    return (struct machine_caller){.reply = {NULL, 2},
+                                   .context = waiter,
+                                   .before = before_command,
+                                   .before_expiry = shard->image.produces ? before_expiry : NULL,
+                                   .executed = shard->options.host.executed ? executed : NULL,
+                                   .run_local = run_local};
 }
 
-static void apply_entry(struct shard *shard, const struct entry *entry,
-                        struct command_context *context, const struct pending_write *write)
+/* A command is executed and counted also for a client that is gone or wants no reply. */
+static void begin_reply(struct machine_caller *caller, int protocol)
 {
-    struct shard_client client = write ? write->client : (struct shard_client){0};
-    switch (entry->kind) {
-    case ENTRY_NOOP:
-    case ENTRY_MEMBERSHIP:
-        return;
-    case ENTRY_COMMAND:
-        apply_command(shard, entry, context);
-        return;
-    case ENTRY_TRANSACTION:
-        transaction_apply(shard, entry, context, client,
-                          write ? span_of(write->script, write->script_len) : span_of("", 0));
-        return;
-    case ENTRY_EXPIRY:
-        remove_expired(shard, entry);
-        return;
-    }
+    const struct waiter *waiter = caller->context;
+    struct shard *shard = waiter->shard;
+    shard->unread.len = 0;
+    caller->reply.protocol = protocol;
+    caller->reply.out =
+        shard->options.host.reply_begin(shard->options.host.context, waiter->client);
+    if (!caller->reply.out)
+        caller->reply.out = &shard->unread;
 }
 
 /* The client that waits for this entry, if it came in through this node and its reply is still
@@ -110,61 +80,56 @@ static void finish_write(struct shard *shard, struct pending_write *write)
     write_queue_pop(&shard->writes);
 }
 
-static void count(struct shard *shard, const struct command_context *context)
-{
-    shard->stats.dirty += context->dirty;
-    shard->stats.keyspace_hits += context->hits;
-    shard->stats.keyspace_misses += context->misses;
-}
-
-void apply_one(struct shard *shard, const struct entry *entry)
+static void apply_one(struct shard *shard, const struct entry *entry)
 {
     struct pending_write *write = write_waiting_for(shard, entry);
-    struct resp_writer reply = {NULL, 2};
+    struct waiter waiter = {.shard = shard};
+    struct machine_caller caller = caller_of(&waiter);
     if (write) {
-        reply.protocol = write->protocol;
-        reply.out = shard->options.host.reply_begin(shard->options.host.context, write->client);
+        waiter.client = write->client;
+        caller.script = span_of(write->script, write->script_len);
+        begin_reply(&caller, write->protocol);
     }
-    struct prng prng;
-    prng_init(&prng, entry->seed);
-    struct command_context context = {.keyspace = shard->keyspace,
-                                      .now_ms = entry->time_ms,
-                                      .revision = entry->index,
-                                      .prng = &prng,
-                                      .reply = &reply};
-    apply_entry(shard, entry, &context, write);
-    count(shard, &context);
-    shard->applied_index = entry->index;
-    shard->clock_ms = entry->time_ms;
+    machine_apply(&shard->machine, entry, &caller);
     if (write)
         finish_write(shard, write);
 }
 
 static void answer_read(struct shard *shard, struct pending_read *read)
 {
-    struct shard_host *host = &shard->options.host;
-    struct resp_writer reply = {host->reply_begin(host->context, read->client), read->protocol};
-    struct command_context context = {
-        .keyspace = shard->keyspace,
-        .now_ms = shard->now.wall_ms > shard->clock_ms ? shard->now.wall_ms : shard->clock_ms,
-        .prng = &shard->prng,
-        .reply = &reply};
+    struct waiter waiter = {shard, read->client};
+    struct machine_caller caller = caller_of(&waiter);
+    int64_t applied_ms = shard->machine.clock_ms;
+    const struct machine_view view = {.now_ms = shard->now.wall_ms > applied_ms ? shard->now.wall_ms
+                                                                                : applied_ms,
+                                      .prng = &shard->prng};
+    begin_reply(&caller, read->protocol);
     switch (read->kind) {
     case PENDING_READ:
-        if (reply.out)
-            execute_counted(shard, read->command, read_queue_args(&shard->reads, read), read->argc,
-                            &context);
+        machine_read(&shard->machine, read->command, read_queue_args(&shard->reads, read),
+                     read->argc, &view, &caller);
         break;
     case PENDING_TRANSACTION:
-        transaction_read(shard, read_queue_bytes(&shard->reads, read), &context, read->client);
+        machine_read_transaction(&shard->machine, read_queue_bytes(&shard->reads, read), &view,
+                                 &caller);
         break;
     case PENDING_REPLY:
-        resp_raw(&reply, read_queue_bytes(&shard->reads, read));
+        resp_raw(&caller.reply, read_queue_bytes(&shard->reads, read));
         break;
     }
-    count(shard, &context);
     read->done = true;
-    host->reply_end(host->context, read->client, 0);
+    shard->options.host.reply_end(shard->options.host.context, read->client, 0);
+}
+
+void shard_read_local(struct shard *shard, const struct shard_request *request,
+                      struct resp_writer *reply, struct shard_time now)
+{
+    shard->now = now;
+    struct waiter waiter = {shard, request->client};
+    struct machine_caller caller = caller_of(&waiter);
+    caller.reply = *reply;
+    const struct machine_view view = {.now_ms = now.wall_ms, .prng = &shard->prng};
+    machine_read(&shard->machine, request->command, request->args, request->argc, &view, &caller);
 }
 
 /* Everything that came before entry `index` was appended: that this entry is committed, by this
@@ -186,13 +151,13 @@ static void answer_reads_before(struct shard *shard, uint64_t index)
 void answer_reads(struct shard *shard)
 {
     struct read_queue *reads = &shard->reads;
-    if (shard->applied_index < shard->round_confirmed_index)
+    if (shard->machine.applied_index < shard->round_confirmed_index)
         return;
     for (size_t i = 0; i < reads->count; i++) {
         struct pending_read *read = read_queue_at(reads, i);
         if (read->context > shard->round_confirmed)
             break;
-        if (!read->done && read->after <= shard->applied_index)
+        if (!read->done && read->after <= shard->machine.applied_index)
             answer_read(shard, read);
     }
     read_queue_drop_done(reads);
@@ -200,7 +165,7 @@ void answer_reads(struct shard *shard)
 
 static void apply_next(struct shard *shard)
 {
-    uint64_t index = shard->applied_index + 1;
+    uint64_t index = shard->machine.applied_index + 1;
     struct entry entry;
     if (storage_entry(shard->storage, index, &entry) != ERR_NONE)
         FATAL("a committed entry cannot be read back from the log");
@@ -214,13 +179,13 @@ void apply_committed(struct shard *shard)
 {
     uint64_t commit = raft_commit_index(shard->raft);
     uint32_t most = shard->options.apply_entries_max;
-    for (uint32_t i = 0; i < most && shard->applied_index < commit; i++)
+    for (uint32_t i = 0; i < most && shard->machine.applied_index < commit; i++)
         apply_next(shard);
-    storage_pin(shard->storage, shard->applied_index);
+    storage_pin(shard->storage, shard->machine.applied_index);
 }
 
 void apply_up_to(struct shard *shard, uint64_t index)
 {
-    while (shard->applied_index < index)
+    while (shard->machine.applied_index < index)
         apply_next(shard);
 }

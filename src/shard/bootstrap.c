@@ -3,14 +3,14 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "shard/state.h"
+#include "machine/state.h"
 
 enum { PIECES_WAITING_MAX = 128 }; /* of RDB_CHUNK_BYTES each */
 
 struct shard_bootstrap {
     struct shard_bootstrap_options options;
     struct storage *storage;
-    struct state_writer writer;
+    struct machine_writer writer;
     struct buf piece;
     bool written;         /* all is queued */
     uint64_t last_ticket; /* of the end; 0: not queued yet */
@@ -48,10 +48,10 @@ static enum err refuse_data(const char *folder, char message[512])
 static void begin_state(struct shard_bootstrap *bootstrap)
 {
     /* No clock: the first entry's may be any. */
-    struct state_position position = {.index = BOOTSTRAP_INDEX,
-                                      .term = BOOTSTRAP_TERM,
-                                      .membership = *bootstrap->options.membership};
-    state_writer_init(&bootstrap->writer, bootstrap->options.keyspace, &position);
+    struct machine_position position = {.index = BOOTSTRAP_INDEX,
+                                        .term = BOOTSTRAP_TERM,
+                                        .membership = *bootstrap->options.membership};
+    machine_writer_init(&bootstrap->writer, bootstrap->options.keyspace, &position);
 }
 
 enum err shard_bootstrap_begin(const struct shard_bootstrap_options *options,
@@ -102,7 +102,7 @@ enum err shard_bootstrap_drive(struct shard_bootstrap *bootstrap, char message[5
     while (!bootstrap->written &&
            storage_last_ticket(bootstrap->storage) < bootstrap->completed + PIECES_WAITING_MAX) {
         bootstrap->piece.len = 0;
-        bootstrap->written = !state_writer_next(&bootstrap->writer, &bootstrap->piece);
+        bootstrap->written = !machine_writer_next(&bootstrap->writer, &bootstrap->piece);
         storage_install_write(bootstrap->storage, buf_span(&bootstrap->piece));
     }
     return bootstrap->written && bootstrap->last_ticket == 0 ? finish(bootstrap, message)
@@ -130,7 +130,7 @@ void shard_bootstrap_free(struct shard_bootstrap *bootstrap)
     if (!bootstrap)
         return;
     storage_close(bootstrap->storage);
-    state_writer_close(&bootstrap->writer);
+    machine_writer_close(&bootstrap->writer);
     buf_close(&bootstrap->piece);
     mem_free(bootstrap);
 }

@@ -423,9 +423,10 @@ static void propose_expiry(struct shard *shard)
     if (!shard_is_leader(shard) || shard->no_room || shard->now.mono_ms < shard->expiry_due_ms)
         return;
     shard->expiry_due_ms = shard->now.mono_ms + EXPIRY_INTERVAL_MS;
-    if (shard->expiry_index > shard->applied_index)
+    if (shard->expiry_index > shard->machine.applied_index)
         return;
-    size_t due = keyspace_count_expired(shard->keyspace, shard->now.wall_ms, EXPIRY_KEYS_PER_ENTRY);
+    size_t due =
+        keyspace_count_expired(shard->machine.keyspace, shard->now.wall_ms, EXPIRY_KEYS_PER_ENTRY);
     if (due == 0)
         return;
     if (due == EXPIRY_KEYS_PER_ENTRY)

@@ -1,24 +1,21 @@
 /* The inside of a shard; nobody but shard/ includes this.
  *
  *   submit.c       requests in: the open batch, the queues of what waits
- *   transaction.c  MULTI … EXEC as one payload and back
  *   drive.c        events to the core, its effects to the disk and the peers
- *   apply.c        committed entries to the keyspace, replies to the clients
+ *   apply.c        committed entries to the machine, replies to the clients
  *   answer.c       replies to what cannot be carried out: lost leadership
  *   group.c        the group itself: membership, leadership
  *   health.c       a disk that is full or stalls
  *   snapshot.c     snapshots, this node's own and those of a leader
- *   state.c        the state machine as a file and back
- *   replay.c       the state machine without the group
  *   shard.c        start, end, accessors */
 #ifndef FLOTILLA_SHARD_INTERNAL_H
 #define FLOTILLA_SHARD_INTERNAL_H
 
 #include "base/prng.h"
+#include "machine/state.h"
 #include "resp/parse.h"
 #include "shard/queue.h"
 #include "shard/shard.h"
-#include "shard/state.h"
 #include "wire/message.h"
 
 enum {
@@ -45,7 +42,7 @@ struct written {
 /* The state as of one entry, on its way to the disk while the state goes on. */
 struct image {
     struct raft_snapshot snapshot; /* index 0: none */
-    struct state_writer writer;
+    struct machine_writer writer;
     struct buf piece; /* not given to the disk yet */
     size_t under_way; /* pieces at the disk */
     bool produces;    /* not all of it is in pieces */
@@ -54,7 +51,7 @@ struct image {
     uint64_t due_ms;        /* when there will be more of it */
     uint64_t applied_index; /* when there was last */
     uint64_t busy_ms;       /* when there was last a request */
-    uint64_t dirty;         /* changes that it holds and no snapshot before it */
+    uint64_t changes;       /* that it holds, counted since the process began */
 };
 
 /* What is remembered of a client, by its position in the host's table. */
@@ -67,7 +64,7 @@ struct shard {
     struct shard_options options;
     struct raft *raft;
     struct storage *storage;
-    struct keyspace *keyspace;
+    struct machine machine;
     struct prng prng;
     struct shard_time now;
 
@@ -99,8 +96,6 @@ struct shard {
     uint64_t
         limbo_until_ms; /* reads of a lost leadership wait for the new leader until then; 0: none */
 
-    uint64_t applied_index;
-    int64_t clock_ms;      /* time of the last applied entry */
     uint64_t expiry_index; /* newest expiry entry proposed; one at a time */
     uint64_t expiry_due_ms;
     bool role_changed;
@@ -122,19 +117,19 @@ struct shard {
      * the image is being written. Index 0: no such thing goes on. */
     uint64_t cut_index;
     struct image image;
-    uint64_t snapshot_consider_ms;       /* not before */
-    struct state_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
-    struct keyspace *replaced;           /* by the leader's; freed bit by bit. NULL: none */
+    uint64_t snapshot_consider_ms;         /* not before */
+    struct machine_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
+    struct keyspace *replaced;             /* by the leader's; freed bit by bit. NULL: none */
 
     struct wire_message incoming;
     struct buf records; /* entries of an append: [records_first, records_last]; 0: none */
     uint64_t records_first;
     uint64_t records_last;
     struct buf encoded; /* scratch: one message */
-    struct resp_parser parser;
-    struct resp_parser script_parser; /* of a transaction's original commands */
 
     struct shard_stats stats;
+    uint64_t changes_saved; /* in the newest snapshot, of machine.stats.changes */
+    struct buf unread;      /* the reply of a command whose client wants none */
     struct histogram commit_us;
 };
 
@@ -142,34 +137,10 @@ struct shard {
 void batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload);
 uint64_t shard_next_index(const struct shard *shard);
 
-/* transaction.c */
-bool transaction_writes(const struct shard *shard, const struct shard_transaction *transaction);
-bool transaction_has_local(const struct shard *shard, const struct shard_transaction *transaction);
-void transaction_encode(struct shard *shard, const struct shard_transaction *transaction,
-                        int64_t now_ms, struct buf *out);
-/* Applies an ENTRY_TRANSACTION. `script`: the original commands if they include local ones, else
- * empty. */
-void transaction_apply(struct shard *shard, const struct entry *entry,
-                       struct command_context *context, struct shard_client client,
-                       struct span script);
-/* A transaction without a write, carried out as a read. */
-void transaction_read(struct shard *shard, struct span packed, struct command_context *context,
-                      struct shard_client client);
-bool transaction_is_void(struct shard *shard, const struct entry *entry); /* if applied now */
-/* Whether the payload is what transaction_encode() makes, of commands that this version knows. */
-bool transaction_is_valid(struct shard *shard, struct span payload);
-void transaction_pack(struct buf *out, const struct shard_transaction *transaction);
-
 /* apply.c */
 void apply_committed(struct shard *shard);
-void apply_one(struct shard *shard, const struct entry *entry); /* the next one */
-/* Calls for the next command of an entry that nobody vouches for, into shard->parser. */
-bool take_command(struct shard *shard, struct span *rest);
-bool can_run(const struct shard *shard);               /* that command, as part of an entry */
 void apply_up_to(struct shard *shard, uint64_t index); /* which is committed */
 void answer_reads(struct shard *shard);
-void execute_counted(struct shard *shard, const struct command *command, const struct span *args,
-                     size_t argc, struct command_context *context);
 
 /* drive.c */
 void step_batch(struct shard *shard);

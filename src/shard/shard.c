@@ -20,7 +20,7 @@ struct found {
     struct found_membership *memberships; /* in the order of their entries */
     size_t membership_count;
     int64_t time_ms;
-    struct state_reader *state; /* of the snapshot; NULL: there is none */
+    struct machine_reader *state; /* of the snapshot; NULL: there is none */
     const struct shard_options *options;
 };
 
@@ -28,8 +28,8 @@ static enum err load_state(void *context, struct span piece, char *message)
 {
     struct found *found = context;
     if (!found->state)
-        found->state = state_reader_new(found->options->hash_seed);
-    return state_reader_feed(found->state, piece, message);
+        found->state = machine_reader_new(found->options->hash_seed);
+    return machine_reader_feed(found->state, piece, message);
 }
 
 static void note_membership(struct found *found, const struct entry *entry)
@@ -64,14 +64,6 @@ static void report_progress(void *context, uint64_t bytes, uint64_t total)
     options->progress(options->progress_context, bytes, total);
 }
 
-static void take_state(struct shard *shard, struct state_reader *state)
-{
-    shard->keyspace = state->keyspace;
-    state->keyspace = NULL;
-    shard->applied_index = state->position.index;
-    shard->clock_ms = shard->log_time_ms = state->position.clock_ms;
-}
-
 static struct shard *create(const struct shard_options *options, struct shard_time now,
                             struct storage *storage, const struct storage_recovered *recovered,
                             struct found *found)
@@ -83,11 +75,11 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
     prng_init(&shard->prng, options->seed);
     shard->round_open = 1;
     struct raft_options raft = options->raft;
+    machine_init(&shard->machine, options->table, options->hash_seed);
     if (found->state) {
-        take_state(shard, found->state);
+        keyspace_free(machine_take_state(&shard->machine, found->state));
+        shard->log_time_ms = shard->machine.clock_ms;
         raft.membership = found->state->position.membership;
-    } else {
-        shard->keyspace = keyspace_new(options->hash_seed);
     }
     struct raft_start start = {
         .hard_state = {.term = recovered->vote.term, .vote = recovered->vote.node},
@@ -115,8 +107,8 @@ static enum err check_state(const struct found *found, const struct storage_reco
                             const char *folder, char message[512])
 {
     char why[512];
-    if (!found->state || !state_reader_finish(found->state, recovered->snapshot.index,
-                                              recovered->snapshot.term, why))
+    if (!found->state || !machine_reader_finish(found->state, recovered->snapshot.index,
+                                                recovered->snapshot.term, why))
         return ERR_NONE;
     snprintf(message, 512, "the data in '%.200s' does not fit together: %.250s", folder, why);
     return ERR_CORRUPT;
@@ -140,12 +132,12 @@ enum err shard_open(const struct shard_options *options, struct shard_time now,
         load_entries(created, &found);
         if (found.time_ms > created->log_time_ms)
             created->log_time_ms = found.time_ms;
-        storage_pin(storage, created->applied_index);
+        storage_pin(storage, created->machine.applied_index);
         *shard = created;
     } else {
         storage_close(storage);
     }
-    state_reader_free(found.state);
+    machine_reader_free(found.state);
     mem_free(found.entries);
     mem_free(found.memberships);
     return err;
@@ -157,17 +149,16 @@ void shard_close(struct shard *shard)
         return;
     raft_free(shard->raft);
     if (shard->image.produces)
-        state_writer_close(&shard->image.writer);
+        machine_writer_close(&shard->image.writer);
     buf_close(&shard->image.piece);
-    state_reader_free(shard->incoming_state);
+    machine_reader_free(shard->incoming_state);
     storage_close(shard->storage);
-    keyspace_free(shard->keyspace);
+    machine_close(&shard->machine);
     keyspace_free(shard->replaced);
     write_queue_close(&shard->writes);
     read_queue_close(&shard->reads);
     wire_message_close(&shard->incoming);
-    resp_parser_close(&shard->parser);
-    resp_parser_close(&shard->script_parser);
+    buf_close(&shard->unread);
     buf_close(&shard->batch);
     buf_close(&shard->records);
     buf_close(&shard->encoded);
@@ -182,10 +173,10 @@ void shard_close(struct shard *shard)
 
 uint64_t shard_deadline_ms(const struct shard *shard)
 {
-    if (shard->applied_index < raft_commit_index(shard->raft) || shard->replaced)
+    if (shard->machine.applied_index < raft_commit_index(shard->raft) || shard->replaced)
         return shard->now.mono_ms; /* more to do: come back at once */
     uint64_t deadline = raft_deadline_ms(shard->raft);
-    if (shard_is_leader(shard) && keyspace_count_with_deadline(shard->keyspace) &&
+    if (shard_is_leader(shard) && keyspace_count_with_deadline(shard->machine.keyspace) &&
         shard->expiry_due_ms < deadline)
         deadline = shard->expiry_due_ms;
     if (shard->limbo_until_ms && shard->limbo_until_ms < deadline)
@@ -202,7 +193,7 @@ const struct raft *shard_raft(const struct shard *shard)
 
 const struct keyspace *shard_keyspace(const struct shard *shard)
 {
-    return shard->keyspace;
+    return shard->machine.keyspace;
 }
 
 const struct storage *shard_storage(const struct shard *shard)
@@ -224,28 +215,17 @@ bool shard_is_leader(const struct shard *shard)
 
 uint64_t shard_applied_index(const struct shard *shard)
 {
-    return shard->applied_index;
+    return shard->machine.applied_index;
 }
 
 int64_t shard_clock_ms(const struct shard *shard)
 {
-    return shard->clock_ms;
-}
-
-/* Mixes as splitmix64 does: every bit of each part reaches every bit of the result. */
-static uint64_t mix(uint64_t sum, uint64_t part)
-{
-    uint64_t mixed = sum + part + 0x9e3779b97f4a7c15;
-    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
-    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
-    return mixed ^ mixed >> 31;
+    return shard->machine.clock_ms;
 }
 
 uint64_t shard_digest(const struct shard *shard)
 {
-    uint64_t digest = keyspace_digest(shard->keyspace);
-    digest = mix(digest, shard->applied_index);
-    return mix(digest, (uint64_t)shard->clock_ms);
+    return machine_digest(&shard->machine);
 }
 
 size_t shard_holders(const struct shard *shard, uint64_t index)
@@ -266,6 +246,11 @@ void shard_set_leader_wait(struct shard *shard, uint32_t leader_wait_ms)
 struct shard_stats shard_stats(const struct shard *shard)
 {
     struct shard_stats stats = shard->stats;
+    const struct machine_stats *machine = &shard->machine.stats;
+    stats.expired_keys = machine->expired;
+    stats.keyspace_hits = machine->hits;
+    stats.keyspace_misses = machine->misses;
+    stats.dirty = machine->changes - shard->changes_saved;
     stats.pending_writes = shard->writes.count;
     stats.pending_reads = shard->reads.count;
     stats.commit_us = &shard->commit_us;

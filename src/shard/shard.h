@@ -31,6 +31,7 @@
 #include "cluster/cluster.h"
 #include "command/command.h"
 #include "keyspace/keyspace.h"
+#include "machine/transaction.h"
 #include "raft/raft.h"
 #include "storage/disk.h"
 #include "storage/storage.h"
@@ -147,18 +148,12 @@ void shard_reply_in_turn(struct shard *shard, struct shard_client client, struct
 void shard_read_local(struct shard *shard, const struct shard_request *request,
                       struct resp_writer *reply, struct shard_time now);
 
-struct shard_watch {
-    struct span key;
-    uint64_t revision; /* shard_applied_index() when it was watched */
-    bool was_present;
-};
-
 struct shard_transaction {
     struct shard_client client;
     int protocol;
     struct span commands; /* the queued commands, each as a RESP array, one after the other */
     size_t count;
-    const struct shard_watch *watches;
+    const struct machine_watch *watches;
     size_t watch_count;
 };
 

@@ -51,7 +51,7 @@ static bool is_due(const struct shard *shard)
     /* Writing all of a large state for a small piece of log would be work for nothing. */
     uint64_t enough = log_bytes > status.snapshot.bytes ? log_bytes : status.snapshot.bytes;
     uint64_t uncovered = uncovered_bytes(&status);
-    if (uncovered < enough || shard->applied_index <= status.snapshot.index)
+    if (uncovered < enough || shard->machine.applied_index <= status.snapshot.index)
         return false;
     if (!storage_has_room(shard->storage, status.snapshot.bytes))
         return false;
@@ -69,7 +69,7 @@ static void fail_snapshot(struct shard *shard, enum err err, const char *what)
 
 static void drop_incoming(struct shard *shard)
 {
-    state_reader_free(shard->incoming_state);
+    machine_reader_free(shard->incoming_state);
     shard->incoming_state = NULL;
     storage_install_drop(shard->storage);
 }
@@ -127,16 +127,16 @@ static void end_image(struct shard *shard, bool keep)
         hand_over_piece(shard);
     image->produces = false;
     image->is_void = !keep;
-    state_writer_close(&image->writer);
+    machine_writer_close(&image->writer);
     buf_close(&image->piece);
     disk->image_end(disk->context, keep);
 }
 
 void take_image_if_due(struct shard *shard)
 {
-    if (shard->cut_index == 0 || shard->applied_index != shard->cut_index)
+    if (shard->cut_index == 0 || shard->machine.applied_index != shard->cut_index)
         return;
-    uint64_t index = shard->applied_index;
+    uint64_t index = shard->machine.applied_index;
     shard->cut_index = 0;
     if (index == 0 || index <= raft_snapshot(shard->raft).index) {
         shard->stats.snapshot_failed = false; /* what is there stands for it */
@@ -153,17 +153,17 @@ void take_image_if_due(struct shard *shard)
         fail_snapshot(shard, err, "beginning a snapshot");
         return;
     }
-    struct state_position position = {.index = index,
-                                      .term = raft_term_of(shard->raft, index),
-                                      .clock_ms = shard->clock_ms,
-                                      .membership = *raft_membership_at(shard->raft, index)};
+    struct machine_position position = {.index = index,
+                                        .term = raft_term_of(shard->raft, index),
+                                        .clock_ms = shard->machine.clock_ms,
+                                        .membership = *raft_membership_at(shard->raft, index)};
     struct image *image = &shard->image;
     *image = (struct image){.snapshot = {.index = index, .term = position.term},
                             .produces = true,
                             .begun_ms = shard->now.mono_ms,
-                            .dirty = shard->stats.dirty};
-    state_writer_init(&image->writer, shard->keyspace, &position);
-    state_writer_begin(&image->writer, &image->piece);
+                            .changes = shard->machine.stats.changes};
+    machine_writer_init(&image->writer, shard->machine.keyspace, &position);
+    machine_writer_begin(&image->writer, &image->piece);
     hand_over_piece(shard);
     log_line(shard->options.log, LOG_NOTICE, "shard %" PRIu32 ": snapshot of entry %" PRIu64,
              shard->options.number, index);
@@ -182,12 +182,13 @@ void produce_image(struct shard *shard)
     if (shard->now.mono_ms < image_due_ms(shard))
         return;
     image->due_ms = shard->now.mono_ms + 1;
-    if (shard->writes.count || shard->reads.count || shard->applied_index != image->applied_index)
+    if (shard->writes.count || shard->reads.count ||
+        shard->machine.applied_index != image->applied_index)
         image->busy_ms = shard->now.mono_ms;
-    image->applied_index = shard->applied_index;
+    image->applied_index = shard->machine.applied_index;
     bool idle = shard->now.mono_ms >= image->busy_ms + IDLE_MS;
     size_t bytes = (size_t)shard->options.snapshot_bytes_per_s / 1000 + 1;
-    if (!state_writer_some(&image->writer, &image->piece, idle ? bytes * IDLE_FACTOR : bytes))
+    if (!machine_writer_some(&image->writer, &image->piece, idle ? bytes * IDLE_FACTOR : bytes))
         end_image(shard, true);
     else if (image->piece.len >= PIECE_BYTES)
         hand_over_piece(shard);
@@ -198,7 +199,7 @@ void image_before_change(struct shard *shard, struct span key)
     struct image *image = &shard->image;
     if (!image->produces)
         return;
-    state_writer_before_change(&image->writer, keyspace_slot_of(key), &image->piece);
+    machine_writer_before_change(&image->writer, keyspace_slot_of(key), &image->piece);
     if (image->piece.len >= PIECE_BYTES)
         hand_over_piece(shard);
 }
@@ -262,7 +263,7 @@ static void adopt_image(struct shard *shard)
     shard->stats.snapshot_ms = shard->now.mono_ms - image->begun_ms;
     shard->stats.snapshot_wall_ms = shard->now.wall_ms;
     shard->stats.snapshot_failed = false;
-    shard->stats.dirty -= image->dirty;
+    shard->changes_saved = image->changes;
     compact(shard);
     log_line(shard->options.log, LOG_NOTICE,
              "shard %" PRIu32 ": snapshot of entry %" PRIu64 " has %" PRIu64
@@ -339,14 +340,14 @@ void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct s
             refuse_incoming(shard, &chunk->snapshot, err_text(err));
             return;
         }
-        shard->incoming_state = state_reader_new(shard->options.hash_seed);
+        shard->incoming_state = machine_reader_new(shard->options.hash_seed);
     }
     ASSERT(shard->incoming_state && shard->incoming_state->bytes == chunk->offset);
     storage_install_write(shard->storage, bytes);
-    err = state_reader_feed(shard->incoming_state, bytes, message);
+    err = machine_reader_feed(shard->incoming_state, bytes, message);
     if (!err && chunk->last)
-        err = state_reader_finish(shard->incoming_state, chunk->snapshot.index,
-                                  chunk->snapshot.term, message);
+        err = machine_reader_finish(shard->incoming_state, chunk->snapshot.index,
+                                    chunk->snapshot.term, message);
     if (err)
         refuse_incoming(shard, &chunk->snapshot, message);
     else if (chunk->last)
@@ -362,25 +363,21 @@ void free_replaced(struct shard *shard)
 /* The core has taken the snapshot for its log: the state follows. */
 void install(struct shard *shard, const struct raft_snapshot *snapshot)
 {
-    struct state_reader *state = shard->incoming_state;
+    struct machine_reader *state = shard->incoming_state;
     if (storage_install_finish(shard->storage, snapshot->index, snapshot->term))
         FATAL("a snapshot that was taken over could not be stored");
     drop_image(shard); /* of a state that goes */
     keyspace_free(shard->replaced);
-    shard->replaced = shard->keyspace;
-    shard->keyspace = state->keyspace;
-    state->keyspace = NULL;
-    shard->applied_index = snapshot->index;
-    shard->clock_ms = state->position.clock_ms;
-    if (shard->log_time_ms < shard->clock_ms)
-        shard->log_time_ms = shard->clock_ms;
+    shard->replaced = machine_take_state(&shard->machine, state);
+    if (shard->log_time_ms < shard->machine.clock_ms)
+        shard->log_time_ms = shard->machine.clock_ms;
     shard->expiry_index = 0;
     shard->cut_index = 0;
     shard->records_first = 0;
     shard->written_count = 0; /* of a log that is gone */
     shard->gathered_index = snapshot->index;
     shard->gathered_term = snapshot->term;
-    storage_pin(shard->storage, shard->applied_index);
+    storage_pin(shard->storage, shard->machine.applied_index);
     shard->stats.installs++;
     shard->stats.snapshot_failed = false;
     log_line(shard->options.log, LOG_NOTICE,

@@ -1,5 +1,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
+#include "machine/transaction.h"
 #include "shard/internal.h"
 
 uint64_t shard_next_index(const struct shard *shard)
@@ -171,11 +172,18 @@ void shard_reply_in_turn(struct shard *shard, struct shard_client client, struct
     read_queue_keep(&shard->reads, read, reply);
 }
 
+static struct machine_transaction content_of(const struct shard_transaction *transaction)
+{
+    return (struct machine_transaction){transaction->commands, transaction->watches,
+                                        transaction->watch_count};
+}
+
 static enum shard_admission read_transaction(struct shard *shard,
                                              const struct shard_transaction *transaction)
 {
     struct buf packed = {0};
-    transaction_pack(&packed, transaction);
+    const struct machine_transaction content = content_of(transaction);
+    machine_transaction_pack(&packed, &content);
     struct pending_read *read = push_read(shard, transaction->client, transaction->protocol);
     read->kind = PENDING_TRANSACTION;
     read_queue_keep(&shard->reads, read, buf_span(&packed));
@@ -191,32 +199,24 @@ enum shard_admission shard_transaction(struct shard *shard,
     enum shard_admission admission = admit_write(shard, now);
     if (admission != SHARD_ACCEPTED)
         return admission;
-    if (!transaction_writes(shard, transaction))
+    if (!machine_transaction_writes(&shard->machine, transaction->commands))
         return read_transaction(shard, transaction);
 
     struct entry entry = batch_begin(shard, ENTRY_TRANSACTION);
     entry.seed = prng_next(&shard->prng);
     struct buf payload = {0};
-    transaction_encode(shard, transaction, entry.time_ms, &payload);
+    const struct machine_transaction content = content_of(transaction);
+    machine_transaction_encode(&shard->machine, &content, entry.time_ms, &payload);
     entry.payload = buf_span(&payload);
     entry_encode(&shard->batch, &entry);
     buf_close(&payload);
 
     struct pending_write *write =
         push_write(shard, transaction->client, transaction->protocol, &entry);
-    if (transaction_has_local(shard, transaction)) {
+    if (machine_transaction_has_local(&shard->machine, transaction->commands)) {
         write->script_len = transaction->commands.len;
         write->script = mem_alloc(write->script_len);
         memcpy(write->script, transaction->commands.ptr, write->script_len);
     }
     return SHARD_ACCEPTED;
-}
-
-void shard_read_local(struct shard *shard, const struct shard_request *request,
-                      struct resp_writer *reply, struct shard_time now)
-{
-    shard->now = now;
-    struct command_context context = {
-        .keyspace = shard->keyspace, .now_ms = now.wall_ms, .prng = &shard->prng, .reply = reply};
-    execute_counted(shard, request->command, request->args, request->argc, &context);
 }

@@ -9,7 +9,7 @@
 #include "base/crc.h"
 #include "base/mem.h"
 #include "keyspace/rdb.h"
-#include "shard/state.h"
+#include "machine/state.h"
 
 #include "fuzz/fuzz.h"
 
@@ -64,45 +64,45 @@ static void feed_file(struct span file, size_t piece)
 
 /* ---- a state ---- */
 
-static void expect_same_state(struct state_reader *reader)
+static void expect_same_state(struct machine_reader *reader)
 {
-    struct state_writer writer;
+    struct machine_writer writer;
     struct buf file = {0};
     char message[512] = "";
-    const struct state_position *position = &reader->position;
-    state_writer_init(&writer, reader->keyspace, position);
-    while (state_writer_next(&writer, &file))
+    const struct machine_position *position = &reader->position;
+    machine_writer_init(&writer, reader->keyspace, position);
+    while (machine_writer_next(&writer, &file))
         continue;
-    struct state_reader *again = state_reader_new(3);
-    ASSERT(state_reader_feed(again, buf_span(&file), message) == ERR_NONE);
-    ASSERT(state_reader_finish(again, position->index, position->term, message) == ERR_NONE);
+    struct machine_reader *again = machine_reader_new(3);
+    ASSERT(machine_reader_feed(again, buf_span(&file), message) == ERR_NONE);
+    ASSERT(machine_reader_finish(again, position->index, position->term, message) == ERR_NONE);
     ASSERT(again->position.clock_ms == position->clock_ms);
     ASSERT(raft_membership_equal(&again->position.membership, &position->membership));
     ASSERT(keyspace_digest(again->keyspace) == keyspace_digest(reader->keyspace));
-    state_reader_free(again);
-    state_writer_close(&writer);
+    machine_reader_free(again);
+    machine_writer_close(&writer);
     buf_close(&file);
 }
 
 static void feed_state(struct span file, size_t piece)
 {
     char message[512] = "";
-    struct state_reader *reader = state_reader_new(1);
+    struct machine_reader *reader = machine_reader_new(1);
     memory_begin();
     enum err err = ERR_NONE;
     for (size_t at = 0; !err && at < file.len; at += piece) {
         size_t count = file.len - at < piece ? file.len - at : piece;
-        err = state_reader_feed(reader, span_of(file.ptr + at, count), message);
+        err = machine_reader_feed(reader, span_of(file.ptr + at, count), message);
     }
     ASSERT(memory_end() <= MEMORY_BASE + MEMORY_PER_BYTE * file.len);
     if (!err)
-        err = state_reader_finish(reader, reader->position.index, reader->position.term, message);
+        err = machine_reader_finish(reader, reader->position.index, reader->position.term, message);
     ASSERT(err == ERR_NONE || err == ERR_CORRUPT);
     ASSERT((err == ERR_NONE) == (message[0] == '\0'));
     ASSERT(strchr(message, '\n') == NULL);
     if (err == ERR_NONE)
         expect_same_state(reader);
-    state_reader_free(reader);
+    machine_reader_free(reader);
 }
 
 /* ---- a payload ---- */
@@ -200,15 +200,15 @@ static void seeds(void)
 {
     struct buf file = {0};
     struct keyspace *keyspace = some_keys();
-    struct state_position position = {.index = 9, .term = 2, .clock_ms = 1234};
+    struct machine_position position = {.index = 9, .term = 2, .clock_ms = 1234};
     raft_membership_set(&position.membership, 1, RAFT_VOTER);
     raft_membership_set(&position.membership, 2, RAFT_VOTER | RAFT_VOTER_INCOMING);
-    struct state_writer state;
-    state_writer_init(&state, keyspace, &position);
-    while (state_writer_next(&state, &file))
+    struct machine_writer state;
+    machine_writer_init(&state, keyspace, &position);
+    while (machine_writer_next(&state, &file))
         continue;
     put(KIND_STATE, &file);
-    state_writer_close(&state);
+    machine_writer_close(&state);
     const struct rdb_writer_options plain = {.redis_version = SPAN("7.2.0"), .plain = true};
     struct rdb_writer writer;
     rdb_writer_init(&writer, keyspace, NULL, 0, &plain);

@@ -16,7 +16,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "shard/state.h"
+#include "machine/state.h"
 #include "shim/platter.h"
 #include "storage/storage.h"
 
@@ -58,7 +58,7 @@ struct start {
     struct run *run;
     uint64_t claimed;
     bool is_truth; /* nothing was lost */
-    struct state_reader *state;
+    struct machine_reader *state;
     uint64_t wrong_index; /* an entry of another term than it was committed with */
 };
 
@@ -188,8 +188,8 @@ static enum err load(void *context, struct span piece, char *message)
 {
     struct start *start = context;
     if (!start->state)
-        start->state = state_reader_new(1);
-    return state_reader_feed(start->state, piece, message);
+        start->state = machine_reader_new(1);
+    return machine_reader_feed(start->state, piece, message);
 }
 
 static void visit(void *context, const struct entry *entry)
@@ -224,7 +224,7 @@ static void judge(struct start *start, const struct storage_recovered *found,
                  start->wrong_index);
     else if (covered && start->state) {
         char why[MESSAGE_MAX] = "";
-        if (state_reader_finish(start->state, covered, found->snapshot.term, why))
+        if (machine_reader_finish(start->state, covered, found->snapshot.term, why))
             snprintf(message, MESSAGE_MAX, "the snapshot: %.400s", why);
     }
 }
@@ -252,7 +252,7 @@ static void start_once(struct run *run, struct memory_disk *left, const struct c
     else if (message[0] == '\0')
         snprintf(message, MESSAGE_MAX, "it does not open: %s", err_text(err));
     storage_close(storage);
-    state_reader_free(start.state);
+    machine_reader_free(start.state);
     run->starts++;
 }
 

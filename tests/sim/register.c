@@ -140,9 +140,9 @@ static bool submit_exec(struct sim *sim, struct sim_client *client, struct span 
     struct span set[] = {SPAN("SET"), span_text(key), span_text(value)};
     struct buf commands = {0};
     resp_encode_command(&commands, set, 3);
-    const struct shard_watch watched = {.key = set[1],
-                                        .revision = client->watched_revision,
-                                        .was_present = client->watched_present};
+    const struct machine_watch watched = {.key = set[1],
+                                          .revision = client->watched_revision,
+                                          .was_present = client->watched_present};
     struct shard_transaction transaction = {
         .client = {(uint32_t)client->number, client->generation},
         .protocol = 2,

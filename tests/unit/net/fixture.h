@@ -45,7 +45,7 @@ struct shard {
     size_t transactions;
     size_t transaction_count; /* commands of the last one */
     size_t watch_count;
-    struct shard_watch watch; /* the last transaction's first; key not kept */
+    struct machine_watch watch; /* the last transaction's first; key not kept */
     struct shard_host host;
 };
 

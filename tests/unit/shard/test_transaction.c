@@ -14,19 +14,19 @@ static void open_leader(struct fixture *fixture)
 }
 
 /* `count` watches of absent keys; the keys are in `names`. */
-static struct shard_watch *watch_absent(struct fixture *fixture, size_t count, struct buf *names)
+static struct machine_watch *watch_absent(struct fixture *fixture, size_t count, struct buf *names)
 {
     enum { NAME_LEN = 8 };
-    struct shard_watch *watches = test_calloc(count, sizeof *watches);
+    struct machine_watch *watches = test_calloc(count, sizeof *watches);
     for (size_t i = 0; i < count; i++)
         buf_printf(names, "w%07u", (unsigned)i);
     for (size_t i = 0; i < count; i++)
-        watches[i] = (struct shard_watch){.key = span_of(names->ptr + i * NAME_LEN, NAME_LEN),
-                                          .revision = shard_applied_index(fixture->shard)};
+        watches[i] = (struct machine_watch){.key = span_of(names->ptr + i * NAME_LEN, NAME_LEN),
+                                            .revision = shard_applied_index(fixture->shard)};
     return watches;
 }
 
-static void submit(struct fixture *fixture, const struct shard_watch *watches, size_t watch_count,
+static void submit(struct fixture *fixture, const struct machine_watch *watches, size_t watch_count,
                    const char *line)
 {
     struct span args[16];
@@ -50,7 +50,7 @@ static void test_a_transaction_may_watch_more_keys_than_a_command_has_arguments(
     struct fixture fixture;
     open_leader(&fixture);
     struct buf names = {0};
-    struct shard_watch *watches = watch_absent(&fixture, MANY, &names);
+    struct machine_watch *watches = watch_absent(&fixture, MANY, &names);
 
     submit(&fixture, watches, MANY, "SET k v");
     fixture_turn(&fixture);
@@ -70,7 +70,7 @@ static void test_each_of_very_many_watched_keys_aborts_the_transaction(void **st
     struct fixture fixture;
     open_leader(&fixture);
     struct buf names = {0};
-    struct shard_watch *watches = watch_absent(&fixture, MANY, &names);
+    struct machine_watch *watches = watch_absent(&fixture, MANY, &names);
 
     char last[32];
     snprintf(last, sizeof last, "SET w%07u v", (unsigned)MANY - 1);

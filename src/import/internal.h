@@ -3,13 +3,13 @@
  *   import.c        files, RDB
  *   import_aof.c    commands of an AOF
  *   import_refused.c  what cannot be imported */
-#ifndef FLOTILLA_SHARD_IMPORT_STATE_H
-#define FLOTILLA_SHARD_IMPORT_STATE_H
+#ifndef FLOTILLA_IMPORT_INTERNAL_H
+#define FLOTILLA_IMPORT_INTERNAL_H
 
 #include "base/buf.h"
+#include "import/import.h"
 #include "keyspace/rdb.h"
 #include "resp/parse.h"
-#include "shard/import.h"
 
 enum { REFUSED_KINDS_MAX = 64, REFUSED_KIND_LEN = 120 };
 

@@ -1,13 +1,11 @@
-/* A transaction is one entry. Its payload is what Redis itself would write to an append-only file,
- *
- *     [WATCH <key> … and, as an annotation, what was known of the keys] …  MULTI  <commands>  EXEC
- *
- * without the commands that concern only the connection or the server (PING, CLIENT, CONFIG …):
- * those are carried out, and answered, by the node that the client is connected to. */
+#include "machine/transaction.h"
+
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/number.h"
-#include "shard/internal.h"
+#include "machine/internal.h"
 
 /* Redis reads an annotation with a buffer of 1024 bytes; one watched key needs at most 23. */
 enum { WATCHES_PER_LINE = 40, WATCHES_PER_COMMAND = RESP_ARGS_MAX - 1, WATCH_FIELDS = 2 };
@@ -16,23 +14,23 @@ static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authent
 
 /* Calls for the next of several commands in RESP; what is in `rest` was written by this node or
  * verified by a checksum, so that anything but a whole command is a bug. */
-static const struct command *next_command(const struct shard *shard, struct resp_parser *parser,
+static const struct command *next_command(const struct machine *machine, struct resp_parser *parser,
                                           struct span *rest)
 {
     enum resp_outcome outcome = resp_parse(parser, *rest, &no_limits);
     ASSERT(outcome == RESP_COMMAND && parser->argc > 0);
     *rest = span_of(rest->ptr + parser->consumed, rest->len - parser->consumed);
-    return command_find(shard->options.table, parser->args, parser->argc);
+    return command_find(machine->table, parser->args, parser->argc);
 }
 
 /* Whether any queued command has the property. */
-static bool any_command(const struct shard *shard, struct span commands,
+static bool any_command(const struct machine *machine, struct span commands,
                         bool (*is)(const struct command *command))
 {
     struct resp_parser parser = {0};
     bool found = false;
     while (commands.len && !found) {
-        const struct command *command = next_command(shard, &parser, &commands);
+        const struct command *command = next_command(machine, &parser, &commands);
         found = command && is(command);
     }
     resp_parser_close(&parser);
@@ -49,22 +47,22 @@ static bool is_local(const struct command *command)
     return !command->run;
 }
 
-bool transaction_writes(const struct shard *shard, const struct shard_transaction *transaction)
+bool machine_transaction_writes(const struct machine *machine, struct span commands)
 {
-    return any_command(shard, transaction->commands, is_write);
+    return any_command(machine, commands, is_write);
 }
 
-bool transaction_has_local(const struct shard *shard, const struct shard_transaction *transaction)
+bool machine_transaction_has_local(const struct machine *machine, struct span commands)
 {
-    return any_command(shard, transaction->commands, is_local);
+    return any_command(machine, commands, is_local);
 }
 
-static void encode_watch_command(const struct shard_watch *watches, size_t count, struct buf *out)
+static void encode_watch_command(const struct machine_watch *watches, size_t count, struct buf *out)
 {
     struct span *args = mem_alloc((count + 1) * sizeof *args);
     args[0] = SPAN("WATCH");
     for (size_t i = 0; i < count; i++) {
-        const struct shard_watch *watch = &watches[i];
+        const struct machine_watch *watch = &watches[i];
         args[i + 1] = watch->key;
         if (i % WATCHES_PER_LINE == 0)
             buf_add_text(out, i ? "\r\n#WATCH" : "#WATCH");
@@ -76,7 +74,7 @@ static void encode_watch_command(const struct shard_watch *watches, size_t count
 }
 
 /* A client may watch, with several commands, more keys than one command can name. */
-static void encode_watches(const struct shard_transaction *transaction, struct buf *out)
+static void encode_watches(const struct machine_transaction *transaction, struct buf *out)
 {
     size_t left = transaction->watch_count;
     while (left) {
@@ -98,16 +96,17 @@ static void encode_one(const struct command *command, const struct resp_parser *
         resp_encode_command(out, parser->args, parser->argc);
 }
 
-void transaction_encode(struct shard *shard, const struct shard_transaction *transaction,
-                        int64_t now_ms, struct buf *out)
+void machine_transaction_encode(struct machine *machine,
+                                const struct machine_transaction *transaction, int64_t now_ms,
+                                struct buf *out)
 {
     encode_watches(transaction, out);
     resp_encode_command(out, &SPAN("MULTI"), 1);
     struct span rest = transaction->commands;
     while (rest.len) {
-        const struct command *command = next_command(shard, &shard->parser, &rest);
+        const struct command *command = next_command(machine, &machine->parser, &rest);
         if (command && command->run)
-            encode_one(command, &shard->parser, now_ms, out);
+            encode_one(command, &machine->parser, now_ms, out);
     }
     resp_encode_command(out, &SPAN("EXEC"), 1);
 }
@@ -143,33 +142,33 @@ static bool read_annotation(struct span *payload, struct buf *fields)
 }
 
 /* Reads one WATCH with its annotation; true if one of the keys has changed. */
-static bool watch_command_changed(struct shard *shard, struct span *payload, int64_t now_ms)
+static bool watch_command_changed(struct machine *machine, struct span *payload, int64_t now_ms)
 {
     struct buf fields = {0};
     while (payload->len && payload->ptr[0] == '#') {
         bool fine = read_annotation(payload, &fields);
         ASSERT(fine);
     }
-    next_command(shard, &shard->parser, payload); /* WATCH */
-    size_t count = shard->parser.argc - 1;
+    next_command(machine, &machine->parser, payload); /* WATCH */
+    size_t count = machine->parser.argc - 1;
     ASSERT(fields.len == count * WATCH_FIELDS * sizeof(uint64_t));
     bool changed = false;
     for (size_t i = 0; i < count && !changed; i++) {
         uint64_t values[WATCH_FIELDS];
         memcpy(values, fields.ptr + i * sizeof values, sizeof values);
-        changed = keyspace_changed_since(shard->keyspace, shard->parser.args[i + 1], values[1] != 0,
-                                         values[0], now_ms);
+        changed = keyspace_changed_since(machine->keyspace, machine->parser.args[i + 1],
+                                         values[1] != 0, values[0], now_ms);
     }
     buf_close(&fields);
     return changed;
 }
 
 /* Reads the watches at the payload's start; true if one of the keys has changed. */
-static bool watched_changed(struct shard *shard, struct span *payload, int64_t now_ms)
+static bool watched_changed(struct machine *machine, struct span *payload, int64_t now_ms)
 {
     bool changed = false;
     while (!changed && payload->len && payload->ptr[0] == '#')
-        changed = watch_command_changed(shard, payload, now_ms);
+        changed = watch_command_changed(machine, payload, now_ms);
     return changed;
 }
 
@@ -180,7 +179,8 @@ static bool is_exec(const struct resp_parser *parser)
 
 /* Without local commands: the payload is the whole transaction. The replies' count is known only at
  * the end, so they are gathered first. */
-static void run_payload(struct shard *shard, struct span payload, struct command_context *context)
+static void run_payload(struct machine *machine, struct span payload,
+                        struct command_context *context, const struct machine_caller *caller)
 {
     struct resp_writer *reply = context->reply;
     struct buf gathered = {0};
@@ -188,13 +188,14 @@ static void run_payload(struct shard *shard, struct span payload, struct command
     context->reply = &inner;
     size_t count = 0;
     for (;;) {
-        const struct command *command = next_command(shard, &shard->parser, &payload);
-        if (is_exec(&shard->parser))
+        const struct command *command = next_command(machine, &machine->parser, &payload);
+        if (is_exec(&machine->parser))
             break;
         if (!command || !command->run)
             FATAL("the log holds a command that this version does not know: it is older than the "
                   "log");
-        execute_counted(shard, command, shard->parser.args, shard->parser.argc, context);
+        machine_execute(machine, command, machine->parser.args, machine->parser.argc, context,
+                        caller);
         count++;
     }
     context->reply = reply;
@@ -206,8 +207,8 @@ static void run_payload(struct shard *shard, struct span payload, struct command
 /* Carries out the commands as the client sent them, its local ones in between. `payload` has what
  * the log has of the others; without one (a transaction that only reads) the originals are carried
  * out. */
-static void run_script(struct shard *shard, struct span script, struct span *payload,
-                       struct command_context *context, struct shard_client client)
+static void run_script(struct machine *machine, struct span script, struct span *payload,
+                       struct command_context *context, const struct machine_caller *caller)
 {
     struct resp_writer *reply = context->reply;
     struct buf gathered = {0};
@@ -215,19 +216,18 @@ static void run_script(struct shard *shard, struct span script, struct span *pay
     context->reply = &inner;
     size_t count = 0;
     for (; script.len; count++) {
-        const struct command *command = next_command(shard, &shard->script_parser, &script);
+        const struct command *command = next_command(machine, &machine->script_parser, &script);
         ASSERT(command);
-        const struct resp_parser *parsed = &shard->script_parser;
+        const struct resp_parser *parsed = &machine->script_parser;
         if (!command->run) {
-            shard->options.host.run_local(shard->options.host.context, client, command,
-                                          parsed->args, parsed->argc, &inner);
+            caller->run_local(caller->context, command, parsed->args, parsed->argc, &inner);
             continue;
         }
         if (payload) {
-            command = next_command(shard, &shard->parser, payload);
-            parsed = &shard->parser;
+            command = next_command(machine, &machine->parser, payload);
+            parsed = &machine->parser;
         }
-        execute_counted(shard, command, parsed->args, parsed->argc, context);
+        machine_execute(machine, command, parsed->args, parsed->argc, context, caller);
     }
     context->reply = reply;
     resp_array(reply, count);
@@ -235,29 +235,28 @@ static void run_script(struct shard *shard, struct span script, struct span *pay
     buf_close(&gathered);
 }
 
-void transaction_apply(struct shard *shard, const struct entry *entry,
-                       struct command_context *context, struct shard_client client,
-                       struct span script)
+void machine_apply_transaction(struct machine *machine, const struct entry *entry,
+                               struct command_context *context, const struct machine_caller *caller)
 {
     struct span payload = entry->payload;
-    if (watched_changed(shard, &payload, entry->time_ms)) {
+    if (watched_changed(machine, &payload, entry->time_ms)) {
         resp_null_array(context->reply);
         return;
     }
-    next_command(shard, &shard->parser, &payload); /* MULTI */
-    if (script.len)
-        run_script(shard, script, &payload, context, client);
+    next_command(machine, &machine->parser, &payload); /* MULTI */
+    if (caller->script.len)
+        run_script(machine, caller->script, &payload, context, caller);
     else
-        run_payload(shard, payload, context);
+        run_payload(machine, payload, context, caller);
 }
 
-bool transaction_is_void(struct shard *shard, const struct entry *entry)
+bool machine_transaction_is_void(struct machine *machine, const struct entry *entry)
 {
     struct span payload = entry->payload;
-    return watched_changed(shard, &payload, entry->time_ms);
+    return watched_changed(machine, &payload, entry->time_ms);
 }
 
-static bool watch_is_valid(struct shard *shard, struct span *payload)
+static bool watch_is_valid(struct machine *machine, struct span *payload)
 {
     struct buf fields = {0};
     bool valid = true;
@@ -265,41 +264,44 @@ static bool watch_is_valid(struct shard *shard, struct span *payload)
         valid = read_annotation(payload, &fields);
     size_t numbers = fields.len / sizeof(uint64_t);
     buf_close(&fields);
-    return valid && take_command(shard, payload) && span_is(shard->parser.args[0], "WATCH") &&
-           numbers == (shard->parser.argc - 1) * WATCH_FIELDS;
+    return valid && machine_take_command(machine, payload) &&
+           span_is(machine->parser.args[0], "WATCH") &&
+           numbers == (machine->parser.argc - 1) * WATCH_FIELDS;
 }
 
-bool transaction_is_valid(struct shard *shard, struct span payload)
+bool machine_transaction_is_valid(struct machine *machine, struct span payload)
 {
     while (payload.len && payload.ptr[0] == '#')
-        if (!watch_is_valid(shard, &payload))
+        if (!watch_is_valid(machine, &payload))
             return false;
-    if (!take_command(shard, &payload) || shard->parser.argc != 1 ||
-        !span_is(shard->parser.args[0], "MULTI"))
+    if (!machine_take_command(machine, &payload) || machine->parser.argc != 1 ||
+        !span_is(machine->parser.args[0], "MULTI"))
         return false;
-    while (take_command(shard, &payload)) {
-        if (is_exec(&shard->parser))
+    while (machine_take_command(machine, &payload)) {
+        if (is_exec(&machine->parser))
             return payload.len == 0;
-        if (!can_run(shard))
+        if (!machine_can_run(machine))
             return false;
     }
     return false;
 }
 
-/* A transaction that only reads never leaves this process: its watches are packed as the annotation
- * and command of an entry, its commands behind them. */
-void transaction_pack(struct buf *out, const struct shard_transaction *transaction)
+void machine_transaction_pack(struct buf *out, const struct machine_transaction *transaction)
 {
     encode_watches(transaction, out);
     buf_add_span(out, transaction->commands);
 }
 
-void transaction_read(struct shard *shard, struct span packed, struct command_context *context,
-                      struct shard_client client)
+void machine_read_transaction(struct machine *machine, struct span packed,
+                              const struct machine_view *view, struct machine_caller *caller)
 {
-    if (watched_changed(shard, &packed, context->now_ms)) {
-        resp_null_array(context->reply);
-        return;
-    }
-    run_script(shard, packed, NULL, context, client);
+    struct command_context context = {.keyspace = machine->keyspace,
+                                      .now_ms = view->now_ms,
+                                      .prng = view->prng,
+                                      .reply = &caller->reply};
+    if (watched_changed(machine, &packed, view->now_ms))
+        resp_null_array(&caller->reply);
+    else
+        run_script(machine, packed, NULL, &context, caller);
+    machine_count(machine, &context);
 }

@@ -1,5 +1,5 @@
 /* Files of Redis, read whole and in pieces. */
-#include "shard/import.h"
+#include "import/import.h"
 
 #include "cluster/cluster.h"
 #include "keyspace/rdb.h"

@@ -1,4 +1,4 @@
-#include "shard/state.h"
+#include "machine/state.h"
 
 #include <stdio.h>
 
@@ -15,10 +15,10 @@ static const struct span field_names[STATE_FIELDS] = {
     [FIELD_MEMBERS] = {"raft-members", 12},
 };
 
-void state_writer_init(struct state_writer *writer, const struct keyspace *keyspace,
-                       const struct state_position *position)
+void machine_writer_init(struct machine_writer *writer, const struct keyspace *keyspace,
+                         const struct machine_position *position)
 {
-    *writer = (struct state_writer){0};
+    *writer = (struct machine_writer){0};
     buf_add_u64(&writer->texts[FIELD_INDEX], position->index);
     buf_add_u64(&writer->texts[FIELD_TERM], position->term);
     buf_add_i64(&writer->texts[FIELD_CLOCK], position->clock_ms);
@@ -30,29 +30,29 @@ void state_writer_init(struct state_writer *writer, const struct keyspace *keysp
     rdb_writer_init(&writer->rdb, keyspace, writer->aux, STATE_FIELDS, &options);
 }
 
-void state_writer_close(struct state_writer *writer)
+void machine_writer_close(struct machine_writer *writer)
 {
     for (size_t i = 0; i < STATE_FIELDS; i++)
         buf_close(&writer->texts[i]);
 }
 
-bool state_writer_next(void *context, struct buf *out)
+bool machine_writer_next(void *context, struct buf *out)
 {
-    struct state_writer *writer = context;
+    struct machine_writer *writer = context;
     return rdb_writer_next(&writer->rdb, out);
 }
 
-void state_writer_begin(struct state_writer *writer, struct buf *out)
+void machine_writer_begin(struct machine_writer *writer, struct buf *out)
 {
     rdb_writer_begin(&writer->rdb, out);
 }
 
-bool state_writer_some(struct state_writer *writer, struct buf *out, size_t most)
+bool machine_writer_some(struct machine_writer *writer, struct buf *out, size_t most)
 {
     return rdb_writer_some(&writer->rdb, out, most);
 }
 
-void state_writer_before_change(struct state_writer *writer, unsigned slot, struct buf *out)
+void machine_writer_before_change(struct machine_writer *writer, unsigned slot, struct buf *out)
 {
     rdb_writer_before_change(&writer->rdb, slot, out);
 }
@@ -67,7 +67,7 @@ static bool parse_members(struct span text, struct raft_membership *membership)
     return err == ERR_NONE;
 }
 
-static bool parse_field(struct state_position *position, enum field field, struct span value)
+static bool parse_field(struct machine_position *position, enum field field, struct span value)
 {
     switch (field) {
     case FIELD_INDEX:
@@ -84,7 +84,7 @@ static bool parse_field(struct state_position *position, enum field field, struc
 
 static void take_aux(void *context, struct span name, struct span value)
 {
-    struct state_reader *reader = context;
+    struct machine_reader *reader = context;
     for (unsigned i = 0; i < STATE_FIELDS; i++) {
         if (!span_equal(name, field_names[i]))
             continue;
@@ -94,9 +94,9 @@ static void take_aux(void *context, struct span name, struct span value)
     }
 }
 
-struct state_reader *state_reader_new(uint64_t hash_seed)
+struct machine_reader *machine_reader_new(uint64_t hash_seed)
 {
-    struct state_reader *reader = mem_zalloc(sizeof *reader);
+    struct machine_reader *reader = mem_zalloc(sizeof *reader);
     reader->keyspace = keyspace_new(hash_seed);
     const struct rdb_reader_options options = {.checksum_required = true,
                                                .unsupported_is_error = true,
@@ -106,7 +106,7 @@ struct state_reader *state_reader_new(uint64_t hash_seed)
     return reader;
 }
 
-void state_reader_free(struct state_reader *reader)
+void machine_reader_free(struct machine_reader *reader)
 {
     if (!reader)
         return;
@@ -121,7 +121,7 @@ static enum err damaged(char *message, const char *why)
     return ERR_CORRUPT;
 }
 
-enum err state_reader_feed(struct state_reader *reader, struct span piece, char *message)
+enum err machine_reader_feed(struct machine_reader *reader, struct span piece, char *message)
 {
     reader->bytes += piece.len;
     switch (rdb_reader_feed(reader->rdb, piece)) {
@@ -136,10 +136,10 @@ enum err state_reader_feed(struct state_reader *reader, struct span piece, char 
     return ERR_CORRUPT;
 }
 
-enum err state_reader_finish(struct state_reader *reader, uint64_t index, uint64_t term,
-                             char *message)
+enum err machine_reader_finish(struct machine_reader *reader, uint64_t index, uint64_t term,
+                               char *message)
 {
-    enum err err = state_reader_feed(reader, span_of("", 0), message);
+    enum err err = machine_reader_feed(reader, span_of("", 0), message);
     if (err)
         return err;
     if (reader->fields != (1U << STATE_FIELDS) - 1 || reader->damaged)
@@ -147,4 +147,14 @@ enum err state_reader_finish(struct state_reader *reader, uint64_t index, uint64
     if (reader->position.index != index || reader->position.term != term)
         return damaged(message, "it stands for another entry than the log says");
     return ERR_NONE;
+}
+
+struct keyspace *machine_take_state(struct machine *machine, struct machine_reader *reader)
+{
+    struct keyspace *replaced = machine->keyspace;
+    machine->keyspace = reader->keyspace;
+    reader->keyspace = NULL;
+    machine->applied_index = reader->position.index;
+    machine->clock_ms = reader->position.clock_ms;
+    return replaced;
 }

@@ -4,8 +4,8 @@
  * What Flotilla cannot hold is counted and named, and the reading goes on, so that the operator
  * hears of all of it at once. Nothing expires meanwhile, whatever the clock says: keys past their
  * deadline stay, equal bytes give equal keyspaces whenever and wherever they are read. */
-#ifndef FLOTILLA_SHARD_IMPORT_H
-#define FLOTILLA_SHARD_IMPORT_H
+#ifndef FLOTILLA_IMPORT_IMPORT_H
+#define FLOTILLA_IMPORT_IMPORT_H
 
 #include "base/err.h"
 #include "command/command.h"

@@ -1,11 +1,11 @@
-#include "shard/import.h"
+#include "import/import.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "shard/import_state.h"
+#include "import/internal.h"
 
 enum { BULK_LEN_MAX = 512 * 1024 * 1024 };
 

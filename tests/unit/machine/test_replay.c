@@ -1,11 +1,11 @@
 /* The state machine alone: it comes to the same state as a node, and survives what no node wrote.
  */
-#include "shard/replay.h"
+#include "machine/replay.h"
 
 #include "unit/shard/fixture.h"
 
 struct replaying {
-    struct replay *replay;
+    struct machine_replay *replay;
     enum err err;
     char message[512];
     unsigned voids;
@@ -14,15 +14,15 @@ struct replaying {
 static enum err load(void *context, struct span piece, char *message)
 {
     struct replaying *replaying = context;
-    return replay_load(replaying->replay, piece, message);
+    return machine_replay_load(replaying->replay, piece, message);
 }
 
 static void visit(void *context, const struct entry *entry)
 {
     struct replaying *replaying = context;
-    replaying->voids += replay_is_void(replaying->replay, entry);
+    replaying->voids += machine_replay_is_void(replaying->replay, entry);
     if (!replaying->err)
-        replaying->err = replay_apply(replaying->replay, entry, replaying->message);
+        replaying->err = machine_replay_apply(replaying->replay, entry, replaying->message);
 }
 
 static void ignore_part(void *context, const struct storage_part *part)
@@ -46,13 +46,13 @@ static void replay_disk(struct fixture *fixture, struct replaying *replaying)
     const struct storage_visitor visitor = {.context = replaying, .load = load, .visit = visit};
     struct storage *storage;
     struct storage_recovered found;
-    *replaying = (struct replaying){.replay = replay_new(fixture->table, 7)};
+    *replaying = (struct replaying){.replay = machine_replay_new(fixture->table, 7)};
     if (storage_open(&fixture->node.port, &options, &visitor, &storage, &found, replaying->message))
         fail_msg("%s", replaying->message);
     storage_close(storage);
     assert_int_equal(replaying->err, ERR_NONE);
-    assert_int_equal(replay_check_snapshot(replaying->replay, found.snapshot.index,
-                                           found.snapshot.term, replaying->message),
+    assert_int_equal(machine_replay_check_snapshot(replaying->replay, found.snapshot.index,
+                                                   found.snapshot.term, replaying->message),
                      ERR_NONE);
 }
 
@@ -60,9 +60,10 @@ static void assert_replays(struct fixture *fixture)
 {
     struct replaying replaying;
     replay_disk(fixture, &replaying);
-    assert_int_equal(replay_position(replaying.replay)->index, shard_applied_index(fixture->shard));
-    assert_true(replay_digest(replaying.replay) == shard_digest(fixture->shard));
-    replay_free(replaying.replay);
+    assert_int_equal(machine_replay_position(replaying.replay)->index,
+                     shard_applied_index(fixture->shard));
+    assert_true(machine_replay_digest(replaying.replay) == shard_digest(fixture->shard));
+    machine_replay_free(replaying.replay);
 }
 
 /* A group of one: what is driven is committed. */
@@ -125,15 +126,16 @@ static void test_a_replay_goes_on_from_the_snapshot(void **state)
     assert_replays(&fixture);
     struct replaying replaying;
     replay_disk(&fixture, &replaying);
-    assert_int_equal(replay_snapshot(replaying.replay)->index,
+    assert_int_equal(machine_replay_snapshot(replaying.replay)->index,
                      shard_applied_index(fixture.shard) - 2);
-    assert_int_equal(replay_position(replaying.replay)->membership.count, 1);
-    assert_int_equal(replay_check_snapshot(replaying.replay, 1, 1, replaying.message), ERR_CORRUPT);
-    replay_free(replaying.replay);
+    assert_int_equal(machine_replay_position(replaying.replay)->membership.count, 1);
+    assert_int_equal(machine_replay_check_snapshot(replaying.replay, 1, 1, replaying.message),
+                     ERR_CORRUPT);
+    machine_replay_free(replaying.replay);
     fixture_close(&fixture);
 }
 
-static void run_transaction(struct fixture *fixture, const struct shard_watch *watch)
+static void run_transaction(struct fixture *fixture, const struct machine_watch *watch)
 {
     static const struct span set[] = {{"SET", 3}, {"k", 1}, {"in", 2}};
     struct buf commands = {0};
@@ -156,7 +158,7 @@ static void test_a_replay_decides_watched_transactions_as_the_shard_does(void **
     lead_alone(&fixture);
     fixture_accept(&fixture, 1, "SET w 1");
     fixture_turn(&fixture);
-    struct shard_watch watch = {SPAN("w"), shard_applied_index(fixture.shard), true};
+    struct machine_watch watch = {SPAN("w"), shard_applied_index(fixture.shard), true};
     run_transaction(&fixture, &watch);
     run_transaction(&fixture, NULL);
     fixture_accept(&fixture, 1, "SET w 2");
@@ -166,8 +168,8 @@ static void test_a_replay_decides_watched_transactions_as_the_shard_does(void **
     struct replaying replaying;
     replay_disk(&fixture, &replaying);
     assert_int_equal(replaying.voids, 1);
-    assert_true(replay_digest(replaying.replay) == shard_digest(fixture.shard));
-    replay_free(replaying.replay);
+    assert_true(machine_replay_digest(replaying.replay) == shard_digest(fixture.shard));
+    machine_replay_free(replaying.replay);
     fixture_close(&fixture);
 }
 
@@ -204,19 +206,19 @@ static void test_what_no_node_wrote_is_refused_and_not_applied(void **state)
         {ENTRY_TRANSACTION, "#WATCH:1:1\r\n*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nEXEC\r\n"},
     };
     struct command_table *table = command_table_new();
-    struct replay *replay = replay_new(table, 0);
-    uint64_t digest = replay_digest(replay);
+    struct machine_replay *replay = machine_replay_new(table, 0);
+    uint64_t digest = machine_replay_digest(replay);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct span payload = span_text(bad[i].payload);
         char *exact = memcpy(test_malloc(payload.len + 1), payload.ptr, payload.len);
         struct entry entry = {
             .index = 1, .term = 1, .kind = bad[i].kind, .payload = span_of(exact, payload.len)};
         char message[512] = "";
-        assert_false(replay_is_void(replay, &entry));
-        if (replay_apply(replay, &entry, message) != ERR_CORRUPT)
+        assert_false(machine_replay_is_void(replay, &entry));
+        if (machine_replay_apply(replay, &entry, message) != ERR_CORRUPT)
             fail_msg("'%s' was applied", bad[i].payload);
         assert_non_null(strstr(message, "entry 1 "));
-        assert_true(replay_digest(replay) == digest);
+        assert_true(machine_replay_digest(replay) == digest);
         test_free(exact);
     }
     struct entry fine = {.index = 1,
@@ -224,12 +226,12 @@ static void test_what_no_node_wrote_is_refused_and_not_applied(void **state)
                          .kind = ENTRY_COMMAND,
                          .payload = SPAN("*2\r\n$4\r\nINCR\r\n$1\r\nk\r\n")};
     char message[512] = "";
-    assert_int_equal(replay_apply(replay, &fine, message), ERR_NONE);
+    assert_int_equal(machine_replay_apply(replay, &fine, message), ERR_NONE);
     fine.index = 3;
-    assert_int_equal(replay_apply(replay, &fine, message), ERR_CORRUPT);
+    assert_int_equal(machine_replay_apply(replay, &fine, message), ERR_CORRUPT);
     assert_non_null(strstr(message, "missing"));
-    assert_int_equal(keyspace_count(replay_keyspace(replay)), 1);
-    replay_free(replay);
+    assert_int_equal(keyspace_count(machine_replay_keyspace(replay)), 1);
+    machine_replay_free(replay);
     command_table_free(table);
 }
 
@@ -237,14 +239,14 @@ static void test_a_damaged_snapshot_is_refused(void **state)
 {
     (void)state;
     struct command_table *table = command_table_new();
-    struct replay *replay = replay_new(table, 0);
+    struct machine_replay *replay = machine_replay_new(table, 0);
     char message[512] = "";
-    enum err err = replay_load(replay, SPAN("REDIS0009\xff"), message);
+    enum err err = machine_replay_load(replay, SPAN("REDIS0009\xff"), message);
     if (!err)
-        err = replay_load(replay, span_of("", 0), message);
+        err = machine_replay_load(replay, span_of("", 0), message);
     assert_int_equal(err, ERR_CORRUPT);
     assert_true(message[0] != '\0');
-    replay_free(replay);
+    machine_replay_free(replay);
     command_table_free(table);
 }
 

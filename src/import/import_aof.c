@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "base/number.h"
-#include "shard/import_state.h"
+#include "import/internal.h"
 
 enum {
     ANNOTATION_MAX = 64 * 1024,

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "shard/import_state.h"
+#include "import/internal.h"
 
 enum { NAMES_MAX = 20, NAME_BYTES_MAX = 64 };
 

@@ -1,0 +1,170 @@
+#include "machine/machine.h"
+
+#include "base/assert.h"
+#include "machine/internal.h"
+#include "wire/members.h"
+
+static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+
+void machine_init(struct machine *machine, const struct command_table *table, uint64_t hash_seed)
+{
+    *machine = (struct machine){.table = table, .keyspace = keyspace_new(hash_seed)};
+}
+
+void machine_close(struct machine *machine)
+{
+    keyspace_free(machine->keyspace);
+    machine->keyspace = NULL;
+    resp_parser_close(&machine->parser);
+    resp_parser_close(&machine->script_parser);
+}
+
+void machine_execute(struct machine *machine, const struct command *command,
+                     const struct span *args, size_t argc, struct command_context *context,
+                     const struct machine_caller *caller)
+{
+    (void)machine;
+    struct buf *out = context->reply->out;
+    size_t before = out ? out->len : 0;
+    if (caller->before)
+        caller->before(caller->context, command, args, argc);
+    command->run(context, args, argc);
+    if (out && caller->executed)
+        caller->executed(caller->context, command, span_of(out->ptr + before, out->len - before));
+}
+
+void machine_count(struct machine *machine, const struct command_context *context)
+{
+    machine->stats.changes += context->dirty;
+    machine->stats.hits += context->hits;
+    machine->stats.misses += context->misses;
+}
+
+bool machine_take_command(struct machine *machine, struct span *rest)
+{
+    struct resp_parser *parser = &machine->parser;
+    if (rest->len == 0 || resp_parse(parser, *rest, &no_limits) != RESP_COMMAND) {
+        resp_parser_close(parser); /* of what was begun */
+        return false;
+    }
+    *rest = span_of(rest->ptr + parser->consumed, rest->len - parser->consumed);
+    return parser->argc > 0;
+}
+
+bool machine_can_run(const struct machine *machine)
+{
+    const struct resp_parser *parser = &machine->parser;
+    const struct command *command = command_find(machine->table, parser->args, parser->argc);
+    return command && command->run && command_arity_is_valid(command, parser->argc);
+}
+
+static void apply_command(struct machine *machine, const struct entry *entry,
+                          struct command_context *context, const struct machine_caller *caller)
+{
+    struct resp_parser *parser = &machine->parser;
+    enum resp_outcome outcome = resp_parse(parser, entry->payload, &no_limits);
+    ASSERT(outcome == RESP_COMMAND && parser->argc > 0);
+    const struct command *command = command_find(machine->table, parser->args, parser->argc);
+    if (!command || !command->run)
+        FATAL("the log holds a command that this version does not know: it is older than the log");
+    machine_execute(machine, command, parser->args, parser->argc, context, caller);
+}
+
+static void remove_expired(struct machine *machine, const struct entry *entry,
+                           const struct machine_caller *caller)
+{
+    size_t limit = (size_t)entry->seed;
+    size_t removed = 0;
+    while (caller->before_expiry && removed < limit) {
+        const struct item *next = keyspace_first_expired(machine->keyspace, entry->time_ms);
+        if (!next)
+            break;
+        caller->before_expiry(caller->context, item_key(next));
+        removed += keyspace_remove_expired(machine->keyspace, entry->time_ms, 1, entry->index);
+    }
+    if (removed < limit)
+        removed += keyspace_remove_expired(machine->keyspace, entry->time_ms, limit - removed,
+                                           entry->index);
+    machine->stats.expired += removed;
+}
+
+static void apply_entry(struct machine *machine, const struct entry *entry,
+                        struct command_context *context, const struct machine_caller *caller)
+{
+    switch (entry->kind) {
+    case ENTRY_NOOP:
+    case ENTRY_MEMBERSHIP:
+        return;
+    case ENTRY_COMMAND:
+        apply_command(machine, entry, context, caller);
+        return;
+    case ENTRY_TRANSACTION:
+        machine_apply_transaction(machine, entry, context, caller);
+        return;
+    case ENTRY_EXPIRY:
+        remove_expired(machine, entry, caller);
+        return;
+    }
+}
+
+void machine_apply(struct machine *machine, const struct entry *entry,
+                   struct machine_caller *caller)
+{
+    ASSERT(entry->index == machine->applied_index + 1);
+    struct prng prng;
+    prng_init(&prng, entry->seed);
+    struct command_context context = {.keyspace = machine->keyspace,
+                                      .now_ms = entry->time_ms,
+                                      .revision = entry->index,
+                                      .prng = &prng,
+                                      .reply = &caller->reply};
+    apply_entry(machine, entry, &context, caller);
+    machine_count(machine, &context);
+    machine->applied_index = entry->index;
+    machine->clock_ms = entry->time_ms;
+}
+
+void machine_read(struct machine *machine, const struct command *command, const struct span *args,
+                  size_t argc, const struct machine_view *view, struct machine_caller *caller)
+{
+    struct command_context context = {.keyspace = machine->keyspace,
+                                      .now_ms = view->now_ms,
+                                      .prng = view->prng,
+                                      .reply = &caller->reply};
+    machine_execute(machine, command, args, argc, &context, caller);
+    machine_count(machine, &context);
+}
+
+bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)
+{
+    struct raft_membership membership;
+    struct span rest = entry->payload;
+    switch (entry->kind) {
+    case ENTRY_NOOP:
+    case ENTRY_EXPIRY:
+        return true;
+    case ENTRY_MEMBERSHIP:
+        return members_parse(rest, &membership) == ERR_NONE;
+    case ENTRY_COMMAND:
+        return machine_take_command(machine, &rest) && rest.len == 0 && machine_can_run(machine);
+    case ENTRY_TRANSACTION:
+        return machine_transaction_is_valid(machine, rest);
+    }
+    return false;
+}
+
+/* Mixes as splitmix64 does: every bit of each part reaches every bit of the result. */
+static uint64_t mix(uint64_t sum, uint64_t part)
+{
+    uint64_t mixed = sum + part + 0x9e3779b97f4a7c15;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return mixed ^ mixed >> 31;
+}
+
+uint64_t machine_digest(const struct machine *machine)
+{
+    uint64_t digest = keyspace_digest(machine->keyspace);
+    digest = mix(digest, machine->applied_index);
+    return mix(digest, (uint64_t)machine->clock_ms);
+}

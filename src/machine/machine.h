@@ -1,0 +1,86 @@
+/* The replicated state machine: what a log of entries makes of an empty keyspace, and nothing else.
+ * A shard drives one, a snapshot writes it, flotilla-check replays it. No part of the group, the
+ * log or a client is in it.
+ *
+ *   machine.c      entries to the keyspace
+ *   transaction.c  MULTI … EXEC as one payload and back
+ *   state.c        the machine as a file and back
+ *   replay.c       a machine that checks what it is fed
+ *
+ * Applying an entry uses the entry's time and seed, and the state. Equal entries therefore give
+ * equal machines. */
+#ifndef FLOTILLA_MACHINE_MACHINE_H
+#define FLOTILLA_MACHINE_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "command/command.h"
+#include "keyspace/keyspace.h"
+#include "resp/parse.h"
+#include "wire/entry.h"
+
+/* Counted since the process began: no part of the state. */
+struct machine_stats {
+    uint64_t changes;
+    uint64_t hits;
+    uint64_t misses;
+    uint64_t expired;
+};
+
+struct machine {
+    const struct command_table *table; /* borrowed */
+    struct keyspace *keyspace;
+    uint64_t applied_index;
+    int64_t clock_ms; /* time of the last applied entry */
+    struct machine_stats stats;
+
+    /* scratch */
+    struct resp_parser parser;
+    struct resp_parser script_parser; /* of a transaction's original commands */
+};
+
+/* Who waits for what is being carried out. All zeros: nobody, and no reply is written. */
+struct machine_caller {
+    struct resp_writer reply;
+    struct span script; /* of a transaction with commands that are not the machine's: all of its
+                           commands as the client sent them; else empty */
+    void *context;
+    /* Such a command (PING, CLIENT …): carry it out, write its reply. */
+    void (*run_local)(void *context, const struct command *command, const struct span *args,
+                      size_t argc, struct resp_writer *reply);
+    /* Before a command runs. May be NULL. */
+    void (*before)(void *context, const struct command *command, const struct span *args,
+                   size_t argc);
+    /* A command ran and wrote `reply`. May be NULL. */
+    void (*executed)(void *context, const struct command *command, struct span reply);
+    /* Before a key is removed because its deadline is over. May be NULL. */
+    void (*before_expiry)(void *context, struct span key);
+};
+
+/* Empty, before entry 1. */
+void machine_init(struct machine *machine, const struct command_table *table, uint64_t hash_seed);
+void machine_close(struct machine *machine);
+
+/* Applies the entry behind the last one. It was written by a node of this version or an older one,
+ * see machine_entry_is_valid(). */
+void machine_apply(struct machine *machine, const struct entry *entry,
+                   struct machine_caller *caller);
+
+/* A command that only reads, by a clock and a seed of the caller's own. */
+struct machine_view {
+    int64_t now_ms;
+    struct prng *prng;
+};
+void machine_read(struct machine *machine, const struct command *command, const struct span *args,
+                  size_t argc, const struct machine_view *view, struct machine_caller *caller);
+
+/* Whether the payload of the entry is one that a node writes, of commands that this version knows.
+ */
+bool machine_entry_is_valid(struct machine *machine, const struct entry *entry);
+
+uint64_t machine_digest(const struct machine *machine); /* equal machines have equal ones */
+
+#endif

@@ -1,0 +1,66 @@
+/* The state machine as a file: the keyspace as RDB, with what belongs to the group in AUX fields.
+ */
+#ifndef FLOTILLA_MACHINE_STATE_H
+#define FLOTILLA_MACHINE_STATE_H
+
+#include "base/err.h"
+#include "keyspace/keyspace.h"
+#include "keyspace/rdb.h"
+#include "machine/machine.h"
+#include "raft/membership.h"
+
+/* As of one entry. */
+struct machine_position {
+    uint64_t index;
+    uint64_t term;
+    int64_t clock_ms; /* time of that entry */
+    struct raft_membership membership;
+};
+
+enum { STATE_FIELDS = 4 };
+
+/* A state that is being written. */
+struct machine_writer {
+    struct buf texts[STATE_FIELDS];
+    struct rdb_aux aux[STATE_FIELDS];
+    struct rdb_writer rdb;
+};
+
+/* The keyspace and the writer stay where they are until the last byte is out. */
+void machine_writer_init(struct machine_writer *writer, const struct keyspace *keyspace,
+                         const struct machine_position *position);
+void machine_writer_close(struct machine_writer *writer);
+/* As of the moment of machine_writer_begin(), while the keyspace goes on changing: see
+ * rdb_writer_begin(). */
+void machine_writer_begin(struct machine_writer *writer, struct buf *out);
+bool machine_writer_some(struct machine_writer *writer, struct buf *out, size_t most);
+void machine_writer_before_change(struct machine_writer *writer, unsigned slot, struct buf *out);
+/* Appends the next piece; false: that was the last one. */
+bool machine_writer_next(void *writer, struct buf *out);
+
+/* A state that is being read. */
+struct machine_reader {
+    struct keyspace *keyspace;
+    struct rdb_reader *rdb;
+    struct machine_position position;
+    unsigned fields; /* of the position, so far */
+    bool damaged;    /* one of them */
+    uint64_t bytes;
+};
+
+struct machine_reader *machine_reader_new(uint64_t hash_seed);
+void machine_reader_free(
+    struct machine_reader *reader); /* with its keyspace, unless that was taken */
+
+/* An empty piece is the end. ERR_CORRUPT: `message` (512 bytes) says why. */
+MUST_CHECK enum err machine_reader_feed(struct machine_reader *reader, struct span piece,
+                                        char *message);
+
+/* All is there, and it is the state as of (index, term)? */
+MUST_CHECK enum err machine_reader_finish(struct machine_reader *reader, uint64_t index,
+                                          uint64_t term, char *message);
+
+/* The machine becomes what the finished reader holds; the keyspace that it had comes back. */
+struct keyspace *machine_take_state(struct machine *machine, struct machine_reader *reader);
+
+#endif
