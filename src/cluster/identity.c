@@ -1,0 +1,339 @@
+#include "cluster/identity.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/crc.h"
+#include "base/number.h"
+
+enum { VERSION = 2, CHECKSUM_CHARS = 8 };
+
+/* ---- taking lines apart ---- */
+
+static bool parse_hex(struct span text, uint64_t *value)
+{
+    if (text.len == 0 || text.len > 16 || (text.len > 1 && text.ptr[0] == '0'))
+        return false;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        static const char digits[] = "0123456789abcdef";
+        const char *digit = memchr(digits, text.ptr[i], sizeof digits - 1);
+        if (!digit)
+            return false;
+        sum = sum << 4 | (uint64_t)(digit - digits);
+    }
+    *value = sum;
+    return true;
+}
+
+/* The next line without CR and LF. */
+static bool take_line(struct span *text, struct span *line)
+{
+    const char *end = text->len ? memchr(text->ptr, '\n', text->len) : NULL;
+    if (!end || end == text->ptr || end[-1] != '\r')
+        return false;
+    *line = span_of(text->ptr, (size_t)(end - text->ptr) - 1);
+    *text = span_of(end + 1, text->len - line->len - 2);
+    return true;
+}
+
+static bool take_word(struct span *line, const char *word)
+{
+    size_t len = strlen(word);
+    if (line->len < len || memcmp(line->ptr, word, len) != 0)
+        return false;
+    *line = span_of(line->ptr + len, line->len - len);
+    return true;
+}
+
+/* Up to the next ':', which is taken as well, or all of it. */
+static struct span take_field(struct span *line)
+{
+    const char *colon = line->len ? memchr(line->ptr, ':', line->len) : NULL;
+    struct span field = span_of(line->ptr, colon ? (size_t)(colon - line->ptr) : line->len);
+    size_t used = colon ? field.len + 1 : field.len;
+    *line = span_of(line->ptr + used, line->len - used);
+    return field;
+}
+
+static bool copy_text(struct span text, char *out, size_t size)
+{
+    if (text.len >= size || (text.len && memchr(text.ptr, '\0', text.len)))
+        return false;
+    if (text.len)
+        memcpy(out, text.ptr, text.len);
+    out[text.len] = '\0';
+    return true;
+}
+
+static bool copy_id(struct span text, char out[41])
+{
+    return text.len == 40 && copy_text(text, out, 41) && strspn(out, "0123456789abcdef") == 40;
+}
+
+/* A line that begins with `word` and has one hexadecimal number. */
+static bool take_hex_line(struct span *text, const char *word, uint64_t *value)
+{
+    struct span line;
+    return take_line(text, &line) && take_word(&line, word) && parse_hex(line, value);
+}
+
+/* ---- the founders' record ---- */
+
+const struct cluster_founder *cluster_founders_find(const struct cluster_founders *founders,
+                                                    uint64_t id)
+{
+    for (size_t i = 0; i < founders->count; i++)
+        if (founders->members[i].id == id)
+            return &founders->members[i];
+    return NULL;
+}
+
+bool cluster_founders_equal(const struct cluster_founders *a, const struct cluster_founders *b)
+{
+    if (a->count != b->count)
+        return false;
+    if (a->count && (strcmp(a->cluster_id, b->cluster_id) != 0 || a->mark != b->mark))
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const struct cluster_founder *one = &a->members[i];
+        const struct cluster_founder *other = &b->members[i];
+        if (one->id != other->id || one->roles != other->roles ||
+            one->incarnation != other->incarnation || strcmp(one->address, other->address) != 0)
+            return false;
+    }
+    return true;
+}
+
+void cluster_founders_encode(struct buf *out, const struct cluster_founders *founders)
+{
+    if (founders->count == 0)
+        return;
+    buf_printf(out, "#FOUNDERS:%s:%" PRIx64 ":%zu\r\n", founders->cluster_id, founders->mark,
+               founders->count);
+    for (size_t i = 0; i < founders->count; i++) {
+        const struct cluster_founder *member = &founders->members[i];
+        buf_printf(out, "#MEMBER:%" PRIu64 ":%u:%" PRIx64 ":%s\r\n", member->id, member->roles,
+                   member->incarnation, member->address);
+    }
+}
+
+/* It stands in lines of the log and of replies. */
+static bool is_address(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
+            return false;
+    return text.len > 0;
+}
+
+/* A learner may be unknown yet; who votes at the begin was met. */
+static bool is_founder(const struct cluster_founder *member)
+{
+    if (member->roles == RAFT_VOTER)
+        return member->incarnation != 0;
+    return member->roles == (RAFT_LEARNER | RAFT_PROMOTE);
+}
+
+static bool parse_member(struct span line, uint64_t above, struct cluster_founder *member)
+{
+    uint64_t roles;
+    if (!take_word(&line, "#MEMBER:") || !number_parse_u64(take_field(&line), &member->id) ||
+        !number_parse_u64(take_field(&line), &roles) || roles > RAFT_STAYS ||
+        !parse_hex(take_field(&line), &member->incarnation) || !is_address(line) ||
+        !copy_text(line, member->address, sizeof member->address))
+        return false;
+    member->roles = (unsigned)roles;
+    return member->id > above && is_founder(member);
+}
+
+/* Takes the lines from the front of the text. */
+static bool take_founders(struct span *text, struct cluster_founders *founders)
+{
+    struct span line;
+    uint64_t count;
+    *founders = (struct cluster_founders){.count = 0};
+    if (!take_line(text, &line) || !take_word(&line, "#FOUNDERS:") ||
+        !copy_id(take_field(&line), founders->cluster_id) ||
+        !parse_hex(take_field(&line), &founders->mark) || !number_parse_u64(line, &count) ||
+        count == 0 || count > RAFT_MEMBERS_MAX || strcmp(founders->cluster_id, CLUSTER_NO_ID) == 0)
+        return false;
+    bool has_voter = false;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t above = i ? founders->members[i - 1].id : 0;
+        if (!take_line(text, &line) || !parse_member(line, above, &founders->members[i]))
+            return false;
+        has_voter = has_voter || founders->members[i].roles == RAFT_VOTER;
+    }
+    founders->count = (size_t)count;
+    return has_voter;
+}
+
+bool cluster_founders_parse(struct span text, struct cluster_founders *founders)
+{
+    *founders = (struct cluster_founders){.count = 0};
+    return text.len == 0 || (take_founders(&text, founders) && text.len == 0);
+}
+
+/* ---- states and places ---- */
+
+static const char *const begin_names[] = {
+    [CLUSTER_EMPTY] = "empty", [CLUSTER_FOUNDING] = "founding", [CLUSTER_BEGUN] = "begun"};
+
+const char *cluster_begin_name(enum cluster_begin begin)
+{
+    ASSERT((size_t)begin < sizeof begin_names / sizeof *begin_names);
+    return begin_names[begin];
+}
+
+bool cluster_begin_parse(struct span name, enum cluster_begin *begin)
+{
+    for (size_t i = 0; i < sizeof begin_names / sizeof *begin_names; i++) {
+        if (!span_equal(name, span_text(begin_names[i])))
+            continue;
+        *begin = (enum cluster_begin)i;
+        return true;
+    }
+    return false;
+}
+
+bool cluster_place_equal(const struct cluster_place *a, const struct cluster_place *b)
+{
+    if (a->inode != b->inode)
+        return false;
+    return a->birth_ns == b->birth_ns || a->birth_ns == 0 || b->birth_ns == 0;
+}
+
+/* ---- the whole file ---- */
+
+void cluster_identity_encode(struct buf *out, const struct cluster_identity *identity)
+{
+    ASSERT(identity->incarnation != 0 && identity->node_id != 0);
+    size_t start = out->len;
+    buf_printf(out, "#NODE:%d:%s:%" PRIu64 ":%" PRIx64 "\r\n", VERSION, identity->cluster_id,
+               identity->node_id, identity->incarnation);
+    buf_printf(out, "#STATE:%s\r\n", cluster_begin_name(identity->begin));
+    if (identity->previous)
+        buf_printf(out, "#PREVIOUS:%" PRIx64 "\r\n", identity->previous);
+    buf_printf(out, "#PLACE:%" PRIu64 ":%" PRIu64 "\r\n", identity->place.inode,
+               identity->place.birth_ns);
+    buf_printf(out, "#LIST:%s\r\n", identity->list);
+    buf_printf(out, "#MARK:%" PRIx64 "\r\n", identity->mark);
+    cluster_founders_encode(out, &identity->founders);
+    uint32_t crc = crc32c(0, out->ptr + start, out->len - start);
+    buf_printf(out, "#END:%08" PRIx32 "\r\n", crc);
+}
+
+/* Checks the last line and takes it off. */
+static bool take_checksum(struct span *text)
+{
+    size_t len = strlen("#END:") + CHECKSUM_CHARS + 2;
+    if (text->len < len)
+        return false;
+    struct span body = span_of(text->ptr, text->len - len);
+    char expected[32];
+    snprintf(expected, sizeof expected, "#END:%08" PRIx32 "\r\n", crc32c(0, body.ptr, body.len));
+    if (memcmp(text->ptr + body.len, expected, len) != 0)
+        return false;
+    *text = body;
+    return true;
+}
+
+static bool take_node(struct span *text, struct cluster_identity *identity)
+{
+    struct span line;
+    return take_line(text, &line) && take_word(&line, "#NODE:2:") &&
+           copy_id(take_field(&line), identity->cluster_id) &&
+           number_parse_u64(take_field(&line), &identity->node_id) && identity->node_id != 0 &&
+           parse_hex(line, &identity->incarnation) && identity->incarnation != 0;
+}
+
+static bool take_state(struct span *text, struct cluster_identity *identity)
+{
+    struct span line;
+    return take_line(text, &line) && take_word(&line, "#STATE:") &&
+           cluster_begin_parse(line, &identity->begin);
+}
+
+static bool take_place(struct span *text, struct cluster_place *place)
+{
+    struct span line;
+    return take_line(text, &line) && take_word(&line, "#PLACE:") &&
+           number_parse_u64(take_field(&line), &place->inode) &&
+           number_parse_u64(line, &place->birth_ns);
+}
+
+static bool take_list(struct span *text, struct cluster_identity *identity)
+{
+    struct span line;
+    return take_line(text, &line) && take_word(&line, "#LIST:") &&
+           copy_text(line, identity->list, sizeof identity->list);
+}
+
+static bool begins_with(struct span text, const char *word)
+{
+    return take_word(&text, word);
+}
+
+/* What the lines say together. */
+static bool is_sound(const struct cluster_identity *identity)
+{
+    bool has_id = strcmp(identity->cluster_id, CLUSTER_NO_ID) != 0;
+    switch (identity->begin) {
+    case CLUSTER_EMPTY:
+        return !has_id && identity->founders.count == 0;
+    case CLUSTER_FOUNDING:
+        return has_id && identity->founders.count > 0 &&
+               strcmp(identity->founders.cluster_id, identity->cluster_id) == 0;
+    case CLUSTER_BEGUN:
+        return has_id && (identity->founders.count == 0 ||
+                          strcmp(identity->founders.cluster_id, identity->cluster_id) == 0);
+    }
+    return false;
+}
+
+static bool is_of_another_version(struct span text)
+{
+    uint64_t version;
+    return take_word(&text, "#NODE:") && number_parse_u64(take_field(&text), &version) &&
+           version != VERSION && text.len > 0;
+}
+
+enum err cluster_identity_parse(struct span text, struct cluster_identity *identity)
+{
+    *identity = (struct cluster_identity){.node_id = 0};
+    if (is_of_another_version(text))
+        return ERR_FOREIGN;
+    if (!take_checksum(&text) || !take_node(&text, identity) || !take_state(&text, identity))
+        return ERR_CORRUPT;
+    if (begins_with(text, "#PREVIOUS:") && !take_hex_line(&text, "#PREVIOUS:", &identity->previous))
+        return ERR_CORRUPT;
+    if (!take_place(&text, &identity->place) || !take_list(&text, identity) ||
+        !take_hex_line(&text, "#MARK:", &identity->mark) ||
+        !cluster_founders_parse(text, &identity->founders) || !is_sound(identity))
+        return ERR_CORRUPT;
+    return ERR_NONE;
+}
+
+void cluster_address(const struct cluster_node *node, char address[CLUSTER_ADDRESS_MAX])
+{
+    bool is_v6 = strchr(node->host, ':') != NULL;
+    snprintf(address, CLUSTER_ADDRESS_MAX, is_v6 ? "[%s]:%u" : "%s:%u", node->host,
+             (unsigned)node->port);
+}
+
+void cluster_list_text(const struct cluster *cluster, char list[CLUSTER_LIST_MAX])
+{
+    size_t len = 0;
+    list[0] = '\0';
+    for (size_t i = 0; i < cluster->count; i++) {
+        char address[CLUSTER_ADDRESS_MAX];
+        cluster_address(&cluster->nodes[i], address);
+        int more = snprintf(list + len, CLUSTER_LIST_MAX - len, "%s%" PRIu64 "@%s", i ? "," : "",
+                            cluster->nodes[i].id, address);
+        ASSERT(more > 0 && len + (size_t)more < CLUSTER_LIST_MAX);
+        len += (size_t)more;
+    }
+}
