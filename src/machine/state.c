@@ -23,7 +23,6 @@ void machine_writer_init(struct machine_writer *writer, const struct keyspace *k
     buf_add_u64(&writer->texts[FIELD_TERM], position->term);
     buf_add_i64(&writer->texts[FIELD_CLOCK], position->clock_ms);
     members_encode(&writer->texts[FIELD_MEMBERS], &position->membership);
-    writer->texts[FIELD_MEMBERS].len -= 2; /* the end of the line is the log's */
     for (size_t i = 0; i < STATE_FIELDS; i++)
         writer->aux[i] = (struct rdb_aux){field_names[i], buf_span(&writer->texts[i])};
     const struct rdb_writer_options options = {.redis_version = SPAN("7.2.0")};
@@ -57,16 +56,6 @@ void machine_writer_before_change(struct machine_writer *writer, unsigned slot, 
     rdb_writer_before_change(&writer->rdb, slot, out);
 }
 
-static bool parse_members(struct span text, struct raft_membership *membership)
-{
-    struct buf line = {0};
-    buf_add_span(&line, text);
-    buf_add_text(&line, "\r\n");
-    enum err err = members_parse(buf_span(&line), membership);
-    buf_close(&line);
-    return err == ERR_NONE;
-}
-
 static bool parse_field(struct machine_position *position, enum field field, struct span value)
 {
     switch (field) {
@@ -77,7 +66,7 @@ static bool parse_field(struct machine_position *position, enum field field, str
     case FIELD_CLOCK:
         return number_parse_i64(value, &position->clock_ms);
     case FIELD_MEMBERS:
-        return parse_members(value, &position->membership);
+        return members_parse(value, &position->membership) == ERR_NONE;
     }
     return false;
 }

@@ -1,5 +1,7 @@
 #include "raft/membership.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 
 const struct raft_member *raft_membership_find(const struct raft_membership *membership,
@@ -21,20 +23,48 @@ bool raft_membership_is_joint(const struct raft_membership *membership)
     return false;
 }
 
-void raft_membership_set(struct raft_membership *membership, uint64_t id, unsigned roles)
+static size_t place_of(const struct raft_membership *membership, uint64_t id)
 {
     size_t at = 0;
     while (at < membership->count && membership->members[at].id < id)
         at++;
-    if (at < membership->count && membership->members[at].id == id) {
-        membership->members[at].roles = roles;
-        return;
+    return at;
+}
+
+void raft_membership_put(struct raft_membership *membership, const struct raft_member *member)
+{
+    size_t at = place_of(membership, member->id);
+    if (at == membership->count || membership->members[at].id != member->id) {
+        ASSERT(membership->count < RAFT_MEMBERS_MAX);
+        for (size_t i = membership->count; i > at; i--)
+            membership->members[i] = membership->members[i - 1];
+        membership->count++;
     }
-    ASSERT(membership->count < RAFT_MEMBERS_MAX);
-    for (size_t i = membership->count; i > at; i--)
-        membership->members[i] = membership->members[i - 1];
-    membership->members[at] = (struct raft_member){.id = id, .roles = roles};
-    membership->count++;
+    membership->members[at] = *member;
+}
+
+void raft_membership_set(struct raft_membership *membership, uint64_t id, unsigned roles)
+{
+    const struct raft_member *there = raft_membership_find(membership, id);
+    struct raft_member member = there ? *there : (struct raft_member){.id = id};
+    member.roles = roles;
+    raft_membership_put(membership, &member);
+}
+
+void raft_membership_drop(struct raft_membership *membership, uint64_t id)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < membership->count; i++) {
+        if (membership->members[i].id != id)
+            membership->members[kept++] = membership->members[i];
+    }
+    membership->count = kept;
+}
+
+static bool same_member(const struct raft_member *a, const struct raft_member *b)
+{
+    return a->id == b->id && a->roles == b->roles && a->incarnation == b->incarnation &&
+           a->successor == b->successor && strcmp(a->address, b->address) == 0;
 }
 
 bool raft_membership_equal(const struct raft_membership *a, const struct raft_membership *b)
@@ -42,7 +72,7 @@ bool raft_membership_equal(const struct raft_membership *a, const struct raft_me
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++) {
-        if (a->members[i].id != b->members[i].id || a->members[i].roles != b->members[i].roles)
+        if (!same_member(&a->members[i], &b->members[i]))
             return false;
     }
     return true;
@@ -57,47 +87,70 @@ bool raft_membership_has_voters(const struct raft_membership *membership)
     return false;
 }
 
-static unsigned roles_in(const struct raft_membership *membership, uint64_t id)
+/* The voter of `membership` that this one is, by id and incarnation; NULL: it is none there. */
+static const struct raft_member *same_voter(const struct raft_membership *membership,
+                                            const struct raft_member *voter)
 {
-    const struct raft_member *member = raft_membership_find(membership, id);
-    return member ? member->roles : 0;
+    const struct raft_member *member = raft_membership_find(membership, voter->id);
+    bool same = member && (member->roles & RAFT_VOTER) && member->incarnation == voter->incarnation;
+    return same ? member : NULL;
 }
 
-static bool same_voters(const struct raft_membership *a, const struct raft_membership *b)
+static bool holds_voters_of(const struct raft_membership *a, const struct raft_membership *b)
 {
-    for (size_t i = 0; i < a->count; i++) {
-        if ((a->members[i].roles ^ roles_in(b, a->members[i].id)) & RAFT_VOTER)
-            return false;
-    }
     for (size_t i = 0; i < b->count; i++) {
-        if ((b->members[i].roles ^ roles_in(a, b->members[i].id)) & RAFT_VOTER)
+        if ((b->members[i].roles & RAFT_VOTER) && !same_voter(a, &b->members[i]))
             return false;
     }
     return true;
+}
+
+/* A voter of the old set in the joint membership. */
+static struct raft_member joint_voter(const struct raft_member *voter,
+                                      const struct raft_membership *wanted)
+{
+    const struct raft_member *stays = raft_membership_find(wanted, voter->id);
+    struct raft_member member = stays ? *stays : *voter;
+    member.roles = RAFT_VOTER;
+    if (!stays)
+        return member;
+    member.incarnation = voter->incarnation;
+    if (same_voter(wanted, voter))
+        member.roles |= RAFT_VOTER_INCOMING;
+    else
+        member.roles |= RAFT_STAYS;
+    if (stays->incarnation != voter->incarnation)
+        member.successor = stays->incarnation;
+    return member;
 }
 
 bool raft_membership_enter(const struct raft_membership *current,
                            const struct raft_membership *wanted, struct raft_membership *joint)
 {
     *joint = *wanted;
-    if (same_voters(current, wanted))
+    if (holds_voters_of(current, wanted) && holds_voters_of(wanted, current))
         return true;
     for (size_t i = 0; i < wanted->count; i++) {
         if (wanted->members[i].roles & RAFT_VOTER)
             joint->members[i].roles = RAFT_VOTER_INCOMING;
     }
     for (size_t i = 0; i < current->count; i++) {
-        if (!(current->members[i].roles & RAFT_VOTER))
+        const struct raft_member *voter = &current->members[i];
+        if (!(voter->roles & RAFT_VOTER))
             continue;
-        uint64_t id = current->members[i].id;
-        bool stays = raft_membership_find(wanted, id) != NULL;
-        if (!stays && joint->count == RAFT_MEMBERS_MAX)
+        if (!raft_membership_find(joint, voter->id) && joint->count == RAFT_MEMBERS_MAX)
             return false;
-        unsigned incoming = roles_in(joint, id) & RAFT_VOTER_INCOMING;
-        raft_membership_set(joint, id,
-                            RAFT_VOTER | incoming | (stays && !incoming ? RAFT_STAYS : 0u));
+        struct raft_member member = joint_voter(voter, wanted);
+        raft_membership_put(joint, &member);
     }
     return true;
+}
+
+static void install_successor(struct raft_member *member)
+{
+    member->incarnation = member->successor;
+    member->successor = 0;
+    member->roles = RAFT_PROMOTE;
 }
 
 void raft_membership_leave(const struct raft_membership *joint, struct raft_membership *after)
@@ -107,6 +160,8 @@ void raft_membership_leave(const struct raft_membership *joint, struct raft_memb
         struct raft_member member = joint->members[i];
         if (member.roles & RAFT_VOTER_INCOMING)
             member.roles = RAFT_VOTER;
+        else if (member.successor)
+            install_successor(&member);
         else if (member.roles & RAFT_STAYS)
             member.roles = RAFT_LEARNER;
         else if (member.roles & RAFT_VOTER)

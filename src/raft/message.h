@@ -26,6 +26,8 @@ enum raft_message_type {
 struct raft_message {
     enum raft_message_type type;
     uint64_t from;
+    /* The sender's. The host knows it from the connection; it is not on the wire. */
+    uint64_t from_incarnation;
     uint64_t to;
     /* The sender's; for a PreVote request, and the answer that grants it, the term that the sender
      * would start (dissertation §9.6). */

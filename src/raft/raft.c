@@ -6,7 +6,7 @@
 
 static void check_options(const struct raft_options *options)
 {
-    ASSERT(options->id != 0);
+    ASSERT(options->id != 0 && options->incarnation != 0);
     ASSERT(options->heartbeat_ms > 0);
     ASSERT(options->election_timeout_ms / 2 >= options->heartbeat_ms);
     ASSERT(options->entries_per_append_max > 0 && options->bytes_per_append_max > 0);
@@ -94,8 +94,11 @@ struct raft_message *raft_message_add(struct raft *raft, enum raft_message_type 
         raft->messages = mem_realloc(raft->messages, raft->message_cap * sizeof *raft->messages);
     }
     struct raft_message *message = &raft->messages[raft->update.message_count++];
-    *message =
-        (struct raft_message){.type = type, .from = raft->options.id, .to = to, .term = raft->term};
+    *message = (struct raft_message){.type = type,
+                                     .from = raft->options.id,
+                                     .from_incarnation = raft->options.incarnation,
+                                     .to = to,
+                                     .term = raft->term};
     return message;
 }
 

@@ -46,7 +46,8 @@ struct raft;
 enum raft_role { RAFT_FOLLOWER, RAFT_PRECANDIDATE, RAFT_CANDIDATE, RAFT_LEADER };
 
 struct raft_options {
-    uint64_t id; /* this node's; not 0 */
+    uint64_t id;          /* this node's; not 0 */
+    uint64_t incarnation; /* of its data folder; not 0 */
     /* As of the snapshot; without one, as the group began. A node that is to join an existing group
      * begins with an empty one and learns who belongs to it from the log. */
     struct raft_membership membership;

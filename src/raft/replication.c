@@ -1,10 +1,13 @@
+#include <string.h>
+
 #include "base/assert.h"
 #include "raft/core.h"
 
 enum {
     /* The host makes the record of an own entry; it is not larger than this. */
-    OWN_ENTRY_BYTES = 160 + RAFT_MEMBERS_MAX * 32,
-    FLUSH_MS = 10, /* an idle follower learns at the latest then what is committed */
+    OWN_ENTRY_BYTES = 160,
+    OWN_MEMBER_BYTES = 80, /* and the address */
+    FLUSH_MS = 10,         /* an idle follower learns at the latest then what is committed */
 };
 
 static bool is_peer(const struct raft *raft, size_t position)
@@ -100,6 +103,8 @@ void raft_replication_append_own(struct raft *raft, enum raft_own_entry kind,
                                .term = raft->term,
                                .bytes = OWN_ENTRY_BYTES,
                                .membership = membership};
+    for (size_t i = 0; membership && i < membership->count; i++)
+        entry.bytes += OWN_MEMBER_BYTES + (uint32_t)strlen(membership->members[i].address);
     raft_log_append(&raft->log, &entry);
     raft->update.append_first = entry.index;
     raft->update.append_count = 1;

@@ -226,8 +226,13 @@ static void host_sent(void *context)
 struct raft_membership server_membership(const struct server *server)
 {
     struct raft_membership membership = {.count = 0};
-    for (size_t i = 0; i < server->cluster.count; i++)
-        raft_membership_set(&membership, server->cluster.nodes[i].id, RAFT_VOTER);
+    for (size_t i = 0; i < server->cluster.count; i++) {
+        const struct cluster_node *node = &server->cluster.nodes[i];
+        struct raft_member member = {.id = node->id, .roles = RAFT_VOTER, .incarnation = 1};
+        const char *format = strchr(node->host, ':') ? "[%s]:%u" : "%s:%u";
+        snprintf(member.address, sizeof member.address, format, node->host, (unsigned)node->port);
+        raft_membership_put(&membership, &member);
+    }
     return membership;
 }
 
@@ -236,6 +241,7 @@ static struct raft_options raft_options(const struct server *server)
     const struct config *config = &server->config;
     struct raft_options options = {
         .id = config->node_id,
+        .incarnation = 1,
         .heartbeat_ms = (uint32_t)config->raft_heartbeat_ms,
         .election_timeout_ms = (uint32_t)config->raft_election_timeout_ms,
         .entries_per_append_max = (uint32_t)config->raft_max_entries_per_append,

@@ -2,54 +2,152 @@
 
 #include "base/number.h"
 
-static const char prefix[] = "#MEMBERS:";
+enum { ROLES_KNOWN = RAFT_VOTER | RAFT_VOTER_INCOMING | RAFT_PROMOTE | RAFT_STAYS };
+
+static const char prefix[] = "#MEMBER:";
+static const char prefix_v1[] = "#MEMBERS:";
 
 void members_encode(struct buf *out, const struct raft_membership *membership)
 {
-    buf_add_text(out, prefix);
-    for (size_t i = 0; i < membership->count; i++)
-        buf_printf(out, "%s%llu=%u", i ? "," : "", (unsigned long long)membership->members[i].id,
-                   membership->members[i].roles);
-    buf_add_text(out, "\r\n");
+    for (size_t i = 0; i < membership->count; i++) {
+        const struct raft_member *member = &membership->members[i];
+        buf_printf(out, "%s%llu:%u:%llx:%llx:%s\r\n", prefix, (unsigned long long)member->id,
+                   member->roles, (unsigned long long)member->incarnation,
+                   (unsigned long long)member->successor, member->address);
+    }
 }
 
-/* The number before `end`; both are taken off the text. */
-static bool next_number(struct span *text, char end, uint64_t *value)
+static bool take_prefix(struct span *text, const char *wanted)
 {
-    const char *stop = memchr(text->ptr, end, text->len);
+    size_t len = strlen(wanted);
+    if (text->len < len || memcmp(text->ptr, wanted, len) != 0)
+        return false;
+    *text = span_of(text->ptr + len, text->len - len);
+    return true;
+}
+
+/* What stands before `end`; both are taken off the text. */
+static bool next_field(struct span *text, char end, struct span *field)
+{
+    const char *stop = text->len ? memchr(text->ptr, end, text->len) : NULL;
     if (!stop)
         return false;
-    size_t len = (size_t)(stop - text->ptr);
-    bool sound = number_parse_u64(span_of(text->ptr, len), value);
-    *text = span_of(stop + 1, text->len - len - 1);
-    return sound;
+    *field = span_of(text->ptr, (size_t)(stop - text->ptr));
+    *text = span_of(stop + 1, text->len - field->len - 1);
+    return true;
+}
+
+static bool next_number(struct span *text, char end, uint64_t *value)
+{
+    struct span field;
+    return next_field(text, end, &field) && number_parse_u64(field, value);
+}
+
+static bool next_hex(struct span *text, uint64_t *value)
+{
+    struct span field;
+    if (!next_field(text, ':', &field) || field.len == 0 || field.len > 16 ||
+        (field.len > 1 && field.ptr[0] == '0'))
+        return false;
+    *value = 0;
+    for (size_t i = 0; i < field.len; i++) {
+        char digit = field.ptr[i];
+        if (digit >= '0' && digit <= '9')
+            *value = *value << 4 | (uint64_t)(digit - '0');
+        else if (digit >= 'a' && digit <= 'f')
+            *value = *value << 4 | (uint64_t)(digit - 'a' + 10);
+        else
+            return false;
+    }
+    return true;
+}
+
+static bool next_address(struct span *text, char address[RAFT_ADDRESS_MAX])
+{
+    struct span field;
+    if (!next_field(text, '\r', &field) || field.len >= RAFT_ADDRESS_MAX)
+        return false;
+    for (size_t i = 0; i < field.len; i++) {
+        if (field.ptr[i] <= ' ' || field.ptr[i] > '~')
+            return false;
+    }
+    memcpy(address, field.ptr, field.len);
+    return take_prefix(text, "\n");
+}
+
+/* Whether the member may stand behind those that are there. */
+static bool add_member(struct raft_membership *membership, const struct raft_member *member)
+{
+    size_t count = membership->count;
+    if (count == RAFT_MEMBERS_MAX || member->id == 0 ||
+        (count > 0 && membership->members[count - 1].id >= member->id))
+        return false;
+    membership->members[membership->count++] = *member;
+    return true;
+}
+
+static bool next_roles(struct span *text, struct raft_member *member)
+{
+    uint64_t roles;
+    if (!next_number(text, ':', &roles) || roles > ROLES_KNOWN)
+        return false;
+    member->roles = (unsigned)roles;
+    return true;
 }
 
 static bool next_member(struct span *text, struct raft_membership *membership)
 {
-    const unsigned known = RAFT_VOTER | RAFT_VOTER_INCOMING | RAFT_PROMOTE | RAFT_STAYS;
-    uint64_t id, roles;
-    bool is_last = !memchr(text->ptr, ',', text->len);
-    if (membership->count == RAFT_MEMBERS_MAX || !next_number(text, '=', &id) ||
-        !next_number(text, is_last ? '\r' : ',', &roles) || roles > known || id == 0)
+    struct raft_member member = {0};
+    return take_prefix(text, prefix) && next_number(text, ':', &member.id) &&
+           next_roles(text, &member) && next_hex(text, &member.incarnation) &&
+           next_hex(text, &member.successor) && next_address(text, member.address) &&
+           add_member(membership, &member);
+}
+
+/* In the log the line ends with "\r\n", in a snapshot with the text. */
+static struct span without_line_end(struct span text)
+{
+    bool has_end = text.len >= 2 && memcmp(text.ptr + text.len - 2, "\r\n", 2) == 0;
+    return span_of(text.ptr, text.len - (has_end ? 2 : 0));
+}
+
+static bool next_member_v1(struct span *text, struct raft_membership *membership)
+{
+    struct raft_member member = {0};
+    uint64_t roles;
+    struct span last;
+    if (!next_number(text, '=', &member.id))
         return false;
-    if (membership->count > 0 && membership->members[membership->count - 1].id >= id)
+    if (!next_field(text, ',', &last)) {
+        last = *text;
+        text->len = 0;
+    } else if (text->len == 0) {
         return false;
-    membership->members[membership->count++] =
-        (struct raft_member){.id = id, .roles = (unsigned)roles};
-    return true;
+    }
+    if (!number_parse_u64(last, &roles) || roles > ROLES_KNOWN)
+        return false;
+    member.roles = (unsigned)roles;
+    return add_member(membership, &member);
+}
+
+static enum err parse_v1(struct span text, struct raft_membership *membership)
+{
+    text = without_line_end(text);
+    while (text.len > 0) {
+        if (!next_member_v1(&text, membership))
+            return ERR_CORRUPT;
+    }
+    return membership->count > 0 ? ERR_NONE : ERR_CORRUPT;
 }
 
 enum err members_parse(struct span payload, struct raft_membership *membership)
 {
-    size_t prefix_len = sizeof prefix - 1;
     membership->count = 0;
-    if (payload.len <= prefix_len || memcmp(payload.ptr, prefix, prefix_len) != 0)
-        return ERR_CORRUPT;
-    struct span text = span_of(payload.ptr + prefix_len, payload.len - prefix_len);
-    while (text.len > 1) {
-        if (!next_member(&text, membership))
+    if (take_prefix(&payload, prefix_v1))
+        return parse_v1(payload, membership);
+    while (payload.len > 0) {
+        if (!next_member(&payload, membership))
             return ERR_CORRUPT;
     }
-    return text.len == 1 && text.ptr[0] == '\n' && membership->count > 0 ? ERR_NONE : ERR_CORRUPT;
+    return membership->count > 0 ? ERR_NONE : ERR_CORRUPT;
 }

@@ -1,7 +1,10 @@
-/* A membership as the payload of an ENTRY_MEMBERSHIP record: an annotation, which Redis skips.
+/* A membership as the payload of an ENTRY_MEMBERSHIP record: annotations, which Redis skips. One
+ * line for each member, for Redis reads no annotation that is longer than 1,023 bytes:
  *
- *     #MEMBERS:<id>=<roles>,<id>=<roles>…\r\n     ids ascending, roles of enum raft_member_role
- */
+ *     #MEMBER:<id>:<roles>:<incarnation>:<successor>:<address>\r\n
+ *
+ * Ids ascend, roles are those of enum raft_member_role, incarnations are lower-case hexadecimal.
+ * The address has no blanks or control characters; it may be empty. */
 #ifndef FLOTILLA_WIRE_MEMBERS_H
 #define FLOTILLA_WIRE_MEMBERS_H
 
@@ -12,7 +15,9 @@
 
 void members_encode(struct buf *out, const struct raft_membership *membership);
 
-/* ERR_CORRUPT: not what members_encode() writes. */
+/* ERR_CORRUPT: not what members_encode() writes. The text of version 1,
+ * "#MEMBERS:<id>=<roles>,<id>=<roles>…\r\n", is read too: its members have incarnation 0 and no
+ * address. */
 MUST_CHECK enum err members_parse(struct span payload, struct raft_membership *membership);
 
 #endif

@@ -120,7 +120,7 @@ static void put_append(void)
     struct entry entry = {.index = 8, .term = 2, .kind = ENTRY_COMMAND, .time_ms = 1, .seed = 1};
     entry_encode_command(&records, &entry, args, 3);
     entry = (struct entry){.index = 9, .term = 3, .kind = ENTRY_MEMBERSHIP, .time_ms = 2};
-    entry.payload = SPAN("#MEMBERS:1=1,2=1,3=2\r\n");
+    entry.payload = SPAN("#MEMBER:1:1:1:0:n1:7001\r\n#MEMBER:3:2:2:0:n3:7003\r\n");
     entry_encode(&records, &entry);
     struct raft_message message = {.type = RAFT_APPEND_REQUEST, .from = 1, .to = 2, .term = 3};
     message.append_request.prev_index = 7;

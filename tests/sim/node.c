@@ -68,6 +68,7 @@ static void fill_cluster(struct sim_node *node)
 static struct raft_options raft_options(struct sim_node *node)
 {
     struct raft_options options = {.id = node->id,
+                                   .incarnation = 1,
                                    .heartbeat_ms = 50,
                                    .election_timeout_ms = SIM_ELECTION_MS,
                                    .entries_per_append_max = 64,
@@ -79,7 +80,9 @@ static struct raft_options raft_options(struct sim_node *node)
                                    .seed =
                                        node->sim->seed * 1000003 + node->id * 101 + node->starts};
     for (int i = 0; node->founder && i < node->sim->profile.voters; i++)
-        raft_membership_set(&options.membership, (uint64_t)i + 1, RAFT_VOTER);
+        raft_membership_put(
+            &options.membership,
+            &(struct raft_member){.id = (uint64_t)i + 1, .roles = RAFT_VOTER, .incarnation = 1});
     return options;
 }
 

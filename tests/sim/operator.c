@@ -37,20 +37,11 @@ static size_t count_voters(const struct raft_membership *membership)
     return voters;
 }
 
-static void drop_member(struct raft_membership *membership, uint64_t id)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < membership->count; i++)
-        if (membership->members[i].id != id)
-            membership->members[kept++] = membership->members[i];
-    membership->count = kept;
-}
-
 static void drop_the_dead(const struct sim *sim, struct raft_membership *wanted)
 {
     for (size_t i = wanted->count; i-- > 0;)
         if (sim_is_dead(sim, wanted->members[i].id))
-            drop_member(wanted, wanted->members[i].id);
+            raft_membership_drop(wanted, wanted->members[i].id);
 }
 
 /* A node that is no member yet is asked to join. */
@@ -63,14 +54,16 @@ static void add_nodes(struct sim *sim, struct raft_membership *wanted)
             continue;
         if (!node->exists)
             sim_node_start(node);
-        raft_membership_set(wanted, node->id, sim_chance(sim, 0.8) ? RAFT_PROMOTE : RAFT_LEARNER);
+        unsigned roles = sim_chance(sim, 0.8) ? RAFT_PROMOTE : RAFT_LEARNER;
+        raft_membership_put(
+            wanted, &(struct raft_member){.id = node->id, .roles = roles, .incarnation = 1});
         more--;
     }
 }
 
 static void remove_one(struct sim *sim, struct raft_membership *wanted)
 {
-    drop_member(wanted, wanted->members[sim_between(sim, 0, wanted->count - 1)].id);
+    raft_membership_drop(wanted, wanted->members[sim_between(sim, 0, wanted->count - 1)].id);
 }
 
 /* Any of the members, as voters or learners: several changes at once. */
@@ -78,7 +71,7 @@ static void shuffle(struct sim *sim, struct raft_membership *wanted)
 {
     for (size_t i = wanted->count; i-- > 0;) {
         if (sim_chance(sim, 0.2))
-            drop_member(wanted, wanted->members[i].id);
+            raft_membership_drop(wanted, wanted->members[i].id);
         else if (sim_chance(sim, 0.5))
             wanted->members[i].roles = sim_chance(sim, 0.7) ? RAFT_VOTER : RAFT_LEARNER;
     }

@@ -88,6 +88,16 @@ uint64_t node_argument(struct world *world, const struct words *words)
     return number_of(world, words->at[1]);
 }
 
+/* Under the incarnation that the node has now, or will have. */
+static void add_member(const struct world *world, struct raft_membership *membership, uint64_t id,
+                       unsigned roles)
+{
+    uint64_t incarnation = id <= NODES_MAX ? world->nodes[id].incarnation : 0;
+    raft_membership_put(
+        membership, &(struct raft_member){
+                        .id = id, .roles = roles, .incarnation = incarnation ? incarnation : 1});
+}
+
 struct raft_membership take_membership(struct world *world, struct words *words)
 {
     static const struct {
@@ -101,7 +111,7 @@ struct raft_membership take_membership(struct world *world, struct words *words)
         if (list)
             ids = ids_of(world, list);
         for (size_t i = 0; i < ids.count; i++)
-            raft_membership_set(&membership, ids.at[i], kinds[kind].role);
+            add_member(world, &membership, ids.at[i], kinds[kind].role);
     }
     return membership;
 }

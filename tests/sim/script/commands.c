@@ -32,7 +32,8 @@ static void command_cluster(struct world *world, struct words *words)
     struct raft_membership membership = take_membership(world, words);
     uint64_t voters = words->count > 1 ? number_of(world, words->at[1]) : 0;
     for (uint64_t id = 1; id <= voters && id <= NODES_MAX; id++)
-        raft_membership_set(&membership, id, RAFT_VOTER);
+        raft_membership_put(&membership,
+                            &(struct raft_member){.id = id, .roles = RAFT_VOTER, .incarnation = 1});
     for (size_t i = 0; i < membership.count; i++)
         node_create(world, membership.members[i].id, &membership);
 }

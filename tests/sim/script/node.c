@@ -34,8 +34,9 @@ void node_create(struct world *world, uint64_t id, const struct raft_membership 
 {
     struct node *node = &world->nodes[id];
     unsigned starts = node->starts;
+    uint64_t incarnation = node->incarnation + 1;
     node_close(node);
-    *node = (struct node){.id = id, .autosync = true, .starts = starts};
+    *node = (struct node){.id = id, .incarnation = incarnation, .autosync = true, .starts = starts};
     node->disk.first_membership = *membership;
     node_start(world, node);
 }
@@ -63,6 +64,7 @@ void node_start(struct world *world, struct node *node)
     const struct image *disk = &node->disk;
     struct raft_options options = world->options;
     options.id = node->id;
+    options.incarnation = node->incarnation;
     options.membership =
         disk->snapshot.id.index ? disk->snapshot.membership : disk->first_membership;
     options.seed = node->id * 100 + node->starts++;

@@ -87,8 +87,9 @@ struct reception {
 };
 
 struct node {
-    uint64_t id;       /* 0: there is none */
-    struct raft *raft; /* NULL: it is down */
+    uint64_t id;          /* 0: there is none */
+    uint64_t incarnation; /* of its disk: 1, 2, ... */
+    struct raft *raft;    /* NULL: it is down */
     struct image memory;
     struct image disk;
     struct write *writes; /* not synced, oldest first */

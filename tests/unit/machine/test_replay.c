@@ -188,7 +188,7 @@ static void test_what_no_node_wrote_is_refused_and_not_applied(void **state)
         {ENTRY_COMMAND, "*1\r\n$4\r\nPING\r\n"}, /* no command of the data */
         {ENTRY_COMMAND, "*0\r\n"},
         {ENTRY_COMMAND, "*2\r\n$4\r\nINCR\r\n$1\r\nk\r\nmore"},
-        {ENTRY_MEMBERSHIP, "#MEMBERS:nobody\r\n"},
+        {ENTRY_MEMBERSHIP, "#MEMBER:nobody\r\n"},
         {ENTRY_TRANSACTION, ""},
         {ENTRY_TRANSACTION, "*1\r\n$5\r\nMULTI\r\n"},
         {ENTRY_TRANSACTION, "*1\r\n$4\r\nEXEC\r\n"},

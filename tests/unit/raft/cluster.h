@@ -22,7 +22,8 @@ enum {
     LOG_MAX = 20000,
     TERMS_MAX = 20000,
     READS_MAX = 4096,
-    MEMBERSHIPS_MAX = 8192
+    MEMBERSHIPS_MAX = 8192,
+    FIRST_LIFE = 1, /* incarnation of every node */
 };
 
 struct item {
@@ -452,6 +453,7 @@ static inline void cluster_start(struct test_cluster *cluster, uint64_t id)
     struct member *member = &cluster->members[id];
     struct raft_options options = {
         .id = id,
+        .incarnation = FIRST_LIFE,
         .heartbeat_ms = 50,
         .election_timeout_ms = 300,
         .entries_per_append_max = 8,
@@ -501,7 +503,9 @@ static inline struct test_cluster *cluster_new_of(size_t size, size_t founders, 
     cluster->memberships = calloc(MEMBERSHIPS_MAX, sizeof *cluster->memberships);
     cluster->membership_count = 1;
     for (uint64_t id = 1; id <= founders; id++)
-        raft_membership_set(&cluster->memberships[0], id, RAFT_VOTER);
+        raft_membership_put(
+            &cluster->memberships[0],
+            &(struct raft_member){.id = id, .roles = RAFT_VOTER, .incarnation = FIRST_LIFE});
     for (uint64_t id = 1; id <= size; id++) {
         item_log_init(&cluster->members[id].memory);
         item_log_init(&cluster->members[id].disk);

@@ -8,6 +8,25 @@
 
 enum { HEARTBEAT_MS = 50, ELECTION_MS = 300, ENTRY_BYTES = 100 };
 
+/* Incarnations: every member has the first one unless a test says otherwise. */
+enum { FIRST_LIFE = 1, SECOND_LIFE = 2 };
+
+static inline void solo_fill_incarnations(struct raft_membership *membership)
+{
+    for (size_t i = 0; i < membership->count; i++) {
+        if (membership->members[i].incarnation == 0)
+            membership->members[i].incarnation = FIRST_LIFE;
+    }
+}
+
+static inline struct raft *solo_raft(const struct raft_options *given,
+                                     const struct raft_start *start, uint64_t now_ms)
+{
+    struct raft_options options = *given;
+    solo_fill_incarnations(&options.membership);
+    return raft_new(&options, start, now_ms);
+}
+
 struct solo {
     struct raft *raft;
     uint64_t now_ms;
@@ -18,6 +37,7 @@ static inline struct raft_options solo_options(uint64_t id, size_t voters)
 {
     struct raft_options options = {
         .id = id,
+        .incarnation = FIRST_LIFE,
         .heartbeat_ms = HEARTBEAT_MS,
         .election_timeout_ms = ELECTION_MS,
         .entries_per_append_max = 4,
@@ -41,7 +61,7 @@ static inline struct solo solo_open_snapshot(const struct raft_options *options,
                                .base_index = index,
                                .base_term = term,
                                .snapshot = {.index = index, .term = term, .bytes = bytes}};
-    solo.raft = raft_new(options, &start, solo.now_ms);
+    solo.raft = solo_raft(options, &start, solo.now_ms);
     return solo;
 }
 
@@ -51,7 +71,7 @@ static inline struct solo solo_open(const struct raft_options *options,
 {
     struct solo solo = {.now_ms = 1000};
     struct raft_start start = {.hard_state = hard_state};
-    solo.raft = raft_new(options, &start, solo.now_ms);
+    solo.raft = solo_raft(options, &start, solo.now_ms);
     for (uint64_t i = 0; terms[i] != 0; i++) {
         struct raft_entry entry = {.index = i + 1, .term = terms[i], .bytes = ENTRY_BYTES};
         raft_load_entry(solo.raft, &entry);
@@ -97,6 +117,8 @@ static inline void solo_tick_at_deadline(struct solo *solo)
 static inline void solo_receive(struct solo *solo, struct raft_message message)
 {
     message.to = raft_id(solo->raft);
+    if (message.from_incarnation == 0)
+        message.from_incarnation = FIRST_LIFE;
     solo_step(solo, (struct raft_event){.type = RAFT_EVENT_MESSAGE, .message = &message});
 }
 
@@ -298,6 +320,7 @@ static inline struct raft_membership solo_membership(const struct solo_member *l
     struct raft_membership membership = {0};
     for (; list->id != 0; list++)
         raft_membership_set(&membership, list->id, list->roles);
+    solo_fill_incarnations(&membership);
     return membership;
 }
 

@@ -825,7 +825,7 @@ static void test_a_start_finds_the_newest_membership_in_the_log(void **state)
                                .base_index = 1,
                                .base_term = 1,
                                .snapshot = {.index = 3, .term = 1, .bytes = 1000}};
-    struct solo solo = {.now_ms = 1000, .raft = raft_new(&options, &start, 1000)};
+    struct solo solo = {.now_ms = 1000, .raft = solo_raft(&options, &start, 1000)};
     struct raft_membership before = MEMBERS({1, RAFT_VOTER}, {9, RAFT_VOTER});
     struct raft_membership joint = moving(), after = moved();
     const struct raft_membership *in_log[] = {NULL, &before, NULL, &joint, &after};

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "raft/membership.h"
 #include "unit/support/test.h"
 
@@ -191,6 +193,92 @@ static void test_learners_come_and_go_with_a_joint_change(void **state)
         OF({1, both}, {2, RAFT_VOTER}, {5, RAFT_LEARNER}, {6, RAFT_PROMOTE}, {8, RAFT_LEARNER}));
 }
 
+static struct raft_membership with(struct raft_membership membership, uint64_t id, unsigned roles,
+                                   uint64_t incarnation, uint64_t successor)
+{
+    raft_membership_put(&membership, &(struct raft_member){.id = id,
+                                                           .roles = roles,
+                                                           .incarnation = incarnation,
+                                                           .successor = successor});
+    return membership;
+}
+
+static void test_memberships_with_another_incarnation_or_address_differ(void **state)
+{
+    (void)state;
+    struct raft_membership three = voters(3), other = with(voters(3), 2, RAFT_VOTER, 7, 0);
+    assert_false(raft_membership_equal(&three, &other));
+    other = with(voters(3), 2, RAFT_VOTER, 0, 7);
+    assert_false(raft_membership_equal(&three, &other));
+    other = voters(3);
+    strcpy(other.members[1].address, "n2:7002");
+    assert_false(raft_membership_equal(&three, &other));
+}
+
+static void test_a_voter_that_is_set_keeps_its_incarnation_and_address(void **state)
+{
+    (void)state;
+    struct raft_membership membership = with(voters(3), 2, RAFT_PROMOTE, 7, 0);
+    strcpy(membership.members[1].address, "n2:7002");
+    raft_membership_set(&membership, 2, RAFT_VOTER);
+    assert_int_equal(membership.members[1].roles, RAFT_VOTER);
+    assert_int_equal(membership.members[1].incarnation, 7);
+    assert_string_equal(membership.members[1].address, "n2:7002");
+}
+
+static void test_who_is_dropped_is_no_member(void **state)
+{
+    (void)state;
+    struct raft_membership membership = voters(3);
+    raft_membership_drop(&membership, 2);
+    raft_membership_drop(&membership, 9);
+    assert_int_equal(membership.count, 2);
+    assert_null(raft_membership_find(&membership, 2));
+    assert_int_equal(membership.members[1].id, 3);
+}
+
+static void test_an_address_changes_without_a_joint_membership(void **state)
+{
+    (void)state;
+    struct raft_membership from = voters(3), to = voters(3);
+    strcpy(to.members[1].address, "n2:7002");
+    assert_change(from, to, to);
+    assert_false(raft_membership_is_joint(&to));
+}
+
+static void test_another_incarnation_of_a_voter_is_another_voter(void **state)
+{
+    (void)state;
+    unsigned both = RAFT_VOTER | RAFT_VOTER_INCOMING;
+    struct raft_membership from = with(voters(3), 2, RAFT_VOTER, 7, 0);
+    struct raft_membership to = with(voters(3), 2, RAFT_PROMOTE, 8, 0);
+    struct raft_membership between =
+        with(OF({1, both}, {3, both}), 2, RAFT_VOTER | RAFT_STAYS, 7, 8);
+    assert_change(from, to, between);
+}
+
+static void test_the_successor_of_a_lost_voter_does_not_vote_in_the_joint_membership(void **state)
+{
+    (void)state;
+    struct raft_membership from = with(voters(3), 2, RAFT_VOTER, 7, 0), joint;
+    struct raft_membership to = with(voters(3), 2, RAFT_PROMOTE, 8, 0);
+    assert_true(raft_membership_enter(&from, &to, &joint));
+    assert_int_equal(raft_membership_find(&joint, 2)->incarnation, 7);
+    bool without[RAFT_MEMBERS_MAX] = {true, false, true};
+    bool with_two[RAFT_MEMBERS_MAX] = {true, true, false};
+    assert_true(raft_membership_has_majority(&joint, without));
+    assert_false(raft_membership_has_majority(&joint, with_two));
+}
+
+static void test_another_incarnation_of_a_learner_needs_no_joint_membership(void **state)
+{
+    (void)state;
+    struct raft_membership from = with(voters(3), 4, RAFT_PROMOTE, 0, 0);
+    struct raft_membership to = with(voters(3), 4, RAFT_PROMOTE, 8, 0);
+    assert_change(from, to, to);
+    assert_false(raft_membership_is_joint(&to));
+}
+
 static void test_all_voters_can_be_replaced_at_once(void **state)
 {
     (void)state;
@@ -273,6 +361,13 @@ int main(void)
         cmocka_unit_test(test_a_voter_that_leaves_votes_in_the_old_set_only),
         cmocka_unit_test(test_a_voter_that_becomes_a_learner_stays_through_the_change),
         cmocka_unit_test(test_learners_come_and_go_with_a_joint_change),
+        cmocka_unit_test(test_memberships_with_another_incarnation_or_address_differ),
+        cmocka_unit_test(test_a_voter_that_is_set_keeps_its_incarnation_and_address),
+        cmocka_unit_test(test_who_is_dropped_is_no_member),
+        cmocka_unit_test(test_an_address_changes_without_a_joint_membership),
+        cmocka_unit_test(test_another_incarnation_of_a_voter_is_another_voter),
+        cmocka_unit_test(test_the_successor_of_a_lost_voter_does_not_vote_in_the_joint_membership),
+        cmocka_unit_test(test_another_incarnation_of_a_learner_needs_no_joint_membership),
         cmocka_unit_test(test_all_voters_can_be_replaced_at_once),
         cmocka_unit_test(test_voters_that_only_leave_or_only_join_make_another_set),
         cmocka_unit_test(test_old_and_new_members_together_must_fit),

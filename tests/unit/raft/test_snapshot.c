@@ -872,7 +872,7 @@ static void test_a_term_that_only_the_snapshot_proves_is_taken_from_it(void **st
                                .base_term = 4,
                                .snapshot = {.index = 20, .term = 4, .bytes = TOTAL}};
     struct solo solo = {.now_ms = 1000};
-    solo.raft = raft_new(&options, &start, solo.now_ms);
+    solo.raft = solo_raft(&options, &start, solo.now_ms);
     assert_int_equal(raft_term(solo.raft), 4);
     assert_int_equal(raft_vote(solo.raft), 0);
     solo_tick(&solo, 0);

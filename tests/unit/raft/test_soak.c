@@ -77,7 +77,10 @@ static void change_membership(struct test_cluster *cluster, uint64_t id)
         struct raft_membership wanted = {0};
         for (uint64_t member = 1; member <= cluster->size; member++) {
             if (cluster_chance(cluster, 70))
-                raft_membership_set(&wanted, member, roles[prng_below(&cluster->prng, 5)]);
+                raft_membership_put(
+                    &wanted, &(struct raft_member){.id = member,
+                                                   .roles = roles[prng_below(&cluster->prng, 5)],
+                                                   .incarnation = FIRST_LIFE});
         }
         if (raft_change_refusal(raft, &wanted, cluster->now_ms) != RAFT_CHANGE_POSSIBLE)
             continue;

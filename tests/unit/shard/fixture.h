@@ -80,6 +80,7 @@ static inline void fixture_log(void *context, enum log_level level, const char *
 static inline struct raft_options fixture_raft_options(size_t voters)
 {
     struct raft_options options = {.id = 1,
+                                   .incarnation = 1,
                                    .heartbeat_ms = HEARTBEAT_MS,
                                    .election_timeout_ms = ELECTION_MS,
                                    .entries_per_append_max = 1024,
@@ -89,7 +90,8 @@ static inline struct raft_options fixture_raft_options(size_t voters)
                                    .bytes_in_flight_max = 1 << 24,
                                    .seed = 1};
     for (uint64_t id = 1; id <= voters; id++)
-        raft_membership_set(&options.membership, id, RAFT_VOTER);
+        raft_membership_put(&options.membership,
+                            &(struct raft_member){.id = id, .roles = RAFT_VOTER, .incarnation = 1});
     return options;
 }
 

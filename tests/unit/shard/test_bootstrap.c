@@ -20,7 +20,8 @@ static void begun_init(struct begun *begun)
     *begun = (struct begun){.keyspace = keyspace_new(1)};
     node_init(&begun->node);
     for (uint64_t id = 1; id <= 3; id++)
-        raft_membership_set(&begun->membership, id, RAFT_VOTER);
+        raft_membership_put(&begun->membership,
+                            &(struct raft_member){.id = id, .roles = RAFT_VOTER, .incarnation = 1});
     keyspace_set_string(begun->keyspace, SPAN("k"), SPAN("v"), false, 0);
 }
 

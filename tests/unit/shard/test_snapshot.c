@@ -206,7 +206,10 @@ static void test_a_node_comes_back_with_the_members_of_its_snapshot(void **state
     fixture_open(&fixture, 3);
     write_keys(&fixture);
     struct raft_membership wanted = *raft_membership(shard_raft(fixture.shard));
-    raft_membership_set(&wanted, 4, RAFT_LEARNER);
+    raft_membership_put(&wanted, &(struct raft_member){.id = 4,
+                                                       .roles = RAFT_LEARNER,
+                                                       .incarnation = 0xabcdef,
+                                                       .address = "four.example:7000"});
     assert_int_equal(shard_change(fixture.shard, &wanted, fixture.now), RAFT_CHANGE_POSSIBLE);
     settle(&fixture);
     shard_snapshot(fixture.shard, fixture.now);
