@@ -31,7 +31,7 @@ static const struct directive accepted_rows[] = {
     ROW("aof-disable-auto-gc", NULL, DIRECTIVE_BOOL, 0, "no"),
     /* replication: the cluster replicates to its members by itself */
     ROW("masteruser", NULL, DIRECTIVE_STRING, 0, ""),
-    ROW("masterauth", NULL, DIRECTIVE_STRING, 0, ""),
+    ROW("masterauth", NULL, DIRECTIVE_STRING, DIRECTIVE_SECRET, ""),
     ROW("replica-serve-stale-data", "slave-serve-stale-data", DIRECTIVE_BOOL, 0, "yes"),
     ROW("replica-read-only", "slave-read-only", DIRECTIVE_BOOL, 0, "yes"),
     ROW("replica-lazy-flush", "slave-lazy-flush", DIRECTIVE_BOOL, 0, "no"),

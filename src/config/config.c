@@ -108,6 +108,64 @@ enum err config_check(const struct config *config, struct config_error *error)
     return fine ? ERR_NONE : ERR_INVALID;
 }
 
+/* "./" before a relative path says nothing. */
+static const char *without_dots(const char *path)
+{
+    while (path[0] == '.' && path[1] == '/') {
+        path += 2;
+        while (*path == '/')
+            path++;
+    }
+    return strcmp(path, ".") == 0 ? "" : path;
+}
+
+enum err config_make_absolute(struct config *config, const char *from, struct config_error *error)
+{
+    const struct directive *directive;
+    struct buf path = {0};
+    bool fine = true;
+    for (size_t i = 0; fine && (directive = directive_at(i)) != NULL; i++) {
+        char *field = (char *)config + directive->offset;
+        if ((directive->flags & DIRECTIVE_PATH) == 0 || field[0] == '\0' || field[0] == '/')
+            continue;
+        const char *rest = without_dots(field);
+        path.len = 0;
+        buf_add_text(&path, from);
+        if (rest[0] != '\0' && path.len > 0 && path.ptr[path.len - 1] != '/')
+            buf_add_char(&path, '/');
+        buf_add_text(&path, rest);
+        fine = path.len < directive->size;
+        if (fine) {
+            memcpy(field, path.ptr, path.len);
+            field[path.len] = '\0';
+        } else {
+            path.len = 0;
+            buf_printf(&path, "'%s': its absolute path is longer than %zu bytes", directive->name,
+                       directive->size - 1);
+            set_message(error, &path);
+        }
+    }
+    buf_close(&path);
+    return fine ? ERR_NONE : ERR_INVALID;
+}
+
+bool config_text_has_secret(struct span text)
+{
+    struct words words = {0};
+    struct span line;
+    bool found = false;
+    text = text_without_mark(text);
+    while (!found && next_line(&text, &line)) {
+        if (words_split(&words, line) != WORDS_OK || words.count < 2)
+            continue;
+        const struct directive *directive = directive_find(words.list[0]);
+        found = directive != NULL && (directive->flags & DIRECTIVE_SECRET) != 0 &&
+                words.list[1].len > 0;
+    }
+    words_close(&words);
+    return found;
+}
+
 void config_get(const struct config *config, bool (*matches)(void *context, const char *name),
                 void *context, void (*visit)(void *context, const char *name, struct span value))
 {

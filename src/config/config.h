@@ -148,6 +148,14 @@ enum config_set_outcome {
 enum config_set_outcome config_set(struct config *config, struct span name, struct span value,
                                    struct config_error *error);
 
+/* Makes the paths of dir, logfile, pidfile and unixsocket absolute, so that they mean the same
+ * wherever the process goes or is started next. `from` is the folder they are relative to. */
+MUST_CHECK enum err config_make_absolute(struct config *config, const char *from,
+                                         struct config_error *error);
+
+/* True if a line of the file sets a password or a secret that is not empty. */
+bool config_text_has_secret(struct span text);
+
 /* CONFIG REWRITE: `old` is the file's text; comments and order stay, changed directives are
  * replaced in place, new ones are added at the end. */
 void config_rewrite(const struct config *config, struct span old, struct buf *out);

@@ -34,7 +34,9 @@ enum directive_flag {
     DIRECTIVE_HIDDEN = 32,   /* CONFIG GET and SET do not know it */
     DIRECTIVE_FILLED = 64,   /* must not be empty */
     DIRECTIVE_ACCEPTED =
-        128, /* of Redis, without meaning here: its text lives in config.accepted */
+        128,                /* of Redis, without meaning here: its text lives in config.accepted */
+    DIRECTIVE_SECRET = 256, /* its file is to be read by its owner alone */
+    DIRECTIVE_PATH = 512,   /* of a file or folder: absolute once the node has started */
 };
 
 struct choice {
@@ -97,6 +99,9 @@ enum words_outcome words_split(struct words *words, struct span line);
 enum words_outcome words_split_plain(struct words *words, struct span text); /* no quoting */
 void words_close(struct words *words);
 void words_quote(struct buf *out, struct span word); /* quotes only where needed */
+
+/* Without the byte order mark that some editors put first. */
+struct span text_without_mark(struct span text);
 
 /* The next line without its end; false: no more. */
 bool next_line(struct span *rest, struct span *line);

@@ -39,6 +39,18 @@ static enum err invalid(struct loader *loader, struct span subject, const char *
     return ERR_INVALID;
 }
 
+/* A byte that is not seen would make an unknown name look like a known one. */
+static void add_visibly(struct buf *out, struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        if (c < ' ' || c > '~')
+            buf_printf(out, "\\x%02x", c);
+        else
+            buf_add_char(out, name.ptr[i]);
+    }
+}
+
 static enum err unknown(struct loader *loader, struct span name)
 {
     struct buf cause = {0};
@@ -46,7 +58,10 @@ static enum err unknown(struct loader *loader, struct span name)
     const char *nearest = directive_nearest(name);
     if (nearest != NULL)
         buf_printf(&cause, "; did you mean '%s'?", nearest);
-    set_error(loader, name, buf_span(&cause));
+    struct buf shown = {0};
+    add_visibly(&shown, name);
+    set_error(loader, buf_span(&shown), buf_span(&cause));
+    buf_close(&shown);
     buf_close(&cause);
     return ERR_INVALID;
 }
@@ -154,6 +169,7 @@ static enum err load_text(struct loader *loader, const char *name, struct span t
     struct words words = {0};
     struct span line;
     enum err err = ERR_NONE;
+    text = text_without_mark(text);
     for (size_t number = 1; err == ERR_NONE && next_line(&text, &line); number++) {
         loader->where.len = 0;
         buf_printf(&loader->where, "%s:%zu", name, number);

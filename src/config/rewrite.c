@@ -124,6 +124,9 @@ void config_rewrite(const struct config *config, struct span old, struct buf *ou
 {
     struct rewrite rewrite = {.config = config, .file = mem_alloc(sizeof *rewrite.file)};
     config_init(rewrite.file);
+    struct span text = text_without_mark(old);
+    buf_add(out, old.ptr, old.len - text.len);
+    old = text;
     read_old(&rewrite, old);
     struct span line;
     while (next_line(&old, &line))

@@ -188,6 +188,14 @@ void words_quote(struct buf *out, struct span word)
     buf_add_char(out, '"');
 }
 
+struct span text_without_mark(struct span text)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t len = sizeof mark - 1;
+    bool has_mark = text.len >= len && memcmp(text.ptr, mark, len) == 0;
+    return has_mark ? span_of(text.ptr + len, text.len - len) : text;
+}
+
 bool next_line(struct span *rest, struct span *line)
 {
     if (rest->len == 0)

@@ -2,8 +2,12 @@
 #ifndef FLOTILLA_PLATFORM_FILES_H
 #define FLOTILLA_PLATFORM_FILES_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/err.h"
+
+enum { PLATFORM_WHY_MAX = 256 };
 
 enum err platform_err(int error); /* errno to enum err */
 
@@ -12,6 +16,13 @@ MUST_CHECK enum err platform_read_file(const char *path, struct buf *out);
 
 /* Writes a temporary file beside `path`, syncs it, renames it, syncs the folder. */
 MUST_CHECK enum err platform_replace_file(const char *path, struct span bytes);
+/* The same for a file that an operator wrote: its mode and owner stay, and where they cannot, the
+ * file stays as it is and `why` says what failed. One that is gone is made anew for its owner
+ * alone. */
+MUST_CHECK enum err platform_rewrite_file(const char *path, struct span bytes,
+                                          char why[PLATFORM_WHY_MAX]);
+/* A regular file that any user of the machine may read. */
+bool platform_is_open_to_all(const char *path);
 MUST_CHECK enum err platform_rename_file(const char *from,
                                          const char *to); /* syncs the folder too */
 MUST_CHECK enum err platform_sync_folder(const char *path);

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -137,17 +138,22 @@ void server_config_rewrite(struct server *server, const struct server_call *call
     }
     struct buf before = {0};
     struct buf after = {0};
+    char why[PLATFORM_WHY_MAX] = "";
     enum err err = platform_read_file(server->config_path, &before);
     if (err == ERR_NOT_FOUND)
         err = ERR_NONE;
     if (!err) {
         config_rewrite(&server->config, buf_span(&before), &after);
-        err = platform_replace_file(server->config_path, buf_span(&after));
+        err = platform_rewrite_file(server->config_path, buf_span(&after), why);
+    } else {
+        snprintf(why, sizeof why, "cannot read it: %s", err_text(err));
     }
     buf_close(&before);
     buf_close(&after);
     if (err) {
-        resp_errorf(call->reply, "ERR Rewriting config file: %s", err_text(err));
+        log_line(&server->log, LOG_WARNING, "CONFIG REWRITE of '%s' failed: %s",
+                 server->config_path, why);
+        resp_errorf(call->reply, "ERR Rewriting config file: %s", why);
         return;
     }
     log_line(&server->log, LOG_NOTICE, "CONFIG REWRITE of '%s'", server->config_path);

@@ -29,8 +29,16 @@ static const char usage[] =
 
 static enum err read_source(void *context, const char *path, struct buf *out)
 {
-    (void)context;
-    return platform_read_file(path, out);
+    struct server *server = context;
+    size_t before = out->len;
+    enum err err = platform_read_file(path, out);
+    struct span text = span_of(out->ptr + before, out->len - before);
+    if (!err && strcmp(path, "-") != 0 && config_text_has_secret(text) &&
+        platform_is_open_to_all(path))
+        log_line(&server->config_log, LOG_WARNING,
+                 "%s: it holds a secret, and every user of this machine may read it; chmod o-r it",
+                 path);
+    return err;
 }
 
 static enum err expand_source(void *context, const char *pattern,
@@ -42,16 +50,39 @@ static enum err expand_source(void *context, const char *pattern,
 
 static void warn(void *context, enum log_level level, const char *line)
 {
-    (void)context;
+    struct server *server = context;
     (void)level;
     server_log_say(line);
+    buf_printf(&server->config_warnings, "%s\n", line);
+}
+
+/* They came before there was a log file. Without one they are where the log goes. */
+static void log_warnings(struct server *server)
+{
+    struct span rest = buf_span(&server->config_warnings);
+    while (rest.len > 0 && server->config.logfile[0]) {
+        const char *end = memchr(rest.ptr, '\n', rest.len);
+        size_t len = (size_t)(end - rest.ptr);
+        log_line(&server->log, LOG_WARNING, "%.*s", (int)len, rest.ptr);
+        rest = span_of(end + 1, rest.len - len - 1);
+    }
+    buf_close(&server->config_warnings);
+}
+
+static enum err make_absolute(struct server *server, struct config_error *error)
+{
+    char *folder = getcwd(NULL, 0);
+    enum err err = config_make_absolute(&server->config, folder ? folder : ".", error);
+    free(folder);
+    return err;
 }
 
 /* The file, if the first argument is one, then the directives of the command line. */
 static enum err load(struct server *server, int argc, char **argv, struct config_error *error)
 {
-    struct config_source source = {.read = read_source, .expand = expand_source};
-    struct log warnings = {LOG_WARNING, warn, NULL};
+    struct config_source source = {.context = server, .read = read_source, .expand = expand_source};
+    server->config_log = (struct log){LOG_WARNING, warn, server};
+    const struct log *log = &server->config_log;
     config_init(&server->config);
     int first = 1;
     if (argc > 1 && (argv[1][0] != '-' || strcmp(argv[1], "-") == 0)) {
@@ -60,12 +91,14 @@ static enum err load(struct server *server, int argc, char **argv, struct config
         if (absolute)
             snprintf(server->config_path, sizeof server->config_path, "%s", absolute);
         free(absolute);
-        enum err err = config_load(&server->config, &source, argv[1], &warnings, error);
+        enum err err = config_load(&server->config, &source, argv[1], log, error);
         if (err)
             return err;
     }
     enum err err =
-        config_load_args(&server->config, &source, argc - first, argv + first, &warnings, error);
+        config_load_args(&server->config, &source, argc - first, argv + first, log, error);
+    if (!err)
+        err = make_absolute(server, error);
     return err ? err : config_check(&server->config, error);
 }
 
@@ -140,6 +173,7 @@ static int serve(struct server *server)
         server_log_say(message);
         return 1;
     }
+    log_warnings(server);
     server_run(server);
     server_close(server);
     return 0;

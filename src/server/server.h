@@ -47,9 +47,11 @@ struct loading {
 
 struct server {
     struct config config;
-    char config_path[1024];  /* absolute; empty: none */
-    const char *import_path; /* --import; NULL: none */
-    struct import *import;   /* what was read there, until it is written */
+    char config_path[1024];     /* absolute; empty: none */
+    struct log config_log;      /* while the configuration is read: to standard error */
+    struct buf config_warnings; /* what it said, one a line, for the log file */
+    const char *import_path;    /* --import; NULL: none */
+    struct import *import;      /* what was read there, until it is written */
     struct log log;
     struct cluster cluster;
     struct command_table *table;

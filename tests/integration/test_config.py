@@ -72,6 +72,41 @@ def test_config_set_and_rewrite_survive_a_restart(make_cluster):
     cluster.wait_equal()
 
 
+def test_rewrite_keeps_mode_and_finds_the_data_from_another_folder(make_cluster):
+    cluster = make_cluster(start=False, size=1)
+    node = cluster.nodes[0]
+    node.config.write_text("# mine\n" + node.config.read_text().replace(f'dir "{node.data}"', "dir ./data"))
+    node.config.chmod(0o640)
+    node.start()
+    cluster.wait_leader()
+    assert node.call("SET", "a", "1") == "OK"
+    assert node.call("CONFIG", "SET", "timeout", "3600") == "OK"
+    assert node.call("CONFIG", "REWRITE") == "OK"
+    assert node.config.stat().st_mode & 0o7777 == 0o640
+    text = node.config.read_text()
+    assert text.startswith("# mine\n") and f"dir {node.data}\n" in text and "timeout 3600" in text
+    node.kill()
+    node.process = spawn([SERVER, str(node.config)], node.log, cwd="/")
+    node.wait_until_up()
+    cluster.wait_leader()
+    assert node.call("GET", "a") == b"1"
+
+
+def test_secret_in_a_file_that_all_may_read_is_warned_of(make_cluster):
+    cluster = make_cluster(start=False, size=1)
+    node = cluster.nodes[0]
+    more = node.dir / "more.conf"
+    more.write_text("requirepass x\n")
+    more.chmod(0o644)
+    node.config.write_text(node.config.read_text() + f"include {more}\nlogfile {node.dir}/own-log\n")
+    node.config.chmod(0o600)
+    node.start()
+    said = f"{more}: it holds a secret, and every user of this machine may read it"
+    assert said in node.log.read_text()
+    assert said in (node.dir / "own-log").read_text()
+    assert f"{node.config}: it holds" not in node.log.read_text()
+
+
 @pytest.fixture(scope="module")
 def cluster():
     from cluster import Cluster

@@ -126,7 +126,7 @@ static void test_unknown_names_come_with_the_nearest_known(void **state)
     refuses("Raft-Heartbeat 1", "redis.conf:1: 'Raft-Heartbeat': unknown directive; did you mean "
                                 "'raft-heartbeat-ms'?");
     refuses("xyzzyxyzzyxyzzy 1", "redis.conf:1: 'xyzzyxyzzyxyzzy': unknown directive");
-    refuses("\"a\\nbcdefghijklm\" 1", "redis.conf:1: 'a?bcdefghijklm': unknown directive");
+    refuses("\"a\\nbcdefghijklm\" 1", "redis.conf:1: 'a\\x0abcdefghijklm': unknown directive");
 }
 
 static void test_what_would_break_promises_stops_the_start(void **state)
@@ -377,6 +377,68 @@ static void test_check_sees_what_only_makes_sense_together(void **state)
                         "'maxclients': argument must be between 1 and 2147483647 inclusive");
 }
 
+static void test_byte_order_mark_is_skipped(void **state)
+{
+    (void)state;
+    struct files files = {.list = {{"redis.conf", "\xef\xbb\xbfport 7001\ninclude b.conf\n"},
+                                   {"b.conf", "\xef\xbb\xbftimeout 3\n"}}};
+    assert_int_equal(files_load(&files), ERR_NONE);
+    assert_value(&files.config, "port", "7001");
+    assert_value(&files.config, "timeout", "3");
+}
+
+static void test_bytes_that_are_not_seen_are_shown_in_unknown_names(void **state)
+{
+    (void)state;
+    refuses("hz 10\n\xef\xbb\xbfport 1",
+            "redis.conf:2: '\\xef\\xbb\\xbfport': unknown directive; did you mean 'port'?");
+    refuses("po\xc2\xa0rt 1",
+            "redis.conf:1: 'po\\xc2\\xa0rt': unknown directive; did you mean 'port'?");
+}
+
+static void test_paths_become_absolute(void **state)
+{
+    (void)state;
+    struct files files = {0};
+    assert_int_equal(files_load_text(&files, "dir ./data/\nlogfile log\npidfile /run/x.pid\n"),
+                     ERR_NONE);
+    assert_int_equal(config_make_absolute(&files.config, "/srv/a", &files.error), ERR_NONE);
+    assert_value(&files.config, "dir", "/srv/a/data/");
+    assert_value(&files.config, "logfile", "/srv/a/log");
+    assert_value(&files.config, "pidfile", "/run/x.pid");
+    assert_value(&files.config, "unixsocket", "");
+    config_init(&files.config);
+    assert_int_equal(config_make_absolute(&files.config, "/srv/a", &files.error), ERR_NONE);
+    assert_value(&files.config, "dir", "/srv/a");
+    config_init(&files.config);
+    assert_int_equal(config_make_absolute(&files.config, "/", &files.error), ERR_NONE);
+    assert_value(&files.config, "dir", "/");
+}
+
+static void test_path_that_is_too_long_when_absolute_is_refused(void **state)
+{
+    (void)state;
+    struct files files = {0};
+    char from[CONFIG_TEXT_MAX];
+    memset(from, 'a', sizeof from);
+    from[0] = '/';
+    from[sizeof from - 2] = '\0';
+    assert_int_equal(files_load_text(&files, "logfile l\ndir /d\n"), ERR_NONE);
+    assert_int_equal(config_make_absolute(&files.config, from, &files.error), ERR_INVALID);
+    assert_string_equal(files.error.message,
+                        "'logfile': its absolute path is longer than 1023 bytes");
+}
+
+static void test_text_with_a_secret_is_known(void **state)
+{
+    (void)state;
+    assert_true(config_text_has_secret(SPAN("port 1\nCLUSTER-SECRET \"a b\"\n")));
+    assert_true(config_text_has_secret(SPAN("\xef\xbb\xbfrequirepass x")));
+    assert_true(config_text_has_secret(SPAN("masterauth x")));
+    assert_false(config_text_has_secret(SPAN("requirepass \"\"\n# cluster-secret x\nport 1\n")));
+    assert_false(config_text_has_secret(SPAN("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +463,11 @@ int main(void)
         cmocka_unit_test(test_command_line_errors),
         cmocka_unit_test(test_standard_input_is_read_where_a_dash_stands),
         cmocka_unit_test(test_check_sees_what_only_makes_sense_together),
+        cmocka_unit_test(test_byte_order_mark_is_skipped),
+        cmocka_unit_test(test_bytes_that_are_not_seen_are_shown_in_unknown_names),
+        cmocka_unit_test(test_paths_become_absolute),
+        cmocka_unit_test(test_path_that_is_too_long_when_absolute_is_refused),
+        cmocka_unit_test(test_text_with_a_secret_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,6 +133,24 @@ static void test_what_is_written_reads_back_the_same(void **state)
     buf_close(&again.log);
 }
 
+static void test_byte_order_mark_stays_and_hides_nothing(void **state)
+{
+    (void)state;
+    struct files files = {0};
+    assert_int_equal(files_load_text(&files, "\xef\xbb\xbftimeout 1\nhz 20\n"), ERR_NONE);
+    set(&files, "timeout", "2");
+    rewrites(&files, "\xef\xbb\xbftimeout 2\nhz 20\n");
+}
+
+static void test_relative_paths_are_written_absolute(void **state)
+{
+    (void)state;
+    struct files files = {0};
+    assert_int_equal(files_load_text(&files, "dir data\ninclude none*\nlogfile ./l\n"), ERR_NONE);
+    assert_int_equal(config_make_absolute(&files.config, "/srv", &files.error), ERR_NONE);
+    rewrites(&files, "dir /srv/data\ninclude none*\nlogfile /srv/l\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +161,8 @@ int main(void)
         cmocka_unit_test(test_aliases_count_as_the_same_directive),
         cmocka_unit_test(test_includes_stay),
         cmocka_unit_test(test_what_is_written_reads_back_the_same),
+        cmocka_unit_test(test_byte_order_mark_stays_and_hides_nothing),
+        cmocka_unit_test(test_relative_paths_are_written_absolute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
