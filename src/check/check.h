@@ -1,6 +1,7 @@
 /* flotilla-check: a node's data folder, looked at while no node runs in it.
  *
  *   main.c     the command line, the exit status
+ *   say.c      messages to standard error
  *   folder.c   finding the folder, its lock, the disk that only reads, the cut of --repair
  *   inspect.c  one walk over all that the folder holds
  *   report.c   what was found, for people
@@ -90,36 +91,36 @@ struct check {
     char state_message[CHECK_MESSAGE_MAX];
 };
 
-/* One line to standard error, behind the program's name. */
+/* say.c: one line to standard error, behind the program's name. */
 void check_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* folder.c: each says why it failed. */
-bool folder_find(struct check *check);
+bool check_folder_find(struct check *check);
 /* Shared with others that only read; alone for a repair. A node that starts meanwhile is refused.
  */
-MUST_CHECK bool folder_lock(struct check *check, bool alone);
-void folder_disk(struct platform_disk *platform, struct disk *disk);
-bool folder_cut(const char *path, uint64_t offset, uint64_t bytes);
+MUST_CHECK bool check_folder_lock(struct check *check, bool alone);
+void check_folder_disk(struct platform_disk *platform, struct disk *disk);
+bool check_folder_cut(const char *path, uint64_t offset, uint64_t bytes);
 
 /* inspect.c */
-void inspect(struct check *check);
-void inspect_close(struct check *check);
-enum check_status inspect_status(const struct check *check);
-const char *kind_name(enum entry_kind kind);
+void check_inspect(struct check *check);
+void check_inspect_close(struct check *check);
+enum check_status check_inspect_status(const struct check *check);
+const char *check_kind_name(enum entry_kind kind);
 /* Path of the last segment, which alone may be torn; the caller frees it. */
-char *inspect_torn_path(const struct check *check);
+char *check_inspect_torn_path(const struct check *check);
 
 /* report.c */
-void report(const struct check *check);
-void report_verdict(const struct check *check);
-void format_time(int64_t time_ms, char out[40]);
+void check_report(const struct check *check);
+void check_report_verdict(const struct check *check);
+void check_format_time(int64_t time_ms, char out[40]);
 
 /* dump.c */
-void dump_entry(struct check *check, const struct entry *entry, bool is_void);
-void dump_end(const struct check *check);
+void check_dump_entry(struct check *check, const struct entry *entry, bool is_void);
+void check_dump_end(const struct check *check);
 
 /* export.c */
-bool export_may_write(const struct check *check); /* says why not */
-enum check_status export_state(const struct check *check);
+bool check_export_may_write(const struct check *check); /* says why not */
+enum check_status check_export_state(const struct check *check);
 
 #endif

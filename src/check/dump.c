@@ -68,9 +68,9 @@ static void add_commands(struct buf *out, struct span payload)
 static void add_text(struct buf *out, const struct entry *entry, bool is_void)
 {
     char time[40];
-    format_time(entry->time_ms, time);
+    check_format_time(entry->time_ms, time);
     buf_printf(out, "%10" PRIu64 " %6" PRIu64 " %-11s %s %8zu", entry->index, entry->term,
-               kind_name(entry->kind), time, entry->record.len);
+               check_kind_name(entry->kind), time, entry->record.len);
     struct span payload = entry->payload;
     switch (entry->kind) {
     case ENTRY_NOOP:
@@ -106,7 +106,7 @@ static bool watches(const struct entry *entry)
     return entry->kind == ENTRY_TRANSACTION && entry->payload.len && entry->payload.ptr[0] == '#';
 }
 
-void dump_entry(struct check *check, const struct entry *entry, bool is_void)
+void check_dump_entry(struct check *check, const struct entry *entry, bool is_void)
 {
     struct buf *line = &check->line;
     line->len = 0;
@@ -120,7 +120,7 @@ void dump_entry(struct check *check, const struct entry *entry, bool is_void)
         fwrite(line->ptr, 1, line->len, stdout);
 }
 
-void dump_end(const struct check *check)
+void check_dump_end(const struct check *check)
 {
     uint64_t covered = machine_replay_snapshot(check->replay)->index;
     if (!check->options.resp)

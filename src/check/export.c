@@ -43,7 +43,7 @@ static bool write_state(int file, const struct keyspace *keyspace, uint64_t *byt
     return fine && fsync(file) == 0;
 }
 
-bool export_may_write(const struct check *check)
+bool check_export_may_write(const struct check *check)
 {
     struct stat status;
     if (check->options.force || lstat(check->options.export_path, &status))
@@ -71,7 +71,7 @@ static enum check_status write_export(const struct check *check, const char *tem
     if (!fine)
         check_say("cannot write '%s': %s", temporary, strerror(failed));
     enum check_status status = fine ? CHECK_FINE : CHECK_UNREADABLE;
-    if (fine && !export_may_write(check))
+    if (fine && !check_export_may_write(check))
         status = CHECK_USAGE;
     enum err err = status ? ERR_NONE : platform_rename_file(temporary, path);
     if (err)
@@ -97,7 +97,7 @@ static bool reaches(const struct check *check)
     return false;
 }
 
-enum check_status export_state(const struct check *check)
+enum check_status check_export_state(const struct check *check)
 {
     if (!reaches(check))
         return CHECK_USAGE;

@@ -70,7 +70,7 @@ static bool take_shard(struct check *check, const char *path)
     return join(log, path, check->options.append_folder) && is_folder(log) && take_log(check, log);
 }
 
-bool folder_find(struct check *check)
+bool check_folder_find(struct check *check)
 {
     char path[PATH_MAX];
     const char *given = check->options.path;
@@ -92,7 +92,7 @@ bool folder_find(struct check *check)
 
 /* ---- its lock ---- */
 
-bool folder_lock(struct check *check, bool alone)
+bool check_folder_lock(struct check *check, bool alone)
 {
     check->lock = open(check->lock_path, (alone ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     if (check->lock < 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -144,7 +144,7 @@ static enum err read_file(void *context, const char *path, struct buf *out)
     return err ? err : platform_read_file(path, out);
 }
 
-void folder_disk(struct platform_disk *platform, struct disk *disk)
+void check_folder_disk(struct platform_disk *platform, struct disk *disk)
 {
     struct disk port;
     platform_disk_port(platform, &port);
@@ -160,7 +160,7 @@ void folder_disk(struct platform_disk *platform, struct disk *disk)
 
 /* ---- the cut ---- */
 
-bool folder_cut(const char *path, uint64_t offset, uint64_t bytes)
+bool check_folder_cut(const char *path, uint64_t offset, uint64_t bytes)
 {
     int file = open(path, O_WRONLY | O_CLOEXEC);
     struct stat status;

@@ -18,7 +18,7 @@ static size_t kind_position(enum entry_kind kind)
     return position;
 }
 
-const char *kind_name(enum entry_kind kind)
+const char *check_kind_name(enum entry_kind kind)
 {
     return check_kinds[kind_position(kind)].one;
 }
@@ -80,7 +80,7 @@ static void take_entry(void *context, const struct entry *entry)
     bool is_void = !check->state_err && machine_replay_is_void(check->replay, entry);
     check->voids += is_void;
     if (check->options.dump && entry->index >= check->options.from)
-        dump_entry(check, entry, is_void);
+        check_dump_entry(check, entry, is_void);
     if (!check->state_err)
         check->state_err = machine_replay_apply(check->replay, entry, check->state_message);
 }
@@ -100,7 +100,7 @@ static void check_state(struct check *check)
     check->err = err;
 }
 
-void inspect(struct check *check)
+void check_inspect(struct check *check)
 {
     check->table = command_table_new();
     check->replay = machine_replay_new(check->table, 0);
@@ -120,7 +120,7 @@ void inspect(struct check *check)
         check_state(check);
 }
 
-void inspect_close(struct check *check)
+void check_inspect_close(struct check *check)
 {
     for (size_t i = 0; i < check->part_count; i++)
         mem_free(check->parts[i].name);
@@ -133,7 +133,7 @@ void inspect_close(struct check *check)
     command_table_free(check->table);
 }
 
-enum check_status inspect_status(const struct check *check)
+enum check_status check_inspect_status(const struct check *check)
 {
     switch (check->err) {
     case ERR_NONE:
@@ -154,7 +154,7 @@ enum check_status inspect_status(const struct check *check)
     return CHECK_UNREADABLE;
 }
 
-char *inspect_torn_path(const struct check *check)
+char *check_inspect_torn_path(const struct check *check)
 {
     struct buf path = {0};
     buf_printf(&path, "%s/%s/%s", check->folder, check->append_folder,

@@ -1,12 +1,10 @@
 /* flotilla-check [options] <dir> */
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/assert.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/version.h"
@@ -38,23 +36,6 @@ static const char usage[] =
     "  2  the command line makes no sense, or a file would be overwritten\n"
     "  3  corrupt or incomplete\n"
     "  4  cannot be read or written (missing, no permission, in use by a node)\n";
-
-void check_say(const char *format, ...)
-{
-    va_list args;
-    fflush(stdout);
-    fputs("flotilla-check: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-}
-
-_Noreturn void host_fatal(const char *file, int line, const char *message)
-{
-    check_say("%s:%d: %s", file, line, message);
-    abort();
-}
 
 enum {
     OPTION_REPAIR = 256,
@@ -201,7 +182,7 @@ static bool confirm(const struct check *check, const char *path)
 static void forget(struct check *check)
 {
     struct check kept = *check;
-    inspect_close(check);
+    check_inspect_close(check);
     *check = (struct check){.options = kept.options, .lock = kept.lock, .disk = kept.disk};
     memcpy(check->folder, kept.folder, sizeof kept.folder);
     memcpy(check->append_folder, kept.append_folder, sizeof kept.append_folder);
@@ -210,9 +191,9 @@ static void forget(struct check *check)
 
 static void repair(struct check *check)
 {
-    char *path = inspect_torn_path(check);
+    char *path = check_inspect_torn_path(check);
     bool wanted = confirm(check, path);
-    bool done = wanted && folder_cut(path, check->found.cut_offset, check->found.cut_bytes);
+    bool done = wanted && check_folder_cut(path, check->found.cut_offset, check->found.cut_bytes);
     if (!wanted)
         puts("nothing was changed");
     mem_free(path);
@@ -220,35 +201,35 @@ static void repair(struct check *check)
         return;
     puts("cut");
     forget(check);
-    inspect(check);
+    check_inspect(check);
 }
 
 static int run(struct check *check)
 {
     const struct check_options *options = &check->options;
     enum check_status status = CHECK_FINE;
-    inspect(check);
+    check_inspect(check);
     if (options->dump)
-        dump_end(check);
-    else if (inspect_status(check) != CHECK_UNREADABLE || check->part_count)
-        report(check);
-    if (options->repair && inspect_status(check) == CHECK_TORN)
+        check_dump_end(check);
+    else if (check_inspect_status(check) != CHECK_UNREADABLE || check->part_count)
+        check_report(check);
+    if (options->repair && check_inspect_status(check) == CHECK_TORN)
         repair(check);
     if (options->export_path && !check->err)
-        status = export_state(check);
-    report_verdict(check);
-    inspect_close(check);
-    return status ? (int)status : (int)inspect_status(check);
+        status = check_export_state(check);
+    check_report_verdict(check);
+    check_inspect_close(check);
+    return status ? (int)status : (int)check_inspect_status(check);
 }
 
 static int begin(struct check *check)
 {
-    if (check->options.export_path && !export_may_write(check))
+    if (check->options.export_path && !check_export_may_write(check))
         return CHECK_USAGE;
-    if (!folder_find(check) || !folder_lock(check, check->options.repair))
+    if (!check_folder_find(check) || !check_folder_lock(check, check->options.repair))
         return CHECK_UNREADABLE;
     struct platform_disk *platform = platform_disk_new();
-    folder_disk(platform, &check->disk);
+    check_folder_disk(platform, &check->disk);
     int status = run(check);
     platform_disk_free(platform);
     return status;

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "check/check.h"
 
-void format_time(int64_t time_ms, char out[40])
+void check_format_time(int64_t time_ms, char out[40])
 {
     time_t seconds = (time_t)(time_ms / 1000);
     struct tm parts;
@@ -85,7 +85,7 @@ static void report_snapshot(const struct check *check)
         return;
     }
     char clock[40];
-    format_time(position->clock_ms, clock);
+    check_format_time(position->clock_ms, clock);
     printf("entry %" PRIu64 ", term %" PRIu64 ", %" PRIu64 " bytes, checksum fine\n",
            position->index, position->term, check->found.snapshot.bytes);
     label("");
@@ -152,7 +152,7 @@ static void report_tail(const struct check *check)
         puts("none");
         return;
     }
-    char *path = inspect_torn_path(check);
+    char *path = check_inspect_torn_path(check);
     printf("%" PRIu64 " bytes at offset %" PRIu64 " of %s\n", check->found.cut_bytes,
            check->found.cut_offset, path);
     mem_free(path);
@@ -162,7 +162,7 @@ static void report_state(const struct check *check)
 {
     const struct machine_position *position = machine_replay_position(check->replay);
     char clock[40];
-    format_time(position->clock_ms, clock);
+    check_format_time(position->clock_ms, clock);
     label("State");
     printf("as of entry %" PRIu64 ": %zu keys (%zu with a deadline), clock %s\n", position->index,
            keyspace_count(machine_replay_keyspace(check->replay)),
@@ -174,7 +174,7 @@ static void report_state(const struct check *check)
            machine_replay_digest(check->replay), position->index);
 }
 
-void report(const struct check *check)
+void check_report(const struct check *check)
 {
     label("Data folder");
     printf("%s/%s\n", check->folder, check->append_folder);
@@ -197,10 +197,10 @@ void report(const struct check *check)
     putchar('\n');
 }
 
-void report_verdict(const struct check *check)
+void check_report_verdict(const struct check *check)
 {
     /* What was asked for goes to standard output; a dump is piped from there. */
-    enum check_status status = inspect_status(check);
+    enum check_status status = check_inspect_status(check);
     FILE *out = check->options.dump || status == CHECK_UNREADABLE ? stderr : stdout;
     fflush(stdout);
     switch (status) {

@@ -5,7 +5,6 @@
 #include <xxhash.h>
 
 #include "base/assert.h"
-#include "base/crc.h"
 #include "base/number.h"
 
 enum { NAME_HALVES = 3, UNMARKED = 40 - CLUSTER_MARK_DIGITS };
@@ -191,18 +190,6 @@ const struct cluster_node *cluster_find(const struct cluster *cluster, uint64_t 
         if (cluster->nodes[i].id == id)
             return &cluster->nodes[i];
     return NULL;
-}
-
-unsigned cluster_slot(struct span key)
-{
-    const char *open = key.len ? memchr(key.ptr, '{', key.len) : NULL;
-    if (open) {
-        size_t rest = key.len - (size_t)(open - key.ptr) - 1;
-        const char *close = rest ? memchr(open + 1, '}', rest) : NULL;
-        if (close && close > open + 1)
-            key = span_of(open + 1, (size_t)(close - open) - 1);
-    }
-    return crc16(key.ptr, key.len) % CLUSTER_SLOTS;
 }
 
 uint32_t cluster_shard_of_slot(unsigned slot)

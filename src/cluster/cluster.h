@@ -45,8 +45,7 @@ void cluster_take_id(struct cluster *cluster, const char id[41]);
 
 const struct cluster_node *cluster_find(const struct cluster *cluster, uint64_t id);
 
-/* The slot of a key, with regard to {hash tags}. */
-unsigned cluster_slot(struct span key);
-uint32_t cluster_shard_of_slot(unsigned slot); /* one shard today: 0 */
+/* The one place where slots map to shards; one shard today: 0. */
+uint32_t cluster_shard_of_slot(unsigned slot);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/word.h"
 
 enum {
     /* As Redis before AUTH: a stranger may not make the server hold much. */
@@ -163,93 +164,18 @@ static enum resp_outcome read_array(struct resp_parser *parser, struct span inpu
     return finish(parser, input.ptr, parser->position);
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-static char unescape(char c)
-{
-    switch (c) {
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    case 'b':
-        return '\b';
-    case 'a':
-        return '\a';
-    default:
-        return c;
-    }
-}
-
-/* Redis skips vertical tabs and form feeds between arguments, but they end none. */
-static bool ends_arg(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* A quoted run from *at (behind the opening quote) into scratch. A closing quote must end the
- * argument. */
-static bool read_quoted(struct resp_parser *parser, struct span line, size_t *at, char quote)
-{
-    size_t i = *at;
-    for (; i < line.len && line.ptr[i] != quote; i++) {
-        char c = line.ptr[i];
-        if (quote == '"' && c == '\\' && i + 3 < line.len && line.ptr[i + 1] == 'x' &&
-            hex_digit(line.ptr[i + 2]) >= 0 && hex_digit(line.ptr[i + 3]) >= 0) {
-            c = (char)(hex_digit(line.ptr[i + 2]) * 16 + hex_digit(line.ptr[i + 3]));
-            i += 3;
-        } else if (quote == '"' && c == '\\' && i + 1 < line.len) {
-            c = unescape(line.ptr[++i]);
-        } else if (quote == '\'' && c == '\\' && i + 1 < line.len && line.ptr[i + 1] == '\'') {
-            c = line.ptr[++i];
-        }
-        buf_add_char(&parser->scratch, c);
-    }
-    if (i == line.len)
-        return false;
-    *at = i + 1;
-    return *at == line.len || is_space(line.ptr[*at]);
-}
-
-/* As Redis splits a line: arguments between spaces, with 'single' and "double" quotes. Arguments
- * are copied to scratch, for quotes and escapes make them shorter. */
+/* Arguments are copied to scratch, for quotes and escapes make them shorter. */
 static bool split_line(struct resp_parser *parser, struct span line)
 {
     size_t at = 0;
     parser->scratch.len = 0;
-    for (;;) {
-        while (at < line.len && is_space(line.ptr[at]))
-            at++;
-        if (at == line.len)
-            return true;
+    while (word_find(line, &at)) {
         size_t start = parser->scratch.len;
-        bool quoted = false;
-        while (!quoted && at < line.len && !ends_arg(line.ptr[at])) {
-            char c = line.ptr[at++];
-            quoted = c == '"' || c == '\'';
-            if (!quoted)
-                buf_add_char(&parser->scratch, c);
-            else if (!read_quoted(parser, line, &at, c))
-                return false;
-        }
+        if (!word_read(&parser->scratch, line, &at))
+            return false;
         add_arg(parser, start, parser->scratch.len - start);
     }
+    return true;
 }
 
 /* parsed stands behind what was searched. As in Redis, which searches a C string, no line ends

@@ -105,14 +105,6 @@ void resp_null_array(struct resp_writer *writer)
     write_text(writer, writer->protocol == 2 ? "*-1\r\n" : "_\r\n");
 }
 
-void resp_bool(struct resp_writer *writer, bool value)
-{
-    if (writer->protocol == 2)
-        resp_integer(writer, value);
-    else
-        write_text(writer, value ? "#t\r\n" : "#f\r\n");
-}
-
 void resp_double(struct resp_writer *writer, double value)
 {
     char text[40];

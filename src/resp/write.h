@@ -26,7 +26,6 @@ void resp_bulk_text(struct resp_writer *writer, const char *text);
 void resp_bulk_i64(struct resp_writer *writer, int64_t value); /* the number as a bulk string */
 void resp_null(struct resp_writer *writer);                    /* $-1 or _ */
 void resp_null_array(struct resp_writer *writer);              /* *-1 or _ */
-void resp_bool(struct resp_writer *writer, bool value);
 void resp_double(struct resp_writer *writer, double value);
 void resp_verbatim(struct resp_writer *writer, const char *format3, struct span bytes); /* "txt" */
 void resp_array(struct resp_writer *writer, size_t count);

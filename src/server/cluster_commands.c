@@ -162,7 +162,7 @@ void server_cluster_myshardid(struct server *server, const struct server_call *c
 void server_cluster_keyslot(struct server *server, const struct server_call *call)
 {
     (void)server;
-    resp_integer(call->reply, cluster_slot(call->args[2]));
+    resp_integer(call->reply, keyspace_slot_of(call->args[2]));
 }
 
 static bool read_slot(const struct server_call *call, unsigned *slot)

@@ -3,21 +3,6 @@
 
 #include "server/server.h"
 
-static const char *role_name(enum raft_role role)
-{
-    switch (role) {
-    case RAFT_FOLLOWER:
-        return "follower";
-    case RAFT_PRECANDIDATE:
-        return "pre-candidate";
-    case RAFT_CANDIDATE:
-        return "candidate";
-    case RAFT_LEADER:
-        return "leader";
-    }
-    return "unknown";
-}
-
 static const char *progress_name(enum raft_progress_state state)
 {
     switch (state) {
@@ -146,7 +131,7 @@ void info_raft(struct server *server, struct buf *out)
                "\r\nraft_voted_for:%" PRIu64 "\r\nraft_commit_index:%" PRIu64
                "\r\nraft_last_applied_index:%" PRIu64 "\r\nraft_durable_index:%" PRIu64
                "\r\nraft_last_contact_ms:%" PRIu64 "\r\nraft_lease_ms:%" PRIu64 "\r\n",
-               role_name(status.role), server->cluster.cluster_id, raft_id(shard_raft(shard)),
+               raft_role_name(status.role), server->cluster.cluster_id, raft_id(shard_raft(shard)),
                status.leader, status.term, status.vote, status.commit_index,
                shard_applied_index(shard), status.durable_index, now_ms - status.last_contact_ms,
                status.lease_until_ms > now_ms ? status.lease_until_ms - now_ms : 0);

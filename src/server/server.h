@@ -91,12 +91,14 @@ MUST_CHECK enum err server_open(struct server *server, char message[SERVER_MESSA
 /* --import alone: reads it as a start would, and writes nothing. */
 MUST_CHECK enum err server_check_import(struct server *server, char message[SERVER_MESSAGE_MAX]);
 void server_close(struct server *server);
+/* options.c */
 void server_apply_fsync(struct server *server); /* appendfsync, with its warning */
 struct net_settings server_net_settings(const struct server *server);
 /* The path is printed to `folder` and borrowed. */
 struct storage_options server_storage_options(const struct server *server, char *folder,
                                               size_t size);
 struct raft_membership server_membership(const struct server *server); /* at the beginning */
+struct raft_options server_raft_options(const struct server *server);
 
 /* import.c: the cluster's id is that of the data folder, or with --import that of the data, all of
  * which is read here; the folder stays as it is. Then the data becomes the folder's. */

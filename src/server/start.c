@@ -105,40 +105,6 @@ static void fit_descriptors(struct server *server)
     server->config.maxclients = fits;
 }
 
-static enum net_debug debug_of(enum config_debug debug)
-{
-    switch (debug) {
-    case CONFIG_DEBUG_NO:
-        return NET_DEBUG_NO;
-    case CONFIG_DEBUG_LOCAL:
-        return NET_DEBUG_LOCAL;
-    case CONFIG_DEBUG_YES:
-        return NET_DEBUG_YES;
-    }
-    return NET_DEBUG_NO;
-}
-
-struct net_settings server_net_settings(const struct server *server)
-{
-    const struct config *config = &server->config;
-    const struct config_output_limit *normal = &config->output_limits[CONFIG_CLIENT_NORMAL];
-    struct net_settings settings = {
-        .maxclients = (uint32_t)config->maxclients,
-        .timeout_seconds = (uint32_t)config->timeout_seconds,
-        .tcp_keepalive_seconds = (uint32_t)config->tcp_keepalive_seconds,
-        .leader_wait_ms = (uint32_t)config->leader_wait_ms,
-        .replica_max_lag_ms = (uint32_t)config->replica_max_lag_ms,
-        .query_buffer_max = config->client_query_buffer_limit,
-        .bulk_len_max = config->proto_max_bulk_len,
-        .maxmemory = config->maxmemory,
-        .protected_mode = config->protected_mode,
-        .debug = debug_of(config->enable_debug_command),
-        .output_normal = {normal->hard_bytes, normal->soft_bytes, normal->soft_seconds},
-    };
-    snprintf(settings.password, sizeof settings.password, "%s", config->requirepass);
-    return settings;
-}
-
 static struct shard_time host_now(void *context)
 {
     return server_now(context);
@@ -223,89 +189,11 @@ static void host_sent(void *context)
     peers_flush(server->peers);
 }
 
-struct raft_membership server_membership(const struct server *server)
-{
-    struct raft_membership membership = {.count = 0};
-    for (size_t i = 0; i < server->cluster.count; i++) {
-        const struct cluster_node *node = &server->cluster.nodes[i];
-        struct raft_member member = {.id = node->id, .roles = RAFT_VOTER, .incarnation = 1};
-        const char *format = strchr(node->host, ':') ? "[%s]:%u" : "%s:%u";
-        snprintf(member.address, sizeof member.address, format, node->host, (unsigned)node->port);
-        raft_membership_put(&membership, &member);
-    }
-    return membership;
-}
-
-static struct raft_options raft_options(const struct server *server)
-{
-    const struct config *config = &server->config;
-    struct raft_options options = {
-        .id = config->node_id,
-        .incarnation = 1,
-        .heartbeat_ms = (uint32_t)config->raft_heartbeat_ms,
-        .election_timeout_ms = (uint32_t)config->raft_election_timeout_ms,
-        .entries_per_append_max = (uint32_t)config->raft_max_entries_per_append,
-        .bytes_per_append_max = (uint32_t)config->raft_max_append_bytes,
-        .appends_in_flight_max = (uint32_t)config->raft_max_appends_in_flight,
-        .bytes_in_flight_max = config->raft_max_append_bytes * 8,
-        .snapshot_chunk_bytes = (uint32_t)config->raft_snapshot_chunk_bytes,
-        .lease_drift_percent = (uint32_t)config->raft_lease_drift_percent,
-        .membership = server_membership(server),
-        .seed = platform_random(),
-    };
-    return options;
-}
-
-static enum storage_sync sync_of(enum config_fsync fsync)
-{
-    switch (fsync) {
-    case CONFIG_FSYNC_ALWAYS:
-        return STORAGE_SYNC_ALWAYS;
-    case CONFIG_FSYNC_EVERYSEC:
-        return STORAGE_SYNC_EVERYSEC;
-    case CONFIG_FSYNC_NO:
-        return STORAGE_SYNC_NO;
-    }
-    return STORAGE_SYNC_ALWAYS;
-}
-
-void server_apply_fsync(struct server *server)
-{
-    shard_set_sync(server->shards[0], sync_of(server->config.appendfsync));
-    if (server->config.appendfsync != CONFIG_FSYNC_ALWAYS)
-        log_line(
-            &server->log, LOG_WARNING,
-            "appendfsync is not 'always': writes are acknowledged before they are on a disk; a "
-            "power loss of a majority loses up to %s",
-            server->config.appendfsync == CONFIG_FSYNC_EVERYSEC
-                ? "a second of them, and a vote may be forgotten"
-                : "all that the system had not written, and a vote may be forgotten");
-}
-
-struct storage_options server_storage_options(const struct server *server, char *folder,
-                                              size_t size)
-{
-    const struct config *config = &server->config;
-    snprintf(folder, size, "%s/shard-0", config->dir);
-    struct storage_options options = {.folder = folder,
-                                      .append_folder = config->appenddirname,
-                                      .append_filename = config->appendfilename,
-                                      .identity = {.node_id = config->node_id},
-                                      .sync = sync_of(config->appendfsync),
-                                      .cache_bytes_max = config->raft_entry_cache_bytes,
-                                      .segment_bytes_max = config->raft_segment_bytes,
-                                      .reserve_bytes = config->raft_disk_reserve_bytes,
-                                      .log = &server->log};
-    memcpy(options.identity.cluster_id, server->cluster.cluster_id,
-           sizeof options.identity.cluster_id);
-    return options;
-}
-
 static enum err open_shard(struct server *server, char *message)
 {
     const struct config *config = &server->config;
     char folder[sizeof config->dir + 16];
-    struct shard_options options = {.raft = raft_options(server),
+    struct shard_options options = {.raft = server_raft_options(server),
                                     .storage =
                                         server_storage_options(server, folder, sizeof folder),
                                     .cluster = &server->cluster,

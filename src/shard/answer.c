@@ -72,7 +72,7 @@ static void answer_one_read(struct shard *shard, struct pending_read *read)
         const struct span *args = read_queue_args(&shard->reads, read);
         size_t position;
         if (command_keys(read->command, args, read->argc, &position, 1))
-            slot = cluster_slot(args[position]);
+            slot = keyspace_slot_of(args[position]);
     }
     write_redirect(shard, read->client, slot);
 }
@@ -99,21 +99,21 @@ static bool is_committed(const struct shard *shard, const struct pending_write *
 /* Every waiting write is answered now, in the order of arrival with the reads before it: what went
  * to the core may take effect and is unknown; what was only in the open batch did not happen. Reads
  * behind the last write wait for the next leader, as new commands do. */
-void answer_lost_leadership(struct shard *shard)
+void shard_answer_lost_leadership(struct shard *shard)
 {
     while (shard->writes.count) {
         struct pending_write *write = write_queue_at(&shard->writes, 0);
         answer_reads_up_to(shard, write->index - 1);
         if (is_committed(shard, write)) {
-            apply_up_to(shard, write->index);
+            shard_apply_up_to(shard, write->index);
             continue;
         }
         answer_write(shard, write);
         write_queue_pop(&shard->writes);
     }
     /* The next leader may put other entries, or none, at the places of these writes. */
-    for (size_t i = 0; i < shard->lanes_cap; i++)
-        shard->lanes[i].last_write = 0;
+    for (size_t i = 0; i < shard->notes_cap; i++)
+        shard->notes[i].last_write = 0;
     shard->batch.len = 0;
     shard->batch_count = 0;
     shard->log_bytes_pending = 0;
@@ -121,13 +121,13 @@ void answer_lost_leadership(struct shard *shard)
     shard->round_has_reads = false;
     shard->round_in_flight = false;
     answer_leading_replies(shard);
-    shard->limbo_until_ms =
+    shard->stranded_until_ms =
         shard->reads.count ? shard->now.mono_ms + shard->options.leader_wait_ms : 0;
 }
 
 /* This node leads again: the reads that outlived its last leadership are asked anew. It has to be
  * done before a request of the new leadership arrives, for the order of those is right already. */
-void resume_limbo(struct shard *shard)
+void shard_resume_stranded(struct shard *shard)
 {
     for (size_t i = 0; i < shard->reads.count; i++) {
         struct pending_read *read = read_queue_at(&shard->reads, i);
@@ -136,17 +136,17 @@ void resume_limbo(struct shard *shard)
         read->context = shard->round_open;
     }
     shard->round_has_reads = shard->reads.count > 0;
-    shard->limbo_until_ms = 0;
+    shard->stranded_until_ms = 0;
 }
 
 /* Reads that outlived a leadership: redirected once the new leader is known, given up when the wait
  * is over. */
-void answer_limbo(struct shard *shard)
+void shard_answer_stranded(struct shard *shard)
 {
-    if (shard->limbo_until_ms == 0)
+    if (shard->stranded_until_ms == 0)
         return;
-    if (shard_leader(shard) == 0 && shard->now.mono_ms < shard->limbo_until_ms)
+    if (shard_leader(shard) == 0 && shard->now.mono_ms < shard->stranded_until_ms)
         return;
     answer_reads_up_to(shard, UINT64_MAX);
-    shard->limbo_until_ms = 0;
+    shard->stranded_until_ms = 0;
 }

@@ -11,12 +11,12 @@ struct waiter {
 static void before_command(void *context, const struct command *command, const struct span *args,
                            size_t argc)
 {
-    image_before_command(((struct waiter *)context)->shard, command, args, argc);
+    shard_image_before_command(((struct waiter *)context)->shard, command, args, argc);
 }
 
 static void before_expiry(void *context, struct span key)
 {
-    image_before_change(((struct waiter *)context)->shard, key);
+    shard_image_before_change(((struct waiter *)context)->shard, key);
 }
 
 static void run_local(void *context, const struct command *command, const struct span *args,
@@ -148,7 +148,7 @@ static void answer_reads_before(struct shard *shard, uint64_t index)
     read_queue_drop_done(reads);
 }
 
-void answer_reads(struct shard *shard)
+void shard_answer_reads(struct shard *shard)
 {
     struct read_queue *reads = &shard->reads;
     if (shard->machine.applied_index < shard->round_confirmed_index)
@@ -172,10 +172,10 @@ static void apply_next(struct shard *shard)
     if (shard_is_leader(shard) && entry.term == raft_term(shard->raft))
         answer_reads_before(shard, index);
     apply_one(shard, &entry);
-    take_image_if_due(shard);
+    shard_take_image_if_due(shard);
 }
 
-void apply_committed(struct shard *shard)
+void shard_apply_committed(struct shard *shard)
 {
     uint64_t commit = raft_commit_index(shard->raft);
     uint32_t most = shard->options.apply_entries_max;
@@ -184,7 +184,7 @@ void apply_committed(struct shard *shard)
     storage_pin(shard->storage, shard->machine.applied_index);
 }
 
-void apply_up_to(struct shard *shard, uint64_t index)
+void shard_apply_up_to(struct shard *shard, uint64_t index)
 {
     while (shard->machine.applied_index < index)
         apply_next(shard);

@@ -132,11 +132,11 @@ static void store(struct shard *shard, const struct raft_update *update,
                   const struct entry *entries)
 {
     if (update->install)
-        install(shard, &update->installed);
+        shard_install(shard, &update->installed);
     if (update->truncate) {
         shard->records_first = 0; /* what was gathered may be of entries that go */
         storage_truncate(shard->storage, update->truncate_after);
-        forget_cut(shard, update->truncate_after);
+        shard_forget_cut(shard, update->truncate_after);
     }
     if (update->append_count && update->append_own)
         append_own(shard, update);
@@ -167,21 +167,6 @@ static void note_reads(struct shard *shard, const struct raft_update *update)
     }
 }
 
-static const char *role_name(enum raft_role role)
-{
-    switch (role) {
-    case RAFT_FOLLOWER:
-        return "follower";
-    case RAFT_PRECANDIDATE:
-        return "pre-candidate";
-    case RAFT_CANDIDATE:
-        return "candidate";
-    case RAFT_LEADER:
-        return "leader";
-    }
-    return "unknown";
-}
-
 static void note_role(struct shard *shard, const struct raft_update *update)
 {
     if (!update->role_changed)
@@ -189,18 +174,19 @@ static void note_role(struct shard *shard, const struct raft_update *update)
     shard->role_changed = true;
     log_line(shard->options.log, LOG_NOTICE,
              "shard %" PRIu32 ": %s in term %" PRIu64 ", leader %" PRIu64, shard->options.number,
-             role_name(raft_role(shard->raft)), raft_term(shard->raft), raft_leader(shard->raft));
+             raft_role_name(raft_role(shard->raft)), raft_term(shard->raft),
+             raft_leader(shard->raft));
 }
 
 /* Steps the core and carries out what it says, in the order of its contract. `entries` are the
  * records of the event's entries, of which the core may take the last ones. A chunk of a snapshot
  * that the event brought comes back (bytes 0: none). */
-struct raft_chunk step(struct shard *shard, const struct raft_event *event,
-                       const struct entry *entries, size_t entry_count)
+struct raft_chunk shard_step(struct shard *shard, const struct raft_event *event,
+                             const struct entry *entries, size_t entry_count)
 {
     struct raft_update update;
     if (shard->batch_count && raft_may_append(shard->raft))
-        step_batch(shard);
+        shard_step_batch(shard);
     raft_step(shard->raft, event, &update);
     if (update.append_count && !update.append_own) {
         ASSERT(update.append_count <= entry_count);
@@ -216,13 +202,13 @@ struct raft_chunk step(struct shard *shard, const struct raft_event *event,
     note_reads(shard, &update);
     note_role(shard, &update);
     if (update.leadership_lost)
-        answer_lost_leadership(shard);
+        shard_answer_lost_leadership(shard);
     if (update.append_own == RAFT_OWN_NOOP)
-        resume_limbo(shard);
+        shard_resume_stranded(shard);
     return update.chunk_received ? update.chunk : (struct raft_chunk){.bytes = 0};
 }
 
-void step_batch(struct shard *shard)
+void shard_step_batch(struct shard *shard)
 {
     if (shard->batch_count == 0)
         return;
@@ -249,7 +235,7 @@ void step_batch(struct shard *shard)
     event.submit.entries = shard->batch_entries;
     event.submit.count = count;
     shard->batch_count = 0; /* the core counts them from here on */
-    step(shard, &event, shard->entries, count);
+    shard_step(shard, &event, shard->entries, count);
     shard->batch.len = 0;
 }
 
@@ -263,7 +249,7 @@ static void step_reads(struct shard *shard)
     shard->stats.read_rounds++;
     struct raft_event event = {.type = RAFT_EVENT_READ, .now_ms = shard->now.mono_ms};
     event.read_context = shard->round_open++;
-    step(shard, &event, NULL, 0);
+    shard_step(shard, &event, NULL, 0);
 }
 
 static void remember_written(struct shard *shard, uint64_t ticket)
@@ -294,7 +280,7 @@ static void release_durable(struct shard *shard)
         shard->written_count -= passed;
         memmove(shard->written, shard->written + passed,
                 shard->written_count * sizeof *shard->written);
-        step(shard, &event, NULL, 0);
+        shard_step(shard, &event, NULL, 0);
     }
     size_t sent = 0;
     while (sent < shard->outbox_count && shard->outbox[sent].ticket <= shard->completed_ticket) {
@@ -303,7 +289,7 @@ static void release_durable(struct shard *shard)
         if (message.to == raft_id(shard->raft)) {
             event.type = RAFT_EVENT_MESSAGE;
             event.message = &message;
-            step(shard, &event, NULL, 0);
+            shard_step(shard, &event, NULL, 0);
         } else {
             send_message(shard, &message);
         }
@@ -331,21 +317,21 @@ static void flush(struct shard *shard)
 void shard_drive(struct shard *shard, struct shard_time now)
 {
     shard->now = now;
-    answer_limbo(shard);
+    shard_answer_stranded(shard);
     if (shard_is_leader(shard)) {
         step_reads(shard);
-        step_batch(shard);
+        shard_step_batch(shard);
         if (shard->options.host.sent)
             shard->options.host.sent(shard->options.host.send_context);
     }
     do
         flush(shard);
     while (shard->outbox_count && shard->outbox[shard->outbox_count - 1].ticket == NEXT_FLUSH);
-    apply_committed(shard);
-    answer_reads(shard);
-    consider_snapshot(shard);
-    produce_image(shard);
-    free_replaced(shard);
+    shard_apply_committed(shard);
+    shard_answer_reads(shard);
+    shard_consider_snapshot(shard);
+    shard_produce_image(shard);
+    shard_free_replaced(shard);
     if (shard->role_changed) {
         shard->role_changed = false;
         shard->options.host.role_changed(shard->options.host.context);
@@ -369,9 +355,9 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
     size_t count = incoming->message.type == RAFT_APPEND_REQUEST
                        ? incoming->message.append_request.entry_count
                        : 0;
-    struct raft_chunk chunk = step(shard, &event, incoming->entries, count);
+    struct raft_chunk chunk = shard_step(shard, &event, incoming->entries, count);
     if (chunk.bytes)
-        receive_chunk(shard, &chunk, incoming->chunk);
+        shard_receive_chunk(shard, &chunk, incoming->chunk);
     return ERR_NONE;
 }
 
@@ -381,7 +367,7 @@ static void step_peer(struct shard *shard, enum raft_event_type type, uint64_t p
     shard->now = now;
     struct raft_event event = {.type = type, .now_ms = now.mono_ms};
     event.peer = peer;
-    step(shard, &event, NULL, 0);
+    shard_step(shard, &event, NULL, 0);
 }
 
 void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now)
@@ -399,7 +385,7 @@ void shard_disk_completed(struct shard *shard, const struct disk_completion *com
 {
     shard->now = now;
     if (completion->image) {
-        image_completed(shard, completion);
+        shard_image_completed(shard, completion);
         return;
     }
     if (completion->err) {
@@ -432,7 +418,7 @@ static void propose_expiry(struct shard *shard)
     if (due == EXPIRY_KEYS_PER_ENTRY)
         shard->expiry_due_ms = shard->now.mono_ms;
     shard->expiry_index = shard_next_index(shard);
-    batch_add(shard, ENTRY_EXPIRY, EXPIRY_KEYS_PER_ENTRY, span_of("", 0));
+    shard_batch_add(shard, ENTRY_EXPIRY, EXPIRY_KEYS_PER_ENTRY, span_of("", 0));
 }
 
 void shard_tick(struct shard *shard, struct shard_time now)
@@ -441,8 +427,8 @@ void shard_tick(struct shard *shard, struct shard_time now)
     storage_tick(shard->storage, now.mono_ms);
     if (now.mono_ms >= raft_deadline_ms(shard->raft)) {
         struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ms = now.mono_ms};
-        step(shard, &event, NULL, 0);
+        shard_step(shard, &event, NULL, 0);
     }
-    consider_health(shard);
+    shard_consider_health(shard);
     propose_expiry(shard);
 }

@@ -4,13 +4,13 @@ enum raft_refusal shard_change(struct shard *shard, const struct raft_membership
                                struct shard_time now)
 {
     shard->now = now;
-    step_batch(shard); /* its entries are numbered, the change comes after them */
+    shard_step_batch(shard); /* its entries are numbered, the change comes after them */
     enum raft_refusal refusal = raft_change_refusal(shard->raft, wanted, now.mono_ms);
     if (refusal != RAFT_CHANGE_POSSIBLE)
         return refusal;
     struct raft_event event = {.type = RAFT_EVENT_CHANGE, .now_ms = now.mono_ms};
     event.change = wanted;
-    step(shard, &event, NULL, 0);
+    shard_step(shard, &event, NULL, 0);
     return RAFT_CHANGE_POSSIBLE;
 }
 
@@ -19,14 +19,14 @@ void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now)
     shard->now = now;
     struct raft_event event = {.type = RAFT_EVENT_TRANSFER, .now_ms = now.mono_ms};
     event.peer = node;
-    step(shard, &event, NULL, 0);
+    shard_step(shard, &event, NULL, 0);
 }
 
 void shard_snapshot(struct shard *shard, struct shard_time now)
 {
     shard->now = now;
     if (!shard_snapshot_goes_on(shard))
-        begin_snapshot(shard);
+        shard_begin_snapshot(shard);
 }
 
 bool shard_snapshot_goes_on(const struct shard *shard)

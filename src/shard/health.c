@@ -59,7 +59,7 @@ static bool others_are_ahead(const struct raft_status *status)
     return false;
 }
 
-void consider_health(struct shard *shard)
+void shard_consider_health(struct shard *shard)
 {
     note_room(shard);
     bool stalls = disk_stalls(shard);
@@ -72,7 +72,7 @@ void consider_health(struct shard *shard)
         return;
     shard->hand_over_ms = shard->now.mono_ms + shard->options.raft.election_timeout_ms;
     struct raft_event event = {.type = RAFT_EVENT_TRANSFER, .now_ms = shard->now.mono_ms};
-    step(shard, &event, NULL, 0);
+    shard_step(shard, &event, NULL, 0);
     raft_status(shard->raft, &status);
     if (status.transfer_target)
         log_line(shard->options.log, LOG_WARNING,

@@ -40,7 +40,7 @@ struct written {
 };
 
 /* The state as of one entry, on its way to the disk while the state goes on. */
-struct image {
+struct shard_image {
     struct raft_snapshot snapshot; /* index 0: none */
     struct machine_writer writer;
     struct buf piece; /* not given to the disk yet */
@@ -55,7 +55,7 @@ struct image {
 };
 
 /* What is remembered of a client, by its position in the host's table. */
-struct lane {
+struct client_note {
     uint32_t generation;
     uint64_t last_write; /* index of its newest write in this leadership, 0: none */
 };
@@ -82,8 +82,8 @@ struct shard {
 
     struct write_queue writes;
     struct read_queue reads;
-    struct lane *lanes;
-    size_t lanes_cap;
+    struct client_note *notes;
+    size_t notes_cap;
 
     /* Read rounds: `open` collects, up to `confirmed` all may be answered
      * once applied >= confirmed_index. */
@@ -93,8 +93,8 @@ struct shard {
     bool round_has_reads;
     bool round_in_flight;
 
-    uint64_t
-        limbo_until_ms; /* reads of a lost leadership wait for the new leader until then; 0: none */
+    uint64_t stranded_until_ms; /* reads of a lost leadership wait for the new leader until then; 0:
+                                   none */
 
     uint64_t expiry_index; /* newest expiry entry proposed; one at a time */
     uint64_t expiry_due_ms;
@@ -116,7 +116,7 @@ struct shard {
     /* A snapshot of this node's own: the log is cut behind cut_index until that is applied, then
      * the image is being written. Index 0: no such thing goes on. */
     uint64_t cut_index;
-    struct image image;
+    struct shard_image image;
     uint64_t snapshot_consider_ms;         /* not before */
     struct machine_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
     struct keyspace *replaced;             /* by the leader's; freed bit by bit. NULL: none */
@@ -134,42 +134,43 @@ struct shard {
 };
 
 /* submit.c */
-void batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload);
+void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload);
 uint64_t shard_next_index(const struct shard *shard);
 
 /* apply.c */
-void apply_committed(struct shard *shard);
-void apply_up_to(struct shard *shard, uint64_t index); /* which is committed */
-void answer_reads(struct shard *shard);
+void shard_apply_committed(struct shard *shard);
+void shard_apply_up_to(struct shard *shard, uint64_t index); /* which is committed */
+void shard_answer_reads(struct shard *shard);
 
 /* drive.c */
-void step_batch(struct shard *shard);
-struct raft_chunk step(struct shard *shard, const struct raft_event *event,
-                       const struct entry *entries, size_t entry_count);
+void shard_step_batch(struct shard *shard);
+struct raft_chunk shard_step(struct shard *shard, const struct raft_event *event,
+                             const struct entry *entries, size_t entry_count);
 
 /* snapshot.c */
-void consider_snapshot(struct shard *shard);
-void free_replaced(struct shard *shard); /* some of it */
-void begin_snapshot(struct shard *shard);
-void take_image_if_due(struct shard *shard);
-void forget_cut(struct shard *shard, uint64_t last_index);
-void image_completed(struct shard *shard, const struct disk_completion *completion);
-void produce_image(struct shard *shard);
-void drop_image(struct shard *shard);
-uint64_t image_due_ms(const struct shard *shard); /* when it wants to go on; UINT64_MAX: it waits */
+void shard_consider_snapshot(struct shard *shard);
+void shard_free_replaced(struct shard *shard); /* some of it */
+void shard_begin_snapshot(struct shard *shard);
+void shard_take_image_if_due(struct shard *shard);
+void shard_forget_cut(struct shard *shard, uint64_t last_index);
+void shard_image_completed(struct shard *shard, const struct disk_completion *completion);
+void shard_produce_image(struct shard *shard);
+void shard_drop_image(struct shard *shard);
+uint64_t
+shard_image_due_ms(const struct shard *shard); /* when it wants to go on; UINT64_MAX: it waits */
 /* Before a write is applied: what it will change goes to the image as it is. */
-void image_before_command(struct shard *shard, const struct command *command,
-                          const struct span *args, size_t argc);
-void image_before_change(struct shard *shard, struct span key);
-void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes);
-void install(struct shard *shard, const struct raft_snapshot *snapshot);
+void shard_image_before_command(struct shard *shard, const struct command *command,
+                                const struct span *args, size_t argc);
+void shard_image_before_change(struct shard *shard, struct span key);
+void shard_receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes);
+void shard_install(struct shard *shard, const struct raft_snapshot *snapshot);
 
 /* health.c */
-void consider_health(struct shard *shard);
+void shard_consider_health(struct shard *shard);
 
 /* answer.c */
-void answer_lost_leadership(struct shard *shard);
-void answer_limbo(struct shard *shard);
-void resume_limbo(struct shard *shard);
+void shard_answer_lost_leadership(struct shard *shard);
+void shard_answer_stranded(struct shard *shard);
+void shard_resume_stranded(struct shard *shard);
 
 #endif

@@ -162,7 +162,7 @@ void shard_close(struct shard *shard)
     buf_close(&shard->batch);
     buf_close(&shard->records);
     buf_close(&shard->encoded);
-    mem_free(shard->lanes);
+    mem_free(shard->notes);
     mem_free(shard->batch_entries);
     mem_free(shard->batch_offsets);
     mem_free(shard->entries);
@@ -179,10 +179,10 @@ uint64_t shard_deadline_ms(const struct shard *shard)
     if (shard_is_leader(shard) && keyspace_count_with_deadline(shard->machine.keyspace) &&
         shard->expiry_due_ms < deadline)
         deadline = shard->expiry_due_ms;
-    if (shard->limbo_until_ms && shard->limbo_until_ms < deadline)
-        deadline = shard->limbo_until_ms;
-    if (image_due_ms(shard) < deadline)
-        deadline = image_due_ms(shard);
+    if (shard->stranded_until_ms && shard->stranded_until_ms < deadline)
+        deadline = shard->stranded_until_ms;
+    if (shard_image_due_ms(shard) < deadline)
+        deadline = shard_image_due_ms(shard);
     return deadline;
 }
 

@@ -85,18 +85,18 @@ static void forget_incoming(struct shard *shard)
         drop_incoming(shard);
 }
 
-void consider_snapshot(struct shard *shard)
+void shard_consider_snapshot(struct shard *shard)
 {
     if (shard->now.mono_ms < shard->snapshot_consider_ms)
         return;
     shard->snapshot_consider_ms = shard->now.mono_ms + CONSIDER_MS;
     forget_incoming(shard);
     if (!shard_snapshot_goes_on(shard) && is_due(shard))
-        begin_snapshot(shard);
+        shard_begin_snapshot(shard);
 }
 
 /* The log is cut at its end; the image is taken when exactly that is applied. */
-void begin_snapshot(struct shard *shard)
+void shard_begin_snapshot(struct shard *shard)
 {
     uint64_t last = storage_status(shard->storage).last_index;
     enum err err = storage_cut(shard->storage);
@@ -105,12 +105,12 @@ void begin_snapshot(struct shard *shard)
         return;
     }
     shard->cut_index = last;
-    take_image_if_due(shard);
+    shard_take_image_if_due(shard);
 }
 
 static void hand_over_piece(struct shard *shard)
 {
-    struct image *image = &shard->image;
+    struct shard_image *image = &shard->image;
     const struct disk *disk = shard->options.disk;
     if (image->piece.len == 0)
         return;
@@ -121,7 +121,7 @@ static void hand_over_piece(struct shard *shard)
 /* Nothing more comes: all is there, or it is not wanted any more. */
 static void end_image(struct shard *shard, bool keep)
 {
-    struct image *image = &shard->image;
+    struct shard_image *image = &shard->image;
     const struct disk *disk = shard->options.disk;
     if (keep)
         hand_over_piece(shard);
@@ -132,7 +132,7 @@ static void end_image(struct shard *shard, bool keep)
     disk->image_end(disk->context, keep);
 }
 
-void take_image_if_due(struct shard *shard)
+void shard_take_image_if_due(struct shard *shard)
 {
     if (shard->cut_index == 0 || shard->machine.applied_index != shard->cut_index)
         return;
@@ -157,11 +157,11 @@ void take_image_if_due(struct shard *shard)
                                         .term = raft_term_of(shard->raft, index),
                                         .clock_ms = shard->machine.clock_ms,
                                         .membership = *raft_membership_at(shard->raft, index)};
-    struct image *image = &shard->image;
-    *image = (struct image){.snapshot = {.index = index, .term = position.term},
-                            .produces = true,
-                            .begun_ms = shard->now.mono_ms,
-                            .changes = shard->machine.stats.changes};
+    struct shard_image *image = &shard->image;
+    *image = (struct shard_image){.snapshot = {.index = index, .term = position.term},
+                                  .produces = true,
+                                  .begun_ms = shard->now.mono_ms,
+                                  .changes = shard->machine.stats.changes};
     machine_writer_init(&image->writer, shard->machine.keyspace, &position);
     machine_writer_begin(&image->writer, &image->piece);
     hand_over_piece(shard);
@@ -169,17 +169,17 @@ void take_image_if_due(struct shard *shard)
              shard->options.number, index);
 }
 
-uint64_t image_due_ms(const struct shard *shard)
+uint64_t shard_image_due_ms(const struct shard *shard)
 {
     bool waits = !shard->image.produces || shard->image.under_way >= PIECES_UNDER_WAY_MAX;
     return waits ? UINT64_MAX : shard->image.due_ms;
 }
 
 /* A little in each millisecond, while the disk keeps up. */
-void produce_image(struct shard *shard)
+void shard_produce_image(struct shard *shard)
 {
-    struct image *image = &shard->image;
-    if (shard->now.mono_ms < image_due_ms(shard))
+    struct shard_image *image = &shard->image;
+    if (shard->now.mono_ms < shard_image_due_ms(shard))
         return;
     image->due_ms = shard->now.mono_ms + 1;
     if (shard->writes.count || shard->reads.count ||
@@ -194,9 +194,9 @@ void produce_image(struct shard *shard)
         hand_over_piece(shard);
 }
 
-void image_before_change(struct shard *shard, struct span key)
+void shard_image_before_change(struct shard *shard, struct span key)
 {
-    struct image *image = &shard->image;
+    struct shard_image *image = &shard->image;
     if (!image->produces)
         return;
     machine_writer_before_change(&image->writer, keyspace_slot_of(key), &image->piece);
@@ -204,8 +204,8 @@ void image_before_change(struct shard *shard, struct span key)
         hand_over_piece(shard);
 }
 
-void image_before_command(struct shard *shard, const struct command *command,
-                          const struct span *args, size_t argc)
+void shard_image_before_command(struct shard *shard, const struct command *command,
+                                const struct span *args, size_t argc)
 {
     size_t few[KEYS_AT_HAND];
     if (!shard->image.produces || !(command->flags & COMMAND_WRITE))
@@ -221,14 +221,14 @@ void image_before_command(struct shard *shard, const struct command *command,
         command_keys(command, args, argc, keys, count);
     }
     for (size_t i = 0; i < count; i++)
-        image_before_change(shard, args[keys[i]]);
+        shard_image_before_change(shard, args[keys[i]]);
     if (keys != few)
         mem_free(keys);
 }
 
 /* Entries before the cut are gone: there may never be a state that ends there. Who waits for the
  * snapshot hears that there is none. */
-void forget_cut(struct shard *shard, uint64_t last_index)
+void shard_forget_cut(struct shard *shard, uint64_t last_index)
 {
     if (shard->cut_index <= last_index)
         return;
@@ -246,12 +246,12 @@ static void compact(struct shard *shard)
                                                     .term = status.snapshot.term,
                                                     .bytes = status.snapshot.bytes};
     event.compact.first_index = status.first_index;
-    step(shard, &event, NULL, 0);
+    shard_step(shard, &event, NULL, 0);
 }
 
 static void adopt_image(struct shard *shard)
 {
-    struct image *image = &shard->image;
+    struct shard_image *image = &shard->image;
     enum err err = storage_image_adopt(shard->storage, image->snapshot.index, image->snapshot.term,
                                        shard->options.snapshot_keep_bytes);
     if (err) {
@@ -272,9 +272,9 @@ static void adopt_image(struct shard *shard)
              raft_first_index(shard->raft));
 }
 
-void image_completed(struct shard *shard, const struct disk_completion *completion)
+void shard_image_completed(struct shard *shard, const struct disk_completion *completion)
 {
-    struct image *image = &shard->image;
+    struct shard_image *image = &shard->image;
     if (!completion->image_ended) {
         image->under_way--;
         if (completion->err && image->produces)
@@ -293,10 +293,10 @@ void image_completed(struct shard *shard, const struct disk_completion *completi
                  image->snapshot.index > raft_snapshot(shard->raft).index;
     image->snapshot.index = 0;
     if (again)
-        begin_snapshot(shard); /* somebody may wait for one */
+        shard_begin_snapshot(shard); /* somebody may wait for one */
 }
 
-void drop_image(struct shard *shard)
+void shard_drop_image(struct shard *shard)
 {
     if (shard->image.produces)
         end_image(shard, false);
@@ -314,7 +314,7 @@ static void refuse_incoming(struct shard *shard, const struct raft_snapshot *sna
     drop_incoming(shard);
     struct raft_event event = {.type = RAFT_EVENT_INSTALL_FAILED, .now_ms = shard->now.mono_ms};
     event.installed.snapshot = *snapshot;
-    step(shard, &event, NULL, 0);
+    shard_step(shard, &event, NULL, 0);
 }
 
 static void offer_incoming(struct shard *shard, const struct raft_snapshot *snapshot)
@@ -322,11 +322,11 @@ static void offer_incoming(struct shard *shard, const struct raft_snapshot *snap
     struct raft_event event = {.type = RAFT_EVENT_INSTALLED, .now_ms = shard->now.mono_ms};
     event.installed.snapshot = *snapshot;
     event.installed.membership = &shard->incoming_state->position.membership;
-    step(shard, &event, NULL, 0);
+    shard_step(shard, &event, NULL, 0);
     drop_incoming(shard); /* what install() did not take */
 }
 
-void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes)
+void shard_receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes)
 {
     char message[512] = "";
     enum err err = ERR_NONE;
@@ -354,19 +354,19 @@ void receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct s
         offer_incoming(shard, &chunk->snapshot);
 }
 
-void free_replaced(struct shard *shard)
+void shard_free_replaced(struct shard *shard)
 {
     if (shard->replaced && keyspace_free_some(shard->replaced, FREED_PER_TURN))
         shard->replaced = NULL;
 }
 
 /* The core has taken the snapshot for its log: the state follows. */
-void install(struct shard *shard, const struct raft_snapshot *snapshot)
+void shard_install(struct shard *shard, const struct raft_snapshot *snapshot)
 {
     struct machine_reader *state = shard->incoming_state;
     if (storage_install_finish(shard->storage, snapshot->index, snapshot->term))
         FATAL("a snapshot that was taken over could not be stored");
-    drop_image(shard); /* of a state that goes */
+    shard_drop_image(shard); /* of a state that goes */
     keyspace_free(shard->replaced);
     shard->replaced = machine_take_state(&shard->machine, state);
     if (shard->log_time_ms < shard->machine.clock_ms)

@@ -46,7 +46,7 @@ static uint32_t batch_end(struct shard *shard, const struct entry *entry)
     return (uint32_t)bytes;
 }
 
-void batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload)
+void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload)
 {
     struct entry entry = batch_begin(shard, kind);
     entry.seed = seed;
@@ -73,27 +73,27 @@ static enum shard_admission admit_write(struct shard *shard, struct shard_time n
     return admission;
 }
 
-/* The client's lane; one of an earlier generation starts anew. */
-static struct lane *lane_of(struct shard *shard, struct shard_client client)
+/* The client's note; one of an earlier generation starts anew. */
+static struct client_note *note_of(struct shard *shard, struct shard_client client)
 {
-    if (client.slot >= shard->lanes_cap) {
-        size_t cap = shard->lanes_cap ? shard->lanes_cap : 64;
+    if (client.slot >= shard->notes_cap) {
+        size_t cap = shard->notes_cap ? shard->notes_cap : 64;
         while (cap <= client.slot)
             cap *= 2;
-        shard->lanes = mem_realloc(shard->lanes, cap * sizeof *shard->lanes);
-        memset(shard->lanes + shard->lanes_cap, 0, (cap - shard->lanes_cap) * sizeof *shard->lanes);
-        shard->lanes_cap = cap;
+        shard->notes = mem_realloc(shard->notes, cap * sizeof *shard->notes);
+        memset(shard->notes + shard->notes_cap, 0, (cap - shard->notes_cap) * sizeof *shard->notes);
+        shard->notes_cap = cap;
     }
-    struct lane *lane = &shard->lanes[client.slot];
-    if (lane->generation != client.generation)
-        *lane = (struct lane){.generation = client.generation};
-    return lane;
+    struct client_note *note = &shard->notes[client.slot];
+    if (note->generation != client.generation)
+        *note = (struct client_note){.generation = client.generation};
+    return note;
 }
 
 static struct pending_write *push_write(struct shard *shard, struct shard_client client,
                                         int protocol, const struct entry *entry)
 {
-    lane_of(shard, client)->last_write = entry->index;
+    note_of(shard, client)->last_write = entry->index;
     struct pending_write *write = write_queue_push(&shard->writes);
     write->index = entry->index;
     write->term = entry->term;
@@ -109,7 +109,7 @@ static unsigned slot_of_first_key(const struct command *command, const struct sp
                                   size_t argc)
 {
     size_t position;
-    return command_keys(command, args, argc, &position, 1) ? cluster_slot(args[position]) : 0;
+    return command_keys(command, args, argc, &position, 1) ? keyspace_slot_of(args[position]) : 0;
 }
 
 enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
@@ -140,7 +140,7 @@ static struct pending_read *push_read(struct shard *shard, struct shard_client c
     read->client = client;
     read->protocol = protocol;
     read->position = shard_next_index(shard) - 1;
-    read->after = lane_of(shard, client)->last_write;
+    read->after = note_of(shard, client)->last_write;
     return read;
 }
 

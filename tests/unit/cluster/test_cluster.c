@@ -171,24 +171,6 @@ static void test_a_cluster_id_of_another_form_is_refused(void **state)
     }
 }
 
-/* Slots as redis-server 7.0 gives them. */
-static void test_slots_are_those_of_redis(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *key;
-        unsigned slot;
-    } cases[] = {
-        {"", 0},          {"foo", 12182},     {"bar", 5061},          {"123456789", 12739},
-        {"{foo}", 12182}, {"a{foo}b", 12182}, {"a{foo}{bar}", 12182}, {"{{foo}", 13308},
-        {"{}foo", 9500},  {"foo{bar", 15278}, {"foo{}{bar}", 8363},   {"foo}{bar", 7624},
-        {"{", 4092},      {"}{", 12793},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_int_equal(cluster_slot(span_text(cases[i].key)), cases[i].slot);
-    assert_int_equal(cluster_slot(SPAN("\0\0")), cluster_slot(SPAN("x{\0\0}y")));
-}
-
 static void test_every_slot_belongs_to_the_one_shard(void **state)
 {
     (void)state;
@@ -241,7 +223,6 @@ int main(void)
         cmocka_unit_test(test_a_cluster_id_of_another_form_is_refused),
         cmocka_unit_test(test_a_mark_tells_what_a_cluster_began_with),
         cmocka_unit_test(test_a_given_id_has_no_mark_of_ours),
-        cmocka_unit_test(test_slots_are_those_of_redis),
         cmocka_unit_test(test_every_slot_belongs_to_the_one_shard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,21 +78,17 @@ static void test_null_is_what_the_protocol_has(void **state)
 static void test_types_of_resp3_have_their_resp2_forms(void **state)
 {
     (void)state;
-    resp_bool(&writer, true);
-    resp_bool(&writer, false);
     resp_map(&writer, 2);
     resp_set(&writer, 3);
     resp_push(&writer, 4);
     resp_verbatim(&writer, "txt", SPAN("some\r\n"));
-    assert_wrote(":1\r\n:0\r\n*4\r\n*3\r\n*4\r\n$6\r\nsome\r\n\r\n");
+    assert_wrote("*4\r\n*3\r\n*4\r\n$6\r\nsome\r\n\r\n");
     writer.protocol = 3;
-    resp_bool(&writer, true);
-    resp_bool(&writer, false);
     resp_map(&writer, 2);
     resp_set(&writer, 3);
     resp_push(&writer, 4);
     resp_verbatim(&writer, "txt", SPAN("some\r\n"));
-    assert_wrote("#t\r\n#f\r\n%2\r\n~3\r\n>4\r\n=10\r\ntxt:some\r\n\r\n");
+    assert_wrote("%2\r\n~3\r\n>4\r\n=10\r\ntxt:some\r\n\r\n");
 }
 
 static void test_doubles_are_short_and_exact(void **state)
@@ -161,7 +157,6 @@ static void test_writer_without_a_buffer_discards(void **state)
         resp_bulk_i64(&discard, 1);
         resp_null(&discard);
         resp_null_array(&discard);
-        resp_bool(&discard, true);
         resp_double(&discard, 0.5);
         resp_verbatim(&discard, "txt", SPAN("x"));
         resp_array(&discard, 1);

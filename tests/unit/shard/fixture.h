@@ -1,5 +1,5 @@
 /* A real shard, node 1 of `voters`, on a disk in memory. The other nodes are written out by the
- * test as messages, the clients are the numbers of their lanes. What was answered is one line of
+ * test as messages, the clients are the numbers of their places. What was answered is one line of
  * text: "<client>:<reply without its line ends> ". */
 #ifndef FLOTILLA_TESTS_UNIT_SHARD_FIXTURE_H
 #define FLOTILLA_TESTS_UNIT_SHARD_FIXTURE_H

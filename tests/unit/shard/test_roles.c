@@ -51,7 +51,7 @@ static void test_a_write_that_was_cut_off_is_answered_as_unknown(void **state)
     fixture_close(&fixture);
 }
 
-static void test_a_read_in_limbo_is_answered_once_this_node_leads_again(void **state)
+static void test_a_stranded_read_is_answered_once_this_node_leads_again(void **state)
 {
     (void)state;
     struct fixture fixture;
@@ -117,7 +117,7 @@ static void test_order_survives_a_leadership_that_was_lost_in_the_turn_it_was_wo
     fixture_close(&fixture);
 }
 
-static void test_a_read_in_limbo_is_given_up_when_no_leader_is_found(void **state)
+static void test_a_stranded_read_is_given_up_when_no_leader_is_found(void **state)
 {
     (void)state;
     struct fixture fixture;
@@ -140,10 +140,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_read_does_not_wait_for_a_write_that_was_cut_off),
         cmocka_unit_test(test_a_write_that_was_cut_off_is_answered_as_unknown),
-        cmocka_unit_test(test_a_read_in_limbo_is_answered_once_this_node_leads_again),
+        cmocka_unit_test(test_a_stranded_read_is_answered_once_this_node_leads_again),
         cmocka_unit_test(test_an_election_leaves_the_order_of_requests_behind_it_alone),
         cmocka_unit_test(test_order_survives_a_leadership_that_was_lost_in_the_turn_it_was_won),
-        cmocka_unit_test(test_a_read_in_limbo_is_given_up_when_no_leader_is_found),
+        cmocka_unit_test(test_a_stranded_read_is_given_up_when_no_leader_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
