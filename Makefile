@@ -55,7 +55,7 @@ SIM          := $(BUILD)/flotilla-sim
 # A tool that fails or is interrupted leaves no half-written file that the next run would take for whole.
 .DELETE_ON_ERROR:
 .PHONY: all help deps check-deps check-test-deps run status stop test check unit sim soak mutants coverage compat \
-	integration clients bench bench-sim lint format install uninstall clean FORCE
+	integration clients chaos chaos-tests bench bench-sim lint format install uninstall clean FORCE
 
 all: $(SERVER) $(CHECK)
 
@@ -67,10 +67,11 @@ help:
 ## make status      shows the three nodes
 ## make stop        stops them (the data stays)
 ## make test        installs what is missing, builds, passes all tests
-## make unit, sim, compat, integration, clients   one kind of tests
+## make unit, sim, compat, integration, clients, chaos-tests   one kind of tests
 ## make sim SEEDS=10000 [FIRST=1]   random runs of the simulator, as many as that
 ## make soak        fresh seeds until it is stopped; reports each minute
 ## make mutants     plants bugs and shows that the simulator finds each (MUTANTS=names, SEEDS=at most so many)
+## make chaos MINUTES=10 [SEED=1] [NODES=3|5]   real processes, cut networks, wrong clocks, bad disks; all is judged
 ## make coverage    lines of src/raft that its tests reach, rare situations that the simulator meets
 ## make bench-sim   events per second of the simulator on one core
 ## make bench       compares with redis-server on this machine
@@ -141,7 +142,7 @@ $(UNIT_TESTS): | check-test-deps
 # What tests with real processes need besides the server: the same server with failpoints (platform/ alone knows them),
 # libraries that come between it and the disk, and a reader of what they recorded.
 TEST_TOOLS := $(BUILD)/tests/flotilla-server-failpoints $(BUILD)/tests/disk_faults.so $(BUILD)/tests/disk_record.so \
-	$(BUILD)/tests/power_loss
+	$(BUILD)/tests/clock.so $(BUILD)/tests/power_loss
 PLATFORM_FAILPOINTS := $(patsubst src/%.c,$(BUILD)/obj/failpoints/%.o,$(call sources,platform))
 
 $(BUILD)/obj/failpoints/%.o: src/%.c $(FLAGS_STAMP)
@@ -180,7 +181,7 @@ test:
 	$(Q)deps/install.sh
 	$(Q)$(MAKE) --no-print-directory check
 
-TEST_KINDS := unit $(if $(SIM_OBJECTS),sim) compat integration clients
+TEST_KINDS := unit $(if $(SIM_OBJECTS),sim) compat integration clients chaos
 RUN_TESTS   = BUILD='$(BUILD)' PYTHON='$(PYTHON)' UNIT_TESTS='$(UNIT_TESTS)' tests/run
 
 # All tests, without installing anything.
@@ -212,6 +213,15 @@ coverage:
 
 compat integration clients: $(SERVER) $(CHECK) $(TEST_TOOLS)
 	$(Q)$(RUN_TESTS) $@
+
+# Rounds with fresh seeds for so many minutes; SEED alone plays one round again. What it tests of itself: make chaos-tests.
+chaos: $(SERVER) $(TEST_TOOLS)
+	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/chaos/run.py \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(NODES),--nodes $(NODES)) $(if $(FAULTS),--faults $(FAULTS))
+
+chaos-tests: $(SERVER) $(TEST_TOOLS)
+	$(Q)$(RUN_TESTS) chaos
 
 include tests/sim/script/script.mk
 include tests/fuzz/fuzz.mk

@@ -1,0 +1,112 @@
+"""Judges what the clients saw, where a whole search is not needed: counters, appended keys, accounts.
+
+Each returns a list of complaints; none: fine."""
+from history import OK, UNKNOWN
+from workloads import ACCOUNTS, EACH_BEGINS_WITH
+
+
+def out_of_order(events):
+    """The first pair that took effect in the reverse of the order in which they were made: events are
+    (rank, operation), and one of a higher rank must not have returned before one of a lower rank was called."""
+    earliest = None
+    at = sorted(events, key=lambda event: event[0], reverse=True)
+    start = 0
+    while start < len(at):
+        end = start
+        while end < len(at) and at[end][0] == at[start][0]:
+            op = at[end][1]
+            if earliest and earliest.back < op.call:
+                return op, earliest
+            end += 1
+        for _, op in at[start:end]:
+            if not earliest or op.back < earliest.back:
+                earliest = op
+        start = end
+    return None
+
+
+def counter(operations, final):
+    """INCR and GET of one counter, and the value at the end."""
+    complaints = []
+    answered = [op for op in operations if op.kind == "incr" and op.outcome == OK]
+    unknown = sum(op.kind == "incr" and op.outcome == UNKNOWN for op in operations)
+    if not len(answered) <= final <= len(answered) + unknown:
+        complaints.append(f"it ends with {final}: {len(answered)} increments were acknowledged, {unknown} are unknown")
+    by_value = {}
+    for op in answered:
+        if op.result in by_value:
+            complaints.append(f"two increments gave the same value:\n  {by_value[op.result]!r}\n  {op!r}")
+        by_value[op.result] = op
+        if op.result > final:
+            complaints.append(f"it ends with {final}, less than an increment gave: {op!r}")
+    events = [(op.result, op) for op in answered]
+    # A read of n lies between the increments to n and to n + 1.
+    events += [(int(op.result or 0) + 0.5, op) for op in operations if op.kind == "get" and op.outcome == OK]
+    pair = out_of_order(events)
+    if pair:
+        complaints.append(f"it went back:\n  {pair[1]!r}\n  then {pair[0]!r}")
+    return complaints
+
+
+def appended(operations, final):
+    """APPEND of unique tokens that end with ';', GET, and the text at the end."""
+    complaints = []
+    final = final or ""
+    ends, at = {}, 0
+    for token in final.split(";")[:-1]:
+        at += len(token) + 1
+        if token + ";" in ends:
+            complaints.append(f"{token}; is there twice")
+        ends[token + ";"] = at
+    events, known = [], set()
+    for op in operations:
+        if op.kind == "append":
+            known.add(op.value)
+            if op.outcome == OK:
+                if op.value not in ends:
+                    complaints.append(f"an acknowledged append is not there: {op!r}")
+                elif ends[op.value] != op.result:
+                    complaints.append(f"it gave another length than it made, {ends[op.value]}: {op!r}")
+            elif op.outcome != UNKNOWN and op.value in ends:
+                complaints.append(f"an append that was refused is there: {op!r}")
+            if op.value in ends:
+                events.append((ends[op.value], op))
+        elif op.kind == "get" and op.outcome == OK:
+            if not final.startswith(op.result or ""):
+                complaints.append(f"what was read is not the begin of the final text: {op!r}")
+            events.append((len(op.result or "") + 0.5, op))
+    strangers = set(ends) - known
+    if strangers:
+        complaints.append(f"nobody appended {sorted(strangers)[:5]}")
+    pair = out_of_order(events)
+    if pair:
+        complaints.append(f"it went back:\n  {pair[1]!r}\n  then {pair[0]!r}")
+    return complaints
+
+
+def accounts(operations, final):
+    """Transfers and looks at all accounts, and the balances at the end."""
+    complaints = []
+    total = EACH_BEGINS_WITH * len(ACCOUNTS)
+    for op in operations:
+        if op.kind == "look" and op.outcome == OK:
+            if None in op.result:
+                complaints.append(f"an account is gone: {op!r}")
+            elif sum(map(int, op.result)) != total:
+                complaints.append(f"the sum is {sum(map(int, op.result))}, not {total}: {op!r}")
+    if None in final or sum(map(int, final)) != total:
+        complaints.append(f"at the end the accounts hold {final}, not {total} together")
+        return complaints
+    for account, balance in zip(ACCOUNTS, map(int, final)):
+        least = most = EACH_BEGINS_WITH
+        for op in operations:
+            if op.kind != "transfer" or account not in op.value[:2]:
+                continue
+            amount = op.value[2] if op.value[1] == account else -op.value[2]
+            if op.outcome == OK and op.result:
+                least, most = least + amount, most + amount
+            elif op.outcome == UNKNOWN:
+                least, most = least + min(amount, 0), most + max(amount, 0)
+        if not least <= balance <= most:
+            complaints.append(f"{account} holds {balance}; by what was acknowledged it is {least} to {most}")
+    return complaints

@@ -1,0 +1,67 @@
+"""The simple checks: each sees what it is for."""
+import checks
+from history import FAILED, OK, UNKNOWN, Operation
+from workloads import ACCOUNTS, EACH_BEGINS_WITH
+
+
+def op(kind, call, back, value=None, result=None, outcome=OK):
+    return Operation(1, kind, "k", value, None, call, back if outcome != UNKNOWN else float("inf"), outcome, result)
+
+
+def only(complaints, text):
+    return len(complaints) == 1 and text in complaints[0]
+
+
+INCREMENTS = [op("incr", 1, 4, result=2), op("incr", 2, 3, result=1), op("get", 5, 6, result="2"),
+              op("incr", 7, 8, outcome=UNKNOWN)]
+
+
+def test_a_counter_ends_between_the_acknowledged_and_the_attempted():
+    assert checks.counter(INCREMENTS, 2) == []
+    assert checks.counter(INCREMENTS, 3) == []
+    assert only(checks.counter(INCREMENTS, 4), "ends with 4")
+    assert "ends with 1" in checks.counter(INCREMENTS, 1)[0]
+
+
+def test_a_counter_gives_each_value_once():
+    assert "same value" in checks.counter([op("incr", 1, 2, result=1), op("incr", 3, 4, result=1)], 2)[0]
+
+
+def test_a_counter_never_goes_back():
+    assert only(checks.counter([*INCREMENTS, op("get", 9, 10, result="1")], 3), "went back")
+    assert only(checks.counter([op("incr", 5, 6, result=1), op("incr", 1, 2, result=2)], 2), "went back")
+
+
+def test_a_read_of_an_increment_before_it_was_made_is_found():
+    assert only(checks.counter([op("get", 1, 2, result="1"), op("incr", 3, 4, result=1)], 1), "went back")
+
+
+APPENDED = [op("append", 1, 2, "a;", 2), op("append", 3, 9, "b;", 4), op("get", 4, 5, result="a;b;"),
+            op("append", 6, 7, "c;", outcome=UNKNOWN), op("append", 6, 7, "d;", outcome=FAILED)]
+
+
+def test_appended_tokens_are_there_once_and_where_they_were_said_to_be():
+    assert checks.appended(APPENDED, "a;b;") == []
+    assert checks.appended(APPENDED, "a;b;c;") == []
+    assert only(checks.appended(APPENDED, "a;b;c;c;"), "twice")
+    assert only(checks.appended(APPENDED, "a;b;d;"), "refused")
+    assert only(checks.appended(APPENDED, "a;b;x;"), "nobody appended")
+    assert "not there" in checks.appended(APPENDED, "a;c;")[0]
+    assert "another length" in checks.appended(APPENDED, "b;a;")[0]
+
+
+def test_appended_keys_are_not_read_from_the_past():
+    assert only(checks.appended([*APPENDED, op("get", 10, 11, result="a;")], "a;b;"), "went back")
+
+
+def test_accounts_keep_their_sum():
+    begin = [str(EACH_BEGINS_WITH)] * len(ACCOUNTS)
+    moved = [str(EACH_BEGINS_WITH - 5), str(EACH_BEGINS_WITH + 5), *begin[2:]]
+    transfer = op("transfer", 1, 2, [ACCOUNTS[0], ACCOUNTS[1], 5], True)
+    assert checks.accounts([transfer, op("look", 1, 3, result=begin)], moved) == []
+    assert only(checks.accounts([op("look", 1, 3, result=[*moved[:1], *begin[1:]])], begin), "the sum")
+    assert only(checks.accounts([], moved[:1] + begin[1:]), "at the end")
+    assert len(checks.accounts([transfer], begin)) == 2
+    assert checks.accounts([op("transfer", 1, 2, transfer.value, outcome=UNKNOWN)], moved) == []
+    assert checks.accounts([op("transfer", 1, 2, transfer.value, False)], begin) == []
+    assert len(checks.accounts([op("transfer", 1, 2, transfer.value, False)], moved)) == 2

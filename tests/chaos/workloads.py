@@ -1,0 +1,359 @@
+"""What clients do while nodes fail: each workload is a thread with a client of its own and writes a history."""
+import random
+import threading
+import time
+
+from clients import HARMLESS, Client, NothingHappened, Stopped, Unexpected, Unknown
+from history import FAILED, OK, UNKNOWN, Operation
+from resp import Error
+
+ACCOUNTS = [f"account:{number}" for number in range(8)]
+EACH_BEGINS_WITH = 1000
+
+
+def now():
+    return time.monotonic_ns()
+
+
+def text(value):
+    return None if value is None else value.decode("latin-1")
+
+
+class Keys:
+    """Names of keys that several threads use for a while: one retires after so many operations, and a new one follows.
+    Short histories cost the checker little, and each begins with an absent key."""
+
+    def __init__(self, prefix, count, operations):
+        self.lock = threading.Lock()
+        self.prefix = prefix
+        self.operations = operations
+        self.number = 0
+        self.left = {}
+        for _ in range(count):
+            self._new()
+
+    def _new(self):
+        self.number += 1
+        self.left[f"{self.prefix}:{self.number}"] = self.operations
+        return self.number
+
+    def pick(self, rng):
+        with self.lock:
+            name = rng.choice(sorted(self.left))
+            self.left[name] -= 1
+            if self.left[name] <= 0:
+                del self.left[name]
+                self._new()
+            return name
+
+    def all(self):
+        return [f"{self.prefix}:{number}" for number in range(1, self.number + 1)]
+
+
+class Workload(threading.Thread):
+    """step() again and again until the run stops. `complaints` are violations that show at once."""
+
+    def __init__(self, run, number):
+        super().__init__(daemon=True, name=f"client {number}")
+        self.run_of = run
+        self.number = number
+        self.rng = random.Random(f"{run.seed} client {number}")
+        self.history = run.history
+        self.client = Client(run.cluster.addresses, number, self.rng, self.rng.choice([0.5, 1.5, 3.0]),
+                             run.stopping)
+        self.complaints = []
+        self.values = 0
+        self.done = 0
+
+    def step(self):
+        raise NotImplementedError
+
+    def run(self):
+        while not self.run_of.stopping.is_set():
+            try:
+                self.step()
+                self.done += 1
+            except Stopped:
+                break
+            except Unexpected as error:
+                self.complaints.append(f"client {self.number}: unexpected reply: {error}")
+                self.client.close()
+            except Exception as error:  # a fault of the tests' own, told with the violations
+                self.complaints.append(f"client {self.number}: {error!r}")
+                break
+            time.sleep(self.rng.random() * self.run_of.pause)
+        self.client.close()
+
+    def new_value(self):
+        self.values += 1
+        padding = "." * self.rng.randrange(4000) if self.rng.random() < 0.02 else ""
+        return f"{self.number}-{self.values}{padding}"
+
+    def perform(self, operation, act):
+        """Records the operation with what act() returns. False if nobody knows what became of it."""
+        operation.call = now()
+        try:
+            result = act()
+        except Unknown:
+            self.history.add(operation)
+            return False
+        except (NothingHappened, Stopped) as error:
+            operation.outcome, operation.back = FAILED, now()
+            self.history.add(operation)
+            if isinstance(error, Stopped):
+                raise
+            return False
+        operation.outcome, operation.back, operation.result = OK, now(), result
+        self.history.add(operation)
+        return True
+
+    def get(self, key):
+        operation = Operation(self.number, "get", key)
+        self.perform(operation, lambda: text(self.client.call("GET", key)))
+        return operation
+
+
+class Registers(Workload):
+    """Single keys with whole values: the checker's main food."""
+
+    def __init__(self, run, number, keys, presence=False):
+        super().__init__(run, number)
+        self.keys = keys
+        self.presence = presence  # also what depends on whether there is a key at all
+
+    def step(self):
+        key = self.keys.pick(self.rng)
+        kinds = ["get"] * 9 + ["set"] * 5 + ["getset"] * 2 + ["cas"] * 4 + ["setnx", "del"] * 2 * self.presence
+        getattr(self, self.rng.choice(kinds))(key)
+
+    def set(self, key):
+        value = self.new_value()
+        self.perform(Operation(self.number, "set", key, value), lambda: self.client.call("SET", key, value) == "OK")
+
+    def getset(self, key):
+        value = self.new_value()
+        self.perform(Operation(self.number, "getset", key, value),
+                     lambda: text(self.client.call("SET", key, value, "GET")))
+
+    def setnx(self, key):
+        value = self.new_value()
+        self.perform(Operation(self.number, "setnx", key, value), lambda: self.client.call("SETNX", key, value))
+
+    def delete(self, key):
+        self.perform(Operation(self.number, "del", key), lambda: self.client.call("DEL", key))
+
+    def cas(self, key):
+        """WATCH, GET, then SET by a transaction. The value was watched before it was read."""
+        operation = Operation(self.number, "get", key)
+        operation.call = now()
+        try:
+            watched, value = self.client.exchange([("WATCH", key), ("GET", key)])
+        except Unknown:
+            return
+        for reply in (watched, value):
+            if isinstance(reply, Error):
+                try:
+                    self.client.react(reply)
+                except (NothingHappened, Unknown):
+                    return
+        operation.back, operation.outcome, operation.result = now(), OK, text(value)
+        self.history.add(operation)
+        time.sleep(self.rng.random() * 0.005)
+        new = self.new_value()
+        self.perform(Operation(self.number, "cas", key, new, operation.result),
+                     lambda: self.client.transaction([("SET", key, new)]) is not None)
+
+
+setattr(Registers, "del", Registers.delete)
+
+
+class Pipelines(Registers):
+    """Several requests in one piece. They count as called together; replies come in order."""
+
+    def step(self):
+        operations = []
+        for _ in range(self.rng.randrange(2, 9)):
+            key = self.keys.pick(self.rng)
+            if self.rng.random() < 0.6:
+                operations.append(Operation(self.number, "get", key))
+            else:
+                operations.append(Operation(self.number, "set", key, self.new_value()))
+        if not self.client.connection:
+            self.client.connect()
+        call = now()
+        for operation in operations:
+            operation.call = call
+        sent = [("GET", op.key) if op.kind == "get" else ("SET", op.key, op.value) for op in operations]
+        errors = []
+
+        def note(number, reply):
+            operation = operations[number]
+            if isinstance(reply, Error):
+                errors.append(reply)
+                if reply.code != "UNKNOWN":
+                    operation.outcome, operation.back = FAILED, now()
+                return
+            operation.outcome, operation.back = OK, now()
+            operation.result = text(reply) if operation.kind == "get" else reply == "OK"
+
+        try:
+            self.client.exchange(sent, note)
+        except Unknown:
+            pass
+        for operation in operations:
+            self.history.add(operation)
+        # What is unexpected among them is told; the first of the others says where to go.
+        for error in sorted(errors, key=lambda error: error.code in HARMLESS or error.code == "UNKNOWN")[:1]:
+            try:
+                self.client.react(error)
+            except (NothingHappened, Unknown):
+                pass
+
+
+class Counters(Workload):
+    KEYS = ["counter:1", "counter:2"]
+
+    def step(self):
+        key = self.rng.choice(self.KEYS)
+        if self.rng.random() < 0.2:
+            self.get(key)
+        else:
+            self.perform(Operation(self.number, "incr", key), lambda: self.client.call("INCR", key))
+
+
+class Appends(Workload):
+    """Each token is written once; `keys` retire before they are long."""
+
+    def __init__(self, run, number, keys):
+        super().__init__(run, number)
+        self.keys = keys
+
+    def step(self):
+        key = self.keys.pick(self.rng)
+        if self.rng.random() < 0.3:
+            self.get(key)
+            return
+        self.values += 1
+        token = f"{self.number}-{self.values};"
+        self.perform(Operation(self.number, "append", key, token), lambda: self.client.call("APPEND", key, token))
+
+
+class Transfers(Workload):
+    """Moves amounts between accounts, and looks at all of them at once: the sum never changes."""
+
+    def step(self):
+        chance = self.rng.random()
+        if chance < 0.35:
+            self.look()
+            return
+        one, other = self.rng.sample(ACCOUNTS, 2)
+        amount = self.rng.randrange(1, 20)
+        operation = Operation(self.number, "transfer", "accounts", [one, other, amount])
+        if chance < 0.7:
+            self.perform(operation, lambda: self.client.transaction(
+                [("DECRBY", one, amount), ("INCRBY", other, amount)]) is not None)
+        else:
+            self.watched(operation, one, other, amount)
+
+    def watched(self, operation, one, other, amount):
+        try:
+            replies = self.client.exchange([("WATCH", one, other), ("MGET", one, other)])
+        except Unknown:
+            return
+        for reply in replies:
+            if isinstance(reply, Error):
+                try:
+                    self.client.react(reply)
+                except (NothingHappened, Unknown):
+                    return
+        if None in replies[1]:
+            self.complaints.append(f"client {self.number}: an account is gone: {one}, {other}: {replies[1]}")
+            return
+        left, right = map(int, replies[1])
+        self.perform(operation, lambda: self.client.transaction(
+            [("SET", one, left - amount), ("SET", other, right + amount)]) is not None)
+
+    def look(self):
+        operation = Operation(self.number, "look", "accounts")
+        if self.rng.random() < 0.5:
+            self.perform(operation, lambda: [text(value) for value in self.client.call("MGET", *ACCOUNTS)])
+        else:
+            self.perform(operation, self.look_in_a_transaction)
+
+    def look_in_a_transaction(self):
+        values = self.client.transaction([("GET", account) for account in ACCOUNTS])
+        if values is None:  # a watch of this connection, left over
+            raise NothingHappened
+        return list(map(text, values))
+
+
+class Ladder(Workload):
+    """One writer sets a key to ever higher numbers, for those who read it on followers."""
+
+    KEY = "ladder"
+
+    def __init__(self, run, number):
+        super().__init__(run, number)
+        self.attempted = 0
+
+    def step(self):
+        self.attempted += 1
+        try:
+            self.client.call("SET", self.KEY, self.attempted)
+        except Unknown:
+            pass
+
+
+class Climbers(Workload):
+    """Reads the ladder on READONLY connections, from whatever node: possibly late, never backwards, never ahead."""
+
+    def __init__(self, run, number, ladder):
+        super().__init__(run, number)
+        self.ladder = ladder
+        self.judged = 0
+
+    def step(self):
+        self.client.turn = self.rng.randrange(len(self.client.addresses))
+        self.client.connect()
+        try:
+            if isinstance(self.client.exchange([("READONLY",)])[0], Error):
+                self.client.close()
+                return
+            self.climb()
+        except Unknown:
+            pass
+
+    def climb(self):
+        highest = 0
+        for _ in range(self.rng.randrange(5, 200)):
+            self.client.check_stop()
+            reply = self.client.exchange([("GET", Ladder.KEY)])[0]
+            if isinstance(reply, Error):
+                self.client.count(reply.code)
+                if reply.code not in ("CLUSTERDOWN", "MOVED", "LOADING", "MASTERDOWN"):
+                    raise Unexpected(str(reply))
+                return
+            value = int(reply or 0)
+            self.judged += 1
+            if value < highest:
+                self.complaints.append(f"client {self.number}: a READONLY connection read {highest}, then {value}")
+            if value > self.ladder.attempted:
+                self.complaints.append(f"client {self.number}: {value} was read before it was written")
+            highest = max(highest, value)
+            time.sleep(self.rng.random() * self.run_of.pause * 4)
+
+
+def make_all(run, clients):
+    """So many clients, with the numbers from 1 on."""
+    whole = Keys("register", 5, 250)
+    present = Keys("presence", 2, 60)
+    appended = Keys("appended", 2, 150)
+    ladder = Ladder(run, 1)
+    made = [ladder, Climbers(run, 2, ladder)]
+    makers = [lambda n: Registers(run, n, whole), lambda n: Transfers(run, n), lambda n: Counters(run, n),
+              lambda n: Pipelines(run, n, whole), lambda n: Appends(run, n, appended),
+              lambda n: Registers(run, n, present, True), lambda n: Registers(run, n, whole),
+              lambda n: Appends(run, n, appended), lambda n: Transfers(run, n), lambda n: Counters(run, n)]
+    for number in range(3, clients + 1):
+        made.append(makers[(number - 3) % len(makers)](number))
+    return made
