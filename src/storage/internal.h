@@ -3,6 +3,7 @@
  *   storage.c   open, close, appends, votes, flush, status
  *   segment.c   the row of segments: names, manifest, beginning one, cutting some off
  *   snapshot.c  images adopted, snapshots installed, history purged
+ *   held.c      what the disk is known to hold, noted beside the log
  *   room.c      how much room the disk has
  *   cache.c     recent entries in memory
  *   read.c      older entries from their segment
@@ -16,6 +17,8 @@
 #include "storage/storage.h"
 
 enum { STORAGE_PATH_MAX = 2048 };
+
+struct recovery;
 
 /* A run of records as they stand in the log, without the annotations between them. */
 struct chunk {
@@ -70,6 +73,7 @@ struct sync_note {
     uint64_t ticket;
     uint64_t seq;
     uint64_t end;
+    uint64_t term; /* of the newest vote before `end` */
 };
 
 /* A file under way: an image of this node's own, or a snapshot from elsewhere. */
@@ -89,6 +93,15 @@ struct room {
     uint64_t free_bytes;
     uint64_t queued_before; /* it was asked last, and since the answer before that */
     uint64_t queued_since;
+};
+
+/* raft.synced: statements about the newest segment, the last one counts. */
+struct held {
+    int file;
+    uint64_t bytes;          /* of the file */
+    struct held_record told; /* the newest statement */
+    uint64_t term;           /* of the newest vote that a completed sync covers */
+    uint64_t told_ms;
 };
 
 struct storage {
@@ -129,13 +142,23 @@ struct storage {
     /* Until this ticket completes the window may hold what a truncation takes away. 0: none. */
     uint64_t cut_ticket;
     struct room room;
+    struct held held;
+    uint64_t flushed_term; /* of the newest vote that is not merely gathered */
     struct storage_status status;
     struct histogram sync_us;
 };
 
 /* ---- segment.c ---- */
 
-enum storage_file { FILE_SEGMENT, FILE_BASE, FILE_MANIFEST, FILE_VOTE, FILE_IMAGE, FILE_INSTALL };
+enum storage_file {
+    FILE_SEGMENT,
+    FILE_BASE,
+    FILE_MANIFEST,
+    FILE_VOTE,
+    FILE_HELD,
+    FILE_IMAGE,
+    FILE_INSTALL
+};
 
 /* The path of a file; its owner frees it. `seq` only where there are several. */
 char *file_path(const struct storage *storage, enum storage_file file, uint64_t seq);
@@ -170,6 +193,18 @@ void note_sync(struct storage *storage, const struct segment *segment, uint64_t 
 MUST_CHECK enum err window_load(struct storage *storage, const struct segment *segment,
                                 uint64_t offset, size_t need, struct span *bytes);
 void window_forget(struct storage *storage);
+
+/* ---- held.c ---- */
+
+/* Before anything else is read. What cannot be read of it says nothing. */
+MUST_CHECK enum err held_read(struct recovery *recovery);
+/* Behind all files: does the log hold what the statement says? */
+MUST_CHECK enum err held_check(struct recovery *recovery);
+MUST_CHECK enum err held_open(struct recovery *recovery); /* to be written to */
+void held_tick(struct storage *storage, uint64_t now_ms);
+void held_note(struct storage *storage); /* now */
+/* Before the segment, or the log behind it, is cut to `end`. */
+void held_lower(struct storage *storage, uint64_t seq, uint64_t end);
 
 /* ---- room.c ---- */
 

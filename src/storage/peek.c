@@ -67,6 +67,7 @@ static bool says_nothing(const struct record *record)
         return record->prev.index == 0;
     case RECORD_IDENTITY:
     case RECORD_SYNC:
+    case RECORD_HELD:
         return true;
     }
     return false;
@@ -110,6 +111,7 @@ enum err storage_peek(const struct disk *disk, const struct storage_options *opt
     storage->disk = *disk;
     storage->options = *options;
     storage->base_file = storage->image.file = storage->install.file = DISK_NO_FILE;
+    storage->held.file = DISK_NO_FILE;
     *peek = (struct storage_peek){.empty = false};
     message[0] = '\0';
     struct recovery recovery = {.storage = storage, .message = message};

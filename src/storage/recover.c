@@ -280,6 +280,8 @@ static enum err recover_log(struct recovery *recovery)
     struct vote_record kept = {0};
     enum err err = read_vote_file(recovery, &kept); /* before anything is made */
     if (!err)
+        err = held_read(recovery);
+    if (!err)
         err = require_manifest(recovery);
     if (!err)
         err = read_files(recovery);
@@ -290,8 +292,9 @@ static enum err recover_log(struct recovery *recovery)
     if (found->vote.term < found->last_term)
         found->vote = (struct vote_record){.term = found->last_term};
     storage->vote = found->vote;
+    storage->flushed_term = found->vote.term;
     found->snapshot = storage->snapshot;
-    return ERR_NONE;
+    return held_check(recovery);
 }
 
 /* What is there is good: the folder becomes what the manifest says. */
@@ -304,6 +307,8 @@ static enum err settle_folder(struct recovery *recovery, struct listing *listing
         err = write_manifest(recovery);
     if (!err)
         err = remove_leftovers(recovery, listing);
+    if (!err)
+        err = held_open(recovery);
     if (!err)
         err = cannot(recovery, "cannot sync", storage->folder,
                      disk->sync_folder(disk->context, storage->folder));

@@ -51,8 +51,9 @@ static enum err corrupt(const struct scan *scan, uint64_t offset, const char *wh
     return ERR_CORRUPT;
 }
 
-/* Is there a mark behind the bad place which says that it was synced? What the marks stand in may
- * be torn as well; whole records are passed over, so that a value cannot pretend to be a mark. */
+/* Is there a mark behind the bad place which says that it was synced? The mark counts wherever it
+ * stands: bytes that are missing before it have moved it. Whole records are passed over, so that a
+ * value cannot pretend to be a mark. */
 static enum err search_mark(struct scan *scan, bool *found)
 {
     *found = false;
@@ -74,7 +75,7 @@ static enum err search_mark(struct scan *scan, bool *found)
             return err;
         if (outcome != RECORD_OK)
             continue;
-        if (record.kind == RECORD_SYNC && record.synced > scan->offset && record.synced <= offset) {
+        if (record.kind == RECORD_SYNC && record.sync.synced > scan->offset) {
             *found = true;
             return ERR_NONE;
         }
@@ -102,6 +103,13 @@ static enum err check_identity(const struct scan *scan, const struct identity *f
         (unsigned long long)own->node_id, own->cluster_id,
         renamed ? "; set cluster-id to keep it" : "");
     return ERR_FOREIGN;
+}
+
+/* What the file beside the log says was synced of this segment. */
+static uint64_t held_end(const struct scan *scan)
+{
+    const struct held_record *held = &scan->recovery->storage->held.told;
+    return held->seq == scan->segment->seq ? held->end : 0;
 }
 
 static enum err take_prev(struct scan *scan, const struct prev_record *prev)
@@ -135,6 +143,18 @@ static enum err take_entry(struct scan *scan, const struct entry *entry)
     return ERR_NONE;
 }
 
+/* All before this mark reads well, so no torn write moved it: whole records are gone, or came in.
+ */
+static enum err take_mark(struct scan *scan, const struct sync_record *sync)
+{
+    if (sync->at != scan->offset || sync->synced > sync->at)
+        return corrupt(scan, scan->offset,
+                       "a mark of what was synced stands at another place "
+                       "than it says: bytes before it are missing or new");
+    scan->segment->marked_end = sync->synced;
+    return ERR_NONE;
+}
+
 static enum err take(struct scan *scan, const struct record *record)
 {
     static const enum record_kind header[] = {RECORD_IDENTITY, RECORD_PREV, RECORD_VOTE};
@@ -156,7 +176,9 @@ static enum err take(struct scan *scan, const struct record *record)
     case RECORD_PREV:
         return take_prev(scan, &record->prev);
     case RECORD_SYNC:
-        return ERR_NONE;
+        return take_mark(scan, &record->sync);
+    case RECORD_HELD:
+        return corrupt(scan, scan->offset, "a line of another file stands in the log");
     }
     return ERR_NONE;
 }
@@ -175,8 +197,8 @@ static enum err judge(struct scan *scan)
         return corrupt(scan, 0, "the first lines do not say whose log it is");
     if (!scan->last)
         return corrupt(scan, scan->offset, "a damaged record, and more of the log behind it");
-    bool found;
-    enum err err = search_mark(scan, &found);
+    bool found = held_end(scan) > scan->offset;
+    enum err err = found ? ERR_NONE : search_mark(scan, &found);
     if (err)
         return err;
     if (found)
@@ -209,8 +231,6 @@ static enum err scan_records(struct scan *scan)
         err = take(scan, &record);
         if (err)
             return err;
-        if (record.kind == RECORD_SYNC)
-            scan->segment->marked_end = record.synced;
         scan->offset += record.bytes;
         recovery_read(scan->recovery, record.bytes);
     }
@@ -225,6 +245,8 @@ enum err scan_segment(struct recovery *recovery, bool last, uint64_t size)
     struct scan scan = {
         .recovery = recovery, .segment = open_segment(storage), .size = size, .last = last};
     enum err err = scan_records(&scan);
+    if (!err && scan.offset < held_end(&scan))
+        err = corrupt(&scan, scan.offset, "the file ends there, and more of it was synced once");
     scan.segment->end = scan.segment->synced_end = scan.offset;
     return err;
 }

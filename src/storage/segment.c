@@ -23,6 +23,9 @@ char *file_path(const struct storage *storage, enum storage_file file, uint64_t 
     case FILE_VOTE:
         buf_add_text(&path, "raft.vote");
         break;
+    case FILE_HELD:
+        buf_add_text(&path, "raft.synced");
+        break;
     case FILE_IMAGE:
         buf_printf(&path, "temp-image-%llu.rdb", number);
         break;
@@ -271,6 +274,7 @@ void storage_truncate(struct storage *storage, uint64_t last)
     struct segment *gone = storage->segments + kept;
     size_t gone_count = storage->segment_count - kept;
     storage->segment_count = kept;
+    held_lower(storage, segment->seq, segment->offsets[last - segment->prev.index]);
     if (gone_count)
         queue_manifest(storage);
     cut_segment(storage, segment, last);

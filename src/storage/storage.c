@@ -27,6 +27,7 @@ enum err storage_open(const struct disk *disk, const struct storage_options *opt
     opened->disk = *disk;
     opened->options = *options;
     opened->base_file = opened->image.file = opened->install.file = DISK_NO_FILE;
+    opened->held.file = DISK_NO_FILE;
     *recovered = (struct storage_recovered){.last_index = 0};
     message[0] = '\0';
     *storage = NULL;
@@ -60,6 +61,7 @@ void storage_close(struct storage *storage)
     close_file(storage, storage->base_file);
     close_file(storage, storage->image.file);
     close_file(storage, storage->install.file);
+    close_file(storage, storage->held.file);
     mem_free(storage->image.path);
     mem_free(storage->install.path);
     cache_close(&storage->cache);
@@ -77,7 +79,8 @@ static void begin_gathering(struct storage *storage, struct segment *segment)
 {
     if (storage->gathered.len || segment->synced_end <= segment->marked_end)
         return;
-    entry_encode_sync(&storage->gathered, segment->synced_end);
+    entry_encode_sync(&storage->gathered,
+                      &(struct sync_record){.synced = segment->synced_end, .at = segment->end});
     segment->marked_end = segment->synced_end;
     segment->end += storage->gathered.len;
 }
@@ -133,8 +136,8 @@ void note_sync(struct storage *storage, const struct segment *segment, uint64_t 
         storage->note_cap = storage->note_cap ? storage->note_cap * 2 : 16;
         storage->notes = mem_realloc(storage->notes, storage->note_cap * sizeof *storage->notes);
     }
-    storage->notes[storage->note_count++] =
-        (struct sync_note){.ticket = ticket, .seq = segment->seq, .end = end};
+    storage->notes[storage->note_count++] = (struct sync_note){
+        .ticket = ticket, .seq = segment->seq, .end = end, .term = storage->flushed_term};
 }
 
 static uint64_t flush(struct storage *storage, bool sync)
@@ -151,6 +154,7 @@ static uint64_t flush(struct storage *storage, bool sync)
     storage->status.bytes_written += op.bytes.len;
     room_used(storage, op.bytes.len);
     storage->unsynced = storage->tail_unsynced = !sync;
+    storage->flushed_term = storage->vote.term;
     if (sync)
         note_sync(storage, segment, segment->end, op.ticket);
     storage->gathered = (struct buf){0};
@@ -183,6 +187,7 @@ static void mark_quiet_log(struct storage *storage, uint64_t now_ms)
     bool unsynced = storage->unsynced;
     begin_gathering(storage, open_segment(storage));
     flush(storage, false);
+    held_note(storage);
     storage->unsynced = unsynced; /* not for the mark alone */
     storage->quiet_ticket = storage->ticket;
 }
@@ -190,6 +195,7 @@ static void mark_quiet_log(struct storage *storage, uint64_t now_ms)
 void storage_tick(struct storage *storage, uint64_t now_ms)
 {
     mark_quiet_log(storage, now_ms);
+    held_tick(storage, now_ms);
     room_tick(storage, now_ms);
     if (storage->options.sync != STORAGE_SYNC_EVERYSEC || !storage->unsynced ||
         now_ms < storage->synced_ms + SYNC_INTERVAL_MS)
@@ -216,6 +222,8 @@ static void take_notes(struct storage *storage)
         struct segment *segment = open_segment(storage); /* nobody asks of the others */
         if (segment->seq == note->seq && segment->synced_end < note->end)
             segment->synced_end = note->end;
+        if (storage->held.term < note->term)
+            storage->held.term = note->term;
     }
     storage->note_count -= taken;
     memmove(storage->notes, storage->notes + taken, storage->note_count * sizeof *storage->notes);

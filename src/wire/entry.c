@@ -151,11 +151,21 @@ void entry_encode_prev(struct buf *out, const struct prev_record *prev)
     seal_line(out, start);
 }
 
-void entry_encode_sync(struct buf *out, uint64_t offset)
+void entry_encode_held(struct buf *out, const struct held_record *held)
+{
+    size_t start = out->len;
+    buf_printf(out, "#HELD:%llu:%llu:%llu:", (unsigned long long)held->seq,
+               (unsigned long long)held->end, (unsigned long long)held->term);
+    seal_line(out, start);
+}
+
+void entry_encode_sync(struct buf *out, const struct sync_record *sync)
 {
     size_t start = out->len;
     buf_add_text(out, "#SYNC:");
-    buf_add_u64(out, offset);
+    buf_add_u64(out, sync->synced);
+    buf_add_char(out, ':');
+    buf_add_u64(out, sync->at);
     buf_add_char(out, ':');
     seal_line(out, start);
 }

@@ -10,8 +10,13 @@
  *     #NODE:<version>:<cluster-id>:<node-id>:<crc32c>\r\n   whose log this is; a file's first line
  *     #PREV:<index>:<term>:<crc32c>\r\n                     the entry before the file's first one
  *     #VOTE:<term>:<node>:<crc32c>\r\n                      the hard state; the last one counts
- *     #SYNC:<offset>:<crc32c>\r\n                           the file was synced up to <offset>
- * bytes when this was written */
+ *     #SYNC:<synced>:<at>:<crc32c>\r\n                      the file was synced up to offset
+ * <synced> when this was written to offset <at>
+ *
+ * and in a file beside the log (raft.synced)
+ *
+ *     #HELD:<seq>:<end>:<term>:<crc32c>\r\n                 segment <seq> was synced up to <end>, a
+ *                                                          vote of term <term> with it */
 #ifndef FLOTILLA_WIRE_ENTRY_H
 #define FLOTILLA_WIRE_ENTRY_H
 
@@ -66,12 +71,34 @@ struct prev_record {
     uint64_t term;
 };
 
+/* A mark: how much of a file is known to be synced. A mark says where it stands, so that bytes
+ * which are missing before it show. */
+struct sync_record {
+    uint64_t synced;
+    uint64_t at;
+};
+
 void entry_encode_identity(struct buf *out, const struct identity *identity);
 void entry_encode_vote(struct buf *out, const struct vote_record *vote);
 void entry_encode_prev(struct buf *out, const struct prev_record *prev);
-void entry_encode_sync(struct buf *out, uint64_t offset);
+/* What the disk is known to hold: a statement about the newest segment from outside of it. */
+struct held_record {
+    uint64_t seq;  /* of the segment's file */
+    uint64_t end;  /* synced bytes of it */
+    uint64_t term; /* of the newest vote that was synced */
+};
 
-enum record_kind { RECORD_ENTRY, RECORD_VOTE, RECORD_IDENTITY, RECORD_PREV, RECORD_SYNC };
+void entry_encode_held(struct buf *out, const struct held_record *held);
+void entry_encode_sync(struct buf *out, const struct sync_record *sync);
+
+enum record_kind {
+    RECORD_ENTRY,
+    RECORD_VOTE,
+    RECORD_IDENTITY,
+    RECORD_PREV,
+    RECORD_SYNC,
+    RECORD_HELD
+};
 
 struct record {
     enum record_kind kind;
@@ -81,7 +108,8 @@ struct record {
         struct vote_record vote;
         struct identity identity;
         struct prev_record prev;
-        uint64_t synced; /* RECORD_SYNC */
+        struct sync_record sync;
+        struct held_record held;
     };
 };
 

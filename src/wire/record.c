@@ -220,11 +220,23 @@ static enum record_outcome parse_prev(struct span input, struct record *record)
 
 static enum record_outcome parse_sync(struct span input, struct record *record)
 {
-    uint64_t offset;
-    enum record_outcome outcome = parse_numbers(input, 1, &offset, record);
+    uint64_t numbers[2];
+    enum record_outcome outcome = parse_numbers(input, 2, numbers, record);
     if (outcome == RECORD_OK) {
         record->kind = RECORD_SYNC;
-        record->synced = offset;
+        record->sync = (struct sync_record){.synced = numbers[0], .at = numbers[1]};
+    }
+    return outcome;
+}
+
+static enum record_outcome parse_held(struct span input, struct record *record)
+{
+    uint64_t numbers[3];
+    enum record_outcome outcome = parse_numbers(input, 3, numbers, record);
+    if (outcome == RECORD_OK) {
+        record->kind = RECORD_HELD;
+        record->held =
+            (struct held_record){.seq = numbers[0], .end = numbers[1], .term = numbers[2]};
     }
     return outcome;
 }
@@ -253,11 +265,8 @@ enum record_outcome record_parse(struct span input, struct record *record)
     static const struct {
         const char *prefix;
         enum record_outcome (*parse)(struct span input, struct record *record);
-    } kinds[] = {{"#RAFT:", parse_entry},
-                 {"#SYNC:", parse_sync},
-                 {"#VOTE:", parse_vote},
-                 {"#NODE:", parse_identity},
-                 {"#PREV:", parse_prev}};
+    } kinds[] = {{"#RAFT:", parse_entry},    {"#SYNC:", parse_sync}, {"#VOTE:", parse_vote},
+                 {"#NODE:", parse_identity}, {"#PREV:", parse_prev}, {"#HELD:", parse_held}};
 
     size_t window = input.len < 6 ? input.len : 6;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

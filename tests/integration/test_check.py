@@ -395,7 +395,7 @@ COMMAND = b"*1\r\n$3\r\nSET\r\n"
     ([forge(b"#RAFT:3:1:N:0:0:0")], CORRUPT),
     ([forge(b"#RAFT:1:2:N:0:0:0"), forge(b"#RAFT:2:1:N:0:0:0")], CORRUPT),
     ([b"#RAFT:1:1:C:0:0:2147483647:00000000\r\nshort"], TORN),
-    ([b"#RAFT:1:1:C:0:0:2147483647:00000000\r\nshort", forge(b"#SYNC:%d" % 110)], CORRUPT),
+    ([b"#RAFT:1:1:C:0:0:2147483647:00000000\r\nshort", forge(b"#SYNC:110:157")], CORRUPT),
     ([forge(b"#VOTE:%d:%d" % (MOST, MOST))], FINE),
 ])
 @pytest.mark.parametrize("before", [0, MOST], ids=["first", "last"])

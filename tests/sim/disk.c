@@ -446,7 +446,7 @@ static size_t marked_end(const struct buf *bytes)
         if (bytes->ptr[at] == '#' &&
             record_parse(span_of(bytes->ptr + at, bytes->len - at), &record) == RECORD_OK &&
             record.kind == RECORD_SYNC)
-            return (size_t)record.synced;
+            return (size_t)record.sync.synced;
     }
     return 0;
 }

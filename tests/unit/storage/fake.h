@@ -16,6 +16,7 @@ enum { FILES_MAX = 128, QUEUE_MAX = 512, HANDLES_MAX = 256 };
 #define LOG       FOLDER "/appendonlydir/appendonly.aof.1.incr.aof"
 #define MANIFEST  FOLDER "/appendonlydir/appendonly.aof.manifest"
 #define VOTE_FILE FOLDER "/appendonlydir/raft.vote"
+#define HELD_FILE FOLDER "/appendonlydir/raft.synced"
 
 struct fake_file {
     char path[512]; /* empty: removed, maybe still open */

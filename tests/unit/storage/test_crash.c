@@ -760,7 +760,7 @@ static uint64_t newest_mark(struct span bytes)
         struct record found;
         assert_int_equal(record_parse(bytes, &found), RECORD_OK);
         if (found.kind == RECORD_SYNC)
-            marked = found.synced;
+            marked = found.sync.synced;
         bytes = span_of(bytes.ptr + found.bytes, bytes.len - found.bytes);
     }
     return marked;

@@ -147,7 +147,7 @@ static void test_an_inspection_says_what_is_corrupt_and_what_came_before_it(void
     write_log(&node, 3);
     /* A mark that covers everything, then a flipped byte in the second entry. */
     struct buf *log = node_file(&node, LOG);
-    entry_encode_sync(log, log->len);
+    entry_encode_sync(log, &(struct sync_record){.synced = log->len, .at = log->len});
     char *second = memmem(log->ptr, log->len, "2.1.", 4);
     assert_non_null(second);
     *second ^= 1;

@@ -100,10 +100,10 @@ static void test_the_disk_is_asked_once_a_second_and_when_much_was_written(void 
     storage_tick(node.storage, 499);
     assert_queued(&node, "");
     storage_tick(node.storage, 999); /* a mark, since the log is quiet */
-    assert_queued(&node, "append 1.incr.aof; ");
+    assert_queued(&node, "append 1.incr.aof; append raft.synced; ");
     storage_tick(node.storage, 1000);
     storage_tick(node.storage, 1400); /* the answer has not come */
-    assert_queued(&node, "append 1.incr.aof; measure; ");
+    assert_queued(&node, "append 1.incr.aof; append raft.synced; measure; ");
     node_run_all(&node);
     node_append_sized(&node, 1, 1, RESERVE / 4);
     node_flush(&node);

@@ -289,7 +289,7 @@ static uint64_t newest_mark(struct span bytes)
         struct record record;
         assert_int_equal(record_parse(bytes, &record), RECORD_OK);
         if (record.kind == RECORD_SYNC)
-            mark = record.synced;
+            mark = record.sync.synced;
         bytes = span_of(bytes.ptr + record.bytes, bytes.len - record.bytes);
     }
     return mark;
@@ -393,10 +393,12 @@ static void test_a_segment_that_ends_with_a_mark_alone_is_synced_as_well(void **
     node_flush(&node);
     storage_tick(node.storage, 1000);
     storage_tick(node.storage, 2000);
-    assert_queued(&node, "append 1.incr.aof; ");
+    assert_queued(&node, "append raft.synced; append 1.incr.aof; ");
     node_cut(&node);
-    assert_queued(&node, "append 1.incr.aof; +sync 1.incr.aof; append+sync 2.incr.aof; folder; "
-                         "replace manifest; ");
+    assert_queued(
+        &node,
+        "append raft.synced; append 1.incr.aof; +sync 1.incr.aof; append+sync 2.incr.aof; folder; "
+        "replace manifest; ");
     node_run_all(&node);
     node_restart(&node);
     assert_seen(&node, "1/1 ");
@@ -430,7 +432,7 @@ static void test_a_sync_says_nothing_of_what_is_not_yet_handed_over(void **state
     size_t end = node_segment(&node, 1)->len;
     node_append_sized(&node, 2, 1, 3000); /* gathered only */
     storage_tick(node.storage, 5000);
-    assert_queued(&node, "+sync 1.incr.aof; ");
+    assert_queued(&node, "append raft.synced; +sync 1.incr.aof; ");
     node_run_all(&node);
     node_flush(&node);
     node_append(&node, 3, 1);

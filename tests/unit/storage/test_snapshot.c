@@ -469,7 +469,7 @@ static size_t crash_in_install(size_t count, enum storage_sync sync)
     size_t files = 0;
     for (size_t i = 0; i < node.fake.file_count; i++)
         files += node.fake.files[i].path[0] != '\0';
-    assert_int_equal(files, installed ? 3 : 4); /* manifest, base, segments */
+    assert_int_equal(files, installed ? 4 : 5); /* manifest, base, raft.synced, segments */
     assert_log_goes_on(&node);
     node_close(&node);
     return queued;

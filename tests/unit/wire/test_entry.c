@@ -60,7 +60,7 @@ static void encode_all_kinds(struct buf *out, size_t ends[KINDS])
     ends[count++] = out->len;
     entry_encode_prev(out, &(struct prev_record){.index = UINT64_MAX, .term = 9});
     ends[count++] = out->len;
-    entry_encode_sync(out, UINT64_MAX - 1);
+    entry_encode_sync(out, &(struct sync_record){UINT64_MAX - 1, UINT64_MAX - 2});
     ends[count++] = out->len;
     assert_int_equal(count, KINDS);
 }
@@ -98,11 +98,11 @@ static void test_the_place_and_the_mark_of_a_log_are_lines_of_numbers(void **sta
 {
     (void)state;
     static const char prev[] = "#PREV:12:3:";
-    static const char sync[] = "#SYNC:4096:";
+    static const char sync[] = "#SYNC:4096:4099:";
     struct buf out = {0};
     entry_encode_prev(&out, &(struct prev_record){.index = 12, .term = 3});
     size_t end = out.len;
-    entry_encode_sync(&out, 4096);
+    entry_encode_sync(&out, &(struct sync_record){4096, 4099});
     struct buf expected = {0};
     buf_printf(&expected, "%s%08x\r\n", prev, (unsigned)crc32c(0, prev, sizeof prev - 1));
     assert_int_equal(end, expected.len);
@@ -184,7 +184,7 @@ static void test_records_of_all_kinds_follow_each_other(void **state)
             assert_int_equal(record.prev.term, 9);
         }
         if (record.kind == RECORD_SYNC)
-            assert_int_equal(record.synced, UINT64_MAX - 1);
+            assert_int_equal(record.sync.synced, UINT64_MAX - 1);
     }
     buf_close(&out);
 }
