@@ -25,7 +25,7 @@ static void label(const char *text)
 
 static const char *type_name(char type)
 {
-    return type == 'b' ? "snapshot" : type == 'h' ? "history" : "log";
+    return type == 'b' ? "snapshot" : type == 'h' ? "history" : type == 's' ? "notes" : "log";
 }
 
 /* "5", or "3-5". */

@@ -359,6 +359,7 @@ enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])
 void server_close(struct server *server)
 {
     peers_free(server->peers);
+    shard_settle(server->shards[0]);
     platform_disk_free(server->disk); /* writes what is queued */
     shard_close(server->shards[0]);
     net_free(server->net);

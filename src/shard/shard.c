@@ -143,6 +143,11 @@ enum err shard_open(const struct shard_options *options, struct shard_time now,
     return err;
 }
 
+void shard_settle(struct shard *shard)
+{
+    storage_settle(shard->storage);
+}
+
 void shard_close(struct shard *shard)
 {
     if (!shard)

@@ -115,6 +115,8 @@ struct shard_time {
  * `message`. */
 MUST_CHECK enum err shard_open(const struct shard_options *options, struct shard_time now,
                                struct shard **shard, char message[512]);
+/* An orderly end: what is queued for the disk is all that will be. Before the disk is closed. */
+void shard_settle(struct shard *shard);
 void shard_close(struct shard *shard);
 
 enum shard_admission {

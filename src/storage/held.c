@@ -42,6 +42,9 @@ enum err held_read(struct recovery *recovery)
     if (err == ERR_NOT_FOUND)
         err = ERR_NONE;
     cannot(recovery, "cannot read", path, err);
+    if (text.len && storage->options.inspection)
+        storage->options.inspection->part(storage->options.inspection->context,
+                                          &(struct storage_part){path, 's', text.len});
     storage->held.bytes = text.len;
     storage->held.term = storage->held.told.term;
     buf_close(&text);

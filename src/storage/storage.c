@@ -192,6 +192,12 @@ static void mark_quiet_log(struct storage *storage, uint64_t now_ms)
     storage->quiet_ticket = storage->ticket;
 }
 
+void storage_settle(struct storage *storage)
+{
+    storage_flush(storage);
+    held_note(storage);
+}
+
 void storage_tick(struct storage *storage, uint64_t now_ms)
 {
     mark_quiet_log(storage, now_ms);

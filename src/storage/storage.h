@@ -36,7 +36,7 @@ enum storage_sync {
 /* A file that the manifest names. */
 struct storage_part {
     const char *path;
-    char type; /* of the manifest: b, h, i */
+    char type; /* of the manifest: b, h, i; s: raft.synced */
     uint64_t bytes;
 };
 
@@ -106,6 +106,8 @@ enum { STORAGE_PROGRESS_BYTES = 256 * 1024 };
 MUST_CHECK enum err storage_open(const struct disk *disk, const struct storage_options *options,
                                  const struct storage_visitor *visitor, struct storage **storage,
                                  struct storage_recovered *recovered, char message[512]);
+/* An orderly end is near: notes on the disk what is known to be synced. */
+void storage_settle(struct storage *storage);
 void storage_close(struct storage *storage); /* does not wait for operations under way */
 
 /* What a folder is, without any change to it. */

@@ -109,6 +109,36 @@ def test_a_missing_record_in_the_middle_of_the_log_is_refused(stopped):
     assert contents(node.data) == before
 
 
+def noted(node):
+    """How much of the newest segment raft.synced says was synced."""
+    lines = (node.aof.parent / "raft.synced").read_bytes().split(b"\r\n")
+    ends = [int(line.split(b":")[2]) for line in lines if line.startswith(b"#HELD:")]
+    return ends[-1] if ends else 0
+
+
+def test_bytes_missing_from_a_log_are_damage(make_cluster):
+    cluster = make_cluster()
+    with cluster.wait_leader().connect() as connection:
+        for i in range(100):
+            assert connection.call("SET", f"key{i}", f"value{i}" * 5) == "OK"
+    cluster.wait_equal()
+    for node in cluster.nodes:
+        wait_for(lambda node=node: noted(node) >= node.aof.read_bytes().index(b"value99"), 10,
+                 "it is noted that the last value is synced")
+        node.kill()
+    whole = node.aof.read_bytes()
+    damaged = (whole[:noted(node) // 2], whole[:noted(node) - 1],
+               whole[:2000] + whole[2001:], whole[:2000] + whole[2600:])
+    for data in damaged:
+        node.aof.write_bytes(data)
+        before = contents(node.data)
+        text = refusal(node.config)
+        assert node.aof.name in text and "corrupt" in text, text
+        assert contents(node.data) == before
+    node.aof.write_bytes(whole)
+    node.start()
+
+
 def test_the_folder_of_another_node_is_refused(stopped):
     one, two = stopped.nodes[:2]
     stopped.write_config(one, dir=f'"{two.data}"')

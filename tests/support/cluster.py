@@ -258,6 +258,7 @@ class Cluster:
         directives.update(self.directives)
         directives.update({key.replace("_", "-"): value for key, value in more.items()})
         node.config.write_text("".join(f"{key} {value}\n" for key, value in directives.items()))
+        node.config.chmod(0o600)  # it holds the secret
 
     # --- life ---
 

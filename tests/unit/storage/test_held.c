@@ -138,6 +138,20 @@ static void test_what_is_held_is_noted_once_a_second_and_only_if_it_is_news(void
     node_close(&node);
 }
 
+static void test_an_orderly_end_notes_what_is_synced(void **state)
+{
+    (void)state;
+    static struct node node;
+    write_log(&node);
+    size_t len = node_file(&node, LOG)->len;
+    storage_settle(node.storage);
+    node_run_all(&node);
+    node_crash(&node);
+    node_file(&node, LOG)->len = len - 1;
+    assert_refused_untouched(&node, ERR_CORRUPT, "synced once");
+    node_close(&node);
+}
+
 static void test_a_write_that_is_not_synced_is_not_noted(void **state)
 {
     (void)state;
@@ -296,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_a_vote_that_was_taken_out_of_the_log_is_missed),
         cmocka_unit_test(test_a_last_segment_that_ends_before_what_was_synced_is_refused),
         cmocka_unit_test(test_what_is_held_is_noted_once_a_second_and_only_if_it_is_news),
+        cmocka_unit_test(test_an_orderly_end_notes_what_is_synced),
         cmocka_unit_test(test_a_write_that_is_not_synced_is_not_noted),
         cmocka_unit_test(test_a_torn_note_says_nothing_and_the_next_one_counts),
         cmocka_unit_test(test_a_cut_of_the_log_is_preceded_by_a_note_that_claims_no_more),
