@@ -18,13 +18,29 @@ static void take_over(struct raft_progress *fresh, struct raft *raft, size_t old
     raft->progress[old].window = NULL;
 }
 
+/* This node as the membership names it: another incarnation of its id is somebody else. */
+static const struct raft_member *self_in(const struct raft *raft,
+                                         const struct raft_membership *membership)
+{
+    const struct raft_member *self = raft_membership_find(membership, raft->options.id);
+    return self && self->incarnation == raft->options.incarnation ? self : NULL;
+}
+
+static size_t find_self(const struct raft *raft)
+{
+    const struct raft_member *self = self_in(raft, &raft->membership);
+    return self ? (size_t)(self - raft->membership.members) : (size_t)NOT_A_MEMBER;
+}
+
 /* What is known of the members moves with them. */
 static void adopt(struct raft *raft, const struct raft_membership *membership)
 {
     struct raft_progress progress[RAFT_MEMBERS_MAX];
     for (size_t i = 0; i < membership->count; i++) {
-        size_t old = raft_position_of(raft, membership->members[i].id);
-        if (old != NOT_A_MEMBER) {
+        const struct raft_member *member = &membership->members[i];
+        size_t old = raft_position_of(raft, member->id);
+        if (old != NOT_A_MEMBER &&
+            raft->membership.members[old].incarnation == member->incarnation) {
             take_over(&progress[i], raft, old);
             continue;
         }
@@ -36,7 +52,7 @@ static void adopt(struct raft *raft, const struct raft_membership *membership)
     if (membership->count)
         memcpy(raft->progress, progress, membership->count * sizeof *progress);
     raft->membership = *membership;
-    raft->self = raft_position_of(raft, raft->options.id);
+    raft->self = find_self(raft);
 }
 
 /* Who leaves, or becomes a learner, by an entry that is not committed yet may be the only one that
@@ -44,12 +60,24 @@ static void adopt(struct raft *raft, const struct raft_membership *membership)
 bool raft_may_stand(const struct raft *raft)
 {
     for (size_t i = raft->configuration_count; i-- > 0;) {
-        const struct raft_member *self =
-            raft_membership_find(&raft->configurations[i].membership, raft->options.id);
+        const struct raft_member *self = self_in(raft, &raft->configurations[i].membership);
         if (self && (self->roles & (RAFT_VOTER | RAFT_VOTER_INCOMING)))
             return true;
         if (raft->configurations[i].index <= raft->commit)
             return false;
+    }
+    return false;
+}
+
+/* Who lost its disk has forgotten its votes and what it acknowledged. It comes back under another
+ * incarnation and votes for nobody until its own log names that. A learner votes too: an entry that
+ * makes it a voter may be on its way, and the candidate that holds it needs the vote. Whose vote
+ * counts is the candidate's business. */
+bool raft_may_vote(const struct raft *raft)
+{
+    for (size_t i = 0; i < raft->configuration_count; i++) {
+        if (self_in(raft, &raft->configurations[i].membership))
+            return true;
     }
     return false;
 }

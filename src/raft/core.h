@@ -90,8 +90,12 @@ static inline void raft_note(struct raft *raft, enum raft_mark mark)
 /* A message of this step, from this node in its term. Valid until the next call. */
 struct raft_message *raft_message_add(struct raft *raft, enum raft_message_type type, uint64_t to);
 size_t raft_position_of(const struct raft *raft, uint64_t id); /* or NOT_A_MEMBER */
+/* The same, of the incarnation that the membership names: another one of the same id vouches for
+ * nothing that was asked of this one. */
+size_t raft_position_of_sender(const struct raft *raft, const struct raft_message *message);
 bool raft_is_voter(const struct raft *raft, size_t position);
 bool raft_may_stand(const struct raft *raft);
+bool raft_may_vote(const struct raft *raft);
 bool raft_hard_state_differs(const struct raft *raft); /* from what the host knows */
 void raft_log_reset(struct raft *raft, uint64_t base_index, uint64_t base_term);
 

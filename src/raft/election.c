@@ -57,10 +57,10 @@ static void forget_votes(struct raft *raft)
 static void ask_for_votes(struct raft *raft, bool pre, bool transfer)
 {
     for (size_t i = 0; i < raft->membership.count; i++) {
-        if (i == raft->self || !raft_is_voter(raft, i))
+        uint64_t id = raft->membership.members[i].id;
+        if (id == raft->options.id || !raft_is_voter(raft, i))
             continue;
-        struct raft_message *request =
-            raft_message_add(raft, RAFT_VOTE_REQUEST, raft->membership.members[i].id);
+        struct raft_message *request = raft_message_add(raft, RAFT_VOTE_REQUEST, id);
         request->term = pre ? raft->term + 1 : raft->term;
         /* A vote is given for this log. Were it asked for before the log is durable, a crash could
          * shorten the log and a restart ask again in the same term: the first answer would then
@@ -186,8 +186,8 @@ static bool log_is_current(const struct raft *raft, const struct raft_message *r
 
 static void answer_prevote(struct raft *raft, const struct raft_message *request)
 {
-    bool granted =
-        request->term > raft->term && !raft_leader_is_alive(raft) && log_is_current(raft, request);
+    bool granted = request->term > raft->term && raft_may_vote(raft) &&
+                   !raft_leader_is_alive(raft) && log_is_current(raft, request);
     /* The other one asks for real now; to stand against it would split the vote. */
     if (granted && raft->role == RAFT_FOLLOWER && raft->leader_lost)
         retry_soon(raft);
@@ -209,8 +209,8 @@ void raft_handle_vote_request(struct raft *raft, const struct raft_message *requ
     bool is_free = raft->vote == request->from || (raft->vote == 0 && raft->leader == 0);
     bool promised = raft->options.lease_drift_percent && !request->vote_request.transfer &&
                     raft_leader_is_alive(raft);
-    bool granted =
-        request->term == raft->term && is_free && !promised && log_is_current(raft, request);
+    bool granted = request->term == raft->term && raft_may_vote(raft) && is_free && !promised &&
+                   log_is_current(raft, request);
     if (granted) {
         raft->vote = request->from;
         raft_election_timer_restart(raft);
@@ -252,7 +252,7 @@ void raft_handle_vote_response(struct raft *raft, const struct raft_message *res
         return;
     if (response->term != (pre && granted ? raft->term + 1 : raft->term))
         return;
-    size_t position = raft_position_of(raft, response->from);
+    size_t position = raft_position_of_sender(raft, response);
     if (position == NOT_A_MEMBER)
         return;
     if (!granted) {

@@ -109,6 +109,15 @@ size_t raft_position_of(const struct raft *raft, uint64_t id)
     return member ? (size_t)(member - membership->members) : (size_t)NOT_A_MEMBER;
 }
 
+size_t raft_position_of_sender(const struct raft *raft, const struct raft_message *message)
+{
+    size_t position = raft_position_of(raft, message->from);
+    if (position == NOT_A_MEMBER ||
+        raft->membership.members[position].incarnation != message->from_incarnation)
+        return NOT_A_MEMBER;
+    return position;
+}
+
 bool raft_is_voter(const struct raft *raft, size_t position)
 {
     unsigned roles = raft->membership.members[position].roles;

@@ -299,7 +299,7 @@ static void handle_success(struct raft *raft, size_t peer, const struct raft_mes
 
 void raft_handle_append_response(struct raft *raft, const struct raft_message *response)
 {
-    size_t peer = raft_position_of(raft, response->from);
+    size_t peer = raft_position_of_sender(raft, response);
     if (raft->role != RAFT_LEADER || response->term != raft->term || peer == NOT_A_MEMBER ||
         peer == raft->self)
         return;

@@ -79,7 +79,7 @@ void raft_snapshot_tick(struct raft *raft, size_t peer)
 
 void raft_handle_snapshot_response(struct raft *raft, const struct raft_message *response)
 {
-    size_t peer = raft_position_of(raft, response->from);
+    size_t peer = raft_position_of_sender(raft, response);
     if (raft->role != RAFT_LEADER || response->term != raft->term || peer == NOT_A_MEMBER ||
         peer == raft->self)
         return;

@@ -350,6 +350,7 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
         incoming->message.from != from->node || incoming->message.to != raft_id(shard->raft) ||
         incoming->shard != shard->options.number)
         return ERR_FOREIGN;
+    incoming->message.from_incarnation = from->incarnation;
     struct raft_event event = {.type = RAFT_EVENT_MESSAGE, .now_ms = now.mono_ms};
     event.message = &incoming->message;
     size_t count = incoming->message.type == RAFT_APPEND_REQUEST

@@ -248,6 +248,11 @@ void check_sending(struct world *world, const struct node *node, const struct ra
 }
 
 /* What a node told the others survives its crash. */
+void check_begins_empty(struct world *world, uint64_t id)
+{
+    memset(world->history.vote_told[id], 0, sizeof world->history.vote_told[id]);
+}
+
 void check_start(struct world *world, const struct node *node)
 {
     for (uint64_t term = raft_term(node->raft) + 1; term < TERMS_MAX; term++) {

@@ -38,6 +38,7 @@ void node_create(struct world *world, uint64_t id, const struct raft_membership 
     node_close(node);
     *node = (struct node){.id = id, .incarnation = incarnation, .autosync = true, .starts = starts};
     node->disk.first_membership = *membership;
+    check_begins_empty(world, id);
     node_start(world, node);
 }
 

@@ -262,6 +262,8 @@ void check_step(struct world *world, struct node *node, const struct before *bef
 void check_sending(struct world *world, const struct node *node,
                    const struct raft_message *message);
 void check_start(struct world *world, const struct node *node);
+/* An empty disk has promised nothing. */
+void check_begins_empty(struct world *world, uint64_t id);
 void check_chunk(struct world *world, const struct node *node, const struct raft_chunk *chunk,
                  const struct snapshot *snapshot);
 /* What was committed anywhere when a read comes is the floor of its index. */
