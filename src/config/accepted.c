@@ -150,7 +150,6 @@ static const struct directive accepted_rows[] = {
     /* the process */
     ROW("databases", NULL, DIRECTIVE_INT, DIRECTIVE_IMMUTABLE, "1"),
     ROW("dynamic-hz", NULL, DIRECTIVE_BOOL, 0, "yes"),
-    ROW("supervised", NULL, DIRECTIVE_STRING, DIRECTIVE_IMMUTABLE, "no"),
     ROW("always-show-logo", NULL, DIRECTIVE_BOOL, DIRECTIVE_IMMUTABLE, "no"),
     ROW("set-proc-title", NULL, DIRECTIVE_BOOL, DIRECTIVE_IMMUTABLE, "yes"),
     ROW("proc-title-template", NULL, DIRECTIVE_STRING, 0, "{title} {listen-addr} {server-mode}"),

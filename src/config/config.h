@@ -23,6 +23,8 @@ enum config_follower_mode { CONFIG_FOLLOWER_REDIRECT, CONFIG_FOLLOWER_AUTO, CONF
 
 enum config_debug { CONFIG_DEBUG_NO, CONFIG_DEBUG_LOCAL, CONFIG_DEBUG_YES };
 
+enum config_supervised { CONFIG_SUPERVISED_NO, CONFIG_SUPERVISED_SYSTEMD, CONFIG_SUPERVISED_AUTO };
+
 struct config_output_limit { /* client-output-buffer-limit <class> <hard> <soft> <soft seconds> */
     uint64_t hard_bytes;     /* 0: none */
     uint64_t soft_bytes;
@@ -57,6 +59,7 @@ struct config {
     char logfile[CONFIG_TEXT_MAX]; /* empty: standard output */
     char pidfile[CONFIG_TEXT_MAX];
     bool daemonize;
+    enum config_supervised supervised;
     char dir[CONFIG_TEXT_MAX];
     int databases; /* always 1 is used; accepted as Redis' directive */
     int hz;

@@ -45,6 +45,14 @@ static const struct choice debug_choices[] = {
     {.name = NULL},
 };
 
+static const struct choice supervised_choices[] = {
+    {.name = "no", .value = CONFIG_SUPERVISED_NO},
+    {.name = "upstart", .refused = "is not supported; use 'systemd', 'auto' or 'no'"},
+    {.name = "systemd", .value = CONFIG_SUPERVISED_SYSTEMD},
+    {.name = "auto", .value = CONFIG_SUPERVISED_AUTO},
+    {.name = NULL},
+};
+
 static const struct choice follower_choices[] = {
     {.name = "redirect", .value = CONFIG_FOLLOWER_REDIRECT},
     {.name = "auto", .value = CONFIG_FOLLOWER_AUTO, .refused = FOLLOWER_MODE_YET},
@@ -145,6 +153,12 @@ static const struct directive rows[] = {
      .flags = DIRECTIVE_IMMUTABLE,
      .initial = "no",
      FIELD(daemonize)},
+    {.name = "supervised",
+     .kind = DIRECTIVE_ENUM,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "no",
+     .choices = supervised_choices,
+     FIELD(supervised)},
     {.name = "dir",
      .kind = DIRECTIVE_STRING,
      .flags = DIRECTIVE_PROTECTED | DIRECTIVE_FILLED | DIRECTIVE_PATH,

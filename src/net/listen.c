@@ -248,6 +248,8 @@ static void add_listener(struct net *net, int fd, const char *path)
     net->listeners = listener;
 }
 
+enum { WITHOUT_LISTENING = -1 };
+
 /* A listening socket, or -1 with errno set. */
 static int open_tcp(const struct addrinfo *info, int backlog)
 {
@@ -257,7 +259,8 @@ static int open_tcp(const struct addrinfo *info, int backlog)
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (info->ai_family == AF_INET6)
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, backlog) == 0)
+    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 &&
+        (backlog == WITHOUT_LISTENING || listen(fd, backlog) == 0))
         return fd;
     int error = errno;
     close(fd);
@@ -271,9 +274,11 @@ static bool may_be_absent(int error)
            error == ENOPROTOOPT || error == EPROTONOSUPPORT || error == ESOCKTNOSUPPORT;
 }
 
-enum err net_listen(struct net *net, const char *address, uint16_t port, int backlog,
-                    char message[256])
+/* *fd is -1 where an address that may be absent is. */
+static enum err open_address(const char *address, uint16_t port, int backlog, int *fd,
+                             char message[256])
 {
+    *fd = -1;
     bool optional = address[0] == '-';
     const char *name = address + optional;
     const char *host = strcmp(name, "*") == 0 ? "0.0.0.0" : strcmp(name, "::*") == 0 ? "::" : name;
@@ -287,21 +292,38 @@ enum err net_listen(struct net *net, const char *address, uint16_t port, int bac
                  gai_strerror(failed));
         return optional ? ERR_NONE : ERR_NOT_FOUND;
     }
-    int fd = -1, error = 0;
-    for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
-        fd = open_tcp(at, backlog);
+    int error = 0;
+    for (const struct addrinfo *at = found; at && *fd < 0; at = at->ai_next) {
+        *fd = open_tcp(at, backlog);
         error = errno;
     }
     freeaddrinfo(found);
     message[0] = '\0';
-    if (fd >= 0) {
-        add_listener(net, fd, NULL);
+    if (*fd >= 0)
         return ERR_NONE;
-    }
     char text[96];
     snprintf(message, 256, "could not bind %.120s:%u: %s", name, (unsigned)port,
              cause(error, text));
     return optional && may_be_absent(error) ? ERR_NONE : err_of(error);
+}
+
+enum err net_listen(struct net *net, const char *address, uint16_t port, int backlog,
+                    char message[256])
+{
+    int fd;
+    enum err err = open_address(address, port, backlog < 0 ? 0 : backlog, &fd, message);
+    if (fd >= 0)
+        add_listener(net, fd, NULL);
+    return err;
+}
+
+enum err net_can_bind(const char *address, uint16_t port, char message[256])
+{
+    int fd;
+    enum err err = open_address(address, port, WITHOUT_LISTENING, &fd, message);
+    if (fd >= 0)
+        close(fd);
+    return err;
 }
 
 /* The file of a process that is gone may be replaced, that of a living one may not. */

@@ -96,6 +96,8 @@ void net_set_settings(struct net *net, const struct net_settings *settings);
  * ERR_NONE then, and the message says what is missing (else it is empty). */
 MUST_CHECK enum err net_listen(struct net *net, const char *address, uint16_t port, int backlog,
                                char message[256]);
+/* The same without listening: whether it would work. ERR_BUSY: somebody has the address. */
+MUST_CHECK enum err net_can_bind(const char *address, uint16_t port, char message[256]);
 MUST_CHECK enum err net_listen_unix(struct net *net, const char *path, unsigned mode, int backlog,
                                     char message[256]);
 void net_close_listeners(struct net *net);

@@ -262,6 +262,20 @@ enum err platform_lock_folder(const char *folder, int *lock, long *holder)
     return err;
 }
 
+bool platform_folder_is_in_use(const char *folder)
+{
+    size_t len = strlen(folder) + sizeof "/flotilla.lock";
+    char *path = mem_alloc(len);
+    snprintf(path, len, "%s/flotilla.lock", folder);
+    int lock = open(path, O_RDONLY | O_CLOEXEC);
+    mem_free(path);
+    if (lock < 0)
+        return false;
+    bool in_use = flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(lock);
+    return in_use;
+}
+
 void platform_sign_lock(int lock)
 {
     char text[32];

@@ -42,6 +42,8 @@ MUST_CHECK enum err platform_expand(const char *pattern, void (*add)(void *to, c
  * that the lock file is there. */
 MUST_CHECK enum err platform_lock_folder(const char *folder, int *lock, long *holder);
 
+bool platform_folder_is_in_use(const char *folder); /* by another process */
+
 /* Writes this process' pid into the lock file, for the message that another one gets. */
 void platform_sign_lock(int lock);
 

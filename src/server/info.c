@@ -318,7 +318,7 @@ static const struct {
     {"latencystats", "Latencystats", IN_ALL, section_modules},
     {"cluster", "Cluster", IN_DEFAULT, section_cluster},
     {"keyspace", "Keyspace", IN_DEFAULT, section_keyspace},
-    {"raft", "Raft", IN_DEFAULT, info_raft},
+    {"raft", "Raft", IN_DEFAULT, server_info_raft},
 };
 
 static bool wanted(const struct server_call *call, size_t section)

@@ -112,7 +112,7 @@ static void add_membership(const struct raft_status *status, struct buf *out)
                status->transfer_target);
 }
 
-void info_raft(struct server *server, struct buf *out)
+void server_info_raft(struct server *server, struct buf *out)
 {
     if (server_is_loading(server)) {
         buf_printf(out,

@@ -59,6 +59,7 @@ void server_loading_progress(void *context, uint64_t bytes, uint64_t total)
     if (now_ms < loading->said_ms + SAY_MS)
         return;
     loading->said_ms = now_ms;
+    server_tell_loading(server, 100.0 * (double)bytes / (double)total);
     log_line(&server->log, LOG_NOTICE, "loading: %.0f%% of %" PRIu64 " bytes",
              100.0 * (double)bytes / (double)total, total);
 }

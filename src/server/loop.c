@@ -52,7 +52,8 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 void server_watch_signals(struct server *server)
 {
     static const int signals[] = {SIGTERM, SIGINT};
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+    _Static_assert(sizeof signals / sizeof *signals == SERVER_SIGNALS, "one slot for each");
+    for (size_t i = 0; i < SERVER_SIGNALS; i++) {
         server->signal_events[i] = evsignal_new(server->base, signals[i], on_signal, server);
         event_add(server->signal_events[i], NULL);
     }
@@ -71,6 +72,7 @@ void server_stop(struct server *server)
     if (server->stopping)
         return;
     server->stopping = true;
+    server_tell_stopping(server);
     server->stop_deadline_ms =
         server->now.mono_ms + (uint64_t)server->config.shutdown_timeout_seconds * 1000;
     net_close_listeners(server->net);
@@ -122,8 +124,7 @@ void server_run(struct server *server)
     net_flush(server->net);
     log_line(&server->log, LOG_NOTICE, "bye");
     for (size_t i = 0; i < SERVER_SIGNALS; i++)
-        if (server->signal_events[i])
-            event_free(server->signal_events[i]);
+        event_free(server->signal_events[i]);
     event_free(server->disk_event);
     event_free(server->timer_event);
 }

@@ -1,5 +1,4 @@
 /* flotilla-server [redis.conf] [--directive value …] [--import file] [--check-config] */
-#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -136,20 +135,14 @@ static bool is_flag(int argc, char **argv, const char *shorter, const char *long
     return argc == 2 && (strcmp(argv[1], shorter) == 0 || strcmp(argv[1], longer) == 0);
 }
 
-/* Before the log thread exists: a fork would leave it behind. */
-static bool run_in_background(const struct server *server)
-{
-    if (server->config.daemonize && daemon(1, 0) != 0) {
-        server_log_say(strerror(errno));
-        return false;
-    }
-    return true;
-}
-
 static int check_config(struct server *server)
 {
     char message[SERVER_MESSAGE_MAX] = "";
     enum err err = server_read_cluster(server, message);
+    if (!err)
+        err = server_check_places(server, message);
+    if (!err)
+        server_give_hints(server, &server->config_log);
     if (!err && server->import_path)
         err = server_check_import(server, message);
     if (err) {
@@ -166,14 +159,21 @@ static int serve(struct server *server)
     char message[SERVER_MESSAGE_MAX] = "";
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    if (!run_in_background(server))
+    /* Before the log thread exists: a fork would leave it behind. */
+    if (!server_go_background(server))
         return 1;
+    if (server_open_logfile(server, message)) {
+        server_log_say(message);
+        return 1;
+    }
     if (server_open(server, message)) {
         log_line(&server->log, LOG_WARNING, "%s", message);
         server_log_say(message);
         return 1;
     }
     log_warnings(server);
+    server_give_hints(server, &server->log);
+    server_tell_ready(server);
     server_run(server);
     server_close(server);
     return 0;

@@ -21,7 +21,7 @@ struct event_base;
 struct import;
 
 /* Of what keeps the server from starting. */
-enum { SERVER_SIGNALS = 4, SERVER_MESSAGE_MAX = 4096 };
+enum { SERVER_SIGNALS = 2, SERVER_MESSAGE_MAX = 4096 };
 
 struct server;
 
@@ -68,6 +68,7 @@ struct server {
     struct platform_disk *disk;
     struct disk disk_port;
     int lock;                 /* of the data folder */
+    int ready_fd;             /* to the parent that waits until the node serves; -1: none does */
     struct shard_time now;    /* of this turn: see server_now() */
     struct histogram turn_us; /* from the first event of a turn to its end */
     bool now_is_old;
@@ -106,6 +107,21 @@ MUST_CHECK enum err server_settle_cluster_id(struct server *server,
                                              char message[SERVER_MESSAGE_MAX]);
 MUST_CHECK enum err server_write_import(struct server *server, char message[512]);
 
+/* check_config.c: what would keep the server from starting, without touching anything; the log
+ * file, which a start makes; what the operator of a working configuration should know. */
+MUST_CHECK enum err server_check_places(const struct server *server,
+                                        char message[SERVER_MESSAGE_MAX]);
+MUST_CHECK enum err server_open_logfile(const struct server *server,
+                                        char message[SERVER_MESSAGE_MAX]);
+void server_give_hints(const struct server *server, const struct log *log);
+
+/* supervisor.c: daemonize and supervised. The process that was started goes on in the background
+ * and its parent ends when the node serves, or with a status that is not 0. */
+MUST_CHECK bool server_go_background(struct server *server);
+void server_tell_ready(struct server *server);
+void server_tell_loading(const struct server *server, double percent);
+void server_tell_stopping(const struct server *server);
+
 /* loading.c */
 bool server_is_loading(const struct server *server);
 void server_loading_begin(struct server *server);
@@ -137,7 +153,7 @@ void server_run_command(void *server, struct client *client, const struct comman
 
 /* info.c, info_raft.c */
 server_handler server_info;
-void info_raft(struct server *server, struct buf *out);
+void server_info_raft(struct server *server, struct buf *out);
 
 /* config_commands.c, cluster_commands.c, admin_commands.c */
 server_handler server_config_get, server_config_set, server_config_rewrite, server_config_resetstat;

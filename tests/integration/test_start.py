@@ -264,6 +264,115 @@ def test_check_config_accepts_and_starts_nothing(folder):
     assert list(folder.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("line, expected", [
+    ("dir {folder}/redis.conf/data", "cannot use data folder"),
+    ("logfile {folder}/none/log", "cannot open logfile"),
+    ("logfile {folder}", "cannot open logfile"),
+    ("unixsocket {folder}/none/socket", "could not bind"),
+    ("bind 192.0.2.1", "could not bind 192.0.2.1"),
+    ("bind no-such-host.invalid", "could not bind no-such-host.invalid"),
+])
+def test_check_config_finds_what_a_start_would(folder, line, expected):
+    path = write_config(folder, f"port 0\nunixsocket {folder}/socket\ndir {folder}/data\n" +
+                        line.format(folder=folder) + ("\nport 7991\n" if "bind" in line else "\n"))
+    checked, started = refusal(path, "--check-config"), refusal(path)
+    assert expected in checked and "fine" not in checked, checked
+    assert expected in started, started
+
+
+def test_check_config_takes_a_folder_that_would_be_made(folder):
+    path = write_config(folder, CLUSTER_LINES + f"port 7991\ndir {folder}/a/b\n")
+    status, text = run_server(path, "--check-config")
+    assert status == 0, text
+    assert list(folder.iterdir()) == [path]
+
+
+def test_check_config_knows_its_own_running_node_from_a_stranger(make_cluster):
+    cluster = make_cluster(size=1)
+    node = cluster.nodes[0]
+    status, text = run_server(node.config, "--check-config")
+    assert status == 0, text
+    text = refusal(node.config, "--check-config", "--dir", cluster.dir / "other")
+    assert str(node.port) in text and "in use" in text, text
+
+
+def nodes_line(count, port=7991):
+    return "cluster-nodes " + ",".join(f"{i + 1}@127.0.0.1:{port + i}" for i in range(count)) + "\n"
+
+
+@pytest.mark.parametrize("lines, expected", [
+    (nodes_line(2), "a cluster of two nodes survives the loss of neither"),
+    (nodes_line(4), "a cluster of 4 nodes survives the loss of 1, as one of 3 nodes does; 5 nodes survive the loss of 2"),
+    (nodes_line(3), None),
+    (nodes_line(1), None),
+    (nodes_line(3) + "port 7999\n", "cluster-nodes says that node 1 is reached at port 7991"),
+    (nodes_line(3).replace("127.0.0.1:7991", "192.0.2.1:7991") + "bind 127.0.0.1 -::1\n",
+     "cluster-nodes says that node 1 is reached at 192.0.2.1"),
+])
+def test_what_an_operator_should_know_is_said_by_check_config(folder, lines, expected):
+    path = write_config(folder, "port 7991\ncluster-secret 0123456789abcdef0123456789abcdef\n" + lines)
+    path.chmod(0o600)
+    status, text = run_server(path, "--check-config", cwd=folder)
+    assert status == 0, text
+    if expected:
+        assert expected in text, text
+    else:
+        assert text == "configuration is fine\n", text
+
+
+def test_what_an_operator_should_know_is_in_the_log(make_cluster):
+    cluster = make_cluster(size=2)
+    for node in cluster.nodes:
+        assert "a cluster of two nodes survives the loss of neither" in node.log.read_text()
+        assert "is reached at port" not in node.log.read_text()
+
+
+def test_background_process_is_up_when_its_parent_ends(make_cluster):
+    cluster = make_cluster(start=False, size=1)
+    node = cluster.nodes[0]
+    status, text = run_server(node.config, "--daemonize", "yes", "--logfile", node.log)
+    assert status == 0, text
+    try:
+        info = node.info("server")
+        assert info["process_id"] != "1"
+    finally:
+        os.kill(int(node.info("server")["process_id"]), 15)
+    wait_for(lambda: "bye" in node.log.read_text(), 20, "the node in the background has ended")
+
+
+@pytest.mark.parametrize("line, expected", [
+    ("bind 192.0.2.1", "could not bind 192.0.2.1"),
+    ("logfile /none/log", "cannot open logfile '/none/log'"),
+    ("dir /dev/null/data", "cannot use data folder"),
+])
+def test_background_start_that_fails_says_why(make_cluster, line, expected):
+    node = make_cluster(start=False, size=1).nodes[0]
+    node.config.write_text(node.config.read_text() + line + "\n")
+    text = refusal(node.config, "--daemonize", "yes")
+    assert expected in text, text
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_hears_when_the_node_serves_and_stops(make_cluster, abstract):
+    node = make_cluster(start=False, size=1, supervised="auto").nodes[0]
+    name = f"{node.dir}/notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind("\0" + name if abstract else name)
+        supervisor.settimeout(20)
+        node.environment = {"NOTIFY_SOCKET": ("@" if abstract else "") + name}
+        node.start(wait=False)
+        assert b"READY=1" in supervisor.recv(1024).split(b"\n")
+        assert node.call("PING") == "PONG"
+        node.process.terminate()
+        assert b"STOPPING=1" in supervisor.recv(1024).split(b"\n")
+        assert node.wait_exit() == 0
+
+
+def test_supervised_without_a_socket_is_warned_of(make_cluster):
+    node = make_cluster(size=1, supervised="systemd").nodes[0]
+    assert "NOTIFY_SOCKET is not set" in node.log.read_text()
+
+
 def test_redis_directives_without_meaning_are_accepted_with_a_warning(folder):
     path = write_config(folder, CLUSTER_LINES + "save 900 1\nrdbcompression yes\n")
     status, text = run_server(path, "--check-config")
