@@ -48,6 +48,11 @@ static bool take_word(struct span *line, const char *word)
     return true;
 }
 
+static bool begins_with(struct span text, const char *word)
+{
+    return take_word(&text, word);
+}
+
 /* Up to the next ':', which is taken as well, or all of it. */
 static struct span take_field(struct span *line)
 {
@@ -219,6 +224,8 @@ void cluster_identity_encode(struct buf *out, const struct cluster_identity *ide
         buf_printf(out, "#PREVIOUS:%" PRIx64 "\r\n", identity->previous);
     buf_printf(out, "#PLACE:%" PRIu64 ":%" PRIu64 "\r\n", identity->place.inode,
                identity->place.birth_ns);
+    if (identity->has_log)
+        buf_add_text(out, "#LOG:begun\r\n");
     buf_printf(out, "#LIST:%s\r\n", identity->list);
     buf_printf(out, "#MARK:%" PRIx64 "\r\n", identity->mark);
     cluster_founders_encode(out, &identity->founders);
@@ -265,16 +272,19 @@ static bool take_place(struct span *text, struct cluster_place *place)
            number_parse_u64(line, &place->birth_ns);
 }
 
+/* The line is there or not. */
+static bool take_log(struct span *text, bool *has_log)
+{
+    struct span line;
+    *has_log = begins_with(*text, "#LOG:");
+    return !*has_log || (take_line(text, &line) && span_equal(line, SPAN("#LOG:begun")));
+}
+
 static bool take_list(struct span *text, struct cluster_identity *identity)
 {
     struct span line;
     return take_line(text, &line) && take_word(&line, "#LIST:") &&
            copy_text(line, identity->list, sizeof identity->list);
-}
-
-static bool begins_with(struct span text, const char *word)
-{
-    return take_word(&text, word);
 }
 
 /* What the lines say together. */
@@ -310,8 +320,8 @@ enum err cluster_identity_parse(struct span text, struct cluster_identity *ident
         return ERR_CORRUPT;
     if (begins_with(text, "#PREVIOUS:") && !take_hex_line(&text, "#PREVIOUS:", &identity->previous))
         return ERR_CORRUPT;
-    if (!take_place(&text, &identity->place) || !take_list(&text, identity) ||
-        !take_hex_line(&text, "#MARK:", &identity->mark) ||
+    if (!take_place(&text, &identity->place) || !take_log(&text, &identity->has_log) ||
+        !take_list(&text, identity) || !take_hex_line(&text, "#MARK:", &identity->mark) ||
         !cluster_founders_parse(text, &identity->founders) || !is_sound(identity))
         return ERR_CORRUPT;
     return ERR_NONE;

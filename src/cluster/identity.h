@@ -4,7 +4,8 @@
  *     #NODE:2:<cluster-id>:<node-id>:<incarnation>     forty zeros: no cluster yet
  *     #STATE:empty|founding|begun
  *     #PREVIOUS:<incarnation>                          only where one was given up for the place
- *     #PLACE:<inode>:<birth-ns>                        of the log's folder
+ *     #PLACE:<inode>:<birth-ns>                        of the shard's folder; zeros: not known
+ *     #LOG:begun                                       only where there was a log once
  *     #LIST:<id>@<host>:<port>,…                       cluster-nodes, as accepted
  *     #MARK:<mark>                                     of the data that --import is to bring
  *     #FOUNDERS:<cluster-id>:<mark>:<count>            only where this node knows them
@@ -62,7 +63,7 @@ enum cluster_begin {
 const char *cluster_begin_name(enum cluster_begin begin); /* empty, founding, begun */
 MUST_CHECK bool cluster_begin_parse(struct span name, enum cluster_begin *begin);
 
-/* Where the log's folder is on its file system. A copy has another place. */
+/* Where the shard's folder is on its file system. A copy has another place. */
 struct cluster_place {
     uint64_t inode;
     uint64_t birth_ns; /* 0: the file system does not know */
@@ -76,6 +77,7 @@ struct cluster_identity {
     uint64_t previous;    /* that was given up because the place had changed; 0: none */
     enum cluster_begin begin;
     struct cluster_place place; /* inode 0: not known */
+    bool has_log;               /* a log was begun: if it is missing, it is lost */
     char list[CLUSTER_LIST_MAX];
     uint64_t mark;
     struct cluster_founders founders;

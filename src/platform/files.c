@@ -220,6 +220,19 @@ enum err platform_make_folder(const char *path)
     return S_ISDIR(status.st_mode) ? ERR_NONE : platform_err(ENOTDIR);
 }
 
+enum err platform_folder_place(const char *path, uint64_t *inode, uint64_t *birth_ns)
+{
+    struct statx status;
+    if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &status))
+        return platform_err(errno);
+    *inode = status.stx_ino;
+    *birth_ns = 0;
+    if (status.stx_mask & STATX_BTIME)
+        *birth_ns =
+            (uint64_t)status.stx_btime.tv_sec * 1000000000 + (uint64_t)status.stx_btime.tv_nsec;
+    return ERR_NONE;
+}
+
 enum err platform_expand(const char *pattern, void (*add)(void *to, const char *path), void *to)
 {
     glob_t found;

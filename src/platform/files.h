@@ -33,6 +33,10 @@ MUST_CHECK enum err platform_truncate_file(int file, uint64_t size,
 MUST_CHECK enum err platform_remove_file(const char *path);    /* missing is fine */
 MUST_CHECK enum err platform_make_folder(const char *path);    /* parents too */
 
+/* Which folder this is: a copy of it, or one made anew under its name, is another. The birth time
+ * is 0 where the file system keeps none. */
+MUST_CHECK enum err platform_folder_place(const char *path, uint64_t *inode, uint64_t *birth_ns);
+
 /* Calls add for each path that matches, sorted. */
 MUST_CHECK enum err platform_expand(const char *pattern, void (*add)(void *to, const char *path),
                                     void *to);

@@ -93,15 +93,11 @@ static enum err check_identity(const struct scan *scan, const struct identity *f
     if (found->node_id == own->node_id && strcmp(found->cluster_id, own->cluster_id) == 0)
         return ERR_NONE;
     const char *folder = tail_of(storage->options.folder);
-    bool renamed =
-        strcmp(found->cluster_id, own->cluster_id) != 0 && found->node_id == own->node_id;
     snprintf(
         scan->recovery->message, 512,
-        "data folder '%.250s' belongs to node %llu of cluster %s, this is node %llu of cluster "
-        "%s%s",
+        "data folder '%.250s' belongs to node %llu of cluster %s, this is node %llu of cluster %s",
         folder, (unsigned long long)found->node_id, found->cluster_id,
-        (unsigned long long)own->node_id, own->cluster_id,
-        renamed ? "; set cluster-id to keep it" : "");
+        (unsigned long long)own->node_id, own->cluster_id);
     return ERR_FOREIGN;
 }
 

@@ -4,7 +4,7 @@
 #include "base/crc.h"
 #include "base/number.h"
 
-enum { CHECKSUM_CHARS = 8, IDENTITY_VERSION = 1 };
+enum { CHECKSUM_CHARS = 8, IDENTITY_VERSION = 2 };
 
 static const char hex[] = "0123456789abcdef";
 
@@ -130,8 +130,8 @@ static void seal_line(struct buf *out, size_t start)
 void entry_encode_identity(struct buf *out, const struct identity *identity)
 {
     size_t start = out->len;
-    buf_printf(out, "#NODE:%d:%s:%llu:", IDENTITY_VERSION, identity->cluster_id,
-               (unsigned long long)identity->node_id);
+    buf_printf(out, "#NODE:%d:%s:%llu:%llx:", IDENTITY_VERSION, identity->cluster_id,
+               (unsigned long long)identity->node_id, (unsigned long long)identity->incarnation);
     seal_line(out, start);
 }
 

@@ -7,7 +7,10 @@
  * payload is `bytes` bytes of RESP commands, exactly as Redis writes them to its append-only file;
  * Redis skips lines that begin with '#'. Between entries stand annotations of the same file:
  *
- *     #NODE:<version>:<cluster-id>:<node-id>:<crc32c>\r\n   whose log this is; a file's first line
+ *     #NODE:2:<cluster-id>:<node-id>:<incarnation>:<crc32c>\r\n
+ *                                                  whose log this is; a file's first line. The
+ *                                                  incarnation (hexadecimal) is the one that wrote
+ *                                                  the file; version 1 had none
  *     #PREV:<index>:<term>:<crc32c>\r\n                     the entry before the file's first one
  *     #VOTE:<term>:<node>:<crc32c>\r\n                      the hard state; the last one counts
  *     #SYNC:<synced>:<at>:<crc32c>\r\n                      the file was synced up to offset
@@ -58,6 +61,8 @@ void entry_encode_command(struct buf *out, const struct entry *entry, const stru
 struct identity {
     char cluster_id[41]; /* 40 hexadecimal digits */
     uint64_t node_id;
+    uint64_t
+        incarnation; /* that wrote the file; 0: not known (version 1). Tells, decides nothing */
 };
 
 struct vote_record {

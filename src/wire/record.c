@@ -248,10 +248,13 @@ static enum record_outcome parse_identity(struct span input, struct record *reco
     if (outcome != RECORD_OK)
         return outcome;
     struct identity *identity = &record->identity;
-    if (line.count != 4 || !span_equal(line.fields[0], SPAN("1")) ||
+    bool is_first = span_equal(line.fields[0], SPAN("1"));
+    identity->incarnation = 0;
+    if ((!is_first && !span_equal(line.fields[0], SPAN("2"))) || line.count != (is_first ? 4 : 5) ||
         line.fields[1].len != sizeof identity->cluster_id - 1 ||
         !number_parse_u64(line.fields[2], &identity->node_id) ||
-        !checksum_is(line.fields[3], crc32c(0, input.ptr, line.checked_len)))
+        (!is_first && !parse_hex(line.fields[3], &identity->incarnation)) ||
+        !checksum_is(line.fields[line.count - 1], crc32c(0, input.ptr, line.checked_len)))
         return RECORD_BAD;
     memcpy(identity->cluster_id, line.fields[1].ptr, line.fields[1].len);
     identity->cluster_id[line.fields[1].len] = '\0';

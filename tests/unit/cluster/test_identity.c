@@ -29,6 +29,7 @@ static struct cluster_identity make_identity(void)
                                         .previous = 0xbeef,
                                         .begin = CLUSTER_FOUNDING,
                                         .place = {.inode = 12345, .birth_ns = 1795982246000000001},
+                                        .has_log = true,
                                         .list = "1@10.0.0.1:6379,11@[::1]:6379",
                                         .mark = 0xabc,
                                         .founders = make_founders()};
@@ -50,6 +51,7 @@ static void test_an_identity_comes_back_as_it_was(void **state)
     assert_int_equal(parsed.previous, 0xbeef);
     assert_int_equal(parsed.begin, CLUSTER_FOUNDING);
     assert_true(cluster_place_equal(&parsed.place, &identity.place));
+    assert_true(parsed.has_log);
     assert_string_equal(parsed.list, identity.list);
     assert_int_equal(parsed.mark, 0xabc);
     assert_true(cluster_founders_equal(&parsed.founders, &identity.founders));

@@ -268,6 +268,22 @@ static void test_a_lock_without_a_signature_is_held_by_an_unknown(void **state)
     assert_int_equal(platform_lock_folder(in_folder("none"), &lock, &pid), ERR_NOT_FOUND);
 }
 
+static void test_a_copy_of_a_folder_is_at_another_place(void **state)
+{
+    (void)state;
+    uint64_t inodes[3];
+    uint64_t births[3];
+    assert_int_equal(platform_make_folder(in_folder("a")), ERR_NONE);
+    assert_int_equal(platform_folder_place(in_folder("a"), &inodes[0], &births[0]), ERR_NONE);
+    write_file("a/file", "changes nothing");
+    assert_int_equal(platform_folder_place(in_folder("a"), &inodes[1], &births[1]), ERR_NONE);
+    assert_int_equal(platform_make_folder(in_folder("b")), ERR_NONE);
+    assert_int_equal(platform_folder_place(in_folder("b"), &inodes[2], &births[2]), ERR_NONE);
+    assert_true(inodes[0] == inodes[1] && births[0] == births[1]);
+    assert_true(inodes[0] != inodes[2]);
+    assert_int_equal(platform_folder_place(in_folder("c"), &inodes[0], &births[0]), ERR_NOT_FOUND);
+}
+
 static void test_the_clocks_go_on(void **state)
 {
     (void)state;
@@ -307,6 +323,7 @@ int main(void)
         TEST(test_a_folder_in_use_names_its_holder),
         TEST(test_a_killed_holder_leaves_the_folder_free),
         TEST(test_a_lock_without_a_signature_is_held_by_an_unknown),
+        TEST(test_a_copy_of_a_folder_is_at_another_place),
         TEST(test_the_clocks_go_on),
         TEST(test_chance_does_not_repeat),
     };

@@ -51,7 +51,7 @@ static void encode_all_kinds(struct buf *out, size_t ends[KINDS])
     ends[count++] = out->len;
     entry_encode_vote(out, &(struct vote_record){.term = UINT64_MAX, .node = 2});
     ends[count++] = out->len;
-    struct identity identity = {"0123456789abcdef0123456789abcdef01234567", 3};
+    struct identity identity = {"0123456789abcdef0123456789abcdef01234567", 3, UINT64_MAX};
     entry_encode_identity(out, &identity);
     ends[count++] = out->len;
     entry.kind = ENTRY_EXPIRY;
@@ -178,6 +178,7 @@ static void test_records_of_all_kinds_follow_each_other(void **state)
             assert_string_equal(record.identity.cluster_id,
                                 "0123456789abcdef0123456789abcdef01234567");
             assert_int_equal(record.identity.node_id, 3);
+            assert_true(record.identity.incarnation == UINT64_MAX);
         }
         if (record.kind == RECORD_PREV) {
             assert_int_equal(record.prev.index, UINT64_MAX);
@@ -254,12 +255,28 @@ static void test_lines_that_are_no_records_are_bad(void **state)
         "#SYNC:1:1:00000000\r\n",
         "#SYNC\r\n",
         "#NODE:2:0123456789abcdef0123456789abcdef01234567:1:00000000\r\n",
+        "#NODE:2:0123456789abcdef0123456789abcdef01234567:1:1:00000000\r\n",
+        "#NODE:3:0123456789abcdef0123456789abcdef01234567:1:1:00000000\r\n",
         "#NODE:1:0123:1:00000000\r\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct record record;
         assert_int_equal(parse_exact(lines[i], strlen(lines[i]), &record), RECORD_BAD);
     }
+}
+
+/* Folders of the first format are upgraded beside their log, which stays as it is. */
+static void test_whose_log_it_is_can_be_read_in_the_first_format(void **state)
+{
+    (void)state;
+    static const char line[] = "#NODE:1:0123456789abcdef0123456789abcdef01234567:3:";
+    struct buf out = {0};
+    struct record record;
+    buf_printf(&out, "%s%08x\r\n", line, (unsigned)crc32c(0, line, strlen(line)));
+    assert_int_equal(record_parse(buf_span(&out), &record), RECORD_OK);
+    assert_int_equal(record.identity.node_id, 3);
+    assert_int_equal(record.identity.incarnation, 0);
+    buf_close(&out);
 }
 
 static void test_an_endless_line_is_bad(void **state)
@@ -338,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_every_changed_byte_of_a_record_is_detected),
         cmocka_unit_test(test_every_beginning_of_a_record_is_truncated_not_bad),
         cmocka_unit_test(test_lines_that_are_no_records_are_bad),
+        cmocka_unit_test(test_whose_log_it_is_can_be_read_in_the_first_format),
         cmocka_unit_test(test_an_endless_line_is_bad),
         cmocka_unit_test(test_other_forms_of_the_same_numbers_are_bad),
         cmocka_unit_test(test_random_bytes_never_parse),
