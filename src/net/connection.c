@@ -33,7 +33,7 @@ static void slot_take(struct net *net, struct client *client)
     struct client_slot *slot = &net->slots[position];
     net->first_free = slot->next_free;
     slot->client = client;
-    client->handle = (struct shard_client){position, slot->generation};
+    client->handle = (struct shard_client){.slot = position, .generation = slot->generation};
 }
 
 /* Late replies still name the old generation and find nobody. */
@@ -104,6 +104,7 @@ void client_free(struct client *client)
     resp_parser_close(&client->parser);
     buf_close(&client->in);
     buf_close(&client->out);
+    client_places_close(&client->places);
     mem_free(client->name);
     mem_free(client->lib_name);
     mem_free(client->lib_ver);
@@ -385,7 +386,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 size_t client_memory(const struct client *client)
 {
     return sizeof *client + client->in.cap + client->out.cap +
-           client_transaction_memory(&client->transaction);
+           client_places_memory(&client->places) + client_transaction_memory(&client->transaction);
 }
 
 void client_set_text(char **text, struct span value)

@@ -10,6 +10,7 @@
 
 #include "net/list.h"
 #include "net/net.h"
+#include "net/places.h"
 #include "net/transaction.h"
 #include "resp/parse.h"
 
@@ -33,15 +34,8 @@ enum client_state { /* net.h says what they mean */
                     CLIENT_STATES
 };
 
-/* CLIENT REPLY. A skipped command's reply may come much later: until then the next command waits,
- * so that the mode is a property of the connection and not of each pending request. */
-enum client_reply_mode {
-    REPLY_ON,
-    REPLY_OFF,
-    REPLY_SKIP_NEXT,
-    REPLY_SKIP_THIS,
-    REPLY_SKIP_PENDING
-};
+/* CLIENT REPLY, for the command that is looked at: its place keeps what holds for its reply. */
+enum client_reply_mode { REPLY_ON, REPLY_OFF, REPLY_SKIP_NEXT, REPLY_SKIP_THIS };
 
 /* How a command that blocks its client stands. */
 enum client_wait_phase { WAIT_NONE, WAIT_STARTED, WAIT_UNBLOCKED, WAIT_UNBLOCKED_WITH_ERROR };
@@ -56,8 +50,8 @@ struct client {
     struct net *net;
     int fd;
     enum client_state state;
-    struct shard_client handle;
-    uint32_t pending; /* requests whose replies the shard owes */
+    struct shard_client handle; /* its `place` is of no meaning: see client_expect_reply() */
+    struct client_places places;
     uint8_t protocol;
     enum client_reply_mode reply_mode;
     bool authenticated;
@@ -122,6 +116,12 @@ void client_wake(struct client *client);
 size_t client_input_len(const struct client *client);
 size_t client_memory(const struct client *client);
 void client_set_text(char **text, struct span value);
+
+/* Requests that are not answered yet. */
+static inline uint32_t client_owed(const struct client *client)
+{
+    return client_places_owed(&client->places);
+}
 
 static inline bool client_is_gone(const struct client *client)
 {

@@ -35,7 +35,8 @@ static enum net_verdict run_node_command(struct client *client, const struct spa
 {
     struct net *net = client->net;
     const char *error = not_a_node;
-    if (span_is(args[0], "RAFT.HELLO") && client->pending == 0 && client_output_len(client) == 0)
+    if (span_is(args[0], "RAFT.HELLO") && client_owed(client) == 0 &&
+        client_output_len(client) == 0)
         error = net->host.accept_peer(net->host.context, client->fd, args, argc, rest);
     if (error == NULL) {
         client_forget_descriptor(client);
@@ -98,7 +99,7 @@ enum net_verdict client_not_admitted(struct client *client, enum shard_admission
 {
     if (admission == SHARD_BUSY)
         return client_hold(client, CLIENT_FULL);
-    if (client->pending)
+    if (client_owed(client))
         return client_hold(client, CLIENT_BARRIER);
     const struct cluster_node *leader = other_leader(client->net);
     if (!leader)
@@ -124,8 +125,7 @@ static enum net_verdict run_data(struct client *client, const struct net_request
 {
     struct net *net = client->net;
     bool writes = request->command->flags & COMMAND_WRITE;
-    struct shard_request asked = {.client = client->handle,
-                                  .protocol = client->protocol,
+    struct shard_request asked = {.protocol = client->protocol,
                                   .command = request->command,
                                   .args = request->args,
                                   .argc = request->argc};
@@ -135,16 +135,16 @@ static enum net_verdict run_data(struct client *client, const struct net_request
         client_end_reply(client, &reply);
         return NET_DONE;
     }
-    client->pending++; /* before: the reply may come at once */
+    asked.client = client_expect_reply(client);
     enum shard_admission admission = writes ? shard_write(net->shard, &asked, *net_now(net))
                                             : shard_read(net->shard, &asked, *net_now(net));
     if (admission == SHARD_ACCEPTED) {
         net->submitted = true;
         return NET_DONE;
     }
-    client->pending--;
+    client_expect_no_reply(client);
     bool has_key;
-    unsigned slot = client->pending ? 0 : net_request_slot(request, &has_key);
+    unsigned slot = client_owed(client) ? 0 : net_request_slot(request, &has_key);
     return client_not_admitted(client, admission, slot);
 }
 
@@ -170,7 +170,7 @@ static enum net_verdict run_here(struct client *client, const struct net_request
     if (local && local->submit)
         return local->submit(client, request);
     /* The server's own commands see everything that this connection asked for before. */
-    if (client->pending && (!local || local->barrier))
+    if (client_owed(client) && (!local || local->barrier))
         return client_hold(client, CLIENT_BARRIER);
     int64_t started_us = net->host.wall_us(net->host.context);
     struct resp_writer reply = client_begin_reply(client);
@@ -332,7 +332,7 @@ static enum net_verdict queue(struct client *client, const struct net_request *r
     const struct cluster_node *leader = request->command->run ? other_leader(client->net) : NULL;
     bool reads_here = !(request->command->flags & COMMAND_WRITE) && client->readonly;
     if (leader && !reads_here) {
-        if (client->pending)
+        if (client_owed(client))
             return client_hold(client, CLIENT_BARRIER);
         bool has_key;
         client->transaction.aborted = true;
@@ -402,16 +402,11 @@ static enum net_verdict find_and_run(struct client *client, const struct span *a
 static enum net_verdict run_in_reply_mode(struct client *client, const struct span *args,
                                           size_t argc, size_t bytes)
 {
-    if (client->reply_mode == REPLY_SKIP_PENDING) {
-        if (client->pending)
-            return client_hold(client, CLIENT_BARRIER);
-        client->reply_mode = REPLY_ON;
-    }
     if (client->reply_mode == REPLY_SKIP_NEXT)
         client->reply_mode = REPLY_SKIP_THIS;
     enum net_verdict verdict = find_and_run(client, args, argc, bytes);
     if (verdict == NET_DONE && client->reply_mode == REPLY_SKIP_THIS)
-        client->reply_mode = client->pending ? REPLY_SKIP_PENDING : REPLY_ON;
+        client->reply_mode = REPLY_ON;
     return verdict;
 }
 

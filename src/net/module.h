@@ -77,8 +77,8 @@ struct net {
 
     struct buf *reply_out; /* between reply_begin and reply_end */
     size_t reply_start;
-    size_t local_start; /* of a reply of net's own, in the output buffer */
-    struct buf scratch; /* a local command's reply that has to wait for its turn */
+    size_t local_start; /* of a reply of net's own, in its buffer */
+    struct buf early;   /* a reply that has to wait for its turn, while it is written */
     struct net_statistics statistics;
     char read_buffer[NET_READ_BYTES];
 };

@@ -72,7 +72,7 @@ void net_free(struct net *net)
     if (net->spare_fd >= 0)
         close(net->spare_fd);
     net_stats_close(net);
-    buf_close(&net->scratch);
+    buf_close(&net->early);
     mem_free(net->slots);
     mem_free(net->locals);
     mem_free(net);
@@ -230,7 +230,7 @@ static void give_back_buffers(struct client *client)
 static bool is_idle_too_long(const struct client *client, uint64_t idle_ms)
 {
     uint32_t limit = client->net->settings.timeout_seconds;
-    return limit && client->state == CLIENT_OPEN && client->pending == 0 &&
+    return limit && client->state == CLIENT_OPEN && client_owed(client) == 0 &&
            idle_ms > (uint64_t)limit * 1000;
 }
 
@@ -260,7 +260,7 @@ static void visit(struct client *client)
         return;
     }
     client_check_soft_limit(client);
-    if (client->state == CLIENT_OPEN && client->pending == 0 && idle_ms > NET_IDLE_MS)
+    if (client->state == CLIENT_OPEN && client_owed(client) == 0 && idle_ms > NET_IDLE_MS)
         give_back_buffers(client);
 }
 
@@ -326,11 +326,7 @@ static struct buf *reply_begin(void *context, struct shard_client handle)
     net_stats_open_window(net);
     if (!client || client_is_gone(client) || client_over_hard_limit(client))
         return NULL;
-    if (!client_wants_replies(client))
-        return NULL;
-    net->reply_out = &client->out;
-    net->reply_start = client->out.len;
-    return &client->out;
+    return client_begin_place(client, handle.place);
 }
 
 static void count_error(struct net *net)
@@ -350,11 +346,10 @@ static void reply_end(void *context, struct shard_client handle, uint64_t index)
     if (!client || client_is_gone(client))
         return;
     count_error(net);
-    ASSERT(client->pending > 0);
-    client->pending--;
+    client_end_place(client, handle.place);
     if (index > client->last_index)
         client->last_index = index;
-    if (client->pending == 0 && client->state == CLIENT_BARRIER)
+    if (client_owed(client) == 0 && client->state == CLIENT_BARRIER)
         client_wake(client);
     client_queue_flush(client);
 }

@@ -1,4 +1,3 @@
-/* Replies: gathered in one buffer per client, written once per turn. */
 #include "net/reply.h"
 #include "net/module.h"
 #include "net/statistics.h"
@@ -6,7 +5,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-bool client_wants_replies(const struct client *client)
+static bool wants_reply(const struct client *client)
 {
     switch (client->reply_mode) {
     case REPLY_ON:
@@ -14,7 +13,6 @@ bool client_wants_replies(const struct client *client)
         return true;
     case REPLY_OFF:
     case REPLY_SKIP_THIS:
-    case REPLY_SKIP_PENDING:
         return false;
     }
     return true;
@@ -82,7 +80,7 @@ static void all_written(struct client *client)
     if (client->writing)
         event_del(&client->write_event);
     client->writing = false;
-    if (client->state == CLIENT_CLOSING && client->pending == 0)
+    if (client->state == CLIENT_CLOSING && client_owed(client) == 0)
         client_kill(client);
 }
 
@@ -110,43 +108,77 @@ void client_write(struct client *client)
     client_check_soft_limit(client);
 }
 
+/* --- places --- */
+
+struct shard_client client_expect_reply(struct client *client)
+{
+    struct shard_client handle = client->handle;
+    handle.place = client_places_take(&client->places, !wants_reply(client));
+    return handle;
+}
+
+void client_expect_no_reply(struct client *client)
+{
+    client_places_take_back(&client->places);
+}
+
+struct buf *client_begin_place(struct client *client, uint32_t place)
+{
+    struct net *net = client->net;
+    if (client_places_state(&client->places, place) == PLACE_SILENT)
+        return NULL;
+    bool in_turn = client_places_is_head(&client->places, place);
+    if (!in_turn)
+        net->early.len = 0;
+    net->reply_out = in_turn ? &client->out : &net->early;
+    net->reply_start = net->reply_out->len;
+    return net->reply_out;
+}
+
+void client_end_place(struct client *client, uint32_t place)
+{
+    struct net *net = client->net;
+    if (client_places_is_head(&client->places, place)) {
+        client_places_pass(&client->places, &client->out);
+    } else {
+        bool written = net->reply_out == &net->early;
+        client_places_keep(&client->places, place,
+                           written ? buf_span(&net->early) : span_of(NULL, 0));
+    }
+    net->reply_out = NULL;
+}
+
 struct resp_writer client_begin_reply(struct client *client)
 {
+    struct net *net = client->net;
     struct resp_writer reply = {NULL, client->protocol};
-    if (client->state == CLIENT_DEAD || !client_wants_replies(client))
+    if (client->state == CLIENT_DEAD || !wants_reply(client))
         return reply;
-    if (client->pending == 0) {
-        reply.out = &client->out;
-        client->net->local_start = client->out.len;
-        return reply;
-    }
-    reply.out = &client->net->scratch;
-    client->net->scratch.len = 0;
+    bool in_turn = client_owed(client) == 0;
+    if (!in_turn)
+        net->early.len = 0;
+    reply.out = in_turn ? &client->out : &net->early;
+    net->local_start = reply.out->len;
     return reply;
 }
 
 bool client_end_reply(struct client *client, const struct resp_writer *reply)
 {
     struct net *net = client->net;
-    if (reply->out == NULL)
+    if (reply->out == NULL || reply->out->len == net->local_start)
         return false;
-    bool in_turn = reply->out == &net->scratch;
-    size_t start = in_turn ? 0 : net->local_start;
-    if (reply->out->len == start)
-        return false;
-    struct span written = span_of(reply->out->ptr + start, reply->out->len - start);
+    struct span written =
+        span_of(reply->out->ptr + net->local_start, reply->out->len - net->local_start);
     bool error = written.ptr[0] == '-';
-    if (!in_turn) {
-        if (error)
-            net_stats_error(net, written.ptr, written.len);
-        client_queue_flush(client);
-        client_over_hard_limit(client);
+    if (error)
+        net_stats_error(net, written.ptr, written.len);
+    if (reply->out == &net->early) {
+        uint32_t place = client_places_take(&client->places, false);
+        client_places_keep(&client->places, place, written);
         return error;
     }
-    /* The shard gives it back through reply_begin: an error is counted then. */
-    client->pending++;
-    net->submitted = true;
-    shard_reply_in_turn(net->shard, client->handle, written);
+    client_queue_flush(client);
+    client_over_hard_limit(client);
     return error;
 }
 

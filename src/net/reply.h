@@ -8,13 +8,17 @@ static inline size_t client_output_len(const struct client *client)
 {
     return client->out.len - client->out_start;
 }
-bool client_wants_replies(const struct client *client);
+/* A place for the reply of a request that the shard is about to get. */
+struct shard_client client_expect_reply(struct client *client);
+void client_expect_no_reply(struct client *client); /* the shard did not take it */
+/* The shard's reply for a place: where to write it, NULL if it is not wanted, and its end. */
+struct buf *client_begin_place(struct client *client, uint32_t place);
+void client_end_place(struct client *client, uint32_t place);
 void client_queue_flush(struct client *client);
 void client_write(struct client *client); /* as much as the socket takes */
 bool client_over_hard_limit(struct client *client);
 void client_check_soft_limit(struct client *client);
-/* One reply of net's own: straight into the output buffer, or in turn behind what the shard owes.
- */
+/* One reply of net's own: straight into the output, or kept at a place behind what is owed. */
 struct resp_writer client_begin_reply(struct client *client);
 bool client_end_reply(struct client *client, const struct resp_writer *reply); /* it was an error */
 void client_error(struct client *client, const char *text);

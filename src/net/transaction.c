@@ -128,7 +128,7 @@ static enum net_verdict submit_watch(struct client *client, const struct net_req
         net_stats_executed(net, request->command, true);
         return NET_DONE;
     }
-    if (client->pending)
+    if (client_owed(client))
         return client_hold(client, CLIENT_BARRIER);
     if (!shard_is_leader(net->shard)) {
         bool has_key;
@@ -193,20 +193,19 @@ static enum net_verdict submit_transaction(struct client *client)
 {
     struct net *net = client->net;
     const struct client_transaction *transaction = &client->transaction;
-    struct shard_transaction asked = {.client = client->handle,
+    struct shard_transaction asked = {.client = client_expect_reply(client),
                                       .protocol = client->protocol,
                                       .commands = buf_span(&transaction->commands),
                                       .count = transaction->count,
                                       .watches = transaction->watches,
                                       .watch_count = transaction->watch_count};
-    client->pending++;
     enum shard_admission admission = shard_transaction(net->shard, &asked, *net_now(net));
     if (admission == SHARD_ACCEPTED) {
         net->submitted = true;
         client_transaction_discard(client);
         return NET_DONE;
     }
-    client->pending--;
+    client_expect_no_reply(client);
     enum net_verdict verdict = client_not_admitted(client, admission, transaction->slot);
     if (verdict == NET_DONE)
         client_transaction_discard(client);
@@ -244,7 +243,7 @@ static enum net_verdict submit_exec(struct client *client, const struct net_requ
     bool here = transaction->watch_count == 0 &&
                 (!transaction->has_data ||
                  (!(transaction->flags & COMMAND_WRITE) && client_may_read_here(client)));
-    if (here && client->pending)
+    if (here && client_owed(client))
         return client_hold(client, CLIENT_BARRIER);
     enum net_verdict verdict = NET_DONE;
     if (here)

@@ -100,7 +100,7 @@ static enum net_verdict submit_wait(struct client *client, const struct net_requ
 {
     if (client->wait_phase != WAIT_NONE)
         return go_on(client, request);
-    if (client->pending)
+    if (client_owed(client))
         return client_hold(client, CLIENT_BARRIER);
     int64_t nodes;
     uint64_t timeout_ms;

@@ -39,34 +39,9 @@ static void answer_write(struct shard *shard, const struct pending_write *write)
                 "still take effect");
 }
 
-/* A reply that is known can be given as soon as everything before it is answered, leader or not. */
-static void answer_leading_replies(struct shard *shard)
-{
-    struct shard_host *host = &shard->options.host;
-    for (size_t i = 0; i < shard->reads.count; i++) {
-        struct pending_read *read = read_queue_at(&shard->reads, i);
-        if (read->done)
-            continue;
-        if (read->kind != PENDING_REPLY)
-            break;
-        struct resp_writer reply = {host->reply_begin(host->context, read->client), read->protocol};
-        resp_raw(&reply, read_queue_bytes(&shard->reads, read));
-        read->done = true;
-        host->reply_end(host->context, read->client, 0);
-    }
-    read_queue_drop_done(&shard->reads);
-}
-
 static void answer_one_read(struct shard *shard, struct pending_read *read)
 {
-    struct shard_host *host = &shard->options.host;
     read->done = true;
-    if (read->kind == PENDING_REPLY) {
-        struct resp_writer reply = {host->reply_begin(host->context, read->client), read->protocol};
-        resp_raw(&reply, read_queue_bytes(&shard->reads, read));
-        host->reply_end(host->context, read->client, 0);
-        return;
-    }
     unsigned slot = 0;
     if (read->kind == PENDING_READ) {
         const struct span *args = read_queue_args(&shard->reads, read);
@@ -120,7 +95,6 @@ void shard_answer_lost_leadership(struct shard *shard)
     shard->expiry_index = 0;
     shard->round_has_reads = false;
     shard->round_in_flight = false;
-    answer_leading_replies(shard);
     shard->stranded_until_ms =
         shard->reads.count ? shard->now.mono_ms + shard->options.leader_wait_ms : 0;
 }

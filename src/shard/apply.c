@@ -113,9 +113,6 @@ static void answer_read(struct shard *shard, struct pending_read *read)
         machine_read_transaction(&shard->machine, read_queue_bytes(&shard->reads, read), &view,
                                  &caller);
         break;
-    case PENDING_REPLY:
-        resp_raw(&caller.reply, read_queue_bytes(&shard->reads, read));
-        break;
     }
     read->done = true;
     shard->options.host.reply_end(shard->options.host.context, read->client, 0);

@@ -1,8 +1,8 @@
 /* What waits for an answer. Two queues, both in the order of arrival:
  *
  *   - writes, by the log index of their entry;
- *   - reads, and replies in turn, by position: the last index of the log when they came. Answered
- * ones may stand in the middle until everything before them is answered too.
+ *   - reads, by position: the last index of the log when they came. Answered ones may stand in the
+ *     middle until everything before them is answered too.
  *
  * The arguments of reads are kept in one arena, so that a turn's reads cost no allocation. */
 #ifndef FLOTILLA_SHARD_QUEUE_H
@@ -43,7 +43,6 @@ void write_queue_close(struct write_queue *queue);
 enum pending_read_kind {
     PENDING_READ,        /* a command */
     PENDING_TRANSACTION, /* MULTI … EXEC without a write */
-    PENDING_REPLY,       /* known already */
 };
 
 struct pending_read {

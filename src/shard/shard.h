@@ -13,9 +13,9 @@
  * for a round to a majority that began after it arrived. Replies of a connection therefore leave in
  * the order of its requests, and a pipeline that mixes reads and writes is one batch.
  *
- * Exactly one reply (host.reply_begin … reply_end) per accepted request, in order per client, also
- * across a change of role. The host never calls back into the shard from within one of its
- * functions. */
+ * Exactly one reply (host.reply_begin … reply_end) per accepted request, also across a change of
+ * role. In which order replies leave is the host's business. The host never calls back into the
+ * shard from within one of its functions. */
 #ifndef FLOTILLA_SHARD_SHARD_H
 #define FLOTILLA_SHARD_SHARD_H
 
@@ -38,10 +38,12 @@
 
 struct shard;
 
-/* A client, by position and generation in the host's table: handles cross time, pointers do not. */
+/* A client, by position and generation in the host's table, and which of its replies is meant:
+ * handles cross time, pointers do not. */
 struct shard_client {
     uint32_t slot;
     uint32_t generation;
+    uint32_t place;
 };
 
 /* Another node, as its connection has proved it. */
@@ -141,10 +143,6 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
 /* A data command that reads, linearizably. */
 enum shard_admission shard_read(struct shard *shard, const struct shard_request *request,
                                 struct shard_time now);
-
-/* A reply that is known already (of a local command), to be given in its turn behind what this
- * client waits for. */
-void shard_reply_in_turn(struct shard *shard, struct shard_client client, struct span reply);
 
 /* A data command that reads this node's applied state, at once: READONLY connections. */
 void shard_read_local(struct shard *shard, const struct shard_request *request,

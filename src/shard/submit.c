@@ -165,13 +165,6 @@ enum shard_admission shard_read(struct shard *shard, const struct shard_request 
     return SHARD_ACCEPTED;
 }
 
-void shard_reply_in_turn(struct shard *shard, struct shard_client client, struct span reply)
-{
-    struct pending_read *read = push_read(shard, client, 2);
-    read->kind = PENDING_REPLY;
-    read_queue_keep(&shard->reads, read, reply);
-}
-
 static struct machine_transaction content_of(const struct shard_transaction *transaction)
 {
     return (struct machine_transaction){transaction->commands, transaction->watches,

@@ -106,11 +106,6 @@ enum shard_admission shard_read(struct shard *shard, const struct shard_request 
     return admit(shard, request, false);
 }
 
-void shard_reply_in_turn(struct shard *shard, struct shard_client client, struct span reply)
-{
-    ask(shard, client, 2, false, reply.ptr, reply.len);
-}
-
 void shard_read_local(struct shard *shard, const struct shard_request *request,
                       struct resp_writer *reply, struct shard_time now)
 {
@@ -171,21 +166,33 @@ size_t shard_holders(const struct shard *shard, uint64_t index)
     return shard->leads ? shard->holders : 0;
 }
 
-static inline void answer(struct fixture *f, size_t count)
+/* One of those that wait, by the order in which they were asked. */
+static inline void answer_at(struct fixture *f, size_t position)
 {
     struct shard *shard = &f->shard;
-    for (; count && shard->count; count--) {
-        struct asked asked = shard->asked[shard->first];
-        shard->first = (shard->first + 1) % ASKED_MAX;
-        shard->count--;
-        struct buf *out = shard->host.reply_begin(shard->host.context, asked.client);
-        if (out)
-            buf_add(out, asked.text, asked.len);
-        mem_free(asked.text);
-        if (asked.write)
-            shard->index++;
-        shard->host.reply_end(shard->host.context, asked.client, asked.write ? shard->index : 0);
+    assert_true(position < shard->count);
+    struct asked *at = &shard->asked[(shard->first + position) % ASKED_MAX];
+    struct asked asked = *at;
+    for (; position; position--) {
+        struct asked *before = &shard->asked[(shard->first + position - 1) % ASKED_MAX];
+        *at = *before;
+        at = before;
     }
+    shard->first = (shard->first + 1) % ASKED_MAX;
+    shard->count--;
+    struct buf *out = shard->host.reply_begin(shard->host.context, asked.client);
+    if (out)
+        buf_add(out, asked.text, asked.len);
+    mem_free(asked.text);
+    if (asked.write)
+        shard->index++;
+    shard->host.reply_end(shard->host.context, asked.client, asked.write ? shard->index : 0);
+}
+
+static inline void answer(struct fixture *f, size_t count)
+{
+    for (; count && f->shard.count; count--)
+        answer_at(f, 0);
 }
 
 /* --- the host --- */

@@ -8,10 +8,104 @@ static void test_local_reply_waits_for_the_pending_write_before_it(void **state)
     say(f, fd, "SET a 1\r\nPING\r\nGET b\r\nECHO x\r\n");
     assert_hears(f, fd, "");
     answer(f, 1);
-    assert_hears(f, fd, "+set.a\r\n");
-    answer(f, 3);
-    assert_hears(f, fd, "+PONG\r\n+get.b\r\n$1\r\nx\r\n");
+    assert_hears(f, fd, "+set.a\r\n+PONG\r\n");
+    answer(f, 1);
+    assert_hears(f, fd, "+get.b\r\n$1\r\nx\r\n");
     close(fd);
+}
+
+static void test_replies_that_come_in_any_order_leave_in_that_of_the_requests(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    say(f, fd, "SET a 1\r\nGET b\r\nPING\r\nSET c 1\r\nGET d\r\nECHO x\r\n");
+    answer_at(f, 3);
+    answer_at(f, 1);
+    answer_at(f, 1);
+    assert_hears(f, fd, "");
+    answer_at(f, 0);
+    assert_hears(f, fd, "+set.a\r\n+get.b\r\n+PONG\r\n+set.c\r\n+get.d\r\n$1\r\nx\r\n");
+    close(fd);
+}
+
+/* Every third request is a local one; the shard answers from the end. */
+static void test_many_early_replies_are_kept_and_given_back(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    char requests[16 * 1024], expected[32];
+    size_t size = 0;
+    for (int i = 0; i < 900; i++)
+        size += (size_t)snprintf(requests + size, sizeof requests - size,
+                                 i % 3 == 2 ? "ECHO e%04d\r\n" : "SET k%04d v\r\n", i);
+    say_bytes(f, fd, requests, size);
+    uint64_t memory = net_stats(f->net).clients_memory;
+    while (f->shard.count > 1)
+        answer_at(f, f->shard.count - 1);
+    assert_hears(f, fd, "");
+    assert_true(net_stats(f->net).clients_memory > memory);
+    answer_at(f, 0);
+    const char *heard = hear(f, fd);
+    for (int i = 0; i < 900; i++) {
+        snprintf(expected, sizeof expected, i % 3 == 2 ? "$5\r\ne%04d\r\n" : "+set.k%04d\r\n", i);
+        assert_memory_equal(heard, expected, strlen(expected));
+        heard += strlen(expected);
+    }
+    assert_string_equal(heard, "");
+    close(fd);
+}
+
+static void test_reply_mode_holds_for_the_requests_that_were_made_in_it(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    say(f, fd,
+        "SET a 1\r\nCLIENT REPLY SKIP\r\nSET b 1\r\nSET c 1\r\nCLIENT REPLY OFF\r\nGET d\r\n"
+        "PING\r\nCLIENT REPLY ON\r\nGET e\r\n");
+    assert_int_equal(f->shard.count, 5); /* nothing waits for what is owed */
+    answer_at(f, 4);
+    answer_at(f, 1);
+    answer_at(f, 0);
+    assert_hears(f, fd, "+set.a\r\n");
+    answer_at(f, 1);
+    answer_at(f, 0);
+    assert_hears(f, fd, "+set.c\r\n+OK\r\n+get.e\r\n");
+    close(fd);
+}
+
+static void test_request_that_the_shard_refuses_leaves_no_place_behind(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    say(f, fd, "SET a 1\r\n");
+    f->shard.admission = SHARD_BUSY;
+    say(f, fd, "MULTI\r\nSET b 1\r\nEXEC\r\nPING\r\n");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.a\r\n+OK\r\n+QUEUED\r\n");
+    f->shard.admission = SHARD_ACCEPTED;
+    net_tick(f->net);
+    turns(f);
+    answer(f, 1);
+    assert_hears(f, fd, "+EXECUTED\r\n+PONG\r\n");
+    close(fd);
+}
+
+static void test_places_of_a_client_that_left_do_not_disturb_its_successor(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f), killer = dial(f);
+    say(f, fd, "SET a 1\r\nSET b 1\r\nPING\r\n");
+    assert_replies(f, killer, "CLIENT KILL ID 1\r\n", ":1\r\n");
+    close(fd);
+    fd = dial(f);
+    say(f, fd, "GET c\r\n");
+    answer_at(f, 1);
+    answer_at(f, 0);
+    assert_hears(f, fd, "");
+    answer_at(f, 0);
+    assert_hears(f, fd, "+get.c\r\n");
+    close(fd);
+    close(killer);
 }
 
 static void test_local_reply_leaves_at_once_if_nothing_is_pending(void **state)
@@ -108,8 +202,8 @@ static void test_client_is_parked_until_a_leader_is_known(void **state)
     takes_leadership(f);
     assert_int_equal(net_wait_ms(f->net, 100), 0);
     turns(f);
-    assert_int_equal(f->shard.count, 2);
-    answer(f, 2);
+    assert_int_equal(f->shard.count, 1);
+    answer(f, 1);
     assert_hears(f, fd, "+set.foo\r\n+PONG\r\n");
     close(fd);
 }
@@ -329,6 +423,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_local_reply_waits_for_the_pending_write_before_it),
         T(test_local_reply_leaves_at_once_if_nothing_is_pending),
+        T(test_replies_that_come_in_any_order_leave_in_that_of_the_requests),
+        T(test_many_early_replies_are_kept_and_given_back),
+        T(test_reply_mode_holds_for_the_requests_that_were_made_in_it),
+        T(test_request_that_the_shard_refuses_leaves_no_place_behind),
+        T(test_places_of_a_client_that_left_do_not_disturb_its_successor),
         T(test_server_command_waits_for_earlier_replies),
         T(test_request_split_at_every_byte_is_one_request),
         T(test_big_argument_arrives_whole),
