@@ -72,7 +72,8 @@ void command_write_arity_error(const struct command *command, struct resp_writer
 size_t command_keys(const struct command *command, const struct span *args, size_t argc,
                     size_t *positions, size_t max)
 {
-    (void)args;
+    if (command->get_keys)
+        return command->get_keys(args, argc, positions, max);
     const struct command_key_spec *keys = &command->keys;
     if (keys->first == 0)
         return 0;

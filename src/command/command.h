@@ -67,6 +67,10 @@ struct command_rewritten {
 typedef void command_rewrite(const struct span *args, size_t argc, int64_t now_ms,
                              struct command_rewritten *out);
 
+/* Positions of the keys, as command_keys(). */
+typedef size_t command_get_keys(const struct span *args, size_t argc, size_t *positions,
+                                size_t max);
+
 struct command_key_spec {
     int first; /* position of the first key, 0: no keys */
     int last;  /* negative: from the end */
@@ -79,6 +83,7 @@ struct command {
     int arity;            /* Redis' meaning: negative is "at least" */
     uint32_t flags;
     struct command_key_spec keys;
+    command_get_keys *get_keys; /* where arguments say which are keys; NULL: `keys` says it */
     command_run *run;
     command_rewrite *rewrite;
     uint16_t id;          /* dense, stable within a process: position in command_table_at() */

@@ -1,5 +1,6 @@
 /* COMMAND and its subcommands. */
 #include "base/assert.h"
+#include "base/mem.h"
 #include "command/table.h"
 
 struct flag_name {
@@ -297,7 +298,7 @@ static const struct command *find_with_keys(const struct command_table *table,
         resp_error(reply, "ERR Invalid command specified");
         return NULL;
     }
-    if (command->keys.first == 0) {
+    if (command->keys.first == 0 && !command->get_keys) {
         resp_error(reply, "ERR The command has no key arguments");
         return NULL;
     }
@@ -343,13 +344,13 @@ static void run_getkeys(const struct command_table *table, const struct span *ar
     const struct command *command = find_with_keys(table, args + 2, argc - 2, reply);
     if (!command)
         return;
-    resp_array(reply, command_keys(command, args + 2, argc - 2, NULL, 0));
-    for (size_t i = 0; i < spec_count(command); i++) {
-        const struct key_spec *spec = &command->docs->keys[i];
-        int last = key_spec_last(spec, argc - 2);
-        for (int at = spec->first; at <= last; at += spec->step)
-            resp_bulk(reply, args[2 + at]);
-    }
+    size_t count = command_keys(command, args + 2, argc - 2, NULL, 0);
+    size_t *positions = mem_alloc(count * sizeof *positions);
+    command_keys(command, args + 2, argc - 2, positions, count);
+    resp_array(reply, count);
+    for (size_t i = 0; i < count; i++)
+        resp_bulk(reply, args[2 + positions[i]]);
+    mem_free(positions);
 }
 
 struct list_filter {

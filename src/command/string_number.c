@@ -18,7 +18,7 @@ static void add(struct command_context *context, struct span key, int64_t delta)
     }
     value += delta;
     if (item) {
-        item_set_integer(item, value, context->revision);
+        keyspace_set_integer(context->keyspace, item, value, context->revision);
     } else {
         char text[NUMBER_I64_CHARS];
         struct span number = span_of(text, number_format_i64(text, value));
@@ -86,7 +86,7 @@ void command_incrbyfloat_run(struct command_context *context, const struct span 
         item = keyspace_set_string(context->keyspace, args[1], sum, false, context->revision);
         item_touch(item, context->now_ms);
     }
-    item_set_text(item, sum, context->revision);
+    keyspace_set_text(context->keyspace, item, sum, context->revision);
     context->dirty++;
     resp_bulk(context->reply, sum);
 }

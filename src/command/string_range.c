@@ -23,9 +23,7 @@ void command_append_run(struct command_context *context, const struct span *args
     } else {
         if (!check_len(context, len, more.len))
             return;
-        char *text = item_string_edit(item, len + more.len, context->revision);
-        if (more.len)
-            memcpy(text + len, more.ptr, more.len);
+        keyspace_write(context->keyspace, item, len, more, context->revision);
     }
     context->dirty++;
     resp_integer(context->reply, (int64_t)(len + more.len));
@@ -96,8 +94,7 @@ void command_setrange_run(struct command_context *context, const struct span *ar
         item = keyspace_set_string(context->keyspace, args[1], SPAN(""), false, context->revision);
         item_touch(item, context->now_ms);
     }
-    char *text = item_string_edit(item, (size_t)offset + patch.len, context->revision);
-    memcpy(text + offset, patch.ptr, patch.len);
+    keyspace_write(context->keyspace, item, (size_t)offset, patch, context->revision);
     context->dirty++;
     resp_integer(context->reply, (int64_t)item_string_len(item));
 }

@@ -154,6 +154,7 @@ static void add_row(struct command_table *table, const struct command_docs *row,
         .keys = joined_keys(row->keys),
         .run = row->run,
         .rewrite = row->rewrite,
+        .get_keys = row->get_keys,
         .id = (uint16_t)table->count,
         .docs = row,
     };

@@ -71,6 +71,7 @@ struct command_docs {
     const char *fullname;
     command_run *run;
     command_rewrite *rewrite;
+    command_get_keys *get_keys; /* with COMMAND_MOVABLE_KEYS */
     int arity;
     uint32_t flags;
     unsigned categories;

@@ -17,6 +17,8 @@ struct keyspace {
     uint64_t seed;
     size_t count;
     struct deadlines deadlines;
+    uint64_t sum; /* keyspace_sum() */
+    struct keyspace_observer observer;
     uint64_t group_counts[GROUPS];
     unsigned freed_slots; /* keyspace_free_some() */
     struct slot slots[KEYSPACE_SLOTS];

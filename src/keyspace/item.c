@@ -232,15 +232,6 @@ size_t item_string_len(const struct item *item)
     return item_string(item, scratch).len;
 }
 
-void item_set_string(struct item *item, struct span value, uint64_t revision)
-{
-    int64_t number;
-    if (number_parse_i64(value, &number))
-        item_set_integer(item, number, revision);
-    else
-        item_set_text(item, value, revision);
-}
-
 bool item_try_set_string(struct item *item, struct span value, uint64_t revision)
 {
     bool roomy = item->room > ROOM_WORTH_KEEPING;

@@ -48,7 +48,23 @@ struct item *item_new_taking(struct span key, struct item *from, uint64_t revisi
 struct item *item_new_copy(struct span key, const struct item *from, uint64_t revision);
 void item_free(struct item *item);
 
-/* As item_set_string(), but refuses a value that would leave the item badly cut: too much room, or
+/* New values; none of these moves the item. */
+void item_set_text(struct item *item, struct span value, uint64_t revision); /* never an integer */
+void item_set_integer(struct item *item, int64_t value, uint64_t revision);
+/* Grows the value to at least `len` bytes (zeros) and gives write access to its bytes; the encoding
+ * becomes raw. */
+char *item_string_edit(struct item *item, size_t len, uint64_t revision);
+
+/* digest.c: what an item adds to the sum of its keyspace is one part for its key, deadline and
+ * length, and one for each DIGEST_PIECE bytes of its value. */
+enum { DIGEST_PIECE = 1024 };
+uint64_t digest_of_key(struct span key);
+uint64_t digest_of_head(const struct item *item, uint64_t key_digest);
+/* The pieces that hold bytes from `from` up to `to`, or up to the end of the value. */
+uint64_t digest_of_pieces(const struct item *item, uint64_t key_digest, size_t from, size_t to);
+uint64_t digest_of_item(const struct item *item, uint64_t key_digest);
+
+/* An integer or a text; refuses a value that would leave the item badly cut: too much room, or
  * too little for a short string. */
 bool item_try_set_string(struct item *item, struct span value, uint64_t revision);
 

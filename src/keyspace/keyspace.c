@@ -59,8 +59,48 @@ struct item *keyspace_find(const struct keyspace *keyspace, struct span key, int
     return item && !item_is_past(item, now_ms) ? item : NULL;
 }
 
+void keyspace_observe(struct keyspace *keyspace, const struct keyspace_observer *observer)
+{
+    keyspace->observer = *observer;
+}
+
+/* A change of one key: whatever changes it stands between change_begin() and change_end(). */
+struct change {
+    struct keyspace *keyspace;
+    uint64_t key_digest;
+};
+
+static struct change change_begin(struct keyspace *keyspace, struct span key)
+{
+    const struct keyspace_observer *observer = &keyspace->observer;
+    if (observer->before_change)
+        observer->before_change(observer->context, key);
+    return (struct change){keyspace, digest_of_key(key)};
+}
+
+static void change_end(const struct change *change, struct span key, enum keyspace_event event,
+                       uint64_t revision)
+{
+    const struct keyspace_observer *observer = &change->keyspace->observer;
+    if (!observer->changed)
+        return;
+    const struct keyspace_change told = {event, key, change->key_digest, revision};
+    observer->changed(observer->context, &told);
+}
+
+static void sum_add(const struct change *change, const struct item *item)
+{
+    change->keyspace->sum += digest_of_item(item, change->key_digest);
+}
+
+static void sum_take(const struct change *change, const struct item *item)
+{
+    change->keyspace->sum -= digest_of_item(item, change->key_digest);
+}
+
 static void insert(struct keyspace *keyspace, unsigned number, struct item *item, uint32_t hash)
 {
+    ASSERT(item->heap_position == NOT_IN_HEAP);
     item->hash = hash;
     dict_insert(&keyspace->slots[number].dict, item);
     keyspace->group_counts[number / GROUP_SLOTS]++;
@@ -76,17 +116,10 @@ static void replace(struct keyspace *keyspace, unsigned number, struct item *old
     item_free(old);
 }
 
-struct item *keyspace_set_string(struct keyspace *keyspace, struct span key, struct span value,
-                                 bool keep_deadline, uint64_t revision)
+static struct item *set_there(struct keyspace *keyspace, unsigned number, struct item *item,
+                              struct span key, struct span value, bool keep_deadline,
+                              uint64_t revision)
 {
-    unsigned number = keyspace_slot_of(key);
-    uint32_t hash = hash_of(keyspace, key);
-    struct item *item = dict_find(&keyspace->slots[number].dict, key, hash);
-    if (!item) {
-        item = item_new(key, value, revision);
-        insert(keyspace, number, item, hash);
-        return item;
-    }
     if (!keep_deadline)
         deadlines_set(&keyspace->deadlines, item, NO_DEADLINE);
     if (item_try_set_string(item, value, revision))
@@ -96,16 +129,94 @@ struct item *keyspace_set_string(struct keyspace *keyspace, struct span key, str
     return fresh;
 }
 
-static void remove_from_slot(struct keyspace *keyspace, unsigned number, struct item *item,
-                             uint64_t revision)
+struct item *keyspace_set_string(struct keyspace *keyspace, struct span key, struct span value,
+                                 bool keep_deadline, uint64_t revision)
 {
+    unsigned number = keyspace_slot_of(key);
+    uint32_t hash = hash_of(keyspace, key);
+    const struct change change = change_begin(keyspace, key);
+    struct item *item = dict_find(&keyspace->slots[number].dict, key, hash);
+    if (item) {
+        sum_take(&change, item);
+        item = set_there(keyspace, number, item, key, value, keep_deadline, revision);
+    } else {
+        item = item_new(key, value, revision);
+        insert(keyspace, number, item, hash);
+    }
+    sum_add(&change, item);
+    change_end(&change, item_key_span(item), KEYSPACE_SET, revision);
+    return item;
+}
+
+void keyspace_set_integer(struct keyspace *keyspace, struct item *item, int64_t value,
+                          uint64_t revision)
+{
+    const struct change change = change_begin(keyspace, item_key_span(item));
+    sum_take(&change, item);
+    item_set_integer(item, value, revision);
+    sum_add(&change, item);
+    change_end(&change, item_key_span(item), KEYSPACE_SET, revision);
+}
+
+void keyspace_set_text(struct keyspace *keyspace, struct item *item, struct span value,
+                       uint64_t revision)
+{
+    const struct change change = change_begin(keyspace, item_key_span(item));
+    sum_take(&change, item);
+    item_set_text(item, value, revision);
+    sum_add(&change, item);
+    change_end(&change, item_key_span(item), KEYSPACE_SET, revision);
+}
+
+/* The part of the sum that an edit of the value from `from` up to `to` can change. */
+static uint64_t sum_of_edit(const struct change *change, const struct item *item, size_t from,
+                            size_t to)
+{
+    return digest_of_head(item, change->key_digest) +
+           digest_of_pieces(item, change->key_digest, from, to);
+}
+
+void keyspace_write(struct keyspace *keyspace, struct item *item, size_t offset, struct span bytes,
+                    uint64_t revision)
+{
+    const struct change change = change_begin(keyspace, item_key_span(item));
+    size_t old_len = item_string_len(item);
+    size_t from = offset < old_len ? offset : old_len; /* what is between becomes zeros */
+    int64_t number;
+    bool was_integer = item_integer(item, &number);
+    size_t end = offset + bytes.len;
+    keyspace->sum -= sum_of_edit(&change, item, was_integer ? 0 : from, end);
+    char *text = item_string_edit(item, end, revision);
+    if (bytes.len)
+        memcpy(text + offset, bytes.ptr, bytes.len);
+    if (was_integer) /* none of its digits were in a piece */
+        keyspace->sum += digest_of_item(item, change.key_digest);
+    else
+        keyspace->sum += sum_of_edit(&change, item, from, end);
+    change_end(&change, item_key_span(item), KEYSPACE_SET, revision);
+}
+
+static void take_out(const struct change *change, unsigned number, struct item *item,
+                     enum keyspace_event event, uint64_t revision)
+{
+    struct keyspace *keyspace = change->keyspace;
     struct slot *slot = &keyspace->slots[number];
+    ASSERT(keyspace->count > 0 && slot->dict.count > 0);
+    sum_take(change, item);
     dict_remove(&slot->dict, item);
     slot->removed_revision = revision;
     keyspace->group_counts[number / GROUP_SLOTS]--;
     keyspace->count--;
     deadlines_set(&keyspace->deadlines, item, NO_DEADLINE);
+    change_end(change, item_key_span(item), event, revision);
     item_free(item);
+}
+
+static void remove_from_slot(struct keyspace *keyspace, unsigned number, struct item *item,
+                             enum keyspace_event event, uint64_t revision)
+{
+    const struct change change = change_begin(keyspace, item_key_span(item));
+    take_out(&change, number, item, event, revision);
 }
 
 bool keyspace_remove(struct keyspace *keyspace, struct span key, uint64_t revision)
@@ -114,17 +225,21 @@ bool keyspace_remove(struct keyspace *keyspace, struct span key, uint64_t revisi
     struct item *item = dict_find(&keyspace->slots[number].dict, key, hash_of(keyspace, key));
     if (!item)
         return false;
-    remove_from_slot(keyspace, number, item, revision);
+    remove_from_slot(keyspace, number, item, KEYSPACE_REMOVED, revision);
     return true;
 }
 
 void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t revision)
 {
-    remove_from_slot(keyspace, keyspace_slot_of(item_key_span(item)), item, revision);
+    remove_from_slot(keyspace, keyspace_slot_of(item_key_span(item)), item, KEYSPACE_REMOVED,
+                     revision);
 }
 
 void keyspace_clear(struct keyspace *keyspace, uint64_t revision)
 {
+    const struct keyspace_observer *observer = &keyspace->observer;
+    if (observer->before_clear)
+        observer->before_clear(observer->context);
     for (size_t i = 0; i < KEYSPACE_SLOTS; i++) {
         struct slot *slot = &keyspace->slots[i];
         if (slot->dict.count == 0)
@@ -135,19 +250,28 @@ void keyspace_clear(struct keyspace *keyspace, uint64_t revision)
     deadlines_close(&keyspace->deadlines);
     memset(keyspace->group_counts, 0, sizeof(keyspace->group_counts));
     keyspace->count = 0;
+    keyspace->sum = 0;
+    const struct change change = {keyspace, 0};
+    change_end(&change, SPAN(""), KEYSPACE_CLEARED, revision);
 }
 
-static struct item *put(struct keyspace *keyspace, struct item *fresh)
+/* `fresh` becomes the item of its key, with this deadline. */
+static void put(struct keyspace *keyspace, const struct change *change, struct item *fresh,
+                int64_t deadline_ms)
 {
     struct span key = item_key_span(fresh);
     unsigned number = keyspace_slot_of(key);
     uint32_t hash = hash_of(keyspace, key);
     struct item *old = dict_find(&keyspace->slots[number].dict, key, hash);
-    if (old)
+    if (old) {
+        sum_take(change, old);
         replace(keyspace, number, old, fresh);
-    else
+    } else {
         insert(keyspace, number, fresh, hash);
-    return fresh;
+    }
+    deadlines_set(&keyspace->deadlines, fresh, deadline_ms);
+    sum_add(change, fresh);
+    change_end(change, key, KEYSPACE_SET, fresh->revision);
 }
 
 void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to, uint64_t revision)
@@ -155,25 +279,32 @@ void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to
     struct item *source = keyspace_find(keyspace, from, NO_DEADLINE);
     ASSERT(source && !span_equal(from, to));
     int64_t deadline_ms = source->deadline_ms;
+    const struct change change = change_begin(keyspace, to);
+    const struct change gone = change_begin(keyspace, from);
+    sum_take(&gone, source);
     struct item *moved = item_new_taking(to, source, revision);
-    keyspace_remove_item(keyspace, source, revision);
-    put(keyspace, moved);
-    deadlines_set(&keyspace->deadlines, moved, deadline_ms);
+    sum_add(&gone, source); /* what is left of it goes as any key does */
+    take_out(&gone, keyspace_slot_of(from), source, KEYSPACE_REMOVED, revision);
+    put(keyspace, &change, moved, deadline_ms);
 }
 
 void keyspace_copy(struct keyspace *keyspace, const struct item *from, struct span to,
                    uint64_t revision)
 {
     ASSERT(!span_equal(item_key_span(from), to));
-    struct item *copy = put(keyspace, item_new_copy(to, from, revision));
-    deadlines_set(&keyspace->deadlines, copy, from->deadline_ms);
+    const struct change change = change_begin(keyspace, to);
+    put(keyspace, &change, item_new_copy(to, from, revision), from->deadline_ms);
 }
 
 void keyspace_set_deadline(struct keyspace *keyspace, struct item *item, int64_t deadline_ms,
                            uint64_t revision)
 {
+    const struct change change = change_begin(keyspace, item_key_span(item));
+    keyspace->sum -= digest_of_head(item, change.key_digest);
     deadlines_set(&keyspace->deadlines, item, deadline_ms);
     item->revision = revision;
+    keyspace->sum += digest_of_head(item, change.key_digest);
+    change_end(&change, item_key_span(item), KEYSPACE_DEADLINE, revision);
 }
 
 bool keyspace_changed_since(const struct keyspace *keyspace, struct span key, bool was_present,
@@ -192,18 +323,12 @@ size_t keyspace_remove_expired(struct keyspace *keyspace, int64_t now_ms, size_t
     size_t removed = 0;
     const struct deadlines *deadlines = &keyspace->deadlines;
     while (removed < limit && deadlines->count && deadlines->entries[0].deadline_ms <= now_ms) {
-        keyspace_remove_item(keyspace, deadlines->entries[0].item, revision);
+        struct item *item = deadlines->entries[0].item;
+        remove_from_slot(keyspace, keyspace_slot_of(item_key_span(item)), item, KEYSPACE_EXPIRED,
+                         revision);
         removed++;
     }
     return removed;
-}
-
-const struct item *keyspace_first_expired(const struct keyspace *keyspace, int64_t now_ms)
-{
-    const struct deadlines *deadlines = &keyspace->deadlines;
-    if (deadlines->count == 0 || deadlines->entries[0].deadline_ms > now_ms)
-        return NULL;
-    return deadlines->entries[0].item;
 }
 
 size_t keyspace_count_expired(const struct keyspace *keyspace, int64_t now_ms, size_t limit)

@@ -8,7 +8,9 @@
  * throughout is missed.
  *
  * Deadlines are absolute wall-clock milliseconds. Nothing expires by itself: callers pass the time
- * and remove (at apply) or ignore (when reading) what is past its deadline. */
+ * and remove (at apply) or ignore (when reading) what is past its deadline.
+ *
+ * Every change of a key goes through a function of this header, and one observer hears of it. */
 #ifndef FLOTILLA_KEYSPACE_KEYSPACE_H
 #define FLOTILLA_KEYSPACE_KEYSPACE_H
 
@@ -37,6 +39,33 @@ void keyspace_free(struct keyspace *keyspace);
  * with it from the first call on. */
 bool keyspace_free_some(struct keyspace *keyspace, size_t limit);
 
+enum keyspace_event {
+    KEYSPACE_SET,      /* a new value, of a new key or of one that was there */
+    KEYSPACE_DEADLINE, /* another deadline, or none any more */
+    KEYSPACE_REMOVED,
+    KEYSPACE_EXPIRED, /* removed since its deadline was over */
+    KEYSPACE_CLEARED, /* all keys are gone; there is no key to name */
+};
+
+struct keyspace_change {
+    enum keyspace_event event;
+    struct span key; /* valid during the call */
+    uint64_t key_digest;
+    uint64_t revision;
+};
+
+/* Who hears of every change. None of these may change the keyspace. Each may be NULL. */
+struct keyspace_observer {
+    void *context;
+    /* The key, there or not, is still as it was. */
+    void (*before_change)(void *context, struct span key);
+    void (*before_clear)(void *context);
+    void (*changed)(void *context, const struct keyspace_change *change);
+};
+
+/* The observer from now on; freeing the keyspace is no change. */
+void keyspace_observe(struct keyspace *keyspace, const struct keyspace_observer *observer);
+
 unsigned keyspace_slot_of(struct span key); /* CRC16 with {hash tags} */
 
 /* NULL if there is no such key, or if its deadline is <= now_ms. now_ms = NO_DEADLINE looks at all.
@@ -48,6 +77,16 @@ struct item *keyspace_find(const struct keyspace *keyspace, struct span key, int
  * there is not valid any more, but `value` may point into it. */
 struct item *keyspace_set_string(struct keyspace *keyspace, struct span key, struct span value,
                                  bool keep_deadline, uint64_t revision);
+/* A new value for an item that is there; it does not move. */
+void keyspace_set_integer(struct keyspace *keyspace, struct item *item, int64_t value,
+                          uint64_t revision);
+void keyspace_set_text(struct keyspace *keyspace, struct item *item, struct span value,
+                       uint64_t revision); /* never an integer */
+/* Writes the bytes into the value at an offset; zeros fill what is between its end and the offset.
+ * The encoding becomes raw. `bytes` does not point into the item. */
+void keyspace_write(struct keyspace *keyspace, struct item *item, size_t offset, struct span bytes,
+                    uint64_t revision);
+
 bool keyspace_remove(struct keyspace *keyspace, struct span key, uint64_t revision);
 void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t revision);
 void keyspace_clear(struct keyspace *keyspace, uint64_t revision);
@@ -74,8 +113,6 @@ bool keyspace_changed_since(const struct keyspace *keyspace, struct span key, bo
  * count comes back. */
 size_t keyspace_remove_expired(struct keyspace *keyspace, int64_t now_ms, size_t limit,
                                uint64_t revision);
-/* The one that would be the first; NULL: none. */
-const struct item *keyspace_first_expired(const struct keyspace *keyspace, int64_t now_ms);
 /* How many keys a call of keyspace_remove_expired would find, counted up to `limit`. */
 size_t keyspace_count_expired(const struct keyspace *keyspace, int64_t now_ms, size_t limit);
 
@@ -96,13 +133,6 @@ struct span item_string(const struct item *item, char scratch[24]);
 /* True if the value is kept as an integer. */
 bool item_integer(const struct item *item, int64_t *value);
 size_t item_string_len(const struct item *item);
-/* None of these moves the item. */
-void item_set_string(struct item *item, struct span value, uint64_t revision);
-void item_set_text(struct item *item, struct span value, uint64_t revision); /* never an integer */
-void item_set_integer(struct item *item, int64_t value, uint64_t revision);
-/* Grows the value to at least `len` bytes (zeros) and gives write access to its bytes; the encoding
- * becomes raw. */
-char *item_string_edit(struct item *item, size_t len, uint64_t revision);
 
 /* Counting and walking. */
 size_t keyspace_count(const struct keyspace *keyspace);
@@ -124,5 +154,12 @@ uint64_t keyspace_scan(const struct keyspace *keyspace, uint64_t cursor, size_t 
 /* 64-bit digest of keys, values, deadlines and revisions in iteration order, and of what
  * keyspace_changed_since() knows of removals. */
 uint64_t keyspace_digest(const struct keyspace *keyspace);
+
+/* A sum of one hash for each key with its value and deadline, whatever their order. Every change
+ * keeps it up; an edit of a long value costs what the edit touches. Equal on all nodes: it does not
+ * depend on the seed of the dictionaries. */
+uint64_t keyspace_sum(const struct keyspace *keyspace);
+uint64_t
+keyspace_sum_by_walk(const struct keyspace *keyspace); /* the same, counted anew: for checks */
 
 #endif

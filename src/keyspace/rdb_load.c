@@ -107,9 +107,9 @@ static void store(struct rdb_reader *reader, struct revision revision)
     struct span value = kept(reader, 1);
     struct item *item = keyspace_set_string(reader->into, kept(reader, 0), value, false, number);
     if (revision.mark == 't')
-        item_set_text(item, value, number);
+        keyspace_set_text(reader->into, item, value, number);
     if (revision.mark == 'r')
-        item_string_edit(item, 0, number);
+        keyspace_write(reader->into, item, 0, SPAN(""), number);
     if (reader->deadline_ms != NO_DEADLINE)
         keyspace_set_deadline(reader->into, item, reader->deadline_ms, number);
 }

@@ -6,9 +6,34 @@
 
 static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
+static void before_change(void *context, struct span key)
+{
+    const struct machine_watcher *watcher = &((struct machine *)context)->watcher;
+    if (watcher->before_change)
+        watcher->before_change(watcher->context, key);
+}
+
+static void before_clear(void *context)
+{
+    const struct machine_watcher *watcher = &((struct machine *)context)->watcher;
+    if (watcher->before_clear)
+        watcher->before_clear(watcher->context);
+}
+
+struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspace *keyspace)
+{
+    struct keyspace *replaced = machine->keyspace;
+    const struct keyspace_observer observer = {
+        .context = machine, .before_change = before_change, .before_clear = before_clear};
+    machine->keyspace = keyspace;
+    keyspace_observe(keyspace, &observer);
+    return replaced;
+}
+
 void machine_init(struct machine *machine, const struct command_table *table, uint64_t hash_seed)
 {
-    *machine = (struct machine){.table = table, .keyspace = keyspace_new(hash_seed)};
+    *machine = (struct machine){.table = table};
+    machine_replace_keyspace(machine, keyspace_new(hash_seed));
 }
 
 void machine_close(struct machine *machine)
@@ -26,8 +51,6 @@ void machine_execute(struct machine *machine, const struct command *command,
     (void)machine;
     struct buf *out = context->reply->out;
     size_t before = out ? out->len : 0;
-    if (caller->before)
-        caller->before(caller->context, command, args, argc);
     command->run(context, args, argc);
     if (out && caller->executed)
         caller->executed(caller->context, command, span_of(out->ptr + before, out->len - before));
@@ -70,24 +93,6 @@ static void apply_command(struct machine *machine, const struct entry *entry,
     machine_execute(machine, command, parser->args, parser->argc, context, caller);
 }
 
-static void remove_expired(struct machine *machine, const struct entry *entry,
-                           const struct machine_caller *caller)
-{
-    size_t limit = (size_t)entry->seed;
-    size_t removed = 0;
-    while (caller->before_expiry && removed < limit) {
-        const struct item *next = keyspace_first_expired(machine->keyspace, entry->time_ms);
-        if (!next)
-            break;
-        caller->before_expiry(caller->context, item_key(next));
-        removed += keyspace_remove_expired(machine->keyspace, entry->time_ms, 1, entry->index);
-    }
-    if (removed < limit)
-        removed += keyspace_remove_expired(machine->keyspace, entry->time_ms, limit - removed,
-                                           entry->index);
-    machine->stats.expired += removed;
-}
-
 static void apply_entry(struct machine *machine, const struct entry *entry,
                         struct command_context *context, const struct machine_caller *caller)
 {
@@ -102,7 +107,8 @@ static void apply_entry(struct machine *machine, const struct entry *entry,
         machine_apply_transaction(machine, entry, context, caller);
         return;
     case ENTRY_EXPIRY:
-        remove_expired(machine, entry, caller);
+        machine->stats.expired += keyspace_remove_expired(machine->keyspace, entry->time_ms,
+                                                          (size_t)entry->seed, entry->index);
         return;
     }
 }

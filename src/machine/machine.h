@@ -30,12 +30,21 @@ struct machine_stats {
     uint64_t expired;
 };
 
+/* Who hears of changes before they happen: whoever writes the machine to a file while it goes on.
+ * NULL: nobody. */
+struct machine_watcher {
+    void *context;
+    void (*before_change)(void *context, struct span key);
+    void (*before_clear)(void *context); /* all keys go */
+};
+
 struct machine {
     const struct command_table *table; /* borrowed */
     struct keyspace *keyspace;
     uint64_t applied_index;
     int64_t clock_ms; /* time of the last applied entry */
     struct machine_stats stats;
+    struct machine_watcher watcher;
 
     /* scratch */
     struct resp_parser parser;
@@ -51,16 +60,11 @@ struct machine_caller {
     /* Such a command (PING, CLIENT …): carry it out, write its reply. */
     void (*run_local)(void *context, const struct command *command, const struct span *args,
                       size_t argc, struct resp_writer *reply);
-    /* Before a command runs. May be NULL. */
-    void (*before)(void *context, const struct command *command, const struct span *args,
-                   size_t argc);
     /* A command ran and wrote `reply`. May be NULL. */
     void (*executed)(void *context, const struct command *command, struct span reply);
-    /* Before a key is removed because its deadline is over. May be NULL. */
-    void (*before_expiry)(void *context, struct span key);
 };
 
-/* Empty, before entry 1. */
+/* Empty, before entry 1. The machine stays where it is: it observes its keyspace. */
 void machine_init(struct machine *machine, const struct command_table *table, uint64_t hash_seed);
 void machine_close(struct machine *machine);
 
@@ -80,6 +84,9 @@ void machine_read(struct machine *machine, const struct command *command, const 
 /* Whether the payload of the entry is one that a node writes, of commands that this version knows.
  */
 bool machine_entry_is_valid(struct machine *machine, const struct entry *entry);
+
+/* Another keyspace, as of another entry; the one of before comes back. */
+struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspace *keyspace);
 
 uint64_t machine_digest(const struct machine *machine); /* equal machines have equal ones */
 

@@ -140,8 +140,7 @@ enum err machine_reader_finish(struct machine_reader *reader, uint64_t index, ui
 
 struct keyspace *machine_take_state(struct machine *machine, struct machine_reader *reader)
 {
-    struct keyspace *replaced = machine->keyspace;
-    machine->keyspace = reader->keyspace;
+    struct keyspace *replaced = machine_replace_keyspace(machine, reader->keyspace);
     reader->keyspace = NULL;
     machine->applied_index = reader->position.index;
     machine->clock_ms = reader->position.clock_ms;

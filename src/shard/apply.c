@@ -8,17 +8,6 @@ struct waiter {
     struct shard_client client;
 };
 
-static void before_command(void *context, const struct command *command, const struct span *args,
-                           size_t argc)
-{
-    shard_image_before_command(((struct waiter *)context)->shard, command, args, argc);
-}
-
-static void before_expiry(void *context, struct span key)
-{
-    shard_image_before_change(((struct waiter *)context)->shard, key);
-}
-
 static void run_local(void *context, const struct command *command, const struct span *args,
                       size_t argc, struct resp_writer *reply)
 {
@@ -38,8 +27,6 @@ static struct machine_caller caller_of(struct waiter *waiter)
     struct shard *shard = waiter->shard;
     return (struct machine_caller){.reply = {NULL, 2},
                                    .context = waiter,
-                                   .before = before_command,
-                                   .before_expiry = shard->image.produces ? before_expiry : NULL,
                                    .executed = shard->options.host.executed ? executed : NULL,
                                    .run_local = run_local};
 }

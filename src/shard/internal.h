@@ -158,10 +158,6 @@ void shard_produce_image(struct shard *shard);
 void shard_drop_image(struct shard *shard);
 uint64_t
 shard_image_due_ms(const struct shard *shard); /* when it wants to go on; UINT64_MAX: it waits */
-/* Before a write is applied: what it will change goes to the image as it is. */
-void shard_image_before_command(struct shard *shard, const struct command *command,
-                                const struct span *args, size_t argc);
-void shard_image_before_change(struct shard *shard, struct span key);
 void shard_receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes);
 void shard_install(struct shard *shard, const struct raft_snapshot *snapshot);
 

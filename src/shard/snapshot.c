@@ -16,7 +16,6 @@ enum {
     IDLE_FACTOR = 8,        /* times the rate then: a millisecond's work in each millisecond */
     PIECE_BYTES = 128 * 1024,
     PIECES_UNDER_WAY_MAX = 8,
-    KEYS_AT_HAND = 16,
 };
 
 /* ---- this node's own ---- */
@@ -126,10 +125,27 @@ static void end_image(struct shard *shard, bool keep)
     if (keep)
         hand_over_piece(shard);
     image->produces = false;
+    shard->machine.watcher = (struct machine_watcher){.context = NULL};
     image->is_void = !keep;
     machine_writer_close(&image->writer);
     buf_close(&image->piece);
     disk->image_end(disk->context, keep);
+}
+
+/* What a key's slot holds goes to the image as it is. */
+static void before_change(void *context, struct span key)
+{
+    struct shard *shard = context;
+    struct shard_image *image = &shard->image;
+    machine_writer_before_change(&image->writer, keyspace_slot_of(key), &image->piece);
+    if (image->piece.len >= PIECE_BYTES)
+        hand_over_piece(shard);
+}
+
+/* All keys go: that is quicker done again than written first. */
+static void before_clear(void *context)
+{
+    end_image(context, false);
 }
 
 void shard_take_image_if_due(struct shard *shard)
@@ -164,6 +180,7 @@ void shard_take_image_if_due(struct shard *shard)
                                   .changes = shard->machine.stats.changes};
     machine_writer_init(&image->writer, shard->machine.keyspace, &position);
     machine_writer_begin(&image->writer, &image->piece);
+    shard->machine.watcher = (struct machine_watcher){shard, before_change, before_clear};
     hand_over_piece(shard);
     log_line(shard->options.log, LOG_NOTICE, "shard %" PRIu32 ": snapshot of entry %" PRIu64,
              shard->options.number, index);
@@ -192,38 +209,6 @@ void shard_produce_image(struct shard *shard)
         end_image(shard, true);
     else if (image->piece.len >= PIECE_BYTES)
         hand_over_piece(shard);
-}
-
-void shard_image_before_change(struct shard *shard, struct span key)
-{
-    struct shard_image *image = &shard->image;
-    if (!image->produces)
-        return;
-    machine_writer_before_change(&image->writer, keyspace_slot_of(key), &image->piece);
-    if (image->piece.len >= PIECE_BYTES)
-        hand_over_piece(shard);
-}
-
-void shard_image_before_command(struct shard *shard, const struct command *command,
-                                const struct span *args, size_t argc)
-{
-    size_t few[KEYS_AT_HAND];
-    if (!shard->image.produces || !(command->flags & COMMAND_WRITE))
-        return;
-    size_t count = command_keys(command, args, argc, few, KEYS_AT_HAND);
-    if (count == 0) { /* it changes all of them: that is quicker done again than written first */
-        end_image(shard, false);
-        return;
-    }
-    size_t *keys = few;
-    if (count > KEYS_AT_HAND) {
-        keys = mem_alloc(count * sizeof *keys);
-        command_keys(command, args, argc, keys, count);
-    }
-    for (size_t i = 0; i < count; i++)
-        shard_image_before_change(shard, args[keys[i]]);
-    if (keys != few)
-        mem_free(keys);
 }
 
 /* Entries before the cut are gone: there may never be a state that ends there. Who waits for the

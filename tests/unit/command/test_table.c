@@ -222,6 +222,27 @@ static void test_more_keys_than_room_are_counted_but_not_written(void **state)
     assert_int_equal(positions[2], 99);
 }
 
+/* "numkeys key …" as of commands that count their keys. */
+static size_t counted_keys(const struct span *args, size_t argc, size_t *positions, size_t max)
+{
+    size_t count = argc > 1 ? (size_t)(args[1].ptr[0] - '0') : 0;
+    for (size_t i = 0; i < count && i < max; i++)
+        positions[i] = 2 + i;
+    return count;
+}
+
+static void test_a_row_whose_arguments_name_the_keys_is_asked(void **state)
+{
+    (void)state;
+    struct request request = request_of("eval 2 a b c");
+    const struct command command = {.keys = {1, 1, 1}, .get_keys = counted_keys};
+    size_t positions[3] = {0, 0, 99};
+    assert_int_equal(command_keys(&command, request.args, request.argc, positions, 3), 2);
+    assert_int_equal(positions[0], 2);
+    assert_int_equal(positions[1], 3);
+    assert_int_equal(positions[2], 99);
+}
+
 static void assert_reply(const struct buf *out, const char *expected)
 {
     assert_int_equal(out->len, strlen(expected));
@@ -298,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_arity_is_exact_or_a_minimum),
         cmocka_unit_test(test_keys_are_found_for_each_kind_of_command),
         cmocka_unit_test(test_keys_of_short_requests_stay_within_the_arguments),
+        cmocka_unit_test(test_a_row_whose_arguments_name_the_keys_is_asked),
         cmocka_unit_test(test_more_keys_than_room_are_counted_but_not_written),
         cmocka_unit_test(test_an_unknown_command_is_named_with_its_arguments),
         cmocka_unit_test(test_what_is_unknown_is_quoted_up_to_a_limit),

@@ -214,9 +214,10 @@ static void step_edit(struct run *run)
     key->revision = run->revision;
     for (int i = 0; i < 2; i++) {
         struct item *item = keyspace_find(run->keyspaces[i], span_text(key->key), NO_DEADLINE);
-        char *text = item_string_edit(item, len, run->revision);
         if (key->value_len)
-            text[key->value_len - 1] = '!';
+            keyspace_write(run->keyspaces[i], item, key->value_len - 1, SPAN("!"), run->revision);
+        else
+            keyspace_write(run->keyspaces[i], item, 0, SPAN(""), run->revision);
     }
 }
 
@@ -227,10 +228,9 @@ static void step_assign(struct run *run)
         return;
     key->value_len = draw_value(run, key->value);
     key->revision = run->revision;
-    for (int i = 0; i < 2; i++) {
-        struct item *item = keyspace_find(run->keyspaces[i], span_text(key->key), NO_DEADLINE);
-        item_set_string(item, span_of(key->value, key->value_len), run->revision);
-    }
+    for (int i = 0; i < 2; i++)
+        keyspace_set_string(run->keyspaces[i], span_text(key->key),
+                            span_of(key->value, key->value_len), true, run->revision);
 }
 
 /* The earliest, of those the smallest key; -1 if none is due. */
@@ -348,7 +348,7 @@ static void test_digest_sees_every_part_of_a_key(void **state)
     digests[count++] = keyspace_digest(keyspace);
     item = keyspace_set_string(keyspace, SPAN("k"), SPAN("v"), false, 2);
     digests[count++] = keyspace_digest(keyspace);
-    item_set_string(item, SPAN("w"), 2);
+    keyspace_set_text(keyspace, item, SPAN("w"), 2);
     digests[count++] = keyspace_digest(keyspace);
     keyspace_set_deadline(keyspace, item, 100, 2);
     digests[count++] = keyspace_digest(keyspace);
@@ -459,12 +459,12 @@ static void test_values_are_encoded_as_redis_names_them(void **state)
     assert_true(item_integer(item, &number));
     assert_int_equal(number, 12);
     assert_string_equal(item_encoding(item), "int");
-    item_set_text(item, SPAN("12"), 1);
+    keyspace_set_text(keyspace, item, SPAN("12"), 1);
     assert_string_equal(item_encoding(item), "embstr");
     assert_false(item_integer(item, &number));
-    memcpy(item_string_edit(item, 3, 1), "123", 3);
+    keyspace_write(keyspace, item, 0, SPAN("123"), 1);
     assert_string_equal(item_encoding(item), "raw");
-    item_set_integer(item, -1, 1);
+    keyspace_set_integer(keyspace, item, -1, 1);
     assert_string_equal(item_encoding(item), "int");
     keyspace_free(keyspace);
 }

@@ -92,9 +92,9 @@ static struct keyspace *small_keyspace(void)
     }
     keyspace_set_string(keyspace, span_of("\0\xff\r\n", 4), span_of("\xff\0\xfe", 3), false, 1);
     keyspace_set_string(keyspace, span_of("", 0), SPAN("empty key"), false, UINT64_MAX);
-    item_set_text(keyspace_find(keyspace, SPAN("k2"), NO_DEADLINE), SPAN("77"), 2000);
-    item_string_edit(keyspace_find(keyspace, SPAN("k4"), NO_DEADLINE), 1, 2001);
-    item_string_edit(keyspace_find(keyspace, SPAN("k10"), NO_DEADLINE), 5, 2002);
+    keyspace_set_text(keyspace, keyspace_find(keyspace, SPAN("k2"), NO_DEADLINE), SPAN("77"), 2000);
+    keyspace_write(keyspace, keyspace_find(keyspace, SPAN("k4"), NO_DEADLINE), 1, SPAN(""), 2001);
+    keyspace_write(keyspace, keyspace_find(keyspace, SPAN("k10"), NO_DEADLINE), 5, SPAN(""), 2002);
     keyspace_set_deadline(keyspace, keyspace_find(keyspace, SPAN("k8"), NO_DEADLINE), 1, 2003);
     keyspace_set_deadline(keyspace, keyspace_find(keyspace, SPAN("k6"), NO_DEADLINE), 1999999999999,
                           2004);
@@ -457,7 +457,7 @@ static void change(struct keyspace *keyspace, struct prng *prng, uint64_t revisi
         return;
     case 2:
         if (item)
-            item_string_edit(item, 1 + (size_t)prng_below(prng, 100), revision)[0] = 'x';
+            keyspace_write(keyspace, item, (size_t)prng_below(prng, 100), SPAN("x"), revision);
         return;
     default:
         keyspace_set_string(

@@ -21,6 +21,8 @@ struct fixture {
     struct buf answered;
     bool silent; /* clients want no replies */
     unsigned locals_run;
+    unsigned executed; /* commands that were counted */
+    unsigned executed_errors;
     uint64_t snapshot_log_bytes; /* of the next start */
     struct log log;
 };
@@ -70,6 +72,17 @@ static inline void fixture_run_local(void *context, struct shard_client client,
     resp_status(reply, "LOCAL");
 }
 
+static inline void fixture_executed(void *context, const struct command *command, bool error,
+                                    const char *reply, size_t reply_len)
+{
+    struct fixture *fixture = context;
+    (void)command;
+    (void)reply;
+    (void)reply_len;
+    fixture->executed++;
+    fixture->executed_errors += error;
+}
+
 static inline void fixture_log(void *context, enum log_level level, const char *line)
 {
     (void)context;
@@ -109,6 +122,7 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                                              .reply_begin = fixture_reply_begin,
                                              .reply_end = fixture_reply_end,
                                              .run_local = fixture_run_local,
+                                             .executed = fixture_executed,
                                              .send = fixture_send,
                                              .role_changed = fixture_role_changed},
                                     .disk = &fixture->node.port,

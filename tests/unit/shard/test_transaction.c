@@ -106,11 +106,31 @@ static void test_who_wants_no_replies_gets_the_commands_carried_out(void **state
     fixture_close(&fixture);
 }
 
+static void test_commands_of_who_wants_no_replies_are_counted(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leader(&fixture);
+    fixture.silent = true;
+    fixture_accept(&fixture, 1, "SET k v");
+    fixture_accept(&fixture, 1, "GET k");
+    fixture_turn(&fixture);
+    assert_int_equal(fixture.executed, 2);
+    assert_int_equal(fixture.executed_errors, 0);
+    fixture_accept(&fixture, 1, "INCR k");
+    fixture_turn(&fixture);
+    assert_int_equal(fixture.executed, 3);
+    assert_int_equal(fixture.executed_errors, 1);
+    assert_int_equal(shard_stats(fixture.shard).keyspace_hits, 1);
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_transaction_may_watch_more_keys_than_a_command_has_arguments),
         cmocka_unit_test(test_each_of_very_many_watched_keys_aborts_the_transaction),
+        cmocka_unit_test(test_commands_of_who_wants_no_replies_are_counted),
         cmocka_unit_test(test_who_wants_no_replies_gets_the_commands_carried_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,67 @@
+/* Digests that are equal on all nodes: the seed of the hash is fixed.
+ *
+ * A value counts in pieces, so that an edit of a long one costs what it touches. A piece's hash is
+ * seeded with the key's and the piece's place: the same bytes elsewhere give another one. */
+#include <xxhash.h>
+
+#include "base/assert.h"
+#include "keyspace/internal.h"
+
+/* As splitmix64: every bit reaches every bit. */
+static uint64_t mix(uint64_t number)
+{
+    number += 0x9e3779b97f4a7c15;
+    number = (number ^ number >> 30) * 0xbf58476d1ce4e5b9;
+    number = (number ^ number >> 27) * 0x94d049bb133111eb;
+    return number ^ number >> 31;
+}
+
+uint64_t digest_of_key(struct span key)
+{
+    return XXH3_64bits(key.ptr, key.len);
+}
+
+uint64_t digest_of_head(const struct item *item, uint64_t key_digest)
+{
+    int64_t number;
+    uint64_t value = item_integer(item, &number) ? mix((uint64_t)number) : item->value_len;
+    return mix(mix(key_digest ^ (uint64_t)item->deadline_ms) + value);
+}
+
+uint64_t digest_of_pieces(const struct item *item, uint64_t key_digest, size_t from, size_t to)
+{
+    int64_t number;
+    char scratch[24];
+    if (item_integer(item, &number))
+        return 0; /* it is in the head */
+    struct span value = item_string(item, scratch);
+    uint64_t sum = 0;
+    if (to > value.len)
+        to = value.len;
+    for (size_t at = from / DIGEST_PIECE * DIGEST_PIECE; at < to; at += DIGEST_PIECE) {
+        size_t len = value.len - at < DIGEST_PIECE ? value.len - at : DIGEST_PIECE;
+        sum += XXH3_64bits_withSeed(value.ptr + at, len, key_digest + at);
+    }
+    return sum;
+}
+
+uint64_t digest_of_item(const struct item *item, uint64_t key_digest)
+{
+    return digest_of_head(item, key_digest) + digest_of_pieces(item, key_digest, 0, SIZE_MAX);
+}
+
+uint64_t keyspace_sum(const struct keyspace *keyspace)
+{
+    return keyspace->sum;
+}
+
+uint64_t keyspace_sum_by_walk(const struct keyspace *keyspace)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < KEYSPACE_SLOTS; i++) {
+        const struct dict *dict = &keyspace->slots[i].dict;
+        for (uint32_t j = 0; j < dict->count; j++)
+            sum += digest_of_item(dict->items[j], digest_of_key(item_key_span(dict->items[j])));
+    }
+    return sum;
+}
