@@ -65,6 +65,37 @@ static void check_nodes(const struct config *config, struct buf *why)
                           "port 0");
 }
 
+static int64_t accepted_number(const struct config *config, const char *name)
+{
+    int64_t number = 0;
+    const struct directive *directive = directive_find(span_text(name));
+    ASSERT(number_parse_i64(accepted_get(config, directive), &number));
+    return number;
+}
+
+static size_t count_nodes(const struct config *config)
+{
+    size_t count = 1;
+    for (const char *at = config->cluster_nodes; *at; at++)
+        count += *at == ',';
+    return count;
+}
+
+/* Of the accepted directives these two promise something that depends on their number. */
+static void check_promises(const struct config *config, struct buf *why)
+{
+    size_t others = count_nodes(config) / 2;
+    int64_t wanted = accepted_number(config, "min-replicas-to-write");
+    if (wanted > 0 && (uint64_t)wanted > others)
+        buf_printf(
+            why,
+            "'min-replicas-to-write': %lld: a write is acknowledged when %zu of the other nodes "
+            "hold it (the majority of %zu), and no number can raise that",
+            (long long)wanted, others, count_nodes(config));
+    else if (accepted_number(config, "replica-priority") == 0)
+        buf_add_text(why, "'replica-priority': 0: every node of 'cluster-nodes' can be elected");
+}
+
 /* Who filled the struct without the parser is held to the limits, too. */
 static void check_limits(const struct config *config, struct buf *why)
 {
@@ -97,6 +128,8 @@ enum err config_check(const struct config *config, struct config_error *error)
             config->raft_election_timeout_ms, config->raft_heartbeat_ms);
     if (why.len == 0)
         check_nodes(config, &why);
+    if (why.len == 0)
+        check_promises(config, &why);
     if (why.len == 0 && (config->port == 0 || config->bind_count == 0) &&
         config->unixsocket[0] == '\0')
         buf_add_text(&why, "nothing to listen on: 'port' is 0 or 'bind' is empty, and "

@@ -55,7 +55,9 @@ struct directive {
     uint64_t min, max;
     size_t offset, size; /* the field within struct config */
     const struct choice *choices;
-    const char *reason;
+    const char *reason; /* of DIRECTIVE_REFUSED */
+    const char
+        *not_done; /* of an accepted one: why any value but the default is refused, or NULL */
 };
 
 /* Both tables, as one list. */

@@ -72,6 +72,9 @@ static bool refuse_range(const struct directive *directive, struct buf *why)
     unsigned long long min = directive->min, max = directive->max;
     if (directive->kind == DIRECTIVE_OCTAL)
         buf_printf(why, "argument must be between %llo and %llo inclusive", min, max);
+    else if (directive->kind == DIRECTIVE_INT)
+        buf_printf(why, "argument must be between %lld and %lld inclusive",
+                   (long long)directive->min, (long long)directive->max);
     else
         buf_printf(why, "argument must be between %llu and %llu inclusive", min, max);
     return false;
@@ -262,10 +265,14 @@ static bool accepted_text(const struct directive *directive, const struct span *
     case DIRECTIVE_INT:
         if (!number_parse_i64(args[0], &number))
             return refuse(why, "argument couldn't be parsed into an integer");
+        if (number < (int64_t)directive->min || number > (int64_t)directive->max)
+            return refuse_range(directive, why);
         break;
     case DIRECTIVE_MEMORY:
         if (!read_memory(args[0], &bytes))
             return refuse(why, "argument must be a memory value");
+        if (directive->max > 0 && (bytes < directive->min || bytes > directive->max))
+            return refuse_range(directive, why);
         buf_add_u64(text, bytes);
         return true;
     case DIRECTIVE_SAVE:
@@ -294,6 +301,9 @@ static bool parse_accepted(struct config *config, const struct directive *direct
     bool fine = accepted_text(directive, args, count, &text, why);
     if (fine && text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL)
         fine = refuse(why, "argument must not hold a zero byte");
+    if (fine && directive->not_done != NULL &&
+        !span_equal(buf_span(&text), span_text(directive->initial)))
+        fine = refuse(why, directive->not_done);
     if (fine && !accepted_set(config, directive, buf_span(&text)))
         fine = refuse(why, "too much text in directives without effect; remove some of them");
     buf_close(&text);

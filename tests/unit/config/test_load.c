@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "unit/config/fixture.h"
 
 static void refuses(const char *text, const char *message)
@@ -149,7 +151,8 @@ static void test_directives_without_meaning_warn_and_keep_their_text(void **stat
     assert_int_equal(files_load_text(&files, "save 900 1\nsave \"60 1000\"\n"
                                              "repl-backlog-size 2mb\n"
                                              "list-max-ziplist-size -3\n"
-                                             "tls-protocols \"TLSv1.2 TLSv1.3\"\n"
+                                             "oom-score-adj-values \"1 2 3\"\n"
+                                             "tls-port 0\n"
                                              "databases 16\n"
                                              "APPENDONLY YES\n"),
                      ERR_NONE);
@@ -157,7 +160,7 @@ static void test_directives_without_meaning_warn_and_keep_their_text(void **stat
     assert_value(&files.config, "repl-backlog-size", "2097152");
     assert_value(&files.config, "list-max-listpack-size", "-3");
     assert_value(&files.config, "list-max-ziplist-size", "-3");
-    assert_value(&files.config, "tls-protocols", "TLSv1.2 TLSv1.3");
+    assert_value(&files.config, "oom-score-adj-values", "1 2 3");
     assert_value(&files.config, "databases", "16");
     assert_value(&files.config, "appendonly", "yes");
     assert_value(&files.config, "replica-read-only", "yes");
@@ -165,7 +168,7 @@ static void test_directives_without_meaning_warn_and_keep_their_text(void **stat
     buf_add_char(&files.log, '\0');
     assert_non_null(
         strstr(files.log.ptr, "redis.conf:2: 'save' is accepted but has no effect here\n"));
-    assert_non_null(strstr(files.log.ptr, "redis.conf:7: 'appendonly' is accepted but"));
+    assert_non_null(strstr(files.log.ptr, "redis.conf:8: 'appendonly' is accepted but"));
     buf_close(&files.log);
 }
 
@@ -183,7 +186,7 @@ static void test_accepted_text_has_a_limit(void **state)
     (void)state;
     struct files files = {0};
     struct buf text = {0};
-    buf_add_text(&text, "tls-cert-file ");
+    buf_add_text(&text, "dbfilename ");
     for (size_t i = 0; i < CONFIG_ACCEPTED_MAX; i++)
         buf_add_char(&text, 'x');
     buf_add_char(&text, '\0');
@@ -439,6 +442,75 @@ static void test_text_with_a_secret_is_known(void **state)
     assert_false(config_text_has_secret(SPAN("")));
 }
 
+static void test_what_promises_something_that_is_not_done_is_refused(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "tls-port 6380",
+        "tls-cert-file /etc/cert.pem",
+        "tls-cluster yes",
+        "tls-auth-clients no",
+        "tls-protocols \"TLSv1.3\"",
+        "replica-serve-stale-data no",
+        "slave-read-only no",
+        "cluster-announce-ip 10.0.0.1",
+        "cluster-announce-port 7000",
+        "replica-announce-ip 10.0.0.1",
+        "cluster-replica-no-failover yes",
+        "cluster-allow-reads-when-down yes",
+        "bind-source-addr 10.0.0.1",
+        "socket-mark-id 7",
+        "maxmemory-clients 1g",
+        "notify-keyspace-events KEA",
+        "syslog-enabled yes",
+        "supervised upstart",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct files files = {0};
+        if (files_load_text(&files, lines[i]) != ERR_INVALID)
+            fail_msg("accepted: %s", lines[i]);
+    }
+    refuses("port 1\ntls-port 6380", "redis.conf:2: 'tls-port': TLS is not supported: what the "
+                                     "directive protects would travel in clear");
+}
+
+static void test_defaults_of_what_is_not_done_are_accepted(void **state)
+{
+    (void)state;
+    const struct directive *directive;
+    for (size_t i = 0; (directive = directive_at(i)) != NULL; i++) {
+        if (directive->not_done == NULL)
+            continue;
+        struct config config;
+        struct buf why = {0};
+        config_init(&config);
+        assert_true(directive_parse_text(&config, directive, span_text(directive->initial), &why));
+    }
+}
+
+static void test_promises_that_the_majority_keeps_are_accepted(void **state)
+{
+    (void)state;
+    static const char three[] = "cluster-nodes 1@a:1,2@a:2,3@a:3\nmin-replicas-to-write ";
+    char text[128];
+    struct files files = {0};
+    snprintf(text, sizeof text, "%s1", three);
+    assert_int_equal(files_load_text(&files, text), ERR_NONE);
+    assert_int_equal(config_check(&files.config, &files.error), ERR_NONE);
+    snprintf(text, sizeof text, "%s2", three);
+    assert_int_equal(files_load_text(&files, text), ERR_NONE);
+    assert_int_equal(config_check(&files.config, &files.error), ERR_INVALID);
+    assert_string_equal(
+        files.error.message,
+        "'min-replicas-to-write': 2: a write is acknowledged when 1 of the other nodes "
+        "hold it (the majority of 3), and no number can raise that");
+    assert_int_equal(files_load_text(&files, "replica-priority 0"), ERR_NONE);
+    assert_int_equal(config_check(&files.config, &files.error), ERR_INVALID);
+    assert_string_equal(files.error.message,
+                        "'replica-priority': 0: every node of 'cluster-nodes' can be elected");
+    buf_close(&files.log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +540,9 @@ int main(void)
         cmocka_unit_test(test_paths_become_absolute),
         cmocka_unit_test(test_path_that_is_too_long_when_absolute_is_refused),
         cmocka_unit_test(test_text_with_a_secret_is_known),
+        cmocka_unit_test(test_what_promises_something_that_is_not_done_is_refused),
+        cmocka_unit_test(test_defaults_of_what_is_not_done_are_accepted),
+        cmocka_unit_test(test_promises_that_the_majority_keeps_are_accepted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

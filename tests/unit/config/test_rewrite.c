@@ -106,7 +106,7 @@ static void test_what_is_written_reads_back_the_same(void **state)
                                        "2",
                                        "--cluster-nodes",
                                        "1@a:1,2@b:2",
-                                       "--tls-ciphers",
+                                       "--dbfilename",
                                        "a b c",
                                        "--appendfsync",
                                        "no",
@@ -125,7 +125,7 @@ static void test_what_is_written_reads_back_the_same(void **state)
     buf_add_char(&second, '\0');
     assert_string_equal(second.ptr, out.ptr);
     assert_string_equal(again.config.requirepass, "\x01 \xff'\"\\#");
-    assert_value(&again.config, "tls-ciphers", "a b c");
+    assert_value(&again.config, "dbfilename", "a b c");
     assert_memory_equal(&again.config, &files.config, offsetof(struct config, accepted));
     buf_close(&out);
     buf_close(&second);

@@ -123,7 +123,7 @@ static void test_accepted_directives_are_replaced_not_added_to(void **state)
     assert_value(&files.config, "replica-priority", "7");
     /* Setting again and again takes no more room. */
     for (size_t i = 0; i < 10000; i++)
-        sets(&files, i % 2 == 0 ? "save" : "notify-keyspace-events", "1 2 3 4");
+        sets(&files, i % 2 == 0 ? "save" : "oom-score-adj-values", "1 2 3 4");
 }
 
 static bool count_matches(void *context, const char *name)
@@ -154,6 +154,30 @@ static void test_get_shows_all_that_clients_look_for(void **state)
     assert_value(&files.config, "databases", "1");
 }
 
+static void test_accepted_numbers_have_the_type_and_limits_of_redis(void **state)
+{
+    (void)state;
+    struct files files = {0};
+    config_init(&files.config);
+    refuses(&files, "slowlog-max-len", "-1",
+            "argument must be between 0 and 9223372036854775807 inclusive");
+    refuses(&files, "slowlog-log-slower-than", "-2",
+            "argument must be between -1 and 9223372036854775807 inclusive");
+    refuses(&files, "maxmemory-samples", "0",
+            "argument must be between 1 and 2147483647 inclusive");
+    refuses(&files, "hash-max-listpack-entries", "1mb",
+            "argument couldn't be parsed into an integer");
+    refuses(&files, "repl-backlog-size", "0",
+            "argument must be between 1 and 9223372036854775807 inclusive");
+    refuses(&files, "list-max-listpack-size", "-2147483649",
+            "argument must be between -2147483648 and 2147483647 inclusive");
+    sets(&files, "slowlog-log-slower-than", "-1");
+    sets(&files, "list-max-listpack-size", "-2");
+    sets(&files, "active-expire-effort", "10");
+    refuses(&files, "notify-keyspace-events", "KEA", "events of keys are not published yet");
+    sets(&files, "notify-keyspace-events", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +187,7 @@ int main(void)
         cmocka_unit_test(test_unknown_directives_are_unknown),
         cmocka_unit_test(test_accepted_directives_are_replaced_not_added_to),
         cmocka_unit_test(test_get_shows_all_that_clients_look_for),
+        cmocka_unit_test(test_accepted_numbers_have_the_type_and_limits_of_redis),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
