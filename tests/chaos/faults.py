@@ -255,16 +255,20 @@ class ClockStep(Fault):
 # --- the network ---
 
 class Cut(Fault):
-    """Directions between nodes in which nothing passes: held back until the end, or gone."""
+    """Directions between ends in which nothing passes: held back until the end, gone, or refused. It may begin with a
+    reset of what is open: whoever takes that for the death of a process must not be wrong in what matters."""
 
     longest = 4.0
-    modes = ("hold", "hold", "vanish")
+    modes = ("hold", "hold", "vanish", "refuse")
 
     def begin(self):
         pairs = self.pairs()
         self.rule = self.draw_rule()
         self.layer = self.network.rule(pairs, **self.rule)
-        return {"from-to": sorted(map(list, pairs)), **self.rule}
+        resets = self.rng.random() < 0.3
+        if resets:
+            self.network.reset(pairs)
+        return {"from-to": sorted(map(list, pairs)), **self.rule, "resets": resets}
 
     def draw_rule(self):
         return {"mode": self.rng.choice(self.modes)}

@@ -14,12 +14,13 @@ saw happened before that sight, and one whose value nobody saw may be left out.
 from history import FAILED, FOREVER, OK, Operation
 
 # Configurations that are remembered for one key before the search gives up.
-LIMIT = 1_000_000
+LIMIT = 500_000
 REPORTED = 24
 
 OKAY, VIOLATED, GAVE_UP = "ok", "violated", "gave up"
 ABSENT = None
 IMPOSSIBLE = object()
+UNSEEN = "(a value that nobody saw)"
 
 
 # --- the model: a key of a Redis server, as a function of (state, operation) to the state after it ---
@@ -108,30 +109,28 @@ def sights(operations):
 
 
 def resolve(operations):
-    """Drops what tells nothing, and gives unknown writes a return, or drops them, where that is sound.
+    """Drops what tells nothing, and settles unknown writes as far as that loses no answer. Where values are unique:
 
-    A write whose value is unique and was seen took effect before the first sight returned. One that nobody saw may be
-    left out, if all that anybody learned of the key are whole values: where the mere presence of a key (setnx, del) or
-    a value that depends on it (incr, append) was seen, it stays."""
+    - one whose value was seen took effect before the first sight returned: it gets that as its return;
+    - one whose value nobody saw may be left out, if all that anybody learned of the key are whole values;
+    - where the mere presence of a key was seen too (setnx, del), all values that nobody saw are one and the same."""
     useful = [op for op in operations if op.outcome != FAILED and (op.outcome == OK or op.kind != "get")]
-    whole = all(op.kind in ("get", "set", "getset", "cas") for op in useful)
-    written = {}
-    for op in useful:
-        if op.value is not None:
-            written[op.value] = written.get(op.value, 0) + 1
-    unique = all(count == 1 for count in written.values())
+    kinds = {op.kind for op in useful}
+    written = [op.value for op in useful if op.value is not None]
+    if kinds & {"incr", "append"} or len(set(written)) < len(written):
+        return useful
+    whole = not kinds & {"setnx", "del"}
     seen = sights(useful)
     resolved = []
     for op in useful:
-        if op.outcome != OK and whole and unique:
-            if op.value not in seen:
-                continue
-            if seen[op.value] < op.call:
-                # Seen before it was called: the search says so, with the operation as it stands.
-                resolved.append(op)
-                continue
-            op = Operation(op.client, op.kind, op.key, op.value, op.expected, op.call, seen[op.value], op.outcome)
-        resolved.append(op)
+        if op.outcome == OK or op.kind == "del" or seen.get(op.value, FOREVER) < op.call:
+            resolved.append(op)  # what was seen before it was called stands as it is: the search says so
+        elif op.value in seen:
+            resolved.append(Operation(op.client, op.kind, op.key, op.value, op.expected, op.call, seen[op.value],
+                                      op.outcome))
+        elif not whole:
+            kind = "set" if op.kind == "getset" else op.kind
+            resolved.append(Operation(op.client, kind, op.key, UNSEEN, op.expected, op.call))
     return resolved
 
 

@@ -16,6 +16,7 @@ Each direction between two ends obeys one rule:
          "hold"         nothing passes; what was sent comes when the rule is taken back, as after a short cut
          "vanish"       nothing passes, and the end of the connection is not told either (half-open). TCP cannot lose
                         bytes in the middle, so a connection that lost some ends with a reset when the rule is changed
+         "refuse"       connections are reset, and new ones as well
 """
 import asyncio
 import collections
@@ -138,7 +139,7 @@ class Pipe:
             self.source.transport.resume_reading()
 
     def rule_changed(self):
-        if self.has_hole and self.rule.mode != "vanish":
+        if self.rule.mode == "refuse" or (self.has_hole and self.rule.mode != "vanish"):
             self.sink.connection.end(with_reset=True)
         else:
             self.flush()
@@ -215,6 +216,9 @@ class Connection:
 
     def known_as(self, source):
         self.source = source
+        if any(self.mesh.mode(*ends) == "refuse" for ends in ((source, self.node), (self.node, source))):
+            self.end(with_reset=True)
+            return
         near, far = self.near, End(self)
         self.far = far
         near.pipe = Pipe(self.mesh, near, far, (source, self.node))
@@ -302,6 +306,9 @@ class Mesh:
     async def stats(self):
         return {"connections": self.accepted, "bytes": self.bytes, "retransmitted": self.lost, "reset": self.resets,
                 "vanished": self.vanished}
+
+    def mode(self, one, other):
+        return self.rules.get((one, other), self.usual).mode
 
     def _changed(self):
         for connection in list(self.connections):

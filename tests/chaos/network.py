@@ -7,7 +7,7 @@ import threading
 
 from cluster import die_with_parent
 
-MODES = ["pass", "hold", "vanish"]
+MODES = ["pass", "hold", "vanish", "refuse"]
 USUAL_DELAY = (0.0002, 0.003)
 
 

@@ -60,7 +60,8 @@ class Round:
             self.cluster.write_clock(node)
         self.history = History(self.cluster.dir / "history")
         self.timeline = Timeline(self.cluster.dir / "timeline")
-        self.nemesis = Nemesis(self.cluster, random.Random(f"{seed} faults"), self.timeline, clients, self.kinds)
+        self.nemesis = Nemesis(self.cluster, random.Random(f"{seed} faults"), self.timeline,
+                               clients + self.size, self.kinds)
         self.workloads = []
 
     # --- the course ---

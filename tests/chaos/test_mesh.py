@@ -166,6 +166,24 @@ def test_a_reset_reaches_the_client(wired):
     assert other.recv(1) == b"b"
 
 
+def test_a_refusing_rule_resets_old_and_new_connections(wired):
+    one, other = wired.dial(1), wired.dial(2)
+    for end in (one, other):
+        end.sendall(b"a")
+        assert end.recv(1) == b"a"
+    cut = wired.network.rule({("c1", "1")}, mode="refuse")
+    with pytest.raises(ConnectionResetError):
+        one.recv(1)
+    with pytest.raises(ConnectionResetError):
+        wired.dial(1).recv(1)
+    other.sendall(b"b")
+    assert other.recv(1) == b"b"
+    wired.network.lift(cut)
+    one = wired.dial(1)
+    one.sendall(b"c")
+    assert one.recv(1) == b"c"
+
+
 def test_a_node_that_does_not_listen_refuses(wired):
     wired.echo.listener.shutdown(socket.SHUT_RDWR)
     wired.echo.listener.close()

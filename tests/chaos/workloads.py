@@ -37,10 +37,10 @@ class Keys:
         self.left[f"{self.prefix}:{self.number}"] = self.operations
         return self.number
 
-    def pick(self, rng):
+    def pick(self, rng, counted=True):
         with self.lock:
             name = rng.choice(sorted(self.left))
-            self.left[name] -= 1
+            self.left[name] -= counted
             if self.left[name] <= 0:
                 del self.left[name]
                 self._new()
@@ -59,7 +59,7 @@ class Workload(threading.Thread):
         self.number = number
         self.rng = random.Random(f"{run.seed} client {number}")
         self.history = run.history
-        self.client = Client(run.cluster.addresses, number, self.rng, self.rng.choice([0.5, 1.5, 3.0]),
+        self.client = Client(run.cluster.addresses, number, self.rng, self.rng.choice([0.2, 0.5, 1.5, 3.0]),
                              run.stopping)
         self.complaints = []
         self.values = 0
@@ -71,6 +71,8 @@ class Workload(threading.Thread):
     def run(self):
         while not self.run_of.stopping.is_set():
             try:
+                if self.rng.random() < 0.02:
+                    self.client.go_elsewhere()
                 self.step()
                 self.done += 1
             except Stopped:
@@ -165,6 +167,39 @@ class Registers(Workload):
 
 
 setattr(Registers, "del", Registers.delete)
+
+
+class Faithful(Registers):
+    """Stays with one node, whatever it answers: where that is a leader that was deposed and does not know it yet, it is
+    here that a stale read shows."""
+
+    def __init__(self, run, number, keys, node):
+        super().__init__(run, number, keys)
+        self.client.addresses = [self.client.addresses[node]]
+        self.client.timeout = self.rng.choice([0.3, 4.0])
+
+    def step(self):
+        key = self.keys.pick(self.rng, counted=False)
+        kind = "get" if self.rng.random() < 0.9 else "set"
+        value = self.new_value() if kind == "set" else None
+        refused = self.perform_once(Operation(self.number, kind, key, value))
+        time.sleep(self.rng.random() * self.run_of.pause * (5 if refused else 1))
+
+    def perform_once(self, operation):
+        def act():
+            words = [operation.kind.upper(), operation.key] + ([operation.value] if operation.value else [])
+            reply = self.client.exchange([words])[0]
+            if not isinstance(reply, Error):
+                return text(reply) if operation.kind == "get" else reply == "OK"
+            self.client.count(reply.code)
+            if reply.code == "UNKNOWN":
+                raise Unknown(str(reply))
+            if reply.code in HARMLESS:
+                raise NothingHappened(str(reply))
+            raise Unexpected(str(reply))
+
+        self.perform(operation, act)
+        return operation.outcome == FAILED
 
 
 class Pipelines(Registers):
@@ -344,7 +379,7 @@ class Climbers(Workload):
 
 
 def make_all(run, clients):
-    """So many clients, with the numbers from 1 on."""
+    """So many clients, with the numbers from 1 on, and one more for each node."""
     whole = Keys("register", 5, 250)
     present = Keys("presence", 2, 60)
     appended = Keys("appended", 2, 150)
@@ -356,4 +391,6 @@ def make_all(run, clients):
               lambda n: Appends(run, n, appended), lambda n: Transfers(run, n), lambda n: Counters(run, n)]
     for number in range(3, clients + 1):
         made.append(makers[(number - 3) % len(makers)](number))
+    for node in range(run.size):
+        made.append(Faithful(run, clients + 1 + node, whole, node))
     return made
