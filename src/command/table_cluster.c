@@ -153,18 +153,6 @@ static const struct command_docs rows[] = {
         .complexity = "O(1)",
         .summary = "Announces that the next command follows an -ASK redirection.",
     },
-    {
-        .fullname = "raft.hello",
-        .arity = -6,
-        .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE |
-                 COMMAND_NO_AUTH | COMMAND_NO_MULTI,
-        .syntax = "version:integer cluster-id secret from:integer to:integer",
-        .group = "cluster",
-        .since = "1.0.0",
-        .internal = true,
-        .complexity = "O(1)",
-        .summary = "Introduces another node of the cluster.",
-    },
 };
 
 const struct command_group command_group_cluster = {rows, sizeof(rows) / sizeof(rows[0])};

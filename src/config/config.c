@@ -1,5 +1,7 @@
 #include "config/config.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/number.h"
@@ -96,6 +98,18 @@ static void check_promises(const struct config *config, struct buf *why)
         buf_add_text(why, "'replica-priority': 0: every node of 'cluster-nodes' can be elected");
 }
 
+/* Nodes prove the secret to each other. Whoever gets hold of a proof may guess on, without asking a
+ * node, as fast as he can. */
+static void check_secret(const struct config *config, struct buf *why)
+{
+    size_t len = strlen(config->cluster_secret);
+    if (len && len < CONFIG_SECRET_CHARACTERS_MIN)
+        buf_printf(why,
+                   "'cluster-secret': %zu characters can be guessed; use %d or more, for example "
+                   "the output of: openssl rand -hex 24",
+                   len, CONFIG_SECRET_CHARACTERS_MIN);
+}
+
 /* Who filled the struct without the parser is held to the limits, too. */
 static void check_limits(const struct config *config, struct buf *why)
 {
@@ -126,6 +140,8 @@ enum err config_check(const struct config *config, struct config_error *error)
             "'raft-election-timeout-ms': %d is less than two heartbeats "
             "('raft-heartbeat-ms' is %d), so that one late heartbeat would depose the leader",
             config->raft_election_timeout_ms, config->raft_heartbeat_ms);
+    if (why.len == 0)
+        check_secret(config, &why);
     if (why.len == 0)
         check_nodes(config, &why);
     if (why.len == 0)

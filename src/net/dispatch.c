@@ -25,9 +25,11 @@ static const char out_of_memory[] = "OOM command not allowed when used memory > 
 
 /* --- nodes --- */
 
-static bool is_node_command(struct span name)
+/* What nodes say to each other is in no table: to a client it does not exist. */
+static bool is_node_command(const struct net *net, struct span name)
 {
-    return name.len > 5 && span_equal_nocase(span_of(name.ptr, 5), SPAN("RAFT."));
+    return name.len > 5 && span_equal_nocase(span_of(name.ptr, 5), SPAN("RAFT.")) &&
+           !command_find(net->table, &name, 1);
 }
 
 static enum net_verdict run_node_command(struct client *client, const struct span *args,
@@ -413,7 +415,7 @@ static enum net_verdict run_in_reply_mode(struct client *client, const struct sp
 enum net_verdict client_dispatch(struct client *client, const struct span *args, size_t argc,
                                  size_t bytes, struct span rest)
 {
-    if (is_node_command(args[0]))
+    if (is_node_command(client->net, args[0]))
         return run_node_command(client, args, argc, rest);
     if (client->refusal)
         return refuse(client);

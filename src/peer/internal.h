@@ -1,77 +1,169 @@
-/* The inside of peer/. */
+/* The inside of peer/.
+ *
+ *   peer.c       the nodes: what is sent to them, what they say
+ *   dial.c       connections that this node begins, and begins again
+ *   accept.c     connections that others begin, until they have proved what they are
+ *   handshake.c  what both sides say before they are nodes to each other
+ *   link.c       bytes of one connection
+ *   guard.c      addresses from where somebody guesses
+ *   proof.c      the proof of the secret */
 #ifndef FLOTILLA_PEER_INTERNAL_H
 #define FLOTILLA_PEER_INTERNAL_H
 
-#include <event2/bufferevent.h>
-#include <event2/dns.h>
 #include <event2/event.h>
-#include <hiredis/hiredis.h>
+#include <event2/util.h>
+#include <sys/socket.h>
 
+#include "peer/guard.h"
 #include "peer/peer.h"
+#include "peer/resolver.h"
+#include "wire/frame.h"
+#include "wire/hello.h"
 
 enum {
     BACKOFF_MIN_MS = 20,
     BACKOFF_MAX_MS = 1000,
+    BACKOFF_REFUSED_MS = 4000, /* seldom enough to be forgiven (guard.h) */
     CONNECT_TIMEOUT_MS = 2000,
+    HANDSHAKE_TIMEOUT_MS = 3000,
     /* Unacknowledged data for this long ends the connection: half-open ones are noticed. */
     USER_TIMEOUT_MS = 5000,
     /* One read and one write move up to this much: large entries do not take thousands of turns. */
     LINK_BYTES_PER_CALL = 1024 * 1024,
     /* While a message arrives in pieces, the sender hears of it this often. */
     ALIVE_INTERVAL_MS = 20,
+    WRITE_PIECES_MAX = 16,
+    /* Connections that others began and that have proved nothing. */
+    GUESTS_MAX = 64,
+    GUESTS_PER_ADDRESS_MAX = 24,
+    TROUBLE_MAX = 256,
 };
 
 enum link_state {
-    LINK_DOWN,       /* the backoff timer runs */
-    LINK_CONNECTING, /* dialled, no answer yet */
-    LINK_GREETING,   /* RAFT.HELLO sent */
+    LINK_DOWN,        /* the backoff timer runs */
+    LINK_RESOLVING,   /* the name is looked up */
+    LINK_CONNECTING,  /* dialled, no answer yet */
+    LINK_GREETING,    /* RAFT.HELLO sent, the challenge is awaited */
+    LINK_PROVING,     /* RAFT.PROOF sent, the other side's is awaited */
+    LINK_CHALLENGING, /* a guest: RAFT.CHALLENGE sent, the proof is awaited */
+    LINK_REFUSING,    /* a guest: its error is held back for a while */
     LINK_READY,
 };
 
-/* One direction of the traffic with another node. */
+/* What was said on a connection before it is a node's. */
+struct handshake {
+    struct wire_hello hello;
+    struct wire_challenge challenge;
+    struct guard_key key; /* a guest's address, and as text */
+    char address[64];
+    const char *refusal; /* LINK_REFUSING: the error */
+};
+
+/* Of one message: an append with the largest entry that net/ lets in, and what is around it. */
+#define MESSAGE_BYTES_MAX ((size_t)2 << 30)
+
+/* One direction of the traffic with another node, or a guest. */
 struct link {
     struct peers *peers;
-    struct node *node;
-    bool dialled; /* by this node: requests out, responses in; else the reverse */
+    struct node *node; /* NULL: a guest */
+    bool dialled;      /* by this node: requests out, responses in; else the reverse */
     enum link_state state;
-    struct shard_peer peer; /* the other side */
-    struct bufferevent *bev;
-    redisReader *reader;
+    struct shard_peer peer; /* READY: the other side, as it has proved */
+    evutil_socket_t fd;     /* -1: none */
+    struct event *read_event;
+    struct event *write_event;
+    struct buf input;
+    size_t consumed; /* of it, by commands that were handled */
+    struct wire_frame frame;
     struct buf pending; /* of this turn */
-    uint64_t alive_ms;  /* when the last sign of life for a partial message was given */
+    struct buf *chunks; /* of turns before, oldest first, for which the socket had no room */
+    size_t chunk_count;
+    size_t chunk_cap;
+    size_t chunk_sent; /* of the oldest */
+    size_t waiting;    /* bytes in them */
+    uint64_t alive_ms; /* when the last sign of life for a partial message was given */
+    struct handshake handshake;
+    struct event *limit; /* the end of what may not last */
 };
 
 struct node {
     uint64_t id;
-    const struct cluster_node *address;
-    struct link out;
-    struct link in;
+    struct cluster_node address;
+    struct link *out;
+    struct link *in;          /* NULL: it has not dialled */
+    struct resolved resolved; /* of its name, at the last dial */
+    size_t tried;             /* of those addresses */
+    uint64_t ticket;          /* of the question to the resolver */
     struct event *redial;
     uint32_t backoff_ms;
+    bool death_told;           /* of the process that was there */
+    char trouble[TROUBLE_MAX]; /* why there is no connection, as it was logged; empty: none */
+    uint64_t attempts;         /* that failed in that way */
     struct peer_link status;
 };
 
 struct peers {
     struct event_base *base;
-    struct evdns_base *dns; /* names are resolved without blocking the loop */
+    struct resolver *resolver;
+    uint64_t tickets;
     struct peer_options options;
-    struct node nodes[RAFT_MEMBERS_MAX];
+    struct node *nodes[RAFT_MEMBERS_MAX];
     size_t count;
-    struct span *args; /* scratch */
-    size_t args_cap;
+    struct link *guests[GUESTS_MAX];
+    size_t guest_count;
+    struct guard guard;
+    struct peer_stats stats;
+    bool restart; /* with the next flush */
 };
 
 /* link.c */
-bool link_open(struct link *link, evutil_socket_t fd); /* fd -1: to be connected */
+struct link *link_new(struct peers *peers, struct node *node, bool dialled);
+void link_free(struct link *link);
+void link_open(struct link *link, evutil_socket_t fd);
+void link_hear(struct link *link, bool hears); /* whether it is read from */
 void link_close(struct link *link);
+size_t link_waiting(const struct link *link);          /* bytes to be written */
 void link_write(struct link *link, struct span bytes); /* at once */
 void link_flush(struct link *link);
-/* Handles what was received. false: malformed, the link was closed. */
+/* Handles what was received. false: the link was closed, and a guest's is gone. */
 bool link_consume(struct link *link);
+void link_begin_ready(struct link *link);        /* the greeting is over */
+void link_limit(struct link *link, uint32_t ms); /* what it does now may last so long */
+uint64_t peer_mono_ms(void);
+
+/* handshake.c */
+void handshake_greet(struct link *link); /* the dialler's first words */
+/* The next words of the other side. false: the link is to be closed (or was, see accept.c). */
+bool handshake_take(struct link *link, bool is_error);
+/* Whether this connection may be a node's, as far as the socket shows. NULL: yes. */
+const char *handshake_refusal(const struct peers *peers, evutil_socket_t fd);
+void handshake_nonce(const struct peers *peers, unsigned char nonce[WIRE_NONCE_BYTES]);
+
+/* accept.c */
+bool guest_take_proof(struct link *guest, const struct span *args, size_t argc);
+void guest_end(struct link *guest); /* frees it */
+void guest_time_is_over(struct link *guest);
+void guest_lost(struct link *guest);
+void guests_end(struct peers *peers);
+
+/* dial.c */
+void node_dial(struct node *node);
+/* A connection attempt has ended: well, or not. */
+void dial_connected(struct link *link);
+/* The name has another address that was not tried: the attempt goes on there. */
+bool dial_next(struct link *link);
+void dial_resolved(void *peers, uint64_t ticket, const struct resolved *resolved);
+void node_redial_later(struct node *node, uint32_t ms);
+void node_redial(struct node *node); /* after the backoff */
+/* Logs a change of state, counts what stays as it is. */
+void node_trouble(struct node *node, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void node_connected(struct node *node, bool connected);
 
 /* peer.c */
-void node_dial(struct node *node);
+struct node *peers_find(const struct peers *peers, uint64_t id);
 void link_lost(struct link *link, int error); /* error: errno of the connection, 0 at its end */
-bool link_reply(struct link *link, const redisReply *reply);
+/* The command in link->frame. */
+bool link_take(struct link *link);
 
 #endif

@@ -1,10 +1,17 @@
 /* Connections between nodes: libevent bufferevents that speak RESP with hiredis as the codec
- * (wire/message.h).
+ * (wire/hello.h, wire/message.h).
  *
  * For each other node there is one connection that this node dials (requests out, responses in),
  * redialled with backoff, and at most one that the other node dialled (requests in, responses out),
  * which net/ hands over when a client says RAFT.HELLO. Output beyond the limit is dropped: Raft
- * sends again what matters. */
+ * sends again what matters.
+ *
+ * Who is a node. Both sides prove that they have `secret` before anything else is said; the secret
+ * never travels, and a proof is worth nothing on another connection. Without a secret a connection
+ * is a node's only if both of its ends are loopback addresses, and none is while a password guards
+ * the data (peers_set_guarded). Whoever has not proved anything costs a bounded number of
+ * connections, bytes and seconds, is slowed when it guesses (peer/guard.h), and is told nothing
+ * about the cluster but its id. */
 #ifndef FLOTILLA_PEER_PEER_H
 #define FLOTILLA_PEER_PEER_H
 
@@ -30,13 +37,23 @@ struct peer_events {
     void (*alive)(void *context, uint32_t shard, const struct shard_peer *from);
     /* The process of `node` refused or reset a connection. */
     void (*lost)(void *context, uint64_t node);
+    /* A connection with `peer` is there: what both sides have proved, and the cluster that the
+     * other one belongs to (zeros: none yet). Once for each connection. May be NULL. */
+    void (*met)(void *context, const struct shard_peer *peer, const char *cluster_id);
+    /* A message of the node itself, for no shard: its name is none of wire/message.h. false: close
+     * the connection. NULL: there are none. */
+    bool (*told)(void *context, const struct shard_peer *from, const struct span *args,
+                 size_t argc);
 };
 
 struct peer_options {
     uint64_t self;
-    const struct cluster *cluster; /* borrowed */
-    struct span secret;            /* borrowed */
+    uint64_t incarnation;          /* of this node's data folder; not 0 */
+    const struct cluster *cluster; /* borrowed; see peers_restart() and peers_follow() */
+    struct span secret;            /* borrowed; empty: none */
+    bool guarded;                  /* see peers_set_guarded() */
     size_t output_bytes_max;       /* per connection */
+    uint64_t (*random)(void);      /* of the system, unpredictable */
     const struct log *log;
     struct peer_events events;
 };
@@ -44,15 +61,25 @@ struct peer_options {
 struct peers *peers_new(struct event_base *base, const struct peer_options *options);
 void peers_free(struct peers *peers);
 
+/* A password guards the data from clients: without a secret there are no other nodes then. */
+void peers_set_guarded(struct peers *peers, bool guarded);
+
+/* All connections are closed and dialled again: each greets with what this node is now. */
+void peers_restart(struct peers *peers, uint64_t incarnation);
+
+/* The nodes of `options.cluster` have changed: new ones are dialled, those that are gone are left,
+ * those with another address are dialled there. */
+void peers_follow(struct peers *peers);
+
 /* Queues one encoded message; peers_flush() writes all of a turn with one system call per node. */
 void peers_send(struct peers *peers, uint64_t to, bool response, struct span bytes);
 
 void peers_flush(struct peers *peers);
 
-/* A client connection said RAFT.HELLO (args). Checks cluster, secret and node; on success takes
- * over `fd` (which the caller must no longer touch) with `rest`, the bytes that were read behind
- * the command, answers +OK and returns NULL. Otherwise returns the error to reply with ("NOPERM
- * …"), and the connection stays the caller's. */
+/* A client connection said RAFT.HELLO (args). If that may be a node, takes over `fd` (which the
+ * caller must no longer touch) with `rest`, the bytes that were read behind the command, and
+ * returns NULL; the rest of the greeting is peer/'s business. Otherwise returns the error to reply
+ * with ("NOPERM …"), and the connection stays the caller's. */
 const char *peers_accept(struct peers *peers, int fd, const struct span *args, size_t argc,
                          struct span rest);
 
@@ -66,5 +93,11 @@ struct peer_link {
     int64_t since_ms;    /* wall clock of the last change of `connected` */
 };
 struct peer_link peers_link(const struct peers *peers, uint64_t node);
+
+struct peer_stats {
+    uint64_t handshakes_refused; /* connections of others that did not become a node's */
+    uint64_t messages_refused;   /* of nodes; each closed its connection */
+};
+struct peer_stats peers_stats(const struct peers *peers);
 
 #endif

@@ -97,6 +97,7 @@ static void apply(struct server *server, const struct config *old)
 {
     struct net_settings settings = server_net_settings(server);
     net_set_settings(server->net, &settings);
+    peers_set_guarded(server->peers, server->config.requirepass[0] != '\0');
     server->log.level = server->config.loglevel;
     shard_set_leader_wait(server->shards[0], (uint32_t)server->config.leader_wait_ms);
     if (old->appendfsync != server->config.appendfsync)

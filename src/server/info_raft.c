@@ -89,7 +89,11 @@ static void add_activity(struct server *server, struct buf *out)
                "\r\nraft_snapshots_sent:%" PRIu64 "\r\nraft_snapshots_installed:%" PRIu64 "\r\n",
                shard_snapshot_goes_on(server->shards[0]), stats.snapshots, stats.snapshots_failed,
                stats.snapshot_ms, counters.snapshots_sent, stats.installs);
-    buf_printf(out, "peer_messages_without_shard:%" PRIu64 "\r\n",
+    struct peer_stats peers = peers_stats(server->peers);
+    buf_printf(out,
+               "peer_handshakes_refused:%" PRIu64 "\r\npeer_messages_refused:%" PRIu64
+               "\r\npeer_messages_without_shard:%" PRIu64 "\r\n",
+               peers.handshakes_refused, peers.messages_refused,
                server->peer_messages_without_shard);
     add_percentiles(out, "raft_commit_usec", stats.commit_us);
     add_percentiles(out, "raft_turn_usec", &server->turn_us);

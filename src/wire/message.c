@@ -7,9 +7,10 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "raft/raft.h"
+#include "wire/frame.h"
 #include "wire/members.h"
 
-enum { ARGS_MAX = 16, NUMBERS_MAX = 13 };
+enum { ARGS_MAX = 16, NUMBERS_MAX = 13, SHARD_ARGUMENT = 2 };
 
 /* Arguments under construction: texts borrowed, numbers printed into the struct. */
 struct builder {
@@ -73,36 +74,23 @@ static void encode(struct buf *out, const struct builder *builder)
     redisFreeCommand(formatted);
 }
 
-void wire_encode_hello(struct buf *out, const struct wire_hello *hello)
-{
-    struct builder builder = {.argc = 0};
-    add_span(&builder, SPAN("RAFT.HELLO"));
-    add_number(&builder, WIRE_VERSION);
-    add_span(&builder, hello->cluster_id);
-    add_span(&builder, hello->secret);
-    add_number(&builder, hello->from);
-    add_number(&builder, hello->to);
-    encode(out, &builder);
-}
-
-enum err wire_parse_hello(const struct span *args, size_t argc, struct wire_hello *hello)
-{
-    uint64_t version;
-    if (argc != 6 || !number_parse_u64(args[1], &version) || version != WIRE_VERSION)
-        return ERR_INVALID;
-    hello->cluster_id = args[2];
-    hello->secret = args[3];
-    if (!number_parse_u64(args[4], &hello->from) || !number_parse_u64(args[5], &hello->to))
-        return ERR_INVALID;
-    return ERR_NONE;
-}
-
 static const char *const names[] = {
     [RAFT_VOTE_REQUEST] = "RAFT.VOTE",         [RAFT_VOTE_RESPONSE] = "RAFT.VOTED",
     [RAFT_APPEND_REQUEST] = "RAFT.APPEND",     [RAFT_APPEND_RESPONSE] = "RAFT.APPENDED",
     [RAFT_SNAPSHOT_REQUEST] = "RAFT.SNAPSHOT", [RAFT_SNAPSHOT_RESPONSE] = "RAFT.RECEIVED",
     [RAFT_TIMEOUT_NOW] = "RAFT.TIMEOUTNOW",
 };
+
+enum { MESSAGE_TYPES = sizeof names / sizeof *names };
+
+/* MESSAGE_TYPES: none of them. */
+static size_t find_type(struct span name)
+{
+    size_t type = 0;
+    while (type < MESSAGE_TYPES && !span_is(name, names[type]))
+        type++;
+    return type;
+}
 
 static void add_body(struct builder *builder, const struct raft_message *message)
 {
@@ -378,10 +366,8 @@ enum err wire_parse_message(const struct span *args, size_t argc, struct wire_me
     };
     if (argc < 6)
         return ERR_INVALID;
-    size_t type = 0;
-    while (type < sizeof names / sizeof *names && !span_is(args[0], names[type]))
-        type++;
-    if (type == sizeof names / sizeof *names || argc != counts[type])
+    size_t type = find_type(args[0]);
+    if (type == MESSAGE_TYPES || argc != counts[type])
         return ERR_INVALID;
 
     struct reader reader = {.args = args, .at = 2};
@@ -396,6 +382,11 @@ enum err wire_parse_message(const struct span *args, size_t argc, struct wire_me
     return parse_body(parsed, &reader);
 }
 
+bool wire_is_message(struct span name)
+{
+    return find_type(name) < MESSAGE_TYPES;
+}
+
 static enum err parse_shard(struct span text, uint32_t *shard)
 {
     uint64_t number;
@@ -407,7 +398,15 @@ static enum err parse_shard(struct span text, uint32_t *shard)
 
 enum err wire_message_shard(const struct span *args, size_t argc, uint32_t *shard)
 {
-    return argc < 3 ? ERR_INVALID : parse_shard(args[2], shard);
+    return argc <= SHARD_ARGUMENT ? ERR_INVALID : parse_shard(args[SHARD_ARGUMENT], shard);
+}
+
+enum err wire_frame_shard(const struct wire_frame *frame, const char *start, uint32_t *shard)
+{
+    if (frame->read <= SHARD_ARGUMENT)
+        return ERR_INVALID;
+    return parse_shard(span_of(start + frame->offsets[SHARD_ARGUMENT], frame->lens[SHARD_ARGUMENT]),
+                       shard);
 }
 
 void wire_encode_alive(struct buf *out, uint32_t shard)

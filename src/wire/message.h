@@ -1,13 +1,8 @@
 /* Peer messages as RESP, with hiredis as the codec.
  *
  * A node dials each other node and sends its requests there; responses travel back on the
- * connection that brought the request, in any order (they say what they answer). The first command
- * of a connection is
- *
- *     RAFT.HELLO <version> <cluster-id> <secret> <from> <to>          -> +OK or an error and the
- * end
- *
- * and the messages, as arrays of bulk strings in both directions:
+ * connection that brought the request, in any order (they say what they answer). Both sides have
+ * greeted each other before (wire/hello.h). Messages are arrays of bulk strings in both directions:
  *
  *     RAFT.VOTE     <cluster-id> <shard> <term> <from> <to> <pre 0|1> <transfer 0|1>
  *                   <last-index> <last-term>
@@ -29,6 +24,7 @@
 #ifndef FLOTILLA_WIRE_MESSAGE_H
 #define FLOTILLA_WIRE_MESSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -36,21 +32,6 @@
 #include "base/span.h"
 #include "raft/message.h"
 #include "wire/entry.h"
-
-enum { WIRE_VERSION = 1 };
-
-struct wire_hello {
-    struct span cluster_id;
-    struct span secret;
-    uint64_t from;
-    uint64_t to;
-};
-
-void wire_encode_hello(struct buf *out, const struct wire_hello *hello);
-
-/* args: the arguments of a RAFT.HELLO command. ERR_INVALID on a wrong shape or version. */
-MUST_CHECK enum err wire_parse_hello(const struct span *args, size_t argc,
-                                     struct wire_hello *hello);
 
 /* Appends `message` to `out`. `bytes` are the records of an append's entries or a chunk of a
  * snapshot (empty for all others). */
@@ -76,9 +57,17 @@ struct wire_message {
 MUST_CHECK enum err wire_parse_message(const struct span *args, size_t argc,
                                        struct wire_message *parsed);
 
+/* Whether this names a message of a shard: one of those above but RAFT.ALIVE. */
+bool wire_is_message(struct span name);
+
 /* The shard that a message is for: one of those above, whatever else is in it. ERR_INVALID: no
  * message names its shard where this one should. */
 MUST_CHECK enum err wire_message_shard(const struct span *args, size_t argc, uint32_t *shard);
+
+struct wire_frame;
+/* The same of one whose beginning has come; `start` is where that stands. */
+MUST_CHECK enum err wire_frame_shard(const struct wire_frame *frame, const char *start,
+                                     uint32_t *shard);
 
 void wire_encode_alive(struct buf *out, uint32_t shard);
 /* ERR_INVALID: another message, or malformed. */

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "fuzz/repair.h"
 #include "resp/parse.h"
+#include "wire/frame.h"
+#include "wire/hello.h"
 #include "wire/message.h"
 
 #include "fuzz/fuzz.h"
@@ -65,15 +67,30 @@ static void expect_hello(const struct wire_hello *hello)
 {
     struct buf out = {0};
     wire_encode_hello(&out, hello);
-    struct resp_parser parser = {0};
+    struct wire_frame frame = {.argc = 0};
     struct wire_hello again;
-    ASSERT(resp_parse(&parser, buf_span(&out), &limits) == RESP_COMMAND);
-    ASSERT(wire_parse_hello(parser.args, parser.argc, &again) == ERR_NONE);
-    ASSERT(again.from == hello->from && again.to == hello->to);
-    ASSERT(span_equal(again.cluster_id, hello->cluster_id));
-    ASSERT(span_equal(again.secret, hello->secret));
-    resp_parser_close(&parser);
+    ASSERT(wire_frame_read(&frame, buf_span(&out), WIRE_GREETING_ARGS_MAX,
+                           WIRE_GREETING_BYTES_MAX) == WIRE_FRAME_DONE);
+    ASSERT(wire_parse_hello(frame.args, frame.argc, &again) == ERR_NONE);
+    ASSERT(again.from == hello->from && again.to == hello->to && again.lane == hello->lane);
+    ASSERT(memcmp(again.nonce, hello->nonce, sizeof again.nonce) == 0);
     buf_close(&out);
+}
+
+/* However the bytes come: the same command, as resp_parse() finds it, or none. */
+static void expect_frame(struct span bytes, const struct resp_parser *parser)
+{
+    struct wire_frame frame = {.argc = 0};
+    enum wire_frame_outcome outcome = WIRE_FRAME_MORE;
+    for (size_t len = 1; len <= bytes.len && outcome == WIRE_FRAME_MORE; len += 1 + len / 8)
+        outcome = wire_frame_read(&frame, span_of(bytes.ptr, len), WIRE_FRAME_ARGS_MAX, 1 << 20);
+    if (outcome == WIRE_FRAME_MORE)
+        outcome = wire_frame_read(&frame, bytes, WIRE_FRAME_ARGS_MAX, 1 << 20);
+    if (outcome != WIRE_FRAME_DONE || !parser)
+        return;
+    ASSERT(frame.argc == parser->argc && frame.at == parser->consumed);
+    for (size_t i = 0; i < frame.argc; i++)
+        ASSERT(span_equal(frame.args[i], parser->args[i]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -88,7 +105,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct resp_parser parser = {0};
     struct wire_message parsed = {0};
     struct wire_hello hello;
-    if (resp_parse(&parser, span_of(exact, size), &limits) == RESP_COMMAND && parser.argc) {
+    bool is_command = resp_parse(&parser, span_of(exact, size), &limits) == RESP_COMMAND;
+    expect_frame(span_of(exact, size), is_command ? &parser : NULL);
+    if (is_command && parser.argc) {
         memory_begin();
         enum err err = wire_parse_message(parser.args, parser.argc, &parsed);
         ASSERT(memory_end() <= MEMORY_BASE + MEMORY_PER_BYTE * len);
@@ -147,8 +166,10 @@ static void seeds(void)
     put(&message, span_of(packed, sizeof packed));
     struct buf out = {0};
     buf_add_char(&out, 0);
-    const struct wire_hello hello = {SPAN("1111111111111111111111111111111111111111"),
-                                     SPAN("secret"), 1, 2};
+    const struct wire_hello hello = {.from = 1,
+                                     .to = 2,
+                                     .incarnation = 3,
+                                     .cluster_id = "1111111111111111111111111111111111111111"};
     wire_encode_hello(&out, &hello);
     seed_put(buf_span(&out));
     buf_close(&out);

@@ -1,11 +1,12 @@
 """Clients that misbehave, and the limits that hold them."""
 import os
 import random
+import re
 import time
 
 import pytest
 
-from cluster import RedirectingClient
+from cluster import TOOLS, RedirectingClient
 from resp import Closed, Connection, Error, encode
 from waiting import wait_for
 
@@ -73,7 +74,7 @@ def test_large_values_pass(cluster):
 
 def test_messages_of_nodes_are_refused_from_clients(cluster):
     for node in cluster.nodes:
-        for command in (("RAFT.HELLO", "1", "x" * 40, "wrong", "1", "2"),
+        for command in (("RAFT.HELLO", "1", "x" * 40, "wrong", "1", "2"), ("RAFT.PROOF", ""),
                         ("RAFT.APPEND", "x"), ("RAFT.VOTE",), ("RAFT.ANYTHING", "1", "2")):
             reply = node.call(*command)
             assert isinstance(reply, Error) and reply.code == "NOPERM", (command, reply)
@@ -82,7 +83,7 @@ def test_messages_of_nodes_are_refused_from_clients(cluster):
 def test_a_node_with_another_secret_is_not_heard(make_cluster):
     cluster = make_cluster(start=False)
     good, stranger = cluster.nodes[:2], cluster.nodes[2]
-    cluster.write_config(stranger, cluster_secret='"another secret"')
+    cluster.write_config(stranger, cluster_secret='"another secret that is as long as it has to be"')
     for node in cluster.nodes:
         node.start()
     leader = cluster.wait_leader()
@@ -93,6 +94,90 @@ def test_a_node_with_another_secret_is_not_heard(make_cluster):
     assert leader.raft()["raft_current_term"] == term
     assert int(stranger.raft()["raft_last_applied_index"]) == 0
     assert not stranger.says_leader()
+
+
+def test_a_secret_that_can_be_guessed_is_refused_at_start(make_cluster):
+    cluster = make_cluster(start=False)
+    node = cluster.nodes[0]
+    cluster.write_config(node, cluster_secret="short")
+    node.start(wait=False)
+    assert node.wait_exit() != 0
+    assert "'cluster-secret': 5 characters can be guessed; use 32 or more" in node.tail()
+
+
+def test_without_a_secret_a_password_ends_the_ring(make_cluster):
+    """Nobody else may speak as a node where clients need a password."""
+    cluster = make_cluster(start=False, secret="")
+    cluster.start()
+    leader = cluster.wait_leader()
+    assert leader.call("SET", "a", "1") == "OK"
+    with leader.connect() as client:
+        assert client.call("CONFIG", "SET", "requirepass", "x" * 20) == "OK"
+        assert client.call("AUTH", "x" * 20) == "OK"
+        wait_for(lambda: dict(line.split(":", 1) for line in client.call("INFO", "raft").decode().splitlines()
+                              if ":" in line)["raft_role"] != "leader", 20, "the leader has lost the others")
+        assert "a password guards the data, but cluster-secret is not set" in leader.tail()
+        assert client.call("CONFIG", "SET", "requirepass", "") == "OK"
+    cluster.wait_leader()
+    cluster.wait_equal()
+
+
+def test_a_wrong_secret_is_logged_once_with_its_cause(make_cluster):
+    cluster = make_cluster(start=False)
+    good, stranger = cluster.nodes[:2], cluster.nodes[2]
+    cluster.write_config(stranger, cluster_secret='"another secret that is as long as it has to be"')
+    for node in cluster.nodes:
+        node.start()
+    cluster.wait_leader()
+    wait_for(lambda: all(int(node.raft()["peer_handshakes_refused"]) >= 2 for node in good), 30,
+             "the stranger has tried")
+    for node in good:
+        lines = [line for line in node.tail(1000).splitlines() if "has another cluster-secret" in line]
+        assert len(lines) == 1 and "from 127.0.0.1:" in lines[0] and "node 3" in lines[0], lines
+    for node in good:
+        lines = [line for line in stranger.tail(1000).splitlines()
+                 if f"node {node.id} at" in line and "wrong cluster-secret" in line]
+        assert len(lines) == 1, stranger.tail(1000)
+
+
+def test_a_dead_node_is_logged_once_and_so_is_its_return(make_cluster):
+    cluster = make_cluster()
+    dead, witness = cluster.followers()
+    dead.kill()
+    wait_for(lambda: "cannot be reached: Connection refused" in witness.tail(1000), 10)
+    time.sleep(2)
+    dead.start()
+    cluster.wait_equal()
+    text = witness.tail(1000)
+    since = text[text.rindex(f"node {dead.id} at 127.0.0.1:{dead.port} is not connected any more"):]
+    assert since.count(f"node {dead.id} at") == 3, since
+    assert re.search(rf"node {dead.id} at 127.0.0.1:{dead.port} is connected, after \d+ attempts that failed", since)
+
+
+def test_a_node_that_has_moved_is_found_under_its_name(make_cluster):
+    """The names' addresses change while the nodes run: they are looked up at each dial."""
+    cluster = make_cluster(start=False)
+    names = cluster.dir / "names"
+    names.write_text("".join(f"node-{node.id}.test 127.0.0.1\n" for node in cluster.nodes))
+    members = ",".join(f"{node.id}@node-{node.id}.test:{node.port}" for node in cluster.nodes)
+    for node in cluster.nodes:
+        cluster.write_config(node, cluster_nodes=members)
+        node.environment = {"LD_PRELOAD": str(TOOLS / "names.so"), "FLOTILLA_NAMES": str(names)}
+    cluster.start()
+    moved, witness = cluster.followers()
+    moved.kill()
+    names.write_text("".join(f"node-{node.id}.test 127.0.0.1\n" for node in cluster.nodes if node is not moved))
+    wait_for(lambda: f"node {moved.id} at node-{moved.id}.test:{moved.port} cannot be found" in witness.tail(1000), 10,
+             "a name that is gone is logged")
+    names.write_text("".join(f"node-{node.id}.test {'127.0.0.2' if node is moved else '127.0.0.1'}\n"
+                             for node in cluster.nodes))
+    cluster.write_config(moved, cluster_nodes=members, bind="127.0.0.1 127.0.0.2")
+    moved.start()
+    connected = f"node {moved.id} at node-{moved.id}.test:{moved.port} is connected, after"
+    for node in cluster.nodes:
+        if node is not moved:
+            wait_for(lambda node=node: connected in node.tail(1000), 10, "the node is found where it is now")
+    cluster.wait_equal()
 
 
 def test_maxclients(leader):

@@ -197,7 +197,7 @@ def test_an_unreadable_folder_is_refused(stopped):
         node.data.chmod(0o700)
 
 
-CLUSTER_LINES = "node-id 1\ncluster-nodes 1@127.0.0.1:7991,2@127.0.0.1:7992,3@127.0.0.1:7993\ncluster-secret s\n"
+CLUSTER_LINES = "node-id 1\ncluster-nodes 1@127.0.0.1:7991,2@127.0.0.1:7992,3@127.0.0.1:7993\ncluster-secret 0123456789abcdef0123456789abcdef\n"
 
 
 @pytest.mark.parametrize("line, expected", [

@@ -212,7 +212,7 @@ class Cluster:
         "leader-wait-ms": 3000,
     }
 
-    def __init__(self, name="cluster", size=3, links=False, secret="a secret of the tests", **directives):
+    def __init__(self, name="cluster", size=3, links=False, secret="a secret of the tests, long enough", **directives):
         self.dir = temporary_folder(name)
         self.ports = Ports()
         self.secret = secret

@@ -508,6 +508,21 @@ static void test_promises_that_the_majority_keeps_are_accepted(void **state)
     assert_int_equal(config_check(&files.config, &files.error), ERR_INVALID);
     assert_string_equal(files.error.message,
                         "'replica-priority': 0: every node of 'cluster-nodes' can be elected");
+}
+
+static void test_secret_that_can_be_guessed_is_refused(void **state)
+{
+    (void)state;
+    struct files files = {0};
+    assert_int_equal(files_load_text(&files, "cluster-secret 0123456789abcdef0123456789abcde\n"),
+                     ERR_NONE);
+    assert_int_equal(config_check(&files.config, &files.error), ERR_INVALID);
+    assert_string_equal(files.error.message,
+                        "'cluster-secret': 31 characters can be guessed; use 32 or more, for "
+                        "example the output of: openssl rand -hex 24");
+    assert_int_equal(files_load_text(&files, "cluster-secret 0123456789abcdef0123456789abcdef\n"),
+                     ERR_NONE);
+    assert_int_equal(config_check(&files.config, &files.error), ERR_NONE);
     buf_close(&files.log);
 }
 
@@ -543,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_what_promises_something_that_is_not_done_is_refused),
         cmocka_unit_test(test_defaults_of_what_is_not_done_are_accepted),
         cmocka_unit_test(test_promises_that_the_majority_keeps_are_accepted),
+        cmocka_unit_test(test_secret_that_can_be_guessed_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,9 @@
  * connections to its peers as net/ does. */
 #include "peer/peer.h"
 
+#include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,8 +13,10 @@
 #include <event2/listener.h>
 
 #include "base/mem.h"
+#include "peer/proof.h"
 #include "resp/parse.h"
 #include "unit/support/test.h"
+#include "wire/frame.h"
 #include "wire/message.h"
 
 struct seen {
@@ -25,6 +29,9 @@ struct seen {
     uint32_t alive_shard;
     int lost;
     uint64_t lost_node;
+    int met;
+    struct shard_peer met_peer;
+    int told;
 };
 
 struct pair {
@@ -36,7 +43,11 @@ struct pair {
     struct seen seen_by_one;
     struct seen seen_by_two;
     const char *refusal;
+    struct buf log; /* of node 2 */
+    struct log logger;
 };
+
+#define SECRET "a secret that all nodes of these tests have"
 
 static bool on_message(void *context, uint32_t shard, const struct shard_peer *from,
                        const struct span *args, size_t argc)
@@ -63,6 +74,38 @@ static void on_lost(void *context, uint64_t node)
     struct seen *seen = context;
     seen->lost++;
     seen->lost_node = node;
+}
+
+static void on_met(void *context, const struct shard_peer *peer, const char *cluster_id)
+{
+    struct seen *seen = context;
+    assert_int_equal(strlen(cluster_id), WIRE_CLUSTER_ID);
+    seen->met++;
+    seen->met_peer = *peer;
+}
+
+static bool on_told(void *context, const struct shard_peer *from, const struct span *args,
+                    size_t argc)
+{
+    struct seen *seen = context;
+    (void)from;
+    (void)argc;
+    seen->told++;
+    return span_is(args[0], "RAFT.FOUND");
+}
+
+static void on_log(void *context, enum log_level level, const char *line)
+{
+    (void)level;
+    buf_add_text(context, line);
+    buf_add_char(context, '\n');
+}
+
+/* As little as possible depends on it: nonces differ, that is all. */
+static uint64_t next_random(void)
+{
+    static uint64_t last;
+    return last += 0x9e3779b97f4a7c15;
 }
 
 /* The greeting comes in one piece: it is short and sent at once. */
@@ -102,19 +145,24 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 static struct peers *open_peers(struct pair *pair, uint64_t self, struct span secret,
                                 struct seen *seen)
 {
-    struct peer_options options = {.self = self,
-                                   .cluster = &pair->cluster,
-                                   .secret = secret,
-                                   .output_bytes_max = 1 << 20,
-                                   .events = {seen, on_message, on_alive, on_lost}};
+    struct peer_options options = {
+        .self = self,
+        .cluster = &pair->cluster,
+        .secret = secret,
+        .incarnation = 100 + self,
+        .output_bytes_max = 1 << 20,
+        .random = next_random,
+        .log = self == 2 ? &pair->logger : NULL,
+        .events = {seen, on_message, on_alive, on_lost, on_met, on_told}};
     return peers_new(pair->base, &options);
 }
 
 /* Ports: node 2's is listened on; on node 1's port nobody listens, so that node 2's calls are
  * refused. */
-static void pair_open(struct pair *pair, struct span secret_of_one)
+static void pair_open(struct pair *pair, struct span secret_of_one, struct span secret_of_two)
 {
     memset(pair, 0, sizeof *pair);
+    pair->logger = (struct log){LOG_NOTICE, on_log, &pair->log};
     pair->base = event_base_new();
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     pair->listener = evconnlistener_new_bind(pair->base, on_accept, pair, LEV_OPT_CLOSE_ON_FREE, 8,
@@ -127,7 +175,7 @@ static void pair_open(struct pair *pair, struct span secret_of_one)
     char message[256];
     snprintf(text, sizeof text, "1@127.0.0.1:1,2@127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
     assert_int_equal(cluster_parse(&pair->cluster, span_text(text), NULL, SPAN("x"), message), 0);
-    pair->two = open_peers(pair, 2, SPAN("secret"), &pair->seen_by_two);
+    pair->two = open_peers(pair, 2, secret_of_two, &pair->seen_by_two);
     pair->one = open_peers(pair, 1, secret_of_one, &pair->seen_by_one);
 }
 
@@ -137,6 +185,7 @@ static void pair_close(struct pair *pair)
     peers_free(pair->two);
     evconnlistener_free(pair->listener);
     event_base_free(pair->base);
+    buf_close(&pair->log);
 }
 
 static void turn(struct pair *pair)
@@ -171,7 +220,7 @@ static void test_requests_and_responses_share_the_dialled_connection(void **stat
 {
     (void)state;
     struct pair pair;
-    pair_open(&pair, SPAN("secret"));
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
     WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
     send_vote(pair.one, &pair, 1, 2, false);
     WAIT_FOR(&pair, pair.seen_by_two.messages == 1);
@@ -184,45 +233,195 @@ static void test_requests_and_responses_share_the_dialled_connection(void **stat
     pair_close(&pair);
 }
 
+static bool logged(const struct pair *pair, const char *text)
+{
+    return pair->log.len && memmem(pair->log.ptr, pair->log.len, text, strlen(text));
+}
+
+static void test_both_sides_meet_with_what_they_are(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    WAIT_FOR(&pair, pair.seen_by_one.met == 1 && pair.seen_by_two.met == 1);
+    assert_int_equal(pair.seen_by_one.met_peer.node, 2);
+    assert_int_equal(pair.seen_by_one.met_peer.incarnation, 102);
+    assert_int_equal(pair.seen_by_two.met_peer.node, 1);
+    assert_int_equal(pair.seen_by_two.met_peer.incarnation, 101);
+    peers_restart(pair.one, 7); /* greets anew, with what it is now */
+    WAIT_FOR(&pair, pair.seen_by_two.met == 2);
+    assert_int_equal(pair.seen_by_two.met_peer.incarnation, 7);
+    pair_close(&pair);
+}
+
 static void test_a_wrong_secret_is_refused(void **state)
 {
     (void)state;
     struct pair pair;
-    pair_open(&pair, SPAN("another"));
-    WAIT_FOR(&pair, pair.refusal != NULL);
-    assert_string_equal(pair.refusal, "NOPERM wrong cluster-secret");
+    pair_open(&pair, SPAN("another secret, no shorter than the others"), SPAN(SECRET));
+    WAIT_FOR(&pair, peers_stats(pair.two).handshakes_refused == 1);
+    assert_true(logged(&pair, "a connection from 127.0.0.1:"));
+    assert_true(logged(&pair, "said it is node 1 has another cluster-secret"));
     send_vote(pair.one, &pair, 1, 2, false);
     assert_int_equal(peers_link(pair.one, 2).dropped, 1);
     assert_false(peers_link(pair.one, 2).connected);
+    assert_int_equal(pair.seen_by_one.met + pair.seen_by_two.met, 0);
     pair_close(&pair);
 }
 
-static void refuse(struct pair *pair, struct wire_hello hello, const char *expected)
+static void test_without_a_secret_nodes_on_loopback_meet(void **state)
 {
-    static const struct resp_limits limits = {.bulk_len_max = 1 << 20, .authenticated = true};
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(""), SPAN(""));
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    pair_close(&pair);
+}
+
+static void test_who_lacks_the_secret_or_has_one_too_many_is_refused(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(""), SPAN(SECRET));
+    WAIT_FOR(&pair, peers_stats(pair.two).handshakes_refused == 1);
+    pair_close(&pair);
+    pair_open(&pair, SPAN(SECRET), SPAN(""));
+    WAIT_FOR(&pair, peers_stats(pair.two).handshakes_refused == 1);
+    pair_close(&pair);
+}
+
+static void test_a_password_ends_links_without_a_secret(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(""), SPAN(""));
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    peers_set_guarded(pair.two, true);
+    assert_true(logged(&pair, "a password guards the data, but cluster-secret is not set"));
+    WAIT_FOR(&pair, !peers_link(pair.one, 2).connected);
+    WAIT_FOR(&pair, pair.refusal != NULL);
+    assert_non_null(strstr(pair.refusal, "no cluster-secret is set"));
+    peers_set_guarded(pair.two, false);
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    pair_close(&pair);
+}
+
+static void test_a_password_does_not_concern_nodes_with_a_secret(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    peers_set_guarded(pair.two, true);
+    peers_set_guarded(pair.one, true);
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    assert_false(logged(&pair, "password"));
+    pair_close(&pair);
+}
+
+/* --- somebody else, by hand --- */
+
+struct stranger {
+    struct pair *pair;
+    int fd;
+    struct buf heard;
+    struct wire_hello hello;
+    struct wire_challenge challenge;
+};
+
+static void stranger_open(struct stranger *stranger, struct pair *pair)
+{
+    *stranger = (struct stranger){.pair = pair, .hello = {.from = 1, .to = 2, .incarnation = 1}};
+    memcpy(stranger->hello.cluster_id, pair->cluster.cluster_id, sizeof stranger->hello.cluster_id);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    address.sin_port = htons(cluster_find(&pair->cluster, 2)->port);
+    stranger->fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(stranger->fd, (struct sockaddr *)&address, sizeof address), 0);
+}
+
+static void stranger_close(struct stranger *stranger)
+{
+    close(stranger->fd);
+    buf_close(&stranger->heard);
+}
+
+static void say(struct stranger *stranger, struct buf *bytes)
+{
+    assert_int_equal(send(stranger->fd, bytes->ptr, bytes->len, MSG_NOSIGNAL), bytes->len);
+    buf_close(bytes);
+}
+
+/* true: the other side has ended the connection. */
+static bool hear(struct stranger *stranger)
+{
+    event_base_loop(stranger->pair->base, EVLOOP_NONBLOCK);
+    peers_flush(stranger->pair->two);
+    ssize_t got = recv(stranger->fd, buf_reserve(&stranger->heard, 4096), 4096, MSG_DONTWAIT);
+    if (got > 0)
+        stranger->heard.len += (size_t)got;
+    return got == 0 || (got < 0 && errno == ECONNRESET);
+}
+
+static struct wire_frame hear_words(struct stranger *stranger)
+{
+    struct wire_frame frame = {.argc = 0};
+    stranger->heard.len = 0;
+    enum wire_frame_outcome outcome = WIRE_FRAME_MORE;
+    for (int i = 0; i < 1000000 && outcome == WIRE_FRAME_MORE; i++) {
+        if (hear(stranger))
+            break;
+        outcome = wire_frame_read(&frame, buf_span(&stranger->heard), 8, 1024);
+    }
+    return frame;
+}
+
+static void greet(struct stranger *stranger)
+{
     struct buf bytes = {0};
-    struct resp_parser parser = {0};
-    wire_encode_hello(&bytes, &hello);
-    assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
-    const char *refusal = peers_accept(pair->two, -1, parser.args, parser.argc, span_of("", 0));
-    assert_non_null(refusal);
-    assert_non_null(strstr(refusal, expected));
-    resp_parser_close(&parser);
-    buf_close(&bytes);
+    wire_encode_hello(&bytes, &stranger->hello);
+    say(stranger, &bytes);
+    struct wire_frame frame = hear_words(stranger);
+    assert_int_equal(wire_parse_challenge(frame.args, frame.argc, &stranger->challenge), ERR_NONE);
+}
+
+static void prove(struct stranger *stranger, struct span secret, enum wire_role role)
+{
+    struct buf bytes = {0};
+    struct wire_proof proof;
+    proof_make(&proof, secret, role, &stranger->hello, &stranger->challenge);
+    wire_encode_proof(&bytes, WIRE_DIALLER, &proof);
+    say(stranger, &bytes);
+}
+
+/* With the right secret, but with something else that is wrong. */
+static void expect_refused(struct pair *pair, const struct wire_hello *hello, const char *expected)
+{
+    struct stranger stranger;
+    stranger_open(&stranger, pair);
+    stranger.hello = *hello;
+    greet(&stranger);
+    prove(&stranger, SPAN(SECRET), WIRE_DIALLER);
+    struct wire_frame frame = hear_words(&stranger);
+    assert_non_null(memmem(frame.args[0].ptr, frame.args[0].len, expected, strlen(expected)));
+    stranger_close(&stranger);
 }
 
 static void test_strangers_are_refused(void **state)
 {
     (void)state;
     struct pair pair;
-    pair_open(&pair, SPAN("secret"));
-    struct span cluster_id = span_text(pair.cluster.cluster_id);
-    struct span secret = SPAN("secret");
-    struct span other = SPAN("0000000000000000000000000000000000000000");
-    refuse(&pair, (struct wire_hello){other, secret, 1, 2}, "another cluster");
-    refuse(&pair, (struct wire_hello){cluster_id, secret, 1, 3}, "another node");
-    refuse(&pair, (struct wire_hello){cluster_id, secret, 9, 2}, "no member");
-    refuse(&pair, (struct wire_hello){cluster_id, SPAN(""), 1, 2}, "wrong cluster-secret");
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    struct wire_hello right = {.from = 1, .to = 2, .incarnation = 1};
+    memcpy(right.cluster_id, pair.cluster.cluster_id, sizeof right.cluster_id);
+    struct wire_hello wrong = right;
+    memset(wrong.cluster_id, '1', WIRE_CLUSTER_ID);
+    expect_refused(&pair, &wrong, "another cluster");
+    wrong = right;
+    wrong.to = 3;
+    expect_refused(&pair, &wrong, "another node");
+    wrong = right;
+    wrong.from = 9;
+    expect_refused(&pair, &wrong, "no member");
+    assert_int_equal(peers_stats(pair.two).handshakes_refused, 3);
     pair_close(&pair);
 }
 
@@ -230,21 +429,195 @@ static void test_a_node_that_began_with_other_data_is_told_so(void **state)
 {
     (void)state;
     struct pair pair;
-    pair_open(&pair, SPAN("secret"));
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
     struct cluster marked = pair.cluster;
     cluster_set_mark(&marked, 7);
-    refuse(&pair, (struct wire_hello){span_text(marked.cluster_id), SPAN("secret"), 1, 2},
-           "did not begin with the same data");
+    struct wire_hello hello = {.from = 1, .to = 2, .incarnation = 1};
+    memcpy(hello.cluster_id, marked.cluster_id, sizeof hello.cluster_id);
+    expect_refused(&pair, &hello, "did not begin with the same data");
     pair_close(&pair);
 }
 
-static void test_a_refused_connection_is_evidence(void **state)
+static void test_a_captured_proof_is_worth_nothing_on_another_connection(void **state)
 {
     (void)state;
     struct pair pair;
-    pair_open(&pair, SPAN("secret"));
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    struct stranger first, second;
+    stranger_open(&first, &pair);
+    greet(&first);
+    stranger_open(&second, &pair);
+    greet(&second);
+    assert_memory_not_equal(first.challenge.nonce, second.challenge.nonce, WIRE_NONCE_BYTES);
+    struct wire_challenge own = second.challenge;
+    second.challenge = first.challenge; /* what the first proved, said again */
+    prove(&second, SPAN(SECRET), WIRE_DIALLER);
+    hear_words(&second);
+    assert_int_equal(peers_stats(pair.two).handshakes_refused, 1);
+    assert_memory_not_equal(own.nonce, second.challenge.nonce, WIRE_NONCE_BYTES);
+    stranger_close(&first);
+    stranger_close(&second);
+    pair_close(&pair);
+}
+
+static void test_a_reflected_proof_is_refused(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    struct stranger stranger;
+    stranger_open(&stranger, &pair);
+    greet(&stranger);
+    prove(&stranger, SPAN(SECRET), WIRE_ACCEPTOR); /* as an acceptor elsewhere would say it */
+    hear_words(&stranger);
+    assert_int_equal(peers_stats(pair.two).handshakes_refused, 1);
+    stranger_close(&stranger);
+    pair_close(&pair);
+}
+
+static void test_who_proves_nothing_cannot_speak_on(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    struct stranger stranger;
+    stranger_open(&stranger, &pair);
+    greet(&stranger);
+    struct buf bytes = {0};
+    struct raft_message message = {.type = RAFT_TIMEOUT_NOW, .from = 1, .to = 2, .term = 9};
+    wire_encode_message(&bytes, span_text(pair.cluster.cluster_id), 0, &message, span_of("", 0));
+    say(&stranger, &bytes);
+    hear_words(&stranger);
+    assert_int_equal(pair.seen_by_two.messages, 0);
+    assert_int_equal(peers_stats(pair.two).handshakes_refused, 1);
+    stranger_close(&stranger);
+    pair_close(&pair);
+}
+
+static void test_a_greeting_that_does_not_end_is_cut_off(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    struct stranger stranger;
+    stranger_open(&stranger, &pair);
+    greet(&stranger);
+    struct buf bytes = {0};
+    buf_add_text(&bytes, "*2\r\n$10\r\nRAFT.PROOF\r\n$2000000000\r\n");
+    say(&stranger, &bytes);
+    bool ended = false;
+    for (int i = 0; i < 1000000 && !ended; i++)
+        ended = hear(&stranger);
+    assert_true(ended);
+    stranger_close(&stranger);
+    pair_close(&pair);
+}
+
+static void test_guests_have_a_bounded_number_of_places_and_seconds(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    struct stranger guests[40];
+    size_t count = 0;
+    pair.refusal = NULL;
+    while (!pair.refusal && count < 40) {
+        struct buf bytes = {0};
+        stranger_open(&guests[count], &pair);
+        wire_encode_hello(&bytes, &guests[count].hello);
+        say(&guests[count], &bytes);
+        hear_words(&guests[count++]);
+    }
+    assert_non_null(pair.refusal);
+    assert_non_null(strstr(pair.refusal, "proved nothing yet"));
+    assert_int_equal(count, 25);
+    bool ended = false;
+    while (!ended) /* three seconds */
+        ended = hear(&guests[0]);
+    assert_true(peers_stats(pair.two).handshakes_refused > 1);
+    while (count)
+        stranger_close(&guests[--count]);
+    pair_close(&pair);
+}
+
+static void test_guesses_are_slowed(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    pair.refusal = NULL;
+    for (int i = 0; i < 20 && !pair.refusal; i++) {
+        struct stranger stranger;
+        struct buf bytes = {0};
+        stranger_open(&stranger, &pair);
+        wire_encode_hello(&bytes, &stranger.hello);
+        say(&stranger, &bytes);
+        struct wire_frame frame = hear_words(&stranger);
+        if (wire_parse_challenge(frame.args, frame.argc, &stranger.challenge) == ERR_NONE) {
+            prove(&stranger, SPAN("a guess that has the right length, no more"), WIRE_DIALLER);
+            event_base_loop(pair.base, EVLOOP_NONBLOCK);
+        }
+        stranger_close(&stranger);
+    }
+    assert_non_null(pair.refusal);
+    assert_non_null(strstr(pair.refusal, "too many wrong proofs"));
+    assert_true(peers_link(pair.one, 2).connected); /* who is in is not concerned */
+    pair_close(&pair);
+}
+
+static void test_what_is_no_message_of_a_shard_goes_to_the_node(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    peers_send(pair.one, 2, false, SPAN("*1\r\n$10\r\nRAFT.FOUND\r\n"));
+    WAIT_FOR(&pair, pair.seen_by_two.told == 1);
+    assert_int_equal(peers_stats(pair.two).messages_refused, 0);
+    peers_send(pair.one, 2, false, SPAN("*1\r\n$9\r\nRAFT.EVIL\r\n"));
+    WAIT_FOR(&pair, peers_stats(pair.two).messages_refused == 1);
+    WAIT_FOR(&pair, !peers_link(pair.one, 2).connected);
+    pair_close(&pair);
+}
+
+static void test_nodes_come_and_go_with_the_table(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    pair.cluster.count = 1; /* node 2 leaves */
+    peers_follow(pair.one);
+    send_vote(pair.one, &pair, 1, 2, false);
+    assert_false(peers_link(pair.one, 2).connected);
+    pair.cluster.count = 2;
+    peers_follow(pair.one);
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    pair.cluster.nodes[1].port = 1; /* node 2 has moved to where nobody answers */
+    peers_follow(pair.one);
+    pair.seen_by_one.lost = 0;
+    WAIT_FOR(&pair, pair.seen_by_one.lost > 0);
+    assert_false(peers_link(pair.one, 2).connected);
+    pair_close(&pair);
+}
+
+static void test_a_refused_connection_is_evidence_once(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
     WAIT_FOR(&pair, pair.seen_by_two.lost > 0); /* nobody listens on node 1's port */
     assert_int_equal(pair.seen_by_two.lost_node, 1);
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);  /* it lives after all */
+    const struct timeval time = {.tv_usec = 300 * 1000}; /* is dialled again, and again in vain */
+    event_base_loopexit(pair.base, &time);
+    event_base_dispatch(pair.base);
+    int told = pair.seen_by_two.lost;
+    event_base_loopexit(pair.base, &time);
+    event_base_dispatch(pair.base);
+    assert_int_equal(pair.seen_by_two.lost, told);
     pair_close(&pair);
 }
 
@@ -252,7 +625,7 @@ static void test_a_large_message_arrives_whole_with_signs_of_life(void **state)
 {
     (void)state;
     struct pair pair;
-    pair_open(&pair, SPAN("secret"));
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
     WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
     size_t len = 64 * 1024 * 1024;
     char *value = mem_zalloc(len);
@@ -275,7 +648,7 @@ static void test_output_beyond_the_limit_is_dropped(void **state)
 {
     (void)state;
     struct pair pair;
-    pair_open(&pair, SPAN("secret"));
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
     WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
     char *value = mem_zalloc(1 << 20);
     for (int i = 0; i < 4; i++)
@@ -289,10 +662,23 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests_and_responses_share_the_dialled_connection),
+        cmocka_unit_test(test_both_sides_meet_with_what_they_are),
         cmocka_unit_test(test_a_wrong_secret_is_refused),
+        cmocka_unit_test(test_without_a_secret_nodes_on_loopback_meet),
+        cmocka_unit_test(test_who_lacks_the_secret_or_has_one_too_many_is_refused),
+        cmocka_unit_test(test_a_password_ends_links_without_a_secret),
+        cmocka_unit_test(test_a_password_does_not_concern_nodes_with_a_secret),
         cmocka_unit_test(test_strangers_are_refused),
         cmocka_unit_test(test_a_node_that_began_with_other_data_is_told_so),
-        cmocka_unit_test(test_a_refused_connection_is_evidence),
+        cmocka_unit_test(test_a_captured_proof_is_worth_nothing_on_another_connection),
+        cmocka_unit_test(test_a_reflected_proof_is_refused),
+        cmocka_unit_test(test_who_proves_nothing_cannot_speak_on),
+        cmocka_unit_test(test_a_greeting_that_does_not_end_is_cut_off),
+        cmocka_unit_test(test_guests_have_a_bounded_number_of_places_and_seconds),
+        cmocka_unit_test(test_guesses_are_slowed),
+        cmocka_unit_test(test_what_is_no_message_of_a_shard_goes_to_the_node),
+        cmocka_unit_test(test_nodes_come_and_go_with_the_table),
+        cmocka_unit_test(test_a_refused_connection_is_evidence_once),
         cmocka_unit_test(test_a_large_message_arrives_whole_with_signs_of_life),
         cmocka_unit_test(test_output_beyond_the_limit_is_dropped),
     };

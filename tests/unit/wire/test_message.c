@@ -78,64 +78,6 @@ static enum err outcome_of(const struct raft_message *message, struct span recor
     return err;
 }
 
-static void test_a_greeting_reads_back(void **state)
-{
-    (void)state;
-    struct buf out = {0};
-    struct wire_hello hello = {span_text(cluster_id), SPAN("se\r\ncret"), 1, UINT64_MAX};
-    wire_encode_hello(&out, &hello);
-    struct received received;
-    receive(&received, &out);
-    struct wire_hello parsed;
-    assert_int_equal(wire_parse_hello(received.args, received.argc, &parsed), ERR_NONE);
-    assert_true(span_equal(parsed.cluster_id, hello.cluster_id));
-    assert_true(span_equal(parsed.secret, hello.secret));
-    assert_int_equal(parsed.from, 1);
-    assert_int_equal(parsed.to, UINT64_MAX);
-    freeReplyObject(received.reply);
-    buf_close(&out);
-}
-
-static void test_an_empty_secret_is_sent_as_an_empty_string(void **state)
-{
-    (void)state;
-    struct buf out = {0};
-    struct wire_hello hello = {span_text(cluster_id), span_of(NULL, 0), 1, 2};
-    wire_encode_hello(&out, &hello);
-    struct received received;
-    receive(&received, &out);
-    struct wire_hello parsed;
-    assert_int_equal(wire_parse_hello(received.args, received.argc, &parsed), ERR_NONE);
-    assert_int_equal(parsed.secret.len, 0);
-    freeReplyObject(received.reply);
-    buf_close(&out);
-}
-
-static void test_a_greeting_of_another_version_or_shape_is_refused(void **state)
-{
-    (void)state;
-    const struct span good[] = {SPAN("RAFT.HELLO"), SPAN("1"), span_text(cluster_id),
-                                SPAN("s"),          SPAN("1"), SPAN("2")};
-    struct wire_hello parsed;
-    assert_int_equal(wire_parse_hello(good, 6, &parsed), ERR_NONE);
-    for (size_t argc = 0; argc < 6; argc++)
-        assert_int_equal(wire_parse_hello(good, argc, &parsed), ERR_INVALID);
-    static const size_t numbers[] = {1, 4, 5};
-    static const char *const bad[] = {"", "2x", "-1", "01", " 1", "18446744073709551616"};
-    for (size_t i = 0; i < 3; i++) {
-        for (size_t j = 0; j < sizeof bad / sizeof *bad; j++) {
-            struct span args[6];
-            memcpy(args, good, sizeof args);
-            args[numbers[i]] = span_text(bad[j]);
-            assert_int_equal(wire_parse_hello(args, 6, &parsed), ERR_INVALID);
-        }
-    }
-    struct span args[6];
-    memcpy(args, good, sizeof args);
-    args[1] = SPAN("2");
-    assert_int_equal(wire_parse_hello(args, 6, &parsed), ERR_INVALID);
-}
-
 static void test_messages_without_entries_read_back(void **state)
 {
     (void)state;
@@ -484,9 +426,6 @@ static void test_a_sign_of_life_names_its_shard(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_greeting_reads_back),
-        cmocka_unit_test(test_an_empty_secret_is_sent_as_an_empty_string),
-        cmocka_unit_test(test_a_greeting_of_another_version_or_shape_is_refused),
         cmocka_unit_test(test_messages_without_entries_read_back),
         cmocka_unit_test(test_a_time_beyond_the_year_9999_is_invalid),
         cmocka_unit_test(test_an_append_carries_the_records_as_they_are),

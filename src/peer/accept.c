@@ -1,0 +1,271 @@
+/* Connections that others begin: guests until they have proved what they are. Guests cost a bounded
+ * number of connections; when all places are taken, the oldest guest of the address that has most
+ * of them leaves. */
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "peer/internal.h"
+#include "peer/proof.h"
+
+static size_t position_of(const struct link *guest)
+{
+    const struct peers *peers = guest->peers;
+    size_t at = 0;
+    while (at < peers->guest_count && peers->guests[at] != guest)
+        at++;
+    ASSERT(at < peers->guest_count);
+    return at;
+}
+
+/* The others stay in order of age. */
+static void leave_table(struct link *guest)
+{
+    struct peers *peers = guest->peers;
+    size_t at = position_of(guest);
+    peers->guest_count--;
+    memmove(&peers->guests[at], &peers->guests[at + 1],
+            (peers->guest_count - at) * sizeof *peers->guests);
+}
+
+void guest_end(struct link *guest)
+{
+    leave_table(guest);
+    link_free(guest);
+}
+
+/* It left, or said what is no RESP. */
+void guest_lost(struct link *guest)
+{
+    guest->peers->stats.handshakes_refused++;
+    guest_end(guest);
+}
+
+void guests_end(struct peers *peers)
+{
+    while (peers->guest_count)
+        guest_end(peers->guests[peers->guest_count - 1]);
+}
+
+static size_t count_from(const struct peers *peers, const struct guard_key *key)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < peers->guest_count; i++)
+        count += memcmp(&peers->guests[i]->handshake.key, key, sizeof *key) == 0;
+    return count;
+}
+
+static void make_place(struct peers *peers)
+{
+    if (peers->guest_count < GUESTS_MAX)
+        return;
+    struct link *leaves = NULL;
+    size_t most = 0;
+    for (size_t i = 0; i < peers->guest_count; i++) {
+        size_t count = count_from(peers, &peers->guests[i]->handshake.key);
+        if (count > most) {
+            most = count;
+            leaves = peers->guests[i];
+        }
+    }
+    peers->stats.handshakes_refused++;
+    guest_end(leaves);
+}
+
+static void say_refusal(struct link *guest, const char *text)
+{
+    char line[TROUBLE_MAX];
+    int len = snprintf(line, sizeof line, "-%s\r\n", text);
+    link_write(guest, span_of(line, (size_t)len));
+}
+
+/* The guest is told why, and ends. */
+static bool refuse(struct link *guest, const char *text)
+{
+    guest->peers->stats.handshakes_refused++;
+    say_refusal(guest, text);
+    guest_end(guest);
+    return false;
+}
+
+void guest_time_is_over(struct link *guest)
+{
+    if (guest->state == LINK_REFUSING) {
+        say_refusal(guest, guest->handshake.refusal);
+        guest_end(guest);
+        return;
+    }
+    log_line(guest->peers->options.log, LOG_VERBOSE,
+             "the connection from %s that said it is node "
+             "%llu has proved nothing in time",
+             guest->handshake.address, (unsigned long long)guest->handshake.hello.from);
+    guest->peers->stats.handshakes_refused++;
+    guest_end(guest);
+}
+
+/* The wrong proof: the answer waits, and nothing more is read meanwhile. */
+static bool refuse_guess(struct link *guest)
+{
+    static const char text[] = "NOPERM wrong cluster-secret";
+    struct peers *peers = guest->peers;
+    struct guard_verdict verdict =
+        guard_failed(&peers->guard, &guest->handshake.key, peer_mono_ms());
+    if (verdict.say) {
+        char before[64] = "";
+        if (verdict.repeats)
+            snprintf(before, sizeof before, " (and %llu times before)",
+                     (unsigned long long)verdict.repeats);
+        log_line(peers->options.log, LOG_WARNING,
+                 "a connection from %s that said it is node %llu has another cluster-secret%s",
+                 guest->handshake.address, (unsigned long long)guest->handshake.hello.from, before);
+    }
+    if (verdict.delay_ms == 0)
+        return refuse(guest, text);
+    peers->stats.handshakes_refused++;
+    guest->state = LINK_REFUSING;
+    guest->handshake.refusal = text;
+    link_hear(guest, false);
+    link_limit(guest, verdict.delay_ms);
+    return false;
+}
+
+static void say_foreign(const struct link *guest)
+{
+    const struct wire_hello *hello = &guest->handshake.hello;
+    struct span other = span_text(hello->cluster_id);
+    struct span own = span_text(guest->peers->options.cluster->cluster_id);
+    bool other_data = cluster_same_but_mark(other, own);
+    log_line(guest->peers->options.log, LOG_WARNING, "node %llu at %s is refused: %s",
+             (unsigned long long)hello->from, guest->handshake.address,
+             other_data ? "it and this node did not begin with the same data; one of them was "
+                          "bootstrapped with another file, or with none (--import)"
+                        : "it belongs to another cluster");
+}
+
+/* Who has the secret may know why it is refused. */
+static const char *refusal_of_member(const struct link *guest)
+{
+    const struct peers *peers = guest->peers;
+    const struct wire_hello *hello = &guest->handshake.hello;
+    const char *own_id = peers->options.cluster->cluster_id;
+    if (!wire_cluster_ids_agree(hello->cluster_id, own_id)) {
+        say_foreign(guest);
+        return cluster_same_but_mark(span_text(hello->cluster_id), span_text(own_id))
+                   ? "NOPERM the two nodes did not begin with the same data: one of them was "
+                     "bootstrapped with another file, or with none (--import)"
+                   : "NOPERM this node belongs to another cluster";
+    }
+    if (hello->to != peers->options.self)
+        return "NOPERM this is another node than the one that was dialled";
+    if (!peers_find(peers, hello->from))
+        return "NOPERM that node is no member of the cluster";
+    return NULL;
+}
+
+static void become_ready(struct link *guest)
+{
+    struct peers *peers = guest->peers;
+    const struct wire_hello *hello = &guest->handshake.hello;
+    struct node *node = peers_find(peers, hello->from);
+    struct wire_proof proof;
+    proof_make(&proof, peers->options.secret, WIRE_ACCEPTOR, hello, &guest->handshake.challenge);
+    leave_table(guest);
+    /* A node dials again when it has given up the old connection. */
+    link_free(node->in);
+    node->in = guest;
+    guest->node = node;
+    guest->peer = (struct shard_peer){.node = hello->from, .incarnation = hello->incarnation};
+    wire_encode_proof(&guest->pending, WIRE_ACCEPTOR, &proof);
+    link_flush(guest);
+    link_begin_ready(guest);
+}
+
+bool guest_take_proof(struct link *guest, const struct span *args, size_t argc)
+{
+    struct peers *peers = guest->peers;
+    struct wire_proof proof;
+    if (wire_parse_proof(args, argc, WIRE_DIALLER, &proof) != ERR_NONE)
+        return refuse(guest, "NOPERM malformed RAFT.PROOF");
+    if (!proof_is_right(&proof, peers->options.secret, WIRE_DIALLER, &guest->handshake.hello,
+                        &guest->handshake.challenge))
+        return refuse_guess(guest);
+    const char *refusal = refusal_of_member(guest);
+    if (refusal)
+        return refuse(guest, refusal);
+    become_ready(guest);
+    return true;
+}
+
+static void challenge(struct link *guest)
+{
+    const struct peer_options *options = &guest->peers->options;
+    struct wire_challenge *own = &guest->handshake.challenge;
+    own->incarnation = options->incarnation;
+    memcpy(own->cluster_id, options->cluster->cluster_id, sizeof own->cluster_id);
+    handshake_nonce(guest->peers, own->nonce);
+    guest->state = LINK_CHALLENGING;
+    wire_encode_challenge(&guest->pending, own);
+    link_flush(guest);
+}
+
+static void write_address(struct link *guest, const struct sockaddr *address, socklen_t len)
+{
+    char host[NI_MAXHOST];
+    char port[NI_MAXSERV];
+    if (getnameinfo(address, len, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV))
+        return;
+    bool is_ipv6 = address->sa_family == AF_INET6;
+    snprintf(guest->handshake.address, sizeof guest->handshake.address,
+             is_ipv6 ? "[%.50s]:%.6s" : "%.50s:%.6s", host, port);
+}
+
+static const char *refusal_at_the_door(struct peers *peers, int fd, const struct sockaddr *from,
+                                       struct guard_key *key)
+{
+    if (!guard_key_of(from, key))
+        return "NOPERM nodes connect by TCP";
+    const char *refusal = handshake_refusal(peers, fd);
+    if (refusal)
+        return refusal;
+    if (!guard_admits(&peers->guard, key, peer_mono_ms()))
+        return "NOPERM too many wrong proofs came from this address: try again later";
+    if (count_from(peers, key) >= GUESTS_PER_ADDRESS_MAX)
+        return "NOPERM too many connections of this address have proved nothing yet";
+    return NULL;
+}
+
+const char *peers_accept(struct peers *peers, int fd, const struct span *args, size_t argc,
+                         struct span rest)
+{
+    struct wire_hello hello;
+    struct sockaddr_storage from = {0};
+    socklen_t len = sizeof from;
+    struct guard_key key = {0};
+    const char *refusal = NULL;
+    if (wire_parse_hello(args, argc, &hello) != ERR_NONE)
+        refusal = "NOPERM malformed RAFT.HELLO, or of another version";
+    else if (rest.len)
+        refusal = "NOPERM nothing may follow RAFT.HELLO before the challenge";
+    else if (getpeername(fd, (struct sockaddr *)&from, &len))
+        refusal = "NOPERM this connection has ended";
+    else
+        refusal = refusal_at_the_door(peers, fd, (struct sockaddr *)&from, &key);
+    if (refusal) {
+        peers->stats.handshakes_refused++;
+        return refusal;
+    }
+    make_place(peers);
+    struct link *guest = link_new(peers, NULL, false);
+    peers->guests[peers->guest_count++] = guest;
+    guest->handshake = (struct handshake){.hello = hello, .key = key};
+    write_address(guest, (struct sockaddr *)&from, len);
+    link_open(guest, fd);
+    link_hear(guest, true);
+    link_limit(guest, HANDSHAKE_TIMEOUT_MS);
+    challenge(guest);
+    return NULL;
+}
