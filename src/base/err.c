@@ -25,6 +25,8 @@ const char *err_text(enum err err)
         return "busy";
     case ERR_DENIED:
         return "permission denied";
+    case ERR_NO_DESCRIPTORS:
+        return "too many open files";
     }
     return "unknown error";
 }

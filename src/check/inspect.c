@@ -148,6 +148,7 @@ enum check_status check_inspect_status(const struct check *check)
     case ERR_INVALID:
     case ERR_RANGE:
     case ERR_BUSY:
+    case ERR_NO_DESCRIPTORS:
     case ERR_DENIED:
         return CHECK_UNREADABLE;
     }

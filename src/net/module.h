@@ -13,8 +13,7 @@ enum {
     NET_IDLE_KEEP = 16 * 1024,    /* the same for both buffers of a client that is idle */
     NET_IDLE_MS = 2000,
     NET_LINGER_MS = 10 * 1000, /* for replies after the client stopped sending */
-    NET_RESERVED = 32,      /* connections beyond maxclients that may still turn out to be nodes */
-    NET_RESERVED_MS = 1000, /* how long they may take to say so */
+    NET_RESERVED_MS = 1000,    /* how long they may take to say so */
 };
 
 struct net_local;

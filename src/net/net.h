@@ -30,6 +30,9 @@
 
 #define NET_REDIS_VERSION "7.2.4" /* whose behaviour the connection commands follow */
 
+/* Connections beyond maxclients that may still turn out to be nodes: each takes a descriptor. */
+enum { NET_RESERVED = 32 };
+
 struct event_base;
 struct net;
 struct client;

@@ -34,6 +34,9 @@ enum err platform_err(int error)
     case EDQUOT:
     case EFBIG:
         return ERR_NO_SPACE;
+    case EMFILE:
+    case ENFILE:
+        return ERR_NO_DESCRIPTORS;
     default:
         return ERR_IO;
     }

@@ -104,6 +104,21 @@ static void apply(struct server *server, const struct config *old)
         server_apply_fsync(server);
 }
 
+static bool clients_fit(const struct server *server, const struct config *copy,
+                        const struct server_call *call)
+{
+    if (copy->maxclients <= server->config.maxclients)
+        return true;
+    int fits = server_clients_that_fit(server, copy->maxclients);
+    if (fits == copy->maxclients)
+        return true;
+    resp_errorf(call->reply,
+                "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating "
+                "system is not able to handle the specified number of clients, try with %d",
+                fits);
+    return false;
+}
+
 /* All or none: a copy is changed, and taken if every change was fine. */
 void server_config_set(struct server *server, const struct server_call *call)
 {
@@ -122,6 +137,7 @@ void server_config_set(struct server *server, const struct server_call *call)
         resp_errorf(call->reply, "ERR CONFIG SET failed - %s", error.message);
         fine = false;
     }
+    fine = fine && clients_fit(server, copy, call);
     if (fine) {
         server->config = *copy;
         apply(server, old);

@@ -13,6 +13,17 @@ static bool save_is_over(void *context)
     return !shard_snapshot_goes_on(server->shards[0]);
 }
 
+static void answer_save(const struct shard *shard, const struct server_call *call)
+{
+    struct shard_stats stats = shard_stats(shard);
+    if (!stats.snapshot_failed)
+        resp_status(call->reply, "OK");
+    else
+        resp_errorf(call->reply, "ERR the snapshot could not be written: %s",
+                    stats.snapshot_err ? err_text(stats.snapshot_err)
+                                       : "entries of the log that it was to hold were replaced");
+}
+
 void server_save(struct server *server, const struct server_call *call)
 {
     struct shard *shard = server->shards[0];
@@ -26,10 +37,7 @@ void server_save(struct server *server, const struct server_call *call)
         net_client_wait(call->client, save_is_over, server);
         return;
     case NET_WAITED:
-        if (shard_stats(shard).snapshot_failed)
-            resp_error(call->reply, "ERR the snapshot could not be written: see the log");
-        else
-            resp_status(call->reply, "OK");
+        answer_save(shard, call);
         return;
     case NET_UNBLOCKED:
         resp_error(call->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");

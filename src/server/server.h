@@ -122,6 +122,11 @@ void server_tell_ready(struct server *server);
 void server_tell_loading(const struct server *server, double percent);
 void server_tell_stopping(const struct server *server);
 
+/* descriptors.c: raises the limit of the system as far as it can. At the start maxclients becomes
+ * what fits; later the caller refuses more than that. */
+MUST_CHECK enum err server_fit_descriptors(struct server *server, char message[SERVER_MESSAGE_MAX]);
+int server_clients_that_fit(const struct server *server, int wanted); /* 0: not even one */
+
 /* loading.c */
 bool server_is_loading(const struct server *server);
 void server_loading_begin(struct server *server);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +21,6 @@
 enum {
     MESSAGE_MAX = 512,
     DEFAULT_PORT = 6379,
-    DESCRIPTORS_RESERVED = 64, /* log, peers, listeners, the loop's own */
     PEER_OUTPUT_BYTES_MAX = 64 * 1024 * 1024,
     PENDING_BYTES_MAX = 64 * 1024 * 1024, /* of writes that are not committed yet */
     APPLY_ENTRIES_MAX = 4096,
@@ -83,26 +81,6 @@ enum err server_read_cluster(struct server *server, char message[512])
         return ERR_INVALID;
     }
     return check_secret(server, message);
-}
-
-/* As Redis: rather fewer clients than none. */
-static void fit_descriptors(struct server *server)
-{
-    struct rlimit limit;
-    rlim_t wanted = (rlim_t)server->config.maxclients + DESCRIPTORS_RESERVED;
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit))
-        getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= wanted)
-        return;
-    int fits =
-        limit.rlim_cur > DESCRIPTORS_RESERVED ? (int)(limit.rlim_cur - DESCRIPTORS_RESERVED) : 1;
-    log_line(&server->log, LOG_WARNING,
-             "maxclients %d needs more descriptors than the system allows; it is %d now",
-             server->config.maxclients, fits);
-    server->config.maxclients = fits;
 }
 
 static struct shard_time host_now(void *context)
@@ -335,9 +313,10 @@ enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])
     server_log_open(server);
     server->table = command_table_new();
     server_handlers_open(server);
-    fit_descriptors(server);
     enum err err = server_read_cluster(server, message);
     open_disk(server);
+    if (!err)
+        err = server_fit_descriptors(server, message);
     if (!err)
         err = server_settle_cluster_id(server, message);
     if (err)

@@ -230,6 +230,7 @@ struct shard_stats {
     uint64_t snapshot_ms;              /* duration of the last one */
     int64_t snapshot_wall_ms;          /* its end; 0: none since start */
     bool snapshot_failed;              /* the last one */
+    enum err snapshot_err;             /* why; ERR_NONE: others took its place */
     uint64_t installs;                 /* of a leader's snapshot */
     uint64_t unknown_outcomes;         /* writes answered with -UNKNOWN */
     const struct histogram *commit_us; /* from the batch being driven to its commit, in microseconds

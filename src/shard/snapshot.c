@@ -64,6 +64,7 @@ static void fail_snapshot(struct shard *shard, enum err err, const char *what)
     shard->snapshot_consider_ms = shard->now.mono_ms + RETRY_MS;
     shard->stats.snapshots_failed++;
     shard->stats.snapshot_failed = true;
+    shard->stats.snapshot_err = err;
 }
 
 static void drop_incoming(struct shard *shard)
@@ -220,6 +221,7 @@ void shard_forget_cut(struct shard *shard, uint64_t last_index)
     shard->cut_index = 0;
     shard->stats.snapshots_failed++;
     shard->stats.snapshot_failed = true;
+    shard->stats.snapshot_err = ERR_NONE;
 }
 
 /* Chunks are read from the newest snapshot: the core hears of it in the same step. */

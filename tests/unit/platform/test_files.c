@@ -182,10 +182,20 @@ static void test_errors_of_the_system_have_their_meaning(void **state)
     static const struct {
         int error;
         enum err err;
-    } cases[] = {{0, ERR_NONE},          {ENOENT, ERR_NOT_FOUND}, {EEXIST, ERR_EXISTS},
-                 {ENOTDIR, ERR_INVALID}, {EACCES, ERR_DENIED},    {EPERM, ERR_DENIED},
-                 {EROFS, ERR_DENIED},    {ENOSPC, ERR_NO_SPACE},  {EDQUOT, ERR_NO_SPACE},
-                 {EFBIG, ERR_NO_SPACE},  {EIO, ERR_IO},           {EBADF, ERR_IO}};
+    } cases[] = {{0, ERR_NONE},
+                 {ENOENT, ERR_NOT_FOUND},
+                 {EEXIST, ERR_EXISTS},
+                 {ENOTDIR, ERR_INVALID},
+                 {EACCES, ERR_DENIED},
+                 {EPERM, ERR_DENIED},
+                 {EROFS, ERR_DENIED},
+                 {ENOSPC, ERR_NO_SPACE},
+                 {EDQUOT, ERR_NO_SPACE},
+                 {EFBIG, ERR_NO_SPACE},
+                 {EMFILE, ERR_NO_DESCRIPTORS},
+                 {ENFILE, ERR_NO_DESCRIPTORS},
+                 {EIO, ERR_IO},
+                 {EBADF, ERR_IO}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(platform_err(cases[i].error), cases[i].err);
 }

@@ -1,0 +1,61 @@
+/* Descriptors: clients get what the system allows, less what the node needs for itself. Without the
+ * reserve a crowd of clients would keep it from opening the next segment of its log, a snapshot or
+ * a connection to another node. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "net/net.h"
+#include "server/server.h"
+
+enum {
+    /* Standard streams, lock, event loop, signals, disk thread, resolver; the log's files and a
+     * snapshot, each being written and being read. */
+    OWN_DESCRIPTORS = 32,
+    /* Both directions, the urgent connection, and one that is being replaced. */
+    DESCRIPTORS_PER_NODE = 4,
+};
+
+static rlim_t reserved(const struct server *server)
+{
+    const struct config *config = &server->config;
+    return OWN_DESCRIPTORS + NET_RESERVED +
+           DESCRIPTORS_PER_NODE * (rlim_t)(server->cluster.count - 1) + (rlim_t)config->bind_count +
+           (config->unixsocket[0] != 0);
+}
+
+int server_clients_that_fit(const struct server *server, int wanted)
+{
+    struct rlimit limit;
+    rlim_t needed = (rlim_t)wanted + reserved(server);
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= needed)
+        return wanted;
+    limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
+    if (setrlimit(RLIMIT_NOFILE, &limit) && getrlimit(RLIMIT_NOFILE, &limit))
+        return wanted;
+    if (limit.rlim_cur >= needed)
+        return wanted;
+    return limit.rlim_cur > reserved(server) ? (int)(limit.rlim_cur - reserved(server)) : 0;
+}
+
+/* As Redis: rather fewer clients than none. */
+enum err server_fit_descriptors(struct server *server, char message[SERVER_MESSAGE_MAX])
+{
+    int wanted = server->config.maxclients;
+    int fits = server_clients_that_fit(server, wanted);
+    if (fits == 0) {
+        snprintf(message, SERVER_MESSAGE_MAX,
+                 "too few descriptors: the node needs %" PRIu64
+                 " for itself, and the system allows no more (ulimit -n)",
+                 (uint64_t)reserved(server));
+        return ERR_NO_DESCRIPTORS;
+    }
+    if (fits < wanted)
+        log_line(
+            &server->log, LOG_WARNING,
+            "maxclients %d needs more descriptors than the system allows (ulimit -n), as %" PRIu64
+            " are kept for the node itself; it is %d now",
+            wanted, (uint64_t)reserved(server), fits);
+    server->config.maxclients = fits;
+    return ERR_NONE;
+}
