@@ -110,3 +110,35 @@ def accounts(operations, final):
         if not least <= balance <= most:
             complaints.append(f"{account} holds {balance}; by what was acknowledged it is {least} to {most}")
     return complaints
+
+
+# How far the life of a key may be off: the group's clock is drawn toward the wall by up to 5 %, and the nodes' own
+# clocks drift here by 2 %; then what messages and the machine take.
+EXPIRY_SHARE = 0.08
+EXPIRY_LATE_NS = 1_500_000_000
+EXPIRY_EARLY_NS = 150_000_000
+
+
+def expiry(operations, restarts):
+    """SET PX of one key once, and reads of it. `restarts`: when a node was started. A group of which nobody heard the
+    old leader's time takes the wall's, right or wrong: lives that a restart falls into are not measured. That what was
+    seen expired stays so always holds."""
+    complaints = []
+    begin = next(op for op in operations if op.kind == "expiring")
+    life = begin.expected * 1_000_000
+    reads = sorted((op for op in operations if op.kind == "get" and op.outcome == OK), key=lambda op: op.call)
+    gone = None
+    for op in reads:
+        if op.result is not None and op.result != begin.value:
+            complaints.append(f"nobody wrote what was read: {op!r}")
+        if op.result is not None and gone and gone.back < op.call:
+            complaints.append(f"it was gone, and is back:\n  {gone!r}\n  {op!r}")
+        if op.result is None and (not gone or op.back < gone.back):
+            gone = op
+        if begin.outcome != OK or any(begin.call < at < op.back for at in restarts):
+            continue
+        if op.result is None and op.back - begin.call < life * (1 - EXPIRY_SHARE) - EXPIRY_EARLY_NS:
+            complaints.append(f"it was gone too early:\n  {begin!r}\n  {op!r}")
+        if op.result is not None and op.call - begin.back > life * (1 + EXPIRY_SHARE) + EXPIRY_LATE_NS:
+            complaints.append(f"it lived too long:\n  {begin!r}\n  {op!r}")
+    return complaints

@@ -432,6 +432,7 @@ class Nemesis:
         self.bad_disks = set()
         self.failed_disks = set()
         self.lost_disk = None
+        self.restarts = []  # when a node was started
         self.counts = {}
         self.complaints = []
 
@@ -458,6 +459,7 @@ class Nemesis:
     def start(self, node):
         if not node.running:
             self.failed_disks.discard(node)
+            self.restarts.append(time.monotonic_ns())
             node.start(wait=False)
 
     def wait_exit(self, node, deadline):

@@ -37,13 +37,14 @@ HEALED_SECONDS = 30  # within so many there is a leader that takes writes, once 
 class Round:
     """One cluster, its clients and its faults. complaints: {check: [text…]}."""
 
-    def __init__(self, seed, nodes=None, seconds=ROUND_SECONDS, clients=12, kinds=None):
+    def __init__(self, seed, nodes=None, seconds=ROUND_SECONDS, clients=12, kinds=None, expiry=False):
         self.seed = seed
         self.rng = random.Random(f"{seed} round")
         self.size = nodes or self.rng.choice([3, 3, 5])
         self.seconds = seconds
         self.client_count = clients
         self.kinds = kinds or [kind for kind in KINDS if kind not in ASKED_FOR]
+        self.expiry = expiry
         self.pause = 0.008
         self.stopping = threading.Event()
         self.complaints = {}
@@ -166,6 +167,12 @@ class Round:
             complaints += [f"{key}: {one}" for one in checks.appended(by_key[key], text(self.final("GET", key)))]
             self.count_judged("appends", by_key[key])
         self.record("appends", complaints)
+        complaints = []
+        for key in [key for key in by_key if key.startswith("expiring:")]:
+            complaints += [f"{key}: {one}" for one in checks.expiry(by_key[key], self.nemesis.restarts)]
+            self.count_judged("expiring", by_key[key])
+        if self.expiry:
+            self.record("expiry", complaints)
         operations = by_key.get("accounts", [])
         self.record("accounts", checks.accounts(operations, list(map(text, self.final("MGET", *ACCOUNTS)))))
         self.count_judged("transfers", operations)
@@ -209,7 +216,17 @@ class Round:
             elif status != 0:
                 complaints.append(f"node {node.id} ended with status {status} on SIGTERM: {node.tail(3)}")
             complaints += self.read_log(node)
+        complaints += self.processes_left()
         self.record("processes", complaints)
+
+    def processes_left(self):
+        """Those that name this cluster's folder in their command line."""
+        left = []
+        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if str(self.cluster.dir).encode() in path.read_bytes():
+                    left.append(f"process {path.parent.name} is left: {path.read_bytes()!r}")
+        return left
 
     @staticmethod
     def read_log(node):
@@ -292,6 +309,7 @@ def main():
     parser.add_argument("--nodes", type=int, choices=[3, 5], help="drawn from the seed if not given")
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--faults", help=f"only these, or all: {','.join(KINDS)}")
+    parser.add_argument("--expiry", action="store_true", help="measure how long keys live")
     parser.add_argument("--keep", action="store_true", help="keep the folders of good rounds as well")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupt)
@@ -301,7 +319,7 @@ def main():
     print(f"chaos: seed {seed}, {os.path.relpath(os.environ.get('FLOTILLA_SERVER', TOP / 'build/flotilla-server'))}", flush=True)
     while True:
         begin = time.monotonic()
-        one = Round(seed, options.nodes, options.seconds, options.clients, chosen_kinds(options))
+        one = Round(seed, options.nodes, options.seconds, options.clients, chosen_kinds(options), options.expiry)
         good = False
         try:
             good = one.play()

@@ -65,3 +65,29 @@ def test_accounts_keep_their_sum():
     assert checks.accounts([op("transfer", 1, 2, transfer.value, outcome=UNKNOWN)], moved) == []
     assert checks.accounts([op("transfer", 1, 2, transfer.value, False)], begin) == []
     assert len(checks.accounts([op("transfer", 1, 2, transfer.value, False)], moved)) == 2
+
+
+def expiring(*reads, outcome=OK, restarts=()):
+    """A key that lives for a second, read at (call, return, result) in milliseconds."""
+    begin = Operation(1, "expiring", "k", "v", 1000, 0, 10_000_000, outcome, True)
+    return checks.expiry([begin, *(op("get", call * 10**6, back * 10**6, result=result) for call, back, result in reads)],
+                         [at * 10**6 for at in restarts])
+
+
+def test_a_key_lives_as_long_as_it_was_given():
+    assert expiring((20, 30, "v"), (900, 950, "v"), (1000, 1010, "v"), (1020, 1030, None)) == []
+    assert only(expiring((100, 110, None)), "too early")
+    assert only(expiring((3000, 3010, "v")), "too long")
+    assert only(expiring((20, 30, "x")), "nobody wrote")
+
+
+def test_lives_with_a_restart_in_them_are_not_measured():
+    assert expiring((100, 110, None), restarts=[50]) == []
+    assert expiring((3000, 3010, "v"), restarts=[50]) == []
+    assert only(expiring((3000, 3010, "v"), restarts=[5000]), "too long")
+    assert expiring((100, 110, None), outcome=UNKNOWN) == []
+
+
+def test_what_was_gone_stays_gone_also_over_a_restart():
+    assert only(expiring((1100, 1110, None), (1120, 1130, "v"), restarts=[50]), "is back")
+    assert expiring((1100, 1130, None), (1120, 1125, "v"), restarts=[50]) == []

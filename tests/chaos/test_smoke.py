@@ -3,7 +3,7 @@ from run import Round
 
 
 def test_a_short_round_is_fine():
-    one = Round(seed=7, nodes=3, seconds=4, clients=10, kinds=["kill", "pause", "cut-one-from-all", "clock-step", "resets"])
+    one = Round(seed=7, nodes=3, seconds=4, clients=11, kinds=["kill", "pause", "cut-one-from-all", "clock-step", "resets"])
     good = False
     try:
         good = one.play()

@@ -322,6 +322,29 @@ class Transfers(Workload):
         return list(map(text, values))
 
 
+class Expiring(Workload):
+    """SET PX of a key that is never written again, read by several clients until some time after it is gone."""
+
+    def __init__(self, run, number, living):
+        super().__init__(run, number)
+        self.living = living  # shared: [key, when to forget it]
+
+    def step(self):
+        if len(self.living) < 6:
+            self.values += 1
+            life = self.rng.choice([200, 500, 1000, 3000])
+            operation = Operation(self.number, "expiring", f"expiring:{self.number}-{self.values}",
+                                  f"{self.number}-{self.values}", life)
+            self.perform(operation, lambda: self.client.call("SET", operation.key, operation.value, "PX", life) == "OK")
+            if operation.outcome != FAILED:
+                self.living.append((operation.key, now() + life * 1_100_000 + self.rng.randrange(4 * 10**9)))
+            return
+        key, until = self.rng.choice(self.living)
+        self.get(key)
+        if now() > until and (key, until) in self.living:
+            self.living.remove((key, until))
+
+
 class Ladder(Workload):
     """One writer sets a key to ever higher numbers, for those who read it on followers."""
 
@@ -383,12 +406,13 @@ def make_all(run, clients):
     whole = Keys("register", 5, 250)
     present = Keys("presence", 2, 60)
     appended = Keys("appended", 2, 150)
+    living = []
     ladder = Ladder(run, 1)
     made = [ladder, Climbers(run, 2, ladder)]
     makers = [lambda n: Registers(run, n, whole), lambda n: Transfers(run, n), lambda n: Counters(run, n),
-              lambda n: Pipelines(run, n, whole), lambda n: Appends(run, n, appended),
+              lambda n: Pipelines(run, n, whole), lambda n: Expiring(run, n, living), lambda n: Appends(run, n, appended),
               lambda n: Registers(run, n, present, True), lambda n: Registers(run, n, whole),
-              lambda n: Appends(run, n, appended), lambda n: Transfers(run, n), lambda n: Counters(run, n)]
+              lambda n: Appends(run, n, appended), lambda n: Transfers(run, n), lambda n: Expiring(run, n, living), lambda n: Counters(run, n)]
     for number in range(3, clients + 1):
         made.append(makers[(number - 3) % len(makers)](number))
     for node in range(run.size):
