@@ -3,6 +3,7 @@
 A fault has begin() and end(), and between them it is active for a while. What concerns a process or a folder takes
 its node for itself; faults of the network, of clocks and of disks come on top of everything."""
 import json
+import signal
 import time
 
 import network
@@ -113,6 +114,7 @@ class Terminate(OneProcess):
     """SIGTERM: it hands over and ends by itself."""
 
     def strike(self):
+        self.was_young = time.monotonic() - self.nemesis.started.get(self.node, 0) < PATIENCE
         self.node.process.terminate()
         self.deadline = time.monotonic() + TERM_SECONDS * PATIENCE
         return {}
@@ -122,6 +124,8 @@ class Terminate(OneProcess):
         if status is None:
             self.nemesis.complain(f"node {self.node.id} does not end on SIGTERM")
             self.node.kill()
+        elif status == -signal.SIGTERM and self.was_young:
+            pass  # before it could say what a signal means to it
         elif status != 0 and not self.nemesis.disk_failed(self.node):
             self.nemesis.complain(f"node {self.node.id} ended with status {status} on SIGTERM")
         self.nemesis.start(self.node)
@@ -160,6 +164,47 @@ class Wipe(OneProcess):
         self.node.kill()
         self.cluster.wipe(self.node)
         return {}
+
+
+class LoseDisk(Fault):
+    """The hardest moment to lose a disk: of a majority that has acknowledged writes, while a minority lags behind. All
+    of the majority are killed; one of them comes back with its disk emptied, or with an older copy, and meets those
+    that lag, who together would be a majority. The others come back at the end."""
+
+    longest = 5.0
+
+    def begin(self):
+        size = len(self.cluster.nodes)
+        if self.nemesis.taken or not self.nemesis.all_disks_are_whole() or \
+                not all(node.running and not node.paused for node in self.cluster.nodes):
+            return None
+        order = list(self.cluster.nodes)
+        self.rng.shuffle(order)
+        lagging, majority = order[:size // 2], order[size // 2:]
+        self.nodes = majority
+        self.nemesis.taken.update(majority)
+        copy = self.rng.random() < 0.5
+        lost = majority[0]
+        if copy:
+            lost.kill()
+            self.cluster.keep_copy(lost)
+            self.nemesis.start(lost)
+            time.sleep(1)
+        layer = self.network.rule(network.between([str(node.id) for node in lagging], self.cluster.names), mode="hold")
+        time.sleep(self.rng.choice([0.5, 1, 2]) * PATIENCE)
+        for node in majority:
+            node.kill()
+        self.network.lift(layer)
+        self.nemesis.note_lost_disk(lost)
+        (self.cluster.restore_copy if copy else self.cluster.wipe)(lost)
+        self.nemesis.start(lost)
+        return {"node": lost.id, "lagging": [node.id for node in lagging], "down": [node.id for node in majority[1:]],
+                "becomes": "an older copy" if copy else "empty"}
+
+    def end(self):
+        for node in self.nodes:
+            self.nemesis.start(node)
+            self.nemesis.release(node)
 
 
 class Restore(OneProcess):
@@ -408,9 +453,9 @@ class Resets(Fault):
 KINDS = {kind.name(): kind for kind in (
     Kill, KillMany, Pause, Flicker, Terminate, DiskFull, DiskSlow, DiskShort, DiskFails, ClockStep, CutOneNode,
     CutOneFromAll, CutOutgoing, CutIncoming, CutHalves, CutBridge, CutRing, CutChaos, CutClients, Flapping, Loss,
-    SlowLinks, Resets, Wipe, Restore)}
+    SlowLinks, Resets, Wipe, Restore, LoseDisk)}
 # A server that does not know its folder again loses data by these: they are asked for.
-ASKED_FOR = {"wipe", "restore"}
+ASKED_FOR = {"wipe", "restore", "lose-disk"}
 
 
 class Nemesis:
@@ -433,6 +478,7 @@ class Nemesis:
         self.failed_disks = set()
         self.lost_disk = None
         self.restarts = []  # when a node was started
+        self.started = {}   # node: when, for the last time
         self.counts = {}
         self.complaints = []
 
@@ -459,6 +505,7 @@ class Nemesis:
     def start(self, node):
         if not node.running:
             self.failed_disks.discard(node)
+            self.started[node] = time.monotonic()
             self.restarts.append(time.monotonic_ns())
             node.start(wait=False)
 
