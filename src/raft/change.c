@@ -51,6 +51,7 @@ static void adopt(struct raft *raft, const struct raft_membership *membership)
         raft_progress_close(&raft->progress[i]);
     if (membership->count)
         memcpy(raft->progress, progress, membership->count * sizeof *progress);
+    raft->update.membership_changed = true;
     raft->membership = *membership;
     raft->self = find_self(raft);
 }
@@ -163,14 +164,28 @@ static bool is_caught_up(const struct raft *raft, size_t position, uint64_t now_
            now_ms < progress->contact_ms + raft->options.election_timeout_ms;
 }
 
+/* What may become of a voter: it keeps its incarnation, as a voter or a learner, or another one
+ * takes its place, as a learner to be promoted. */
+static bool is_sound_for_a_voter(const struct raft *raft, size_t position,
+                                 const struct raft_member *wanted)
+{
+    if (raft->membership.members[position].incarnation == wanted->incarnation)
+        return wanted->roles != RAFT_PROMOTE;
+    return wanted->roles == RAFT_PROMOTE && wanted->incarnation != 0 && position != raft->self;
+}
+
 static bool roles_are_sound(const struct raft *raft, const struct raft_membership *wanted)
 {
     for (size_t i = 0; i < wanted->count; i++) {
-        unsigned roles = wanted->members[i].roles;
-        size_t position = raft_position_of(raft, wanted->members[i].id);
-        if (roles == RAFT_PROMOTE && position != NOT_A_MEMBER && raft_is_voter(raft, position))
+        const struct raft_member *member = &wanted->members[i];
+        if (member->roles != RAFT_LEARNER && member->roles != RAFT_VOTER &&
+            member->roles != RAFT_PROMOTE)
             return false;
-        if (roles != RAFT_LEARNER && roles != RAFT_VOTER && roles != RAFT_PROMOTE)
+        if (member->successor || (member->roles == RAFT_VOTER && member->incarnation == 0))
+            return false;
+        size_t position = raft_position_of(raft, member->id);
+        if (position != NOT_A_MEMBER && raft_is_voter(raft, position) &&
+            !is_sound_for_a_voter(raft, position, member))
             return false;
     }
     return raft_membership_has_voters(wanted);
@@ -183,12 +198,27 @@ static bool new_voters_are_caught_up(const struct raft *raft, const struct raft_
         if (!(wanted->members[i].roles & RAFT_VOTER))
             continue;
         size_t position = raft_position_of(raft, wanted->members[i].id);
-        if (position == NOT_A_MEMBER)
+        if (position == NOT_A_MEMBER ||
+            raft->membership.members[position].incarnation != wanted->members[i].incarnation)
             return false;
         if (!raft_is_voter(raft, position) && !is_caught_up(raft, position, now_ms))
             return false;
     }
     return true;
+}
+
+/* Whoever removes the voters that are alive from among dead ones stops the group for good. */
+static bool are_in_reach(const struct raft *raft, const struct raft_membership *wanted,
+                         uint64_t now_ms)
+{
+    bool heard[RAFT_MEMBERS_MAX] = {false};
+    for (size_t i = 0; i < wanted->count; i++) {
+        size_t position = raft_position_of(raft, wanted->members[i].id);
+        if (position != NOT_A_MEMBER)
+            heard[i] = position == raft->self || now_ms < raft->progress[position].contact_ms +
+                                                              raft->options.election_timeout_ms;
+    }
+    return raft_membership_has_majority(wanted, heard);
 }
 
 static bool change_is_committed(const struct raft *raft)
@@ -214,8 +244,9 @@ enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft
         return RAFT_CHANGE_NOT_CAUGHT_UP;
     if (!raft_membership_enter(&raft->membership, wanted, &joint))
         return RAFT_CHANGE_TOO_MANY;
-    return raft_membership_equal(&raft->membership, wanted) ? RAFT_CHANGE_NONE
-                                                            : RAFT_CHANGE_POSSIBLE;
+    if (raft_membership_equal(&raft->membership, wanted))
+        return RAFT_CHANGE_NONE;
+    return are_in_reach(raft, wanted, now_ms) ? RAFT_CHANGE_POSSIBLE : RAFT_CHANGE_OUT_OF_REACH;
 }
 
 static void append_change(struct raft *raft, const struct raft_membership *membership)
@@ -289,7 +320,18 @@ bool raft_may_append(const struct raft *raft)
         if (raft->membership.members[i].roles & RAFT_PROMOTE)
             return true;
     }
-    return false;
+    return raft_meets_others(raft);
+}
+
+static bool take_in(struct raft *raft)
+{
+    struct raft_membership wanted;
+    if (!raft_wants_to_take_in(raft, &wanted) ||
+        raft_change_refusal(raft, &wanted, raft->now_ms) != RAFT_CHANGE_POSSIBLE)
+        return false;
+    raft_note(raft, RAFT_MARK_TAKEN_IN);
+    raft_change_begin(raft, &wanted);
+    return true;
 }
 
 void raft_change_settle(struct raft *raft)
@@ -303,6 +345,6 @@ void raft_change_settle(struct raft *raft)
         leave_joint(raft);
     else if (raft->self == NOT_A_MEMBER || !raft_is_voter(raft, raft->self))
         step_down(raft);
-    else
+    else if (!take_in(raft))
         promote_learners(raft);
 }

@@ -7,7 +7,13 @@
 #include "raft/progress.h"
 #include "raft/raft.h"
 
-enum { NOT_A_MEMBER = RAFT_MEMBERS_MAX };
+enum { NOT_A_MEMBER = RAFT_MEMBERS_MAX, MET_MAX = 2 * RAFT_MEMBERS_MAX };
+
+/* Who is connected under an id. */
+struct raft_met {
+    uint64_t id;
+    uint64_t incarnation;
+};
 
 /* A membership and the entry that brought it; 0: the one of the start. */
 struct raft_configuration {
@@ -49,6 +55,8 @@ struct raft {
     bool refused[RAFT_MEMBERS_MAX];
 
     struct raft_progress progress[RAFT_MEMBERS_MAX]; /* by position in the membership */
+    struct raft_met met[MET_MAX];
+    size_t met_count;
     uint64_t term_start; /* index of the no-op that began this leader's term */
     uint64_t flush_ms; /* when followers without new entries learn the commit index; 0: they know */
 
@@ -170,6 +178,16 @@ void raft_handle_snapshot_request(struct raft *raft, const struct raft_message *
 void raft_handle_snapshot_response(struct raft *raft, const struct raft_message *message);
 void raft_snapshot_installed(struct raft *raft, const struct raft_event *event);
 void raft_snapshot_failed(struct raft *raft, const struct raft_event *event);
+
+/* identity.c */
+
+void raft_identity_met(struct raft *raft, uint64_t id, uint64_t incarnation);
+uint64_t raft_met_incarnation(const struct raft *raft, uint64_t id); /* 0: nobody was met */
+/* The member is there, as far as this node knows, and not another incarnation of it. */
+bool raft_is_reachable(const struct raft *raft, size_t peer);
+/* Another incarnation of a member is there: the leader may change the membership by itself. */
+bool raft_meets_others(const struct raft *raft);
+bool raft_wants_to_take_in(const struct raft *raft, struct raft_membership *wanted);
 
 /* reads.c */
 

@@ -107,9 +107,14 @@ enum raft_event_type {
     RAFT_EVENT_PEER_LOST,  /* the process of node `peer` refused or reset a connection */
     RAFT_EVENT_PEER_ALIVE, /* part of a large message of node `peer` came, or it said that it is
                               receiving one */
-    RAFT_EVENT_CHANGE,     /* leader only: begin to change the membership to `change`, which
-                              raft_change_refusal() does not refuse at now_ms */
-    RAFT_EVENT_TRANSFER,   /* leader only: hand leadership to voter `peer`; 0: to whom is nearest */
+    /* Node `met.peer` is connected and has the data folder `met.incarnation`. A leader sends
+     * nothing to a member that is there under another incarnation, and takes that one in by itself:
+     * as a learner that is promoted, once the incarnation in the membership has been silent for an
+     * election timeout. */
+    RAFT_EVENT_PEER_MET,
+    RAFT_EVENT_CHANGE,   /* leader only: begin to change the membership to `change`, which
+                            raft_change_refusal() does not refuse at now_ms */
+    RAFT_EVENT_TRANSFER, /* leader only: hand leadership to voter `peer`; 0: to whom is nearest */
     /* This node has completed a snapshot, or dropped entries that one covers: `compact`. */
     RAFT_EVENT_COMPACT,
     /* The snapshot whose last chunk came is checked and can be installed: `installed`. */
@@ -134,6 +139,10 @@ struct raft_event {
          * before. */
         uint64_t read_context;
         uint64_t peer;
+        struct {
+            uint64_t peer;
+            uint64_t incarnation;
+        } met;
         const struct raft_membership *change;
         struct {
             struct raft_snapshot snapshot; /* the newest complete one */
@@ -191,6 +200,8 @@ struct raft_update {
     const struct raft_read *reads;
     size_t read_count;
 
+    bool membership_changed; /* another one is in force than before the step */
+
     bool role_changed;    /* role, term, known leader or transfer differ from before the step */
     bool leadership_lost; /* was leader before the step and is not now: pending reads of it never
                              become ready */
@@ -239,6 +250,7 @@ enum raft_refusal {
     RAFT_CHANGE_UNSOUND,       /* no voters, a voter to be promoted, or roles the core gives */
     RAFT_CHANGE_TOO_MANY,      /* old and new members together exceed RAFT_MEMBERS_MAX */
     RAFT_CHANGE_NOT_CAUGHT_UP, /* a new voter has to be a learner that holds nearly all entries */
+    RAFT_CHANGE_OUT_OF_REACH,  /* no majority of the new voters has been heard of lately */
     RAFT_CHANGE_NONE,          /* that is the membership already */
 };
 /* Who has caught up must have been heard of lately: the answer holds for a step at now_ms. */
@@ -271,8 +283,9 @@ enum raft_progress_state { RAFT_PROBE, RAFT_REPLICATE, RAFT_SNAPSHOT };
 /* What an operator asks about one other member. Meaningful on the leader only. */
 struct raft_peer_status {
     uint64_t id;
-    unsigned roles; /* of enum raft_member_role */
-    bool voter;     /* in the current set or the one that is being changed to */
+    uint64_t incarnation; /* 0: not known yet */
+    unsigned roles;       /* of enum raft_member_role */
+    bool voter;           /* in the current set or the one that is being changed to */
     enum raft_progress_state state;
     uint64_t match;
     uint64_t next;
@@ -352,6 +365,7 @@ enum raft_mark {
     RAFT_MARK_CHANGE_TAKEN_BACK, /* by a truncation */
     RAFT_MARK_LEADER_REMOVED,    /* it stepped down */
     RAFT_MARK_LEARNER_PROMOTED,
+    RAFT_MARK_TAKEN_IN, /* a node that came back with another data folder, or was met at last */
     RAFT_MARK_SNAPSHOT_NEEDED,
     RAFT_MARK_SNAPSHOT_RESTARTED, /* a newer one, or the follower lost its part */
     RAFT_MARK_SNAPSHOT_RESUMED,   /* a chunk or its answer was lost */

@@ -58,6 +58,8 @@ static void send_window(struct raft *raft, size_t peer)
 
 static void send_entries(struct raft *raft, size_t peer)
 {
+    if (!raft_is_reachable(raft, peer))
+        return;
     switch (raft->progress[peer].state) {
     case RAFT_PROBE:
         send_probe(raft, peer);
@@ -171,7 +173,7 @@ void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term)
 void raft_replication_peer_alive(struct raft *raft, uint64_t peer)
 {
     size_t position = raft_position_of(raft, peer);
-    if (position == NOT_A_MEMBER || !is_peer(raft, position))
+    if (position == NOT_A_MEMBER || !is_peer(raft, position) || !raft_is_reachable(raft, position))
         return;
     raft->progress[position].contact_ms = raft->now_ms;
     raft->progress[position].chunk_ms = raft->now_ms;
@@ -214,7 +216,7 @@ void raft_replication_tick(struct raft *raft)
     }
     raft_transfer_tick(raft);
     for (size_t i = 0; i < raft->membership.count; i++) {
-        if (!is_peer(raft, i))
+        if (!is_peer(raft, i) || !raft_is_reachable(raft, i))
             continue;
         if (raft->now_ms >= heartbeat_due_ms(raft, i) || flush_is_due(raft, i))
             send_append(raft, i, 0);
@@ -240,7 +242,8 @@ uint64_t raft_replication_deadline_ms(const struct raft *raft)
     if (raft->transfer_target && raft->transfer_deadline_ms < deadline)
         deadline = raft->transfer_deadline_ms;
     for (size_t i = 0; i < raft->membership.count; i++) {
-        uint64_t due = is_peer(raft, i) ? peer_due_ms(raft, i) : deadline;
+        bool waits = is_peer(raft, i) && raft_is_reachable(raft, i);
+        uint64_t due = waits ? peer_due_ms(raft, i) : deadline;
         if (due < deadline)
             deadline = due;
     }
@@ -250,7 +253,7 @@ uint64_t raft_replication_deadline_ms(const struct raft *raft)
 void raft_replication_heartbeat_voters(struct raft *raft)
 {
     for (size_t i = 0; i < raft->membership.count; i++) {
-        if (is_peer(raft, i) && raft_is_voter(raft, i))
+        if (is_peer(raft, i) && raft_is_voter(raft, i) && raft_is_reachable(raft, i))
             send_append(raft, i, 0);
     }
 }

@@ -45,7 +45,7 @@ void raft_snapshot_send(struct raft *raft, size_t peer)
 {
     raft_snapshot_begin(raft, peer); /* there may be a newer one */
     struct raft_progress *progress = &raft->progress[peer];
-    if (progress->probe_sent)
+    if (progress->probe_sent || !raft_is_reachable(raft, peer))
         return;
     uint64_t left = raft->snapshot.bytes - progress->snapshot_offset;
     uint64_t bytes =

@@ -5,6 +5,7 @@ static void describe_peer(const struct raft *raft, size_t position, struct raft_
     const struct raft_progress *progress = &raft->progress[position];
     *peer = (struct raft_peer_status){
         .id = raft->membership.members[position].id,
+        .incarnation = raft->membership.members[position].incarnation,
         .roles = raft->membership.members[position].roles,
         .voter = raft_is_voter(raft, position),
         .state = progress->state,
@@ -84,6 +85,7 @@ const char *raft_mark_name(enum raft_mark mark)
         [RAFT_MARK_CHANGE_TAKEN_BACK] = "a membership was truncated away",
         [RAFT_MARK_LEADER_REMOVED] = "a leader outside the new set stepped down",
         [RAFT_MARK_LEARNER_PROMOTED] = "a learner that had caught up was promoted",
+        [RAFT_MARK_TAKEN_IN] = "another incarnation of a member was taken in",
         [RAFT_MARK_SNAPSHOT_NEEDED] = "a follower needed a snapshot",
         [RAFT_MARK_SNAPSHOT_RESTARTED] = "sending a snapshot began anew",
         [RAFT_MARK_SNAPSHOT_RESUMED] = "a chunk was lost, or came twice",

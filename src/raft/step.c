@@ -94,6 +94,9 @@ static void dispatch(struct raft *raft, const struct raft_event *event)
         else
             raft_election_peer_alive(raft, event->peer);
         return;
+    case RAFT_EVENT_PEER_MET:
+        raft_identity_met(raft, event->met.peer, event->met.incarnation);
+        return;
     case RAFT_EVENT_CHANGE:
         raft_change_begin(raft, event->change);
         return;

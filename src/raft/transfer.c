@@ -7,7 +7,8 @@ static bool can_follow(const struct raft *raft, size_t position)
 {
     const struct raft_progress *progress = &raft->progress[position];
     return position != raft->self && raft_is_voter(raft, position) && progress->answered &&
-           progress->state == RAFT_REPLICATE && !progress->no_room;
+           progress->state == RAFT_REPLICATE && !progress->no_room &&
+           raft_is_reachable(raft, position);
 }
 
 /* The voter with room on its disk that lacks least; of equal ones the one that was heard of last.

@@ -185,7 +185,7 @@ struct raft_chunk shard_step(struct shard *shard, const struct raft_event *event
                              const struct entry *entries, size_t entry_count)
 {
     struct raft_update update;
-    if (shard->batch_count && raft_may_append(shard->raft))
+    if (shard->batch_count && (event->type == RAFT_EVENT_PEER_MET || raft_may_append(shard->raft)))
         shard_step_batch(shard);
     raft_step(shard->raft, event, &update);
     if (update.append_count && !update.append_own) {
@@ -201,6 +201,7 @@ struct raft_chunk shard_step(struct shard *shard, const struct raft_event *event
     }
     note_reads(shard, &update);
     note_role(shard, &update);
+    shard->membership_changed |= update.membership_changed;
     if (update.leadership_lost)
         shard_answer_lost_leadership(shard);
     if (update.append_own == RAFT_OWN_NOOP)
@@ -336,6 +337,10 @@ void shard_drive(struct shard *shard, struct shard_time now)
         shard->role_changed = false;
         shard->options.host.role_changed(shard->options.host.context);
     }
+    bool tell = shard->membership_changed && shard->options.host.membership_changed;
+    shard->membership_changed = false;
+    if (tell)
+        shard->options.host.membership_changed(shard->options.host.context);
 }
 
 enum err shard_message(struct shard *shard, const struct shard_peer *from, const struct span *args,
@@ -374,6 +379,15 @@ static void step_peer(struct shard *shard, enum raft_event_type type, uint64_t p
 void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now)
 {
     step_peer(shard, RAFT_EVENT_PEER_LOST, peer, now);
+}
+
+void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct shard_time now)
+{
+    shard->now = now;
+    struct raft_event event = {.type = RAFT_EVENT_PEER_MET, .now_ms = now.mono_ms};
+    event.met.peer = peer->node;
+    event.met.incarnation = peer->incarnation;
+    shard_step(shard, &event, NULL, 0);
 }
 
 void shard_peer_alive(struct shard *shard, uint64_t peer, struct shard_time now)

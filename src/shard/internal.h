@@ -99,6 +99,7 @@ struct shard {
     uint64_t expiry_index; /* newest expiry entry proposed; one at a time */
     uint64_t expiry_due_ms;
     bool role_changed;
+    bool membership_changed;
 
     struct outgoing *outbox; /* ring would be overkill: short, drained in order */
     size_t outbox_count;

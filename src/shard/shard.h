@@ -76,6 +76,9 @@ struct shard_host {
     /* The role, term or leader changed: parked clients may go on. Called at the end of shard
      * functions. */
     void (*role_changed)(void *context);
+    /* Another membership is in force (raft_membership()). Called at the end of shard_drive(). May
+     * be NULL. */
+    void (*membership_changed)(void *context);
     /* Statistics of one executed command (INFO commandstats); error: the reply was an error. May be
      * NULL. */
     void (*executed)(void *context, const struct command *command, bool error, const char *reply,
@@ -171,6 +174,8 @@ void shard_drive(struct shard *shard, struct shard_time now);
 MUST_CHECK enum err shard_message(struct shard *shard, const struct shard_peer *from,
                                   const struct span *args, size_t argc, struct shard_time now);
 void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now);
+/* The node is connected with this data folder: to be told of each connection that is made. */
+void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct shard_time now);
 /* A large message to or from the node is on its way. */
 void shard_peer_alive(struct shard *shard, uint64_t peer, struct shard_time now);
 

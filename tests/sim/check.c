@@ -26,7 +26,7 @@ struct append_note {
 };
 
 struct sim_history {
-    uint64_t leaders[TERMS_MAX]; /* per term */
+    uint64_t leaders[TERMS_MAX]; /* per term: the folder */
     struct committed *committed;
     size_t committed_cap;
     uint64_t committed_last;
@@ -88,11 +88,11 @@ static void check_leader(struct sim_node *node)
     if (term >= TERMS_MAX)
         sim_fail(sim, "more than %d terms", TERMS_MAX);
     uint64_t *leader = &sim->history->leaders[term];
-    if (*leader && *leader != node->id)
-        sim_fail(sim, "nodes %llu and %llu both lead term %llu", (unsigned long long)*leader,
+    if (*leader && *leader != node->folder)
+        sim_fail(sim, "node %llu leads term %llu, which somebody else has led",
                  (unsigned long long)node->id, (unsigned long long)term);
     if (*leader == 0) {
-        *leader = node->id;
+        *leader = node->folder;
         sim->stats.elections++;
         sim_trace(sim, "node %llu leads term %llu", (unsigned long long)node->id,
                   (unsigned long long)term);
@@ -179,7 +179,7 @@ static bool is_held(struct sim *sim, const struct raft_membership *membership, u
 {
     bool holds[RAFT_MEMBERS_MAX];
     for (size_t i = 0; i < membership->count; i++) {
-        const struct sim_node *node = sim_node_of(sim, membership->members[i].id);
+        const struct sim_node *node = sim_node_of_member(sim, &membership->members[i]);
         holds[i] = node && node->durable_seen >= index;
     }
     return raft_membership_has_majority(membership, holds);
@@ -204,6 +204,17 @@ void sim_check_acknowledged(struct sim *sim, uint64_t index)
 {
     if (index > sim->history->proven_last)
         sim_fail(sim, "entry %llu is acknowledged but not committed", (unsigned long long)index);
+}
+
+static void note_taken_in(const struct sim_node *node)
+{
+    const struct raft_membership *membership = raft_membership(shard_raft(node->shard));
+    for (size_t i = 0; raft_role(shard_raft(node->shard)) == RAFT_LEADER && i < membership->count;
+         i++) {
+        const struct raft_member *now = &membership->members[i];
+        const struct raft_member *before = raft_membership_find(&node->membership_before, now->id);
+        node->sim->stats.taken_in += before && before->incarnation != now->incarnation;
+    }
 }
 
 void sim_check_node(struct sim_node *node)
@@ -232,6 +243,7 @@ void sim_check_node(struct sim_node *node)
     sim_clients_collect(sim);
     if (raft_membership_equal(&node->membership_before, raft_membership(raft)))
         return;
+    note_taken_in(node);
     node->membership_before = *raft_membership(raft);
     char text[256];
     sim_trace(sim, "node %llu goes by members %s", (unsigned long long)node->id,
@@ -326,7 +338,7 @@ void sim_check_final_state(struct sim *sim)
     const struct sim_node *leader = sim_leader(sim);
     const struct raft_membership *membership = raft_membership(shard_raft(leader->shard));
     for (size_t i = 0; i < membership->count; i++) {
-        const struct sim_node *node = sim_node_of(sim, membership->members[i].id);
+        const struct sim_node *node = sim_node_of_member(sim, &membership->members[i]);
         if (!node)
             continue;
         check_counters(sim, node);

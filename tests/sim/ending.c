@@ -30,7 +30,7 @@ static bool can_have_majority(struct sim *sim, const struct raft_membership *mem
 {
     bool yes[RAFT_MEMBERS_MAX] = {false};
     for (size_t i = 0; i < membership->count; i++)
-        yes[i] = sim_node_of(sim, membership->members[i].id) != NULL;
+        yes[i] = sim_node_of_member(sim, &membership->members[i]) != NULL;
     return raft_membership_has_majority(membership, yes);
 }
 
@@ -43,13 +43,13 @@ static void add_majority(struct sim *sim, const struct raft_membership *membersh
     for (;;) {
         bool yes[RAFT_MEMBERS_MAX] = {false};
         for (size_t i = 0; i < membership->count; i++) {
-            const struct sim_node *node = sim_node_of(sim, membership->members[i].id);
+            const struct sim_node *node = sim_node_of_member(sim, &membership->members[i]);
             yes[i] = node && core[node->position];
         }
         if (raft_membership_has_majority(membership, yes))
             return;
         size_t pick = sim_between(sim, 0, membership->count - 1);
-        const struct sim_node *node = sim_node_of(sim, membership->members[pick].id);
+        const struct sim_node *node = sim_node_of_member(sim, &membership->members[pick]);
         if (node)
             core[node->position] = true;
     }
@@ -61,7 +61,7 @@ static void add_promoted(struct sim *sim, const struct raft_membership *membersh
                          bool core[SIM_NODES_MAX])
 {
     for (size_t i = 0; i < membership->count; i++) {
-        const struct sim_node *node = sim_node_of(sim, membership->members[i].id);
+        const struct sim_node *node = sim_node_of_member(sim, &membership->members[i]);
         if (node && (membership->members[i].roles & RAFT_PROMOTE))
             core[node->position] = true;
     }
@@ -142,6 +142,8 @@ static bool all_equal(struct sim *sim)
     const struct raft_membership *membership = raft_membership(shard_raft(leader->shard));
     for (size_t i = 0; i < membership->count; i++) {
         const struct sim_node *node = sim_node_of(sim, membership->members[i].id);
+        if (node && node->exists && node->folder != membership->members[i].incarnation)
+            return false; /* it is to be taken in */
         if (node && (!node->up || shard_applied_index(node->shard) != status.last_index))
             return false;
     }
@@ -156,9 +158,37 @@ static bool none_waits(struct sim *sim)
     return true;
 }
 
+/* Those who lost their disks know of no group, and the others are too few: nobody leads, nothing is
+ * committed any more. What was under way when the disks were lost may still arrive. */
+static void end_without_majority(struct sim *sim)
+{
+    sim_heal(sim);
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (sim->nodes[i].exists)
+            bring_up(&sim->nodes[i]);
+    if (sim->now_us < sim->majority_lost_us + 2 * SECOND)
+        sim_run_for(sim, 2 * SECOND);
+    uint64_t committed = sim_committed_last(sim);
+    sim_run_for(sim, 5 * SECOND);
+    if (sim_leader(sim))
+        sim_fail(sim, "node %llu leads though most of the disks are lost",
+                 (unsigned long long)sim_leader(sim)->id);
+    if (sim_committed_last(sim) != committed)
+        sim_fail(sim, "entries are committed though most of the disks are lost");
+    sim->clients_stop = true;
+    if (!sim_run_until(sim, none_waits, 20 * SECOND))
+        sim_fail(sim, "a client still waits for its reply");
+    sim_check_linear(sim);
+    sim->stats.virtual_ms = sim->now_us / 1000;
+}
+
 void sim_end(struct sim *sim)
 {
     stop_faults(sim);
+    if (sim->majority_lost_us) {
+        end_without_majority(sim);
+        return;
+    }
     if (sim->profile.clients > 0)
         core_heals(sim);
     sim->clients_stop = true;

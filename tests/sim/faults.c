@@ -17,7 +17,7 @@ void sim_restart(struct sim *sim, const struct sim_event *event)
         sim_node_start(node);
 }
 
-static void restart_later(struct sim *sim, const struct sim_node *victim)
+void sim_restart_later(struct sim *sim, const struct sim_node *victim)
 {
     sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1000, 3000000),
                                      .type = SIM_RESTART,
@@ -33,7 +33,7 @@ static void stop_process(struct sim *sim, struct sim_node *victim)
     } else {
         sim_node_crash(victim, sim_chance(sim, sim->profile.power_loss));
     }
-    restart_later(sim, victim);
+    sim_restart_later(sim, victim);
 }
 
 /* Amid what has several steps on the disk: truncations, snapshots, installs, segments. */
@@ -43,13 +43,13 @@ void sim_crash_at_step(struct sim *sim, const struct sim_event *event)
     if (sim->faults_stop)
         return;
     sim_node_crash(victim, sim_chance(sim, 0.5));
-    restart_later(sim, victim);
+    sim_restart_later(sim, victim);
 }
 
-static bool any_dead_member(const struct sim *sim, const struct raft_membership *membership)
+static bool any_dead_member(struct sim *sim, const struct raft_membership *membership)
 {
     for (size_t i = 0; i < membership->count; i++)
-        if (sim_is_dead(sim, membership->members[i].id))
+        if (sim_is_dead(sim, &membership->members[i]))
             return true;
     return false;
 }
@@ -68,7 +68,7 @@ static void lose_disk(struct sim *sim, struct sim_node *victim)
     for (size_t i = 0; i < membership->count; i++)
         voters += membership->members[i].roles == RAFT_VOTER;
     if (status.joint || !status.change_is_committed || voters < 3 ||
-        any_dead_member(sim, membership))
+        any_dead_member(sim, membership) || !sim_can_lose(sim, victim))
         return;
     if (victim->up)
         sim_node_crash(victim, true);
@@ -103,6 +103,12 @@ void sim_fault(struct sim *sim)
         sim_node_disk_full(victim);
     if (sim_chance(sim, profile->wipes_per_second / 10))
         lose_disk(sim, victim);
+    if (sim_chance(sim, profile->losses_per_second / 10))
+        sim_lose_disks(sim);
+    if (profile->majority_lost && sim_chance(sim, 0.01) && sim_lose_majority(sim)) {
+        sim->stats.majorities_lost++;
+        sim->faults_stop = true;
+    }
     if (profile->wall_jump_ms && sim_chance(sim, 0.05))
         victim->wall_offset_ms = (int64_t)sim_between(sim, 0, (uint64_t)profile->wall_jump_ms);
 }

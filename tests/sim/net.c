@@ -13,6 +13,7 @@ static void deliver(struct sim *sim, const struct sim_node *from, const struct s
                               .type = SIM_MESSAGE,
                               .node = to->position,
                               .from = from->id,
+                              .from_folder = from->folder,
                               .connection = sim->connections[from->position][to->position],
                               .incarnation = to->incarnation};
     buf_add_span(&event.bytes, bytes);

@@ -68,7 +68,7 @@ static void fill_cluster(struct sim_node *node)
 static struct raft_options raft_options(struct sim_node *node)
 {
     struct raft_options options = {.id = node->id,
-                                   .incarnation = 1,
+                                   .incarnation = node->folder,
                                    .heartbeat_ms = 50,
                                    .election_timeout_ms = SIM_ELECTION_MS,
                                    .entries_per_append_max = 64,
@@ -80,9 +80,10 @@ static struct raft_options raft_options(struct sim_node *node)
                                    .seed =
                                        node->sim->seed * 1000003 + node->id * 101 + node->starts};
     for (int i = 0; node->founder && i < node->sim->profile.voters; i++)
-        raft_membership_put(
-            &options.membership,
-            &(struct raft_member){.id = (uint64_t)i + 1, .roles = RAFT_VOTER, .incarnation = 1});
+        raft_membership_put(&options.membership,
+                            &(struct raft_member){.id = (uint64_t)i + 1,
+                                                  .roles = RAFT_VOTER,
+                                                  .incarnation = (uint64_t)i + 1});
     return options;
 }
 
@@ -201,21 +202,37 @@ void sim_node_crash(struct sim_node *node, bool power_loss)
 }
 
 /* Down, and its disk is gone: whoever comes back from here is somebody else. */
-void sim_node_wipe(struct sim_node *node)
+static void take_disk_away(struct sim_node *node)
 {
-    sim_trace(node->sim, "the disk of node %llu is lost", (unsigned long long)node->id);
     sim_disk_close(&node->disk);
     uint32_t incarnation = node->disk.incarnation + 1;
     node->disk =
         (struct sim_disk){.sim = node->sim, .node = node->position, .incarnation = incarnation};
-    node->id += SIM_IDS_PER_LIFE;
     node->incarnation++;
-    node->exists = node->founder = false;
+    node->folder = ++node->sim->folders;
+    node->founder = false;
+    node->membership_before.count = 0;
     if (node->durable_seen > node->sim->lost_index)
         node->sim->lost_index = node->durable_seen;
     node->durable_seen = node->commit_seen = node->term_floor = 0;
     node->vote_promise = (struct raft_hard_state){0};
+}
+
+void sim_node_wipe(struct sim_node *node)
+{
+    sim_trace(node->sim, "the disk of node %llu is lost", (unsigned long long)node->id);
+    take_disk_away(node);
+    node->id += SIM_IDS_PER_LIFE;
+    node->exists = false;
     node->sim->stats.wipes++;
+}
+
+void sim_node_lose_disk(struct sim_node *node)
+{
+    sim_trace(node->sim, "the disk of node %llu is lost, and replaced by an empty one",
+              (unsigned long long)node->id);
+    take_disk_away(node);
+    node->sim->stats.losses++;
 }
 
 struct sim_node *sim_node_of(struct sim *sim, uint64_t id)
@@ -272,16 +289,15 @@ void sim_node_timer(struct sim_node *node)
     sim_node_settle(node);
 }
 
-void sim_node_message(struct sim_node *node, uint64_t from, struct span bytes)
+void sim_node_message(struct sim_node *node, const struct shard_peer *from, struct span bytes)
 {
     static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     struct resp_parser parser = {0};
     if (resp_parse(&parser, bytes, &limits) != RESP_COMMAND)
-        sim_fail(node->sim, "a message of node %llu is not RESP", (unsigned long long)from);
-    const struct shard_peer peer = {from, 1};
-    enum err err = shard_message(node->shard, &peer, parser.args, parser.argc, sim_node_time(node));
+        sim_fail(node->sim, "a message of node %llu is not RESP", (unsigned long long)from->node);
+    enum err err = shard_message(node->shard, from, parser.args, parser.argc, sim_node_time(node));
     if (err)
-        sim_fail(node->sim, "a message of node %llu is refused: %s", (unsigned long long)from,
+        sim_fail(node->sim, "a message of node %llu is refused: %s", (unsigned long long)from->node,
                  err_text(err));
     resp_parser_close(&parser);
     sim_node_settle(node);

@@ -6,12 +6,9 @@
 
 enum { OPERATOR_US = 200000, VOTERS_MIN = 2 };
 
-bool sim_is_dead(const struct sim *sim, uint64_t id)
+bool sim_is_dead(struct sim *sim, const struct raft_member *member)
 {
-    for (int i = 0; i < sim->profile.nodes; i++)
-        if (sim->nodes[i].id == id)
-            return false;
-    return true;
+    return member->incarnation ? !sim_node_of_member(sim, member) : !sim_node_of(sim, member->id);
 }
 
 /* As "1 2 3' 4+ 5p": a voter, one that comes, a learner, one to be promoted. */
@@ -37,11 +34,15 @@ static size_t count_voters(const struct raft_membership *membership)
     return voters;
 }
 
-static void drop_the_dead(const struct sim *sim, struct raft_membership *wanted)
+/* Who comes back under its id is taken in by the leader, if nobody removes it before. */
+static void drop_the_dead(struct sim *sim, struct raft_membership *wanted)
 {
-    for (size_t i = wanted->count; i-- > 0;)
-        if (sim_is_dead(sim, wanted->members[i].id))
-            raft_membership_drop(wanted, wanted->members[i].id);
+    for (size_t i = wanted->count; i-- > 0;) {
+        const struct raft_member *member = &wanted->members[i];
+        bool is_back = sim_node_of(sim, member->id) != NULL;
+        if (sim_is_dead(sim, member) && !(is_back && sim_chance(sim, 0.7)))
+            raft_membership_drop(wanted, member->id);
+    }
 }
 
 /* A node that is no member yet is asked to join. */
@@ -56,7 +57,9 @@ static void add_nodes(struct sim *sim, struct raft_membership *wanted)
             sim_node_start(node);
         unsigned roles = sim_chance(sim, 0.8) ? RAFT_PROMOTE : RAFT_LEARNER;
         raft_membership_put(
-            wanted, &(struct raft_member){.id = node->id, .roles = roles, .incarnation = 1});
+            wanted, &(struct raft_member){.id = node->id,
+                                          .roles = roles,
+                                          .incarnation = sim_chance(sim, 0.5) ? node->folder : 0});
         more--;
     }
 }
@@ -104,7 +107,7 @@ static void change(struct sim *sim, struct sim_node *leader)
     if (raft_membership_is_joint(&wanted))
         return;
     draw_membership(sim, &wanted);
-    if (count_voters(&wanted) < VOTERS_MIN)
+    if (count_voters(&wanted) < VOTERS_MIN || !sim_can_decide(sim, &wanted))
         return;
     enum raft_refusal refusal = shard_change(leader->shard, &wanted, sim_node_time(leader));
     char text[256];

@@ -248,7 +248,7 @@ static void read_at_the_end(struct sim *sim, const struct sim_node *node, char l
 void sim_check_linear(struct sim *sim)
 {
     const struct sim_node *leader = sim_leader(sim);
-    for (int key = 0; key < SIM_KEYS; key++) {
+    for (int key = 0; leader && key < SIM_KEYS; key++) {
         read_at_the_end(sim, leader, 'c', key);
         read_at_the_end(sim, leader, 'l', key);
         read_at_the_end(sim, leader, 'r', key);

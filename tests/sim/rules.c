@@ -9,25 +9,38 @@ enum {
     CACHE_CHUNKS_BYTES = 1 << 17, /* the cache lets go of whole chunks */
 };
 
-static bool is_voter(const struct raft_membership *membership, uint64_t id)
+static bool is_voter(const struct raft_membership *membership, uint64_t id, uint64_t incarnation)
 {
     const struct raft_member *member = raft_membership_find(membership, id);
-    return member && member->roles & (RAFT_VOTER | RAFT_VOTER_INCOMING);
+    return member && member->incarnation == incarnation &&
+           member->roles & (RAFT_VOTER | RAFT_VOTER_INCOMING);
+}
+
+/* Another incarnation of the same id is somebody else. */
+static const struct raft_member *same_member(const struct raft_membership *membership,
+                                             const struct raft_member *member)
+{
+    const struct raft_member *found = raft_membership_find(membership, member->id);
+    return found && found->incarnation == member->incarnation ? found : NULL;
 }
 
 /* Can both decide without each other? Paper §6: there must be no such moment. */
 static bool can_split(const struct raft_membership *a, const struct raft_membership *b)
 {
-    struct raft_membership all = *a;
+    const struct raft_member *all[2 * RAFT_MEMBERS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < a->count; i++)
+        all[count++] = &a->members[i];
     for (size_t i = 0; i < b->count; i++)
-        raft_membership_set(&all, b->members[i].id, RAFT_VOTER);
-    for (unsigned subset = 0; subset < 1U << all.count; subset++) {
+        if (!same_member(a, &b->members[i]))
+            all[count++] = &b->members[i];
+    for (unsigned subset = 0; subset < 1U << count; subset++) {
         bool in[RAFT_MEMBERS_MAX] = {false};
         bool out[RAFT_MEMBERS_MAX] = {false};
-        for (size_t i = 0; i < all.count; i++) {
+        for (size_t i = 0; i < count; i++) {
             bool chosen = subset >> i & 1;
-            const struct raft_member *of_a = raft_membership_find(a, all.members[i].id);
-            const struct raft_member *of_b = raft_membership_find(b, all.members[i].id);
+            const struct raft_member *of_a = same_member(a, all[i]);
+            const struct raft_member *of_b = same_member(b, all[i]);
             if (of_a)
                 in[of_a - a->members] = chosen;
             if (of_b)
@@ -50,6 +63,12 @@ static void check_new_voter(struct sim_node *node, const struct raft_status *sta
     }
 }
 
+static bool is_new_voter(const struct raft_membership *before, const struct raft_member *member)
+{
+    return member->roles & (RAFT_VOTER | RAFT_VOTER_INCOMING) &&
+           !is_voter(before, member->id, member->incarnation);
+}
+
 /* A leader goes from one membership to the next. */
 static void check_change(struct sim_node *node, const struct raft_status *status)
 {
@@ -67,7 +86,7 @@ static void check_change(struct sim_node *node, const struct raft_status *status
         sim_fail(sim, "node %llu changes to a membership that can decide without the old one",
                  (unsigned long long)node->id);
     for (size_t i = 0; i < after->count; i++)
-        if (is_voter(after, after->members[i].id) && !is_voter(before, after->members[i].id))
+        if (is_new_voter(before, &after->members[i]))
             check_new_voter(node, status, after->members[i].id);
 }
 
@@ -107,7 +126,7 @@ void sim_check_rules(struct sim_node *node)
     bool leads = raft_role(raft) == RAFT_LEADER;
     bool led = leads && node->led_term == raft_term(raft);
     bool changed = !raft_membership_equal(&node->membership_before, raft_membership(raft));
-    bool removed = leads && !is_voter(raft_membership(raft), node->id);
+    bool removed = leads && !is_voter(raft_membership(raft), node->id, node->folder);
     node->led_term = leads ? raft_term(raft) : 0;
     if (!changed && !removed && node->sim->stats.events % CHECK_BOUNDS_EVERY)
         return;

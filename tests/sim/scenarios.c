@@ -252,6 +252,14 @@ static void draw_sizes(struct prng *prng, struct sim_profile *profile)
         profile->segment_bytes_max = 500ULL << prng_below(prng, 10);
 }
 
+static void draw_losses(struct prng *prng, struct sim_profile *profile)
+{
+    if (prng_below(prng, 2) == 0)
+        profile->losses_per_second = (double)(1 + prng_below(prng, 100)) / 200;
+    profile->losses_at_start = prng_below(prng, 8) == 0;
+    profile->majority_lost = prng_below(prng, 12) == 0;
+}
+
 /* Each seed has its own subset of faults and its own rates. */
 void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
 {
@@ -301,6 +309,7 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
         profile->disk_error = (double)(1 + prng_below(&prng, 10)) / 10000;
     if (prng_below(&prng, 4) == 0)
         profile->full_per_second = (double)(1 + prng_below(&prng, 100)) / 200;
+    draw_losses(&prng, profile);
 }
 
 /* Without a fault there is one election, no write in doubt, and nobody waits long. */

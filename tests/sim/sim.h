@@ -87,6 +87,7 @@ enum sim_event_type {
     SIM_RESTART,
     SIM_FAULT,
     SIM_OPERATOR, /* somebody changes the membership */
+    SIM_MEET,     /* connections are made */
 };
 
 struct sim_event {
@@ -95,7 +96,8 @@ struct sim_event {
     enum sim_event_type type;
     int node; /* or client */
     uint32_t incarnation;
-    uint64_t from;       /* id */
+    uint64_t from; /* id */
+    uint64_t from_folder;
     uint32_t connection; /* of a message: lost if it was reset since */
     struct buf bytes;
 };
@@ -128,6 +130,9 @@ struct sim_profile {
     bool pause;        /* processes stop and go on */
     double changes_per_second; /* of the membership, and transfers */
     double wipes_per_second;   /* a disk is lost for good; its node joins as a new one */
+    double losses_per_second;  /* disks are lost; their nodes come back under their old ids */
+    bool losses_at_start;      /* before anybody has led */
+    bool majority_lost;        /* once, more disks than the group can stand */
     uint32_t lease_drift_percent;
     bool rot; /* some of the lost disks have a bit that changed, which the node notices */
     uint64_t cache_bytes_max;
@@ -140,10 +145,20 @@ struct sim_profile {
     bool calm; /* nothing goes wrong: one leader, and fast */
 };
 
+/* What a process knows of the other end of a connection. */
+struct sim_meeting {
+    uint64_t folder;
+    uint32_t life;
+    uint32_t other_life;
+    uint64_t connection;
+};
+
 struct sim_node {
     struct sim *sim;
     int position;
     uint64_t id;
+    uint64_t folder; /* incarnation of what is on its disk; no two folders have the same */
+    struct sim_meeting met[SIM_NODES_MAX];
     bool exists; /* its disk has been used by this id */
     bool founder;
     bool up;
@@ -222,6 +237,9 @@ struct sim_stats {
     uint64_t changes;
     uint64_t transfers;
     uint64_t wipes;
+    uint64_t losses;
+    uint64_t majorities_lost;
+    uint64_t taken_in; /* memberships that name another incarnation of an id */
     uint64_t stalls;
     uint64_t full_disks;
     uint64_t disk_errors;
@@ -257,6 +275,8 @@ struct sim {
     uint64_t flapping_until_us;
     struct sim_client clients[SIM_CLIENTS_MAX];
     struct sim_key keys[SIM_KEYS];
+    uint64_t folders;          /* the newest */
+    uint64_t majority_lost_us; /* 0: it was not */
     bool clients_stop;
     bool faults_stop;
     uint64_t lost_index; /* the last that a lost disk may have held */
@@ -292,13 +312,25 @@ bool sim_chance(struct sim *sim, double probability);
 /* ---- faults.c ---- */
 void sim_fault(struct sim *sim); /* ten times a second */
 void sim_restart(struct sim *sim, const struct sim_event *event);
+void sim_restart_later(struct sim *sim, const struct sim_node *victim);
 void sim_crash_at_step(struct sim *sim, const struct sim_event *event);
 
 /* ---- operator.c ---- */
 void sim_operate(struct sim *sim); /* now and then, if the profile has changes */
-/* A member whose disk is gone: it will never be heard of again. */
 const char *sim_members_text(const struct raft_membership *membership, char *text, size_t size);
-bool sim_is_dead(const struct sim *sim, uint64_t id);
+/* A member whose disk is gone: it will never be heard of again. */
+bool sim_is_dead(struct sim *sim, const struct raft_member *member);
+
+/* ---- identity.c ---- */
+void sim_meet(struct sim *sim);
+/* The node that has this member's folder; NULL: that is gone. */
+struct sim_node *sim_node_of_member(struct sim *sim, const struct raft_member *member);
+/* Enough of the voters' disks are left. */
+bool sim_can_decide(struct sim *sim, const struct raft_membership *membership);
+/* Whether every membership that a node goes by has a majority without the victim's disk. */
+bool sim_can_lose(struct sim *sim, const struct sim_node *victim);
+void sim_lose_disks(struct sim *sim);    /* as many as the group can stand */
+bool sim_lose_majority(struct sim *sim); /* false: not now */
 
 /* ---- ending.c ---- */
 void sim_end(struct sim *sim); /* a majority heals, then all; the last checks */
@@ -306,9 +338,10 @@ void sim_end(struct sim *sim); /* a majority heals, then all; the last checks */
 /* ---- node.c ---- */
 void sim_node_start(struct sim_node *node);
 void sim_node_crash(struct sim_node *node, bool power_loss);
-void sim_node_wipe(struct sim_node *node); /* down; from here on it is another node */
+void sim_node_wipe(struct sim_node *node);      /* down; from here on it is another node */
+void sim_node_lose_disk(struct sim_node *node); /* down; it comes back empty under its id */
 struct sim_node *sim_node_of(struct sim *sim, uint64_t id); /* NULL: it is dead */
-void sim_node_message(struct sim_node *node, uint64_t from, struct span bytes);
+void sim_node_message(struct sim_node *node, const struct shard_peer *from, struct span bytes);
 void sim_node_disk_done(struct sim_node *node);
 void sim_node_disk_full(struct sim_node *node);
 void sim_node_image_done(struct sim_node *node);

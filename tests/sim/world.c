@@ -112,6 +112,7 @@ static void make_node(struct sim *sim, int position)
     *node = (struct sim_node){.sim = sim,
                               .position = position,
                               .id = (uint64_t)position + 1,
+                              .folder = ++sim->folders,
                               .founder = position < profile->voters,
                               .log = {LOG_NOTICE, write_log, node},
                               .disk = {.sim = sim, .node = position}};
@@ -142,7 +143,10 @@ void sim_open(struct sim *sim, uint64_t seed, const struct sim_profile *profile,
         sim_push(sim, (struct sim_event){
                           .at_us = sim_between(sim, 0, 200000), .type = SIM_CLIENT, .node = i});
     }
+    if (profile->losses_at_start)
+        sim_lose_disks(sim);
     sim_push(sim, (struct sim_event){.at_us = 100000, .type = SIM_FAULT});
+    sim_meet(sim);
     if (profile->changes_per_second > 0)
         sim_push(sim, (struct sim_event){.at_us = 1000000, .type = SIM_OPERATOR});
 }
@@ -181,7 +185,7 @@ bool sim_step(struct sim *sim)
     struct sim_node *node = &sim->nodes[event.type == SIM_CLIENT ? 0 : event.node];
     bool current = node->up && event.incarnation == node->incarnation;
     if (current && node->paused && event.type != SIM_RESTART && event.type != SIM_FAULT &&
-        event.type != SIM_CLIENT && event.type != SIM_OPERATOR) {
+        event.type != SIM_CLIENT && event.type != SIM_OPERATOR && event.type != SIM_MEET) {
         /* A stopped process finds everything waiting when it goes on. */
         event.at_us += 10000;
         sim_push(sim, event);
@@ -194,7 +198,8 @@ bool sim_step(struct sim *sim)
         break;
     case SIM_MESSAGE:
         if (current && is_connected(sim, &event))
-            sim_node_message(node, event.from, buf_span(&event.bytes));
+            sim_node_message(node, &(struct shard_peer){event.from, event.from_folder},
+                             buf_span(&event.bytes));
         break;
     case SIM_DISK_DONE:
         if (event.incarnation == node->disk.incarnation)
@@ -219,6 +224,9 @@ bool sim_step(struct sim *sim)
         break;
     case SIM_OPERATOR:
         sim_operate(sim);
+        break;
+    case SIM_MEET:
+        sim_meet(sim);
         break;
     }
     buf_close(&event.bytes);

@@ -105,6 +105,12 @@ struct raft_membership take_membership(struct world *world, struct words *words)
         enum raft_member_role role;
     } kinds[] = {{"voters", RAFT_VOTER}, {"learners", RAFT_LEARNER}, {"promote", RAFT_PROMOTE}};
     struct raft_membership membership = {0};
+    char *unmet = take_option(words, "unmet");
+    struct ids strangers = {0};
+    if (unmet)
+        strangers = ids_of(world, unmet);
+    for (size_t i = 0; i < strangers.count; i++)
+        raft_membership_set(&membership, strangers.at[i], RAFT_PROMOTE);
     for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
         char *list = take_option(words, kinds[kind].key);
         struct ids ids = {0};

@@ -207,10 +207,17 @@ static void command_change(struct world *world, struct words *words)
         [RAFT_CHANGE_UNSOUND] = "unsound",
         [RAFT_CHANGE_TOO_MANY] = "too many members",
         [RAFT_CHANGE_NOT_CAUGHT_UP] = "a new voter has not caught up",
+        [RAFT_CHANGE_OUT_OF_REACH] = "no majority of the new voters has been heard of",
         [RAFT_CHANGE_NONE] = "that is the membership already",
     };
     struct node *node = world_running(world, node_argument(world, words));
     struct raft_membership wanted = take_membership(world, words);
+    for (size_t i = 0; i < wanted.count; i++) {
+        const struct raft_member *there =
+            raft_membership_find(raft_membership(node->raft), wanted.members[i].id);
+        if (there)
+            wanted.members[i].incarnation = there->incarnation;
+    }
     enum raft_refusal refusal = raft_change_refusal(node->raft, &wanted, world->now_ms);
     if (refusal != RAFT_CHANGE_POSSIBLE) {
         say(world, "%llu refuses: %s", U(node->id), refusals[refusal]);
@@ -244,6 +251,17 @@ static void command_lost(struct world *world, struct words *words)
 static void command_alive(struct world *world, struct words *words)
 {
     tell_of_peer(world, words, RAFT_EVENT_PEER_ALIVE);
+}
+
+/* met ID PEER: they have made a connection, and ID knows which disk PEER has. */
+static void command_met(struct world *world, struct words *words)
+{
+    if (words->count != 3)
+        fail(world, "met ID PEER");
+    struct raft_event event = {.type = RAFT_EVENT_PEER_MET};
+    event.met.peer = number_of(world, words->at[2]);
+    event.met.incarnation = world_node(world, event.met.peer)->incarnation;
+    step(world, node_argument(world, words), event);
 }
 
 static void command_autosync(struct world *world, struct words *words)
@@ -361,41 +379,24 @@ static const struct {
     const char *name;
     void (*run)(struct world *, struct words *);
 } commands[] = {
-    {"cluster", command_cluster},
-    {"join", command_join},
-    {"log", command_log},
-    {"crash", command_crash},
-    {"restart", command_restart},
-    {"wipe", command_join},
-    {"time", command_time},
-    {"tick", command_tick},
-    {"timeout", command_timeout},
-    {"run", command_run_for},
-    {"elect", command_elect},
-    {"submit", command_submit},
-    {"read", command_read},
-    {"change", command_change},
-    {"transfer", command_transfer},
-    {"lost", command_lost},
-    {"alive", command_alive},
-    {"autosync", command_autosync},
-    {"sync", command_sync},
-    {"durable", command_durable},
-    {"snapshot", command_snapshot},
-    {"install", command_install},
-    {"deliver", command_deliver},
-    {"drop", command_drop},
-    {"duplicate", command_duplicate},
-    {"reverse", command_reverse},
-    {"cut", command_cut},
-    {"heal", command_heal},
-    {"stabilize", command_stabilize},
-    {"flights", command_flights},
-    {"status", command_status},
-    {"states", command_states},
-    {"logs", command_logs},
-    {"disks", command_disks},
-    {"marks", command_marks},
+    {"cluster", command_cluster},   {"join", command_join},
+    {"log", command_log},           {"crash", command_crash},
+    {"restart", command_restart},   {"wipe", command_join},
+    {"time", command_time},         {"tick", command_tick},
+    {"timeout", command_timeout},   {"run", command_run_for},
+    {"elect", command_elect},       {"submit", command_submit},
+    {"read", command_read},         {"change", command_change},
+    {"transfer", command_transfer}, {"lost", command_lost},
+    {"alive", command_alive},       {"met", command_met},
+    {"autosync", command_autosync}, {"sync", command_sync},
+    {"durable", command_durable},   {"snapshot", command_snapshot},
+    {"install", command_install},   {"deliver", command_deliver},
+    {"drop", command_drop},         {"duplicate", command_duplicate},
+    {"reverse", command_reverse},   {"cut", command_cut},
+    {"heal", command_heal},         {"stabilize", command_stabilize},
+    {"flights", command_flights},   {"status", command_status},
+    {"states", command_states},     {"logs", command_logs},
+    {"disks", command_disks},       {"marks", command_marks},
 };
 
 void command_run(struct world *world, struct words *words)

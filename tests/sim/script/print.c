@@ -35,7 +35,12 @@ static void print_members(struct buf *out, const struct raft_membership *members
             continue;
         if (!any)
             buf_printf(out, "%s%s", out->len && out->ptr[out->len - 1] != ' ' ? " " : "", name);
-        buf_printf(out, " %llu", U(membership->members[i].id));
+        const struct raft_member *member = &membership->members[i];
+        buf_printf(out, " %llu", U(member->id));
+        if (member->incarnation != 1)
+            buf_printf(out, "/%llu", U(member->incarnation));
+        if (member->successor)
+            buf_printf(out, ">%llu", U(member->successor));
         any = true;
     }
 }

@@ -183,7 +183,7 @@ bool is_number(const char *text);
 struct ids ids_of(struct world *world, char *list);                               /* "1,2,3" */
 struct ids nodes_of(struct world *world, const struct words *words, size_t from); /* none: all */
 uint64_t node_argument(struct world *world, const struct words *words);
-/* voters=, learners=, promote=. */
+/* voters=, learners=, promote=, and unmet=: to be promoted, of an incarnation that nobody knows. */
 struct raft_membership take_membership(struct world *world, struct words *words);
 
 /* ---- world.c ---- */

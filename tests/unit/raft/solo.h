@@ -19,6 +19,12 @@ static inline void solo_fill_incarnations(struct raft_membership *membership)
     }
 }
 
+static inline void solo_member_set(struct raft_membership *membership, uint64_t id, unsigned roles)
+{
+    raft_membership_set(membership, id, roles);
+    solo_fill_incarnations(membership);
+}
+
 static inline struct raft *solo_raft(const struct raft_options *given,
                                      const struct raft_start *start, uint64_t now_ms)
 {

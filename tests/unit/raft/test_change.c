@@ -212,10 +212,26 @@ static void test_old_and_new_members_must_fit_into_one_membership(void **state)
     struct solo solo = leader_of(1, three());
     struct raft_membership wanted = MEMBERS({1, RAFT_VOTER});
     for (uint64_t id = 10; wanted.count < RAFT_MEMBERS_MAX; id++)
-        raft_membership_set(&wanted, id, RAFT_LEARNER);
+        solo_member_set(&wanted, id, RAFT_LEARNER);
     assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_TOO_MANY);
     wanted.count -= 2;
     assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_POSSIBLE);
+    solo_close(&solo);
+}
+
+/* Two of three are left, and one of the two is dead: nobody could commit anything any more. */
+static void test_a_change_that_leaves_the_silent_in_charge_is_refused(void **state)
+{
+    (void)state;
+    struct solo solo = leader_of(1, three());
+    for (int i = 0; i < 2 * ELECTION_MS / HEARTBEAT_MS; i++) {
+        solo_tick(&solo, HEARTBEAT_MS);
+        acknowledge(&solo, 2);
+    }
+    assert_int_equal(solo_refusal(&solo, MEMBERS({1, RAFT_VOTER}, {3, RAFT_VOTER})),
+                     RAFT_CHANGE_OUT_OF_REACH);
+    assert_int_equal(solo_refusal(&solo, MEMBERS({1, RAFT_VOTER}, {2, RAFT_VOTER})),
+                     RAFT_CHANGE_POSSIBLE);
     solo_close(&solo);
 }
 
@@ -243,7 +259,7 @@ static void test_a_learner_is_a_member_as_soon_as_its_entry_is_in_the_log(void *
     (void)state;
     struct solo solo = leader_of(1, three());
     struct raft_membership wanted = three();
-    raft_membership_set(&wanted, 4, RAFT_LEARNER);
+    solo_member_set(&wanted, 4, RAFT_LEARNER);
     solo_change(&solo, wanted);
     assert_appended(&solo, 3, wanted);
     assert_int_equal(raft_counters(solo.raft).membership_changes, 1);
@@ -510,7 +526,7 @@ static void test_a_leader_that_becomes_a_learner_steps_down_too(void **state)
 {
     (void)state;
     struct raft_membership wanted = without_1();
-    raft_membership_set(&wanted, 1, RAFT_LEARNER);
+    solo_member_set(&wanted, 1, RAFT_LEARNER);
     struct solo solo = leaving_leader(wanted);
     acknowledge(&solo, 2);
     assert_int_equal(raft_role(solo.raft), RAFT_LEADER);
@@ -688,7 +704,7 @@ static void test_a_truncated_change_is_taken_back(void **state)
     (void)state;
     struct solo solo = solo_new(3, 1, TERMS(1));
     struct raft_membership four = three();
-    raft_membership_set(&four, 4, RAFT_LEARNER);
+    solo_member_set(&four, 4, RAFT_LEARNER);
     solo_append_change(&solo, 2, 1, 1, 1, four);
     solo_append_change(&solo, 2, 1, 2, 1, moving());
     assert_membership(raft_membership(solo.raft), moving());
@@ -870,7 +886,7 @@ static void test_memberships_come_in_the_order_of_the_log(void **state)
     struct solo solo = solo_new(3, 1, TERMS(1));
     for (uint64_t i = 1; i <= 12; i++) { /* more than are expected at once */
         struct raft_membership membership = three();
-        raft_membership_set(&membership, 10 + i, RAFT_LEARNER);
+        solo_member_set(&membership, 10 + i, RAFT_LEARNER);
         solo_append_change(&solo, 2, 1, i, 1, membership);
     }
     for (uint64_t i = 1; i <= 12; i++)
@@ -931,6 +947,7 @@ int main(void)
         cmocka_unit_test(test_a_new_voter_was_heard_of_within_a_timeout),
         cmocka_unit_test(test_whether_a_change_can_begin_is_told_as_of_the_question),
         cmocka_unit_test(test_old_and_new_members_must_fit_into_one_membership),
+        cmocka_unit_test(test_a_change_that_leaves_the_silent_in_charge_is_refused),
         cmocka_unit_test(test_the_membership_that_is_there_already_is_no_change),
         cmocka_unit_test(test_to_begin_a_change_that_is_refused_is_a_bug),
         cmocka_unit_test(test_a_learner_is_a_member_as_soon_as_its_entry_is_in_the_log),

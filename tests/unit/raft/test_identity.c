@@ -201,6 +201,229 @@ static void test_a_chunk_that_another_incarnation_took_is_not_counted(void **sta
     solo_close(&solo);
 }
 
+/* ---- taking in ---- */
+
+static void meet(struct solo *solo, uint64_t peer, uint64_t incarnation)
+{
+    solo_step(solo, (struct raft_event){.type = RAFT_EVENT_PEER_MET,
+                                        .met = {.peer = peer, .incarnation = incarnation}});
+}
+
+/* Time passes in which 2 is heard of and 3 is not. */
+static void without_3(struct solo *solo, uint64_t ms)
+{
+    for (uint64_t passed = 0; passed < ms; passed += HEARTBEAT_MS) {
+        solo_tick(solo, HEARTBEAT_MS);
+        if (solo->update.append_count == 0)
+            solo_accepted(solo, 2, raft_last_index(solo->raft), 0);
+    }
+}
+
+static struct solo settled_leader(void)
+{
+    struct solo solo = leader(0);
+    solo_accepted(&solo, 2, 2, 0);
+    solo_accepted(&solo, 3, 2, 0);
+    assert_int_equal(solo.update.commit_index, 2);
+    return solo;
+}
+
+static struct raft_member member_3(const struct solo *solo)
+{
+    return *raft_membership_find(raft_membership(solo->raft), 3);
+}
+
+static void test_a_lost_voter_is_taken_in_once_it_has_been_silent(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    meet(&solo, 3, SECOND_LIFE);
+    without_3(&solo, ELECTION_MS - HEARTBEAT_MS);
+    assert_int_equal(raft_membership(solo.raft)->count, 3);
+    assert_false(raft_membership_is_joint(raft_membership(solo.raft)));
+    solo_tick(&solo, HEARTBEAT_MS);
+    assert_true(solo_marked(&solo, RAFT_MARK_TAKEN_IN));
+    assert_true(solo_marked(&solo, RAFT_MARK_JOINT_ENTERED));
+    assert_int_equal(solo.update.append_own, RAFT_OWN_MEMBERSHIP);
+    assert_int_equal(member_3(&solo).incarnation, FIRST_LIFE);
+    assert_int_equal(member_3(&solo).successor, SECOND_LIFE);
+    assert_int_equal(member_3(&solo).roles, RAFT_VOTER | RAFT_STAYS);
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 2, 3, 0); /* 1 and 2 decide, also about the new set */
+    assert_int_equal(solo.update.commit_index, 3);
+    assert_int_equal(member_3(&solo).incarnation, SECOND_LIFE);
+    assert_int_equal(member_3(&solo).roles, RAFT_PROMOTE);
+    solo_close(&solo);
+}
+
+static void test_who_is_heard_of_is_not_replaced(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    meet(&solo, 3, SECOND_LIFE);
+    for (int i = 0; i < 20; i++) {
+        without_3(&solo, HEARTBEAT_MS);
+        solo_accepted(&solo, 3, 2, 0);
+    }
+    assert_int_equal(raft_last_index(solo.raft), 2);
+    solo_close(&solo);
+}
+
+/* What the lost folder acknowledged is not what the new one holds. */
+static void test_nothing_of_the_lost_incarnation_counts_for_the_new_one(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    meet(&solo, 3, SECOND_LIFE);
+    without_3(&solo, ELECTION_MS);
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 2, 3, 0);
+    struct raft_peer_status peer = solo_peer(&solo, 3);
+    assert_int_equal(peer.incarnation, SECOND_LIFE);
+    assert_int_equal(peer.match, 0);
+    assert_int_equal(peer.last_contact_ms, 0);
+    assert_int_equal(peer.state, RAFT_PROBE);
+    solo_close(&solo);
+}
+
+static void test_nothing_is_sent_to_another_incarnation(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    meet(&solo, 3, SECOND_LIFE);
+    solo_tick(&solo, HEARTBEAT_MS);
+    assert_non_null(solo_sent(&solo, RAFT_APPEND_REQUEST, 2));
+    assert_null(solo_sent(&solo, RAFT_APPEND_REQUEST, 3));
+    solo_read(&solo, 1);
+    assert_null(solo_sent(&solo, RAFT_APPEND_REQUEST, 3));
+    solo_submit(&solo, 1);
+    assert_null(solo_sent(&solo, RAFT_APPEND_REQUEST, 3));
+    assert_true(raft_deadline_ms(solo.raft) > solo.now_ms); /* nor is it waited for */
+    meet(&solo, 3, FIRST_LIFE);
+    solo_tick(&solo, HEARTBEAT_MS);
+    assert_non_null(solo_sent(&solo, RAFT_APPEND_REQUEST, 3));
+    solo_close(&solo);
+}
+
+static void test_a_sign_of_life_of_another_incarnation_is_no_contact(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    meet(&solo, 3, SECOND_LIFE);
+    solo_tick(&solo, HEARTBEAT_MS);
+    uint64_t before = solo_peer(&solo, 3).last_contact_ms;
+    solo_peer_alive(&solo, 3);
+    assert_int_equal(solo_peer(&solo, 3).last_contact_ms, before);
+    solo_close(&solo);
+}
+
+static void test_leadership_is_not_handed_to_another_incarnation(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    meet(&solo, 2, SECOND_LIFE);
+    meet(&solo, 3, SECOND_LIFE);
+    solo_transfer(&solo, 0);
+    struct raft_status status;
+    raft_status(solo.raft, &status);
+    assert_int_equal(status.transfer_target, 0);
+    solo_close(&solo);
+}
+
+static struct raft_membership with_unmet_4(void)
+{
+    struct raft_membership membership = three();
+    raft_membership_set(&membership, 4, RAFT_PROMOTE);
+    return membership;
+}
+
+static void test_a_member_that_is_not_known_yet_gets_the_incarnation_that_is_met(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    solo_change(&solo, with_unmet_4());
+    assert_null(solo_sent(&solo, RAFT_APPEND_REQUEST, 4));
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 2, 3, 0);
+    meet(&solo, 4, 77);
+    assert_int_equal(solo.update.append_own, RAFT_OWN_MEMBERSHIP);
+    assert_int_equal(raft_membership_find(raft_membership(solo.raft), 4)->incarnation, 77);
+    assert_int_equal(raft_membership_find(raft_membership(solo.raft), 4)->roles, RAFT_PROMOTE);
+    assert_false(raft_membership_is_joint(raft_membership(solo.raft)));
+    assert_non_null(solo_sent(&solo, RAFT_APPEND_REQUEST, 4));
+    solo_close(&solo);
+}
+
+static void test_a_node_that_was_met_before_it_became_a_member_is_known(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    meet(&solo, 4, 77);
+    solo_change(&solo, with_unmet_4());
+    assert_true(raft_may_append(solo.raft));
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 2, 3, 0);
+    assert_int_equal(raft_membership_find(raft_membership(solo.raft), 4)->incarnation, 77);
+    solo_close(&solo);
+}
+
+static void test_many_strangers_are_met_and_no_member_is_forgotten(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    meet(&solo, 3, SECOND_LIFE);
+    for (uint64_t id = 10; id < 100; id++)
+        meet(&solo, id, 1);
+    solo_tick(&solo, HEARTBEAT_MS);
+    assert_null(solo_sent(&solo, RAFT_APPEND_REQUEST, 3));
+    solo_close(&solo);
+}
+
+static void test_a_leader_that_may_take_somebody_in_may_append(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    assert_false(raft_may_append(solo.raft));
+    meet(&solo, 3, SECOND_LIFE);
+    assert_true(raft_may_append(solo.raft));
+    solo_close(&solo);
+}
+
+static void test_the_roles_of_another_incarnation_have_to_be_sound(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    struct raft_membership wanted = three();
+    wanted.members[2].incarnation = SECOND_LIFE;
+    assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_UNSOUND); /* a voter at once */
+    wanted.members[2].roles = RAFT_LEARNER;
+    assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_UNSOUND);
+    wanted.members[2].roles = RAFT_PROMOTE;
+    assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_POSSIBLE);
+    wanted.members[2].incarnation = 0;
+    assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_UNSOUND);
+    wanted = three();
+    wanted.members[2].successor = SECOND_LIFE;
+    assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_UNSOUND);
+    wanted = three();
+    wanted.members[0].roles = RAFT_PROMOTE;
+    wanted.members[0].incarnation = SECOND_LIFE;
+    assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_UNSOUND); /* the leader itself */
+    solo_close(&solo);
+}
+
+static void test_the_host_learns_that_another_membership_is_in_force(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    assert_false(solo.update.membership_changed);
+    solo_change(&solo, with_unmet_4());
+    assert_true(solo.update.membership_changed);
+    solo_tick(&solo, 1);
+    assert_false(solo.update.membership_changed);
+    solo_close(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +439,18 @@ int main(void)
         cmocka_unit_test(test_a_promise_of_another_incarnation_is_no_lease),
         cmocka_unit_test(test_answers_of_another_incarnation_are_no_quorum),
         cmocka_unit_test(test_a_chunk_that_another_incarnation_took_is_not_counted),
+        cmocka_unit_test(test_a_lost_voter_is_taken_in_once_it_has_been_silent),
+        cmocka_unit_test(test_who_is_heard_of_is_not_replaced),
+        cmocka_unit_test(test_nothing_of_the_lost_incarnation_counts_for_the_new_one),
+        cmocka_unit_test(test_nothing_is_sent_to_another_incarnation),
+        cmocka_unit_test(test_a_sign_of_life_of_another_incarnation_is_no_contact),
+        cmocka_unit_test(test_leadership_is_not_handed_to_another_incarnation),
+        cmocka_unit_test(test_a_member_that_is_not_known_yet_gets_the_incarnation_that_is_met),
+        cmocka_unit_test(test_a_node_that_was_met_before_it_became_a_member_is_known),
+        cmocka_unit_test(test_many_strangers_are_met_and_no_member_is_forgotten),
+        cmocka_unit_test(test_a_leader_that_may_take_somebody_in_may_append),
+        cmocka_unit_test(test_the_roles_of_another_incarnation_have_to_be_sound),
+        cmocka_unit_test(test_the_host_learns_that_another_membership_is_in_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

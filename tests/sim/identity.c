@@ -1,0 +1,127 @@
+/* Who is who: connections tell which data folder is at the other end, disks are lost and come back
+ * under the same id. */
+#include <string.h>
+
+#include "sim/sim.h"
+
+enum { MEET_US = 20000 };
+
+struct sim_node *sim_node_of_member(struct sim *sim, const struct raft_member *member)
+{
+    struct sim_node *node = sim_node_of(sim, member->id);
+    return node && node->folder == member->incarnation ? node : NULL;
+}
+
+static bool is_open(const struct sim *sim, const struct sim_node *one, const struct sim_node *other)
+{
+    return one->up && other->up && !one->paused && !other->paused &&
+           !sim->cut[one->position][other->position] && !sim->cut[other->position][one->position];
+}
+
+/* A connection is made anew after either process began, and after it was reset. */
+static void meet(struct sim *sim, struct sim_node *one, const struct sim_node *other)
+{
+    struct sim_meeting now = {.life = one->incarnation,
+                              .other_life = other->incarnation,
+                              .connection = sim->connections[one->position][other->position],
+                              .folder = other->folder};
+    struct sim_meeting *last = &one->met[other->position];
+    if (memcmp(last, &now, sizeof now) == 0)
+        return;
+    *last = now;
+    const struct shard_peer peer = {other->id, other->folder};
+    shard_peer_met(one->shard, &peer, sim_node_time(one));
+    sim_node_settle(one);
+}
+
+void sim_meet(struct sim *sim)
+{
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + MEET_US, .type = SIM_MEET});
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        for (int j = 0; j < sim->profile.nodes; j++) {
+            struct sim_node *one = &sim->nodes[i];
+            if (i != j && is_open(sim, one, &sim->nodes[j]))
+                meet(sim, one, &sim->nodes[j]);
+        }
+    }
+}
+
+/* Of those whose disks are left, without the ones in `without`. */
+static bool has_majority(struct sim *sim, const struct raft_membership *membership,
+                         const bool without[SIM_NODES_MAX])
+{
+    bool yes[RAFT_MEMBERS_MAX] = {false};
+    for (size_t i = 0; i < membership->count; i++) {
+        const struct sim_node *node = sim_node_of_member(sim, &membership->members[i]);
+        yes[i] = node && !without[node->position];
+    }
+    return raft_membership_has_majority(membership, yes);
+}
+
+bool sim_can_decide(struct sim *sim, const struct raft_membership *membership)
+{
+    static const bool nobody[SIM_NODES_MAX];
+    return has_majority(sim, membership, nobody);
+}
+
+/* How many of the memberships that any node goes by have a majority left without these disks; of
+ * how many. */
+static int count_majorities(struct sim *sim, const bool without[SIM_NODES_MAX], int *memberships)
+{
+    int majorities = 0;
+    *memberships = 0;
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (!node->exists || without[i] || node->membership_before.count == 0)
+            continue;
+        ++*memberships;
+        majorities += has_majority(sim, &node->membership_before, without);
+    }
+    return majorities;
+}
+
+bool sim_can_lose(struct sim *sim, const struct sim_node *victim)
+{
+    bool without[SIM_NODES_MAX] = {false};
+    without[victim->position] = true;
+    int memberships;
+    return victim->exists && count_majorities(sim, without, &memberships) == memberships &&
+           memberships > 0;
+}
+
+static void lose(struct sim *sim, struct sim_node *victim)
+{
+    if (victim->up)
+        sim_node_crash(victim, true);
+    sim_node_lose_disk(victim);
+    sim_restart_later(sim, victim);
+}
+
+void sim_lose_disks(struct sim *sim)
+{
+    int more = (int)sim_between(sim, 1, 3);
+    for (int tries = 0; tries < 10 && more > 0; tries++) {
+        struct sim_node *victim =
+            &sim->nodes[sim_between(sim, 0, (uint64_t)sim->profile.nodes - 1)];
+        if (!sim_can_lose(sim, victim))
+            continue;
+        lose(sim, victim);
+        more--;
+    }
+}
+
+/* More disks than any membership can stand. From then on nothing may go on by itself. */
+bool sim_lose_majority(struct sim *sim)
+{
+    bool without[SIM_NODES_MAX] = {false};
+    int memberships;
+    for (int tries = 0; tries < 20 && count_majorities(sim, without, &memberships); tries++)
+        without[sim_between(sim, 0, (uint64_t)sim->profile.nodes - 1)] = true;
+    if (memberships == 0 || count_majorities(sim, without, &memberships))
+        return false;
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (without[i] && sim->nodes[i].exists)
+            lose(sim, &sim->nodes[i]);
+    sim->majority_lost_us = sim->now_us;
+    return true;
+}
