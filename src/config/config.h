@@ -92,6 +92,8 @@ struct config {
     uint64_t raft_snapshot_log_bytes;
     uint64_t raft_snapshot_keep_bytes;
     uint64_t raft_snapshot_bytes_per_second;
+    int raft_digest_interval_ms;
+    int raft_digest_entries;
     uint64_t raft_disk_reserve_bytes;
     uint64_t raft_snapshot_chunk_bytes;
     uint64_t raft_segment_bytes;

@@ -20,11 +20,29 @@ static void before_clear(void *context)
         watcher->before_clear(watcher->context);
 }
 
+/* Mixes as splitmix64 does: every bit of each part reaches every bit of the result. */
+static uint64_t mix(uint64_t sum, uint64_t part)
+{
+    uint64_t mixed = sum + part + 0x9e3779b97f4a7c15;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return mixed ^ mixed >> 31;
+}
+
+static void changed(void *context, const struct keyspace_change *change)
+{
+    struct machine *machine = context;
+    machine->chain =
+        mix(machine->chain ^ change->key_digest, change->revision * 8 + (uint64_t)change->event);
+}
+
 struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspace *keyspace)
 {
     struct keyspace *replaced = machine->keyspace;
-    const struct keyspace_observer observer = {
-        .context = machine, .before_change = before_change, .before_clear = before_clear};
+    const struct keyspace_observer observer = {.context = machine,
+                                               .before_change = before_change,
+                                               .before_clear = before_clear,
+                                               .changed = changed};
     machine->keyspace = keyspace;
     keyspace_observe(keyspace, &observer);
     return replaced;
@@ -117,6 +135,7 @@ void machine_apply(struct machine *machine, const struct entry *entry,
                    struct machine_caller *caller)
 {
     ASSERT(entry->index == machine->applied_index + 1);
+    machine->chain = mix(machine->chain, entry_checksum(entry));
     struct prng prng;
     prng_init(&prng, entry->seed);
     struct command_context context = {.keyspace = machine->keyspace,
@@ -159,18 +178,23 @@ bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)
     return false;
 }
 
-/* Mixes as splitmix64 does: every bit of each part reaches every bit of the result. */
-static uint64_t mix(uint64_t sum, uint64_t part)
+struct machine_digest machine_digest(const struct machine *machine)
 {
-    uint64_t mixed = sum + part + 0x9e3779b97f4a7c15;
-    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
-    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
-    return mixed ^ mixed >> 31;
+    return (struct machine_digest){.index = machine->applied_index,
+                                   .sum = keyspace_sum(machine->keyspace),
+                                   .chain = machine->chain,
+                                   .chain_from = machine->chain_from};
 }
 
-uint64_t machine_digest(const struct machine *machine)
+bool machine_digest_equal(const struct machine_digest *a, const struct machine_digest *b)
 {
-    uint64_t digest = keyspace_digest(machine->keyspace);
-    digest = mix(digest, machine->applied_index);
-    return mix(digest, (uint64_t)machine->clock_ms);
+    return a->index == b->index && a->sum == b->sum &&
+           (a->chain_from != b->chain_from || a->chain == b->chain);
+}
+
+uint64_t machine_digest_number(const struct machine *machine)
+{
+    uint64_t number = mix(keyspace_sum(machine->keyspace), machine->chain);
+    number = mix(number, machine->applied_index);
+    return mix(number, (uint64_t)machine->clock_ms);
 }

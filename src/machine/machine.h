@@ -43,6 +43,8 @@ struct machine {
     struct keyspace *keyspace;
     uint64_t applied_index;
     int64_t clock_ms; /* time of the last applied entry */
+    uint64_t chain;   /* hash of all entries since chain_from and of the changes that they made */
+    uint64_t chain_from;
     struct machine_stats stats;
     struct machine_watcher watcher;
 
@@ -88,6 +90,18 @@ bool machine_entry_is_valid(struct machine *machine, const struct entry *entry);
 /* Another keyspace, as of another entry; the one of before comes back. */
 struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspace *keyspace);
 
-uint64_t machine_digest(const struct machine *machine); /* equal machines have equal ones */
+/* What nodes compare. None of it takes a walk over the keys. */
+struct machine_digest {
+    uint64_t index;
+    uint64_t sum;        /* keyspace_sum(): whether the data is equal now */
+    uint64_t chain;      /* whether all that led to it was */
+    uint64_t chain_from; /* the entry behind which the chain begins: 0, or that of a snapshot that
+                            was written before there were chains */
+};
+struct machine_digest machine_digest(const struct machine *machine);
+/* Of the same entry, and nothing in them differs; chains are compared if they begin alike. */
+bool machine_digest_equal(const struct machine_digest *a, const struct machine_digest *b);
+/* All of it in one number, for people. */
+uint64_t machine_digest_number(const struct machine *machine);
 
 #endif

@@ -118,5 +118,5 @@ const struct keyspace *machine_replay_keyspace(const struct machine_replay *repl
 
 uint64_t machine_replay_digest(const struct machine_replay *replay)
 {
-    return machine_digest(&replay->machine);
+    return machine_digest_number(&replay->machine);
 }

@@ -40,7 +40,6 @@ const struct machine_position *machine_replay_position(const struct machine_repl
 const struct machine_position *
 machine_replay_snapshot(const struct machine_replay *replay); /* index 0: none */
 const struct keyspace *machine_replay_keyspace(const struct machine_replay *replay);
-uint64_t
-machine_replay_digest(const struct machine_replay *replay); /* machine_digest() of that node */
+uint64_t machine_replay_digest(const struct machine_replay *replay); /* DEBUG DIGEST of that node */
 
 #endif

@@ -1,18 +1,21 @@
 #include "machine/state.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/number.h"
 #include "wire/members.h"
 
-enum field { FIELD_INDEX, FIELD_TERM, FIELD_CLOCK, FIELD_MEMBERS };
+enum field { FIELD_INDEX, FIELD_TERM, FIELD_CLOCK, FIELD_MEMBERS, FIELD_DIGEST };
+
+/* Snapshots of before nodes compared digests lack the last one. */
+enum { FIELDS_NEEDED = (1U << FIELD_DIGEST) - 1, FIELDS_ALL = FIELDS_NEEDED | 1U << FIELD_DIGEST };
 
 static const struct span field_names[STATE_FIELDS] = {
-    [FIELD_INDEX] = {"raft-index", 10},
-    [FIELD_TERM] = {"raft-term", 9},
-    [FIELD_CLOCK] = {"raft-clock-ms", 13},
-    [FIELD_MEMBERS] = {"raft-members", 12},
+    [FIELD_INDEX] = {"raft-index", 10},    [FIELD_TERM] = {"raft-term", 9},
+    [FIELD_CLOCK] = {"raft-clock-ms", 13}, [FIELD_MEMBERS] = {"raft-members", 12},
+    [FIELD_DIGEST] = {"raft-digest", 11}, /* <sum>:<chain>:<chain-from> */
 };
 
 void machine_writer_init(struct machine_writer *writer, const struct keyspace *keyspace,
@@ -23,6 +26,9 @@ void machine_writer_init(struct machine_writer *writer, const struct keyspace *k
     buf_add_u64(&writer->texts[FIELD_TERM], position->term);
     buf_add_i64(&writer->texts[FIELD_CLOCK], position->clock_ms);
     members_encode(&writer->texts[FIELD_MEMBERS], &position->membership);
+    buf_printf(&writer->texts[FIELD_DIGEST], "%llu:%llu:%llu",
+               (unsigned long long)keyspace_sum(keyspace), (unsigned long long)position->chain,
+               (unsigned long long)position->chain_from);
     for (size_t i = 0; i < STATE_FIELDS; i++)
         writer->aux[i] = (struct rdb_aux){field_names[i], buf_span(&writer->texts[i])};
     const struct rdb_writer_options options = {.redis_version = SPAN("7.2.0")};
@@ -56,8 +62,27 @@ void machine_writer_before_change(struct machine_writer *writer, unsigned slot, 
     rdb_writer_before_change(&writer->rdb, slot, out);
 }
 
-static bool parse_field(struct machine_position *position, enum field field, struct span value)
+/* Three numbers with colons in between. */
+static bool parse_digest(struct machine_reader *reader, struct span text)
 {
+    uint64_t numbers[3];
+    for (size_t i = 0; i < 3; i++) {
+        const char *colon = text.len ? memchr(text.ptr, ':', text.len) : NULL;
+        size_t len = colon ? (size_t)(colon - text.ptr) : text.len;
+        if ((i < 2) != (colon != NULL) || !number_parse_u64(span_of(text.ptr, len), &numbers[i]))
+            return false;
+        if (colon)
+            text = span_of(colon + 1, text.len - len - 1);
+    }
+    reader->sum = numbers[0];
+    reader->position.chain = numbers[1];
+    reader->position.chain_from = numbers[2];
+    return true;
+}
+
+static bool parse_field(struct machine_reader *reader, enum field field, struct span value)
+{
+    struct machine_position *position = &reader->position;
     switch (field) {
     case FIELD_INDEX:
         return number_parse_u64(value, &position->index);
@@ -67,6 +92,8 @@ static bool parse_field(struct machine_position *position, enum field field, str
         return number_parse_i64(value, &position->clock_ms);
     case FIELD_MEMBERS:
         return members_parse(value, &position->membership) == ERR_NONE;
+    case FIELD_DIGEST:
+        return parse_digest(reader, value);
     }
     return false;
 }
@@ -78,7 +105,7 @@ static void take_aux(void *context, struct span name, struct span value)
         if (!span_equal(name, field_names[i]))
             continue;
         reader->fields |= 1U << i;
-        if (!parse_field(&reader->position, (enum field)i, value))
+        if (!parse_field(reader, (enum field)i, value))
             reader->damaged = true;
     }
 }
@@ -131,10 +158,14 @@ enum err machine_reader_finish(struct machine_reader *reader, uint64_t index, ui
     enum err err = machine_reader_feed(reader, span_of("", 0), message);
     if (err)
         return err;
-    if (reader->fields != (1U << STATE_FIELDS) - 1 || reader->damaged)
+    if ((reader->fields & FIELDS_NEEDED) != FIELDS_NEEDED || reader->damaged)
         return damaged(message, "it does not say which entry it stands for");
     if (reader->position.index != index || reader->position.term != term)
         return damaged(message, "it stands for another entry than the log says");
+    if (reader->fields != FIELDS_ALL)
+        reader->position.chain_from = reader->position.index;
+    else if (reader->sum != keyspace_sum(reader->keyspace))
+        return damaged(message, "its keys are not those that it says it holds");
     return ERR_NONE;
 }
 
@@ -144,5 +175,7 @@ struct keyspace *machine_take_state(struct machine *machine, struct machine_read
     reader->keyspace = NULL;
     machine->applied_index = reader->position.index;
     machine->clock_ms = reader->position.clock_ms;
+    machine->chain = reader->position.chain;
+    machine->chain_from = reader->position.chain_from;
     return replaced;
 }

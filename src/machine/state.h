@@ -15,9 +15,11 @@ struct machine_position {
     uint64_t term;
     int64_t clock_ms; /* time of that entry */
     struct raft_membership membership;
+    uint64_t chain; /* as of struct machine_digest */
+    uint64_t chain_from;
 };
 
-enum { STATE_FIELDS = 4 };
+enum { STATE_FIELDS = 5 };
 
 /* A state that is being written. */
 struct machine_writer {
@@ -45,6 +47,7 @@ struct machine_reader {
     struct machine_position position;
     unsigned fields; /* of the position, so far */
     bool damaged;    /* one of them */
+    uint64_t sum;    /* keyspace_sum() of the keyspace that was written */
     uint64_t bytes;
 };
 

@@ -61,6 +61,10 @@ static enum net_verdict refuse(struct client *client)
 
 /* --- leadership --- */
 
+static const char disputed[] =
+    "MISCONF The nodes differ in their data and no majority says who is right: writes and "
+    "linearizable reads are refused. See the servers' logs and INFO raft.";
+
 unsigned net_request_slot(const struct net_request *request, bool *has_key)
 {
     size_t position;
@@ -103,6 +107,10 @@ enum net_verdict client_not_admitted(struct client *client, enum shard_admission
         return client_hold(client, CLIENT_FULL);
     if (client_owed(client))
         return client_hold(client, CLIENT_BARRIER);
+    if (admission == SHARD_DISPUTED) {
+        client_error(client, disputed);
+        return NET_DONE;
+    }
     const struct cluster_node *leader = other_leader(client->net);
     if (!leader)
         return park(client);

@@ -89,6 +89,10 @@ static void add_activity(struct server *server, struct buf *out)
                "\r\nraft_snapshots_sent:%" PRIu64 "\r\nraft_snapshots_installed:%" PRIu64 "\r\n",
                shard_snapshot_goes_on(server->shards[0]), stats.snapshots, stats.snapshots_failed,
                stats.snapshot_ms, counters.snapshots_sent, stats.installs);
+    buf_printf(out,
+               "raft_digest_disputed:%d\r\nraft_digests_compared:%" PRIu64
+               "\r\nraft_digest_agreed_index:%" PRIu64 "\r\n",
+               shard_is_disputed(server->shards[0]), stats.digests_compared, stats.digest_index);
     struct peer_stats peers = peers_stats(server->peers);
     buf_printf(out,
                "peer_handshakes_refused:%" PRIu64 "\r\npeer_messages_refused:%" PRIu64

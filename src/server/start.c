@@ -24,6 +24,7 @@ enum {
     PEER_OUTPUT_BYTES_MAX = 64 * 1024 * 1024,
     PENDING_BYTES_MAX = 64 * 1024 * 1024, /* of writes that are not committed yet */
     APPLY_ENTRIES_MAX = 4096,
+    EXIT_CONTRADICTED = 3, /* as flotilla-check says corrupt */
 };
 
 static enum err fail(char *message, enum err err, const char *what, const char *subject)
@@ -167,6 +168,14 @@ static void host_sent(void *context)
     peers_flush(server->peers);
 }
 
+/* At once: nothing that this node would still answer can be trusted. */
+static void host_contradicted(void *context, const char *text)
+{
+    const struct server *server = context;
+    log_line(&server->log, LOG_WARNING, "fatal: %s", text);
+    _Exit(EXIT_CONTRADICTED);
+}
+
 static enum err open_shard(struct server *server, char *message)
 {
     const struct config *config = &server->config;
@@ -183,12 +192,15 @@ static enum err open_shard(struct server *server, char *message)
                                     .hash_seed = platform_random(),
                                     .leader_wait_ms = (uint32_t)config->leader_wait_ms,
                                     .apply_entries_max = APPLY_ENTRIES_MAX,
+                                    .digest_interval_ms = (uint32_t)config->raft_digest_interval_ms,
+                                    .digest_entries = (uint32_t)config->raft_digest_entries,
                                     .snapshot_log_bytes = config->raft_snapshot_log_bytes,
                                     .snapshot_keep_bytes = config->raft_snapshot_keep_bytes,
                                     .snapshot_bytes_per_s = config->raft_snapshot_bytes_per_second,
                                     .batch_bytes_max = PENDING_BYTES_MAX};
     options.host.send = host_send;
     options.host.sent = host_sent;
+    options.host.contradicted = host_contradicted;
     options.host.send_context = server;
     options.progress_context = server;
     options.progress = server_loading_progress;

@@ -78,6 +78,7 @@ static void apply_one(struct shard *shard, const struct entry *entry)
         begin_reply(&caller, write->protocol);
     }
     machine_apply(&shard->machine, entry, &caller);
+    shard_digest_applied(shard);
     if (write)
         finish_write(shard, write);
 }

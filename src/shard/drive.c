@@ -318,6 +318,8 @@ static void flush(struct shard *shard)
 void shard_drive(struct shard *shard, struct shard_time now)
 {
     shard->now = now;
+    if (shard->stopped)
+        return;
     shard_answer_stranded(shard);
     if (shard_is_leader(shard)) {
         step_reads(shard);
@@ -330,6 +332,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
     while (shard->outbox_count && shard->outbox[shard->outbox_count - 1].ticket == NEXT_FLUSH);
     shard_apply_committed(shard);
     shard_answer_reads(shard);
+    shard_ask_digests(shard);
     shard_consider_snapshot(shard);
     shard_produce_image(shard);
     shard_free_replaced(shard);
@@ -343,10 +346,29 @@ void shard_drive(struct shard *shard, struct shard_time now)
         shard->options.host.membership_changed(shard->options.host.context);
 }
 
+static enum err take_digest(struct shard *shard, const struct shard_peer *from,
+                            const struct span *args, size_t argc)
+{
+    struct wire_digest digest;
+    enum err err = wire_parse_digest(args, argc, &digest);
+    if (err)
+        return err;
+    if (!span_equal(digest.cluster_id, span_text(shard->options.cluster->cluster_id)) ||
+        digest.from != from->node || digest.to != raft_id(shard->raft) ||
+        digest.shard != shard->options.number)
+        return ERR_FOREIGN;
+    shard_take_digest(shard, &digest, from->incarnation);
+    return ERR_NONE;
+}
+
 enum err shard_message(struct shard *shard, const struct shard_peer *from, const struct span *args,
                        size_t argc, struct shard_time now)
 {
     shard->now = now;
+    if (shard->stopped)
+        return ERR_NONE;
+    if (argc > 0 && wire_is_digest(args[0]))
+        return take_digest(shard, from, args, argc);
     struct wire_message *incoming = &shard->incoming;
     enum err err = wire_parse_message(args, argc, incoming);
     if (err)

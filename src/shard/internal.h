@@ -5,6 +5,7 @@
  *   apply.c        committed entries to the machine, replies to the clients
  *   answer.c       replies to what cannot be carried out: lost leadership
  *   group.c        the group itself: membership, leadership
+ *   digest.c       whether the nodes' machines are equal
  *   health.c       a disk that is full or stalls
  *   snapshot.c     snapshots, this node's own and those of a leader
  *   shard.c        start, end, accessors */
@@ -14,6 +15,7 @@
 #include "base/prng.h"
 #include "machine/state.h"
 #include "resp/parse.h"
+#include "shard/digest.h"
 #include "shard/queue.h"
 #include "shard/shard.h"
 #include "wire/message.h"
@@ -127,6 +129,9 @@ struct shard {
     uint64_t records_first;
     uint64_t records_last;
     struct buf encoded; /* scratch: one message */
+
+    struct shard_digests digests;
+    bool stopped; /* contradicted by a majority: nothing is done any more */
 
     struct shard_stats stats;
     uint64_t changes_saved; /* in the newest snapshot, of machine.stats.changes */

@@ -88,6 +88,7 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
         .snapshot = {.index = recovered->snapshot.index,
                      .term = recovered->snapshot.term,
                      .bytes = recovered->snapshot.bytes}};
+    shard_digest_replaced(shard);
     shard->raft = raft_new(&raft, &start, now.mono_ms);
     return shard;
 }
@@ -230,7 +231,7 @@ int64_t shard_clock_ms(const struct shard *shard)
 
 uint64_t shard_digest(const struct shard *shard)
 {
-    return machine_digest(&shard->machine);
+    return machine_digest_number(&shard->machine);
 }
 
 size_t shard_holders(const struct shard *shard, uint64_t index)
@@ -256,6 +257,8 @@ struct shard_stats shard_stats(const struct shard *shard)
     stats.keyspace_hits = machine->hits;
     stats.keyspace_misses = machine->misses;
     stats.dirty = machine->changes - shard->changes_saved;
+    stats.digests_compared = shard->digests.compared;
+    stats.digest_index = shard->digests.agreed_index;
     stats.pending_writes = shard->writes.count;
     stats.pending_reads = shard->reads.count;
     stats.commit_us = &shard->commit_us;

@@ -73,6 +73,9 @@ struct shard_host {
     /* What was sent since the last call may go out now: the disk comes after the network. May be
      * NULL. */
     void (*sent)(void *send_context);
+    /* A majority of the voters has other data than this node, as `text` says: it ends the process,
+     * or at least closes the shard before it asks anything more of it. No reply may leave. */
+    void (*contradicted)(void *send_context, const char *text);
     /* The role, term or leader changed: parked clients may go on. Called at the end of shard
      * functions. */
     void (*role_changed)(void *context);
@@ -92,10 +95,12 @@ struct shard_options {
     const struct cluster *cluster;     /* borrowed */
     const struct command_table *table; /* borrowed */
     struct shard_host host;
-    const struct disk *disk; /* borrowed */
-    const struct log *log;   /* borrowed */
-    uint64_t seed;           /* of the entries' seeds */
-    uint64_t hash_seed;      /* of the dictionaries' hash function */
+    const struct disk *disk;     /* borrowed */
+    const struct log *log;       /* borrowed */
+    uint64_t seed;               /* of the entries' seeds */
+    uint64_t hash_seed;          /* of the dictionaries' hash function */
+    uint32_t digest_interval_ms; /* a leader compares the members' digests; 0: never */
+    uint32_t digest_entries;     /* or after so many entries */
     uint32_t leader_wait_ms;
     uint32_t apply_entries_max;  /* per turn of the loop, so that a long log stalls no heartbeats */
     uint64_t snapshot_log_bytes; /* log behind the newest snapshot that begins the next; 0: only
@@ -128,6 +133,7 @@ enum shard_admission {
     SHARD_ACCEPTED,   /* a reply will come through the host */
     SHARD_NOT_LEADER, /* nothing happened: redirect to shard_leader(), or wait for one if that is 0
                        */
+    SHARD_DISPUTED,   /* nothing happened: nodes differ in their data, see shard_is_disputed() */
     SHARD_BUSY,       /* nothing happened: too much is waiting; try again after the next reply */
 };
 
@@ -206,6 +212,9 @@ bool shard_has_room(const struct shard *shard);
  */
 bool shard_refuses_writes(const struct shard *shard);
 
+/* Nodes differ in their data and no majority says who is right. */
+bool shard_is_disputed(const struct shard *shard);
+
 const struct raft *shard_raft(const struct shard *shard);
 const struct keyspace *shard_keyspace(const struct shard *shard);
 const struct storage *shard_storage(const struct shard *shard);
@@ -237,6 +246,8 @@ struct shard_stats {
     bool snapshot_failed;              /* the last one */
     enum err snapshot_err;             /* why; ERR_NONE: others took its place */
     uint64_t installs;                 /* of a leader's snapshot */
+    uint64_t digests_compared;         /* with other nodes' */
+    uint64_t digest_index;             /* newest entry at which one was equal */
     uint64_t unknown_outcomes;         /* writes answered with -UNKNOWN */
     const struct histogram *commit_us; /* from the batch being driven to its commit, in microseconds
                                           of the loop's clock */

@@ -173,7 +173,9 @@ void shard_take_image_if_due(struct shard *shard)
     struct machine_position position = {.index = index,
                                         .term = raft_term_of(shard->raft, index),
                                         .clock_ms = shard->machine.clock_ms,
-                                        .membership = *raft_membership_at(shard->raft, index)};
+                                        .membership = *raft_membership_at(shard->raft, index),
+                                        .chain = shard->machine.chain,
+                                        .chain_from = shard->machine.chain_from};
     struct shard_image *image = &shard->image;
     *image = (struct shard_image){.snapshot = {.index = index, .term = position.term},
                                   .produces = true,
@@ -365,6 +367,7 @@ void shard_install(struct shard *shard, const struct raft_snapshot *snapshot)
     shard->gathered_index = snapshot->index;
     shard->gathered_term = snapshot->term;
     storage_pin(shard->storage, shard->machine.applied_index);
+    shard_digest_replaced(shard);
     shard->stats.installs++;
     shard->stats.snapshot_failed = false;
     log_line(shard->options.log, LOG_NOTICE,

@@ -60,6 +60,8 @@ static enum shard_admission admit(struct shard *shard, struct shard_time now)
     shard->now = now;
     if (!shard_is_leader(shard))
         return SHARD_NOT_LEADER;
+    if (shard_is_disputed(shard))
+        return SHARD_DISPUTED;
     return SHARD_ACCEPTED;
 }
 

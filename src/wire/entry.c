@@ -79,6 +79,17 @@ void entry_encode(struct buf *out, const struct entry *entry)
     seal(out, start, header_len);
 }
 
+uint64_t entry_checksum(const struct entry *entry)
+{
+    size_t behind = CHECKSUM_CHARS + 2 + entry->payload.len; /* with the end of the line */
+    ASSERT(entry->record.len > behind);
+    const char *at = entry->record.ptr + entry->record.len - behind;
+    uint64_t number = 0;
+    for (int i = 0; i < CHECKSUM_CHARS; i++)
+        number |= (uint64_t)(unsigned char)at[i] << (8 * i);
+    return number;
+}
+
 static size_t digits(size_t value)
 {
     size_t count = 1;

@@ -58,6 +58,10 @@ void entry_encode(struct buf *out, const struct entry *entry);
 void entry_encode_command(struct buf *out, const struct entry *entry, const struct span *args,
                           size_t argc);
 
+/* The checksum in the entry's record, as its eight digits stand there: one number for all that is
+ * in the entry. */
+uint64_t entry_checksum(const struct entry *entry);
+
 struct identity {
     char cluster_id[41]; /* 40 hexadecimal digits */
     uint64_t node_id;

@@ -18,6 +18,7 @@
  *                                                than <count>)
  *     RAFT.RECEIVED <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
  *     RAFT.TIMEOUTNOW <cluster-id> <shard> <term> <from> <to>
+ *     RAFT.DIGEST, RAFT.DIGESTED   see wire/digest.h
  *     RAFT.ALIVE <shard>       (a large message is arriving in pieces; its receiver says so to the
  *                              sender)
  */

@@ -8,7 +8,7 @@
 #include "base/number.h"
 #include "sim/sim.h"
 
-enum { TERMS_MAX = 65536 };
+enum { TERMS_MAX = 65536, SUM_EVERY = 16 };
 
 struct committed {
     uint64_t term;
@@ -139,7 +139,13 @@ static void check_entry(struct sim_node *node, uint64_t index)
 static void check_state(struct sim_node *node, uint64_t applied)
 {
     struct committed *committed = committed_at(node->sim->history, applied);
-    uint64_t digest = shard_digest(node->shard) | 1;
+    const struct keyspace *keyspace = shard_keyspace(node->shard);
+    if (node->altered)
+        return;
+    uint64_t digest = (shard_digest(node->shard) ^ keyspace_digest(keyspace) * 3) | 1;
+    if (applied % SUM_EVERY == 0 && keyspace_sum(keyspace) != keyspace_sum_by_walk(keyspace))
+        sim_fail(node->sim, "node %llu has a sum of digests that is not that of its keys",
+                 (unsigned long long)node->id);
     if (committed->digest == 0)
         committed->digest = digest;
     else if (committed->digest != digest)

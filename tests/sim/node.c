@@ -87,6 +87,27 @@ static struct raft_options raft_options(struct sim_node *node)
     return options;
 }
 
+static void host_contradicted(void *context, const char *text)
+{
+    struct sim_node *node = context;
+    sim_trace(node->sim, "node %llu stops: %s", (unsigned long long)node->id, text);
+    if (!node->altered)
+        sim_fail(node->sim, "node %llu stops although its state is right",
+                 (unsigned long long)node->id);
+    node->contradicted = true;
+}
+
+void sim_node_alter(struct sim_node *node)
+{
+    char key[32];
+    struct keyspace *keyspace = (struct keyspace *)(uintptr_t)shard_keyspace(node->shard);
+    snprintf(key, sizeof key, "altered%llu", (unsigned long long)node->id);
+    sim_trace(node->sim, "the state of node %llu is altered", (unsigned long long)node->id);
+    keyspace_set_string(keyspace, span_text(key), SPAN("x"), false,
+                        shard_applied_index(node->shard));
+    node->altered = true;
+}
+
 static enum err open_shard(struct sim_node *node, char message[512])
 {
     struct sim *sim = node->sim;
@@ -114,6 +135,8 @@ static enum err open_shard(struct sim_node *node, char message[512])
                                     .seed = sim->seed + node->id * 7919 + node->starts,
                                     .hash_seed = prng_next(&sim->prng),
                                     .leader_wait_ms = 1000,
+                                    .digest_interval_ms = SIM_DIGEST_MS,
+                                    .digest_entries = 64,
                                     .apply_entries_max = profile->apply_entries_max,
                                     .snapshot_log_bytes = profile->snapshot_log_bytes,
                                     .snapshot_keep_bytes = profile->snapshot_keep_bytes,
@@ -122,6 +145,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
     options.host.send = host_send;
     options.host.send_context = node;
     options.host.role_changed = host_role_changed;
+    options.host.contradicted = host_contradicted;
     options.storage.identity.node_id = node->id;
     memcpy(options.storage.identity.cluster_id, node->cluster.cluster_id,
            sizeof options.storage.identity.cluster_id);
@@ -164,6 +188,7 @@ void sim_node_start(struct sim_node *node)
     node->exists = true;
     node->up = true;
     node->paused = false;
+    node->altered = node->contradicted = false; /* the log says what is right */
     node->checked_index = 0;
     node->commit_seen = node->installs_seen = node->led_term = 0;
     node->term_seen = 0; /* a term that was not durable when the process ended may be forgotten */
@@ -263,6 +288,10 @@ static void schedule(struct sim_node *node)
 
 void sim_node_settle(struct sim_node *node)
 {
+    if (node->contradicted) {
+        sim_node_crash(node, false);
+        return;
+    }
     /* An event loop looks at what came in before or after its timers. */
     struct shard_time now = sim_node_time(node);
     if (sim_chance(node->sim, 0.3))

@@ -189,6 +189,80 @@ static void persistence(struct sim *sim)
     need_acknowledged(sim, 30);
 }
 
+/* What an exchange of digests takes at most, with the leader's patience for lost answers. */
+enum { DIGEST_BOUND = 2 * SIM_DIGEST_MS * 1000 + SECOND / 2 };
+
+static struct sim_node *follower_of(struct sim *sim, const struct sim_node *leader)
+{
+    return &sim->nodes[(leader->position + 1) % sim->profile.nodes];
+}
+
+static void expect_found(struct sim *sim, struct sim_node *node)
+{
+    sim_run_for(sim, DIGEST_BOUND);
+    if (node->up)
+        sim_fail(sim, "node %llu goes on with a state of its own", (unsigned long long)node->id);
+    need_acknowledged(sim, 20);
+    sim_node_start(node);
+    need_acknowledged(sim, 20);
+}
+
+static void altered_state_is_found(struct sim *sim)
+{
+    struct sim_node *leader = wait_for_leader(sim);
+    need_acknowledged(sim, 50);
+    struct sim_node *follower = follower_of(sim, leader);
+    sim_node_alter(follower);
+    expect_found(sim, follower);
+    leader = wait_for_leader(sim);
+    sim_node_alter(leader);
+    expect_found(sim, leader);
+}
+
+static void expect_disputed(struct sim *sim)
+{
+    sim_run_for(sim, DIGEST_BOUND);
+    const struct sim_node *leader = wait_for_leader(sim);
+    uint64_t acknowledged = sim->stats.acknowledged;
+    if (!shard_is_disputed(leader->shard))
+        sim_fail(sim, "the leader does not say that nodes differ");
+    sim_run_for(sim, 2 * SECOND);
+    if (sim->stats.acknowledged != acknowledged)
+        sim_fail(sim, "writes are acknowledged although no majority agrees about the data");
+}
+
+static void begin_again(struct sim *sim)
+{
+    for (int i = 0; i < sim->profile.nodes; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (!node->altered)
+            continue;
+        if (node->up)
+            sim_node_crash(node, false);
+        sim_node_start(node);
+    }
+    need_acknowledged(sim, 20);
+}
+
+static void dispute_of_two(struct sim *sim)
+{
+    struct sim_node *leader = wait_for_leader(sim);
+    need_acknowledged(sim, 20);
+    sim_node_alter(follower_of(sim, leader));
+    expect_disputed(sim);
+    begin_again(sim);
+}
+
+static void dispute_of_three(struct sim *sim)
+{
+    struct sim_node *leader = wait_for_leader(sim);
+    need_acknowledged(sim, 20);
+    sim_node_alter(leader);
+    sim_node_alter(follower_of(sim, leader));
+    expect_disputed(sim);
+    begin_again(sim);
+}
+
 static const struct sim_scenario scenarios[] = {
     {"leader-election", leader_election, 3},
     {"re-election-on-leader-failure", re_election_on_leader_failure, 3},
@@ -201,6 +275,9 @@ static const struct sim_scenario scenarios[] = {
     {"split-brain-prevention", split_brain_prevention, 3},
     {"message-loss", message_loss, 3},
     {"persistence", persistence, 3},
+    {"altered-state-is-found", altered_state_is_found, 3},
+    {"dispute-of-two", dispute_of_two, 2},
+    {"dispute-of-three", dispute_of_three, 3},
 };
 
 const struct sim_scenario *sim_scenarios(size_t *count)

@@ -23,6 +23,7 @@ enum {
     SIM_KEYS = 8,
     SIM_IDS_PER_LIFE = 100, /* a wiped disk is a new node: position p has the ids p + 1 + 100 n */
     SIM_ELECTION_MS = 300,
+    SIM_DIGEST_MS = 500,
     SIM_THINK_US_MAX = 20000, /* of a client, between an answer and its next request */
 };
 
@@ -163,6 +164,8 @@ struct sim_node {
     bool founder;
     bool up;
     bool paused;
+    bool altered;      /* a fault has changed its state: it has to be found */
+    bool contradicted; /* it has been: the process ends with this event */
     uint32_t incarnation;
     uint32_t starts;
     struct shard *shard;
@@ -336,6 +339,7 @@ bool sim_lose_majority(struct sim *sim); /* false: not now */
 void sim_end(struct sim *sim); /* a majority heals, then all; the last checks */
 
 /* ---- node.c ---- */
+void sim_node_alter(struct sim_node *node); /* its state, in memory, behind the log's back */
 void sim_node_start(struct sim_node *node);
 void sim_node_crash(struct sim_node *node, bool power_loss);
 void sim_node_wipe(struct sim_node *node);      /* down; from here on it is another node */

@@ -225,10 +225,14 @@ static void test_what_no_node_wrote_is_refused_and_not_applied(void **state)
                          .term = 1,
                          .kind = ENTRY_COMMAND,
                          .payload = SPAN("*2\r\n$4\r\nINCR\r\n$1\r\nk\r\n")};
+    struct buf record = {0};
+    entry_encode(&record, &fine);
+    fine.record = buf_span(&record);
     char message[512] = "";
     assert_int_equal(machine_replay_apply(replay, &fine, message), ERR_NONE);
     fine.index = 3;
     assert_int_equal(machine_replay_apply(replay, &fine, message), ERR_CORRUPT);
+    buf_close(&record);
     assert_non_null(strstr(message, "missing"));
     assert_int_equal(keyspace_count(machine_replay_keyspace(replay)), 1);
     machine_replay_free(replay);

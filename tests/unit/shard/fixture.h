@@ -23,6 +23,9 @@ struct fixture {
     unsigned locals_run;
     unsigned executed; /* commands that were counted */
     unsigned executed_errors;
+    unsigned contradicted;
+    struct buf sent_digests;     /* the encoded messages */
+    uint32_t digest_interval_ms; /* of the next start */
     uint64_t snapshot_log_bytes; /* of the next start */
     struct log log;
 };
@@ -48,10 +51,11 @@ static inline void fixture_reply_end(void *context, struct shard_client client, 
 
 static inline void fixture_send(void *context, uint64_t to, bool response, struct span bytes)
 {
-    (void)context;
+    struct fixture *fixture = context;
     (void)to;
     (void)response;
-    (void)bytes;
+    if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.DIGEST", 11))
+        buf_add_span(&fixture->sent_digests, bytes);
 }
 
 static inline void fixture_role_changed(void *context)
@@ -81,6 +85,13 @@ static inline void fixture_executed(void *context, const struct command *command
     (void)reply_len;
     fixture->executed++;
     fixture->executed_errors += error;
+}
+
+static inline void fixture_contradicted(void *context, const char *text)
+{
+    struct fixture *fixture = context;
+    assert_non_null(strstr(text, "differs from that of a majority"));
+    fixture->contradicted++;
 }
 
 static inline void fixture_log(void *context, enum log_level level, const char *line)
@@ -123,11 +134,15 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                                              .reply_end = fixture_reply_end,
                                              .run_local = fixture_run_local,
                                              .executed = fixture_executed,
+                                             .send_context = fixture,
                                              .send = fixture_send,
+                                             .contradicted = fixture_contradicted,
                                              .role_changed = fixture_role_changed},
                                     .disk = &fixture->node.port,
                                     .log = &fixture->log,
                                     .leader_wait_ms = LEADER_WAIT_MS,
+                                    .digest_interval_ms = fixture->digest_interval_ms,
+                                    .digest_entries = 1024,
                                     .apply_entries_max = 4096,
                                     .snapshot_log_bytes = fixture->snapshot_log_bytes,
                                     .snapshot_bytes_per_s = 24 << 20,
@@ -167,6 +182,7 @@ static inline void fixture_close(struct fixture *fixture)
     command_table_free(fixture->table);
     buf_close(&fixture->reply);
     buf_close(&fixture->answered);
+    buf_close(&fixture->sent_digests);
 }
 
 /* One turn: drives, lets the disk finish, and so on until there is nothing to do. */
