@@ -8,6 +8,7 @@ import time
 
 import network
 from cluster import PATIENCE
+from resp import Closed
 
 # A node that is told to end has so long: its own shutdown-timeout, and what the machine takes.
 TERM_SECONDS = 15
@@ -108,6 +109,28 @@ class Flicker(OneProcess):
 
     def mend(self):
         self.node.resume()
+
+
+class Stall(OneProcess):
+    """The loop stands still in the middle of a turn: between the reading of a clock and that of the next socket. A
+    shorter stop before it lets other sockets become ready for that turn."""
+
+    def strike(self):
+        seconds = self.rng.choice([0.1, 0.5, 1.0, 2.0])
+        self.connections = []
+        try:
+            for _ in range(2):
+                self.connections.append(self.node.connect(timeout=1))
+            for connection, sleep in zip(self.connections, (0.03, seconds)):
+                connection.send("DEBUG", "SLEEP", sleep)
+        except (OSError, Closed):
+            self.mend()
+            return None
+        return {"seconds": seconds}
+
+    def mend(self):
+        for connection in self.connections:
+            connection.close()
 
 
 class Terminate(OneProcess):
@@ -451,7 +474,7 @@ class Resets(Fault):
 
 
 KINDS = {kind.name(): kind for kind in (
-    Kill, KillMany, Pause, Flicker, Terminate, DiskFull, DiskSlow, DiskShort, DiskFails, ClockStep, CutOneNode,
+    Kill, KillMany, Pause, Flicker, Stall, Terminate, DiskFull, DiskSlow, DiskShort, DiskFails, ClockStep, CutOneNode,
     CutOneFromAll, CutOutgoing, CutIncoming, CutHalves, CutBridge, CutRing, CutChaos, CutClients, Flapping, Loss,
     SlowLinks, Resets, Wipe, Restore, LoseDisk)}
 # A server that does not know its folder again loses data by these: they are asked for.

@@ -37,7 +37,7 @@ HEALED_SECONDS = 30  # within so many there is a leader that takes writes, once 
 class Round:
     """One cluster, its clients and its faults. complaints: {check: [text…]}."""
 
-    def __init__(self, seed, nodes=None, seconds=ROUND_SECONDS, clients=12, kinds=None, expiry=False):
+    def __init__(self, seed, nodes=None, seconds=ROUND_SECONDS, clients=12, kinds=None, expiry=False, leases=False):
         self.seed = seed
         self.rng = random.Random(f"{seed} round")
         self.size = nodes or self.rng.choice([3, 3, 5])
@@ -45,6 +45,7 @@ class Round:
         self.client_count = clients
         self.kinds = kinds or [kind for kind in KINDS if kind not in ASKED_FOR]
         self.expiry = expiry
+        self.leases = leases
         self.pause = 0.008
         self.stopping = threading.Event()
         self.complaints = {}
@@ -55,6 +56,10 @@ class Round:
         self.cluster = ChaosCluster(seed, self.size, f"chaos-{seed}", **{
             "raft-election-timeout-ms": int(timeout * PATIENCE), "raft-heartbeat-ms": int(timeout * PATIENCE / 8),
             "leader-wait-ms": self.rng.choice([0, 300, 2000])})
+        if self.leases:
+            self.cluster.directives["raft-lease-drift-percent"] = 10
+            for node in self.cluster.nodes:
+                self.cluster.write_config(node)
         for node in self.cluster.nodes:
             node.drift_ppm = self.rng.choice([0, 0, -20000, 20000])
             node.ahead_ns = int(self.rng.choice([0, 0, 2, -2, 3600]) * 1e9)
@@ -62,7 +67,7 @@ class Round:
         self.history = History(self.cluster.dir / "history")
         self.timeline = Timeline(self.cluster.dir / "timeline")
         self.nemesis = Nemesis(self.cluster, random.Random(f"{seed} faults"), self.timeline,
-                               clients + self.size, self.kinds)
+                               clients + 2 * self.size + 1, self.kinds)
         self.workloads = []
 
     # --- the course ---
@@ -310,6 +315,7 @@ def main():
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--faults", help=f"only these, or all: {','.join(KINDS)}")
     parser.add_argument("--expiry", action="store_true", help="measure how long keys live")
+    parser.add_argument("--leases", action="store_true", help="reads under leases")
     parser.add_argument("--keep", action="store_true", help="keep the folders of good rounds as well")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupt)
@@ -319,7 +325,7 @@ def main():
     print(f"chaos: seed {seed}, {os.path.relpath(os.environ.get('FLOTILLA_SERVER', TOP / 'build/flotilla-server'))}", flush=True)
     while True:
         begin = time.monotonic()
-        one = Round(seed, options.nodes, options.seconds, options.clients, chosen_kinds(options), options.expiry)
+        one = Round(seed, options.nodes, options.seconds, options.clients, chosen_kinds(options), options.expiry, options.leases)
         good = False
         try:
             good = one.play()

@@ -1,11 +1,13 @@
 """What clients do while nodes fail: each workload is a thread with a client of its own and writes a history."""
+import collections
 import random
+import select
 import threading
 import time
 
 from clients import HARMLESS, Client, NothingHappened, Stopped, Unexpected, Unknown
 from history import FAILED, OK, UNKNOWN, Operation
-from resp import Error
+from resp import Closed, Error
 
 ACCOUNTS = [f"account:{number}" for number in range(8)]
 EACH_BEGINS_WITH = 1000
@@ -245,6 +247,80 @@ class Pipelines(Registers):
                 pass
 
 
+class Flood(Registers):
+    """Hundreds of reads of one key in one piece: they keep a node's loop busy in the middle of a turn. All count as
+    called together, so of a row of equal replies the first says it all, and it alone is recorded."""
+
+    def step(self):
+        key = self.keys.pick(self.rng, counted=False)
+        call, replies = now(), []
+
+        def note(_, reply):
+            if isinstance(reply, Error):
+                return
+            if not replies or replies[-1].result != text(reply):
+                replies.append(Operation(self.number, "get", key, None, None, call, now(), OK, text(reply)))
+
+        answers = []
+        try:
+            answers = self.client.exchange([("GET", key)] * self.rng.choice([20, 100, 400]), note)
+        except Unknown:
+            pass
+        for operation in replies:
+            self.history.add(operation)
+        for error in [reply for reply in answers if isinstance(reply, Error)][:1]:
+            try:
+                self.client.react(error)
+            except (NothingHappened, Unknown):
+                pass
+
+
+class Impatient(Registers):
+    """Asks one node again and again without waiting for answers: what it asks while the node's process stands still is
+    answered by a process that may take the time for earlier than it is."""
+
+    def __init__(self, run, number, keys, node):
+        super().__init__(run, number, keys)
+        self.client.addresses = [self.client.addresses[node]]
+
+    def step(self):
+        self.client.close()
+        self.client.connect()
+        connection, waiting, refused = self.client.connection, collections.deque(), False
+        while waiting or not refused:
+            self.client.check_stop()
+            if not refused and len(waiting) < 300:
+                operation = Operation(self.number, "get", self.keys.pick(self.rng, counted=False), call=now())
+                try:
+                    connection.send("GET", operation.key)
+                except (OSError, Closed):
+                    return
+                waiting.append(operation)
+            refused |= self.take(connection, waiting)
+            time.sleep(self.rng.random() * 0.01)
+        time.sleep(self.rng.random() * 0.1)
+
+    def take(self, connection, waiting):
+        """Takes the answers that are there. True: the node is no leader, or is gone."""
+        refused = False
+        try:
+            while waiting and (connection.buffer or select.select([connection.socket], [], [], 0)[0]):
+                reply, operation = connection.read(), waiting.popleft()
+                if isinstance(reply, Error):
+                    refused = True
+                    self.client.count(reply.code)
+                    continue
+                operation.back, operation.outcome, operation.result = now(), OK, text(reply)
+                self.history.add(operation)
+        except (OSError, Closed):
+            waiting.clear()  # reads that nobody saw tell nothing
+            return True
+        if waiting and now() - waiting[0].call > 6 * 10**9:
+            waiting.clear()
+            return True
+        return refused
+
+
 class Counters(Workload):
     KEYS = ["counter:1", "counter:2"]
 
@@ -402,7 +478,7 @@ class Climbers(Workload):
 
 
 def make_all(run, clients):
-    """So many clients, with the numbers from 1 on, and one more for each node."""
+    """So many clients, with the numbers from 1 on, two more for each node, and one."""
     whole = Keys("register", 5, 250)
     present = Keys("presence", 2, 60)
     appended = Keys("appended", 2, 150)
@@ -417,4 +493,6 @@ def make_all(run, clients):
         made.append(makers[(number - 3) % len(makers)](number))
     for node in range(run.size):
         made.append(Faithful(run, clients + 1 + node, whole, node))
+        made.append(Impatient(run, clients + 1 + run.size + node, whole, node))
+    made.append(Flood(run, clients + 1 + 2 * run.size, whole))
     return made
