@@ -26,6 +26,27 @@ void buf_grow(struct buf *buf, size_t more)
     buf->cap = cap;
 }
 
+char *buf_reserve_exact(struct buf *buf, size_t more)
+{
+    size_t need = buf->len + more;
+    ASSERT(need >= more);
+    if (buf->cap < need) {
+        buf->ptr = mem_realloc(buf->ptr, need);
+        buf->cap = need;
+    }
+    return buf->ptr + buf->len;
+}
+
+void buf_shrink(struct buf *buf)
+{
+    if (buf->len == 0) {
+        buf_close(buf);
+        return;
+    }
+    buf->ptr = mem_realloc(buf->ptr, buf->len);
+    buf->cap = buf->len;
+}
+
 void buf_consume(struct buf *buf, size_t count)
 {
     ASSERT(count <= buf->len);

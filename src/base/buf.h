@@ -16,10 +16,14 @@ struct buf {
 
 void buf_close(struct buf *buf);                 /* frees; the buf is empty and valid afterwards */
 void buf_grow(struct buf *buf, size_t more);     /* slow path of buf_reserve */
+void buf_shrink(struct buf *buf);                /* to what is in it */
 void buf_consume(struct buf *buf, size_t count); /* drops count bytes from the front */
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_add_i64(struct buf *buf, int64_t value); /* decimal */
 void buf_add_u64(struct buf *buf, uint64_t value);
+
+/* Room for exactly `more` bytes at ptr + len, where the size is known and nothing follows. */
+char *buf_reserve_exact(struct buf *buf, size_t more);
 
 /* Room for `more` bytes at ptr + len. Pointers into the buffer are invalid afterwards. */
 static inline char *buf_reserve(struct buf *buf, size_t more)

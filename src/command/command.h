@@ -38,6 +38,9 @@ enum command_flag {
     COMMAND_MAY_REPLICATE = 1 << 18,
     COMMAND_PROTECTED =
         1 << 19, /* needs a directive of the configuration; not shown, as in Redis */
+    /* The next are ours and not shown. */
+    COMMAND_VALUE_REPLY = 1 << 20, /* the reply may be as long as the values of the keys */
+    COMMAND_LENGTHENS = 1 << 21,   /* may make a value much longer than the command is */
 };
 
 /* What a data command runs on. */

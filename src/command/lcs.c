@@ -106,7 +106,7 @@ static void write_matches(struct command_context *context, const struct lcs *lcs
                           const struct lcs_options *options)
 {
     struct buf body = {0};
-    struct resp_writer writer = {&body, context->reply->protocol};
+    struct resp_writer writer = {.out = &body, .protocol = context->reply->protocol};
     size_t count = 0;
     size_t i = lcs->a.len;
     size_t j = lcs->b.len;

@@ -163,7 +163,7 @@ static const struct command_docs rows[] = {
         .fullname = "dump",
         .run = command_dump_run,
         .arity = 2,
-        .flags = COMMAND_READONLY,
+        .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_KEYSPACE,
         .keys = {{.flags = KEY_RO | KEY_ACCESS, .first = 1, .last = 0, .step = 1}},
         .syntax = "key#0",

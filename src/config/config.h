@@ -56,6 +56,7 @@ struct config {
     int tcp_keepalive_seconds;
     int maxclients;
     uint64_t client_query_buffer_limit;
+    uint64_t client_output_buffer_pause;
     uint64_t proto_max_bulk_len;
     struct config_output_limit output_limits[CONFIG_CLIENT_CLASSES];
     char requirepass[CONFIG_TEXT_MAX];

@@ -101,7 +101,7 @@ static void run(struct import *import, const struct command *command, const stru
     if (absolute.argc)
         command = command_find(import->options.table, run_args, run_argc);
     import->reply.len = 0;
-    struct resp_writer reply = {&import->reply, 2};
+    struct resp_writer reply = {.out = &import->reply, .protocol = 2};
     struct prng prng;
     prng_init(&prng, 0);
     struct command_context context = {

@@ -16,6 +16,7 @@ struct slot {
 struct keyspace {
     uint64_t seed;
     size_t count;
+    size_t longest; /* no value is longer */
     struct deadlines deadlines;
     uint64_t sum; /* keyspace_sum() */
     struct keyspace_observer observer;

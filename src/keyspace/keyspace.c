@@ -116,6 +116,17 @@ static void replace(struct keyspace *keyspace, unsigned number, struct item *old
     item_free(old);
 }
 
+size_t keyspace_longest(const struct keyspace *keyspace)
+{
+    return keyspace->longest;
+}
+
+static void note_len(struct keyspace *keyspace, size_t len)
+{
+    if (len > keyspace->longest)
+        keyspace->longest = len;
+}
+
 static struct item *set_there(struct keyspace *keyspace, unsigned number, struct item *item,
                               struct span key, struct span value, bool keep_deadline,
                               uint64_t revision)
@@ -136,6 +147,7 @@ struct item *keyspace_set_string(struct keyspace *keyspace, struct span key, str
     uint32_t hash = hash_of(keyspace, key);
     const struct change change = change_begin(keyspace, key);
     struct item *item = dict_find(&keyspace->slots[number].dict, key, hash);
+    note_len(keyspace, value.len);
     if (item) {
         sum_take(&change, item);
         item = set_there(keyspace, number, item, key, value, keep_deadline, revision);
@@ -187,6 +199,7 @@ void keyspace_write(struct keyspace *keyspace, struct item *item, size_t offset,
     size_t end = offset + bytes.len;
     keyspace->sum -= sum_of_edit(&change, item, was_integer ? 0 : from, end);
     char *text = item_string_edit(item, end, revision);
+    note_len(keyspace, end);
     if (bytes.len)
         memcpy(text + offset, bytes.ptr, bytes.len);
     if (was_integer) /* none of its digits were in a piece */
@@ -250,6 +263,7 @@ void keyspace_clear(struct keyspace *keyspace, uint64_t revision)
     deadlines_close(&keyspace->deadlines);
     memset(keyspace->group_counts, 0, sizeof(keyspace->group_counts));
     keyspace->count = 0;
+    keyspace->longest = 0;
     keyspace->sum = 0;
     const struct change change = {keyspace, 0};
     change_end(&change, SPAN(""), KEYSPACE_CLEARED, revision);

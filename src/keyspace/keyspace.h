@@ -134,6 +134,9 @@ struct span item_string(const struct item *item, char scratch[24]);
 bool item_integer(const struct item *item, int64_t *value);
 size_t item_string_len(const struct item *item);
 
+/* No value is longer. The bound does not go down when a long value is removed, but when all are. */
+size_t keyspace_longest(const struct keyspace *keyspace);
+
 /* Counting and walking. */
 size_t keyspace_count(const struct keyspace *keyspace);
 size_t keyspace_count_with_deadline(const struct keyspace *keyspace);

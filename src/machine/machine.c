@@ -67,11 +67,10 @@ void machine_execute(struct machine *machine, const struct command *command,
                      const struct machine_caller *caller)
 {
     (void)machine;
-    struct buf *out = context->reply->out;
-    size_t before = out ? out->len : 0;
+    struct resp_mark mark = resp_mark(context->reply);
     command->run(context, args, argc);
-    if (out && caller->executed)
-        caller->executed(caller->context, command, span_of(out->ptr + before, out->len - before));
+    if (context->reply->out && caller->executed)
+        caller->executed(caller->context, command, resp_since(context->reply, mark));
 }
 
 void machine_count(struct machine *machine, const struct command_context *context)

@@ -62,7 +62,8 @@ struct machine_caller {
     /* Such a command (PING, CLIENT …): carry it out, write its reply. */
     void (*run_local)(void *context, const struct command *command, const struct span *args,
                       size_t argc, struct resp_writer *reply);
-    /* A command ran and wrote `reply`. May be NULL. */
+    /* A command ran and wrote `reply`, which is empty if it is long (see resp_since()). May be
+     * NULL. */
     void (*executed)(void *context, const struct command *command, struct span reply);
 };
 

@@ -85,7 +85,7 @@ enum err machine_replay_apply(struct machine_replay *replay, const struct entry 
                  index);
         return ERR_CORRUPT;
     }
-    struct machine_caller nobody = {.reply = {NULL, 2}};
+    struct machine_caller nobody = {.reply = {.protocol = 2}};
     machine_apply(&replay->machine, entry, &nobody);
     *position = (struct machine_position){.index = entry->index,
                                           .term = entry->term,

@@ -184,7 +184,7 @@ static void run_payload(struct machine *machine, struct span payload,
 {
     struct resp_writer *reply = context->reply;
     struct buf gathered = {0};
-    struct resp_writer inner = {reply->out ? &gathered : NULL, reply->protocol};
+    struct resp_writer inner = {.out = reply->out ? &gathered : NULL, .protocol = reply->protocol};
     context->reply = &inner;
     size_t count = 0;
     for (;;) {
@@ -212,7 +212,7 @@ static void run_script(struct machine *machine, struct span script, struct span 
 {
     struct resp_writer *reply = context->reply;
     struct buf gathered = {0};
-    struct resp_writer inner = {reply->out ? &gathered : NULL, reply->protocol};
+    struct resp_writer inner = {.out = reply->out ? &gathered : NULL, .protocol = reply->protocol};
     context->reply = &inner;
     size_t count = 0;
     for (; script.len; count++) {

@@ -52,14 +52,15 @@ static void add_identity(struct client *client, uint64_t now_ms, struct buf *out
 static void add_buffers(const struct client *client, struct buf *out)
 {
     const struct client_transaction *transaction = &client->transaction;
+    const struct net_output *output = &client->output;
     buf_printf(out, " db=0 sub=0 psub=0 ssub=0 multi=%lld",
                transaction->open ? (long long)transaction->count : -1LL);
     size_t in = client_input_len(client);
     buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu", in, client->in.cap - in,
                client_transaction_memory(transaction));
-    buf_printf(out, " rbs=%zu rbp=%zu obl=%zu oll=0 omem=%zu tot-mem=%zu events=%s",
-               client->out.cap, client->out.cap, client_output_len(client), client->out.cap,
-               client_memory(client), client->writing ? "rw" : "r");
+    buf_printf(out, " rbs=%zu rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s",
+               output->tail.cap, output->tail.cap, output->tail.len, output->chunks.count,
+               output->chunks.bytes, client_memory(client), client->writing ? "rw" : "r");
 }
 
 void client_describe(struct client *client, struct buf *out)

@@ -103,7 +103,7 @@ void client_free(struct client *client)
     client_transaction_close(client);
     resp_parser_close(&client->parser);
     buf_close(&client->in);
-    buf_close(&client->out);
+    net_output_close(&client->output);
     client_places_close(&client->places);
     mem_free(client->name);
     mem_free(client->lib_name);
@@ -191,6 +191,10 @@ static struct span run_commands(struct client *client, struct span bytes)
     struct resp_limits limits = {.bulk_len_max = client->net->settings.bulk_len_max};
     struct resp_parser *parser = &client->parser;
     while (client->state == CLIENT_OPEN && bytes.len) {
+        if (client_has_unread(client)) {
+            client_hold(client, CLIENT_UNREAD);
+            break;
+        }
         limits.authenticated = client->authenticated || client->net->settings.password[0] == '\0';
         enum resp_outcome outcome = resp_parse(parser, bytes, &limits);
         if (outcome == RESP_INCOMPLETE)
@@ -227,15 +231,22 @@ static void check_query_limit(struct client *client)
     client_kill(client);
 }
 
+/* Some clients write a whole pipeline before they read: one that is held back for its unread
+ * replies may send as much as a query buffer holds. */
+static uint64_t read_ahead_max(const struct client *client)
+{
+    uint64_t most = client->net->settings.query_buffer_max;
+    if (client->state == CLIENT_UNREAD)
+        return most == 0 ? UINT64_MAX : most > 2 * NET_READ_MAX ? most - NET_READ_MAX : most / 2;
+    return most == 0 || most / 2 > NET_READ_AHEAD_MAX ? NET_READ_AHEAD_MAX : most / 2;
+}
+
 /* Nothing more is read while the client waits and has sent enough ahead. */
 static void check_read_ahead(struct client *client)
 {
     if (client->state == CLIENT_OPEN || !client->reading)
         return;
-    uint64_t half = client->net->settings.query_buffer_max / 2;
-    if (half == 0 || half > NET_READ_AHEAD_MAX)
-        half = NET_READ_AHEAD_MAX;
-    if (client_input_len(client) < half)
+    if (client_input_len(client) < read_ahead_max(client))
         return;
     event_del(&client->read_event);
     client->reading = false;
@@ -253,6 +264,7 @@ static void check_end(struct client *client)
             client_close_after_output(client);
         return;
     case CLIENT_FULL:
+    case CLIENT_UNREAD:
     case CLIENT_BARRIER:
         return;
     case CLIENT_PARKED:
@@ -279,6 +291,17 @@ static void after_commands(struct client *client)
         check_read_ahead(client);
 }
 
+/* What a big argument or a long pipeline needed is given back with its last byte. */
+static void shrink_input(struct client *client)
+{
+    if (client->in.cap <= NET_READ_MAX || client_input_len(client) >= NET_READ_MAX / 2)
+        return;
+    if (client->in_start)
+        buf_consume(&client->in, client->in_start);
+    client->in_start = 0;
+    buf_shrink(&client->in);
+}
+
 /* The bytes are the client's own buffer. */
 static void process_own(struct client *client)
 {
@@ -289,6 +312,7 @@ static void process_own(struct client *client)
     client->in_start = client->in.len - rest.len;
     if (rest.len == 0)
         client->in.len = client->in_start = 0;
+    shrink_input(client);
 }
 
 void client_process(struct client *client)
@@ -385,7 +409,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 
 size_t client_memory(const struct client *client)
 {
-    return sizeof *client + client->in.cap + client->out.cap +
+    return sizeof *client + client->in.cap + net_output_memory(&client->output) +
            client_places_memory(&client->places) + client_transaction_memory(&client->transaction);
 }
 

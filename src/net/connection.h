@@ -26,6 +26,7 @@ enum client_state { /* net.h says what they mean */
                     CLIENT_OPEN,
                     CLIENT_PARKED,
                     CLIENT_FULL,
+                    CLIENT_UNREAD,
                     CLIENT_PAUSED,
                     CLIENT_BARRIER,
                     CLIENT_BLOCKED,
@@ -68,8 +69,9 @@ struct client {
     struct buf in; /* bytes that are not consumed, from in_start on */
     size_t in_start;
     struct resp_parser parser;
-    struct buf out; /* bytes that are not written, from out_start on */
-    size_t out_start;
+    struct net_output output;
+    uint64_t owed_bytes;               /* at most, of the long replies that are owed */
+    bool owed_lengthening;             /* a write that is owed may make a value long */
     uint64_t over_soft_limit_since_ms; /* 0: it is not */
 
     struct list_link link;        /* on the waiting list of its state */

@@ -11,7 +11,11 @@
 #include "base/mem.h"
 #include "base/number.h"
 
-enum { HTTP_SAID_EVERY_MS = 60 * 1000 };
+enum {
+    HTTP_SAID_EVERY_MS = 60 * 1000,
+    SHORT_REPLY_BYTES = 16 * 1024, /* shorter ones are not worth a look-up */
+    KEYS_LOOKED_UP = 256,
+};
 
 static const char not_a_node[] = "NOPERM this connection is not a node of the cluster";
 static const char no_leader[] =
@@ -131,6 +135,41 @@ bool client_may_read_here(struct client *client)
 
 /* --- carrying out --- */
 
+/* At most, of the values of its keys. They are looked up only where they might be long. */
+static uint64_t reply_bytes(const struct net *net, const struct net_request *request)
+{
+    const struct keyspace *keyspace = shard_keyspace(net->shard);
+    uint64_t most = (uint64_t)keyspace_longest(keyspace) * request->argc;
+    if (most <= SHORT_REPLY_BYTES)
+        return 0;
+    size_t positions[KEYS_LOOKED_UP];
+    size_t count =
+        command_keys(request->command, request->args, request->argc, positions, KEYS_LOOKED_UP);
+    if (count > KEYS_LOOKED_UP)
+        return most;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct item *item = keyspace_find(keyspace, request->args[positions[i]], NO_DEADLINE);
+        bytes += item ? item_string_len(item) : 0;
+    }
+    return bytes > SHORT_REPLY_BYTES ? bytes : 0;
+}
+
+/* Keeps what a client is owed within client-output-buffer-pause, by what its replies may be. False:
+ * it waits until a value has the length that an earlier request gives it. */
+static bool count_reply(struct client *client, const struct net_request *request)
+{
+    uint32_t flags = request->command->flags;
+    if (flags & COMMAND_LENGTHENS)
+        client->owed_lengthening = true;
+    if ((flags & COMMAND_VALUE_REPLY) == 0 || client->net->settings.output_pause == 0)
+        return true;
+    if (client->owed_lengthening)
+        return false;
+    client->owed_bytes += reply_bytes(client->net, request);
+    return true;
+}
+
 static enum net_verdict run_data(struct client *client, const struct net_request *request)
 {
     struct net *net = client->net;
@@ -145,6 +184,12 @@ static enum net_verdict run_data(struct client *client, const struct net_request
         client_end_reply(client, &reply);
         return NET_DONE;
     }
+    if (client_owed(client) == 0) {
+        client->owed_bytes = 0;
+        client->owed_lengthening = false;
+    }
+    if (!count_reply(client, request))
+        return client_hold(client, CLIENT_BARRIER);
     asked.client = client_expect_reply(client);
     enum shard_admission admission = writes ? shard_write(net->shard, &asked, *net_now(net))
                                             : shard_read(net->shard, &asked, *net_now(net));

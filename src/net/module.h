@@ -8,9 +8,8 @@
 #include "net/statistics.h"
 
 enum {
-    NET_READ_BYTES = 64 * 1024,   /* the read buffer that clients share */
-    NET_OUTPUT_KEEP = 256 * 1024, /* an empty output buffer beyond this size is given back */
-    NET_IDLE_KEEP = 16 * 1024,    /* the same for both buffers of a client that is idle */
+    NET_READ_BYTES = 64 * 1024, /* the read buffer that clients share */
+    NET_IDLE_KEEP = 16 * 1024,  /* the same for both buffers of a client that is idle */
     NET_IDLE_MS = 2000,
     NET_LINGER_MS = 10 * 1000, /* for replies after the client stopped sending */
     NET_RESERVED_MS = 1000,    /* how long they may take to say so */
@@ -74,10 +73,12 @@ struct net {
     bool pause_all;
     uint64_t pause_until_ms;
 
-    struct buf *reply_out; /* between reply_begin and reply_end */
-    size_t reply_start;
-    size_t local_start; /* of a reply of net's own, in its buffer */
-    struct buf early;   /* a reply that has to wait for its turn, while it is written */
+    struct resp_writer reply; /* between reply_begin and reply_end */
+    struct resp_mark reply_mark;
+    size_t local_start; /* of a reply of net's own, in its output */
+    struct resp_mark local_mark;
+    struct net_output early; /* a reply that has to wait for its turn, while it is written */
+    struct resp_pieces pieces;
     struct net_statistics statistics;
     char read_buffer[NET_READ_BYTES];
 };

@@ -57,6 +57,7 @@ struct net *net_new(struct event_base *base, const struct net_options *options)
     list_init(&net->flush);
     list_init(&net->dead);
     net->due_ms = UINT64_MAX;
+    net->pieces = (struct resp_pieces){.context = net, .take = client_take_piece};
     net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     find_locals(net);
     net_stats_init(net);
@@ -72,7 +73,7 @@ void net_free(struct net *net)
     if (net->spare_fd >= 0)
         close(net->spare_fd);
     net_stats_close(net);
-    buf_close(&net->early);
+    net_output_close(&net->early);
     mem_free(net->slots);
     mem_free(net->locals);
     mem_free(net);
@@ -209,6 +210,8 @@ void net_flush(struct net *net)
         client->flush_queued = false;
         if (!client->writing || client->state == CLIENT_CLOSING)
             client_write(client);
+        else
+            client_check_unread(client);
     }
     net_reap(net);
     net->now_known = false;
@@ -221,8 +224,8 @@ static void give_back_buffers(struct client *client)
 {
     if (client->in.cap > NET_IDLE_KEEP && client->in.len == 0)
         buf_close(&client->in);
-    if (client->out.cap > NET_IDLE_KEEP && client->out.len == 0)
-        buf_close(&client->out);
+    if (client->output.tail.cap > NET_IDLE_KEEP && net_output_len(&client->output) == 0)
+        net_output_close(&client->output);
     if (client->in.len == 0)
         resp_parser_close(&client->parser);
 }
@@ -322,7 +325,7 @@ static struct buf *reply_begin(void *context, struct shard_client handle)
     struct net *net = context;
     struct client *client = net_find_client(net, handle);
     net->statistics.executed = false;
-    net->reply_out = NULL;
+    net->reply.out = NULL;
     net_stats_open_window(net);
     if (!client || client_is_gone(client) || client_over_hard_limit(client))
         return NULL;
@@ -331,11 +334,11 @@ static struct buf *reply_begin(void *context, struct shard_client handle)
 
 static void count_error(struct net *net)
 {
-    const struct buf *out = net->reply_out;
-    if (!out || net->statistics.executed || out->len == net->reply_start)
+    if (!net->reply.out || net->statistics.executed)
         return;
-    if (out->ptr[net->reply_start] == '-')
-        net_stats_error(net, out->ptr + net->reply_start, out->len - net->reply_start);
+    struct span written = resp_since(&net->reply, net->reply_mark);
+    if (written.len && written.ptr[0] == '-')
+        net_stats_error(net, written.ptr, written.len);
 }
 
 static void reply_end(void *context, struct shard_client handle, uint64_t index)
@@ -365,12 +368,13 @@ static void run_local_command(void *context, struct shard_client handle,
         return;
     }
     struct net_request request = {command, args, argc};
-    size_t before = reply->out ? reply->out->len : 0;
+    struct resp_mark mark = resp_mark(reply);
     client_run_local(client, &request, reply);
-    bool error = reply->out && reply->out->len > before && reply->out->ptr[before] == '-';
+    struct span written = resp_since(reply, mark);
+    bool error = written.len && written.ptr[0] == '-';
     net_stats_executed(net, command, error);
     if (error)
-        net_stats_error(net, reply->out->ptr + before, reply->out->len - before);
+        net_stats_error(net, written.ptr, written.len);
 }
 
 static void role_changed(void *context)
@@ -393,6 +397,7 @@ struct shard_host net_shard_host(struct net *net)
 {
     return (struct shard_host){.context = net,
                                .reply_begin = reply_begin,
+                               .pieces = &net->pieces,
                                .reply_end = reply_end,
                                .run_local = run_local_command,
                                .role_changed = role_changed,

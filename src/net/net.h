@@ -9,7 +9,8 @@
  * registers.
  *
  * States of a connection. OPEN reads and parses. PARKED has a command that waits for a leader (its
- * bytes stay unconsumed in the query buffer). FULL waits because the shard said SHARD_BUSY. PAUSED
+ * bytes stay unconsumed in the query buffer). FULL waits because the shard said SHARD_BUSY. UNREAD
+ * waits until the client has read enough of its replies; its input is still taken. PAUSED
  * waits for the end of CLIENT PAUSE. BARRIER has a command that must see all of its earlier
  * commands answered first (WAIT, QUIT, SHUTDOWN). BLOCKED waits in WAIT or SAVE. CLOSING is closed
  * once its output is written. While a connection is not OPEN nothing more is parsed. */
@@ -58,6 +59,7 @@ struct net_settings {
     uint32_t leader_wait_ms;
     uint32_t replica_max_lag_ms;
     uint64_t query_buffer_max; /* 0: no limit */
+    uint64_t output_pause; /* unread bytes from which on a client is not executed; 0: no limit */
     uint64_t bulk_len_max;
     uint64_t maxmemory; /* with used_memory of the host below: -OOM before a write is proposed */
     bool protected_mode;

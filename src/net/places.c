@@ -40,13 +40,15 @@ static void shrink(struct client_places *places)
     }
 }
 
-static void write_first_early(struct client_places *places, struct buf *out)
+static void write_first_early(struct client_places *places, struct net_output *out)
 {
     ASSERT(places->early_count > 0);
-    const struct place_reply *reply = &places->early[places->early_first];
+    struct place_reply *reply = &places->early[places->early_first];
     ASSERT(reply->place == places->head);
-    buf_add(out, places->bytes.ptr + reply->at, reply->len);
+    places->kept_bytes -= reply->len + reply->chunks.bytes;
     places->bytes_used -= reply->len;
+    buf_add(&out->tail, places->bytes.ptr + reply->at, reply->len);
+    net_output_add_chunks(out, &reply->chunks);
     places->early_first++;
     if (--places->early_count == 0) {
         places->early_first = 0;
@@ -54,7 +56,7 @@ static void write_first_early(struct client_places *places, struct buf *out)
     }
 }
 
-void client_places_pass_on(struct client_places *places, struct buf *out)
+void client_places_pass_on(struct client_places *places, struct net_output *out)
 {
     while (places->head != places->next && *client_places_at(places, places->head) >= PLACE_EARLY) {
         if (*client_places_at(places, places->head) == PLACE_EARLY)
@@ -97,11 +99,11 @@ static void reserve_early(struct client_places *places)
     places->early = mem_realloc(places->early, places->early_cap * sizeof *places->early);
 }
 
-void client_places_keep(struct client_places *places, uint32_t place, struct span reply)
+void client_places_keep(struct client_places *places, uint32_t place, struct net_output *reply)
 {
     enum place_state state = client_places_state(places, place);
     ASSERT(state <= PLACE_SILENT && !client_places_is_head(places, place));
-    if (state == PLACE_SILENT || reply.len == 0) {
+    if (state == PLACE_SILENT || reply == NULL || net_output_len(reply) == 0) {
         *client_places_at(places, place) = PLACE_DONE;
         return;
     }
@@ -113,13 +115,22 @@ void client_places_keep(struct client_places *places, uint32_t place, struct spa
     size_t at = places->early_count++;
     for (; at && early[at - 1].place - places->head > place - places->head; at--)
         early[at] = early[at - 1];
-    early[at] = (struct place_reply){place, places->bytes.len, reply.len};
-    buf_add_span(&places->bytes, reply);
-    places->bytes_used += reply.len;
+    places->kept_bytes += net_output_len(reply);
+    early[at] = (struct place_reply){.place = place, .at = places->bytes.len};
+    if (reply->chunks.first) {
+        early[at].chunks = net_output_take(reply);
+        return;
+    }
+    early[at].len = reply->tail.len;
+    buf_add_span(&places->bytes, buf_span(&reply->tail));
+    places->bytes_used += reply->tail.len;
+    reply->tail.len = 0;
 }
 
 void client_places_close(struct client_places *places)
 {
+    for (size_t i = 0; i < places->early_count; i++)
+        net_chunks_close(&places->early[places->early_first + i].chunks);
     mem_free(places->states);
     mem_free(places->early);
     buf_close(&places->bytes);
@@ -128,5 +139,6 @@ void client_places_close(struct client_places *places)
 
 size_t client_places_memory(const struct client_places *places)
 {
-    return places->cap + places->early_cap * sizeof *places->early + places->bytes.cap;
+    return places->cap + places->early_cap * sizeof *places->early + places->bytes.cap +
+           places->kept_bytes - places->bytes_used;
 }

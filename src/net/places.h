@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/buf.h"
+#include "net/output.h"
 
 enum place_state {
     PLACE_OWED,
@@ -30,6 +31,7 @@ struct place_reply {
     uint32_t place;
     size_t at; /* in `bytes` */
     size_t len;
+    struct net_chunks chunks; /* a long reply instead */
 };
 
 struct client_places {
@@ -41,8 +43,9 @@ struct client_places {
     size_t early_first;
     size_t early_count;
     size_t early_cap;
-    struct buf bytes; /* of the early replies */
-    size_t bytes_used;
+    struct buf bytes;  /* of the early replies */
+    size_t bytes_used; /* of it */
+    size_t kept_bytes; /* of all early replies */
 };
 
 static inline uint32_t client_places_owed(const struct client_places *places)
@@ -73,16 +76,17 @@ static inline bool client_places_is_head(const struct client_places *places, uin
     return place == places->head;
 }
 /* The reply of the head is written, or not wanted: what came early behind it follows in `out`. */
-void client_places_pass_on(struct client_places *places, struct buf *out); /* its slow path */
-static inline void client_places_pass(struct client_places *places, struct buf *out)
+void client_places_pass_on(struct client_places *places,
+                           struct net_output *out); /* its slow path */
+static inline void client_places_pass(struct client_places *places, struct net_output *out)
 {
     ASSERT(client_places_state(places, places->head) <= PLACE_SILENT);
     places->head++;
     if (places->head == places->next || *client_places_at(places, places->head) >= PLACE_EARLY)
         client_places_pass_on(places, out);
 }
-/* Any other place; the bytes are copied. */
-void client_places_keep(struct client_places *places, uint32_t place, struct span reply);
+/* Any other place: takes the reply out of `reply`, NULL if there is none to write. */
+void client_places_keep(struct client_places *places, uint32_t place, struct net_output *reply);
 void client_places_close(struct client_places *places);
 size_t client_places_memory(const struct client_places *places);
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+enum { PIECES_PER_CALL = 64 };
+
 static bool wants_reply(const struct client *client)
 {
     switch (client->reply_mode) {
@@ -45,6 +47,22 @@ bool client_over_hard_limit(struct client *client)
     return true;
 }
 
+bool client_has_unread(const struct client *client)
+{
+    uint64_t most = client->net->settings.output_pause;
+    return most && client_output_len(client) + client->owed_bytes >= most;
+}
+
+/* Half of the limit, so that a client that reads slowly goes on in large steps. */
+void client_check_unread(struct client *client)
+{
+    if (client->state != CLIENT_UNREAD)
+        return;
+    uint64_t most = client->net->settings.output_pause;
+    if (most == 0 || client_output_len(client) + client->owed_bytes <= most / 2)
+        client_wake(client);
+}
+
 void client_check_soft_limit(struct client *client)
 {
     const struct net_output_limit *limit = &client->net->settings.output_normal;
@@ -65,18 +83,10 @@ static void wait_until_writable(struct client *client)
 {
     if (!client->writing && event_add(&client->write_event, NULL) == 0)
         client->writing = true;
-    /* What was written is dropped when that moves less than it drops. */
-    if (client->out_start > client->out.len / 2) {
-        buf_consume(&client->out, client->out_start);
-        client->out_start = 0;
-    }
 }
 
 static void all_written(struct client *client)
 {
-    client->out.len = client->out_start = 0;
-    if (client->out.cap > NET_OUTPUT_KEEP)
-        buf_close(&client->out);
     if (client->writing)
         event_del(&client->write_event);
     client->writing = false;
@@ -84,28 +94,39 @@ static void all_written(struct client *client)
         client_kill(client);
 }
 
+/* One system call for all that is there, up to PIECES_PER_CALL chunks. */
+static ssize_t send_some(const struct client *client)
+{
+    struct iovec pieces[PIECES_PER_CALL];
+    int count = net_output_gather(&client->output, pieces, PIECES_PER_CALL);
+    if (count == 1)
+        return send(client->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+    return sendmsg(client->fd, &message, MSG_NOSIGNAL);
+}
+
 void client_write(struct client *client)
 {
     if (client->state == CLIENT_DEAD || client_over_hard_limit(client))
         return;
-    size_t len = client_output_len(client);
-    if (len) {
-        ssize_t sent = send(client->fd, client->out.ptr + client->out_start, len, MSG_NOSIGNAL);
+    if (net_output_len(&client->output)) {
+        ssize_t sent = send_some(client);
         if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
             client_kill(client);
             return;
         }
         if (sent > 0) {
-            client->out_start += (size_t)sent;
+            net_output_written(&client->output, (size_t)sent);
             client->net->statistics.output_bytes += (uint64_t)sent;
             client->last_active_ms = net_now(client->net)->mono_ms;
         }
     }
-    if (client_output_len(client))
+    if (net_output_len(&client->output))
         wait_until_writable(client);
     else
         all_written(client);
     client_check_soft_limit(client);
+    client_check_unread(client);
 }
 
 /* --- places --- */
@@ -122,61 +143,88 @@ void client_expect_no_reply(struct client *client)
     client_places_take_back(&client->places);
 }
 
+/* Where a reply goes that is in its turn, or not. */
+static struct net_output *output_for(struct client *client, bool in_turn)
+{
+    struct net *net = client->net;
+    if (in_turn)
+        return &client->output;
+    net->early.tail.len = 0; /* of a reply whose client was closed meanwhile */
+    net_chunks_close(&net->early.chunks);
+    return &net->early;
+}
+
+static void seal_if_full(struct net_output *output)
+{
+    if (output->tail.len >= RESP_PIECE_BYTES)
+        net_output_seal(output);
+}
+
+void client_take_piece(void *context, struct buf *out)
+{
+    (void)context;
+    net_output_seal(LIST_OWNER(out, struct net_output, tail));
+}
+
 struct buf *client_begin_place(struct client *client, uint32_t place)
 {
     struct net *net = client->net;
     if (client_places_state(&client->places, place) == PLACE_SILENT)
         return NULL;
     bool in_turn = client_places_is_head(&client->places, place);
-    if (!in_turn)
-        net->early.len = 0;
-    net->reply_out = in_turn ? &client->out : &net->early;
-    net->reply_start = net->reply_out->len;
-    return net->reply_out;
+    net->reply = (struct resp_writer){&output_for(client, in_turn)->tail, 2, &net->pieces};
+    net->reply_mark = resp_mark(&net->reply);
+    return net->reply.out;
 }
 
 void client_end_place(struct client *client, uint32_t place)
 {
     struct net *net = client->net;
     if (client_places_is_head(&client->places, place)) {
-        client_places_pass(&client->places, &client->out);
+        client_places_pass(&client->places, &client->output);
+        seal_if_full(&client->output);
     } else {
-        bool written = net->reply_out == &net->early;
-        client_places_keep(&client->places, place,
-                           written ? buf_span(&net->early) : span_of(NULL, 0));
+        bool written = net->reply.out == &net->early.tail;
+        client_places_keep(&client->places, place, written ? &net->early : NULL);
     }
-    net->reply_out = NULL;
+    net->reply.out = NULL;
+    if (client_owed(client) == 0) {
+        client->owed_bytes = 0;
+        client->owed_lengthening = false;
+    }
 }
 
 struct resp_writer client_begin_reply(struct client *client)
 {
     struct net *net = client->net;
-    struct resp_writer reply = {NULL, client->protocol};
+    struct resp_writer reply = {NULL, client->protocol, &net->pieces};
     if (client->state == CLIENT_DEAD || !wants_reply(client))
         return reply;
-    bool in_turn = client_owed(client) == 0;
-    if (!in_turn)
-        net->early.len = 0;
-    reply.out = in_turn ? &client->out : &net->early;
-    net->local_start = reply.out->len;
+    struct net_output *output = output_for(client, client_owed(client) == 0);
+    reply.out = &output->tail;
+    net->local_start = net_output_len(output);
+    net->local_mark = resp_mark(&reply);
     return reply;
 }
 
 bool client_end_reply(struct client *client, const struct resp_writer *reply)
 {
     struct net *net = client->net;
-    if (reply->out == NULL || reply->out->len == net->local_start)
+    if (reply->out == NULL)
         return false;
-    struct span written =
-        span_of(reply->out->ptr + net->local_start, reply->out->len - net->local_start);
-    bool error = written.ptr[0] == '-';
+    struct net_output *output = LIST_OWNER(reply->out, struct net_output, tail);
+    if (net_output_len(output) == net->local_start)
+        return false;
+    struct span written = resp_since(reply, net->local_mark);
+    bool error = written.len && written.ptr[0] == '-';
     if (error)
         net_stats_error(net, written.ptr, written.len);
-    if (reply->out == &net->early) {
+    if (output == &net->early) {
         uint32_t place = client_places_take(&client->places, false);
-        client_places_keep(&client->places, place, written);
+        client_places_keep(&client->places, place, output);
         return error;
     }
+    seal_if_full(output);
     client_queue_flush(client);
     client_over_hard_limit(client);
     return error;

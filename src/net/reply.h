@@ -4,9 +4,10 @@
 
 #include "net/connection.h"
 
+/* Bytes of replies that the client has not read, early ones too. */
 static inline size_t client_output_len(const struct client *client)
 {
-    return client->out.len - client->out_start;
+    return net_output_len(&client->output) + client->places.kept_bytes;
 }
 /* A place for the reply of a request that the shard is about to get. */
 struct shard_client client_expect_reply(struct client *client);
@@ -14,9 +15,13 @@ void client_expect_no_reply(struct client *client); /* the shard did not take it
 /* The shard's reply for a place: where to write it, NULL if it is not wanted, and its end. */
 struct buf *client_begin_place(struct client *client, uint32_t place);
 void client_end_place(struct client *client, uint32_t place);
+void client_take_piece(void *context, struct buf *out); /* see struct resp_pieces */
 void client_queue_flush(struct client *client);
 void client_write(struct client *client); /* as much as the socket takes */
 bool client_over_hard_limit(struct client *client);
+/* Nothing more of this client is executed before it has read what there is for it. */
+bool client_has_unread(const struct client *client);
+void client_check_unread(struct client *client); /* whether it may go on */
 void client_check_soft_limit(struct client *client);
 /* One reply of net's own: straight into the output, or kept at a place behind what is owed. */
 struct resp_writer client_begin_reply(struct client *client);

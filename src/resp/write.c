@@ -19,6 +19,34 @@ static void write_number(struct resp_writer *writer, char type, int64_t value)
     writer->out->len += (size_t)(at - start);
 }
 
+static void hand_over(struct resp_writer *writer)
+{
+    if (writer->out->len == 0)
+        return;
+    writer->pieces->taken++;
+    writer->pieces->take(writer->pieces->context, writer->out);
+}
+
+/* After a string of so many bytes. A long one is alone in its buffer. */
+static inline void end_string(struct resp_writer *writer, size_t bytes)
+{
+    if ((writer->out->len >= RESP_PIECE_BYTES || bytes >= RESP_LARGE_BYTES) && writer->pieces)
+        hand_over(writer);
+}
+
+struct resp_mark resp_mark(const struct resp_writer *writer)
+{
+    return (struct resp_mark){writer->out ? writer->out->len : 0,
+                              writer->pieces ? writer->pieces->taken : 0};
+}
+
+struct span resp_since(const struct resp_writer *writer, struct resp_mark mark)
+{
+    if (!writer->out || (writer->pieces && writer->pieces->taken != mark.taken))
+        return span_of(NULL, 0);
+    return span_of(writer->out->ptr + mark.at, writer->out->len - mark.at);
+}
+
 static void write_text(struct resp_writer *writer, const char *text)
 {
     if (writer->out)
@@ -66,11 +94,20 @@ void resp_integer(struct resp_writer *writer, int64_t value)
     write_number(writer, ':', value);
 }
 
+/* A long string gets a buffer of its own that fits. */
+static char *room_for(struct resp_writer *writer, size_t bytes)
+{
+    if (bytes < RESP_LARGE_BYTES || !writer->pieces)
+        return buf_reserve(writer->out, bytes);
+    hand_over(writer);
+    return buf_reserve_exact(writer->out, bytes);
+}
+
 void resp_bulk(struct resp_writer *writer, struct span bytes)
 {
     if (!writer->out)
         return;
-    char *start = buf_reserve(writer->out, bytes.len + NUMBER_I64_CHARS + 5);
+    char *start = room_for(writer, bytes.len + NUMBER_I64_CHARS + 5);
     char *at = start;
     *at++ = '$';
     at += number_format_u64(at, bytes.len);
@@ -82,6 +119,7 @@ void resp_bulk(struct resp_writer *writer, struct span bytes)
     *at++ = '\r';
     *at++ = '\n';
     writer->out->len += (size_t)(at - start);
+    end_string(writer, bytes.len);
 }
 
 void resp_bulk_text(struct resp_writer *writer, const char *text)
@@ -158,6 +196,9 @@ void resp_push(struct resp_writer *writer, size_t count)
 
 void resp_raw(struct resp_writer *writer, struct span bytes)
 {
-    if (writer->out)
-        buf_add_span(writer->out, bytes);
+    if (!writer->out || bytes.len == 0)
+        return;
+    memcpy(room_for(writer, bytes.len), bytes.ptr, bytes.len);
+    writer->out->len += bytes.len;
+    end_string(writer, bytes.len);
 }

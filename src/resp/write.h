@@ -10,10 +10,35 @@
 #include "base/buf.h"
 #include "base/span.h"
 
+enum {
+    RESP_PIECE_BYTES = 64 * 1024, /* of one buffer that is handed over */
+    RESP_LARGE_BYTES = 16 * 1024, /* a string of this size gets a buffer of its own */
+    RESP_HEAD_BYTES = 32,         /* more than the head and the end of a string */
+};
+
+/* Who wants a long reply in pieces, so that no buffer grows by copying. take() empties the buffer,
+ * usually by keeping its memory. */
+struct resp_pieces {
+    void *context;
+    void (*take)(void *context, struct buf *out);
+    uint64_t
+        taken; /* counted, so that who looks at the bytes of a reply knows that some are gone */
+};
+
 struct resp_writer {
     struct buf *out; /* NULL: everything is discarded (a follower that applies an entry) */
     int protocol;    /* 2 or 3 */
+    struct resp_pieces *pieces; /* NULL: the reply stays in `out` */
 };
+
+/* Where a reply begins, for resp_since(). */
+struct resp_mark {
+    size_t at;
+    uint64_t taken;
+};
+struct resp_mark resp_mark(const struct resp_writer *writer);
+/* What was written since; empty if pieces of it are gone: then it is long, and no error. */
+struct span resp_since(const struct resp_writer *writer, struct resp_mark mark);
 
 void resp_status(struct resp_writer *writer, const char *text); /* +text */
 /* -text: the text begins with the error's code ("ERR …"); CR and LF in it become spaces. */

@@ -40,7 +40,7 @@ static bool matches(void *context, const char *name)
 static void collect(void *context, const char *name, struct span value)
 {
     struct matching *matching = context;
-    struct resp_writer writer = {&matching->pairs, matching->protocol};
+    struct resp_writer writer = {.out = &matching->pairs, .protocol = matching->protocol};
     (void)name;
     resp_bulk(&writer, matching->name);
     resp_bulk(&writer, value);

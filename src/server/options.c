@@ -29,6 +29,7 @@ struct net_settings server_net_settings(const struct server *server)
         .leader_wait_ms = (uint32_t)config->leader_wait_ms,
         .replica_max_lag_ms = (uint32_t)config->replica_max_lag_ms,
         .query_buffer_max = config->client_query_buffer_limit,
+        .output_pause = config->client_output_buffer_pause,
         .bulk_len_max = config->proto_max_bulk_len,
         .maxmemory = config->maxmemory,
         .protected_mode = config->protected_mode,

@@ -3,7 +3,7 @@
 static void write_error(struct shard *shard, struct shard_client client, const char *text)
 {
     struct shard_host *host = &shard->options.host;
-    struct resp_writer reply = {host->reply_begin(host->context, client), 2};
+    struct resp_writer reply = {.out = host->reply_begin(host->context, client), .protocol = 2};
     resp_error(&reply, text);
     host->reply_end(host->context, client, 0);
 }
@@ -22,7 +22,7 @@ static void write_redirect(struct shard *shard, struct shard_client client, unsi
         return;
     }
     struct shard_host *host = &shard->options.host;
-    struct resp_writer reply = {host->reply_begin(host->context, client), 2};
+    struct resp_writer reply = {.out = host->reply_begin(host->context, client), .protocol = 2};
     resp_errorf(&reply, "MOVED %u %s:%u", slot, node->host, (unsigned)node->port);
     host->reply_end(host->context, client, 0);
 }

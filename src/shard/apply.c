@@ -25,7 +25,7 @@ static void executed(void *context, const struct command *command, struct span r
 static struct machine_caller caller_of(struct waiter *waiter)
 {
     struct shard *shard = waiter->shard;
-    return (struct machine_caller){.reply = {NULL, 2},
+    return (struct machine_caller){.reply = {.protocol = 2},
                                    .context = waiter,
                                    .executed = shard->options.host.executed ? executed : NULL,
                                    .run_local = run_local};
@@ -40,6 +40,7 @@ static void begin_reply(struct machine_caller *caller, int protocol)
     caller->reply.protocol = protocol;
     caller->reply.out =
         shard->options.host.reply_begin(shard->options.host.context, waiter->client);
+    caller->reply.pieces = caller->reply.out ? shard->options.host.pieces : NULL;
     if (!caller->reply.out)
         caller->reply.out = &shard->unread;
 }

@@ -58,6 +58,7 @@ struct shard_host {
     /* The buffer to write one reply of this client to; NULL: the client is gone, or wants no reply.
      */
     struct buf *(*reply_begin)(void *context, struct shard_client client);
+    struct resp_pieces *pieces; /* of long replies in those buffers; NULL: they stay whole */
     /* Called after each reply, also when reply_begin gave NULL. `index`: of the entry that was
      * applied, 0 if none. */
     void (*reply_end)(void *context, struct shard_client client, uint64_t index);

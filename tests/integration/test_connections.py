@@ -293,3 +293,50 @@ def test_many_watchers_let_one_transaction_win(leader):
     assert replies.count([9]) == 1 and replies.count(None) == 9
     with leader.connect() as check:
         assert check.call("GET", "balance") == b"9"
+
+
+def ask_without_reading(node, request, count, seconds=6):
+    """A connection that sends `count` times `request` and reads nothing; it is closed by the caller."""
+    connection = node.connect()
+    connection.socket.setblocking(False)
+    data = encode(request) * count
+    sent, until = 0, time.monotonic() + seconds
+    while sent < len(data) and time.monotonic() < until:
+        try:
+            sent += connection.socket.send(data[sent:])
+        except BlockingIOError:
+            time.sleep(0.01)
+    assert sent == len(data), "the pipeline was not taken"
+    return connection
+
+
+def resident(node):
+    with open(f"/proc/{node.pid}/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_client_that_reads_no_large_values_costs_neither_the_office_nor_memory(cluster):
+    leader = cluster.wait_leader()
+    term = leader.raft()["raft_current_term"]
+    assert leader.call("SET", "megabyte", b"x" * (1 << 20)) == "OK"
+    before = resident(leader)
+    glutton = ask_without_reading(leader, ("GET", "megabyte"), 2000)
+    late = 0
+    for _ in range(100):
+        start = time.monotonic()
+        assert leader.call("SET", "other", "1") == "OK"
+        late = max(late, time.monotonic() - start)
+        time.sleep(0.01)
+    assert resident(leader) - before < 64 << 20
+    assert late < 1
+    assert cluster.wait_leader() is leader
+    assert leader.raft()["raft_current_term"] == term
+    glutton.socket.setblocking(True)
+    left = 2000 * len(encode(("x" * (1 << 20),))[4:])  # all of it comes when it is read
+    while left:
+        got = len(glutton.socket.recv(1 << 20))
+        assert got, f"closed with {left} bytes to come"
+        left -= got
+    glutton.close()
+    assert leader.raft()["raft_current_term"] == term
+    leader.call("DEL", "megabyte")

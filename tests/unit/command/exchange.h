@@ -27,7 +27,7 @@ static inline struct fixture *fixture_new(void)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     fixture->table = command_table_new();
-    fixture->writer = (struct resp_writer){&fixture->reply, 2};
+    fixture->writer = (struct resp_writer){.out = &fixture->reply, .protocol = 2};
     prng_init(&fixture->prng, 1);
     fixture->context = (struct command_context){
         .keyspace = keyspace_new(7),

@@ -215,7 +215,7 @@ static void test_local_command_of_a_transaction_is_carried_out_by_net(void **sta
     say(f, fd, "MULTI\r\nCLIENT ID\r\nGET a\r\nEXEC\r\n");
     struct span args[] = {SPAN("CLIENT"), SPAN("ID")};
     struct buf out = {0};
-    struct resp_writer reply = {&out, 2};
+    struct resp_writer reply = {.out = &out, .protocol = 2};
     f->shard.host.run_local(f->shard.host.context, f->shard.asked[f->shard.first].client,
                             command_find(f->table, args, 2), args, 2, &reply);
     assert_int_equal(out.len, 4);

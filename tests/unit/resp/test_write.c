@@ -2,6 +2,7 @@
 #include "resp/write.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "resp/parse.h"
 #include "unit/support/test.h"
@@ -53,6 +54,60 @@ static void test_simple_types_are_equal_in_both_protocols(void **state)
         resp_raw(&writer, (struct span){0});
         assert_wrote(":1\r\n");
     }
+}
+
+struct taken {
+    struct buf all;
+    int pieces;
+    size_t spare; /* the most room that a piece had left */
+};
+
+static void take(void *context, struct buf *piece)
+{
+    struct taken *taken = context;
+    assert_true(piece->len > 0);
+    taken->pieces++;
+    if (piece->len >= RESP_LARGE_BYTES && piece->cap - piece->len > taken->spare)
+        taken->spare = piece->cap - piece->len;
+    buf_add(&taken->all, piece->ptr, piece->len);
+    buf_close(piece);
+}
+
+static void test_long_replies_are_handed_over_in_pieces(void **state)
+{
+    (void)state;
+    struct taken taken = {0};
+    struct resp_pieces pieces = {.context = &taken, .take = take};
+    struct buf expected = {0};
+    char *value = calloc(1, 100000);
+    struct resp_writer whole = {.out = &expected, .protocol = 2};
+    writer.pieces = &pieces;
+    struct resp_mark mark = resp_mark(&writer);
+    for (int round = 0; round < 2; round++) {
+        struct resp_writer *to = round ? &whole : &writer;
+        resp_array(to, 3000);
+        for (int i = 0; i < 3000; i++)
+            resp_bulk(to, span_of(value, i % 1000 == 17 ? 100000 : (size_t)i % 100));
+        resp_raw(to, span_of(value, 50000));
+        resp_error(to, "ERR x");
+    }
+    assert_int_equal(resp_since(&writer, mark).len, 0);
+    buf_add_span(&taken.all, buf_span(&out));
+    assert_int_equal(taken.all.len, expected.len);
+    assert_memory_equal(taken.all.ptr, expected.ptr, expected.len);
+    assert_true(taken.pieces >= 8 && taken.pieces < 16);
+    out.len = 0;
+    mark = resp_mark(&writer);
+    resp_bulk(&writer, span_of(value, 100000));
+    taken.spare = 0;
+    resp_bulk(&writer, span_of(value, 100000));
+    assert_true(taken.spare < RESP_HEAD_BYTES);
+    mark = resp_mark(&writer);
+    resp_error(&writer, "ERR y");
+    assert_true(span_equal(resp_since(&writer, mark), SPAN("-ERR y\r\n")));
+    free(value);
+    buf_close(&expected);
+    buf_close(&taken.all);
 }
 
 static void test_bulk_strings_hold_any_byte(void **state)
@@ -181,6 +236,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_simple_types_are_equal_in_both_protocols, open_writer,
+                                        close_writer),
+        cmocka_unit_test_setup_teardown(test_long_replies_are_handed_over_in_pieces, open_writer,
                                         close_writer),
         cmocka_unit_test_setup_teardown(test_bulk_strings_hold_any_byte, open_writer, close_writer),
         cmocka_unit_test_setup_teardown(test_null_is_what_the_protocol_has, open_writer,

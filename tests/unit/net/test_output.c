@@ -1,0 +1,190 @@
+/* Replies in chunks, and clients that do not read theirs. */
+#include <sys/uio.h>
+
+#include "net/output.h"
+#include "unit/net/fixture.h"
+
+enum { LONG = 300 * 1000 };
+
+/* Writes what is there in steps of `step` bytes to `out`. */
+static void drain(struct net_output *output, size_t step, struct buf *out)
+{
+    struct iovec pieces[3];
+    while (net_output_len(output)) {
+        int count = net_output_gather(output, pieces, 3);
+        assert_true(count > 0);
+        size_t left = step;
+        for (int i = 0; i < count && left; i++) {
+            size_t len = pieces[i].iov_len < left ? pieces[i].iov_len : left;
+            buf_add(out, pieces[i].iov_base, len);
+            left -= len;
+        }
+        net_output_written(output, step - left);
+    }
+}
+
+static void test_chunks_and_tail_leave_in_order_whatever_is_written_at_a_time(void **state)
+{
+    (void)state;
+    for (size_t step = 1; step < 20; step++) {
+        struct net_output output = {0};
+        struct buf expected = {0}, written = {0};
+        char text[16];
+        for (int i = 0; i < 50; i++) {
+            int len = snprintf(text, sizeof text, "%d,", i * i);
+            buf_add(&output.tail, text, (size_t)len);
+            buf_add(&expected, text, (size_t)len);
+            if (i % 7 == 3)
+                net_output_seal(&output);
+            if (i % 10 == 9) {
+                struct iovec piece;
+                assert_int_equal(net_output_gather(&output, &piece, 1), 1);
+                buf_add(&written, piece.iov_base, 1);
+                net_output_written(&output, 1);
+            }
+        }
+        drain(&output, step, &written);
+        assert_int_equal(written.len, expected.len);
+        assert_memory_equal(written.ptr, expected.ptr, expected.len);
+        assert_null(output.chunks.first);
+        assert_int_equal(output.chunks.bytes, 0);
+        net_output_close(&output);
+        buf_close(&expected);
+        buf_close(&written);
+    }
+}
+
+static void test_small_reply_in_a_large_tail_takes_only_its_own_bytes(void **state)
+{
+    (void)state;
+    struct net_output output = {0};
+    buf_reserve(&output.tail, RESP_PIECE_BYTES);
+    buf_add_text(&output.tail, "+OK\r\n");
+    net_output_seal(&output);
+    assert_int_equal(output.chunks.last->bytes.cap, 5);
+    net_output_close(&output);
+}
+
+/* The value's chunk is as long as the reply and a little. */
+static void test_long_value_has_a_chunk_of_its_own_that_fits(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    char *value = malloc(LONG);
+    memset(value, 'v', LONG);
+    struct buf request = {0};
+    buf_printf(&request, "PING\r\n*2\r\n$4\r\nECHO\r\n$%d\r\n", LONG);
+    buf_add(&request, value, LONG);
+    buf_add_text(&request, "\r\nPING\r\n");
+    f->settings.output_pause = 0;
+    net_set_settings(f->net, &f->settings);
+    uint64_t before = net_stats(f->net).clients_memory;
+    for (int i = 0; i < 20; i++)
+        say_bytes(f, fd, request.ptr, request.len);
+    uint64_t unread = net_stats(f->net).max_output_buffer;
+    uint64_t memory = net_stats(f->net).clients_memory - before;
+    assert_true(unread > 10 * LONG);
+    assert_true(memory < unread + (1 << 20)); /* with the query buffer */
+    size_t heard = 0;
+    for (size_t got = 1; got; heard += got)
+        got = strlen(hear(f, fd));
+    assert_int_equal(heard, 20 * (7 + 9 + LONG + 2 + 7));
+    f->now_ms += 3000; /* idle: everything is given back */
+    net_tick(f->net);
+    assert_true(net_stats(f->net).clients_memory - before < 100 * 1000);
+    buf_close(&request);
+    free(value);
+    close(fd);
+}
+
+static void test_client_that_does_not_read_is_not_executed_further(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.output_pause = 100 * 1000;
+    f->settings.query_buffer_max = 64 << 20;
+    net_set_settings(f->net, &f->settings);
+    int fd = dial(f);
+    static const char ping[] = "*2\r\n$4\r\nPING\r\n$900\r\n";
+    char line[1024];
+    size_t len = (size_t)sprintf(line, "%s%0900d\r\n", ping, 7);
+    for (int i = 0; i < 900; i++)
+        say_bytes(f, fd, line, len); /* it is heard out all the same */
+    assert_true(net_stats(f->net).max_output_buffer < 110 * 1000);
+    assert_true(net_stats(f->net).max_query_buffer > 200 * 1000);
+    size_t heard = 0;
+    for (size_t got = 1; got; heard += got)
+        got = strlen(hear(f, fd));
+    assert_int_equal(heard, 900 * 908);
+    assert_int_equal(net_stats(f->net).connected_clients, 1);
+    close(fd);
+}
+
+static void test_no_more_long_values_are_asked_for_than_a_client_may_be_owed(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.output_pause = 1000 * 1000;
+    net_set_settings(f->net, &f->settings);
+    char *value = malloc(LONG);
+    memset(value, 'v', LONG);
+    keyspace_set_string(f->shard.keyspace, SPAN("long"), span_of(value, LONG), false, 1);
+    int fd = dial(f);
+    for (int i = 0; i < 20; i++)
+        say(f, fd, "GET long\r\nGET short\r\n");
+    assert_int_equal(f->shard.count, 7); /* the fourth long one reaches the limit */
+    for (int i = 0; i < 6; i++) {
+        answer(f, 8);
+        turns(f);
+    }
+    assert_int_equal(f->shard.count, 0);
+    assert_int_equal(strlen(hear(f, fd)), 20 * strlen("+get.long\r\n+get.short\r\n"));
+    free(value);
+    close(fd);
+}
+
+static void test_read_waits_for_the_write_that_makes_its_value_long(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.output_pause = 1000 * 1000;
+    net_set_settings(f->net, &f->settings);
+    int fd = dial(f);
+    say(f, fd, "SETRANGE k 536870911 x\r\nGET k\r\nGET k\r\n");
+    assert_int_equal(f->shard.count, 1);
+    answer(f, 1);
+    turns(f);
+    assert_int_equal(f->shard.count, 2);
+    close(fd);
+}
+
+static void test_query_buffer_of_a_big_argument_is_given_back(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.query_buffer_max = 64 << 20;
+    net_set_settings(f->net, &f->settings);
+    int fd = dial(f);
+    uint64_t before = net_stats(f->net).clients_memory;
+    size_t len = 8 << 20;
+    char *request = malloc(len + 100);
+    int head = sprintf(request, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%zu\r\n", len);
+    memset(request + head, 'x', len);
+    memcpy(request + (size_t)head + len, "\r\n*1\r\n", 6); /* and the begin of another command */
+    say_bytes(f, fd, request, (size_t)head + len + 6);
+    assert_int_equal(f->shard.count, 1);
+    assert_true(net_stats(f->net).clients_memory < before + 100 * 1000);
+    free(request);
+    close(fd);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chunks_and_tail_leave_in_order_whatever_is_written_at_a_time),
+        cmocka_unit_test(test_small_reply_in_a_large_tail_takes_only_its_own_bytes),
+        T(test_long_value_has_a_chunk_of_its_own_that_fits),
+        T(test_client_that_does_not_read_is_not_executed_further),
+        T(test_no_more_long_values_are_asked_for_than_a_client_may_be_owed),
+        T(test_read_waits_for_the_write_that_makes_its_value_long),
+        T(test_query_buffer_of_a_big_argument_is_given_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
