@@ -177,6 +177,13 @@ bool cluster_same_but_mark(struct span id, struct span other)
     return id.len == 40 && other.len == 40 && memcmp(id.ptr, other.ptr, UNMARKED) == 0;
 }
 
+void cluster_set_id(struct cluster *cluster, const char id[41])
+{
+    ASSERT(is_cluster_id(id));
+    memcpy(cluster->cluster_id, id, sizeof cluster->cluster_id);
+    name_nodes(cluster);
+}
+
 void cluster_take_id(struct cluster *cluster, const char id[41])
 {
     ASSERT(cluster_same_but_mark(span_text(cluster->cluster_id), span_text(id)));

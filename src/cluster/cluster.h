@@ -40,6 +40,8 @@ uint32_t cluster_mark_of(uint64_t digest);
 void cluster_set_mark(struct cluster *cluster, uint32_t mark);
 /* The two ids differ in the mark at the most. */
 bool cluster_same_but_mark(struct span id, struct span other);
+/* Forty digits; the nodes' names follow from it. */
+void cluster_set_id(struct cluster *cluster, const char id[41]);
 /* Takes over an id that cluster_same_but_mark(). */
 void cluster_take_id(struct cluster *cluster, const char id[41]);
 

@@ -47,7 +47,8 @@ void founding_init(struct founding *founding, const struct founding_options *opt
                                   .mark = options->mark,
                                   .alone = options->alone,
                                   .alone_at_ms = now_ms + FOUNDING_ALONE_MS,
-                                  .ask_at_ms = now_ms};
+                                  .ask_at_ms =
+                                      options->stored.begin == CLUSTER_BEGUN ? UINT64_MAX : now_ms};
     snprintf(founding->cluster_id, sizeof founding->cluster_id, "%s",
              options->cluster_id ? options->cluster_id : CLUSTER_NO_ID);
     snprintf(founding->drawn_id, sizeof founding->drawn_id, "%s", options->drawn_id);
@@ -75,8 +76,11 @@ void founding_met(struct founding *founding, uint64_t id, uint64_t incarnation)
     struct founding_peer *peer = find_peer(founding, id);
     if (!peer)
         return;
-    if (!peer->reached || peer->incarnation != incarnation)
+    if (!peer->reached || peer->incarnation != incarnation) {
         forget(peer);
+        if (!founding_has_begun(founding))
+            founding->ask_at_ms = 0; /* it learns at once of this node */
+    }
     peer->reached = true;
     peer->incarnation = incarnation;
 }
@@ -362,9 +366,9 @@ static bool decide(struct founding *founding, uint64_t now_ms)
 void founding_step(struct founding *founding, uint64_t now_ms, struct founding_update *update)
 {
     *update = (struct founding_update){.ask = false};
-    if (founding->stored.begin != CLUSTER_BEGUN && now_ms >= founding->ask_at_ms) {
+    if (now_ms >= founding->ask_at_ms) {
         update->ask = true;
-        founding->ask_at_ms = now_ms + FOUNDING_ASK_MS;
+        founding->ask_at_ms = founding_has_begun(founding) ? UINT64_MAX : now_ms + FOUNDING_ASK_MS;
     }
     if (!founding->storing && decide(founding, now_ms)) {
         founding->storing = true;
@@ -378,12 +382,15 @@ void founding_stored(struct founding *founding)
     founding->storing = false;
     founding->stored = founding->next;
     founding->ask_at_ms = 0; /* the others learn of it at once */
+    for (size_t i = 0; i < founding->peer_count; i++) {
+        struct founding_peer *peer = &founding->peers[i];
+        if (peer->heard && vouches(founding, &peer->said))
+            peer->vouched = true;
+    }
 }
 
 uint64_t founding_deadline_ms(const struct founding *founding)
 {
-    if (founding->stored.begin == CLUSTER_BEGUN)
-        return UINT64_MAX;
     return founding->ask_at_ms;
 }
 

@@ -33,11 +33,12 @@ struct founding_said {
     char cluster_id[41]; /* while it is empty: the configured one; CLUSTER_NO_ID: none */
     uint64_t mark;
     uint64_t list; /* a hash of its list of nodes */
+    bool asks;     /* it wants an answer */
     struct cluster_founders founders;
 };
 
-/* RAFT.FOUND <id> <incarnation> <state> <cluster-id> <mark> <list> <record>, as an array of bulk
- * strings. A request and its response have the same form. */
+/* RAFT.FOUND <id> <incarnation> <state> <cluster-id> <mark> <list> <asks 0|1> <record>, as an array
+ * of bulk strings. A response has the same form, and asks for nothing. */
 void founding_encode(struct buf *out, const struct founding_said *said);
 bool founding_is_message(const struct span *args, size_t argc);
 MUST_CHECK bool founding_parse(const struct span *args, size_t argc, struct founding_said *said);

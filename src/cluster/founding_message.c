@@ -4,7 +4,7 @@
 #include "base/number.h"
 #include "cluster/founding.h"
 
-enum { ARGUMENTS = 8 };
+enum { ARGUMENTS = 9 };
 
 static void add_argument(struct buf *out, struct span text)
 {
@@ -31,6 +31,7 @@ void founding_encode(struct buf *out, const struct founding_said *said)
     add_argument(out, span_text(said->cluster_id));
     add_number(out, said->mark);
     add_number(out, said->list);
+    add_number(out, said->asks);
     add_argument(out, buf_span(&record));
     buf_close(&record);
 }
@@ -71,11 +72,14 @@ static bool is_sound(const struct founding_said *said)
 
 bool founding_parse(const struct span *args, size_t argc, struct founding_said *said)
 {
-    if (argc != ARGUMENTS || !founding_is_message(args, argc))
+    uint64_t asks;
+    if (argc != ARGUMENTS || !founding_is_message(args, argc) ||
+        !number_parse_u64(args[7], &asks) || asks > 1)
         return false;
+    said->asks = asks == 1;
     return number_parse_u64(args[1], &said->id) && said->id != 0 &&
            number_parse_u64(args[2], &said->incarnation) && said->incarnation != 0 &&
            cluster_begin_parse(args[3], &said->begin) && parse_id(args[4], said->cluster_id) &&
            number_parse_u64(args[5], &said->mark) && number_parse_u64(args[6], &said->list) &&
-           cluster_founders_parse(args[7], &said->founders) && is_sound(said);
+           cluster_founders_parse(args[8], &said->founders) && is_sound(said);
 }

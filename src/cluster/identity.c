@@ -334,6 +334,14 @@ void cluster_address(const struct cluster_node *node, char address[CLUSTER_ADDRE
              (unsigned)node->port);
 }
 
+static size_t add_to_list(char list[CLUSTER_LIST_MAX], size_t len, uint64_t id, const char *address)
+{
+    int more = snprintf(list + len, CLUSTER_LIST_MAX - len, "%s%" PRIu64 "@%s", len ? "," : "", id,
+                        address);
+    ASSERT(more > 0 && len + (size_t)more < CLUSTER_LIST_MAX);
+    return len + (size_t)more;
+}
+
 void cluster_list_text(const struct cluster *cluster, char list[CLUSTER_LIST_MAX])
 {
     size_t len = 0;
@@ -341,9 +349,27 @@ void cluster_list_text(const struct cluster *cluster, char list[CLUSTER_LIST_MAX
     for (size_t i = 0; i < cluster->count; i++) {
         char address[CLUSTER_ADDRESS_MAX];
         cluster_address(&cluster->nodes[i], address);
-        int more = snprintf(list + len, CLUSTER_LIST_MAX - len, "%s%" PRIu64 "@%s", i ? "," : "",
-                            cluster->nodes[i].id, address);
-        ASSERT(more > 0 && len + (size_t)more < CLUSTER_LIST_MAX);
-        len += (size_t)more;
+        len = add_to_list(list, len, cluster->nodes[i].id, address);
+    }
+}
+
+void cluster_members_text(const struct raft_membership *membership, char list[CLUSTER_LIST_MAX])
+{
+    size_t len = 0;
+    list[0] = '\0';
+    for (size_t i = 0; i < membership->count; i++)
+        len = add_to_list(list, len, membership->members[i].id, membership->members[i].address);
+}
+
+void cluster_founders_membership(const struct cluster_founders *founders,
+                                 struct raft_membership *membership)
+{
+    *membership = (struct raft_membership){.count = 0};
+    for (size_t i = 0; i < founders->count; i++) {
+        const struct cluster_founder *founder = &founders->members[i];
+        struct raft_member member = {
+            .id = founder->id, .roles = founder->roles, .incarnation = founder->incarnation};
+        memcpy(member.address, founder->address, sizeof founder->address);
+        raft_membership_put(membership, &member);
     }
 }

@@ -92,5 +92,10 @@ MUST_CHECK enum err cluster_identity_parse(struct span text, struct cluster_iden
 void cluster_address(const struct cluster_node *node, char address[CLUSTER_ADDRESS_MAX]);
 /* The list of nodes in one form, whatever the order and the form it was configured in. */
 void cluster_list_text(const struct cluster *cluster, char list[CLUSTER_LIST_MAX]);
+/* The same of the members of a group. */
+void cluster_members_text(const struct raft_membership *membership, char list[CLUSTER_LIST_MAX]);
+/* Who belongs to the group at its begin. */
+void cluster_founders_membership(const struct cluster_founders *founders,
+                                 struct raft_membership *membership);
 
 #endif

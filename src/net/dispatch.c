@@ -406,10 +406,13 @@ static bool is_refused_in_transaction(const struct net *net, const struct comman
     return (command->flags & COMMAND_NO_MULTI) || (local && local->not_in_transaction);
 }
 
-static bool runs_while_loading(const struct net *net, const struct command *command)
+/* While data is loaded, what Redis allows then; before the cluster has begun, all that needs no
+ * data (a server command that does says so itself). */
+static bool runs_without_shard(const struct net *net, const struct command *command)
 {
     const struct net_local *local = net->locals[command->id];
-    return (command->flags & COMMAND_LOADING) && !command->run && !(local && local->needs_shard);
+    bool allowed = net->absence || (command->flags & COMMAND_LOADING);
+    return allowed && !command->run && !(local && local->needs_shard);
 }
 
 static enum net_verdict check_and_run(struct client *client, const struct net_request *request,
@@ -423,8 +426,8 @@ static enum net_verdict check_and_run(struct client *client, const struct net_re
         return reject_arity(client, command);
     if (net->settings.password[0] && !client->authenticated && !(command->flags & COMMAND_NO_AUTH))
         return reject(client, command, "NOAUTH Authentication required.");
-    if (!net->shard && !runs_while_loading(net, command))
-        return reject(client, command, NET_LOADING);
+    if (!net->shard && !runs_without_shard(net, command))
+        return reject(client, command, net_absence(net));
     bool queued = is_queued(client, request);
     if (queued && is_refused_in_transaction(net, command))
         return reject(client, command, "ERR Command not allowed inside a transaction");

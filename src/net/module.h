@@ -34,6 +34,7 @@ struct net {
     uint64_t self;
     struct net_host host;
     struct shard *shard;
+    const char *absence;             /* why there is none; NULL: it is loading */
     const struct net_local **locals; /* by command id; NULL: not net's */
     size_t command_count;
     const char *redis_version;

@@ -79,6 +79,16 @@ void net_free(struct net *net)
     mem_free(net);
 }
 
+void net_set_absence(struct net *net, const char *error)
+{
+    net->absence = error;
+}
+
+const char *net_absence(const struct net *net)
+{
+    return net->absence ? net->absence : NET_LOADING;
+}
+
 void net_set_shard(struct net *net, struct shard *shard)
 {
     net->shard = shard;

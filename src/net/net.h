@@ -38,7 +38,7 @@ struct event_base;
 struct net;
 struct client;
 
-/* What a client hears while there is no shard yet. */
+/* What a client hears while there is no shard yet, if nothing else is set. */
 #define NET_LOADING "LOADING Redis is loading the dataset in memory"
 
 /* Settings; the server ring fills them from its configuration and may change them while running.
@@ -93,7 +93,10 @@ struct net_options {
 
 struct net *net_new(struct event_base *base, const struct net_options *options);
 void net_free(struct net *net);
-void net_set_shard(struct net *net, struct shard *shard); /* before the first client */
+void net_set_shard(struct net *net, struct shard *shard); /* once there is one */
+/* Why there is no shard, as an error reply; borrowed. NULL: NET_LOADING. */
+void net_set_absence(struct net *net, const char *error);
+const char *net_absence(const struct net *net);
 void net_set_settings(struct net *net, const struct net_settings *settings);
 
 /* Binds and listens; `message` (256 bytes) says what failed ("could not bind 127.0.0.1:7001:

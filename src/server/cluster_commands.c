@@ -134,8 +134,9 @@ void server_cluster_nodes(struct server *server, const struct server_call *call)
 
 void server_cluster_info(struct server *server, const struct server_call *call)
 {
-    uint64_t term = raft_term(shard_raft(server->shards[0]));
-    bool ok = leader_of(server) != NULL;
+    const struct shard *shard = server->shards[0];
+    uint64_t term = shard ? raft_term(shard_raft(shard)) : 0;
+    bool ok = shard && leader_of(server) != NULL;
     struct buf text = {0};
     buf_printf(&text,
                "cluster_state:%s\r\ncluster_slots_assigned:16384\r\ncluster_slots_ok:%d\r\n"

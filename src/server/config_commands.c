@@ -97,8 +97,11 @@ static void apply(struct server *server, const struct config *old)
 {
     struct net_settings settings = server_net_settings(server);
     net_set_settings(server->net, &settings);
-    peers_set_guarded(server->peers, server->config.requirepass[0] != '\0');
+    if (server->peers)
+        peers_set_guarded(server->peers, server->config.requirepass[0] != '\0');
     server->log.level = server->config.loglevel;
+    if (server_is_loading(server))
+        return; /* the shard begins with these */
     shard_set_leader_wait(server->shards[0], (uint32_t)server->config.leader_wait_ms);
     if (old->appendfsync != server->config.appendfsync)
         server_apply_fsync(server);

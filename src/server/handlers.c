@@ -14,14 +14,14 @@ struct handler {
 static const struct handler handlers[] = {
     {"info", server_info, WHILE_LOADING},
     {"config|get", server_config_get, WHILE_LOADING},
-    {"config|set", server_config_set, WITH_SHARD},
-    {"config|rewrite", server_config_rewrite, WITH_SHARD},
+    {"config|set", server_config_set, WHILE_LOADING},
+    {"config|rewrite", server_config_rewrite, WHILE_LOADING},
     {"config|resetstat", server_config_resetstat, WHILE_LOADING},
     {"config|help", server_help, WHILE_LOADING},
     {"cluster|slots", server_cluster_slots, WITH_SHARD},
     {"cluster|shards", server_cluster_shards, WITH_SHARD},
     {"cluster|nodes", server_cluster_nodes, WITH_SHARD},
-    {"cluster|info", server_cluster_info, WITH_SHARD},
+    {"cluster|info", server_cluster_info, WHILE_LOADING},
     {"cluster|myid", server_cluster_myid, WHILE_LOADING},
     {"cluster|myshardid", server_cluster_myshardid, WITH_SHARD},
     {"cluster|keyslot", server_cluster_keyslot, WHILE_LOADING},
@@ -81,7 +81,7 @@ void server_run_command(void *context, struct client *client, const struct comma
     if (!handler)
         FATAL("a command of the table has no handler");
     if (server_is_loading(server) && handler->needs == WITH_SHARD)
-        resp_error(reply, NET_LOADING);
+        resp_error(reply, net_absence(server->net));
     else
         handler->run(server, &call);
 }

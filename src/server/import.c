@@ -15,6 +15,7 @@
 #include "platform/files.h"
 #include "server/server.h"
 #include "shard/bootstrap.h"
+#include "storage/identity.h"
 
 enum { PIECE_BYTES = 1024 * 1024, PROGRESS_MS = 2000 };
 
@@ -122,7 +123,7 @@ static enum err read_files(struct reading *reading)
     return err ? err : judge_content(reading);
 }
 
-static enum err read_import(struct server *server, char *message)
+static enum err read_data(struct server *server, char *message)
 {
     const struct import_options options = {.table = server->table,
                                            .hash_seed = platform_random(),
@@ -142,40 +143,47 @@ static enum err read_import(struct server *server, char *message)
     }
     server->import = reading.import;
     const struct keyspace *keyspace = import_keyspace(server->import);
-    cluster_set_mark(&server->cluster, cluster_mark_of(keyspace_digest(keyspace)));
+    server->import_mark = keyspace_digest(keyspace) ? keyspace_digest(keyspace) : 1;
     log_line(&server->log, LOG_NOTICE, "import: %zu keys, %zu of them with a time to live",
              keyspace_count(keyspace), keyspace_count_with_deadline(keyspace));
     return ERR_NONE;
 }
 
-enum err server_settle_cluster_id(struct server *server, char message[SERVER_MESSAGE_MAX])
+static enum err refuse_data(const struct server *server, char *message)
 {
+    snprintf(message, SERVER_MESSAGE_MAX,
+             "data folder '%.300s' is not empty: --import is for a new cluster",
+             server->config.dir);
+    return ERR_EXISTS;
+}
+
+/* Empty, or of a node that has stored the founders' record and stopped before it had the data. */
+enum err server_read_import(struct server *server, char message[SERVER_MESSAGE_MAX])
+{
+    if (!server->import_path)
+        return ERR_NONE;
     char folder[sizeof server->config.dir + 16];
     struct storage_options options = server_storage_options(server, folder, sizeof folder);
+    struct cluster_identity identity;
     struct storage_peek peek;
-    if (server->config.cluster_id[0] && !server->import_path)
-        return ERR_NONE;
-    if (server->config.cluster_id[0]) {
-        snprintf(message, SERVER_MESSAGE_MAX,
-                 "--import derives the cluster id from the data: cluster-id cannot be set with it");
-        return ERR_INVALID;
-    }
-    enum err err = storage_peek(&server->disk_port, &options, &peek, message);
-    if (!server->import_path) {
-        if (!err && peek.identity.node_id &&
-            cluster_same_but_mark(span_text(peek.identity.cluster_id),
-                                  span_text(server->cluster.cluster_id)))
-            cluster_take_id(&server->cluster, peek.identity.cluster_id);
-        return ERR_NONE; /* what is wrong with the folder is for its opening to say */
-    }
+    enum err err =
+        storage_identity_load(&server->disk_port, server->config.dir, &identity, message);
+    bool fresh = err == ERR_NOT_FOUND;
+    if (fresh)
+        err = ERR_NONE;
+    if (!err)
+        err = storage_peek(&server->disk_port, &options, &peek, message);
     if (err)
         return err;
-    if (!peek.empty) {
-        snprintf(message, SERVER_MESSAGE_MAX,
-                 "data folder '%.300s' is not empty: --import is for a new cluster", folder);
-        return ERR_EXISTS;
-    }
-    return read_import(server, message);
+    if (!peek.empty || (!fresh && (identity.begin == CLUSTER_BEGUN || identity.has_log)))
+        return refuse_data(server, message);
+    err = read_data(server, message);
+    if (err || fresh || identity.begin == CLUSTER_EMPTY ||
+        identity.founders.mark == server->import_mark)
+        return err;
+    snprintf(message, SERVER_MESSAGE_MAX,
+             "--import: the cluster that this node founds begins with other data, or with none");
+    return ERR_INVALID;
 }
 
 /* Sleeps until the disk has done something. */
@@ -197,16 +205,14 @@ enum err server_write_import(struct server *server, char message[512])
     if (!server->import)
         return ERR_NONE;
     char folder[sizeof server->config.dir + 16];
-    struct cluster unmarked = server->cluster;
-    cluster_set_mark(&unmarked, 0);
-    struct raft_membership membership = server_membership(server);
+    struct raft_membership membership;
+    cluster_founders_membership(&server->identity.founders, &membership);
     struct shard_bootstrap_options options = {
         .storage = server_storage_options(server, folder, sizeof folder),
         .membership = &membership,
         .keyspace = import_keyspace(server->import),
         .disk = &server->disk_port};
     options.identity = options.storage.identity;
-    memcpy(options.storage.identity.cluster_id, unmarked.cluster_id, sizeof unmarked.cluster_id);
     struct shard_bootstrap *bootstrap;
     enum err err = shard_bootstrap_begin(&options, &bootstrap, message);
     while (!err && !shard_bootstrap_is_done(bootstrap)) {

@@ -129,6 +129,10 @@ static void add_loading(const struct server *server, struct buf *out)
 
 static void section_persistence(struct server *server, struct buf *out)
 {
+    if (!server_has_begun(server)) {
+        buf_add_text(out, "loading:0\r\nasync_loading:0\r\n");
+        return;
+    }
     if (server_is_loading(server)) {
         add_loading(server, out);
         return;

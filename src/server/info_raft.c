@@ -124,9 +124,12 @@ void server_info_raft(struct server *server, struct buf *out)
 {
     if (server_is_loading(server)) {
         buf_printf(out,
-                   "raft_role:follower\r\nraft_state:loading\r\nraft_dbid:%s\r\n"
-                   "raft_node_id:%" PRIu64 "\r\n",
-                   server->cluster.cluster_id, server->config.node_id);
+                   "raft_role:follower\r\nraft_state:%s\r\nraft_dbid:%s\r\n"
+                   "raft_node_id:%" PRIu64 "\r\nraft_incarnation:%016" PRIx64
+                   "\r\nraft_begin:%s\r\n",
+                   server_has_begun(server) ? "loading" : "beginning", server->cluster.cluster_id,
+                   server->config.node_id, server->identity.incarnation,
+                   cluster_begin_name(server->identity.begin));
         return;
     }
     const struct shard *shard = server->shards[0];
@@ -135,13 +138,15 @@ void server_info_raft(struct server *server, struct buf *out)
     uint64_t now_ms = server->now.mono_ms;
     buf_printf(out,
                "raft_role:%s\r\nraft_state:up\r\nraft_dbid:%s\r\nraft_node_id:%" PRIu64
-               "\r\nraft_leader_id:%" PRIu64 "\r\nraft_current_term:%" PRIu64
-               "\r\nraft_voted_for:%" PRIu64 "\r\nraft_commit_index:%" PRIu64
-               "\r\nraft_last_applied_index:%" PRIu64 "\r\nraft_durable_index:%" PRIu64
-               "\r\nraft_last_contact_ms:%" PRIu64 "\r\nraft_lease_ms:%" PRIu64 "\r\n",
+               "\r\nraft_incarnation:%016" PRIx64 "\r\nraft_leader_id:%" PRIu64
+               "\r\nraft_current_term:%" PRIu64 "\r\nraft_voted_for:%" PRIu64
+               "\r\nraft_commit_index:%" PRIu64 "\r\nraft_last_applied_index:%" PRIu64
+               "\r\nraft_durable_index:%" PRIu64 "\r\nraft_last_contact_ms:%" PRIu64
+               "\r\nraft_lease_ms:%" PRIu64 "\r\n",
                raft_role_name(status.role), server->cluster.cluster_id, raft_id(shard_raft(shard)),
-               status.leader, status.term, status.vote, status.commit_index,
-               shard_applied_index(shard), status.durable_index, now_ms - status.last_contact_ms,
+               server->identity.incarnation, status.leader, status.term, status.vote,
+               status.commit_index, shard_applied_index(shard), status.durable_index,
+               now_ms - status.last_contact_ms,
                status.lease_until_ms > now_ms ? status.lease_until_ms - now_ms : 0);
     add_membership(&status, out);
     add_log(server, out);

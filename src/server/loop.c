@@ -116,15 +116,28 @@ static void turn(struct server *server)
     histogram_add(&server->turn_us, platform_mono_us() - now.mono_us);
 }
 
-void server_run(struct server *server)
+static void serve(struct server *server)
 {
     watch(server);
     while (!may_end(server))
         turn(server);
+    event_free(server->disk_event);
+    event_free(server->timer_event);
+}
+
+enum err server_run(struct server *server, char message[SERVER_MESSAGE_MAX])
+{
+    enum err err = server_has_begun(server) ? ERR_NONE : server_begin(server, message);
+    if (!err && !server->shards[0] && !server->stopping)
+        err = server_open_shard(server, message);
+    if (err)
+        return err;
+    if (server->shards[0])
+        serve(server);
     net_flush(server->net);
     log_line(&server->log, LOG_NOTICE, "bye");
     for (size_t i = 0; i < SERVER_SIGNALS; i++)
-        event_free(server->signal_events[i]);
-    event_free(server->disk_event);
-    event_free(server->timer_event);
+        if (server->signal_events[i])
+            event_free(server->signal_events[i]);
+    return ERR_NONE;
 }

@@ -21,6 +21,10 @@ static const char usage[] =
     "Options are directives of the configuration file with -- before them:\n"
     "       flotilla-server /etc/flotilla/redis.conf --port 7001 --appendfsync always\n"
     "\n"
+    "A cluster begins when all of cluster-nodes have been started. --begin-cluster begins it with\n"
+    "this node alone, whose folder is empty; it takes in the others. By hand, for once: a cluster\n"
+    "that exists already is not joined but doubled if none of its nodes can be reached.\n"
+    "\n"
     "--import begins a new cluster with the data of Redis: a dump.rdb, an appendonlydir or an\n"
     "appendonly.aof. Each node is started once with the same files and an empty data folder.\n"
     "\n"
@@ -174,7 +178,11 @@ static int serve(struct server *server)
     log_warnings(server);
     server_give_hints(server, &server->log);
     server_tell_ready(server);
-    server_run(server);
+    if (server_run(server, message)) {
+        log_line(&server->log, LOG_WARNING, "%s", message);
+        server_log_say(message);
+        return 1;
+    }
     server_close(server);
     return 0;
 }
@@ -191,7 +199,9 @@ int main(int argc, char **argv)
         return 0;
     }
     bool check = take_flag(&argc, argv, "--check-config");
+    bool alone = take_flag(&argc, argv, "--begin-cluster");
     struct server *server = mem_zalloc(sizeof *server);
+    server->begin_alone = alone;
     struct config_error error = {.message = ""};
     int status = 1;
     if (!take_value(&argc, argv, "--import", &server->import_path))

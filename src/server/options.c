@@ -40,25 +40,12 @@ struct net_settings server_net_settings(const struct server *server)
     return settings;
 }
 
-struct raft_membership server_membership(const struct server *server)
-{
-    struct raft_membership membership = {.count = 0};
-    for (size_t i = 0; i < server->cluster.count; i++) {
-        const struct cluster_node *node = &server->cluster.nodes[i];
-        struct raft_member member = {.id = node->id, .roles = RAFT_VOTER, .incarnation = 1};
-        const char *format = strchr(node->host, ':') ? "[%s]:%u" : "%s:%u";
-        snprintf(member.address, sizeof member.address, format, node->host, (unsigned)node->port);
-        raft_membership_put(&membership, &member);
-    }
-    return membership;
-}
-
 struct raft_options server_raft_options(const struct server *server)
 {
     const struct config *config = &server->config;
     struct raft_options options = {
         .id = config->node_id,
-        .incarnation = 1,
+        .incarnation = server->identity.incarnation,
         .heartbeat_ms = (uint32_t)config->raft_heartbeat_ms,
         .election_timeout_ms = (uint32_t)config->raft_election_timeout_ms,
         .entries_per_append_max = (uint32_t)config->raft_max_entries_per_append,
@@ -67,9 +54,9 @@ struct raft_options server_raft_options(const struct server *server)
         .bytes_in_flight_max = config->raft_max_append_bytes * 8,
         .snapshot_chunk_bytes = (uint32_t)config->raft_snapshot_chunk_bytes,
         .lease_drift_percent = (uint32_t)config->raft_lease_drift_percent,
-        .membership = server_membership(server),
         .seed = platform_random(),
     };
+    cluster_founders_membership(&server->identity.founders, &options.membership);
     return options;
 }
 
@@ -104,15 +91,16 @@ struct storage_options server_storage_options(const struct server *server, char 
 {
     const struct config *config = &server->config;
     snprintf(folder, size, "%s/shard-0", config->dir);
-    struct storage_options options = {.folder = folder,
-                                      .append_folder = config->appenddirname,
-                                      .append_filename = config->appendfilename,
-                                      .identity = {.node_id = config->node_id},
-                                      .sync = sync_of(config->appendfsync),
-                                      .cache_bytes_max = config->raft_entry_cache_bytes,
-                                      .segment_bytes_max = config->raft_segment_bytes,
-                                      .reserve_bytes = config->raft_disk_reserve_bytes,
-                                      .log = &server->log};
+    struct storage_options options = {
+        .folder = folder,
+        .append_folder = config->appenddirname,
+        .append_filename = config->appendfilename,
+        .identity = {.node_id = config->node_id, .incarnation = server->identity.incarnation},
+        .sync = sync_of(config->appendfsync),
+        .cache_bytes_max = config->raft_entry_cache_bytes,
+        .segment_bytes_max = config->raft_segment_bytes,
+        .reserve_bytes = config->raft_disk_reserve_bytes,
+        .log = &server->log};
     memcpy(options.identity.cluster_id, server->cluster.cluster_id,
            sizeof options.identity.cluster_id);
     return options;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "cluster/cluster.h"
+#include "cluster/founding.h"
 #include "command/command.h"
 #include "config/config.h"
 #include "net/net.h"
@@ -52,8 +53,16 @@ struct server {
     struct buf config_warnings; /* what it said, one a line, for the log file */
     const char *import_path;    /* --import; NULL: none */
     struct import *import;      /* what was read there, until it is written */
+    uint64_t import_mark;       /* of that data; 0: none */
+    bool begin_alone;           /* --begin-cluster */
+    bool list_differs;          /* cluster-nodes is not what was accepted */
     struct log log;
     struct cluster cluster;
+    struct cluster_identity identity; /* as it is stored */
+    struct founding *founding;
+    char begin_text[FOUNDING_TEXT_MAX + 64]; /* the error that clients get meanwhile */
+    uint64_t begin_text_ms;                  /* since when */
+    bool begin_text_said;                    /* in the log */
     struct command_table *table;
     const struct handler **handlers; /* by command id */
     struct event_base *base;
@@ -91,20 +100,43 @@ MUST_CHECK enum err server_read_cluster(struct server *server, char message[512]
 MUST_CHECK enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX]);
 /* --import alone: reads it as a start would, and writes nothing. */
 MUST_CHECK enum err server_check_import(struct server *server, char message[SERVER_MESSAGE_MAX]);
+/* Once the cluster has begun. */
+MUST_CHECK enum err server_open_shard(struct server *server, char message[512]);
 void server_close(struct server *server);
+
+/* identity.c: on failure one line in message. Reads or makes flotilla.identity and holds it against
+ * the configuration and the folder. */
+MUST_CHECK enum err server_open_identity(struct server *server, char message[512]);
+MUST_CHECK enum err server_store_identity(struct server *server, char message[512]);
+/* There is a log from now on. */
+MUST_CHECK enum err server_note_log(struct server *server, char message[512]);
+/* A list of nodes that was never accepted has to be that of the log's members. */
+MUST_CHECK enum err server_check_members(struct server *server, char message[512]);
+uint64_t server_draw_incarnation(void);
+
+/* begin.c */
+void server_begin_open(struct server *server);
+void server_begin_close(struct server *server); /* there is a shard now */
+bool server_has_begun(const struct server *server);
+/* Begins a cluster of this node alone, if it is one. */
+MUST_CHECK enum err server_begin_single(struct server *server, char message[SERVER_MESSAGE_MAX]);
+/* Waits until the cluster has begun, or the end was asked for. */
+MUST_CHECK enum err server_begin(struct server *server, char message[SERVER_MESSAGE_MAX]);
+void server_on_peer_met(void *server, const struct shard_peer *peer, const char *cluster_id);
+bool server_on_peer_told(void *server, const struct shard_peer *from, const struct span *args,
+                         size_t argc);
+
 /* options.c */
 void server_apply_fsync(struct server *server); /* appendfsync, with its warning */
 struct net_settings server_net_settings(const struct server *server);
 /* The path is printed to `folder` and borrowed. */
 struct storage_options server_storage_options(const struct server *server, char *folder,
                                               size_t size);
-struct raft_membership server_membership(const struct server *server); /* at the beginning */
 struct raft_options server_raft_options(const struct server *server);
 
-/* import.c: the cluster's id is that of the data folder, or with --import that of the data, all of
- * which is read here; the folder stays as it is. Then the data becomes the folder's. */
-MUST_CHECK enum err server_settle_cluster_id(struct server *server,
-                                             char message[SERVER_MESSAGE_MAX]);
+/* import.c: reads what --import names, if the data folder is empty, and leaves the folder as it is.
+ * Then, with the founders' record, the data becomes the folder's. */
+MUST_CHECK enum err server_read_import(struct server *server, char message[SERVER_MESSAGE_MAX]);
 MUST_CHECK enum err server_write_import(struct server *server, char message[512]);
 
 /* check_config.c: what would keep the server from starting, without touching anything; the log
@@ -135,7 +167,8 @@ void server_loading_end(const struct server *server);
 
 /* loop.c */
 struct shard_time server_now(struct server *server); /* reads the clocks once per turn */
-void server_run(struct server *server);
+/* Until the end. On failure one line in message. */
+MUST_CHECK enum err server_run(struct server *server, char message[SERVER_MESSAGE_MAX]);
 void server_watch_signals(struct server *server); /* SIGTERM, SIGINT: the end, from now on */
 void server_stop(struct server *server);          /* answers what is waiting, then ends the loop */
 

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <event2/event.h>
-#include <openssl/sha.h>
 
 #include "base/mem.h"
 #include "import/import.h"
@@ -56,6 +55,17 @@ static enum err check_secret(const struct server *server, char *message)
     return ERR_NONE;
 }
 
+static enum err check_cluster_id(const char *id, char *message)
+{
+    if (strlen(id) == 40 && strspn(id, "0123456789abcdef") == 40 && strcmp(id, CLUSTER_NO_ID) != 0)
+        return ERR_NONE;
+    snprintf(message, MESSAGE_MAX,
+             "cluster-id: '%.80s' is not 40 hexadecimal digits in lower case, with one that is not "
+             "0",
+             id);
+    return ERR_INVALID;
+}
+
 enum err server_read_cluster(struct server *server, char message[512])
 {
     const struct config *config = &server->config;
@@ -67,13 +77,10 @@ enum err server_read_cluster(struct server *server, char message[512])
                  config->port ? config->port : DEFAULT_PORT);
         nodes = alone;
     }
-    /* The id and the nodes' names are public: what they are derived from must not lead back to the
-     * secret. */
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)config->cluster_secret, strlen(config->cluster_secret), digest);
-    enum err err = cluster_parse(&server->cluster, span_text(nodes),
-                                 config->cluster_id[0] ? config->cluster_id : NULL,
-                                 span_of((const char *)digest, sizeof digest), message);
+    enum err err =
+        cluster_parse(&server->cluster, span_text(nodes), CLUSTER_NO_ID, SPAN(""), message);
+    if (!err && config->cluster_id[0])
+        err = check_cluster_id(config->cluster_id, message);
     if (err)
         return err;
     if (!cluster_find(&server->cluster, config->node_id)) {
@@ -104,7 +111,7 @@ static const char *host_accept_peer(void *context, int fd, const struct span *ar
                                     struct span rest)
 {
     struct server *server = context;
-    if (server_is_loading(server))
+    if (!server->peers)
         return NET_LOADING;
     return peers_accept(server->peers, fd, args, argc, rest);
 }
@@ -176,7 +183,18 @@ static void host_contradicted(void *context, const char *text)
     _Exit(EXIT_CONTRADICTED);
 }
 
-static enum err open_shard(struct server *server, char *message)
+static void say_hello(const struct server *server)
+{
+    const struct raft *raft = shard_raft(server->shards[0]);
+    log_line(&server->log, LOG_NOTICE, "Flotilla %s, node %" PRIu64 " of %zu, cluster %s",
+             FLOTILLA_VERSION, server->config.node_id, server->cluster.count,
+             server->cluster.cluster_id);
+    log_line(&server->log, LOG_NOTICE,
+             "data folder '%s': %" PRIu64 " entries, term %" PRIu64 "; ready on port %d",
+             server->config.dir, raft_last_index(raft), raft_term(raft), server->config.port);
+}
+
+enum err server_open_shard(struct server *server, char message[512])
 {
     const struct config *config = &server->config;
     char folder[sizeof config->dir + 16];
@@ -204,7 +222,6 @@ static enum err open_shard(struct server *server, char *message)
     options.host.send_context = server;
     options.progress_context = server;
     options.progress = server_loading_progress;
-    server_watch_signals(server);
     server_loading_begin(server);
     struct shard *shard;
     enum err err = shard_open(&options, server->now, &shard, message);
@@ -214,6 +231,13 @@ static enum err open_shard(struct server *server, char *message)
     server_loading_end(server);
     net_set_shard(server->net, server->shards[0]);
     server_apply_fsync(server);
+    err = server_note_log(server, message);
+    if (!err)
+        err = server_check_members(server, message);
+    if (err)
+        return err;
+    say_hello(server);
+    server_begin_close(server);
     return ERR_NONE;
 }
 
@@ -243,6 +267,7 @@ static bool on_peer_message(void *context, uint32_t number, const struct shard_p
 static void on_peer_lost(void *context, uint64_t node)
 {
     struct server *server = context;
+    founding_lost(server->founding, node);
     for (uint32_t number = 0; shard_numbered(server, number); number++)
         shard_peer_lost(server->shards[number], node, server_now(server));
 }
@@ -260,7 +285,7 @@ static void open_peers(struct server *server)
     struct peer_options options = {.self = server->config.node_id,
                                    .cluster = &server->cluster,
                                    .secret = span_text(server->config.cluster_secret),
-                                   .incarnation = 1,
+                                   .incarnation = server->identity.incarnation,
                                    .guarded = server->config.requirepass[0] != '\0',
                                    .random = platform_random,
                                    .output_bytes_max = PEER_OUTPUT_BYTES_MAX,
@@ -268,7 +293,9 @@ static void open_peers(struct server *server)
                                    .events = {.context = server,
                                               .message = on_peer_message,
                                               .alive = on_peer_alive,
-                                              .lost = on_peer_lost}};
+                                              .lost = on_peer_lost,
+                                              .met = server_on_peer_met,
+                                              .told = server_on_peer_told}};
     server->peers = peers_new(server->base, &options);
 }
 
@@ -286,17 +313,6 @@ static void write_pidfile(const struct server *server)
         log_line(&server->log, LOG_WARNING, "cannot write pidfile '%s': %s", path, strerror(errno));
 }
 
-static void say_hello(const struct server *server)
-{
-    const struct raft *raft = shard_raft(server->shards[0]);
-    log_line(&server->log, LOG_NOTICE, "Flotilla %s, node %" PRIu64 " of %zu, cluster %s",
-             FLOTILLA_VERSION, server->config.node_id, server->cluster.count,
-             server->cluster.cluster_id);
-    log_line(&server->log, LOG_NOTICE,
-             "data folder '%s': %" PRIu64 " entries, term %" PRIu64 "; ready on port %d",
-             server->config.dir, raft_last_index(raft), raft_term(raft), server->config.port);
-}
-
 static void open_disk(struct server *server)
 {
     server->disk = platform_disk_new();
@@ -309,7 +325,7 @@ enum err server_check_import(struct server *server, char message[SERVER_MESSAGE_
     server_log_open(server);
     server->table = command_table_new();
     open_disk(server);
-    enum err err = server_settle_cluster_id(server, message);
+    enum err err = server_read_import(server, message);
     import_free(server->import);
     platform_disk_free(server->disk);
     command_table_free(server->table);
@@ -330,7 +346,7 @@ enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])
     if (!err)
         err = server_fit_descriptors(server, message);
     if (!err)
-        err = server_settle_cluster_id(server, message);
+        err = server_read_import(server, message);
     if (err)
         return err;
     server->base = event_base_new();
@@ -338,24 +354,31 @@ enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])
     if (!err)
         err = claim_folder(server, message);
     if (!err)
-        err = server_write_import(server, message);
-    if (!err)
-        err = open_shard(server, message);
+        err = server_open_identity(server, message);
+    if (err)
+        return err;
+    server_watch_signals(server);
+    server_begin_open(server);
+    err = server_begin_single(server, message);
+    if (!err && server_has_begun(server))
+        err = server_open_shard(server, message);
     if (err)
         return err;
     write_pidfile(server);
     platform_sign_lock(server->lock);
     open_peers(server);
-    say_hello(server);
     return ERR_NONE;
 }
 
 void server_close(struct server *server)
 {
     peers_free(server->peers);
-    shard_settle(server->shards[0]);
+    if (server->shards[0])
+        shard_settle(server->shards[0]);
     platform_disk_free(server->disk); /* writes what is queued */
     shard_close(server->shards[0]);
+    mem_free(server->founding);
+    import_free(server->import);
     net_free(server->net);
     event_base_free(server->base);
     command_table_free(server->table);

@@ -81,18 +81,18 @@ def test_messages_of_nodes_are_refused_from_clients(cluster):
 
 
 def test_a_node_with_another_secret_is_not_heard(make_cluster):
-    cluster = make_cluster(start=False)
+    cluster = make_cluster()
     good, stranger = cluster.nodes[:2], cluster.nodes[2]
     cluster.write_config(stranger, cluster_secret='"another secret that is as long as it has to be"')
-    for node in cluster.nodes:
-        node.start()
+    stranger.kill()
+    stranger.start()
     leader = cluster.wait_leader()
     assert leader in good
     assert leader.call("SET", "a", "1") == "OK"
     term = leader.raft()["raft_current_term"]
     time.sleep(3 * cluster.directives["raft-election-timeout-ms"] / 1000)  # time for the stranger to try
     assert leader.raft()["raft_current_term"] == term
-    assert int(stranger.raft()["raft_last_applied_index"]) == 0
+    assert stranger.applied < leader.applied
     assert not stranger.says_leader()
 
 
@@ -123,11 +123,11 @@ def test_without_a_secret_a_password_ends_the_ring(make_cluster):
 
 
 def test_a_wrong_secret_is_logged_once_with_its_cause(make_cluster):
-    cluster = make_cluster(start=False)
+    cluster = make_cluster()
     good, stranger = cluster.nodes[:2], cluster.nodes[2]
     cluster.write_config(stranger, cluster_secret='"another secret that is as long as it has to be"')
-    for node in cluster.nodes:
-        node.start()
+    stranger.kill()
+    stranger.start()
     cluster.wait_leader()
     wait_for(lambda: all(int(node.raft()["peer_handshakes_refused"]) >= 2 for node in good), 30,
              "the stranger has tried")

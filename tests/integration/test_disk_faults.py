@@ -160,12 +160,16 @@ def test_a_failed_sync_ends_the_process_and_nothing_is_lost(make_shimmed, who, w
 def test_a_disk_whose_syncs_fail_from_the_start_is_refused(make_shimmed):
     cluster = make_shimmed()
     node = cluster.nodes[0]
-    set_faults(node, "path appendonlydir", "sync-eio 1")
-    node.start(wait=False)
-    assert node.wait_exit() == 1
-    assert "cannot" in node.tail(2)
-    set_faults(node)
-    cluster.start()
+    for path in ("flotilla.identity", "appendonlydir"):  # before and after the cluster has begun
+        set_faults(node, f"path {path}", "sync-eio 1")
+        for one in cluster.nodes:
+            if not one.running:
+                one.start(wait=False)
+        assert node.wait_exit() == 1
+        assert "cannot" in node.tail(2)
+        set_faults(node)
+    node.start()
+    cluster.wait_leader()
     cluster.wait_equal()
 
 

@@ -77,6 +77,13 @@ FIRST_START = {
     "replace:after-write": (1, 2),
     "replace:after-rename": (2, 1),
 }
+# flotilla.identity is written four times: empty, with the record, begun, with a log.
+BEGIN = {
+    "replace:before-write": (2, 1, 3, 4),
+    "replace:after-write": (3, 1, 2, 4),
+    "replace:after-rename": (2, 1, 3, 4),
+    "replace:after-folder-sync": (2, 1, 3, 4),
+}
 RESTART = {
     "recover:before-truncate": (1,),
     "recover:after-truncate": (1,),
@@ -85,7 +92,7 @@ RESTART = {
     "recover:before-folder-sync": (1,),
     "recover:after-folder-sync": (1,),
 }
-HAPPENINGS = (WRITING, INSTALLING, CONFLICT, FIRST_START, RESTART)
+HAPPENINGS = (WRITING, INSTALLING, CONFLICT, FIRST_START, BEGIN, RESTART)
 
 
 def cases(happening):
@@ -278,17 +285,37 @@ def test_a_node_that_is_killed_at_each_step_of_cutting_its_log_gives_way_to_the_
 
 
 def test_a_node_that_is_killed_at_each_step_of_its_first_start_starts(make_cluster):
-    cluster = make_cluster(start=False)
-    for number, (name, passage) in enumerate(cases(FIRST_START)):
-        victim = cluster.nodes[number % 3]
-        shutil.rmtree(victim.data / "shard-0", ignore_errors=True)
-        die_at(victim, name, passage)
-    for node in cluster.nodes:
+    """A node that is its own cluster goes through all steps of a begin at once."""
+    cluster = make_cluster(start=False, size=1)
+    node = cluster.nodes[0]
+    for name, passage in cases(FIRST_START):
+        node.kill()
+        shutil.rmtree(node.data, ignore_errors=True)
+        node.data.mkdir()
+        die_at(node, name, passage)
         disarm(node)
-    cluster.start()
-    with cluster.wait_leader().connect() as connection:
-        assert connection.call("SET", "k", "v") == "OK"
-    cluster.wait_equal()
+        node.start()
+        cluster.wait_leader()
+        assert node.call("SET", "k", "v") == "OK"
+
+
+def test_a_founder_that_is_killed_at_each_step_of_the_begin_goes_on_with_it(make_cluster):
+    cluster = make_cluster(start=False)
+    for number, (name, passage) in enumerate(cases(BEGIN)):
+        for node in cluster.nodes:
+            node.kill()
+            shutil.rmtree(node.data, ignore_errors=True)
+            node.data.mkdir()
+        victim = cluster.nodes[number % 3]
+        for node in cluster.nodes:
+            if node is not victim:
+                node.start(wait=False)
+        die_at(victim, name, passage)
+        disarm(victim)
+        victim.start()
+        with cluster.wait_leader().connect() as connection:
+            assert connection.call("SET", "k", "v") == "OK"
+        cluster.wait_equal()
 
 
 def test_a_node_that_is_killed_at_each_step_of_recovery_starts_the_next_time(make_cluster):

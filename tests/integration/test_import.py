@@ -256,40 +256,53 @@ def make_dump(redis, name, value):
     return path
 
 
-def test_nodes_that_were_given_different_files_refuse_each_other(make_cluster, make_redis):
+def waits_for_data(node, other):
+    return f"waiting for node {other.id} at {other.address}, which was not given the same data" in node.tail(1000)
+
+
+def test_nodes_that_were_given_different_files_do_not_begin(make_cluster, make_redis):
     redis = make_redis()
     one = make_dump(redis, "one.rdb", "1")
     other = make_dump(redis, "other.rdb", "2")
     cluster = make_cluster(start=False)
     cluster.nodes[0].start(False, "--import", one)
     cluster.nodes[1].start(False, "--import", one)
-    cluster.nodes[2].start(False, "--import", other)
-    leader = cluster.wait_leader()
-    assert leader in cluster.nodes[:2] and leader.call("GET", "k") == b"1"
-    stranger = cluster.nodes[2]
-    wait_for(lambda: "did not begin with the same data" in stranger.tail(1000), 20, "the stranger is told")
-    wait_for(lambda: f"node {stranger.id} is refused" in leader.tail(1000), 20, "the leader's log tells it")
-    assert stranger.raft()["raft_role"] != "leader"
-    assert isinstance(stranger.call("GET", "k"), Error)
+    stranger = cluster.nodes[2].start(False, "--import", other)
+    for node in cluster.nodes[:2]:
+        wait_for(lambda node=node: waits_for_data(node, stranger), 20, "the log says who has other data")
+    wait_for(lambda: waits_for_data(stranger, cluster.nodes[0]), 20, "the stranger's log says so, too")
+    reply = stranger.call("GET", "k")
+    assert reply.code == "CLUSTERDOWN" and "which was not given the same data" in str(reply), reply
+    stranger.kill()  # with the right file it begins
+    stranger.start(True, "--import", one)
+    cluster.wait_leader()
+    cluster.wait_equal()
+    assert stranger.read_stale("GET", "k") == b"1"
 
 
-def test_a_node_without_the_file_is_refused_and_comes_back_with_the_id(make_cluster, make_redis):
+def test_a_node_without_the_file_keeps_the_cluster_from_beginning(make_cluster, make_redis):
     redis = make_redis()
     path = make_dump(redis, "one.rdb", "1")
     cluster = make_cluster(start=False)
     for node in cluster.nodes[:2]:
         node.start(False, "--import", path)
     empty = cluster.nodes[2].start(wait=False)
-    leader = cluster.wait_leader()
-    wait_for(lambda: "did not begin with the same data" in empty.tail(1000), 20, "the empty node is told")
-    empty.kill()  # either with the file after all, or with the id
-    empty.start(True, "--import", path)
-    cluster.wait_equal()
+    for node in cluster.nodes[:2]:
+        wait_for(lambda node=node: waits_for_data(node, empty), 20, "the log says who has no data")
     empty.kill()
-    shutil.rmtree(empty.data)
-    empty.start(True, "--cluster-id", leader.call("CLUSTER", "MYSHARDID").decode())
+    empty.start(True, "--import", path)
+    cluster.wait_leader()
     cluster.wait_equal()
     assert empty.read_stale("GET", "k") == b"1"
+
+
+def test_an_import_takes_the_configured_cluster_id(make_cluster, make_redis):
+    path = make_dump(make_redis(), "one.rdb", "1")
+    cluster = make_cluster(start=False, size=1)
+    node = cluster.nodes[0].start(True, "--import", path, "--cluster-id", "a" * 40)
+    cluster.wait_leader()
+    assert node.call("GET", "k") == b"1"
+    assert node.raft()["raft_dbid"] == "a" * 40
 
 
 def test_importing_twice_is_refused_and_changes_nothing(make_cluster, make_redis):
@@ -382,7 +395,6 @@ def test_what_makes_no_sense_is_refused(make_cluster, make_redis):
     assert "neither an RDB file nor an AOF" in refusal(node, text)
     assert "no such file" in refusal(node, redis.dir / "missing").lower() or \
         "not found" in refusal(node, redis.dir / "missing")
-    assert "--import derives the cluster id from the data" in refusal(node, path, "--cluster-id", "a" * 40)
     status, output = run_server(node.config, "--import")
     assert status == 1 and "--import needs" in output
 

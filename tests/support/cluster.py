@@ -202,8 +202,8 @@ class Node:
 
 
 class Cluster:
-    """`size` nodes. Directives are keyword arguments with '-' written as '_'. With links=True each node dials each
-    other one through a proxy of its own; see cut(), heal() and set_delay()."""
+    """`size` nodes. Directives are keyword arguments with '-' written as '_'. With links=True nodes reach each other
+    at 127.0.1.N, where a proxy listens; see cut(), heal() and set_delay()."""
 
     DEFAULTS = {
         "enable-debug-command": "yes",
@@ -232,17 +232,15 @@ class Cluster:
     def _make_links(self):
         from proxy import Proxy
         self.proxy = Proxy()
-        for one in self.nodes:
-            for other in self.nodes:
-                if one is not other:
-                    self.links[one.id, other.id] = self.proxy.add(self.ports.take(), other.port)
+        for node in self.nodes:
+            others = [other.id for other in self.nodes if other is not node]
+            for other, link in self.proxy.add(f"127.0.1.{node.id}", node.port, others).items():
+                self.links[other, node.id] = link
 
     def members_seen_by(self, node):
-        seen = []
-        for other in self.nodes:
-            link = self.links.get((node.id, other.id))
-            seen.append(f"{other.id}@127.0.0.1:{link.listen if link else other.port}")
-        return ",".join(seen)
+        """The same for all nodes."""
+        host = "127.0.1.{}" if self.links else "127.0.0.1"
+        return ",".join(f"{other.id}@{host.format(other.id)}:{other.port}" for other in self.nodes)
 
     def write_config(self, node, **more):
         directives = {
@@ -253,8 +251,6 @@ class Cluster:
             "port": node.port,
             "dir": f'"{node.data}"',
         }
-        if self.links:
-            directives["cluster-id"] = "f" * 40
         directives.update(self.directives)
         directives.update({key.replace("_", "-"): value for key, value in more.items()})
         node.config.write_text("".join(f"{key} {value}\n" for key, value in directives.items()))

@@ -1,15 +1,20 @@
-"""A TCP proxy with a link between two nodes in its hands: it can delay what passes, hold it back, or reset it."""
+"""A TCP proxy with a link between two nodes in its hands: it can delay what passes, hold it back, or reset it.
+
+It listens where the list of nodes says that a node is. Who dials is told by RAFT.HELLO, a node's first message."""
 import asyncio
+import re
 import threading
 import time
 
 
-class Link:
-    """One direction of dialling: connections to `listen` go to `target`. Both directions of bytes obey the link."""
+HELLO = re.compile(rb"RAFT\.HELLO\r\n\$\d+\r\n\d+\r\n\$\d+\r\n(\d+)\r\n")
+HELLO_MAX = 4096
 
-    def __init__(self, listen, target):
-        self.listen = listen
-        self.target = target
+
+class Link:
+    """One direction of dialling between two nodes. Both directions of bytes obey the link."""
+
+    def __init__(self):
         self.delay = 0.0
         self.is_cut = False
         self.pairs = set()
@@ -33,24 +38,39 @@ class Proxy:
     def _call(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
 
-    def add(self, listen, target):
-        link = Link(listen, target)
+    def add(self, host, port, diallers):
+        """Connections to host:port go to the same port of 127.0.0.1. A Link for each dialler's number comes back."""
+        links = {number: Link() for number in diallers}
 
         async def serve():
             self.servers.append(await asyncio.start_server(
-                lambda reader, writer: self._accept(link, reader, writer), "127.0.0.1", listen))
+                lambda reader, writer: self._accept(links, port, reader, writer), host, port))
 
         self._call(serve())
-        return link
+        return links
 
-    async def _accept(self, link, reader, writer):
+    @staticmethod
+    async def _greeting(reader):
+        data = b""
+        while not HELLO.search(data) and len(data) < HELLO_MAX:
+            more = await reader.read(HELLO_MAX)
+            if not more:
+                break
+            data += more
+        return data
+
+    async def _accept(self, links, port, reader, writer):
+        greeting = await self._greeting(reader)
+        found = HELLO.search(greeting)
+        link = links.get(int(found.group(1)), Link()) if found else Link()
         while link.is_cut:
             await self.healed.wait()
         try:
-            other_reader, other_writer = await asyncio.open_connection("127.0.0.1", link.target)
+            other_reader, other_writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
             writer.transport.abort()
             return
+        other_writer.write(greeting)
         pair = (writer, other_writer)
         link.pairs.add(pair)
         try:

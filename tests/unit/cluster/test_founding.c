@@ -225,7 +225,8 @@ static void test_a_record_is_passed_on_by_those_who_have_it(void **state)
     group_step(&group, 1);
     group_stop(&group, 0); /* it drew the record and told one */
     group_run(&group, 10);
-    assert_int_equal(group.nodes[2].disk.begin, CLUSTER_FOUNDING);
+    assert_true(group_has_begun(&group, 1)); /* all have stored it: the first one said so */
+    assert_true(group_has_begun(&group, 2));
     assert_true(
         cluster_founders_equal(&group.nodes[1].disk.founders, &group.nodes[2].disk.founders));
     group_start(&group, 0);
@@ -246,12 +247,29 @@ static void test_a_coordinator_wiped_after_it_drew_draws_no_second_record(void *
     group_stop(&group, 0);
     group_wipe(&group, 0);
     group_start(&group, 0);
+    group_run(&group, 6);
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(group.nodes[i].disk.cluster_id, group.nodes[1].disk.cluster_id);
+    assert_int_equal(group.nodes[0].disk.founders.count, 0); /* it has no vote */
+    assert_int_equal(group.nodes[2].disk.founders.count, 3);
+}
+
+/* Nobody knows what the two have promised. */
+static void test_two_founders_wiped_in_the_middle_draw_no_second_record(void **state)
+{
+    (void)state;
+    struct group group;
+    found_three(&group);
+    for (size_t i = 0; i < 2; i++) {
+        group_stop(&group, i);
+        group_wipe(&group, i);
+        group_start(&group, i);
+    }
     group_run(&group, 1000);
-    assert_int_equal(group.nodes[0].disk.begin, CLUSTER_EMPTY);
     for (size_t i = 0; i < 3; i++)
         assert_false(group_has_begun(&group, i));
-    group_assert_describes(&group, 0, "node 2 at b:2, which has begun to found a cluster without");
-    group_assert_describes(&group, 1, "node 1 at a:1, which lost its data folder");
+    group_assert_describes(&group, 0, "node 3 at c:3, which has begun to found a cluster without");
+    group_assert_describes(&group, 2, "node 2 at b:2, which lost its data folder");
 }
 
 static void test_a_founder_wiped_before_all_knew_keeps_the_cluster_from_beginning(void **state)
@@ -667,6 +685,7 @@ int main(void)
         cmocka_unit_test(test_founders_go_on_without_the_coordinator_that_told_all),
         cmocka_unit_test(test_a_record_is_passed_on_by_those_who_have_it),
         cmocka_unit_test(test_a_coordinator_wiped_after_it_drew_draws_no_second_record),
+        cmocka_unit_test(test_two_founders_wiped_in_the_middle_draw_no_second_record),
         cmocka_unit_test(test_a_founder_wiped_before_all_knew_keeps_the_cluster_from_beginning),
         cmocka_unit_test(test_a_node_wiped_before_the_draw_is_met_anew),
         cmocka_unit_test(test_a_founder_wiped_after_the_begin_joins_without_a_record),

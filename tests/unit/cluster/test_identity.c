@@ -175,6 +175,7 @@ static void test_what_a_node_says_comes_back_as_it_was(void **state)
                                  .begin = CLUSTER_FOUNDING,
                                  .mark = 0xabc,
                                  .list = UINT64_MAX - 1,
+                                 .asks = true,
                                  .founders = make_founders()};
     memcpy(said.cluster_id, an_id, sizeof an_id);
     struct founding_said parsed;
@@ -192,6 +193,7 @@ static void test_what_a_node_says_comes_back_as_it_was(void **state)
     assert_string_equal(parsed.cluster_id, an_id);
     assert_int_equal(parsed.mark, 0xabc);
     assert_true(parsed.list == UINT64_MAX - 1);
+    assert_true(parsed.asks);
     assert_true(cluster_founders_equal(&parsed.founders, &said.founders));
     assert_false(founding_parse(args, argc - 1, &parsed));
     args[3] = SPAN("empty");
