@@ -47,6 +47,22 @@ def test_all_nodes_hold_the_same_after_every_kind_of_write(make_cluster):
     assert cluster.wait_equal() != one
 
 
+def test_the_leader_compares_the_digests_of_all_nodes(make_cluster):
+    cluster = make_cluster()
+    leader = cluster.wait_leader()
+    with leader.connect() as connection:
+        for number in range(50):
+            connection.call("SET", f"key:{number}", "x" * number)
+
+        def compared():
+            info = connection.call("INFO", "raft").decode()
+            fields = dict(line.split(":", 1) for line in info.split("\r\n") if ":" in line)
+            assert fields["raft_digest_disputed"] == "0"
+            return int(fields["raft_digests_compared"]) >= 2 and int(fields["raft_digest_agreed_index"]) >= 50
+
+        wait_for(compared, 10, "both followers have answered")
+
+
 def test_wait_tells_the_true_number_of_nodes(make_cluster):
     cluster = make_cluster()
     leader = cluster.wait_leader()
