@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "raft/raft.h"
+#include "wire/digest.h"
 #include "wire/frame.h"
 #include "wire/members.h"
 
@@ -384,7 +385,7 @@ enum err wire_parse_message(const struct span *args, size_t argc, struct wire_me
 
 bool wire_is_message(struct span name)
 {
-    return find_type(name) < MESSAGE_TYPES;
+    return find_type(name) < MESSAGE_TYPES || wire_is_digest(name);
 }
 
 static enum err parse_shard(struct span text, uint32_t *shard)

@@ -3,6 +3,7 @@
 
 #include "resp/parse.h"
 #include "unit/support/test.h"
+#include "wire/message.h"
 
 static const struct wire_digest example = {.answer = true,
                                            .cluster_id = {"0123456789", 10},
@@ -33,6 +34,7 @@ static void test_a_digest_comes_back_as_it_was(void **state)
         wire_encode_digest(&bytes, &given);
         parse(&parser, &bytes);
         assert_true(wire_is_digest(parser.args[0]));
+        assert_true(wire_is_message(parser.args[0])); /* peers pass it on */
         assert_int_equal(wire_parse_digest(parser.args, parser.argc, &got), ERR_NONE);
         assert_int_equal(got.answer, answer);
         assert_true(span_equal(got.cluster_id, given.cluster_id));
