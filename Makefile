@@ -55,7 +55,7 @@ SIM          := $(BUILD)/flotilla-sim
 # A tool that fails or is interrupted leaves no half-written file that the next run would take for whole.
 .DELETE_ON_ERROR:
 .PHONY: all help deps check-deps check-test-deps run status stop test check unit sim soak mutants coverage compat \
-	integration clients chaos chaos-tests bench bench-sim lint format install uninstall clean FORCE
+	integration clients chaos chaos-tests chaos-mutants bench bench-sim lint format install uninstall clean FORCE
 
 all: $(SERVER) $(CHECK)
 
@@ -219,6 +219,11 @@ chaos: $(SERVER) $(TEST_TOOLS)
 	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/chaos/run.py \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(NODES),--nodes $(NODES)) $(if $(FAULTS),--faults $(FAULTS))
+
+# Plants bugs and shows that it finds each.
+chaos-mutants: $(SERVER) $(TEST_TOOLS)
+	$(Q)BUILD='$(BUILD)' CC='$(CC)' CFLAGS='$(ALL_CFLAGS)' SERVER_OBJECTS='$(SERVER_OBJECTS)' SERVER_LIBS='$(SERVER_LIBS)' \
+		$(PYTHON) tests/chaos/mutants $(MUTANTS)
 
 chaos-tests: $(SERVER) $(TEST_TOOLS)
 	$(Q)$(RUN_TESTS) chaos

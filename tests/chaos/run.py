@@ -235,7 +235,8 @@ class Round:
 
     @staticmethod
     def read_log(node):
-        bad = ("assertion failed", "Sanitizer", "runtime error", "stack smashing", "double free")
+        bad = ("assertion failed", "differs from that of a majority", "no majority says who is right", "Sanitizer",
+               "runtime error", "stack smashing", "double free")
         lines = node.log.read_text(errors="replace").splitlines()
         return [f"the log of node {node.id} says: {line}" for line in lines if any(word in line for word in bad)][:5]
 
@@ -316,6 +317,7 @@ def main():
     parser.add_argument("--faults", help=f"only these, or all: {','.join(KINDS)}")
     parser.add_argument("--expiry", action="store_true", help="measure how long keys live")
     parser.add_argument("--leases", action="store_true", help="reads under leases")
+    parser.add_argument("--stop", action="store_true", help="no further round after one that failed")
     parser.add_argument("--keep", action="store_true", help="keep the folders of good rounds as well")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupt)
@@ -341,7 +343,7 @@ def main():
         finally:
             one.close(keep_folder=options.keep or not good)
         seed += 1
-        if time.monotonic() + options.seconds > end:
+        if (options.stop and not good) or time.monotonic() + options.seconds > end:
             break
     summary.print()
     return summary.failed > 0

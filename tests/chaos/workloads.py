@@ -4,6 +4,7 @@ import random
 import select
 import threading
 import time
+import zlib
 
 from clients import HARMLESS, Client, NothingHappened, Stopped, Unexpected, Unknown
 from history import FAILED, OK, UNKNOWN, Operation
@@ -19,6 +20,17 @@ def now():
 
 def text(value):
     return None if value is None else value.decode("latin-1")
+
+
+def short(value):
+    """What the history keeps of a value: long ones by their begin, length and checksum."""
+    if value is None or len(value) <= 64:
+        return value
+    return f"{value[:24]}~{len(value)}~{zlib.crc32(value.encode('latin-1')):08x}"
+
+
+def seen(reply):
+    return short(text(reply))
 
 
 class Keys:
@@ -90,8 +102,9 @@ class Workload(threading.Thread):
 
     def new_value(self):
         self.values += 1
-        padding = "." * self.rng.randrange(4000) if self.rng.random() < 0.02 else ""
-        return f"{self.number}-{self.values}{padding}"
+        chance = self.rng.random()
+        longest = 600_000 if chance < 0.002 else 4000 if chance < 0.02 else 1
+        return f"{self.number}-{self.values}" + "." * self.rng.randrange(longest)
 
     def perform(self, operation, act):
         """Records the operation with what act() returns. False if nobody knows what became of it."""
@@ -111,9 +124,11 @@ class Workload(threading.Thread):
         self.history.add(operation)
         return True
 
+    keep = staticmethod(short)  # what the history keeps of a reply
+
     def get(self, key):
         operation = Operation(self.number, "get", key)
-        self.perform(operation, lambda: text(self.client.call("GET", key)))
+        self.perform(operation, lambda: self.keep(text(self.client.call("GET", key))))
         return operation
 
 
@@ -132,16 +147,16 @@ class Registers(Workload):
 
     def set(self, key):
         value = self.new_value()
-        self.perform(Operation(self.number, "set", key, value), lambda: self.client.call("SET", key, value) == "OK")
+        self.perform(Operation(self.number, "set", key, short(value)), lambda: self.client.call("SET", key, value) == "OK")
 
     def getset(self, key):
         value = self.new_value()
-        self.perform(Operation(self.number, "getset", key, value),
-                     lambda: text(self.client.call("SET", key, value, "GET")))
+        self.perform(Operation(self.number, "getset", key, short(value)),
+                     lambda: seen(self.client.call("SET", key, value, "GET")))
 
     def setnx(self, key):
         value = self.new_value()
-        self.perform(Operation(self.number, "setnx", key, value), lambda: self.client.call("SETNX", key, value))
+        self.perform(Operation(self.number, "setnx", key, short(value)), lambda: self.client.call("SETNX", key, value))
 
     def delete(self, key):
         self.perform(Operation(self.number, "del", key), lambda: self.client.call("DEL", key))
@@ -160,11 +175,11 @@ class Registers(Workload):
                     self.client.react(reply)
                 except (NothingHappened, Unknown):
                     return
-        operation.back, operation.outcome, operation.result = now(), OK, text(value)
+        operation.back, operation.outcome, operation.result = now(), OK, seen(value)
         self.history.add(operation)
         time.sleep(self.rng.random() * 0.005)
         new = self.new_value()
-        self.perform(Operation(self.number, "cas", key, new, operation.result),
+        self.perform(Operation(self.number, "cas", key, short(new), operation.result),
                      lambda: self.client.transaction([("SET", key, new)]) is not None)
 
 
@@ -184,15 +199,15 @@ class Faithful(Registers):
         key = self.keys.pick(self.rng, counted=False)
         kind = "get" if self.rng.random() < 0.9 else "set"
         value = self.new_value() if kind == "set" else None
-        refused = self.perform_once(Operation(self.number, kind, key, value))
+        refused = self.perform_once(Operation(self.number, kind, key, short(value)), value)
         time.sleep(self.rng.random() * self.run_of.pause * (5 if refused else 1))
 
-    def perform_once(self, operation):
+    def perform_once(self, operation, value):
         def act():
-            words = [operation.kind.upper(), operation.key] + ([operation.value] if operation.value else [])
+            words = [operation.kind.upper(), operation.key] + ([value] if value else [])
             reply = self.client.exchange([words])[0]
             if not isinstance(reply, Error):
-                return text(reply) if operation.kind == "get" else reply == "OK"
+                return seen(reply) if operation.kind == "get" else reply == "OK"
             self.client.count(reply.code)
             if reply.code == "UNKNOWN":
                 raise Unknown(str(reply))
@@ -208,19 +223,21 @@ class Pipelines(Registers):
     """Several requests in one piece. They count as called together; replies come in order."""
 
     def step(self):
-        operations = []
+        operations, sent = [], []
         for _ in range(self.rng.randrange(2, 9)):
             key = self.keys.pick(self.rng)
             if self.rng.random() < 0.6:
                 operations.append(Operation(self.number, "get", key))
+                sent.append(("GET", key))
             else:
-                operations.append(Operation(self.number, "set", key, self.new_value()))
+                value = self.new_value()
+                operations.append(Operation(self.number, "set", key, short(value)))
+                sent.append(("SET", key, value))
         if not self.client.connection:
             self.client.connect()
         call = now()
         for operation in operations:
             operation.call = call
-        sent = [("GET", op.key) if op.kind == "get" else ("SET", op.key, op.value) for op in operations]
         errors = []
 
         def note(number, reply):
@@ -231,7 +248,7 @@ class Pipelines(Registers):
                     operation.outcome, operation.back = FAILED, now()
                 return
             operation.outcome, operation.back = OK, now()
-            operation.result = text(reply) if operation.kind == "get" else reply == "OK"
+            operation.result = seen(reply) if operation.kind == "get" else reply == "OK"
 
         try:
             self.client.exchange(sent, note)
@@ -258,8 +275,8 @@ class Flood(Registers):
         def note(_, reply):
             if isinstance(reply, Error):
                 return
-            if not replies or replies[-1].result != text(reply):
-                replies.append(Operation(self.number, "get", key, None, None, call, now(), OK, text(reply)))
+            if not replies or replies[-1].result != seen(reply):
+                replies.append(Operation(self.number, "get", key, None, None, call, now(), OK, seen(reply)))
 
         answers = []
         try:
@@ -310,7 +327,7 @@ class Impatient(Registers):
                     refused = True
                     self.client.count(reply.code)
                     continue
-                operation.back, operation.outcome, operation.result = now(), OK, text(reply)
+                operation.back, operation.outcome, operation.result = now(), OK, seen(reply)
                 self.history.add(operation)
         except (OSError, Closed):
             waiting.clear()  # reads that nobody saw tell nothing
@@ -334,6 +351,8 @@ class Counters(Workload):
 
 class Appends(Workload):
     """Each token is written once; `keys` retire before they are long."""
+
+    keep = staticmethod(lambda value: value)
 
     def __init__(self, run, number, keys):
         super().__init__(run, number)
