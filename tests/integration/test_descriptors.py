@@ -126,6 +126,6 @@ def test_save_without_a_descriptor_says_so(make_cluster):
         hard = resource.prlimit(node.pid, resource.RLIMIT_NOFILE)[1]
         resource.prlimit(node.pid, resource.RLIMIT_NOFILE, (free, hard))
         assert str(connection.call("SAVE")) == "ERR the snapshot could not be written: too many open files"
-        assert "writing a snapshot failed: too many open files" in node.log.read_text()
+        assert "snapshot failed: too many open files" in node.log.read_text()
         resource.prlimit(node.pid, resource.RLIMIT_NOFILE, (hard, hard))
         assert connection.call("SAVE") == "OK"
