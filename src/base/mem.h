@@ -10,4 +10,16 @@ void *mem_zalloc(size_t size) __attribute__((malloc));
 void *mem_realloc(void *ptr, size_t size);
 void mem_free(void *ptr); /* NULL is allowed */
 
+/* The bytes that an allocation takes. jemalloc: steps of 16 up to 128, then four classes to each
+ * doubling. */
+static inline size_t mem_footprint(size_t size)
+{
+    if (size <= 8)
+        return size == 0 ? 0 : 8;
+    size_t step = 16;
+    for (size_t top = 128; size > top; top *= 2)
+        step = top / 4;
+    return (size + step - 1) / step * step;
+}
+
 #endif

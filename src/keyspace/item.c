@@ -15,17 +15,6 @@ enum {
 _Static_assert(sizeof(int64_t) <= ROOM_MIN && sizeof(void *) <= ROOM_MIN, "the room is too small");
 _Static_assert(sizeof(struct item) % 8 == 0, "the room begins with a number");
 
-/* jemalloc: steps of 16 up to 128, then four classes to each doubling. */
-size_t allocation_size(size_t size)
-{
-    if (size <= 8)
-        return 8;
-    size_t step = 16;
-    for (size_t top = 128; size > top; top *= 2)
-        step = top / 4;
-    return (size + step - 1) / step * step;
-}
-
 static struct string_block *block_of(const struct item *item)
 {
     struct string_block *block;
@@ -77,7 +66,7 @@ static struct item *item_with_room(struct span key, size_t wanted, uint64_t revi
     ASSERT(key.len < UINT32_MAX);
     size_t room = wanted > EMBEDDED_MAX || wanted < ROOM_MIN ? ROOM_MIN : wanted;
     size_t bytes = sizeof(struct item) + room + key.len;
-    size_t spare = allocation_size(bytes) - bytes;
+    size_t spare = mem_footprint(bytes) - bytes;
     if (room + spare <= EMBEDDED_MAX)
         room += spare;
     struct item *item = mem_alloc(sizeof(*item) + room + key.len);
@@ -185,9 +174,9 @@ size_t item_memory(const struct item *item)
     /* its place in the dictionary: a pointer and one and a third index cells, three quarters full
      */
     size_t bytes = 18;
-    bytes += allocation_size(sizeof(*item) + item->room + item->key_len);
+    bytes += mem_footprint(sizeof(*item) + item->room + item->key_len);
     if (item->form == FORM_SEPARATE)
-        bytes += allocation_size(sizeof(struct string_block) + block_of(item)->capacity);
+        bytes += mem_footprint(sizeof(struct string_block) + block_of(item)->capacity);
     if (item->heap_position != NOT_IN_HEAP)
         bytes += sizeof(int64_t) + sizeof(struct item *);
     return bytes;

@@ -38,9 +38,6 @@ struct string_block {
     char bytes[];
 };
 
-/* Bytes that the allocator takes for a request of this size. */
-size_t allocation_size(size_t size);
-
 /* A new item without deadline; its hash is the caller's to set. */
 struct item *item_new(struct span key, struct span value, uint64_t revision);
 /* A new item for `key` that takes the value over: `from` is an empty string afterwards. */

@@ -255,6 +255,23 @@ struct peer_link peers_link(const struct peers *peers, uint64_t id)
     return status;
 }
 
+static uint64_t memory_of(const struct link *link)
+{
+    return link ? sizeof *link + mem_footprint(link->input.cap) + mem_footprint(link->pending.cap) +
+                      link->waiting
+                : 0;
+}
+
+uint64_t peers_memory(const struct peers *peers)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < peers->count; i++)
+        bytes += memory_of(peers->nodes[i]->out) + memory_of(peers->nodes[i]->in);
+    for (size_t i = 0; i < peers->guest_count; i++)
+        bytes += memory_of(peers->guests[i]);
+    return bytes;
+}
+
 struct peer_stats peers_stats(const struct peers *peers)
 {
     return peers->stats;

@@ -98,6 +98,8 @@ struct peer_stats {
     uint64_t handshakes_refused; /* connections of others that did not become a node's */
     uint64_t messages_refused;   /* of nodes; each closed its connection */
 };
+/* Bytes of all connections' buffers. */
+uint64_t peers_memory(const struct peers *peers);
 struct peer_stats peers_stats(const struct peers *peers);
 
 #endif

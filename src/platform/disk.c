@@ -36,6 +36,7 @@ struct platform_disk {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     struct ops queued;       /* under the mutex */
+    uint64_t bytes;          /* under the mutex: of operations that are not carried out yet */
     struct completions done; /* under the mutex */
     bool stop;               /* under the mutex */
     bool asleep;             /* under the mutex: the thread waits for work */
@@ -209,8 +210,13 @@ static size_t carry_out(struct platform_disk *disk, const struct disk_op *ops, s
     return 1;
 }
 
-static void free_op(struct disk_op *op)
+static void free_op(struct platform_disk *disk, struct disk_op *op)
 {
+    if (op->bytes.cap) {
+        pthread_mutex_lock(&disk->mutex);
+        disk->bytes -= mem_footprint(op->bytes.cap);
+        pthread_mutex_unlock(&disk->mutex);
+    }
     buf_close(&op->bytes);
     mem_free(op->path);
     mem_free(op->to);
@@ -228,7 +234,7 @@ static void run_ops(struct platform_disk *disk)
         for (size_t i = at; i < at + run; i++) {
             if (ops->items[i].ticket)
                 completion.ticket = ops->items[i].ticket;
-            free_op(&ops->items[i]);
+            free_op(disk, &ops->items[i]);
         }
         completion.err = disk->failed;
         if (completion.ticket || completion.err || completion.sync_us || completion.measured ||
@@ -307,6 +313,14 @@ void platform_disk_keep_free(struct platform_disk *disk, uint64_t bytes)
     disk->image.keep_free_bytes = bytes;
 }
 
+uint64_t platform_disk_memory(struct platform_disk *disk)
+{
+    pthread_mutex_lock(&disk->mutex);
+    uint64_t bytes = disk->bytes;
+    pthread_mutex_unlock(&disk->mutex);
+    return bytes;
+}
+
 int platform_disk_fd(const struct platform_disk *disk)
 {
     return disk->event;
@@ -343,6 +357,7 @@ static void port_queue(void *context, const struct disk_op *op)
     struct platform_disk *disk = context;
     pthread_mutex_lock(&disk->mutex);
     add_op(&disk->queued, op);
+    disk->bytes += mem_footprint(op->bytes.cap);
     bool asleep = disk->asleep;
     disk->asleep = false;
     pthread_mutex_unlock(&disk->mutex);

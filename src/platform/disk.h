@@ -19,6 +19,8 @@ void platform_disk_keep_free(struct platform_disk *disk, uint64_t bytes);
 
 /* Readable when there are completions to take: platform_disk_woken() once, then take until false.
  */
+/* Bytes that are queued or being written. */
+uint64_t platform_disk_memory(struct platform_disk *disk);
 int platform_disk_fd(const struct platform_disk *disk);
 void platform_disk_woken(struct platform_disk *disk);
 bool platform_disk_take(struct platform_disk *disk, struct disk_completion *completion);

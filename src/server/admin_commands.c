@@ -84,18 +84,27 @@ void server_memory_doctor(struct server *server, const struct server_call *call)
 void server_memory_stats(struct server *server, const struct server_call *call)
 {
     struct server_memory memory = server_memory();
+    struct server_usage usage = server_usage(server);
     size_t keys = keyspace_count(shard_keyspace(server->shards[0]));
-    struct storage_status storage = storage_status(shard_storage(server->shards[0]));
+    if (usage.used > server->used_memory_peak)
+        server->used_memory_peak = usage.used;
     const struct {
         const char *name;
         uint64_t value;
     } figures[] = {
         {"peak.allocated", server->used_memory_peak},
-        {"total.allocated", memory.allocated},
-        {"clients.normal", net_stats(server->net).clients_memory},
-        {"raft.entry.cache", storage.cache_bytes},
+        {"total.allocated", usage.used},
+        {"startup.allocated", usage.startup},
+        {"replication.backlog", 0},
+        {"clients.slaves", 0},
+        {"clients.normal", usage.clients},
+        {"cluster.links", usage.peers},
+        {"aof.buffer", usage.disk},
+        {"raft.log", usage.log},
+        {"overhead.total", usage.overhead},
         {"keys.count", keys},
-        {"keys.bytes-per-key", keys ? memory.allocated / keys : 0},
+        {"keys.bytes-per-key", keys ? usage.data / keys : 0},
+        {"dataset.bytes", usage.data},
         {"allocator.allocated", memory.allocated},
         {"allocator.active", memory.active},
         {"allocator.resident", memory.resident},

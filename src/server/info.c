@@ -81,34 +81,49 @@ static void add_ratio(struct buf *out, const char *name, uint64_t of, uint64_t t
     buf_printf(out, "%s:%.2f\r\n", name, to ? (double)of / (double)to : 0.0);
 }
 
+static void add_usage(const struct server *server, const struct server_usage *usage,
+                      struct buf *out)
+{
+    uint64_t beyond = usage->used > usage->startup ? usage->used - usage->startup : 0;
+    buf_printf(out,
+               "used_memory_peak_perc:%.2f%%\r\nused_memory_overhead:%" PRIu64
+               "\r\nused_memory_startup:%" PRIu64 "\r\nused_memory_dataset:%" PRIu64
+               "\r\nused_memory_dataset_perc:%.2f%%\r\n",
+               100.0 * (double)usage->used / (double)server->used_memory_peak, usage->overhead,
+               usage->startup, usage->data,
+               beyond ? 100.0 * (double)usage->data / (double)beyond : 0);
+    buf_printf(out,
+               "mem_not_counted_for_evict:%" PRIu64 "\r\nmem_clients_normal:%" PRIu64
+               "\r\nmem_clients_slaves:0\r\nmem_replication_backlog:0\r\n"
+               "mem_total_replication_buffers:0\r\nmem_cluster_links:%" PRIu64
+               "\r\nmem_aof_buffer:%" PRIu64 "\r\nmem_raft_log:%" PRIu64 "\r\n",
+               usage->not_counted, usage->clients, usage->peers, usage->disk, usage->log);
+}
+
 static void section_memory(struct server *server, struct buf *out)
 {
-    server->used_memory = 0; /* exact now */
-    uint64_t used = server_used_memory(server);
+    struct server_usage usage = server_usage(server);
     struct server_memory memory = server_memory();
     uint64_t resident = server_resident();
-    struct storage_status storage = {.cache_bytes = 0};
-    if (!server_is_loading(server))
-        storage = storage_status(shard_storage(server->shards[0]));
-    add_size(out, "used_memory", used);
+    if (usage.used > server->used_memory_peak)
+        server->used_memory_peak = usage.used;
+    add_size(out, "used_memory", usage.used);
     add_size(out, "used_memory_rss", resident);
     add_size(out, "used_memory_peak", server->used_memory_peak);
-    buf_printf(out, "used_memory_peak_perc:%.2f%%\r\n",
-               server->used_memory_peak ? 100.0 * (double)used / (double)server->used_memory_peak
-                                        : 0);
+    add_usage(server, &usage, out);
+    if (!server_is_loading(server))
+        buf_printf(out, "mem_raft_entry_cache:%" PRIu64 "\r\n",
+                   storage_status(shard_storage(server->shards[0])).cache_bytes);
     buf_printf(out,
-               "used_memory_dataset:%" PRIu64 "\r\nmem_raft_entry_cache:%" PRIu64
-               "\r\nmem_clients_normal:%" PRIu64 "\r\nallocator_allocated:%" PRIu64
-               "\r\nallocator_active:%" PRIu64 "\r\nallocator_resident:%" PRIu64 "\r\n",
-               used > storage.cache_bytes ? used - storage.cache_bytes : 0, storage.cache_bytes,
-               net_stats(server->net).clients_memory, memory.allocated, memory.active,
-               memory.resident);
+               "allocator_allocated:%" PRIu64 "\r\nallocator_active:%" PRIu64
+               "\r\nallocator_resident:%" PRIu64 "\r\n",
+               memory.allocated, memory.active, memory.resident);
     add_size(out, "total_system_memory",
              (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
     add_size(out, "maxmemory", server->config.maxmemory);
     buf_printf(out, "maxmemory_policy:%s\r\n", server->config.maxmemory_policy);
     add_ratio(out, "allocator_frag_ratio", memory.active, memory.allocated);
-    add_ratio(out, "mem_fragmentation_ratio", resident, used);
+    add_ratio(out, "mem_fragmentation_ratio", resident, usage.used);
     buf_add_text(out, "mem_allocator:jemalloc\r\nactive_defrag_running:0\r\n"
                       "lazyfree_pending_objects:0\r\n");
 }

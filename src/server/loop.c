@@ -107,6 +107,7 @@ static void turn(struct server *server)
     wait_for_events(server);
     struct shard *shard = server->shards[0];
     struct shard_time now = server_now(server);
+    server_memory_tick(server);
     net_tick(server->net);
     net_resume(server->net);
     shard_tick(shard, now);

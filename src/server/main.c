@@ -166,6 +166,7 @@ static int serve(struct server *server)
     /* Before the log thread exists: a fork would leave it behind. */
     if (!server_go_background(server))
         return 1;
+    server_memory_open(server);
     if (server_open_logfile(server, message)) {
         server_log_say(message);
         return 1;

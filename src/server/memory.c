@@ -37,15 +37,68 @@ struct server_memory server_memory(void)
                                   .mapped = jemalloc_figure("stats.mapped")};
 }
 
-uint64_t server_used_memory(struct server *server)
+/* The process' own threads give free pages back even while nothing is asked of it. Not before the
+ * fork into the background, which would leave them behind. */
+void server_memory_open(struct server *server)
 {
-    if (server->used_memory && server->now.mono_ms < server->used_memory_at_ms + MEMORY_INTERVAL_MS)
-        return server->used_memory;
-    server->used_memory = server_memory().allocated;
-    server->used_memory_at_ms = server->now.mono_ms;
-    if (server->used_memory > server->used_memory_peak)
-        server->used_memory_peak = server->used_memory;
-    return server->used_memory;
+    bool yes = true;
+    if (mallctl)
+        mallctl("background_thread", NULL, NULL, &yes, sizeof yes);
+    server->used_memory_startup = server_memory().allocated;
+}
+
+struct server_usage server_usage(struct server *server)
+{
+    struct server_usage usage = {.used = server_memory().allocated,
+                                 .startup = server->used_memory_startup,
+                                 .clients = net_stats(server->net).clients_memory};
+    if (!server_is_loading(server)) {
+        usage.log = shard_memory(server->shards[0]);
+        usage.disk = platform_disk_memory(server->disk);
+    }
+    if (server->peers)
+        usage.peers = peers_memory(server->peers);
+    usage.not_counted = usage.clients + usage.log + usage.disk + usage.peers;
+    if (usage.not_counted > usage.used)
+        usage.not_counted = usage.used;
+    usage.overhead = usage.not_counted + usage.startup;
+    usage.data = usage.used > usage.overhead ? usage.used - usage.overhead : 0;
+    return usage;
+}
+
+static void sample(struct server *server, const struct server_usage *usage)
+{
+    server->counted_memory = usage->used - usage->not_counted;
+    server->sampled_at_ms = server->now.mono_ms;
+    if (usage->used > server->used_memory_peak)
+        server->used_memory_peak = usage->used;
+}
+
+/* Each turn: a peak between two INFOs must not be missed. */
+void server_memory_tick(struct server *server)
+{
+    if (server->now.mono_ms < server->sampled_at_ms + MEMORY_INTERVAL_MS)
+        return;
+    uint64_t used = server_memory().allocated;
+    if (used > server->used_memory_peak)
+        server->used_memory_peak = used;
+    if (server->config.maxmemory) {
+        struct server_usage usage = server_usage(server);
+        sample(server, &usage);
+    }
+    server->sampled_at_ms = server->now.mono_ms;
+}
+
+/* The last sample is good enough to let a write in; nobody is refused for what was given back
+ * since. */
+uint64_t server_counted_memory(struct server *server)
+{
+    if (server->counted_memory <= server->config.maxmemory && server->sampled_at_ms &&
+        server->now.mono_ms < server->sampled_at_ms + MEMORY_INTERVAL_MS)
+        return server->counted_memory;
+    struct server_usage usage = server_usage(server);
+    sample(server, &usage);
+    return server->counted_memory;
 }
 
 uint64_t server_resident(void)

@@ -81,9 +81,10 @@ struct server {
     struct shard_time now;    /* of this turn: see server_now() */
     struct histogram turn_us; /* from the first event of a turn to its end */
     bool now_is_old;
-    uint64_t used_memory; /* refreshed at most every MEMORY_INTERVAL_MS */
+    uint64_t counted_memory; /* against maxmemory, when it was last sampled */
+    uint64_t sampled_at_ms;
     uint64_t used_memory_peak;
-    uint64_t used_memory_at_ms;
+    uint64_t used_memory_startup;
     char run_id[41];
     int64_t start_wall_ms;
     bool stopping;
@@ -173,7 +174,24 @@ void server_watch_signals(struct server *server); /* SIGTERM, SIGINT: the end, f
 void server_stop(struct server *server);          /* answers what is waiting, then ends the loop */
 
 /* memory.c */
-uint64_t server_used_memory(struct server *server);
+void server_memory_open(struct server *server);
+void server_memory_tick(struct server *server);
+/* What counts against maxmemory: all that is allocated but what clients, the log, the disk thread
+ * and the connections to other nodes need. That is not data: it comes and goes with the traffic,
+ * and no eviction or deletion could free it. */
+uint64_t server_counted_memory(struct server *server);
+struct server_usage {
+    uint64_t used; /* all that is allocated */
+    uint64_t startup;
+    uint64_t clients; /* buffers, transactions, replies under way */
+    uint64_t log;     /* cache, positions, batches, snapshots under way */
+    uint64_t disk;    /* queued for the disk */
+    uint64_t peers;
+    uint64_t not_counted; /* the sum of these four */
+    uint64_t overhead;    /* and of startup */
+    uint64_t data;        /* the rest */
+};
+struct server_usage server_usage(struct server *server);
 struct server_memory {
     uint64_t allocated;
     uint64_t active;

@@ -104,7 +104,7 @@ static int64_t host_wall_us(void *context)
 
 static uint64_t host_used_memory(void *context)
 {
-    return server_used_memory(context);
+    return server_counted_memory(context);
 }
 
 static const char *host_accept_peer(void *context, int fd, const struct span *args, size_t argc,

@@ -467,5 +467,6 @@ void shard_tick(struct shard *shard, struct shard_time now)
         shard_step(shard, &event, NULL, 0);
     }
     shard_consider_health(shard);
+    shard_trim(shard);
     propose_expiry(shard);
 }

@@ -133,11 +133,15 @@ struct shard {
     struct shard_digests digests;
     bool stopped; /* contradicted by a majority: nothing is done any more */
 
+    uint64_t trim_ms; /* buffers are looked at again then */
     struct shard_stats stats;
     uint64_t changes_saved; /* in the newest snapshot, of machine.stats.changes */
     struct buf unread;      /* the reply of a command whose client wants none */
     struct histogram commit_us;
 };
+
+/* memory.c */
+void shard_trim(struct shard *shard);
 
 /* submit.c */
 void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload);

@@ -254,5 +254,8 @@ struct shard_stats {
                                           of the loop's clock */
 };
 struct shard_stats shard_stats(const struct shard *shard);
+/* Bytes that the group takes besides its data: the log's cache and positions, the open batch,
+ * messages and snapshots under way. */
+uint64_t shard_memory(const struct shard *shard);
 
 #endif

@@ -135,6 +135,8 @@ struct storage {
     uint64_t quiet_ticket; /* nothing was flushed behind it since quiet_ms */
     uint64_t quiet_ms;
     struct cache cache;
+    uint64_t trimmed_at; /* last index then */
+    unsigned quiet_trims;
     /* Window of a segment for entries that the cache does not hold. */
     struct buf window;
     uint64_t window_seq;

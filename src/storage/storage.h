@@ -211,5 +211,10 @@ struct storage_status {
     const struct histogram *sync_us;
 };
 struct storage_status storage_status(const struct storage *storage);
+/* Bytes that the log takes of memory: cache, buffers, positions of entries. */
+uint64_t storage_memory(const struct storage *storage);
+/* Once a second: frees large buffers that are empty, and most of the cache once no entry has come
+ * for some seconds. */
+void storage_trim(struct storage *storage);
 
 #endif

@@ -488,6 +488,65 @@ static void test_a_folder_whose_path_is_too_long_is_refused(void **state)
     node_close(&node);
 }
 
+static void test_large_entry_takes_no_more_room_in_the_cache_than_it_has_bytes(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    uint64_t before = storage_memory(node.storage);
+    node_append_sized(&node, 1, 1, 3 << 20);
+    node_flush(&node);
+    storage_trim(node.storage); /* what was gathered is at the disk */
+    uint64_t took = storage_memory(node.storage) - before;
+    assert_in_range(took, 3 << 20, (3 << 20) + 1024 * 1024);
+    node_close(&node);
+}
+
+static void test_cache_shrinks_when_no_entry_has_come_for_long(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    node_crash(&node);
+    node.options.cache_bytes_max = 64 << 20;
+    node_start(&node);
+    fill(&node, 4000, 1000);
+    node_flush(&node);
+    storage_pin(node.storage, 4000);
+    for (int i = 0; i < 4; i++)
+        storage_trim(node.storage);
+    assert_int_equal(storage_status(node.storage).cache_entries, 4000);
+    node_append(&node, 4001, 1); /* the count begins anew */
+    for (int i = 0; i < 5; i++)
+        storage_trim(node.storage);
+    assert_int_equal(storage_status(node.storage).cache_entries, 4001);
+    node_flush(&node);
+    storage_pin(node.storage, 4001);
+    for (int i = 0; i < 2; i++)
+        storage_trim(node.storage);
+    assert_true(storage_status(node.storage).cache_bytes <= 1 << 20);
+    assert_entry(&node, 1, 1);
+    assert_entry(&node, 4001, 1);
+    node_close(&node);
+}
+
+static void test_entries_that_others_lack_stay_in_a_quiet_cache(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    node_crash(&node);
+    node.options.cache_bytes_max = 64 << 20;
+    node_start(&node);
+    fill(&node, 4000, 1000);
+    node_flush(&node);
+    storage_pin(node.storage, 100);
+    for (int i = 0; i < 20; i++)
+        storage_trim(node.storage);
+    assert_true(storage_status(node.storage).cache_entries >= 3900);
+    node_close(&node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,6 +570,9 @@ int main(void)
         cmocka_unit_test(test_without_sync_nothing_is_synced_but_a_truncation),
         cmocka_unit_test(test_the_status_counts_what_was_written),
         cmocka_unit_test(test_a_folder_whose_path_is_too_long_is_refused),
+        cmocka_unit_test(test_large_entry_takes_no_more_room_in_the_cache_than_it_has_bytes),
+        cmocka_unit_test(test_cache_shrinks_when_no_entry_has_come_for_long),
+        cmocka_unit_test(test_entries_that_others_lack_stay_in_a_quiet_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
