@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 
@@ -46,16 +47,27 @@ bool number_parse_i64(struct span text, int64_t *value)
     return true;
 }
 
+/* All numbers of two digits, one behind the other: half the divisions. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233"
+                            "34353637383940414243444546474849505152535455565758596061626364656667"
+                            "6869707172737475767778798081828384858687888990919293949596979899";
+
 size_t number_format_u64(char *out, uint64_t value)
 {
-    char reversed[NUMBER_I64_CHARS];
-    size_t len = 0;
-    do {
-        reversed[len++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    for (size_t i = 0; i < len; i++)
-        out[i] = reversed[len - 1 - i];
+    if (value < 10) {
+        out[0] = (char)('0' + value);
+        return 1;
+    }
+    char digits[NUMBER_I64_CHARS];
+    char *at = digits + sizeof digits;
+    for (; value >= 100; value /= 100)
+        memcpy(at -= 2, pairs + 2 * (value % 100), 2);
+    if (value >= 10)
+        memcpy(at -= 2, pairs + 2 * value, 2);
+    else
+        *--at = (char)('0' + value);
+    size_t len = (size_t)(digits + sizeof digits - at);
+    memcpy(out, at, len);
     return len;
 }
 
