@@ -1,3 +1,4 @@
+#include "base/assert.h"
 #include "shard/internal.h"
 
 static void write_error(struct shard *shard, struct shard_client client, const char *text)
@@ -27,10 +28,38 @@ static void write_redirect(struct shard *shard, struct shard_client client, unsi
     host->reply_end(host->context, client, 0);
 }
 
+static unsigned slot_of_first_key(const struct command *command, const struct span *args,
+                                  size_t argc)
+{
+    size_t position;
+    return command_keys(command, args, argc, &position, 1) ? keyspace_slot_of(args[position]) : 0;
+}
+
+/* Of a write in the open batch, read back from its record: that costs the writes that go well
+ * nothing. */
+static unsigned slot_of_write(const struct shard *shard, const struct pending_write *write)
+{
+    static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+    size_t at = (size_t)(write->index - shard->batch_entries[0].index);
+    ASSERT(at < shard->batch_count);
+    struct record record;
+    struct resp_parser parser = {0};
+    unsigned slot = 0;
+    enum record_outcome outcome =
+        record_parse(span_of(shard->batch.ptr + shard->batch_offsets[at], write->bytes), &record);
+    ASSERT(outcome == RECORD_OK);
+    if (record.entry.kind == ENTRY_COMMAND &&
+        resp_parse(&parser, record.entry.payload, &no_limits) == RESP_COMMAND)
+        slot = slot_of_first_key(command_find(shard->options.table, parser.args, parser.argc),
+                                 parser.args, parser.argc);
+    resp_parser_close(&parser);
+    return slot;
+}
+
 static void answer_write(struct shard *shard, const struct pending_write *write)
 {
     if (write->driven_us == 0) {
-        write_redirect(shard, write->client, write->slot);
+        write_redirect(shard, write->client, slot_of_write(shard, write));
         return;
     }
     shard->stats.unknown_outcomes++;
@@ -43,12 +72,8 @@ static void answer_one_read(struct shard *shard, struct pending_read *read)
 {
     read->done = true;
     unsigned slot = 0;
-    if (read->kind == PENDING_READ) {
-        const struct span *args = read_queue_args(&shard->reads, read);
-        size_t position;
-        if (command_keys(read->command, args, read->argc, &position, 1))
-            slot = keyspace_slot_of(args[position]);
-    }
+    if (read->kind == PENDING_READ)
+        slot = slot_of_first_key(read->command, read_queue_args(&shard->reads, read), read->argc);
     write_redirect(shard, read->client, slot);
 }
 

@@ -23,8 +23,7 @@ struct pending_write {
     struct shard_client client;
     uint32_t bytes;
     int protocol;
-    unsigned slot; /* of its first key, for a redirect */
-    char *script;  /* of a transaction with local commands; owned */
+    char *script; /* of a transaction with local commands; owned */
     size_t script_len;
 };
 

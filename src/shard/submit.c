@@ -107,13 +107,6 @@ static struct pending_write *push_write(struct shard *shard, struct shard_client
     return write;
 }
 
-static unsigned slot_of_first_key(const struct command *command, const struct span *args,
-                                  size_t argc)
-{
-    size_t position;
-    return command_keys(command, args, argc, &position, 1) ? keyspace_slot_of(args[position]) : 0;
-}
-
 enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
                                  struct shard_time now)
 {
@@ -131,8 +124,7 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     else
         entry_encode_command(&shard->batch, &entry, request->args, request->argc);
 
-    struct pending_write *write = push_write(shard, request->client, request->protocol, &entry);
-    write->slot = slot_of_first_key(request->command, request->args, request->argc);
+    push_write(shard, request->client, request->protocol, &entry);
     return SHARD_ACCEPTED;
 }
 
