@@ -83,7 +83,9 @@ void machine_count(struct machine *machine, const struct command_context *contex
 bool machine_take_command(struct machine *machine, struct span *rest)
 {
     struct resp_parser *parser = &machine->parser;
-    if (rest->len == 0 || resp_parse(parser, *rest, &no_limits) != RESP_COMMAND) {
+    /* An inline command is none for Redis, which has to load the log. */
+    if (rest->len == 0 || rest->ptr[0] != '*' ||
+        resp_parse(parser, *rest, &no_limits) != RESP_COMMAND) {
         resp_parser_close(parser); /* of what was begun */
         return false;
     }

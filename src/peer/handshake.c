@@ -86,7 +86,6 @@ static bool take_welcome(struct link *link, const struct span *args, size_t argc
         return refused(link, "belongs to another cluster");
     link->peer = (struct shard_peer){.node = link->node->id,
                                      .incarnation = handshake->challenge.incarnation};
-    link->node->backoff_ms = BACKOFF_MIN_MS;
     link_begin_ready(link);
     node_connected(link->node, true);
     return true;

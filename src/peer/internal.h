@@ -37,6 +37,8 @@ enum {
     GUESTS_MAX = 64,
     GUESTS_PER_ADDRESS_MAX = 24,
     TROUBLE_MAX = 256,
+    REFUSAL_SAY_MS = 60 * 1000,
+    LASTING_MS = 1000, /* a connection that was good */
 };
 
 enum link_state {
@@ -83,6 +85,7 @@ struct link {
     size_t waiting;    /* bytes in them */
     uint64_t alive_ms; /* when the last sign of life for a partial message was given */
     struct handshake handshake;
+    uint64_t ready_ms;   /* since then it is a node's */
     struct event *limit; /* the end of what may not last */
 };
 
@@ -99,6 +102,9 @@ struct node {
     bool death_told;           /* of the process that was there */
     char trouble[TROUBLE_MAX]; /* why there is no connection, as it was logged; empty: none */
     uint64_t attempts;         /* that failed in that way */
+    const char *refusal;       /* why a message was refused, as it was logged; NULL: never */
+    uint64_t refusal_ms;
+    uint64_t refusals; /* since then */
     struct peer_link status;
 };
 
@@ -128,6 +134,7 @@ void link_flush(struct link *link);
 /* Handles what was received. false: the link was closed, and a guest's is gone. */
 bool link_consume(struct link *link);
 void link_begin_ready(struct link *link);        /* the greeting is over */
+bool link_lasted(const struct link *link);       /* it was a node's for a while */
 void link_limit(struct link *link, uint32_t ms); /* what it does now may last so long */
 uint64_t peer_mono_ms(void);
 
@@ -165,5 +172,6 @@ struct node *peers_find(const struct peers *peers, uint64_t id);
 void link_lost(struct link *link, int error); /* error: errno of the connection, 0 at its end */
 /* The command in link->frame. */
 bool link_take(struct link *link);
+void link_refuse(struct link *link, const char *why); /* counts it and says so */
 
 #endif

@@ -53,12 +53,12 @@ static enum wire_frame_outcome read_frame(struct link *link, struct span bytes)
     return wire_frame_read(&link->frame, bytes, WIRE_FRAME_ARGS_MAX, MESSAGE_BYTES_MAX);
 }
 
-static void say_not_resp(const struct link *link)
+static void say_not_resp(struct link *link)
 {
-    if (!link->node)
-        return;
-    link->peers->stats.messages_refused += !is_greeting(link);
-    node_trouble(link->node, LOG_WARNING, "sent what is no message of a node");
+    if (link->node && !is_greeting(link))
+        link_refuse(link, "bytes that are no message");
+    else if (link->node)
+        node_trouble(link->node, LOG_WARNING, "answers in another language: is it a node?");
 }
 
 /* What is used up leaves the buffer when all of what came is handled. */
@@ -321,12 +321,18 @@ void link_begin_ready(struct link *link)
     const struct peer_events *events = &link->peers->options.events;
     event_del(link->limit);
     link->state = LINK_READY;
+    link->ready_ms = peer_mono_ms();
     link->node->death_told = false;
     if (!events->met)
         return;
     const struct handshake *said = &link->handshake;
     events->met(events->context, &link->peer,
                 link->dialled ? said->challenge.cluster_id : said->hello.cluster_id);
+}
+
+bool link_lasted(const struct link *link)
+{
+    return peer_mono_ms() >= link->ready_ms + LASTING_MS;
 }
 
 void link_close(struct link *link)

@@ -1,6 +1,7 @@
 #include "peer/peer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -66,7 +67,10 @@ void link_lost(struct link *link, int error)
     link_close(link);
     if (link->dialled) {
         node_connected(node, false);
-        if (was_ready && error != EPROTO)
+        /* What does not last is not dialled again at once: the other side may refuse each time. */
+        if (was_ready && link_lasted(link))
+            node->backoff_ms = BACKOFF_MIN_MS;
+        if (was_ready && error != EPROTO && link_lasted(link))
             node_dial(node);
         else
             node_redial(node);
@@ -194,27 +198,62 @@ void peers_set_guarded(struct peers *peers, bool guarded)
     peers->restart = true;
 }
 
-static bool take(struct link *link)
+/* Once for each node and cause, and then once a minute: a node that is wrong says so again at each
+ * new connection. */
+static void say_refusal(struct node *node, const char *why)
 {
+    uint64_t now_ms = peer_mono_ms();
+    if (node->refusal == why && now_ms < node->refusal_ms + REFUSAL_SAY_MS) {
+        node->refusals++;
+        return;
+    }
+    char before[64] = "";
+    if (node->refusals)
+        snprintf(before, sizeof before, " (and %llu messages before)",
+                 (unsigned long long)node->refusals);
+    log_line(node->out->peers->options.log, LOG_WARNING,
+             "node %llu at %s:%u sent what no correct node sends: %s%s",
+             (unsigned long long)node->id, node->address.host, (unsigned)node->address.port, why,
+             before);
+    node->refusal = why;
+    node->refusal_ms = now_ms;
+    node->refusals = 0;
+}
+
+/* NULL: the message is fine. */
+static const char *take(struct link *link)
+{
+    static const char unknown[] = "a message that this version does not know";
     const struct peer_events *events = &link->peers->options.events;
     const struct span *args = link->frame.args;
     size_t argc = link->frame.argc;
     uint32_t shard;
     if (wire_parse_alive(args, argc, &shard) == ERR_NONE) {
         events->alive(events->context, shard, &link->peer);
-        return true;
+        return NULL;
     }
-    if (!wire_is_message(args[0]))
-        return events->told && events->told(events->context, &link->peer, args, argc);
-    return wire_message_shard(args, argc, &shard) == ERR_NONE &&
-           events->message(events->context, shard, &link->peer, args, argc);
+    if (!wire_is_message(args[0])) {
+        bool fine = events->told && events->told(events->context, &link->peer, args, argc);
+        return fine ? NULL : unknown;
+    }
+    if (wire_message_shard(args, argc, &shard) != ERR_NONE)
+        return "a message for no shard";
+    return events->message(events->context, shard, &link->peer, args, argc);
 }
 
 bool link_take(struct link *link)
 {
-    bool fine = take(link);
-    link->peers->stats.messages_refused += !fine;
-    return fine;
+    const char *refusal = take(link);
+    if (!refusal)
+        return true;
+    link_refuse(link, refusal);
+    return false;
+}
+
+void link_refuse(struct link *link, const char *why)
+{
+    link->peers->stats.messages_refused++;
+    say_refusal(link->node, why);
 }
 
 void peers_send(struct peers *peers, uint64_t to, bool response, struct span bytes)

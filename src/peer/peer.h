@@ -29,10 +29,11 @@ struct peers;
 
 struct peer_events {
     void *context;
-    /* A message of node `from` for shard `shard` (arguments as in wire/message.h). false: it is
-     * malformed, close the connection. A shard that is not there is no fault of the sender. */
-    bool (*message)(void *context, uint32_t shard, const struct shard_peer *from,
-                    const struct span *args, size_t argc);
+    /* A message of node `from` for shard `shard` (arguments as in wire/message.h). NULL: fine, also
+     * if the shard is not there. Else why it is refused, a static text: the connection is closed,
+     * and the log says so once for each node and cause. */
+    const char *(*message)(void *context, uint32_t shard, const struct shard_peer *from,
+                           const struct span *args, size_t argc);
     /* A large message of `from` for `shard` is arriving, or `from` says that one of ours is. */
     void (*alive)(void *context, uint32_t shard, const struct shard_peer *from);
     /* The process of `node` refused or reset a connection. */

@@ -217,6 +217,11 @@ void raft_load_entry(struct raft *raft, const struct raft_entry *entry);
 
 void raft_step(struct raft *raft, const struct raft_event *event, struct raft_update *update);
 
+/* Why no correct member can have sent this message to a node in this state; NULL: one can. The host
+ * asks before it steps a message that came from elsewhere: what is refused changes nothing and must
+ * not be stepped. A static text. */
+const char *raft_message_refusal(const struct raft *raft, const struct raft_message *message);
+
 /* When the next RAFT_EVENT_TICK is due at the latest (monotonic ms). A host may tick earlier. */
 uint64_t raft_deadline_ms(const struct raft *raft);
 

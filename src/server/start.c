@@ -248,20 +248,17 @@ static struct shard *shard_numbered(const struct server *server, uint32_t number
     return number < count ? server->shards[number] : NULL;
 }
 
-static bool on_peer_message(void *context, uint32_t number, const struct shard_peer *from,
-                            const struct span *args, size_t argc)
+static const char *on_peer_message(void *context, uint32_t number, const struct shard_peer *from,
+                                   const struct span *args, size_t argc)
 {
     struct server *server = context;
     struct shard *shard = shard_numbered(server, number);
     if (!shard) {
         server->peer_messages_without_shard++;
-        return true;
+        return NULL;
     }
     enum err err = shard_message(shard, from, args, argc, server_now(server));
-    if (err)
-        log_line(&server->log, LOG_WARNING, "a message of node %" PRIu64 " is refused: %s",
-                 from->node, err_text(err));
-    return err == ERR_NONE;
+    return err ? shard_refusal(shard) : NULL;
 }
 
 static void on_peer_lost(void *context, uint64_t node)

@@ -367,17 +367,22 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
     shard->now = now;
     if (shard->stopped)
         return ERR_NONE;
+    shard->refusal = "bytes that are no message";
     if (argc > 0 && wire_is_digest(args[0]))
         return take_digest(shard, from, args, argc);
     struct wire_message *incoming = &shard->incoming;
     enum err err = wire_parse_message(args, argc, incoming);
     if (err)
         return err;
+    shard->refusal = "a message that is for another node, or says it is of another";
     if (!span_equal(incoming->cluster_id, span_text(shard->options.cluster->cluster_id)) ||
         incoming->message.from != from->node || incoming->message.to != raft_id(shard->raft) ||
         incoming->shard != shard->options.number)
         return ERR_FOREIGN;
     incoming->message.from_incarnation = from->incarnation;
+    shard->refusal = shard_message_refusal(shard, incoming);
+    if (shard->refusal)
+        return ERR_INVALID;
     struct raft_event event = {.type = RAFT_EVENT_MESSAGE, .now_ms = now.mono_ms};
     event.message = &incoming->message;
     size_t count = incoming->message.type == RAFT_APPEND_REQUEST

@@ -4,6 +4,7 @@
  *   drive.c        events to the core, its effects to the disk and the peers
  *   apply.c        committed entries to the machine, replies to the clients
  *   answer.c       replies to what cannot be carried out: lost leadership
+ *   check.c        messages that cannot be
  *   group.c        the group itself: membership, leadership
  *   digest.c       whether the nodes' machines are equal
  *   health.c       a disk that is full or stalls
@@ -125,7 +126,8 @@ struct shard {
     struct keyspace *replaced;             /* by the leader's; freed bit by bit. NULL: none */
 
     struct wire_message incoming;
-    struct buf records; /* entries of an append: [records_first, records_last]; 0: none */
+    const char *refusal; /* of the last message that was refused */
+    struct buf records;  /* entries of an append: [records_first, records_last]; 0: none */
     uint64_t records_first;
     uint64_t records_last;
     struct buf encoded; /* scratch: one message */
@@ -151,6 +153,9 @@ uint64_t shard_next_index(const struct shard *shard);
 void shard_apply_committed(struct shard *shard);
 void shard_apply_up_to(struct shard *shard, uint64_t index); /* which is committed */
 void shard_answer_reads(struct shard *shard);
+
+/* check.c */
+const char *shard_message_refusal(struct shard *shard, const struct wire_message *message);
 
 /* drive.c */
 void shard_step_batch(struct shard *shard);

@@ -177,9 +177,11 @@ enum shard_admission shard_transaction(struct shard *shard,
 void shard_drive(struct shard *shard, struct shard_time now);
 
 /* One message of a peer for this shard, as arguments; the sender is authenticated as `from`.
- * ERR_INVALID, ERR_CORRUPT, ERR_FOREIGN: the connection should be closed. */
+ * ERR_INVALID, ERR_CORRUPT, ERR_FOREIGN: no correct node sends that to this one. Nothing happened,
+ * the connection should be closed, and shard_refusal() says why (a static text). */
 MUST_CHECK enum err shard_message(struct shard *shard, const struct shard_peer *from,
                                   const struct span *args, size_t argc, struct shard_time now);
+const char *shard_refusal(const struct shard *shard);
 void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now);
 /* The node is connected with this data folder: to be told of each connection that is made. */
 void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct shard_time now);

@@ -32,6 +32,7 @@ struct seen {
     int met;
     struct shard_peer met_peer;
     int told;
+    const char *refusal; /* of the next messages */
 };
 
 struct pair {
@@ -49,8 +50,8 @@ struct pair {
 
 #define SECRET "a secret that all nodes of these tests have"
 
-static bool on_message(void *context, uint32_t shard, const struct shard_peer *from,
-                       const struct span *args, size_t argc)
+static const char *on_message(void *context, uint32_t shard, const struct shard_peer *from,
+                              const struct span *args, size_t argc)
 {
     struct seen *seen = context;
     seen->messages++;
@@ -58,7 +59,7 @@ static bool on_message(void *context, uint32_t shard, const struct shard_peer *f
     seen->shard = shard;
     seen->argc = argc;
     seen->last_len = args[argc - 1].len;
-    return true;
+    return seen->refusal;
 }
 
 static void on_alive(void *context, uint32_t shard, const struct shard_peer *from)
@@ -582,6 +583,25 @@ static void test_what_is_no_message_of_a_shard_goes_to_the_node(void **state)
     pair_close(&pair);
 }
 
+static void test_an_impossible_message_ends_the_connection_and_is_said_once(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    pair.seen_by_two.refusal = "nonsense";
+    send_vote(pair.one, &pair, 1, 2, false);
+    WAIT_FOR(&pair, peers_stats(pair.two).messages_refused == 1);
+    assert_true(logged(&pair, "node 1 at 127.0.0.1:1 sent what no correct node sends: nonsense"));
+    WAIT_FOR(&pair, !peers_link(pair.one, 2).connected);
+    pair.log.len = 0;
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    send_vote(pair.one, &pair, 1, 2, false);
+    WAIT_FOR(&pair, peers_stats(pair.two).messages_refused == 2);
+    assert_false(logged(&pair, "nonsense"));
+    pair_close(&pair);
+}
+
 static void test_nodes_come_and_go_with_the_table(void **state)
 {
     (void)state;
@@ -677,6 +697,7 @@ int main(void)
         cmocka_unit_test(test_guests_have_a_bounded_number_of_places_and_seconds),
         cmocka_unit_test(test_guesses_are_slowed),
         cmocka_unit_test(test_what_is_no_message_of_a_shard_goes_to_the_node),
+        cmocka_unit_test(test_an_impossible_message_ends_the_connection_and_is_said_once),
         cmocka_unit_test(test_nodes_come_and_go_with_the_table),
         cmocka_unit_test(test_a_refused_connection_is_evidence_once),
         cmocka_unit_test(test_a_large_message_arrives_whole_with_signs_of_life),

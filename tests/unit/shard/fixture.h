@@ -19,7 +19,8 @@ struct fixture {
     struct shard_time now;
     struct buf reply;
     struct buf answered;
-    bool silent; /* clients want no replies */
+    uint64_t round; /* the newest read round that the others were asked about */
+    bool silent;    /* clients want no replies */
     unsigned locals_run;
     unsigned executed; /* commands that were counted */
     unsigned executed_errors;
@@ -51,11 +52,22 @@ static inline void fixture_reply_end(void *context, struct shard_client client, 
 
 static inline void fixture_send(void *context, uint64_t to, bool response, struct span bytes)
 {
+    static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     struct fixture *fixture = context;
+    struct resp_parser parser = {0};
+    struct wire_message message = {.shard = 0};
     (void)to;
     (void)response;
-    if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.DIGEST", 11))
+    if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.DIGEST", 11)) {
         buf_add_span(&fixture->sent_digests, bytes);
+        return;
+    }
+    assert_int_equal(resp_parse(&parser, bytes, &limits), RESP_COMMAND);
+    assert_int_equal(wire_parse_message(parser.args, parser.argc, &message), ERR_NONE);
+    if (message.message.type == RAFT_APPEND_REQUEST)
+        fixture->round = message.message.append_request.read_context;
+    wire_message_close(&message);
+    resp_parser_close(&parser);
 }
 
 static inline void fixture_role_changed(void *context)
@@ -255,9 +267,9 @@ static inline void fixture_message(struct fixture *fixture, struct raft_message 
     struct resp_parser parser = {0};
     const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
-    assert_int_equal(shard_message(fixture->shard, &(struct shard_peer){message.from, 1},
-                                   parser.args, parser.argc, fixture->now),
-                     ERR_NONE);
+    if (shard_message(fixture->shard, &(struct shard_peer){message.from, 1}, parser.args,
+                      parser.argc, fixture->now))
+        fail_msg("the message is refused: %s", shard_refusal(fixture->shard));
     resp_parser_close(&parser);
     buf_close(&bytes);
 }
@@ -272,7 +284,8 @@ static inline uint64_t fixture_last(const struct fixture *fixture)
     return raft_last_index(shard_raft(fixture->shard));
 }
 
-/* Node 2 has all of the leader's log and has heard of its read round `context`. */
+/* Node 2 has all of the leader's log and has heard of its read round `context`,
+ * or of the newest there is. */
 static inline void fixture_acknowledge(struct fixture *fixture, uint64_t context)
 {
     struct raft_message message = {
@@ -280,7 +293,7 @@ static inline void fixture_acknowledge(struct fixture *fixture, uint64_t context
     message.append_response.success = true;
     message.append_response.match = fixture_last(fixture);
     message.append_response.hint_index = message.append_response.match;
-    message.append_response.read_context = context;
+    message.append_response.read_context = context < fixture->round ? context : fixture->round;
     fixture_message(fixture, message, NULL);
 }
 

@@ -403,6 +403,11 @@ static void test_the_shard_of_a_message_is_known_before_the_rest_is_read(void **
     assert_int_equal(wire_message_shard(args, 4, &shard), ERR_NONE);
     assert_int_equal(shard, UINT32_MAX);
     assert_int_equal(wire_message_shard(args, 2, &shard), ERR_INVALID);
+    assert_true(wire_is_message(SPAN("raft.append")));
+    assert_true(wire_is_message(SPAN("RAFT.DIGEST")));
+    assert_true(wire_is_message(SPAN("RAFT.DIGESTED")));
+    assert_false(wire_is_message(SPAN("RAFT.ALIVE")));
+    assert_false(wire_is_message(SPAN("RAFT.FOUND")));
     const struct span beyond[] = {SPAN("RAFT.APPEND"), SPAN("id"), SPAN("4294967296")};
     assert_int_equal(wire_message_shard(beyond, 3, &shard), ERR_INVALID);
 }
