@@ -148,6 +148,11 @@ uint64_t raft_id(const struct raft *raft)
     return raft->options.id;
 }
 
+uint64_t raft_incarnation(const struct raft *raft)
+{
+    return raft->options.incarnation;
+}
+
 uint64_t raft_leader(const struct raft *raft)
 {
     return raft->leader;

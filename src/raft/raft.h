@@ -228,6 +228,7 @@ uint64_t raft_deadline_ms(const struct raft *raft);
 enum raft_role raft_role(const struct raft *raft);
 const char *raft_role_name(enum raft_role role); /* as people call it */
 uint64_t raft_id(const struct raft *raft);
+uint64_t raft_incarnation(const struct raft *raft);
 uint64_t raft_leader(const struct raft *raft); /* 0: not known */
 uint64_t raft_term(const struct raft *raft);
 uint64_t raft_vote(const struct raft *raft);

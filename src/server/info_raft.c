@@ -32,9 +32,11 @@ static void add_node(struct server *server, size_t number, const struct raft_pee
     const struct shard *shard = server->shards[0];
     const struct cluster_node *node = cluster_find(&server->cluster, peer->id);
     struct peer_link link = peers_link(server->peers, peer->id);
-    buf_printf(out, "raft_node%zu:id=%" PRIu64 ",state=%s,voting=%s,addr=%s,port=%u", number,
-               peer->id, link.connected ? "connected" : "disconnected", peer->voter ? "yes" : "no",
-               node ? node->host : "", node ? (unsigned)node->port : 0);
+    buf_printf(out,
+               "raft_node%zu:id=%" PRIu64 ",incarnation=%" PRIx64
+               ",state=%s,voting=%s,addr=%s,port=%u",
+               number, peer->id, peer->incarnation, link.connected ? "connected" : "disconnected",
+               peer->voter ? "yes" : "no", node ? node->host : "", node ? (unsigned)node->port : 0);
     if (shard_is_leader(shard)) {
         uint64_t last = raft_last_index(shard_raft(shard));
         buf_printf(out,

@@ -46,6 +46,18 @@ struct loading {
     uint64_t said_ms;   /* in the log, last */
 };
 
+/* A change of the members that a client waits for (RAFT.NODE). */
+struct server_change {
+    struct server *server;
+    const struct client *client; /* NULL: free */
+    uint64_t index;              /* of its entry */
+    uint64_t term;
+    bool joint; /* it is done when the joint membership is left */
+    uint64_t until_ms;
+};
+
+enum { SERVER_CHANGES_MAX = 8 };
+
 struct server {
     struct config config;
     char config_path[1024];     /* absolute; empty: none */
@@ -72,7 +84,8 @@ struct server {
     struct net *net;
     struct peers *peers;
     uint64_t peer_messages_without_shard; /* for a shard that this node does not have */
-    struct shard *shards[1];              /* one today; NULL while it is loading */
+    struct server_change changes[SERVER_CHANGES_MAX];
+    struct shard *shards[1]; /* one today; NULL while it is loading */
     struct loading loading;
     struct platform_disk *disk;
     struct disk disk_port;
@@ -216,6 +229,8 @@ server_handler server_config_get, server_config_set, server_config_rewrite, serv
 server_handler server_cluster_slots, server_cluster_shards, server_cluster_nodes,
     server_cluster_info, server_cluster_myid, server_cluster_myshardid, server_cluster_keyslot,
     server_cluster_countkeysinslot, server_cluster_getkeysinslot, server_cluster_links;
+server_handler server_raft_node_add, server_raft_node_remove, server_raft_node_address,
+    server_raft_node_list;
 /* persistence_commands.c */
 server_handler server_save, server_bgsave, server_bgrewriteaof, server_lastsave;
 int64_t server_last_save_ms(const struct server *server); /* wall clock */

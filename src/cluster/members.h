@@ -1,0 +1,36 @@
+/* What an operator may ask of the membership (RAFT.NODE): from the members that there are to those
+ * that are wanted. Pure; whether the change can begin now is the core's to say
+ * (raft_change_refusal()).
+ *
+ * On failure `message` has one line that says why, without an error prefix. */
+#ifndef FLOTILLA_CLUSTER_MEMBERS_H
+#define FLOTILLA_CLUSTER_MEMBERS_H
+
+#include "base/err.h"
+#include "base/span.h"
+#include "raft/raft.h"
+
+enum { CLUSTER_MESSAGE_MAX = 512 };
+
+/* "host:port" or "[v6]:port", as an address of a member. */
+bool cluster_address_is_sound(struct span address);
+
+/* A learner that becomes a voter when it has been met and has caught up. */
+MUST_CHECK enum err cluster_member_add(const struct raft_membership *members, uint64_t id,
+                                       struct span address, struct raft_membership *wanted,
+                                       char message[CLUSTER_MESSAGE_MAX]);
+MUST_CHECK enum err cluster_member_remove(const struct raft_membership *members, uint64_t id,
+                                          struct raft_membership *wanted,
+                                          char message[CLUSTER_MESSAGE_MAX]);
+MUST_CHECK enum err cluster_member_move(const struct raft_membership *members, uint64_t id,
+                                        struct span address, struct raft_membership *wanted,
+                                        char message[CLUSTER_MESSAGE_MAX]);
+
+/* "voter", "learner", "joining" (a learner to be promoted), "leaving", "replaced" (its disk was
+ * lost). */
+const char *cluster_member_state(const struct raft_member *member);
+
+/* Why a change cannot begin, as a sentence for an operator. */
+const char *cluster_refusal_text(enum raft_refusal refusal);
+
+#endif

@@ -1,0 +1,98 @@
+"""Who belongs to a running cluster, and how that changes."""
+import pytest
+
+from resp import Error
+from waiting import wait_for
+
+
+@pytest.fixture
+def cluster():
+    from cluster import Cluster
+    with Cluster("membership") as one:
+        yield one
+
+
+def members(node):
+    """By id, as this node knows them."""
+    listed = {}
+    for fields in node.call("RAFT.NODE", "LIST"):
+        pairs = dict(zip(fields[::2], fields[1::2]))
+        listed[pairs[b"id"]] = {key.decode(): value for key, value in pairs.items()}
+    return listed
+
+
+def silence_ms(leader, node):
+    for name, value in leader.raft().items():
+        fields = dict(pair.split("=", 1) for pair in value.split(",") if "=" in pair)
+        if name.startswith("raft_node") and fields.get("id") == str(node.id):
+            return int(fields["last_contact_ms"])
+    raise AssertionError(f"the leader does not know node {node.id}")
+
+
+def assert_refused(node, why, *args):
+    reply = node.call("RAFT.NODE", *args)
+    assert isinstance(reply, Error) and why in str(reply), reply
+
+
+def test_every_node_lists_the_members(cluster):
+    cluster.wait_leader()
+    for node in cluster.nodes:
+        listed = members(node)
+        assert sorted(listed) == [1, 2, 3]
+        for other in cluster.nodes:
+            assert listed[other.id]["address"].decode() == other.address
+            assert listed[other.id]["state"] == b"voter"
+            assert int(listed[other.id]["incarnation"], 16) != 0
+        assert listed[node.id]["link"] == b"self"
+
+
+def test_a_node_that_does_not_lead_names_the_leader(cluster):
+    leader = cluster.wait_leader()
+    for follower in cluster.followers():
+        reply = follower.call("RAFT.NODE", "REMOVE", "3")
+        assert str(reply) == f"MOVED 0 {leader.address}"
+
+
+def test_what_makes_no_sense_is_refused_with_the_reason(cluster):
+    leader = cluster.wait_leader()
+    wait_for(lambda: leader.call("SET", "k", "v") == "OK", what="a write")
+    assert_refused(leader, "is a member already", "ADD", "2", "127.0.0.1:1234")
+    assert_refused(leader, "host:port", "ADD", "4", "somewhere")
+    assert_refused(leader, "a number", "ADD", "four", "127.0.0.1:1234")
+    assert_refused(leader, "has the address", "ADD", "4", cluster.nodes[0].address)
+    assert_refused(leader, "is no member", "REMOVE", "9")
+    assert_refused(leader, "is no member", "ADDRESS", "9", "127.0.0.1:1234")
+    assert sorted(members(leader)) == [1, 2, 3]
+
+
+def test_a_removed_follower_is_gone_when_that_is_answered(cluster):
+    leader = cluster.wait_leader()
+    wait_for(lambda: leader.call("SET", "k", "v") == "OK", what="a write")
+    gone = cluster.followers()[0]
+    assert leader.call("RAFT.NODE", "REMOVE", str(gone.id)) == "OK"
+    assert sorted(members(leader)) == sorted({1, 2, 3} - {gone.id})
+    gone.kill()
+    assert leader.call("SET", "k", "w") == "OK"
+
+
+def test_a_voter_among_dead_ones_is_not_removed(cluster):
+    leader = cluster.wait_leader()
+    wait_for(lambda: leader.call("SET", "k", "v") == "OK", what="a write")
+    dead, alive = cluster.followers()
+    dead.kill()
+    wait_for(lambda: silence_ms(leader, dead) > 3000, what="the dead node's silence")
+    assert_refused(leader, "have not been heard of", "REMOVE", str(alive.id))
+    assert leader.call("SET", "k", "w") == "OK"
+
+
+def test_a_change_that_cannot_be_committed_is_not_reported_as_done(cluster):
+    leader = cluster.wait_leader()
+    wait_for(lambda: leader.call("SET", "k", "v") == "OK", what="a write")
+    followers = cluster.followers()
+    for follower in followers:
+        follower.pause()
+    with leader.connect(timeout=30) as connection:
+        reply = str(connection.call("RAFT.NODE", "ADDRESS", "2", "127.0.0.1:1234"))
+    assert reply.startswith("UNKNOWN") and "may still take effect" in reply, reply
+    for follower in followers:
+        follower.resume()

@@ -1,0 +1,164 @@
+#include <string.h>
+
+#include "cluster/members.h"
+#include "unit/support/test.h"
+
+static struct raft_membership three(void)
+{
+    struct raft_membership members = {0};
+    for (uint64_t id = 1; id <= 3; id++) {
+        struct raft_member member = {.id = id, .roles = RAFT_VOTER, .incarnation = id * 10};
+        strcpy(member.address, "n0:7000");
+        member.address[1] = (char)('0' + id);
+        raft_membership_put(&members, &member);
+    }
+    return members;
+}
+
+static void test_addresses_that_can_be_dialled_are_sound(void **state)
+{
+    (void)state;
+    static const char *const sound[] = {"n1:7001", "10.0.0.1:1", "[::1]:65535", "a.b-c:6379"};
+    static const char *const unsound[] = {"",          "n1",       ":7001",    "n1:",  "n1:0",
+                                          "n1:65536",  "::1:7001", "n 1:7001", "[]:1", "n1:7001x",
+                                          "1@n1:7001", "a,b:1",    "n1:-1",    "[a:1", "n1\n:7001"};
+    for (size_t i = 0; i < sizeof sound / sizeof *sound; i++)
+        assert_true(cluster_address_is_sound(span_text(sound[i])));
+    for (size_t i = 0; i < sizeof unsound / sizeof *unsound; i++)
+        assert_false(cluster_address_is_sound(span_text(unsound[i])));
+}
+
+static void test_an_address_as_long_as_there_is_room_for_is_sound(void **state)
+{
+    (void)state;
+    char address[RAFT_ADDRESS_MAX + 1];
+    memset(address, 'a', sizeof address);
+    memcpy(address + RAFT_ADDRESS_MAX - 3, ":1", 3);
+    assert_true(cluster_address_is_sound(span_text(address)));
+    memcpy(address + RAFT_ADDRESS_MAX - 3, "a:1", 4);
+    assert_false(cluster_address_is_sound(span_text(address)));
+}
+
+static void test_who_is_added_is_a_learner_that_nobody_has_met(void **state)
+{
+    (void)state;
+    struct raft_membership members = three(), wanted;
+    char message[CLUSTER_MESSAGE_MAX];
+    assert_int_equal(cluster_member_add(&members, 4, SPAN("n4:7000"), &wanted, message), ERR_NONE);
+    assert_int_equal(wanted.count, 4);
+    const struct raft_member *added = raft_membership_find(&wanted, 4);
+    assert_int_equal(added->roles, RAFT_PROMOTE);
+    assert_int_equal(added->incarnation, 0);
+    assert_string_equal(added->address, "n4:7000");
+    assert_int_equal(raft_membership_find(&wanted, 2)->incarnation, 20);
+}
+
+static void assert_no_add(uint64_t id, const char *address, const char *why)
+{
+    struct raft_membership members = three(), wanted;
+    char message[CLUSTER_MESSAGE_MAX];
+    assert_int_equal(cluster_member_add(&members, id, span_text(address), &wanted, message),
+                     ERR_INVALID);
+    assert_non_null(strstr(message, why));
+}
+
+static void test_what_cannot_be_added_is_said(void **state)
+{
+    (void)state;
+    assert_no_add(0, "n4:7000", "1 or more");
+    assert_no_add(3, "n4:7000", "node 3 is a member already");
+    assert_no_add(4, "n4", "host:port");
+    assert_no_add(4, "n2:7000", "node 2 has the address n2:7000");
+}
+
+static void test_a_full_cluster_takes_no_more(void **state)
+{
+    (void)state;
+    struct raft_membership members = three(), wanted;
+    char message[CLUSTER_MESSAGE_MAX];
+    for (uint64_t id = 4; id <= RAFT_MEMBERS_MAX; id++)
+        raft_membership_set(&members, id, RAFT_LEARNER);
+    assert_int_equal(cluster_member_add(&members, 99, SPAN("n:1"), &wanted, message), ERR_INVALID);
+    assert_non_null(strstr(message, "at most 16"));
+}
+
+static void test_who_is_removed_is_gone(void **state)
+{
+    (void)state;
+    struct raft_membership members = three(), wanted;
+    char message[CLUSTER_MESSAGE_MAX];
+    assert_int_equal(cluster_member_remove(&members, 2, &wanted, message), ERR_NONE);
+    assert_int_equal(wanted.count, 2);
+    assert_null(raft_membership_find(&wanted, 2));
+    assert_int_equal(cluster_member_remove(&members, 4, &wanted, message), ERR_INVALID);
+    assert_non_null(strstr(message, "node 4 is no member"));
+}
+
+static void test_the_only_voter_is_not_removed(void **state)
+{
+    (void)state;
+    struct raft_membership members = three(), wanted;
+    char message[CLUSTER_MESSAGE_MAX];
+    raft_membership_set(&members, 1, RAFT_LEARNER);
+    raft_membership_set(&members, 2, RAFT_PROMOTE);
+    assert_int_equal(cluster_member_remove(&members, 3, &wanted, message), ERR_INVALID);
+    assert_non_null(strstr(message, "node 3 is the only voter"));
+    assert_int_equal(cluster_member_remove(&members, 1, &wanted, message), ERR_NONE);
+}
+
+static void test_who_moves_keeps_all_but_the_address(void **state)
+{
+    (void)state;
+    struct raft_membership members = three(), wanted;
+    char message[CLUSTER_MESSAGE_MAX];
+    assert_int_equal(cluster_member_move(&members, 2, SPAN("[::1]:9"), &wanted, message), ERR_NONE);
+    const struct raft_member *moved = raft_membership_find(&wanted, 2);
+    assert_string_equal(moved->address, "[::1]:9");
+    assert_int_equal(moved->incarnation, 20);
+    assert_int_equal(moved->roles, RAFT_VOTER);
+    assert_int_equal(cluster_member_move(&members, 2, SPAN("n3:7000"), &wanted, message),
+                     ERR_INVALID);
+    assert_int_equal(cluster_member_move(&members, 4, SPAN("n4:7000"), &wanted, message),
+                     ERR_INVALID);
+    assert_int_equal(cluster_member_move(&members, 2, SPAN("n2:7000"), &wanted, message), ERR_NONE);
+    assert_true(raft_membership_equal(&members, &wanted));
+}
+
+static void test_each_member_has_a_state_for_operators(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned roles;
+        uint64_t successor;
+        const char *text;
+    } cases[] = {
+        {RAFT_VOTER, 0, "voter"},
+        {RAFT_VOTER | RAFT_VOTER_INCOMING, 0, "voter"},
+        {RAFT_VOTER_INCOMING, 0, "joining"},
+        {RAFT_PROMOTE, 0, "joining"},
+        {RAFT_LEARNER, 0, "learner"},
+        {RAFT_VOTER | RAFT_STAYS, 0, "leaving"},
+        {RAFT_VOTER | RAFT_STAYS, 7, "replaced"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct raft_member member = {
+            .id = 1, .roles = cases[i].roles, .successor = cases[i].successor};
+        assert_string_equal(cluster_member_state(&member), cases[i].text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_addresses_that_can_be_dialled_are_sound),
+        cmocka_unit_test(test_an_address_as_long_as_there_is_room_for_is_sound),
+        cmocka_unit_test(test_who_is_added_is_a_learner_that_nobody_has_met),
+        cmocka_unit_test(test_what_cannot_be_added_is_said),
+        cmocka_unit_test(test_a_full_cluster_takes_no_more),
+        cmocka_unit_test(test_who_is_removed_is_gone),
+        cmocka_unit_test(test_the_only_voter_is_not_removed),
+        cmocka_unit_test(test_who_moves_keeps_all_but_the_address),
+        cmocka_unit_test(test_each_member_has_a_state_for_operators),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
