@@ -39,8 +39,10 @@ enum command_flag {
     COMMAND_PROTECTED =
         1 << 19, /* needs a directive of the configuration; not shown, as in Redis */
     /* The next are ours and not shown. */
-    COMMAND_VALUE_REPLY = 1 << 20, /* the reply may be as long as the values of the keys */
-    COMMAND_LENGTHENS = 1 << 21,   /* may make a value much longer than the command is */
+    COMMAND_VALUE_REPLY = 1 << 20,   /* the reply may be as long as the values of the keys */
+    COMMAND_FREES = 1 << 22,         /* taken when memory or the disk is full */
+    COMMAND_FREES_IF_PAST = 1 << 23, /* the same if the deadline that it sets is over */
+    COMMAND_LENGTHENS = 1 << 21,     /* may make a value much longer than the command is */
 };
 
 /* What a data command runs on. */

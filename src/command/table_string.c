@@ -46,7 +46,7 @@ static const struct command_docs rows[] = {
         .fullname = "getdel",
         .run = command_getdel_run,
         .arity = 2,
-        .flags = COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
+        .flags = COMMAND_FREES | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_STRING,
         .keys = {{.flags = KEY_RW | KEY_ACCESS | KEY_DELETE, .first = 1, .last = 0, .step = 1}},
         .syntax = "key#0",

@@ -357,17 +357,39 @@ static bool is_queued(const struct client *client, const struct net_request *req
     return !local || !local->never_queued;
 }
 
-/* Redis refuses a queue that grows while memory is short, whatever is queued. */
+/* EXPIRE and its like: what they are rewritten to names the deadline. */
+static bool is_past(struct net *net, const struct net_request *request)
+{
+    struct command_rewritten rewritten = {.argc = 0};
+    int64_t now_ms = net_now(net)->wall_ms, deadline_ms;
+    if (request->command->rewrite)
+        request->command->rewrite(request->args, request->argc, now_ms, &rewritten);
+    const struct span *args = rewritten.argc ? rewritten.args : request->args;
+    return number_parse_i64(args[2], &deadline_ms) && deadline_ms <= now_ms;
+}
+
+bool net_request_frees(struct net *net, const struct net_request *request)
+{
+    uint32_t flags = request->command->flags;
+    return (flags & COMMAND_FREES) || ((flags & COMMAND_FREES_IF_PAST) && is_past(net, request));
+}
+
+/* Redis refuses a queue that grows while memory is short, whatever is queued. Here one of deletions
+ * is taken. */
 static bool lacks_memory(struct client *client, const struct net_request *request, bool queued)
 {
-    bool grows = queued || (request->command->flags & COMMAND_DENYOOM);
+    bool grows = request->command->flags & COMMAND_DENYOOM;
+    if (queued && !grows)
+        grows = !net_request_frees(client->net, request);
     return grows && client->net->settings.maxmemory && client->net->shard &&
            shard_is_leader(client->net->shard) && net_is_over_memory(client->net);
 }
 
-bool net_lacks_room(const struct net *net, uint32_t flags)
+bool net_lacks_room(const struct net *net, uint32_t flags, bool frees)
 {
-    return (flags & COMMAND_WRITE) && net->shard && shard_refuses_writes(net->shard);
+    if ((flags & COMMAND_WRITE) == 0 || !net->shard || !shard_refuses_writes(net->shard))
+        return false;
+    return !frees || shard_refuses_to_free(net->shard);
 }
 
 /* At the most, as it is queued. */
@@ -435,7 +457,8 @@ static enum net_verdict check_and_run(struct client *client, const struct net_re
         return reject(client, command, "ERR the command is too large for an entry of the log");
     if (lacks_memory(client, request, queued))
         return reject(client, command, out_of_memory);
-    if (net_lacks_room(net, command->flags))
+    if ((command->flags & COMMAND_WRITE) &&
+        net_lacks_room(net, command->flags, net_request_frees(net, request)))
         return reject(client, command, NET_NO_ROOM);
     if (net->paused) {
         uint32_t flags = command->flags;

@@ -24,6 +24,8 @@ bool net_is_over_memory(struct net *net);
 /* A command with these flags must not begin: its write would find no room. */
 #define NET_NO_ROOM                                                                                \
     "MISCONF Errors writing to the AOF file: No space left on device. The write was not executed."
-bool net_lacks_room(const struct net *net, uint32_t flags);
+bool net_lacks_room(const struct net *net, uint32_t flags, bool frees);
+/* Deletes, so that it is carried out when memory or the disk is full. */
+bool net_request_frees(struct net *net, const struct net_request *request);
 
 #endif

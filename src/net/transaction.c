@@ -52,6 +52,8 @@ void client_transaction_queue(struct client *client, const struct net_request *r
     resp_encode_command(&transaction->commands, request->args, request->argc);
     transaction->count++;
     transaction->flags |= request->command->flags;
+    if ((request->command->flags & COMMAND_WRITE) && !net_request_frees(client->net, request))
+        transaction->grows = true;
     if (!request->command->run)
         return;
     transaction->has_data = true;
@@ -237,7 +239,7 @@ static enum net_verdict submit_exec(struct client *client, const struct net_requ
         return refuse_exec(client, request,
                            "EXECABORT Transaction discarded because of: OOM command not allowed "
                            "when used memory > 'maxmemory'.");
-    if (net_lacks_room(client->net, transaction->flags))
+    if (net_lacks_room(client->net, transaction->flags, !transaction->grows))
         return refuse_exec(client, request,
                            "EXECABORT Transaction discarded because of: " NET_NO_ROOM);
     bool here = transaction->watch_count == 0 &&

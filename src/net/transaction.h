@@ -14,6 +14,7 @@ struct client_transaction {
     struct buf commands;
     size_t count;
     uint32_t flags; /* of all queued commands */
+    bool grows;     /* one of them writes and does not delete */
     bool has_data;  /* one of them concerns the keyspace */
     bool has_slot;
     unsigned slot;                 /* of the first key: where -MOVED points */

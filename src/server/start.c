@@ -314,7 +314,8 @@ static void open_disk(struct server *server)
 {
     server->disk = platform_disk_new();
     platform_disk_port(server->disk, &server->disk_port);
-    platform_disk_keep_free(server->disk, server->config.raft_disk_reserve_bytes);
+    /* Half of the reserve: the other half is for votes, see storage_may_free(). */
+    platform_disk_keep_free(server->disk, server->config.raft_disk_reserve_bytes / 2);
 }
 
 enum err server_check_import(struct server *server, char message[SERVER_MESSAGE_MAX])

@@ -448,7 +448,8 @@ void shard_disk_completed(struct shard *shard, const struct disk_completion *com
  * removes the same keys. */
 static void propose_expiry(struct shard *shard)
 {
-    if (!shard_is_leader(shard) || shard->no_room || shard->now.mono_ms < shard->expiry_due_ms)
+    if (!shard_is_leader(shard) || !storage_may_free(shard->storage, 0) ||
+        shard->now.mono_ms < shard->expiry_due_ms)
         return;
     shard->expiry_due_ms = shard->now.mono_ms + EXPIRY_INTERVAL_MS;
     if (shard->expiry_index > shard->machine.applied_index)

@@ -21,6 +21,11 @@ bool shard_refuses_writes(const struct shard *shard)
     return !shard_has_room(shard) && raft_accepts(shard->raft);
 }
 
+bool shard_refuses_to_free(const struct shard *shard)
+{
+    return !storage_may_free(shard->storage, 0) && raft_accepts(shard->raft);
+}
+
 static void note_room(struct shard *shard)
 {
     bool has_room = shard_has_room(shard);

@@ -121,6 +121,7 @@ struct shard {
      * the image is being written. Index 0: no such thing goes on. */
     uint64_t cut_index;
     struct shard_image image;
+    uint64_t snapshot_keys;                /* in the last one of this process; 0: none */
     uint64_t snapshot_consider_ms;         /* not before */
     struct machine_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
     struct keyspace *replaced;             /* by the leader's; freed bit by bit. NULL: none */

@@ -214,6 +214,7 @@ bool shard_has_room(const struct shard *shard);
 /* A leader that lacks room and has nobody to hand over to just now: writes are not to be submitted.
  */
 bool shard_refuses_writes(const struct shard *shard);
+bool shard_refuses_to_free(const struct shard *shard); /* not even what deletes */
 
 /* Nodes differ in their data and no majority says who is right. */
 bool shard_is_disputed(const struct shard *shard);

@@ -11,6 +11,7 @@ enum {
     /* A follower that is being sent the snapshot holds the next one up for so many times the bytes
      * that would begin it. */
     PATIENCE = 4,
+    SMALL_SHARE = 8,        /* of the reserve: a snapshot that may use it */
     FREED_PER_TURN = 10000, /* keys of a state that was replaced: about a millisecond */
     IDLE_MS = 20,           /* without a request */
     IDLE_FACTOR = 8,        /* times the rate then: a millisecond's work in each millisecond */
@@ -41,6 +42,26 @@ static bool transfer_goes_on(const struct shard *shard)
     return false;
 }
 
+/* As large as the last one, in proportion to the keys. */
+static uint64_t expected_bytes(const struct shard *shard, const struct storage_status *status)
+{
+    uint64_t keys = keyspace_count(shard->machine.keyspace);
+    if (shard->snapshot_keys == 0 || keys >= shard->snapshot_keys)
+        return status->snapshot.bytes;
+    return status->snapshot.bytes * keys / shard->snapshot_keys;
+}
+
+/* After deletions on a full disk the log is what is left: a small snapshot may use the reserve,
+ * because it lets the log go. */
+static bool snapshot_has_room(const struct shard *shard, const struct storage_status *status)
+{
+    uint64_t bytes = expected_bytes(shard, status);
+    if (storage_has_room(shard->storage, bytes))
+        return true;
+    return bytes <= shard->options.storage.reserve_bytes / SMALL_SHARE &&
+           storage_may_free(shard->storage, bytes);
+}
+
 static bool is_due(const struct shard *shard)
 {
     uint64_t log_bytes = shard->options.snapshot_log_bytes;
@@ -49,10 +70,13 @@ static bool is_due(const struct shard *shard)
     struct storage_status status = storage_status(shard->storage);
     /* Writing all of a large state for a small piece of log would be work for nothing. */
     uint64_t enough = log_bytes > status.snapshot.bytes ? log_bytes : status.snapshot.bytes;
+    uint64_t small = shard->options.storage.reserve_bytes / SMALL_SHARE;
+    if (shard->no_room && expected_bytes(shard, &status) + small < enough)
+        enough = expected_bytes(shard, &status) + small; /* it frees more than it takes */
     uint64_t uncovered = uncovered_bytes(&status);
     if (uncovered < enough || shard->machine.applied_index <= status.snapshot.index)
         return false;
-    if (!storage_has_room(shard->storage, status.snapshot.bytes))
+    if (!snapshot_has_room(shard, &status))
         return false;
     return uncovered / PATIENCE >= enough || !transfer_goes_on(shard);
 }
@@ -181,6 +205,7 @@ void shard_take_image_if_due(struct shard *shard)
                                   .produces = true,
                                   .begun_ms = shard->now.mono_ms,
                                   .changes = shard->machine.stats.changes};
+    shard->snapshot_keys = keyspace_count(shard->machine.keyspace);
     machine_writer_init(&image->writer, shard->machine.keyspace, &position);
     machine_writer_begin(&image->writer, &image->piece);
     shard->machine.watcher = (struct machine_watcher){shard, before_change, before_clear};

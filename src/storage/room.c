@@ -27,6 +27,14 @@ bool storage_has_room(const struct storage *storage, uint64_t bytes)
     return !room->known || free_bytes(room) >= storage->options.reserve_bytes + bytes;
 }
 
+bool storage_may_free(const struct storage *storage, uint64_t bytes)
+{
+    const struct room *room = &storage->room;
+    if (room->waiting)
+        return false;
+    return !room->known || free_bytes(room) >= storage->options.reserve_bytes / 2 + bytes;
+}
+
 void room_used(struct storage *storage, uint64_t bytes)
 {
     storage->room.queued_since += bytes;

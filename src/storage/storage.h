@@ -158,6 +158,9 @@ void storage_pin(struct storage *storage, uint64_t index);
  * is asked now and then (storage_tick), what was queued since is taken off. What does not fit all
  * the same waits until it does: nothing is lost, and nothing is durable meanwhile. */
 bool storage_has_room(const struct storage *storage, uint64_t bytes);
+/* Whether what frees room (deletions, and the snapshots behind which the log goes) may use the
+ * reserve: half of it is left to votes. */
+bool storage_may_free(const struct storage *storage, uint64_t bytes);
 
 /* ---- snapshots ----
  *

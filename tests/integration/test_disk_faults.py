@@ -253,7 +253,7 @@ class ShimDisks:
 
     def almost_fill(self, node):
         """Less than the reserve is left."""
-        set_faults(node, "path appendonlydir", f"left {512 << 10}")
+        set_faults(node, "path appendonlydir", f"left {768 << 10}")
 
     def free(self, node):
         set_faults(node)
@@ -299,7 +299,7 @@ class Tmpfs:
     def almost_fill(self, node):
         with open(self.filler(node), "ab", buffering=0) as file:
             status = os.fstatvfs(file.fileno())
-            os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - (512 << 10))
+            os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - (768 << 10))
 
     def free(self, node):
         if os.path.exists(self.filler(node)):
@@ -388,10 +388,12 @@ def test_a_cluster_of_full_disks_refuses_writes_reads_and_goes_on_without_restar
     client = RedirectingClient(cluster)
     value = client.call("GET", "w0:1")
     assert isinstance(value, bytes)
-    for command in (("SET", "w0:1", "never"), ("INCR", "never"), ("DEL", "w0:1")):
+    for command in (("SET", "w0:1", "never"), ("INCR", "never"), ("EXPIRE", "w0:1", "100")):
         reply = client.call(*command)
         assert isinstance(reply, Error) and str(reply).startswith("MISCONF "), reply
     assert client.call("EXISTS", "never") == 0
+    assert client.call("DEL", "w0:1") == 1  # what deletes may use half of the reserve
+    assert client.call("GET", "w0:1") is None
     client.close()
     for node in cluster.nodes:
         disk.free(node)

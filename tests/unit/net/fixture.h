@@ -33,6 +33,7 @@ struct shard {
     uint64_t leader;
     bool leads;
     bool full;
+    bool brimful; /* not even deletions fit */
     uint64_t applied;
     size_t holders;
     uint64_t contact_ms;
@@ -154,6 +155,10 @@ bool shard_is_leader(const struct shard *shard)
 bool shard_refuses_writes(const struct shard *shard)
 {
     return shard->full;
+}
+bool shard_refuses_to_free(const struct shard *shard)
+{
+    return shard->brimful;
 }
 
 uint64_t shard_applied_index(const struct shard *shard)

@@ -343,7 +343,7 @@ static void test_a_full_disk_refuses_writes_alone(void **state)
     struct fixture *f = *state;
     f->shard.full = true;
     int fd = dial(f);
-    assert_replies(f, fd, "DEL a\r\n",
+    assert_replies(f, fd, "SET a 1\r\n",
                    "-MISCONF Errors writing to the AOF file: No space left on device. The write "
                    "was not executed.\r\n");
     say(f, fd, "GET a\r\n");
@@ -353,6 +353,56 @@ static void test_a_full_disk_refuses_writes_alone(void **state)
     say(f, fd, "SET a 1\r\n");
     answer(f, 1);
     assert_hears(f, fd, "+set.a\r\n");
+    close(fd);
+}
+
+static const char *const freeing[] = {
+    "DEL a\r\n",         "UNLINK a\r\n",
+    "FLUSHALL\r\n",      "FLUSHDB ASYNC\r\n",
+    "GETDEL a\r\n",      "EXPIRE a 0\r\n",
+    "PEXPIRE a -1\r\n",  "EXPIREAT a 5\r\n",
+    "PEXPIREAT a 9\r\n", "MULTI\r\nDEL a\r\nEXPIRE c -1\r\nEXEC\r\n",
+};
+static const char *const growing[] = {
+    "EXPIRE a 100\r\n",
+    "PEXPIREAT a 99999999999999\r\n",
+    "PERSIST a\r\n",
+    "MULTI\r\nDEL a\r\nINCR b\r\nEXEC\r\n",
+};
+
+static void test_what_deletes_works_while_the_disk_is_full(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    for (size_t i = 0; i < sizeof freeing / sizeof freeing[0]; i++) {
+        f->shard.full = true;
+        say(f, fd, freeing[i]);
+        assert_int_equal(f->shard.count, 1);
+        answer(f, 1);
+        hear(f, fd);
+        f->shard.brimful = true; /* half of the reserve is used */
+        assert_non_null(strstr(reply_to(f, fd, freeing[i]), "MISCONF"));
+        f->shard.brimful = false;
+    }
+    for (size_t i = 0; i < sizeof growing / sizeof growing[0]; i++)
+        assert_non_null(strstr(reply_to(f, fd, growing[i]), "MISCONF"));
+    close(fd);
+}
+
+static void test_what_deletes_works_while_memory_is_full(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    f->settings.maxmemory = 1000;
+    net_set_settings(f->net, &f->settings);
+    f->used_memory = 1001;
+    for (size_t i = 0; i < sizeof freeing / sizeof freeing[0]; i++) {
+        say(f, fd, freeing[i]);
+        assert_int_equal(f->shard.count, 1);
+        answer(f, 1);
+        hear(f, fd);
+    }
+    assert_non_null(strstr(reply_to(f, fd, "MULTI\r\nINCR b\r\nEXEC\r\n"), "OOM"));
     close(fd);
 }
 
@@ -514,6 +564,8 @@ int main(void)
         T(test_unknown_command_and_arity),
         T(test_full_memory_refuses_writes_that_need_some),
         T(test_a_full_disk_refuses_writes_alone),
+        T(test_what_deletes_works_while_the_disk_is_full),
+        T(test_what_deletes_works_while_memory_is_full),
         T(test_server_command_that_takes_its_time_blocks_its_client_alone),
         T(test_client_unblock_ends_a_server_command_that_takes_its_time),
         T(test_before_there_is_a_shard_clients_hear_that_it_is_loading),
