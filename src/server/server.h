@@ -128,6 +128,9 @@ MUST_CHECK enum err server_note_log(struct server *server, char message[512]);
 MUST_CHECK enum err server_check_members(struct server *server, char message[512]);
 uint64_t server_draw_incarnation(void);
 
+/* members.c: the node table becomes what the log says. */
+void server_follow_members(void *server);
+
 /* begin.c */
 void server_begin_open(struct server *server);
 void server_begin_close(struct server *server); /* there is a shard now */

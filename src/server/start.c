@@ -219,6 +219,7 @@ enum err server_open_shard(struct server *server, char message[512])
     options.host.send = host_send;
     options.host.sent = host_sent;
     options.host.contradicted = host_contradicted;
+    options.host.membership_changed = server_follow_members;
     options.host.send_context = server;
     options.progress_context = server;
     options.progress = server_loading_progress;
@@ -236,6 +237,7 @@ enum err server_open_shard(struct server *server, char message[512])
         err = server_check_members(server, message);
     if (err)
         return err;
+    server_follow_members(server);
     say_hello(server);
     server_begin_close(server);
     return ERR_NONE;

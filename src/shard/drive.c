@@ -343,7 +343,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
     bool tell = shard->membership_changed && shard->options.host.membership_changed;
     shard->membership_changed = false;
     if (tell)
-        shard->options.host.membership_changed(shard->options.host.context);
+        shard->options.host.membership_changed(shard->options.host.send_context);
 }
 
 static enum err take_digest(struct shard *shard, const struct shard_peer *from,

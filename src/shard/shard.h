@@ -82,7 +82,7 @@ struct shard_host {
     void (*role_changed)(void *context);
     /* Another membership is in force (raft_membership()). Called at the end of shard_drive(). May
      * be NULL. */
-    void (*membership_changed)(void *context);
+    void (*membership_changed)(void *send_context);
     /* Statistics of one executed command (INFO commandstats); error: the reply was an error. May be
      * NULL. */
     void (*executed)(void *context, const struct command *command, bool error, const char *reply,

@@ -13,6 +13,10 @@ def begin_of(node):
     return node.raft().get("raft_begin")
 
 
+def votes(node):
+    return node.raft().get("raft_is_voting") == "yes"
+
+
 def restart(node, *more):
     node.kill()
     return node.start(True, *more)
@@ -147,8 +151,9 @@ def test_an_only_node_begins_without_a_list_and_moves_to_another_port(make_clust
     assert node.address.encode() in node.call("CLUSTER", "NODES")
 
 
-def test_a_node_with_an_empty_folder_joins_without_a_vote(make_cluster):
+def test_a_node_with_an_empty_folder_joins_and_is_taken_in(make_cluster):
     cluster = make_cluster()
+    assert cluster.wait_leader().call("SET", "k", "v") == "OK"
     node = cluster.followers()[0]
     old = node.raft()
     wipe(node)
@@ -156,6 +161,10 @@ def test_a_node_with_an_empty_folder_joins_without_a_vote(make_cluster):
     wait_for(lambda: node.raft()["raft_dbid"] == old["raft_dbid"], 10, "it knows the cluster")
     assert node.raft()["raft_incarnation"] != old["raft_incarnation"]
     assert "has begun without this node: the leader will take it in" in node.tail()
+    wait_for(lambda: votes(node), 20, "it votes again")
+    cluster.wait_equal()
+    cluster.wait_leader().kill()  # the two that are left need each other's votes
+    assert cluster.wait_leader().call("GET", "k") == b"v"
 
 
 def test_a_damaged_or_missing_identity_is_refused(make_cluster):
@@ -188,4 +197,7 @@ def test_begin_cluster_begins_with_one_node_and_only_once(make_cluster):
         node.start()
     wait_for(lambda: {node.raft()["raft_dbid"] for node in cluster.nodes} == {one.raft()["raft_dbid"]}, 10,
              "the others belong to it")
-    assert one.call("GET", "k") == b"v"
+    wait_for(lambda: one.raft()["raft_num_voting_nodes"] == "3" and one.raft()["raft_membership_state"] == "stable",
+             20, "they are taken in")
+    one.kill()
+    assert cluster.wait_leader().call("GET", "k") == b"v"

@@ -1,0 +1,59 @@
+/* The node table follows the members of the log: redirects, CLUSTER, INFO and the connections
+ * between nodes. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/server.h"
+
+/* A member of a log of the first format has no address: the list's is the only one there is. */
+static void fill_addresses(const struct cluster *known, struct raft_membership *membership)
+{
+    for (size_t i = 0; i < membership->count; i++) {
+        struct raft_member *member = &membership->members[i];
+        const struct cluster_node *node = cluster_find(known, member->id);
+        if (member->address[0] == '\0' && node)
+            cluster_address(node, member->address);
+    }
+}
+
+/* Who was removed still knows itself; the only node of a cluster without a list knows best where it
+ * listens. */
+static void keep_self(const struct server *server, struct raft_membership *membership)
+{
+    uint64_t id = server->config.node_id;
+    const struct cluster_node *self = cluster_find(&server->cluster, id);
+    const struct raft_member *found = raft_membership_find(membership, id);
+    bool alone = membership->count == 1 && server->config.cluster_nodes[0] == '\0';
+    if ((found && !alone) || membership->count == RAFT_MEMBERS_MAX)
+        return;
+    struct raft_member member = {.id = id, .roles = RAFT_LEARNER};
+    cluster_address(self, member.address);
+    raft_membership_put(membership, &member);
+}
+
+void server_follow_members(void *context)
+{
+    struct server *server = context;
+    struct raft_membership membership = *raft_membership(shard_raft(server->shards[0]));
+    if (membership.count == 0)
+        return; /* not known yet: the list is what there is */
+    fill_addresses(&server->cluster, &membership);
+    keep_self(server, &membership);
+    char text[CLUSTER_LIST_MAX];
+    char message[256];
+    struct cluster cluster;
+    cluster_members_text(&membership, text);
+    if (cluster_parse(&cluster, span_text(text), server->identity.cluster_id, SPAN(""), message)) {
+        log_line(&server->log, LOG_WARNING, "members of the log: %s", message);
+        return;
+    }
+    char before[CLUSTER_LIST_MAX];
+    cluster_list_text(&server->cluster, before);
+    if (strcmp(before, text) == 0)
+        return;
+    server->cluster = cluster;
+    log_line(&server->log, LOG_NOTICE, "the cluster's nodes are %.900s", text);
+    if (server->peers)
+        peers_follow(server->peers);
+}
