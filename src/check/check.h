@@ -3,6 +3,7 @@
  *   main.c     the command line, the exit status
  *   say.c      messages to standard error
  *   folder.c   finding the folder, its lock, the disk that only reads, the cut of --repair
+ *   identity.c what flotilla.identity says, --upgrade, --moved
  *   inspect.c  one walk over all that the folder holds
  *   report.c   what was found, for people
  *   dump.c     entries as text or as commands
@@ -14,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cluster/identity.h"
 #include "command/command.h"
 #include "machine/replay.h"
 #include "platform/disk.h"
@@ -44,6 +46,8 @@ struct check_options {
     uint64_t from;           /* first entry of a dump */
     uint64_t to;             /* last one of dump and state; UINT64_MAX: the log's */
     bool repair;
+    bool upgrade;
+    bool moved;
     bool yes;
     bool force;
     bool dump;
@@ -85,6 +89,9 @@ struct check {
     uint64_t voids;    /* transactions that came to nothing */
     uint64_t unjudged; /* transactions of a dump that may have */
     struct storage_recovered found;
+    struct cluster_identity identity;
+    enum err identity_err; /* ERR_NOT_FOUND: there is no such file */
+    char identity_message[CHECK_MESSAGE_MAX];
     enum err err;
     enum err state_err; /* an entry that cannot be applied */
     char message[CHECK_MESSAGE_MAX];
@@ -96,11 +103,25 @@ void check_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* folder.c: each says why it failed. */
 bool check_folder_find(struct check *check);
+bool check_folder_has_log(struct check *check); /* says nothing */
 /* Shared with others that only read; alone for a repair. A node that starts meanwhile is refused.
  */
 MUST_CHECK bool check_folder_lock(struct check *check, bool alone);
 void check_folder_disk(struct platform_disk *platform, struct disk *disk);
 bool check_folder_cut(const char *path, uint64_t offset, uint64_t bytes);
+
+/* main.c: the answer to a question that was printed. */
+bool check_confirm(const struct check *check);
+
+/* identity.c */
+void check_identity_load(struct check *check);
+/* There is a flotilla.identity in the given folder, of a node that has no log yet. */
+bool check_identity_find(struct check *check);
+enum check_status check_identity_alone(struct check *check);
+void check_identity_report(const struct check *check);
+/* After asking. */
+enum check_status check_upgrade(struct platform_disk *platform, struct check *check);
+enum check_status check_moved(struct platform_disk *platform, struct check *check);
 
 /* inspect.c */
 void check_inspect(struct check *check);

@@ -70,6 +70,16 @@ static bool take_shard(struct check *check, const char *path)
     return join(log, path, check->options.append_folder) && is_folder(log) && take_log(check, log);
 }
 
+bool check_folder_has_log(struct check *check)
+{
+    char path[PATH_MAX];
+    char shard[CHECK_PATH_MAX];
+    if (!realpath(check->options.path, path))
+        return false;
+    return (is_log(check, path) && take_log(check, path)) || take_shard(check, path) ||
+           (join(shard, path, "shard-0") && take_shard(check, shard));
+}
+
 bool check_folder_find(struct check *check)
 {
     char path[PATH_MAX];
@@ -78,12 +88,7 @@ bool check_folder_find(struct check *check)
         check_say("cannot open '%s': %s", given, strerror(errno));
         return false;
     }
-    char shard[CHECK_PATH_MAX];
-    if (is_log(check, path) && take_log(check, path))
-        return true;
-    if (take_shard(check, path))
-        return true;
-    if (join(shard, path, "shard-0") && take_shard(check, shard))
+    if (check_folder_has_log(check))
         return true;
     check_say("there is no log in '%s': neither shard-0/%s nor %s is there", given,
               check->options.append_folder, check->options.append_folder);

@@ -15,9 +15,13 @@ static const char usage[] =
     "\n"
     "Reads the data folder of a node that does not run, and says what is in it and whether it is\n"
     "whole. <dir> is the node's data folder, its shard-0 folder, or the appendonlydir itself.\n"
-    "Nothing is changed, but by --repair. While it reads, no node can start in the folder.\n"
+    "Nothing is changed, but by --repair, --upgrade and --moved. While it reads, no node can start "
+    "in the folder.\n"
     "\n"
     "  --repair                cut off a torn tail (and nothing else), after asking\n"
+    "  --upgrade               begin once more with a folder of the first version, after asking\n"
+    "  --moved                 the only copy of the folder was moved: take its vote back, after\n"
+    "                          asking\n"
     "  --yes                   the answer to what is asked\n"
     "  --dump                  print the entries of the log instead of the report\n"
     "    --from INDEX          from this entry on\n"
@@ -39,6 +43,8 @@ static const char usage[] =
 
 enum {
     OPTION_REPAIR = 256,
+    OPTION_UPGRADE,
+    OPTION_MOVED,
     OPTION_YES,
     OPTION_DUMP,
     OPTION_FROM,
@@ -52,6 +58,8 @@ enum {
 
 static const struct option long_options[] = {
     {"repair", no_argument, NULL, OPTION_REPAIR},
+    {"upgrade", no_argument, NULL, OPTION_UPGRADE},
+    {"moved", no_argument, NULL, OPTION_MOVED},
     {"yes", no_argument, NULL, OPTION_YES},
     {"dump", no_argument, NULL, OPTION_DUMP},
     {"from", required_argument, NULL, OPTION_FROM},
@@ -97,6 +105,10 @@ static bool take_option(struct check_options *options, int option)
     switch (option) {
     case OPTION_REPAIR:
         return options->repair = true;
+    case OPTION_UPGRADE:
+        return options->upgrade = true;
+    case OPTION_MOVED:
+        return options->moved = true;
     case OPTION_YES:
         return options->yes = true;
     case OPTION_DUMP:
@@ -124,8 +136,10 @@ static bool take_option(struct check_options *options, int option)
 
 static bool fits_together(const struct check_options *options)
 {
-    if (options->repair + options->dump + (options->export_path != NULL) > 1)
-        check_say("--repair, --dump and --export are for one run each");
+    if (options->repair + options->upgrade + options->moved + options->dump +
+            (options->export_path != NULL) >
+        1)
+        check_say("--repair, --upgrade, --moved, --dump and --export are for one run each");
     else if (options->repair && options->to != UINT64_MAX)
         check_say("--repair cuts a torn tail alone: it takes no --to");
     else if (options->from > options->to)
@@ -162,11 +176,8 @@ static bool parse(int argc, char **argv, struct check_options *options, int *sta
 
 /* ---- what is asked for ---- */
 
-static bool confirm(const struct check *check, const char *path)
+bool check_confirm(const struct check *check)
 {
-    printf("Cut %llu bytes at offset %llu of %s? [y/N] ",
-           (unsigned long long)check->found.cut_bytes, (unsigned long long)check->found.cut_offset,
-           path);
     if (check->options.yes) {
         puts("y");
         return true;
@@ -192,7 +203,10 @@ static void forget(struct check *check)
 static void repair(struct check *check)
 {
     char *path = check_inspect_torn_path(check);
-    bool wanted = confirm(check, path);
+    printf("Cut %llu bytes at offset %llu of %s? [y/N] ",
+           (unsigned long long)check->found.cut_bytes, (unsigned long long)check->found.cut_offset,
+           path);
+    bool wanted = check_confirm(check);
     bool done = wanted && check_folder_cut(path, check->found.cut_offset, check->found.cut_bytes);
     if (!wanted)
         puts("nothing was changed");
@@ -204,10 +218,11 @@ static void repair(struct check *check)
     check_inspect(check);
 }
 
-static int run(struct check *check)
+static int run(struct platform_disk *platform, struct check *check)
 {
     const struct check_options *options = &check->options;
     enum check_status status = CHECK_FINE;
+    check_identity_load(check);
     check_inspect(check);
     if (options->dump)
         check_dump_end(check);
@@ -215,6 +230,10 @@ static int run(struct check *check)
         check_report(check);
     if (options->repair && check_inspect_status(check) == CHECK_TORN)
         repair(check);
+    if (options->upgrade)
+        status = check_upgrade(platform, check);
+    if (options->moved)
+        status = check_moved(platform, check);
     if (options->export_path && !check->err)
         status = check_export_state(check);
     check_report_verdict(check);
@@ -226,11 +245,14 @@ static int begin(struct check *check)
 {
     if (check->options.export_path && !check_export_may_write(check))
         return CHECK_USAGE;
-    if (!check_folder_find(check) || !check_folder_lock(check, check->options.repair))
+    const struct check_options *options = &check->options;
+    bool alone = !check_folder_has_log(check) && check_identity_find(check);
+    if ((!alone && !check_folder_find(check)) ||
+        !check_folder_lock(check, options->repair || options->upgrade || options->moved))
         return CHECK_UNREADABLE;
     struct platform_disk *platform = platform_disk_new();
     check_folder_disk(platform, &check->disk);
-    int status = run(check);
+    int status = alone ? (int)check_identity_alone(check) : run(platform, check);
     platform_disk_free(platform);
     return status;
 }

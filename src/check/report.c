@@ -183,6 +183,7 @@ void check_report(const struct check *check)
         printf("%" PRIu64 " of cluster %s\n", check->found.identity.node_id,
                check->found.identity.cluster_id);
     }
+    check_identity_report(check);
     report_parts(check);
     if (!check->err)
         report_snapshot(check);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/assert.h"
 #include "base/crc.h"
@@ -325,6 +326,14 @@ enum err cluster_identity_parse(struct span text, struct cluster_identity *ident
         !cluster_founders_parse(text, &identity->founders) || !is_sound(identity))
         return ERR_CORRUPT;
     return ERR_NONE;
+}
+
+uint64_t cluster_derived_incarnation(const char cluster_id[41], uint64_t node_id)
+{
+    char text[80];
+    int len = snprintf(text, sizeof text, "incarnation/%s/%" PRIu64, cluster_id, node_id);
+    uint64_t derived = XXH3_64bits(text, (size_t)len);
+    return derived ? derived : 1;
 }
 
 void cluster_address(const struct cluster_node *node, char address[CLUSTER_ADDRESS_MAX])

@@ -88,6 +88,10 @@ void cluster_identity_encode(struct buf *out, const struct cluster_identity *ide
  * wrote it. */
 MUST_CHECK enum err cluster_identity_parse(struct span text, struct cluster_identity *identity);
 
+/* The incarnation of a node whose folder was begun by the first version, which had none: all nodes
+ * agree on it. Not 0. */
+uint64_t cluster_derived_incarnation(const char cluster_id[41], uint64_t node_id);
+
 /* "host:port" of a node; IPv6 in brackets. */
 void cluster_address(const struct cluster_node *node, char address[CLUSTER_ADDRESS_MAX]);
 /* The list of nodes in one form, whatever the order and the form it was configured in. */

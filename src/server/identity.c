@@ -145,9 +145,26 @@ static bool may_take_list(const struct server *server)
     return server->config.cluster_nodes[0] == '\0' && is_alone(identity->list);
 }
 
+/* After flotilla-check --upgrade: the members were in the configuration alone. */
+static void take_founders(struct server *server)
+{
+    struct cluster_founders *founders = &server->identity.founders;
+    *founders = (struct cluster_founders){.count = server->cluster.count};
+    memcpy(founders->cluster_id, server->identity.cluster_id, sizeof founders->cluster_id);
+    for (size_t i = 0; i < founders->count; i++) {
+        struct cluster_founder *member = &founders->members[i];
+        member->id = server->cluster.nodes[i].id;
+        member->roles = RAFT_VOTER;
+        member->incarnation = cluster_derived_incarnation(founders->cluster_id, member->id);
+        cluster_address(&server->cluster.nodes[i], member->address);
+    }
+}
+
 static void take_list(struct server *server, const char *list)
 {
     struct cluster_identity *identity = &server->identity;
+    if (identity->begin == CLUSTER_BEGUN && identity->list[0] == '\0')
+        take_founders(server);
     snprintf(identity->list, sizeof identity->list, "%s", list);
     if (!is_alone(list) || identity->founders.count != 1)
         return;

@@ -64,6 +64,19 @@ static void report_progress(void *context, uint64_t bytes, uint64_t total)
     options->progress(options->progress_context, bytes, total);
 }
 
+/* Members of a log of the first format have neither incarnation nor address: those of the start. */
+static void complete(struct raft_membership *membership, const struct raft_membership *start)
+{
+    for (size_t i = 0; i < membership->count; i++) {
+        struct raft_member *member = &membership->members[i];
+        const struct raft_member *known = raft_membership_find(start, member->id);
+        if (!known || member->incarnation || member->address[0])
+            continue;
+        member->incarnation = known->incarnation;
+        memcpy(member->address, known->address, sizeof member->address);
+    }
+}
+
 static struct shard *create(const struct shard_options *options, struct shard_time now,
                             struct storage *storage, const struct storage_recovered *recovered,
                             struct found *found)
@@ -80,6 +93,7 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
         keyspace_free(machine_take_state(&shard->machine, found->state));
         shard->log_time_ms = shard->machine.clock_ms;
         raft.membership = found->state->position.membership;
+        complete(&raft.membership, &options->raft.membership);
     }
     struct raft_start start = {
         .hard_state = {.term = recovered->vote.term, .vote = recovered->vote.node},
@@ -98,8 +112,10 @@ static void load_entries(struct shard *shard, const struct found *found)
     size_t next = 0;
     for (size_t i = 0; i < found->count; i++) {
         struct raft_entry entry = found->entries[i];
-        if (next < found->membership_count && found->memberships[next].index == entry.index)
+        if (next < found->membership_count && found->memberships[next].index == entry.index) {
+            complete(&found->memberships[next].membership, &shard->options.raft.membership);
             entry.membership = &found->memberships[next++].membership;
+        }
         raft_load_entry(shard->raft, &entry);
     }
 }
