@@ -477,9 +477,6 @@ KINDS = {kind.name(): kind for kind in (
     Kill, KillMany, Pause, Flicker, Stall, Terminate, DiskFull, DiskSlow, DiskShort, DiskFails, ClockStep, CutOneNode,
     CutOneFromAll, CutOutgoing, CutIncoming, CutHalves, CutBridge, CutRing, CutChaos, CutClients, Flapping, Loss,
     SlowLinks, Resets, Wipe, Restore, LoseDisk)}
-# A server that does not know its folder again loses data by these: they are asked for.
-ASKED_FOR = {"wipe", "restore", "lose-disk"}
-
 
 class Nemesis:
     """Begins faults at random and ends them; storms alternate with calms in which all is well."""

@@ -29,6 +29,7 @@ import sys
 RETRANSMIT = 0.2
 QUEUED_MAX = 4 << 20   # a direction with more bytes in it is not read
 HELLO_MAX = 8 << 10    # within so many bytes a dialler has said who it is
+COMMAND_MAX = 64 << 20  # a table of rules between many ends is long
 CLIENT_PREFIX = "127.0.2."
 END, RESET = object(), object()
 
@@ -320,7 +321,7 @@ class Mesh:
 async def serve(seed):
     loop = asyncio.get_running_loop()
     mesh = Mesh(loop, seed)
-    lines = asyncio.StreamReader()
+    lines = asyncio.StreamReader(limit=COMMAND_MAX)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
         request = json.loads(line)

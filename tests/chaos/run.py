@@ -23,7 +23,7 @@ import checks  # noqa: E402
 import linear  # noqa: E402
 from clients import Client, Unknown  # noqa: E402
 from cluster import PATIENCE, TOP  # noqa: E402
-from faults import ASKED_FOR, KINDS, Nemesis, Timeline  # noqa: E402
+from faults import KINDS, Nemesis, Timeline  # noqa: E402
 from history import UNKNOWN, History  # noqa: E402
 from nodes import ChaosCluster  # noqa: E402
 from resp import Closed, Error  # noqa: E402
@@ -43,7 +43,7 @@ class Round:
         self.size = nodes or self.rng.choice([3, 3, 5])
         self.seconds = seconds
         self.client_count = clients
-        self.kinds = kinds or [kind for kind in KINDS if kind not in ASKED_FOR]
+        self.kinds = kinds or list(KINDS)
         self.expiry = expiry
         self.leases = leases
         self.pause = 0.008
@@ -293,10 +293,8 @@ def report(one, options):
 
 def chosen_kinds(options):
     if not options.faults:
-        return [kind for kind in KINDS if kind not in ASKED_FOR]
-    kinds = options.faults.split(",")
-    if kinds == ["all"]:
         return list(KINDS)
+    kinds = options.faults.split(",")
     for kind in kinds:
         if kind not in KINDS:
             sys.exit(f"chaos: no fault is called '{kind}'; known: {', '.join(KINDS)}")
@@ -314,7 +312,7 @@ def main():
     parser.add_argument("--seed", type=int)
     parser.add_argument("--nodes", type=int, choices=[3, 5], help="drawn from the seed if not given")
     parser.add_argument("--clients", type=int, default=12)
-    parser.add_argument("--faults", help=f"only these, or all: {','.join(KINDS)}")
+    parser.add_argument("--faults", help=f"only these: {','.join(KINDS)}")
     parser.add_argument("--expiry", action="store_true", help="measure how long keys live")
     parser.add_argument("--leases", action="store_true", help="reads under leases")
     parser.add_argument("--stop", action="store_true", help="no further round after one that failed")

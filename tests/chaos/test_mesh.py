@@ -211,6 +211,13 @@ def test_rules_that_lie_over_each_other_are_lifted_one_by_one(wired):
     assert one.recv(1) == b"a"
 
 
+def test_a_table_of_many_rules_is_taken(wired):
+    ends = [f"c{number}" for number in range(1, 60)]
+    layer = wired.network.rule(network.between(ends, ends), delay=[0.001, 0.002])
+    wired.network.lift(layer)
+    assert wired.network.stats()["bytes"] == 0
+
+
 def test_shapes_of_cuts():
     assert network.between("1", "23") == {("1", "2"), ("1", "3"), ("2", "1"), ("3", "1")}
     assert network.one_way("1", "123") == {("1", "2"), ("1", "3")}
