@@ -122,15 +122,15 @@ enum net_verdict client_not_admitted(struct client *client, enum shard_admission
     return NET_DONE;
 }
 
-/* A READONLY connection takes what this node has, if it is fresh enough. */
+/* A READONLY connection takes what this node has applied, if that is fresh enough; whether a leader
+ * is known does not matter. */
 bool client_may_read_here(struct client *client)
 {
     struct net *net = client->net;
     if (!client->readonly || shard_is_leader(net->shard))
         return false;
-    uint64_t contact_ms = raft_last_contact_ms(shard_raft(net->shard));
-    uint64_t now_ms = net_now(net)->mono_ms;
-    return shard_leader(net->shard) && contact_ms + net->settings.replica_max_lag_ms >= now_ms;
+    uint64_t fresh_ms = shard_fresh_ms(net->shard);
+    return fresh_ms && fresh_ms + net->settings.replica_max_lag_ms >= net_now(net)->mono_ms;
 }
 
 /* --- carrying out --- */

@@ -389,6 +389,7 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
                        ? incoming->message.append_request.entry_count
                        : 0;
     struct raft_chunk chunk = shard_step(shard, &event, incoming->entries, count);
+    shard_note_leader(shard, &incoming->message);
     if (chunk.bytes)
         shard_receive_chunk(shard, &chunk, incoming->chunk);
     return ERR_NONE;
@@ -472,6 +473,7 @@ void shard_tick(struct shard *shard, struct shard_time now)
         struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ms = now.mono_ms};
         shard_step(shard, &event, NULL, 0);
     }
+    shard_note_majority(shard);
     shard_consider_health(shard);
     shard_trim(shard);
     propose_expiry(shard);

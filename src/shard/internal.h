@@ -7,6 +7,7 @@
  *   check.c        messages that cannot be
  *   group.c        the group itself: membership, leadership
  *   digest.c       whether the nodes' machines are equal
+ *   fresh.c        how old the applied state may be
  *   health.c       a disk that is full or stalls
  *   snapshot.c     snapshots, this node's own and those of a leader
  *   shard.c        start, end, accessors */
@@ -61,6 +62,19 @@ struct shard_image {
 struct client_note {
     uint32_t generation;
     uint64_t last_write; /* index of its newest write in this leadership, 0: none */
+};
+
+/* What a leader said of itself; at_ms is monotonic, 0: nothing. */
+struct shard_contact {
+    uint64_t commit;
+    uint64_t term;
+    uint64_t at_ms;
+};
+
+struct shard_freshness {
+    uint64_t at_ms;               /* everything that was committed then is applied; 0: never */
+    struct shard_contact waiting; /* the oldest contact whose commit index is not applied … */
+    struct shard_contact newest;  /* … and the newest */
 };
 
 struct shard {
@@ -121,6 +135,7 @@ struct shard {
      * the image is being written. Index 0: no such thing goes on. */
     uint64_t cut_index;
     struct shard_image image;
+    struct shard_freshness freshness;
     uint64_t snapshot_keys;                /* in the last one of this process; 0: none */
     uint64_t snapshot_consider_ms;         /* not before */
     struct machine_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
@@ -176,6 +191,10 @@ uint64_t
 shard_image_due_ms(const struct shard *shard); /* when it wants to go on; UINT64_MAX: it waits */
 void shard_receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes);
 void shard_install(struct shard *shard, const struct raft_snapshot *snapshot);
+
+/* fresh.c */
+void shard_note_leader(struct shard *shard, const struct raft_message *message);
+void shard_note_majority(struct shard *shard);
 
 /* health.c */
 void shard_consider_health(struct shard *shard);

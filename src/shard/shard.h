@@ -225,6 +225,9 @@ const struct storage *shard_storage(const struct shard *shard);
 /* Node id; 0: none known, or this node is just handing its leadership over. */
 uint64_t shard_leader(const struct shard *shard);
 bool shard_is_leader(const struct shard *shard);
+/* When (monotonic) all that was committed then is applied here; 0: never since the start. It does
+ * not go back. */
+uint64_t shard_fresh_ms(struct shard *shard);
 uint64_t shard_applied_index(const struct shard *shard);
 int64_t shard_clock_ms(const struct shard *shard); /* time of the last applied entry */
 uint64_t shard_digest(const struct shard *shard);  /* of the applied state */

@@ -132,13 +132,9 @@ enum shard_admission shard_transaction(struct shard *shard,
     return SHARD_ACCEPTED;
 }
 
-const struct raft *shard_raft(const struct shard *shard)
+uint64_t shard_fresh_ms(struct shard *shard)
 {
-    return (const void *)shard;
-}
-uint64_t raft_last_contact_ms(const struct raft *raft)
-{
-    return ((const struct shard *)(const void *)raft)->contact_ms;
+    return shard->contact_ms;
 }
 const struct keyspace *shard_keyspace(const struct shard *shard)
 {

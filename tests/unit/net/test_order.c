@@ -283,6 +283,19 @@ static void test_readonly_connection_reads_here_while_the_leader_is_heard(void *
     close(fd);
 }
 
+static void test_readonly_connection_reads_here_while_no_leader_is_known(void **state)
+{
+    struct fixture *f = *state;
+    loses_leadership_to(f, 0);
+    f->shard.contact_ms = f->now_ms - 1000;
+    int fd = dial(f);
+    assert_replies(f, fd, "READONLY\r\nGET foo\r\n", "+OK\r\n+STALE\r\n");
+    f->now_ms++;
+    assert_replies(f, fd, "GET foo\r\n", ""); /* waits for a leader, as others do */
+    f->shard.contact_ms = 0;
+    close(fd);
+}
+
 static void test_late_reply_of_a_closed_client_is_dropped(void **state)
 {
     struct fixture *f = *state;
@@ -439,6 +452,7 @@ int main(void)
         T(test_pending_replies_come_before_the_redirect),
         T(test_full_shard_is_tried_again_after_a_reply),
         T(test_readonly_connection_reads_here_while_the_leader_is_heard),
+        T(test_readonly_connection_reads_here_while_no_leader_is_known),
         T(test_late_reply_of_a_closed_client_is_dropped),
         T(test_client_that_only_stopped_sending_gets_its_replies),
         T(test_parked_client_that_leaves_is_forgotten),
