@@ -2,6 +2,9 @@
 #include "command/access.h"
 #include "command/data.h"
 
+/* More at a time would hold up everybody else: the cursor goes on from there. */
+enum { SCAN_COUNT_MAX = 50 * 1000 };
+
 /* Gathers the keys that pass the filters; how many there are is known only at the end. */
 struct gathering {
     int64_t now_ms;
@@ -111,6 +114,8 @@ void command_scan_run(struct command_context *context, const struct span *args, 
     int64_t count = 10;
     if (!parse_scan_options(context, args, argc, &count, &gathering))
         return;
+    if (count > SCAN_COUNT_MAX)
+        count = SCAN_COUNT_MAX;
     cursor = keyspace_scan(context->keyspace, cursor, (size_t)count, gather, &gathering);
     resp_array(context->reply, 2);
     resp_bulk_i64(context->reply, (int64_t)cursor);

@@ -21,7 +21,8 @@ struct keyspace {
     uint64_t sum; /* keyspace_sum() */
     struct keyspace_observer observer;
     uint64_t group_counts[GROUPS];
-    unsigned freed_slots; /* keyspace_free_some() */
+    unsigned freed_slots;     /* keyspace_free_some() */
+    struct keyspace *cleared; /* what FLUSHALL left to be freed; NULL: nothing. A list. */
     struct slot slots[KEYSPACE_SLOTS];
 };
 

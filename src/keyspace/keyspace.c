@@ -20,8 +20,30 @@ void keyspace_free(struct keyspace *keyspace)
         continue;
 }
 
+bool keyspace_free_cleared(struct keyspace *keyspace, size_t limit)
+{
+    struct keyspace *cleared = keyspace->cleared;
+    if (!cleared)
+        return true;
+    struct keyspace *next = cleared->cleared;
+    cleared->cleared = NULL;
+    if (keyspace_free_some(cleared, limit)) {
+        keyspace->cleared = next;
+        return next == NULL;
+    }
+    cleared->cleared = next;
+    return false;
+}
+
+bool keyspace_has_cleared(const struct keyspace *keyspace)
+{
+    return keyspace->cleared != NULL;
+}
+
 bool keyspace_free_some(struct keyspace *keyspace, size_t limit)
 {
+    if (keyspace->cleared && !keyspace_free_cleared(keyspace, limit))
+        return false;
     for (unsigned slot = keyspace->freed_slots; slot < KEYSPACE_SLOTS; slot++) {
         keyspace->freed_slots = slot;
         limit -= dict_free_some(&keyspace->slots[slot].dict, limit);
@@ -248,19 +270,31 @@ void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t
                      revision);
 }
 
+/* All items, to be freed later. */
+static void set_aside(struct keyspace *keyspace, uint64_t revision)
+{
+    struct keyspace *cleared = mem_zalloc(sizeof(*cleared));
+    for (size_t i = 0; i < KEYSPACE_SLOTS; i++) {
+        struct slot *slot = &keyspace->slots[i];
+        if (slot->dict.count == 0)
+            continue;
+        cleared->slots[i].dict = slot->dict;
+        slot->dict = (struct dict){0};
+        slot->removed_revision = revision;
+    }
+    cleared->deadlines = keyspace->deadlines;
+    keyspace->deadlines = (struct deadlines){0};
+    cleared->cleared = keyspace->cleared;
+    keyspace->cleared = cleared;
+}
+
 void keyspace_clear(struct keyspace *keyspace, uint64_t revision)
 {
     const struct keyspace_observer *observer = &keyspace->observer;
     if (observer->before_clear)
         observer->before_clear(observer->context);
-    for (size_t i = 0; i < KEYSPACE_SLOTS; i++) {
-        struct slot *slot = &keyspace->slots[i];
-        if (slot->dict.count == 0)
-            continue;
-        dict_close(&slot->dict);
-        slot->removed_revision = revision;
-    }
-    deadlines_close(&keyspace->deadlines);
+    if (keyspace->count)
+        set_aside(keyspace, revision);
     memset(keyspace->group_counts, 0, sizeof(keyspace->group_counts));
     keyspace->count = 0;
     keyspace->longest = 0;

@@ -89,7 +89,11 @@ void keyspace_write(struct keyspace *keyspace, struct item *item, size_t offset,
 
 bool keyspace_remove(struct keyspace *keyspace, struct span key, uint64_t revision);
 void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t revision);
+/* At once for everybody who looks; the memory is freed by keyspace_free_cleared(). */
 void keyspace_clear(struct keyspace *keyspace, uint64_t revision);
+/* Frees up to `limit` keys that were cleared; true if none are left. */
+bool keyspace_free_cleared(struct keyspace *keyspace, size_t limit);
+bool keyspace_has_cleared(const struct keyspace *keyspace);
 
 /* Moves value and deadline to `to`, another key, which is replaced. `from` exists. */
 void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to,

@@ -12,7 +12,7 @@ enum {
      * that would begin it. */
     PATIENCE = 4,
     SMALL_SHARE = 8,        /* of the reserve: a snapshot that may use it */
-    FREED_PER_TURN = 10000, /* keys of a state that was replaced: about a millisecond */
+    FREED_PER_TURN = 10000, /* keys of a state that was replaced or cleared: about a millisecond */
     IDLE_MS = 20,           /* without a request */
     IDLE_FACTOR = 8,        /* times the rate then: a millisecond's work in each millisecond */
     PIECE_BYTES = 128 * 1024,
@@ -370,6 +370,7 @@ void shard_receive_chunk(struct shard *shard, const struct raft_chunk *chunk, st
 
 void shard_free_replaced(struct shard *shard)
 {
+    keyspace_free_cleared(shard->machine.keyspace, FREED_PER_TURN);
     if (shard->replaced && keyspace_free_some(shard->replaced, FREED_PER_TURN))
         shard->replaced = NULL;
 }

@@ -484,7 +484,7 @@ static void test_lcs_refuses_what_would_take_too_much_memory(void **state)
     run(fixture, "SETRANGE b 13000 x");
     assert_string_equal(run(fixture, "LCS a b LEN"),
                         "-ERR Insufficient memory, transient memory for LCS exceeds "
-                        "proto-max-bulk-len\r\n");
+                        "its limit: the product of the lengths is over 32 million\r\n");
     fixture_free(fixture);
 }
 

@@ -512,6 +512,41 @@ static void test_a_keyspace_is_freed_in_pieces(void **state)
     }
 }
 
+/* Two FLUSHALLs behind one another, and keys after each. */
+static void test_what_was_cleared_is_freed_in_pieces_while_new_keys_come(void **state)
+{
+    (void)state;
+    for (size_t limit = 1; limit < 40; limit += 6) {
+        struct keyspace *keyspace = keyspace_new(1);
+        assert_true(keyspace_free_cleared(keyspace, limit));
+        for (int round = 0; round < 3; round++) {
+            for (int i = 0; i < 100; i++) {
+                char key[32];
+                snprintf(key, sizeof key, i % 2 ? "{same}%d" : "key%d", i);
+                struct item *item =
+                    keyspace_set_string(keyspace, span_text(key), SPAN("value"), false, 1);
+                if (i % 3 == 0)
+                    keyspace_set_deadline(keyspace, item, 1000 + i, 1);
+            }
+            if (round < 2) {
+                keyspace_clear(keyspace, 2);
+                assert_int_equal(keyspace_count(keyspace), 0);
+                assert_int_equal(keyspace_longest(keyspace), 0);
+                assert_int_equal(keyspace_count_expired(keyspace, 1 << 30, 10), 0);
+                assert_true(keyspace_has_cleared(keyspace));
+            }
+        }
+        size_t calls = 1;
+        while (!keyspace_free_cleared(keyspace, limit))
+            calls++;
+        assert_in_range(calls, 200 / limit, 200 / limit + 2);
+        assert_false(keyspace_has_cleared(keyspace));
+        assert_int_equal(keyspace_count(keyspace), 100);
+        keyspace_clear(keyspace, 3); /* the rest goes with the keyspace */
+        keyspace_free(keyspace);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_values_are_encoded_as_redis_names_them),
         cmocka_unit_test(test_random_keys_are_uniform_over_slots_of_all_sizes),
         cmocka_unit_test(test_a_keyspace_is_freed_in_pieces),
+        cmocka_unit_test(test_what_was_cleared_is_freed_in_pieces_while_new_keys_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
