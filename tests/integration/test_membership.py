@@ -1,4 +1,7 @@
 """Who belongs to a running cluster, and how that changes."""
+import shutil
+import time
+
 import pytest
 
 from resp import Error
@@ -96,3 +99,78 @@ def test_a_change_that_cannot_be_committed_is_not_reported_as_done(cluster):
     assert reply.startswith("UNKNOWN") and "may still take effect" in reply, reply
     for follower in followers:
         follower.resume()
+
+
+def incarnation(leader, node):
+    return members(leader)[node.id]["incarnation"]
+
+
+def wipe(node):
+    """A new disk in the place of the old one."""
+    shutil.rmtree(node.data)
+    node.data.mkdir()
+
+
+def fill(cluster, count=200):
+    leader = cluster.wait_leader()
+    with leader.connect() as connection:
+        for i in range(count):
+            assert connection.call("SET", f"key-{i}", f"value-{i}") == "OK"
+    return leader
+
+
+def assert_filled(cluster, count=200):
+    leader = cluster.wait_leader()
+    with leader.connect() as connection:
+        for i in range(count):
+            assert connection.call("GET", f"key-{i}") == f"value-{i}".encode()
+
+
+def test_a_node_that_lost_its_disk_is_taken_in_by_itself(cluster):
+    leader = fill(cluster)
+    lost = cluster.followers()[0]
+    before = incarnation(leader, lost)
+    lost.kill()
+    wipe(lost)
+    lost.start()
+    leader = cluster.wait_leader()
+    wait_for(lambda: incarnation(leader, lost) != before and members(leader)[lost.id]["state"] == b"voter",
+             what="a voter with a new incarnation")
+    cluster.wait_equal()
+    # From here on it counts: the other follower is not needed any more.
+    other = next(node for node in cluster.nodes if node not in (leader, lost))
+    other.kill()
+    assert leader.call("SET", "k", "v") == "OK"
+    other.start()
+    assert_filled(cluster)
+
+
+def test_a_wiped_node_elects_nobody_who_lacks_what_was_acknowledged(cluster):
+    leader = cluster.wait_leader()
+    lagging, holder = cluster.followers()
+    lagging.kill()
+    leader = fill(cluster)
+    for node in (leader, holder):
+        node.kill()
+    wipe(holder)
+    holder.start(wait=False)
+    lagging.start(wait=False)
+    time.sleep(3)
+    assert not cluster.leader()
+    leader.start(wait=False)
+    assert_filled(cluster)
+
+
+def test_with_two_of_three_disks_lost_nothing_happens_by_itself(cluster):
+    leader = fill(cluster)
+    lost = cluster.followers()
+    for node in lost:
+        node.kill()
+        wipe(node)
+    for node in lost:
+        node.start(wait=False)
+    time.sleep(3)
+    assert not cluster.leader()
+    for node in cluster.nodes:
+        assert isinstance(node.call("SET", "k", "v"), Error)
+    assert len(members(leader)) == 3
