@@ -152,7 +152,7 @@ static enum err read_file(void *context, const char *path, struct buf *out)
 void check_folder_disk(struct platform_disk *platform, struct disk *disk)
 {
     struct disk port;
-    platform_disk_port(platform, &port);
+    platform_disk_port(platform, 0, &port);
     /* What would change something is not there: calling it would be a bug. */
     *disk = (struct disk){.context = platform,
                           .open = open_file,

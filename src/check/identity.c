@@ -101,7 +101,7 @@ static enum check_status store(struct platform_disk *platform, const struct chec
     char message[CHECK_MESSAGE_MAX];
     struct disk port;
     node_folder(check, folder);
-    platform_disk_port(platform, &port);
+    platform_disk_port(platform, 0, &port);
     if (storage_identity_store(&port, folder, identity, message) == ERR_NONE)
         return CHECK_FINE;
     check_say("%s", message);

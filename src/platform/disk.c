@@ -31,6 +31,13 @@ struct completions {
     size_t cap;
 };
 
+/* What a shard's port goes by. */
+struct shard_port {
+    struct platform_disk *disk;
+    uint32_t shard;
+    struct shard_port *next;
+};
+
 struct platform_disk {
     pthread_t thread;
     pthread_mutex_t mutex;
@@ -43,9 +50,11 @@ struct platform_disk {
     int event;
     struct image image;
     struct ops running;       /* the log thread's */
+    uint32_t running_shard;   /* the log thread's: of the operation under way */
     enum err failed;          /* the log thread's: after a failure nothing more is carried out */
     struct completions taken; /* the loop's */
     size_t taken_at;
+    struct shard_port *ports;
 };
 
 static void add_op(struct ops *ops, const struct disk_op *op)
@@ -77,7 +86,8 @@ static void complete(struct platform_disk *disk, const struct disk_completion *c
 static bool wait_for_room(struct platform_disk *disk, bool *told)
 {
     if (!*told)
-        complete(disk, &(struct disk_completion){.waits_for_room = true});
+        complete(disk,
+                 &(struct disk_completion){.shard = disk->running_shard, .waits_for_room = true});
     *told = true;
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -226,7 +236,8 @@ static void run_ops(struct platform_disk *disk)
 {
     struct ops *ops = &disk->running;
     for (size_t at = 0; at < ops->count;) {
-        struct disk_completion completion = {.ticket = 0};
+        struct disk_completion completion = {.shard = ops->items[at].shard};
+        disk->running_shard = completion.shard;
         size_t run = 1;
         bool told = false; /* that there is no room: then it is also told when there is */
         if (!disk->failed)
@@ -305,6 +316,11 @@ void platform_disk_free(struct platform_disk *disk)
     mem_free(disk->running.items);
     mem_free(disk->done.items);
     mem_free(disk->taken.items);
+    while (disk->ports) {
+        struct shard_port *next = disk->ports->next;
+        mem_free(disk->ports);
+        disk->ports = next;
+    }
     mem_free(disk);
 }
 
@@ -354,9 +370,12 @@ void platform_disk_woken(struct platform_disk *disk)
 
 static void port_queue(void *context, const struct disk_op *op)
 {
-    struct platform_disk *disk = context;
+    const struct shard_port *port = context;
+    struct platform_disk *disk = port->disk;
+    struct disk_op numbered = *op;
+    numbered.shard = port->shard;
     pthread_mutex_lock(&disk->mutex);
-    add_op(&disk->queued, op);
+    add_op(&disk->queued, &numbered);
     disk->bytes += mem_footprint(op->bytes.cap);
     bool asleep = disk->asleep;
     disk->asleep = false;
@@ -367,25 +386,26 @@ static void port_queue(void *context, const struct disk_op *op)
 
 static enum err port_image_begin(void *context, const char *path)
 {
-    struct platform_disk *disk = context;
-    return image_begin(&disk->image, path);
+    const struct shard_port *port = context;
+    return image_begin(&port->disk->image, port->shard, path);
 }
 
 static void port_image_write(void *context, struct buf *bytes)
 {
-    struct platform_disk *disk = context;
-    image_write(&disk->image, bytes);
+    image_write(&((struct shard_port *)context)->disk->image, bytes);
 }
 
 static void port_image_end(void *context, bool keep)
 {
-    struct platform_disk *disk = context;
-    image_end(&disk->image, keep);
+    image_end(&((struct shard_port *)context)->disk->image, keep);
 }
 
-void platform_disk_port(struct platform_disk *disk, struct disk *port)
+void platform_disk_port(struct platform_disk *disk, uint32_t shard, struct disk *port)
 {
-    *port = (struct disk){.context = disk,
+    struct shard_port *own = mem_alloc(sizeof *own);
+    *own = (struct shard_port){.disk = disk, .shard = shard, .next = disk->ports};
+    disk->ports = own;
+    *port = (struct disk){.context = own,
                           .queue = port_queue,
                           .image_begin = port_image_begin,
                           .image_write = port_image_write,

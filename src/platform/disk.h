@@ -12,7 +12,9 @@ struct platform_disk;
 
 struct platform_disk *platform_disk_new(void);
 void platform_disk_free(struct platform_disk *disk); /* after all that is queued */
-void platform_disk_port(struct platform_disk *disk, struct disk *port);
+/* A port for each shard, from before the first operation to the end of the disk: completions name
+ * the shard. */
+void platform_disk_port(struct platform_disk *disk, uint32_t shard, struct disk *port);
 
 /* Images end with ERR_NO_SPACE rather than leave less than so much on their disk. */
 void platform_disk_keep_free(struct platform_disk *disk, uint64_t bytes);

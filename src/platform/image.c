@@ -85,9 +85,10 @@ static void carry_out(struct image *image, struct image_piece *piece)
     else
         write_piece(image, buf_span(&piece->bytes));
     buf_close(&piece->bytes);
-    image->completed(
-        image->context,
-        &(struct disk_completion){.image = true, .image_ended = piece->ends, .err = image->failed});
+    image->completed(image->context, &(struct disk_completion){.shard = image->shard,
+                                                               .image = true,
+                                                               .image_ended = piece->ends,
+                                                               .err = image->failed});
 }
 
 static void *run(void *context)
@@ -145,7 +146,7 @@ void image_close(struct image *image)
     pthread_cond_destroy(&image->wake);
 }
 
-enum err image_begin(struct image *image, const char *path)
+enum err image_begin(struct image *image, uint32_t shard, const char *path)
 {
     if (image->busy)
         return ERR_BUSY;
@@ -155,6 +156,7 @@ enum err image_begin(struct image *image, const char *path)
     image->file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (image->file < 0)
         return platform_err(errno);
+    image->shard = shard;
     image->failed = ERR_NONE;
     image->written = image->pushed = 0;
     image->busy = true;

@@ -29,7 +29,8 @@ struct image {
     size_t count;
     size_t cap;
     bool stop;
-    int file; /* the thread's own from here on */
+    uint32_t shard; /* whose image it is */
+    int file;       /* the thread's own from here on */
     enum err failed;
     uint64_t written; /* bytes */
     uint64_t pushed;  /* of them the system has been told to write */
@@ -40,7 +41,7 @@ void image_init(struct image *image);
 void image_close(struct image *image);
 
 /* As the functions of the port. */
-MUST_CHECK enum err image_begin(struct image *image, const char *path);
+MUST_CHECK enum err image_begin(struct image *image, uint32_t shard, const char *path);
 void image_write(struct image *image, struct buf *bytes);
 void image_end(struct image *image, bool keep);
 

@@ -7,7 +7,7 @@
 
 void server_role(struct server *server, const struct server_call *call)
 {
-    const struct shard *shard = server->shards[0];
+    const struct shard *shard = server_group(server);
     struct resp_writer *reply = call->reply;
     if (!shard_is_leader(shard)) {
         const struct cluster_node *leader = cluster_find(&server->cluster, shard_leader(shard));
@@ -85,7 +85,7 @@ void server_memory_stats(struct server *server, const struct server_call *call)
 {
     struct server_memory memory = server_memory();
     struct server_usage usage = server_usage(server);
-    size_t keys = keyspace_count(shard_keyspace(server->shards[0]));
+    size_t keys = keyspace_count(shard_keyspace(server_group(server)));
     if (usage.used > server->used_memory_peak)
         server->used_memory_peak = usage.used;
     const struct {
@@ -196,7 +196,7 @@ void server_slowlog_reset(struct server *server, const struct server_call *call)
 void server_debug_digest(struct server *server, const struct server_call *call)
 {
     char text[64];
-    snprintf(text, sizeof text, "%024d%016" PRIx64, 0, shard_digest(server->shards[0]));
+    snprintf(text, sizeof text, "%024d%016" PRIx64, 0, shard_digest(server_group(server)));
     resp_status(call->reply, text);
 }
 

@@ -58,8 +58,8 @@ void server_on_peer_met(void *context, const struct shard_peer *peer, const char
     struct server *server = context;
     (void)cluster_id; /* the node says it itself */
     founding_met(server->founding, peer->node, peer->incarnation);
-    if (server->shards[0])
-        shard_peer_met(server->shards[0], peer, server_now(server));
+    for (uint32_t number = 0; server_shard(server, number); number++)
+        shard_peer_met(server_shard(server, number), peer, server_now(server));
 }
 
 /* Whom this node met before there was a shard. */
@@ -68,8 +68,8 @@ void server_begin_close(struct server *server)
     for (size_t i = 0; i < server->founding->peer_count; i++) {
         const struct founding_peer *met = &server->founding->peers[i];
         struct shard_peer peer = {.node = met->id, .incarnation = met->incarnation};
-        if (met->reached)
-            shard_peer_met(server->shards[0], &peer, server_now(server));
+        for (uint32_t number = 0; met->reached && server_shard(server, number); number++)
+            shard_peer_met(server_shard(server, number), &peer, server_now(server));
     }
 }
 

@@ -13,7 +13,7 @@ static const char no_leader[] =
 
 static const struct cluster_node *leader_of(const struct server *server)
 {
-    uint64_t id = shard_leader(server->shards[0]);
+    uint64_t id = shard_leader(server_group(server));
     return id ? cluster_find(&server->cluster, id) : NULL;
 }
 
@@ -82,7 +82,7 @@ static void write_shard_node(struct server *server, const struct cluster_node *n
     resp_bulk_text(reply, "role");
     resp_bulk_text(reply, node == leader ? "master" : "replica");
     resp_bulk_text(reply, "replication-offset");
-    resp_integer(reply, (int64_t)shard_applied_index(server->shards[0]));
+    resp_integer(reply, (int64_t)shard_applied_index(server_group(server)));
     resp_bulk_text(reply, "health");
     resp_bulk_text(reply, is_connected(server, node) ? "online" : "fail");
 }
@@ -115,7 +115,7 @@ static void add_nodes_line(struct server *server, const struct cluster_node *nod
                (unsigned)node->port, bus_port(node), self ? "myself," : "",
                node == leader ? "master" : "slave", node == leader ? "-" : leader->name,
                self ? 0LL : (long long)link.since_ms,
-               (unsigned long long)raft_term(shard_raft(server->shards[0])),
+               (unsigned long long)raft_term(shard_raft(server_group(server))),
                is_connected(server, node) ? "connected" : "disconnected",
                node == leader ? " 0-16383" : "");
 }
@@ -134,7 +134,7 @@ void server_cluster_nodes(struct server *server, const struct server_call *call)
 
 void server_cluster_info(struct server *server, const struct server_call *call)
 {
-    const struct shard *shard = server->shards[0];
+    const struct shard *shard = server_group(server);
     uint64_t term = shard ? raft_term(shard_raft(shard)) : 0;
     bool ok = shard && leader_of(server) != NULL;
     struct buf text = {0};
@@ -185,8 +185,8 @@ void server_cluster_countkeysinslot(struct server *server, const struct server_c
 {
     unsigned slot;
     if (read_slot(call, &slot))
-        resp_integer(call->reply,
-                     (int64_t)keyspace_slot_count(shard_keyspace(server->shards[0]), slot));
+        resp_integer(call->reply, (int64_t)keyspace_slot_count(
+                                      shard_keyspace(server_shard_of_slot(server, slot)), slot));
 }
 
 void server_cluster_getkeysinslot(struct server *server, const struct server_call *call)
@@ -201,7 +201,7 @@ void server_cluster_getkeysinslot(struct server *server, const struct server_cal
         resp_error(call->reply, "ERR Invalid slot or number of keys");
         return;
     }
-    const struct keyspace *keyspace = shard_keyspace(server->shards[0]);
+    const struct keyspace *keyspace = shard_keyspace(server_shard_of_slot(server, (unsigned)slot));
     size_t count = keyspace_slot_count(keyspace, (unsigned)slot);
     if (count > (uint64_t)most)
         count = (size_t)most;

@@ -102,7 +102,7 @@ static void apply(struct server *server, const struct config *old)
     server->log.level = server->config.loglevel;
     if (server_is_loading(server))
         return; /* the shard begins with these */
-    shard_set_leader_wait(server->shards[0], (uint32_t)server->config.leader_wait_ms);
+    shard_set_leader_wait(server_group(server), (uint32_t)server->config.leader_wait_ms);
     if (old->appendfsync != server->config.appendfsync)
         server_apply_fsync(server);
 }

@@ -196,7 +196,7 @@ enum err server_check_members(struct server *server, char message[512])
     char list[CLUSTER_LIST_MAX];
     char members[CLUSTER_LIST_MAX];
     cluster_list_text(&server->cluster, list);
-    cluster_members_text(raft_membership(shard_raft(server->shards[0])), members);
+    cluster_members_text(raft_membership(shard_raft(server_group(server))), members);
     if (strcmp(list, members) != 0)
         return refuse_list(list, members[0] ? members : server->identity.list, message);
     memcpy(server->identity.list, list, sizeof list);

@@ -113,7 +113,7 @@ static void section_memory(struct server *server, struct buf *out)
     add_usage(server, &usage, out);
     if (!server_is_loading(server))
         buf_printf(out, "mem_raft_entry_cache:%" PRIu64 "\r\n",
-                   storage_status(shard_storage(server->shards[0])).cache_bytes);
+                   storage_status(shard_storage(server_group(server))).cache_bytes);
     buf_printf(out,
                "allocator_allocated:%" PRIu64 "\r\nallocator_active:%" PRIu64
                "\r\nallocator_resident:%" PRIu64 "\r\n",
@@ -152,7 +152,7 @@ static void section_persistence(struct server *server, struct buf *out)
         add_loading(server, out);
         return;
     }
-    const struct shard *shard = server->shards[0];
+    const struct shard *shard = server_group(server);
     struct storage_status storage = storage_status(shard_storage(shard));
     struct shard_stats stats = shard_stats(shard);
     bool loading = shard_applied_index(shard) < raft_commit_index(shard_raft(shard));
@@ -181,7 +181,7 @@ static void section_stats(struct server *server, struct buf *out)
     struct net_stats net = net_stats(server->net);
     struct shard_stats shard = {.expired_keys = 0};
     if (!server_is_loading(server))
-        shard = shard_stats(server->shards[0]);
+        shard = shard_stats(server_group(server));
     buf_printf(out,
                "total_connections_received:%" PRIu64 "\r\ntotal_commands_processed:%" PRIu64
                "\r\ninstantaneous_ops_per_sec:%.0f\r\ntotal_net_input_bytes:%" PRIu64
@@ -209,7 +209,7 @@ static void section_replication(struct server *server, struct buf *out)
         buf_add_text(out, "role:slave\r\nmaster_link_status:down\r\nconnected_slaves:0\r\n");
         return;
     }
-    const struct shard *shard = server->shards[0];
+    const struct shard *shard = server_group(server);
     const struct raft *raft = shard_raft(shard);
     uint64_t offset = shard_applied_index(shard);
     if (!shard_is_leader(shard)) {
@@ -305,7 +305,7 @@ static void section_keyspace(struct server *server, struct buf *out)
 {
     if (server_is_loading(server))
         return;
-    const struct keyspace *keyspace = shard_keyspace(server->shards[0]);
+    const struct keyspace *keyspace = shard_keyspace(server_group(server));
     size_t keys = keyspace_count(keyspace);
     if (keys == 0)
         return;

@@ -29,7 +29,7 @@ static void add_percentiles(struct buf *out, const char *name, const struct hist
 static void add_node(struct server *server, size_t number, const struct raft_peer_status *peer,
                      struct buf *out)
 {
-    const struct shard *shard = server->shards[0];
+    const struct shard *shard = server_group(server);
     const struct cluster_node *node = cluster_find(&server->cluster, peer->id);
     struct peer_link link = peers_link(server->peers, peer->id);
     buf_printf(out,
@@ -52,7 +52,7 @@ static void add_node(struct server *server, size_t number, const struct raft_pee
 
 static void add_log(struct server *server, struct buf *out)
 {
-    struct storage_status storage = storage_status(shard_storage(server->shards[0]));
+    struct storage_status storage = storage_status(shard_storage(server_group(server)));
     buf_printf(out,
                "raft_log_entries:%" PRIu64 "\r\nraft_first_log_index:%" PRIu64
                "\r\nraft_last_log_index:%" PRIu64 "\r\nraft_log_bytes:%" PRIu64
@@ -66,7 +66,7 @@ static void add_log(struct server *server, struct buf *out)
                storage.segments, storage.history_bytes, storage.snapshot.index,
                storage.snapshot.term, storage.snapshot.bytes);
     buf_printf(out, "raft_disk_full:%d\r\nraft_disk_free_bytes:%" PRId64 "\r\n",
-               !shard_has_room(server->shards[0]),
+               !shard_has_room(server_group(server)),
                storage.free_bytes == UINT64_MAX ? -1 : (int64_t)storage.free_bytes);
     buf_printf(out, "raft_fsync_last_usec:%" PRIu64 "\r\n", storage.last_sync_us);
     add_percentiles(out, "raft_fsync_usec", storage.sync_us);
@@ -74,8 +74,8 @@ static void add_log(struct server *server, struct buf *out)
 
 static void add_activity(struct server *server, struct buf *out)
 {
-    struct shard_stats stats = shard_stats(server->shards[0]);
-    struct raft_counters counters = raft_counters(shard_raft(server->shards[0]));
+    struct shard_stats stats = shard_stats(server_group(server));
+    struct raft_counters counters = raft_counters(shard_raft(server_group(server)));
     buf_printf(out,
                "raft_elections_started:%" PRIu64 "\r\nraft_prevotes_started:%" PRIu64
                "\r\nraft_elections_won:%" PRIu64 "\r\nraft_leader_changes:%" PRIu64
@@ -89,12 +89,12 @@ static void add_activity(struct server *server, struct buf *out)
                "raft_snapshot_in_progress:%d\r\nraft_snapshots:%" PRIu64
                "\r\nraft_snapshots_failed:%" PRIu64 "\r\nraft_snapshot_last_ms:%" PRIu64
                "\r\nraft_snapshots_sent:%" PRIu64 "\r\nraft_snapshots_installed:%" PRIu64 "\r\n",
-               shard_snapshot_goes_on(server->shards[0]), stats.snapshots, stats.snapshots_failed,
-               stats.snapshot_ms, counters.snapshots_sent, stats.installs);
+               shard_snapshot_goes_on(server_group(server)), stats.snapshots,
+               stats.snapshots_failed, stats.snapshot_ms, counters.snapshots_sent, stats.installs);
     buf_printf(out,
                "raft_digest_disputed:%d\r\nraft_digests_compared:%" PRIu64
                "\r\nraft_digest_agreed_index:%" PRIu64 "\r\n",
-               shard_is_disputed(server->shards[0]), stats.digests_compared, stats.digest_index);
+               shard_is_disputed(server_group(server)), stats.digests_compared, stats.digest_index);
     struct peer_stats peers = peers_stats(server->peers);
     buf_printf(out,
                "peer_handshakes_refused:%" PRIu64 "\r\npeer_messages_refused:%" PRIu64
@@ -134,7 +134,7 @@ void server_info_raft(struct server *server, struct buf *out)
                    cluster_begin_name(server->identity.begin));
         return;
     }
-    const struct shard *shard = server->shards[0];
+    const struct shard *shard = server_group(server);
     struct raft_status status;
     raft_status(shard_raft(shard), &status);
     uint64_t now_ms = server->now.mono_ms;

@@ -13,7 +13,7 @@ enum { TURN_MS = 10, SAY_MS = 1000 };
 
 bool server_is_loading(const struct server *server)
 {
-    return server->shards[0] == NULL;
+    return server_group(server) == NULL;
 }
 
 void server_loading_begin(struct server *server)

@@ -10,6 +10,21 @@
 
 enum { WAIT_MS_MAX = 100 };
 
+struct shard *server_shard(const struct server *server, uint32_t number)
+{
+    return number < SERVER_SHARDS ? server->shards[number] : NULL;
+}
+
+struct shard *server_shard_of_slot(const struct server *server, unsigned slot)
+{
+    return server_shard(server, cluster_shard_of_slot(slot));
+}
+
+struct shard *server_group(const struct server *server)
+{
+    return server_shard_of_slot(server, 0);
+}
+
 static void on_disk(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -18,7 +33,8 @@ static void on_disk(evutil_socket_t fd, short what, void *context)
     struct disk_completion completion;
     platform_disk_woken(server->disk);
     while (platform_disk_take(server->disk, &completion))
-        shard_disk_completed(server->shards[0], &completion, server_now(server));
+        shard_disk_completed(server_shard(server, completion.shard), &completion,
+                             server_now(server));
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -83,14 +99,24 @@ static bool may_end(const struct server *server)
 {
     if (!server->stopping)
         return false;
-    struct shard_stats stats = shard_stats(server->shards[0]);
-    return (stats.pending_writes == 0 && stats.pending_reads == 0) ||
-           server->now.mono_ms >= server->stop_deadline_ms;
+    if (server->now.mono_ms >= server->stop_deadline_ms)
+        return true;
+    for (uint32_t number = 0; number < SERVER_SHARDS; number++) {
+        struct shard_stats stats = shard_stats(server_shard(server, number));
+        if (stats.pending_writes || stats.pending_reads)
+            return false;
+    }
+    return true;
 }
 
 static void wait_for_events(struct server *server)
 {
-    uint64_t deadline = shard_deadline_ms(server->shards[0]);
+    uint64_t deadline = UINT64_MAX;
+    for (uint32_t number = 0; number < SERVER_SHARDS; number++) {
+        uint64_t due = shard_deadline_ms(server_shard(server, number));
+        if (due < deadline)
+            deadline = due;
+    }
     uint64_t wait_ms = deadline > server->now.mono_ms ? deadline - server->now.mono_ms : 0;
     uint32_t most = wait_ms < WAIT_MS_MAX ? (uint32_t)wait_ms : WAIT_MS_MAX;
     most = net_wait_ms(server->net, most);
@@ -105,13 +131,14 @@ static void wait_for_events(struct server *server)
 static void turn(struct server *server)
 {
     wait_for_events(server);
-    struct shard *shard = server->shards[0];
     struct shard_time now = server_now(server);
     server_memory_tick(server);
     net_tick(server->net);
     net_resume(server->net);
-    shard_tick(shard, now);
-    shard_drive(shard, now);
+    for (uint32_t number = 0; number < SERVER_SHARDS; number++) {
+        shard_tick(server_shard(server, number), now);
+        shard_drive(server_shard(server, number), now);
+    }
     peers_flush(server->peers);
     net_flush(server->net);
     histogram_add(&server->turn_us, platform_mono_us() - now.mono_us);
@@ -129,11 +156,11 @@ static void serve(struct server *server)
 enum err server_run(struct server *server, char message[SERVER_MESSAGE_MAX])
 {
     enum err err = server_has_begun(server) ? ERR_NONE : server_begin(server, message);
-    if (!err && !server->shards[0] && !server->stopping)
+    if (!err && server_is_loading(server) && !server->stopping)
         err = server_open_shard(server, message);
     if (err)
         return err;
-    if (server->shards[0])
+    if (!server_is_loading(server))
         serve(server);
     net_flush(server->net);
     log_line(&server->log, LOG_NOTICE, "bye");

@@ -35,7 +35,7 @@ static void keep_self(const struct server *server, struct raft_membership *membe
 void server_follow_members(void *context)
 {
     struct server *server = context;
-    struct raft_membership membership = *raft_membership(shard_raft(server->shards[0]));
+    struct raft_membership membership = *raft_membership(shard_raft(server_group(server)));
     if (membership.count == 0)
         return; /* not known yet: the list is what there is */
     fill_addresses(&server->cluster, &membership);

@@ -53,7 +53,7 @@ struct server_usage server_usage(struct server *server)
                                  .startup = server->used_memory_startup,
                                  .clients = net_stats(server->net).clients_memory};
     if (!server_is_loading(server)) {
-        usage.log = shard_memory(server->shards[0]);
+        usage.log = shard_memory(server_group(server));
         usage.disk = platform_disk_memory(server->disk);
     }
     if (server->peers)

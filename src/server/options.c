@@ -75,7 +75,7 @@ static enum storage_sync sync_of(enum config_fsync fsync)
 
 void server_apply_fsync(struct server *server)
 {
-    shard_set_sync(server->shards[0], sync_of(server->config.appendfsync));
+    shard_set_sync(server_group(server), sync_of(server->config.appendfsync));
     if (server->config.appendfsync != CONFIG_FSYNC_ALWAYS)
         log_line(
             &server->log, LOG_WARNING,

@@ -10,7 +10,7 @@ static bool is_schedule(const struct server_call *call)
 static bool save_is_over(void *context)
 {
     const struct server *server = context;
-    return !shard_snapshot_goes_on(server->shards[0]);
+    return !shard_snapshot_goes_on(server_group(server));
 }
 
 static void answer_save(const struct shard *shard, const struct server_call *call)
@@ -26,7 +26,7 @@ static void answer_save(const struct shard *shard, const struct server_call *cal
 
 void server_save(struct server *server, const struct server_call *call)
 {
-    struct shard *shard = server->shards[0];
+    struct shard *shard = server_group(server);
     switch (net_client_waited(call->client)) {
     case NET_NOT_YET:
         if (shard_snapshot_goes_on(shard)) {
@@ -47,7 +47,7 @@ void server_save(struct server *server, const struct server_call *call)
 
 void server_bgsave(struct server *server, const struct server_call *call)
 {
-    struct shard *shard = server->shards[0];
+    struct shard *shard = server_group(server);
     if (call->argc > 1 && !is_schedule(call)) {
         resp_error(call->reply, "ERR syntax error");
         return;
@@ -63,7 +63,7 @@ void server_bgsave(struct server *server, const struct server_call *call)
 
 void server_bgrewriteaof(struct server *server, const struct server_call *call)
 {
-    struct shard *shard = server->shards[0];
+    struct shard *shard = server_group(server);
     bool busy = shard_snapshot_goes_on(shard);
     shard_snapshot(shard, server_now(server));
     resp_status(call->reply, busy ? "Background append only file rewriting scheduled"
@@ -78,6 +78,6 @@ void server_lastsave(struct server *server, const struct server_call *call)
 /* As Redis: before the first one the start of the process. */
 int64_t server_last_save_ms(const struct server *server)
 {
-    int64_t saved_ms = shard_stats(server->shards[0]).snapshot_wall_ms;
+    int64_t saved_ms = shard_stats(server_group(server)).snapshot_wall_ms;
     return saved_ms ? saved_ms : server->start_wall_ms;
 }

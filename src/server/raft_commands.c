@@ -30,7 +30,7 @@ enum fate { CHANGE_GOES_ON, CHANGE_IS_DONE, CHANGE_IS_UNDONE };
 /* A change is undone if another leader's entry took the place of its own. */
 static enum fate fate_of(const struct server_change *change)
 {
-    const struct raft *raft = shard_raft(change->server->shards[0]);
+    const struct raft *raft = shard_raft(server_group(change->server));
     struct raft_status status;
     raft_status(raft, &status);
     uint64_t term = raft_term_of(raft, change->index);
@@ -78,7 +78,7 @@ static void answer_change(struct server *server, const struct server_call *call)
 /* False: the reply says why. */
 static bool leads(const struct server *server, struct resp_writer *reply)
 {
-    const struct shard *shard = server->shards[0];
+    const struct shard *shard = server_group(server);
     if (shard_is_leader(shard))
         return true;
     uint64_t leader = shard_leader(shard);
@@ -93,7 +93,7 @@ static bool leads(const struct server *server, struct resp_writer *reply)
 static void begin_change(struct server *server, const struct server_call *call,
                          const struct raft_membership *wanted)
 {
-    struct shard *shard = server->shards[0];
+    struct shard *shard = server_group(server);
     struct server_change *change = place_of(server, call->client);
     if (!change) {
         resp_error(call->reply, "ERR too many clients wait for a change of the members: try again");
@@ -147,7 +147,7 @@ static void change_members(struct server *server, const struct server_call *call
     struct raft_membership wanted;
     char message[CLUSTER_MESSAGE_MAX];
     struct span address = call->argc > 3 ? call->args[3] : span_of("", 0);
-    if (want(raft_membership(shard_raft(server->shards[0])), id, address, &wanted, message))
+    if (want(raft_membership(shard_raft(server_group(server))), id, address, &wanted, message))
         resp_errorf(call->reply, "ERR %s", message);
     else
         begin_change(server, call, &wanted);
@@ -199,7 +199,7 @@ static void write_member(struct server *server, const struct raft_member *member
 /* As this node knows them, committed or not: on a follower that is cut off they may be old. */
 void server_raft_node_list(struct server *server, const struct server_call *call)
 {
-    const struct raft_membership *members = raft_membership(shard_raft(server->shards[0]));
+    const struct raft_membership *members = raft_membership(shard_raft(server_group(server)));
     resp_array(call->reply, members->count);
     for (size_t i = 0; i < members->count; i++)
         write_member(server, &members->members[i], call->reply);

@@ -22,6 +22,9 @@ struct event_base;
 struct import;
 
 /* Of what keeps the server from starting. */
+/* Shards of this process: one today. */
+enum { SERVER_SHARDS = 1 };
+
 enum { SERVER_SIGNALS = 2, SERVER_MESSAGE_MAX = 4096 };
 
 struct server;
@@ -85,7 +88,7 @@ struct server {
     struct peers *peers;
     uint64_t peer_messages_without_shard; /* for a shard that this node does not have */
     struct server_change changes[SERVER_CHANGES_MAX];
-    struct shard *shards[1]; /* one today; NULL while it is loading */
+    struct shard *shards[SERVER_SHARDS]; /* NULL while they are loading */
     struct loading loading;
     struct platform_disk *disk;
     struct disk disk_port;
@@ -183,6 +186,12 @@ void server_loading_progress(void *server, uint64_t bytes, uint64_t total);
 void server_loading_end(const struct server *server);
 
 /* loop.c */
+/* NULL: this node does not have it, or not yet. */
+struct shard *server_shard(const struct server *server, uint32_t number);
+struct shard *server_shard_of_slot(const struct server *server, unsigned slot);
+/* The group that INFO, ROLE, CLUSTER INFO and their like show, which know of one only: that of slot
+ * 0. NULL while it is loading. */
+struct shard *server_group(const struct server *server);
 struct shard_time server_now(struct server *server); /* reads the clocks once per turn */
 /* Until the end. On failure one line in message. */
 MUST_CHECK enum err server_run(struct server *server, char message[SERVER_MESSAGE_MAX]);

@@ -185,7 +185,7 @@ static void host_contradicted(void *context, const char *text)
 
 static void say_hello(const struct server *server)
 {
-    const struct raft *raft = shard_raft(server->shards[0]);
+    const struct raft *raft = shard_raft(server_group(server));
     log_line(&server->log, LOG_NOTICE, "Flotilla %s, node %" PRIu64 " of %zu, cluster %s",
              FLOTILLA_VERSION, server->config.node_id, server->cluster.count,
              server->cluster.cluster_id);
@@ -228,9 +228,9 @@ enum err server_open_shard(struct server *server, char message[512])
     enum err err = shard_open(&options, server->now, &shard, message);
     if (err)
         return err;
-    server->shards[0] = shard;
+    server->shards[options.number] = shard;
     server_loading_end(server);
-    net_set_shard(server->net, server->shards[0]);
+    net_set_shard(server->net, server_group(server));
     server_apply_fsync(server);
     err = server_note_log(server, message);
     if (!err)
@@ -243,18 +243,11 @@ enum err server_open_shard(struct server *server, char message[512])
     return ERR_NONE;
 }
 
-/* NULL: this node does not have it, or not yet. */
-static struct shard *shard_numbered(const struct server *server, uint32_t number)
-{
-    size_t count = sizeof server->shards / sizeof *server->shards;
-    return number < count ? server->shards[number] : NULL;
-}
-
 static const char *on_peer_message(void *context, uint32_t number, const struct shard_peer *from,
                                    const struct span *args, size_t argc)
 {
     struct server *server = context;
-    struct shard *shard = shard_numbered(server, number);
+    struct shard *shard = server_shard(server, number);
     if (!shard) {
         server->peer_messages_without_shard++;
         return NULL;
@@ -267,14 +260,14 @@ static void on_peer_lost(void *context, uint64_t node)
 {
     struct server *server = context;
     founding_lost(server->founding, node);
-    for (uint32_t number = 0; shard_numbered(server, number); number++)
-        shard_peer_lost(server->shards[number], node, server_now(server));
+    for (uint32_t number = 0; server_shard(server, number); number++)
+        shard_peer_lost(server_shard(server, number), node, server_now(server));
 }
 
 static void on_peer_alive(void *context, uint32_t number, const struct shard_peer *from)
 {
     struct server *server = context;
-    struct shard *shard = shard_numbered(server, number);
+    struct shard *shard = server_shard(server, number);
     if (shard)
         shard_peer_alive(shard, from->node, server_now(server));
 }
@@ -315,7 +308,7 @@ static void write_pidfile(const struct server *server)
 static void open_disk(struct server *server)
 {
     server->disk = platform_disk_new();
-    platform_disk_port(server->disk, &server->disk_port);
+    platform_disk_port(server->disk, 0, &server->disk_port);
     /* Half of the reserve: the other half is for votes, see storage_may_free(). */
     platform_disk_keep_free(server->disk, server->config.raft_disk_reserve_bytes / 2);
 }
@@ -373,10 +366,11 @@ enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])
 void server_close(struct server *server)
 {
     peers_free(server->peers);
-    if (server->shards[0])
-        shard_settle(server->shards[0]);
+    for (uint32_t number = 0; server_shard(server, number); number++)
+        shard_settle(server_shard(server, number));
     platform_disk_free(server->disk); /* writes what is queued */
-    shard_close(server->shards[0]);
+    for (uint32_t number = 0; number < SERVER_SHARDS; number++)
+        shard_close(server_shard(server, number));
     mem_free(server->founding);
     import_free(server->import);
     net_free(server->net);

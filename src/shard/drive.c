@@ -427,6 +427,7 @@ void shard_disk_completed(struct shard *shard, const struct disk_completion *com
                           struct shard_time now)
 {
     shard->now = now;
+    ASSERT(completion->shard == shard->options.number);
     if (completion->image) {
         shard_image_completed(shard, completion);
         return;

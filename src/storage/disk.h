@@ -37,10 +37,12 @@ struct disk_op {
     char *path;
     char *to;
     bool sync;
+    uint32_t shard;  /* the port sets it */
     uint64_t ticket; /* strictly increasing; 0 means nobody waits for this one */
 };
 
 struct disk_completion {
+    uint32_t shard;   /* whose port the operation came through */
     bool image;       /* of image_write() or image_end(), not of a queued operation */
     bool image_ended; /* of image_end() */
     uint64_t ticket;

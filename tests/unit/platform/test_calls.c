@@ -59,7 +59,7 @@ static int setup(void **state)
     snprintf(fixture->path, sizeof fixture->path, "%s/log", fixture->folder);
     writes = syncs = sync_fails_at = 0;
     fixture->disk = platform_disk_new();
-    platform_disk_port(fixture->disk, &fixture->port);
+    platform_disk_port(fixture->disk, 0, &fixture->port);
     *state = fixture;
     return fixture->port.open(fixture->port.context, fixture->path, true, &fixture->file) ? -1 : 0;
 }

@@ -23,7 +23,7 @@ static int setup(void **state)
     folder_make(fixture->folder);
     snprintf(fixture->path, sizeof fixture->path, "%s/log", fixture->folder);
     fixture->disk = platform_disk_new();
-    platform_disk_port(fixture->disk, &fixture->port);
+    platform_disk_port(fixture->disk, 0, &fixture->port);
     enum err err = fixture->port.open(fixture->port.context, fixture->path, true, &fixture->file);
     *state = fixture;
     return err ? -1 : 0;
@@ -73,7 +73,7 @@ static void assert_content(const char *path, const char *expected)
 {
     struct disk port;
     struct platform_disk *disk = platform_disk_new();
-    platform_disk_port(disk, &port);
+    platform_disk_port(disk, 0, &port);
     struct buf bytes = {0};
     assert_int_equal(port.read_file(port.context, path, &bytes), ERR_NONE);
     assert_int_equal(bytes.len, strlen(expected));
@@ -189,7 +189,7 @@ static void test_freeing_the_disk_finishes_the_queue(void **state)
     assert_int_equal(fixture->port.size(fixture->port.context, fixture->file, &size), ERR_NONE);
     assert_int_equal(size, 100);
     fixture->disk = platform_disk_new();
-    platform_disk_port(fixture->disk, &fixture->port);
+    platform_disk_port(fixture->disk, 0, &fixture->port);
 }
 
 static void limit_file_size(rlim_t bytes)
@@ -250,7 +250,7 @@ static void test_a_full_disk_is_told_and_holds_the_queue(void **state)
     assert_content(fixture->path, "");
     fixture->port.close(fixture->port.context, full);
     fixture->disk = platform_disk_new();
-    platform_disk_port(fixture->disk, &fixture->port);
+    platform_disk_port(fixture->disk, 0, &fixture->port);
 }
 
 /* What waits may have no ticket, and nothing may follow it. */
@@ -356,6 +356,22 @@ static void test_paths_that_are_not_there_are_not_found(void **state)
     buf_close(&bytes);
 }
 
+static void test_a_completion_names_the_shard_of_its_port(void **state)
+{
+    struct fixture *fixture = *state;
+    struct disk other;
+    platform_disk_port(fixture->disk, 7, &other);
+    struct disk_completion completion;
+    queue_append(fixture, "a", 1);
+    wait_for(fixture, 1, &completion);
+    assert_int_equal(completion.shard, 0);
+    struct disk_op op = {.kind = DISK_APPEND, .file = fixture->file, .sync = true, .ticket = 2};
+    buf_add_text(&op.bytes, "b");
+    other.queue(other.context, &op);
+    wait_for(fixture, 2, &completion);
+    assert_int_equal(completion.shard, 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +379,7 @@ int main(void)
         TEST(test_an_append_completes_with_the_duration_of_its_sync),
         TEST(test_an_append_without_sync_has_no_duration),
         TEST(test_a_sync_without_a_ticket_tells_its_duration),
+        TEST(test_a_completion_names_the_shard_of_its_port),
         TEST(test_operations_are_carried_out_in_order),
         TEST(test_appends_that_wait_together_are_written_together),
         TEST(test_a_large_append_is_written_whole),

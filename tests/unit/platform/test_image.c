@@ -23,7 +23,7 @@ static int setup(void **state)
     folder_make(fixture->folder);
     snprintf(fixture->path, sizeof fixture->path, "%s/image", fixture->folder);
     fixture->disk = platform_disk_new();
-    platform_disk_port(fixture->disk, &fixture->port);
+    platform_disk_port(fixture->disk, 0, &fixture->port);
     fixture->memory = malloc(MEMORY_BYTES);
     for (size_t i = 0; i < MEMORY_BYTES; i++)
         fixture->memory[i] = (char)(i * 31 / 7);

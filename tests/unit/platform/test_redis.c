@@ -114,7 +114,7 @@ static void write_history(const char *folder)
 {
     struct platform_disk *disk = platform_disk_new();
     struct disk port;
-    platform_disk_port(disk, &port);
+    platform_disk_port(disk, 0, &port);
     struct storage_options options = {.folder = folder,
                                       .append_folder = "appendonlydir",
                                       .append_filename = "appendonly.aof",
