@@ -82,6 +82,7 @@ static void take_out(struct deadlines *deadlines, struct item *item)
     uint32_t position = item->heap_position;
     if (position == NOT_IN_HEAP)
         return;
+    ASSERT(position < deadlines->count && deadlines->entries[position].item == item);
     take_from_sum(deadlines, item->deadline_ms);
     item->heap_position = NOT_IN_HEAP;
     item->deadline_ms = NO_DEADLINE;

@@ -87,6 +87,7 @@ void dict_insert(struct dict *dict, struct item *item)
     size_t cells = dict->mask ? (size_t)dict->mask + 1 : 0;
     if (dict->count == capacity_of(cells))
         resize(dict, cells ? cells * 2 : CELLS_MIN);
+    ASSERT(dict->count < capacity_of((size_t)dict->mask + 1)); /* a search ends at a free cell */
     dict->items[dict->count] = item;
     index_add(dict, item->hash, dict->count);
     dict->count++;
@@ -124,6 +125,7 @@ void dict_remove(struct dict *dict, const struct item *item)
 {
     uint32_t cell = cell_of(dict, item);
     uint32_t position = index_of(dict)[cell] & dict->mask;
+    ASSERT(position < dict->count && dict->items[position] == item);
     index_remove(dict, cell);
     uint32_t last = dict->count - 1;
     if (position != last) {

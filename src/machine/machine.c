@@ -145,6 +145,7 @@ void machine_apply(struct machine *machine, const struct entry *entry,
                                       .prng = &prng,
                                       .reply = &caller->reply};
     apply_entry(machine, entry, &context, caller);
+    ASSERT(context.keyspace == machine->keyspace); /* no command puts another in its place */
     machine_count(machine, &context);
     machine->applied_index = entry->index;
     machine->clock_ms = entry->time_ms;

@@ -18,6 +18,7 @@ static void *ring_grow(void *items, size_t item_size, size_t *cap, size_t *head,
     if (count > until_end)
         memcpy(fresh + until_end * item_size, items, (count - until_end) * item_size);
     mem_free(items);
+    ASSERT((grown & (grown - 1)) == 0 && count < grown); /* places are taken by a mask */
     *cap = grown;
     *head = 0;
     return fresh;

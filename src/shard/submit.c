@@ -96,6 +96,8 @@ static struct pending_write *push_write(struct shard *shard, struct shard_client
                                         int protocol, const struct entry *entry)
 {
     note_of(shard, client)->last_write = entry->index;
+    size_t before = shard->writes.count; /* in the order of the log */
+    ASSERT(before == 0 || write_queue_at(&shard->writes, before - 1)->index < entry->index);
     struct pending_write *write = write_queue_push(&shard->writes);
     write->index = entry->index;
     write->term = entry->term;
