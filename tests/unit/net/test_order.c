@@ -90,6 +90,25 @@ static void test_request_that_the_shard_refuses_leaves_no_place_behind(void **st
     close(fd);
 }
 
+static void test_what_nodes_dispute_is_neither_written_nor_read(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    f->shard.admission = SHARD_DISPUTED;
+    say(f, fd, "SET a 1\r\nGET a\r\nMULTI\r\nSET a 1\r\nEXEC\r\nPING\r\n");
+    const char error[] = "-MISCONF The nodes differ in their data and no majority says who is "
+                         "right: writes and linearizable reads are refused. See the servers' logs "
+                         "and INFO raft.\r\n";
+    char expected[1024];
+    snprintf(expected, sizeof expected, "%s%s+OK\r\n+QUEUED\r\n%s+PONG\r\n", error, error, error);
+    assert_hears(f, fd, expected);
+    f->shard.admission = SHARD_ACCEPTED;
+    say(f, fd, "SET a 1\r\n");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.a\r\n");
+    close(fd);
+}
+
 static void test_places_of_a_client_that_left_do_not_disturb_its_successor(void **state)
 {
     struct fixture *f = *state;
@@ -440,6 +459,7 @@ int main(void)
         T(test_many_early_replies_are_kept_and_given_back),
         T(test_reply_mode_holds_for_the_requests_that_were_made_in_it),
         T(test_request_that_the_shard_refuses_leaves_no_place_behind),
+        T(test_what_nodes_dispute_is_neither_written_nor_read),
         T(test_places_of_a_client_that_left_do_not_disturb_its_successor),
         T(test_server_command_waits_for_earlier_replies),
         T(test_request_split_at_every_byte_is_one_request),
