@@ -43,7 +43,7 @@ static const struct directive accepted_rows[] = {
     ROW("rdbcompression", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("rdbchecksum", NULL, DIRECTIVE_BOOL, DIRECTIVE_IMMUTABLE, "yes"),
     ROW("sanitize-dump-payload", NULL, DIRECTIVE_STRING, 0, "no"),
-    ROW("dbfilename", NULL, DIRECTIVE_STRING, 0, "dump.rdb"),
+    ROW("dbfilename", NULL, DIRECTIVE_STRING, DIRECTIVE_PROTECTED, "dump.rdb"),
     ROW("rdb-del-sync-files", NULL, DIRECTIVE_BOOL, 0, "no"),
     ROW("rdb-save-incremental-fsync", NULL, DIRECTIVE_BOOL, 0, "yes"),
     INT("rdb-key-save-delay", NULL, 0, "0", INT32_MIN, INT32_MAX),

@@ -203,8 +203,8 @@ bool config_text_has_secret(struct span text)
     struct words words = {0};
     struct span line;
     bool found = false;
-    text = text_without_mark(text);
-    while (!found && next_line(&text, &line)) {
+    text = config_without_mark(text);
+    while (!found && config_next_line(&text, &line)) {
         if (words_split(&words, line) != WORDS_OK || words.count < 2)
             continue;
         const struct directive *directive = directive_find(words.list[0]);

@@ -103,9 +103,9 @@ void words_close(struct words *words);
 void words_quote(struct buf *out, struct span word); /* quotes only where needed */
 
 /* Without the byte order mark that some editors put first. */
-struct span text_without_mark(struct span text);
+struct span config_without_mark(struct span text);
 
 /* The next line without its end; false: no more. */
-bool next_line(struct span *rest, struct span *line);
+bool config_next_line(struct span *rest, struct span *line);
 
 #endif

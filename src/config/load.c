@@ -169,8 +169,8 @@ static enum err load_text(struct loader *loader, const char *name, struct span t
     struct words words = {0};
     struct span line;
     enum err err = ERR_NONE;
-    text = text_without_mark(text);
-    for (size_t number = 1; err == ERR_NONE && next_line(&text, &line); number++) {
+    text = config_without_mark(text);
+    for (size_t number = 1; err == ERR_NONE && config_next_line(&text, &line); number++) {
         loader->where.len = 0;
         buf_printf(&loader->where, "%s:%zu", name, number);
         err = apply_line(loader, &words, line);

@@ -63,7 +63,7 @@ static void read_old(struct rewrite *rewrite, struct span old)
 {
     struct span line;
     struct buf why = {0};
-    while (next_line(&old, &line)) {
+    while (config_next_line(&old, &line)) {
         if (line.len >= sizeof MARK - 1 && memcmp(line.ptr, MARK, sizeof MARK - 1) == 0)
             rewrite->marked = true;
         const struct directive *directive = directive_of(rewrite, line);
@@ -124,12 +124,12 @@ void config_rewrite(const struct config *config, struct span old, struct buf *ou
 {
     struct rewrite rewrite = {.config = config, .file = mem_alloc(sizeof *rewrite.file)};
     config_init(rewrite.file);
-    struct span text = text_without_mark(old);
+    struct span text = config_without_mark(old);
     buf_add(out, old.ptr, old.len - text.len);
     old = text;
     read_old(&rewrite, old);
     struct span line;
-    while (next_line(&old, &line))
+    while (config_next_line(&old, &line))
         rewrite_line(&rewrite, line, out);
     config_init(rewrite.file);
     append_new(&rewrite, rewrite.file, out);

@@ -89,7 +89,7 @@ void words_quote(struct buf *out, struct span word)
     buf_add_char(out, '"');
 }
 
-struct span text_without_mark(struct span text)
+struct span config_without_mark(struct span text)
 {
     static const char mark[] = "\xef\xbb\xbf";
     size_t len = sizeof mark - 1;
@@ -97,7 +97,7 @@ struct span text_without_mark(struct span text)
     return has_mark ? span_of(text.ptr + len, text.len - len) : text;
 }
 
-bool next_line(struct span *rest, struct span *line)
+bool config_next_line(struct span *rest, struct span *line)
 {
     if (rest->len == 0)
         return false;

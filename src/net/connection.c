@@ -409,7 +409,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 
 size_t client_memory(const struct client *client)
 {
-    return sizeof *client + client->in.cap + net_output_memory(&client->output) +
+    return sizeof *client + mem_footprint(client->in.cap) + net_output_memory(&client->output) +
            client_places_memory(&client->places) + client_transaction_memory(&client->transaction);
 }
 

@@ -35,7 +35,7 @@ static size_t lines_of(const char *example, const char *name)
 {
     struct span rest = span_text(example), line;
     size_t len = strlen(name), count = 0;
-    while (next_line(&rest, &line))
+    while (config_next_line(&rest, &line))
         if (line.len > len && memcmp(line.ptr, name, len) == 0 && line.ptr[len] == ' ')
             count++;
     return count;
@@ -86,7 +86,7 @@ static void test_example_says_what_is_fixed(void **state)
     bool fixed = false;
     struct span rest = span_text(example), line;
     /* A paragraph's comment holds for its directives. */
-    while (next_line(&rest, &line)) {
+    while (config_next_line(&rest, &line)) {
         if (line.len == 0) {
             fixed = false;
         } else if (line.ptr[0] == '#') {
