@@ -193,8 +193,6 @@ static const struct directive accepted_rows[] = {
     INT("busy-reply-threshold", "lua-time-limit", 0, "5000", 0, INT64_MAX),
     NOT_DONE("notify-keyspace-events", NULL, DIRECTIVE_STRING, 0, "",
              "events of keys are not published yet"),
-    INT("slowlog-log-slower-than", NULL, 0, "10000", -1, INT64_MAX),
-    INT("slowlog-max-len", NULL, 0, "128", 0, INT64_MAX),
     INT("latency-monitor-threshold", NULL, 0, "0", 0, INT64_MAX),
     ROW("latency-tracking", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("latency-tracking-info-percentiles", NULL, DIRECTIVE_WORDS, 0, "50 99 99.9"),

@@ -57,6 +57,8 @@ struct config {
     int maxclients;
     uint64_t client_query_buffer_limit;
     uint64_t client_output_buffer_pause;
+    int64_t slowlog_log_slower_than; /* microseconds; -1: nothing */
+    int64_t slowlog_max_len;
     uint64_t proto_max_bulk_len;
     struct config_output_limit output_limits[CONFIG_CLIENT_CLASSES];
     char requirepass[CONFIG_TEXT_MAX];

@@ -106,6 +106,10 @@ static bool parse_int(struct config *config, const struct directive *directive, 
     }
     if (value < min || value > max)
         return refuse_range(directive, why);
+    if (directive->size == sizeof value && directive->kind == DIRECTIVE_INT) {
+        memcpy(field_of(config, directive), &value, sizeof value);
+        return true;
+    }
     if (directive->kind == DIRECTIVE_ID) {
         uint64_t id = (uint64_t)value;
         memcpy(field_of(config, directive), &id, sizeof id);
@@ -381,6 +385,12 @@ static void format_bind(const struct config *config, struct buf *out)
 static void format_number(const struct config *config, const struct directive *directive,
                           struct buf *out)
 {
+    if (directive->kind == DIRECTIVE_INT && directive->size == sizeof(int64_t)) {
+        int64_t number;
+        memcpy(&number, field_in(config, directive), sizeof number);
+        buf_add_i64(out, number);
+        return;
+    }
     if (directive->kind == DIRECTIVE_INT) {
         int number;
         memcpy(&number, field_in(config, directive), sizeof number);

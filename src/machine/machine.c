@@ -70,7 +70,7 @@ void machine_execute(struct machine *machine, const struct command *command,
     struct resp_mark mark = resp_mark(context->reply);
     command->run(context, args, argc);
     if (context->reply->out && caller->executed)
-        caller->executed(caller->context, command, resp_since(context->reply, mark));
+        caller->executed(caller->context, command, args, argc, resp_since(context->reply, mark));
 }
 
 void machine_count(struct machine *machine, const struct command_context *context)

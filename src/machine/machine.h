@@ -64,7 +64,8 @@ struct machine_caller {
                       size_t argc, struct resp_writer *reply);
     /* A command ran and wrote `reply`, which is empty if it is long (see resp_since()). May be
      * NULL. */
-    void (*executed)(void *context, const struct command *command, struct span reply);
+    void (*executed)(void *context, const struct command *command, const struct span *args,
+                     size_t argc, struct span reply);
 };
 
 /* Empty, before entry 1. The machine stays where it is: it observes its keyspace. */

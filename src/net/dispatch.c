@@ -180,7 +180,9 @@ static enum net_verdict run_data(struct client *client, const struct net_request
                                   .argc = request->argc};
     if (!writes && client->readonly && client_may_read_here(client)) {
         struct resp_writer reply = client_begin_reply(client);
+        net_slowlog_begin(net, client->handle);
         shard_read_local(net->shard, &asked, &reply, *net_now(net));
+        net_slowlog_end_run(net);
         client_end_reply(client, &reply);
         return NET_DONE;
     }
@@ -236,8 +238,11 @@ static enum net_verdict run_here(struct client *client, const struct net_request
     bool error = client_end_reply(client, &reply);
     int64_t took_us = net->host.wall_us(net->host.context) - started_us;
     net_stats_executed(net, request->command, error);
-    if (took_us > 0)
-        net->statistics.commands[request->command->id].usec += (uint64_t)took_us;
+    if (took_us < 0)
+        took_us = 0; /* the wall clock went back */
+    net_slowlog_took(net, client->handle, request->command, request->args, request->argc,
+                     (uint64_t)took_us);
+    net->statistics.commands[request->command->id].usec += (uint64_t)took_us;
     return NET_DONE;
 }
 

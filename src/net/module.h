@@ -5,6 +5,7 @@
 #include "net/connection.h"
 #include "net/list.h"
 #include "net/net.h"
+#include "net/slowlog.h"
 #include "net/statistics.h"
 
 enum {
@@ -81,6 +82,7 @@ struct net {
     struct net_output early; /* a reply that has to wait for its turn, while it is written */
     struct resp_pieces pieces;
     struct net_statistics statistics;
+    struct net_slowlog slowlog;
     char read_buffer[NET_READ_BYTES];
 };
 

@@ -45,6 +45,7 @@ struct net *net_new(struct event_base *base, const struct net_options *options)
     struct net *net = mem_zalloc(sizeof *net);
     net->base = base;
     net->settings = *options->settings;
+    net_slowlog_set_limits(net);
     net->table = options->table;
     net->cluster = options->cluster;
     net->log = options->log;
@@ -73,6 +74,7 @@ void net_free(struct net *net)
     if (net->spare_fd >= 0)
         close(net->spare_fd);
     net_stats_close(net);
+    net_slowlog_close(net);
     net_output_close(&net->early);
     mem_free(net->slots);
     mem_free(net->locals);
@@ -97,6 +99,7 @@ void net_set_shard(struct net *net, struct shard *shard)
 void net_set_settings(struct net *net, const struct net_settings *settings)
 {
     net->settings = *settings;
+    net_slowlog_set_limits(net);
 }
 
 /* --- clock --- */
@@ -201,6 +204,7 @@ static void wake_waiting(struct net *net)
 bool net_resume(struct net *net)
 {
     net_stats_close_window(net);
+    net_slowlog_end_run(net);
     wake_waiting(net);
     net->submitted = false;
     /* Those that are woken meanwhile (by CLIENT UNBLOCK, by a pause's end) have their turn in the
@@ -214,6 +218,7 @@ bool net_resume(struct net *net)
 void net_flush(struct net *net)
 {
     net_stats_close_window(net);
+    net_slowlog_end_run(net);
     struct list_link *link;
     while ((link = list_take_first(&net->flush))) {
         struct client *client = LIST_OWNER(link, struct client, flush_link);
@@ -337,6 +342,7 @@ static struct buf *reply_begin(void *context, struct shard_client handle)
     net->statistics.executed = false;
     net->reply.out = NULL;
     net_stats_open_window(net);
+    net_slowlog_begin(net, handle);
     if (!client || client_is_gone(client) || client_over_hard_limit(client))
         return NULL;
     return client_begin_place(client, handle.place);
@@ -393,14 +399,16 @@ static void role_changed(void *context)
     net->role_changed = true;
 }
 
-static void executed(void *context, const struct command *command, bool error, const char *reply,
-                     size_t reply_len)
+static void executed(void *context, const struct command *command, const struct span *args,
+                     size_t argc, struct span reply)
 {
     struct net *net = context;
+    bool error = reply.len && reply.ptr[0] == '-';
     net->statistics.executed = true;
     net_stats_executed(net, command, error);
+    net_slowlog_executed(net, command, args, argc);
     if (error)
-        net_stats_error(net, reply, reply_len);
+        net_stats_error(net, reply.ptr, reply.len);
 }
 
 struct shard_host net_shard_host(struct net *net)

@@ -61,6 +61,9 @@ struct net_settings {
     uint64_t query_buffer_max; /* 0: no limit */
     uint64_t output_pause; /* unread bytes from which on a client is not executed; 0: no limit */
     uint64_t bulk_len_max;
+    int64_t slowlog_slower_than_us; /* -1: nothing is kept */
+    size_t slowlog_max_len;
+    uint32_t slow_warning_ms; /* a command that took so long is worth a line; 0: none is */
     uint64_t maxmemory; /* with used_memory of the host below: -OOM before a write is proposed */
     bool protected_mode;
     enum net_debug debug;
@@ -79,6 +82,8 @@ struct net_host {
     uint64_t (*used_memory)(void *context); /* cheap: called once per turn */
     struct shard_time (*now)(void *context);
     int64_t (*wall_us)(void *context);
+    uint64_t (*clock_us)(void *context,
+                         bool coarse); /* monotonic; coarse: cheap, steps of some ms */
 };
 
 struct net_options {
@@ -169,5 +174,11 @@ const struct net_command_stats *net_command_stats(const struct net *net);
 void net_each_error(const struct net *net,
                     void (*visit)(void *context, struct span code, uint64_t count), void *context);
 void net_reset_stats(struct net *net); /* CONFIG RESETSTAT */
+
+/* SLOWLOG. The newest first; as in Redis each is an array of id, time, microseconds, arguments,
+ * address and name of the client. */
+size_t net_slowlog_len(const struct net *net);
+void net_slowlog_reset(struct net *net);
+void net_slowlog_write(const struct net *net, size_t count, struct resp_writer *reply);
 
 #endif

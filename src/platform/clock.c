@@ -21,6 +21,11 @@ uint64_t platform_mono_us(void)
     return (uint64_t)read_us(MONOTONIC);
 }
 
+uint64_t platform_coarse_us(void)
+{
+    return (uint64_t)read_us(CLOCK_MONOTONIC_COARSE);
+}
+
 int64_t platform_wall_us(void)
 {
     return read_us(CLOCK_REALTIME);

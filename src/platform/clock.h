@@ -6,8 +6,11 @@
 
 #include "shard/shard.h"
 
-uint64_t platform_mono_us(void); /* never goes back; counts suspension where the system can */
-int64_t platform_wall_us(void);  /* since 1970, may jump */
+/* Never goes back; counts suspension where the system can. */
+uint64_t platform_mono_us(void);
+/* Another clock that never goes back: cheaper, in steps of some milliseconds. */
+uint64_t platform_coarse_us(void);
+int64_t platform_wall_us(void); /* since 1970, may jump */
 struct shard_time platform_now(void);
 
 #endif

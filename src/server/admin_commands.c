@@ -171,24 +171,22 @@ void server_latency_histogram(struct server *server, const struct server_call *c
 
 void server_slowlog_get(struct server *server, const struct server_call *call)
 {
-    (void)server;
-    int64_t count;
+    int64_t count = 10;
     if (call->argc > 2 && (!number_parse_i64(call->args[2], &count) || count < -1)) {
         resp_error(call->reply, "ERR count should be greater than or equal to -1");
         return;
     }
-    resp_array(call->reply, 0);
+    net_slowlog_write(server->net, count < 0 ? SIZE_MAX : (size_t)count, call->reply);
 }
 
 void server_slowlog_len(struct server *server, const struct server_call *call)
 {
-    (void)server;
-    resp_integer(call->reply, 0);
+    resp_integer(call->reply, (int64_t)net_slowlog_len(server->net));
 }
 
 void server_slowlog_reset(struct server *server, const struct server_call *call)
 {
-    (void)server;
+    net_slowlog_reset(server->net);
     resp_status(call->reply, "OK");
 }
 

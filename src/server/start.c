@@ -102,6 +102,12 @@ static int64_t host_wall_us(void *context)
     return platform_wall_us();
 }
 
+static uint64_t host_clock_us(void *context, bool coarse)
+{
+    (void)context;
+    return coarse ? platform_coarse_us() : platform_mono_us();
+}
+
 static uint64_t host_used_memory(void *context)
 {
     return server_counted_memory(context);
@@ -130,7 +136,8 @@ static enum err open_net(struct server *server, char *message)
                                            .accept_peer = host_accept_peer,
                                            .used_memory = host_used_memory,
                                            .now = host_now,
-                                           .wall_us = host_wall_us}};
+                                           .wall_us = host_wall_us,
+                                           .clock_us = host_clock_us}};
     const struct config *config = &server->config;
     server->net = net_new(server->base, &options);
     enum err err = ERR_NONE;

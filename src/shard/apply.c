@@ -16,10 +16,11 @@ static void run_local(void *context, const struct command *command, const struct
     host->run_local(host->context, waiter->client, command, args, argc, reply);
 }
 
-static void executed(void *context, const struct command *command, struct span reply)
+static void executed(void *context, const struct command *command, const struct span *args,
+                     size_t argc, struct span reply)
 {
     const struct shard_host *host = &((struct waiter *)context)->shard->options.host;
-    host->executed(host->context, command, reply.len && reply.ptr[0] == '-', reply.ptr, reply.len);
+    host->executed(host->context, command, args, argc, reply);
 }
 
 static struct machine_caller caller_of(struct waiter *waiter)

@@ -83,10 +83,10 @@ struct shard_host {
     /* Another membership is in force (raft_membership()). Called at the end of shard_drive(). May
      * be NULL. */
     void (*membership_changed)(void *send_context);
-    /* Statistics of one executed command (INFO commandstats); error: the reply was an error. May be
-     * NULL. */
-    void (*executed)(void *context, const struct command *command, bool error, const char *reply,
-                     size_t reply_len);
+    /* A command was executed for a client, and wrote `reply`, which is empty if it is long (see
+     * resp_since()). May be NULL. */
+    void (*executed)(void *context, const struct command *command, const struct span *args,
+                     size_t argc, struct span reply);
 };
 
 struct shard_options {

@@ -340,3 +340,20 @@ def test_a_client_that_reads_no_large_values_costs_neither_the_office_nor_memory
     glutton.close()
     assert leader.raft()["raft_current_term"] == term
     leader.call("DEL", "megabyte")
+
+
+def test_slow_commands_are_kept_with_their_clients(leader):
+    with leader.connect() as slow:
+        assert slow.call("CLIENT", "SETNAME", "snail") == "OK"
+        assert slow.call("CONFIG", "SET", "slowlog-log-slower-than", "0") == "OK"
+        assert slow.call("SLOWLOG", "RESET") == "OK"
+        assert slow.call("SET", "k", "v") == "OK"
+        assert slow.call("GET", "k") == b"v"
+        assert slow.call("CONFIG", "SET", "slowlog-log-slower-than", "10000") == "OK"
+        entries = {entry[3][0].upper(): entry for entry in slow.call("SLOWLOG", "GET", "-1")}
+        for command in (b"SET", b"GET"):
+            number, at, took, args, address, name = entries[command]
+            assert abs(at - time.time()) < 60 and 0 <= took < 1_000_000, entries[command]
+            assert args[1] == b"k" and name == b"snail" and address.startswith(b"127.0.0.1:"), entries[command]
+        assert slow.call("SLOWLOG", "RESET") == "OK"
+        assert slow.call("SLOWLOG", "LEN") == 0

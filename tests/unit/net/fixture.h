@@ -58,6 +58,7 @@ struct fixture {
     struct cluster cluster;
     struct shard shard;
     uint64_t now_ms;
+    const struct log *log; /* NULL: none */
     uint64_t used_memory;
     bool saving;
     const char *peer_error;
@@ -260,6 +261,12 @@ static inline int64_t host_wall_us(void *context)
     return (int64_t)((struct fixture *)context)->now_ms * 1000;
 }
 
+static inline uint64_t host_clock_us(void *context, bool coarse)
+{
+    (void)coarse;
+    return ((struct fixture *)context)->now_ms * 1000;
+}
+
 /* --- set up and tear down --- */
 
 static inline void open_net(struct fixture *f)
@@ -268,6 +275,7 @@ static inline void open_net(struct fixture *f)
     f->net = net_new(f->base, &(struct net_options){.settings = &f->settings,
                                                     .table = f->table,
                                                     .cluster = &f->cluster,
+                                                    .log = f->log,
                                                     .self = 1,
                                                     .redis_version = "7.2.4",
                                                     .host = {.context = f,
@@ -275,7 +283,8 @@ static inline void open_net(struct fixture *f)
                                                              .accept_peer = host_accept_peer,
                                                              .used_memory = host_used_memory,
                                                              .now = host_now,
-                                                             .wall_us = host_wall_us}});
+                                                             .wall_us = host_wall_us,
+                                                             .clock_us = host_clock_us}});
     f->shard.host = net_shard_host(f->net);
     net_set_shard(f->net, &f->shard);
     assert_int_equal(net_listen_unix(f->net, f->path, 0700, 16, message), ERR_NONE);
@@ -292,7 +301,8 @@ static inline int set_up(void **state)
                                         .leader_wait_ms = 500,
                                         .replica_max_lag_ms = 1000,
                                         .query_buffer_max = 1 << 20,
-                                        .bulk_len_max = 1 << 29};
+                                        .bulk_len_max = 1 << 29,
+                                        .slowlog_slower_than_us = -1};
     f->cluster.count = 2;
     f->cluster.nodes[0] = (struct cluster_node){.id = 1, .host = "10.0.0.1", .port = 7001};
     f->cluster.nodes[1] = (struct cluster_node){.id = 2, .host = "10.0.0.2", .port = 7002};

@@ -88,15 +88,15 @@ static inline void fixture_run_local(void *context, struct shard_client client,
     resp_status(reply, "LOCAL");
 }
 
-static inline void fixture_executed(void *context, const struct command *command, bool error,
-                                    const char *reply, size_t reply_len)
+static inline void fixture_executed(void *context, const struct command *command,
+                                    const struct span *args, size_t argc, struct span reply)
 {
     struct fixture *fixture = context;
     (void)command;
-    (void)reply;
-    (void)reply_len;
+    (void)args;
+    (void)argc;
     fixture->executed++;
-    fixture->executed_errors += error;
+    fixture->executed_errors += reply.len && reply.ptr[0] == '-';
 }
 
 static inline void fixture_contradicted(void *context, const char *text)
