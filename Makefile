@@ -201,7 +201,7 @@ bench-sim: $(SIM)
 	$(Q)$(SIM) --bench
 
 # A bug that the simulator does not find in time has to be found by the unit tests of its module.
-MUTATED_MODULES := raft storage machine shard keyspace
+MUTATED_MODULES := raft cluster storage machine shard keyspace
 mutants: $(SIM) $(foreach module,$(MUTATED_MODULES),$(filter $(BUILD)/unit/$(module)/%,$(UNIT_TESTS)))
 	$(Q)BUILD='$(BUILD)' CC='$(CC)' CFLAGS='$(ALL_CFLAGS)' UNIT_SUPPORT='$(abspath $(UNIT_SUPPORT))' \
 		LIBS='$(CORE_LIBS) $(TEST_LIBS)' SIM_OBJECTS='$(abspath $(SIM_OBJECTS))' \

@@ -402,6 +402,8 @@ struct sim_scenario {
     int nodes;
 };
 const struct sim_scenario *sim_scenarios(size_t *count);
+/* founding.c: how a cluster begins, in a world of its own. */
+void sim_found(struct sim *sim);
 void sim_random_run(struct sim *sim);
 void sim_draw_profile(uint64_t seed, struct sim_profile *profile);
 struct sim_profile sim_calm_profile(int nodes);
