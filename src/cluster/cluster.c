@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "base/number.h"
 
-enum { NAME_HALVES = 3, UNMARKED = 40 - CLUSTER_MARK_DIGITS };
+enum { NAME_HALVES = 3 };
 
 /* 40 hexadecimal digits out of any bytes: an identifier, not a secret. */
 static void make_name(char name[41], const void *bytes, size_t len)
@@ -89,25 +89,6 @@ static enum err insert(struct cluster *cluster, const struct cluster_node *node,
     return ERR_NONE;
 }
 
-/* The same for all nodes that were told the same members and the same secret, in whatever order. */
-static void derive_id(struct cluster *cluster, struct span secret)
-{
-    struct {
-        uint64_t sum[2];
-    } state = {{XXH3_64bits_withSeed(secret.ptr ? secret.ptr : "", secret.len, 0x466c6f74), 0}};
-    for (size_t i = 0; i < cluster->count; i++) {
-        char text[CLUSTER_HOST_MAX + 64];
-        int len =
-            snprintf(text, sizeof text, "%llu@%s:%u", (unsigned long long)cluster->nodes[i].id,
-                     cluster->nodes[i].host, (unsigned)cluster->nodes[i].port);
-        ASSERT(len > 0 && (size_t)len < sizeof text);
-        state.sum[1] = XXH3_64bits_withSeed(text, (size_t)len, state.sum[0]);
-        state.sum[0] = XXH3_64bits_withSeed(&state, sizeof state, i);
-    }
-    make_name(cluster->cluster_id, &state, sizeof state);
-    memset(cluster->cluster_id + UNMARKED, '0', CLUSTER_MARK_DIGITS);
-}
-
 static bool is_cluster_id(const char *text)
 {
     return strlen(text) == 40 && strspn(text, "0123456789abcdef") == 40;
@@ -123,8 +104,8 @@ static void name_nodes(struct cluster *cluster)
     }
 }
 
-enum err cluster_parse(struct cluster *cluster, struct span text, const char *cluster_id,
-                       struct span secret, char message[256])
+enum err cluster_parse(struct cluster *cluster, struct span text, const char cluster_id[41],
+                       char message[256])
 {
     *cluster = (struct cluster){.count = 0};
     if (text.len == 0) {
@@ -147,46 +128,13 @@ enum err cluster_parse(struct cluster *cluster, struct span text, const char *cl
             return ERR_INVALID;
         }
     }
-    if (cluster_id && !is_cluster_id(cluster_id)) {
-        snprintf(message, 256, "cluster-id: '%.80s' is not 40 hexadecimal digits in lower case",
-                 cluster_id);
-        return ERR_INVALID;
-    }
-    if (cluster_id)
-        memcpy(cluster->cluster_id, cluster_id, sizeof cluster->cluster_id);
-    else
-        derive_id(cluster, secret);
-    name_nodes(cluster);
+    cluster_set_id(cluster, cluster_id);
     return ERR_NONE;
-}
-
-uint32_t cluster_mark_of(uint64_t digest)
-{
-    uint32_t mark = (uint32_t)digest;
-    return mark ? mark : 1;
-}
-
-void cluster_set_mark(struct cluster *cluster, uint32_t mark)
-{
-    snprintf(cluster->cluster_id + UNMARKED, CLUSTER_MARK_DIGITS + 1, "%08x", (unsigned)mark);
-    name_nodes(cluster);
-}
-
-bool cluster_same_but_mark(struct span id, struct span other)
-{
-    return id.len == 40 && other.len == 40 && memcmp(id.ptr, other.ptr, UNMARKED) == 0;
 }
 
 void cluster_set_id(struct cluster *cluster, const char id[41])
 {
     ASSERT(is_cluster_id(id));
-    memcpy(cluster->cluster_id, id, sizeof cluster->cluster_id);
-    name_nodes(cluster);
-}
-
-void cluster_take_id(struct cluster *cluster, const char id[41])
-{
-    ASSERT(cluster_same_but_mark(span_text(cluster->cluster_id), span_text(id)));
     memcpy(cluster->cluster_id, id, sizeof cluster->cluster_id);
     name_nodes(cluster);
 }

@@ -27,24 +27,12 @@ struct cluster {
 };
 
 /* Reads "1@host:port,2@host:port,…" (IPv6 as [::1]:port). Fills nodes and their names (derived from
- * cluster_id and the node's id, so that all nodes agree). On ERR_INVALID `message` says what is
- * wrong. cluster_id: 40 hexadecimal digits, or NULL to derive it from `secret` and the nodes,
- * without a mark. */
-MUST_CHECK enum err cluster_parse(struct cluster *cluster, struct span text, const char *cluster_id,
-                                  struct span secret, char message[256]);
-/* The last 8 digits of a derived id are the mark of the data that the cluster began with: zeros if
- * it began empty. Nodes that began with different data have different ids and refuse each other. */
-enum { CLUSTER_MARK_DIGITS = 8 };
-/* Never 0. Equal data, equal mark. */
-uint32_t cluster_mark_of(uint64_t digest);
-void cluster_set_mark(struct cluster *cluster, uint32_t mark);
-/* The two ids differ in the mark at the most. */
-bool cluster_same_but_mark(struct span id, struct span other);
+ * cluster_id, forty hexadecimal digits, and the node's id, so that all nodes agree). On ERR_INVALID
+ * `message` says what is wrong. */
+MUST_CHECK enum err cluster_parse(struct cluster *cluster, struct span text,
+                                  const char cluster_id[41], char message[256]);
 /* Forty digits; the nodes' names follow from it. */
 void cluster_set_id(struct cluster *cluster, const char id[41]);
-/* Takes over an id that cluster_same_but_mark(). */
-void cluster_take_id(struct cluster *cluster, const char id[41]);
-
 const struct cluster_node *cluster_find(const struct cluster *cluster, uint64_t id);
 
 /* The one place where slots map to shards; one shard today: 0. */

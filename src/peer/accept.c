@@ -134,15 +134,9 @@ static bool refuse_guess(struct link *guest)
 
 static void say_foreign(const struct link *guest)
 {
-    const struct wire_hello *hello = &guest->handshake.hello;
-    struct span other = span_text(hello->cluster_id);
-    struct span own = span_text(guest->peers->options.cluster->cluster_id);
-    bool other_data = cluster_same_but_mark(other, own);
-    log_line(guest->peers->options.log, LOG_WARNING, "node %llu at %s is refused: %s",
-             (unsigned long long)hello->from, guest->handshake.address,
-             other_data ? "it and this node did not begin with the same data; one of them was "
-                          "bootstrapped with another file, or with none (--import)"
-                        : "it belongs to another cluster");
+    log_line(guest->peers->options.log, LOG_WARNING,
+             "node %llu at %s is refused: it belongs to another cluster",
+             (unsigned long long)guest->handshake.hello.from, guest->handshake.address);
 }
 
 /* Who has the secret may know why it is refused. */
@@ -153,10 +147,7 @@ static const char *refusal_of_member(const struct link *guest)
     const char *own_id = peers->options.cluster->cluster_id;
     if (!wire_cluster_ids_agree(hello->cluster_id, own_id)) {
         say_foreign(guest);
-        return cluster_same_but_mark(span_text(hello->cluster_id), span_text(own_id))
-                   ? "NOPERM the two nodes did not begin with the same data: one of them was "
-                     "bootstrapped with another file, or with none (--import)"
-                   : "NOPERM this node belongs to another cluster";
+        return "NOPERM this node belongs to another cluster";
     }
     if (hello->to != peers->options.self)
         return "NOPERM this is another node than the one that was dialled";

@@ -44,7 +44,7 @@ void server_follow_members(void *context)
     char message[256];
     struct cluster cluster;
     cluster_members_text(&membership, text);
-    if (cluster_parse(&cluster, span_text(text), server->identity.cluster_id, SPAN(""), message)) {
+    if (cluster_parse(&cluster, span_text(text), server->identity.cluster_id, message)) {
         log_line(&server->log, LOG_WARNING, "members of the log: %s", message);
         return;
     }

@@ -77,8 +77,7 @@ enum err server_read_cluster(struct server *server, char message[512])
                  config->port ? config->port : DEFAULT_PORT);
         nodes = alone;
     }
-    enum err err =
-        cluster_parse(&server->cluster, span_text(nodes), CLUSTER_NO_ID, SPAN(""), message);
+    enum err err = cluster_parse(&server->cluster, span_text(nodes), CLUSTER_NO_ID, message);
     if (!err && config->cluster_id[0])
         err = check_cluster_id(config->cluster_id, message);
     if (err)

@@ -2,8 +2,8 @@
  * as a snapshot of entry 1 in term 1, which every member has to begin with alike.
  *
  * At each step the folder is one of an empty member, in which a bootstrap can begin anew, or the
- * complete one: it becomes that with the manifest. The identity tells the two apart, see
- * cluster_set_mark(). Private neither to the server nor to the simulator: the disk is a port. */
+ * complete one: it becomes that with the manifest. Private neither to the server nor to the
+ * simulator: the disk is a port. */
 #ifndef FLOTILLA_SHARD_BOOTSTRAP_H
 #define FLOTILLA_SHARD_BOOTSTRAP_H
 

@@ -48,7 +48,7 @@ static void make_list(struct found_world *world)
     for (size_t i = 0; i < world->count; i++)
         len += (size_t)snprintf(text + len, sizeof text - len, "%s%zu@n%zu:1", i ? "," : "", i + 1,
                                 i + 1);
-    if (cluster_parse(&world->cluster, span_of(text, len), CLUSTER_NO_ID, SPAN(""), message))
+    if (cluster_parse(&world->cluster, span_of(text, len), CLUSTER_NO_ID, message))
         sim_fail(world->sim, "founding: %s", message);
 }
 

@@ -61,7 +61,7 @@ static void fill_cluster(struct sim_node *node)
                         i ? "," : "", (unsigned long long)node->sim->nodes[i].id, i + 1);
     char message[512];
     static const char id[] = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
-    if (cluster_parse(&node->cluster, span_of(text, (size_t)len), id, SPAN("secret"), message))
+    if (cluster_parse(&node->cluster, span_of(text, (size_t)len), id, message))
         sim_fail(node->sim, "cluster: %s", message);
 }
 

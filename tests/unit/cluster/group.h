@@ -48,7 +48,7 @@ static inline void group_start(struct group *group, size_t at)
     struct group_node *node = &group->nodes[at];
     struct cluster cluster;
     char message[256];
-    assert_int_equal(cluster_parse(&cluster, span_text(node->list), NULL, SPAN(""), message),
+    assert_int_equal(cluster_parse(&cluster, span_text(node->list), CLUSTER_NO_ID, message),
                      ERR_NONE);
     struct founding_options options = {.self = at + 1,
                                        .cluster = &cluster,

@@ -211,7 +211,7 @@ static void test_the_list_has_one_form(void **state)
     struct cluster cluster;
     char message[256];
     char list[CLUSTER_LIST_MAX];
-    assert_int_equal(cluster_parse(&cluster, SPAN("3@[::1]:7003,1@a:1"), NULL, SPAN(""), message),
+    assert_int_equal(cluster_parse(&cluster, SPAN("3@[::1]:7003,1@a:1"), CLUSTER_NO_ID, message),
                      ERR_NONE);
     cluster_list_text(&cluster, list);
     assert_string_equal(list, "1@a:1,3@[::1]:7003");

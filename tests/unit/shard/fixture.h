@@ -135,7 +135,7 @@ static inline struct raft_options fixture_raft_options(size_t voters)
 static inline enum err fixture_start(struct fixture *fixture, size_t voters, char message[512])
 {
     if (cluster_parse(&fixture->cluster, SPAN("1@n1:7001,2@n2:7002,3@n3:7003"), cluster_one,
-                      span_of("", 0), message))
+                      message))
         fail_msg("%s", message);
     struct shard_options options = {.raft = fixture_raft_options(voters),
                                     .storage = fixture->node.options,
