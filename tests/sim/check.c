@@ -245,6 +245,7 @@ void sim_check_node(struct sim_node *node)
     note_promises(node);
     node->term_seen = raft_term(raft);
     check_applied(node);
+    sim_check_stale(node);
     sim_check_rules(node);
     sim_clients_collect(sim);
     if (raft_membership_equal(&node->membership_before, raft_membership(raft)))

@@ -191,6 +191,8 @@ void sim_node_start(struct sim_node *node)
     node->altered = node->contradicted = false; /* the log says what is right */
     node->checked_index = 0;
     node->commit_seen = node->installs_seen = node->led_term = 0;
+    node->stale_turns = node->fresh_seen_ms = 0;
+    memset(node->stale_seen, 0, sizeof node->stale_seen);
     node->term_seen = 0; /* a term that was not durable when the process ended may be forgotten */
     sim_trace(sim, "node %llu starts: term %llu, last index %llu", (unsigned long long)node->id,
               (unsigned long long)raft_term(shard_raft(node->shard)),

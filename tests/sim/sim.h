@@ -187,6 +187,9 @@ struct sim_node {
     uint64_t change_seen;   /* index of the newest membership */
     uint64_t checked_index; /* applied entries compared with the history */
     bool role_changed;
+    uint64_t stale_turns; /* events since the start, for stale.c */
+    uint64_t fresh_seen_ms;
+    int64_t stale_seen[SIM_KEYS]; /* what READONLY clients of this process saw */
 };
 
 enum sim_op_kind {
@@ -386,6 +389,7 @@ void sim_check_linear(struct sim *sim);
 struct sim_history *sim_history_new(void);
 void sim_history_free(struct sim_history *history);
 void sim_check_node(struct sim_node *node);
+void sim_check_stale(struct sim_node *node);
 void sim_check_image(struct sim_node *node); /* a snapshot is taken now */
 void sim_check_rules(struct sim_node *node); /* rules.c; before membership_before moves on */
 void sim_check_acknowledged(struct sim *sim, uint64_t index);
