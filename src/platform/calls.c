@@ -110,7 +110,7 @@ static enum err call_list(void *context, const char *path, void (*add)(void *to,
     return platform_err(failed);
 }
 
-void calls_port(struct disk *port)
+void platform_calls_port(struct disk *port)
 {
     port->make_folder = call_make_folder;
     port->open = call_open;

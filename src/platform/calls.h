@@ -4,6 +4,7 @@
 
 #include "storage/disk.h"
 
-void calls_port(struct disk *port); /* sets the synchronous functions, which need no context */
+void platform_calls_port(
+    struct disk *port); /* sets the synchronous functions, which need no context */
 
 #endif

@@ -48,7 +48,7 @@ struct platform_disk {
     bool stop;               /* under the mutex */
     bool asleep;             /* under the mutex: the thread waits for work */
     int event;
-    struct image image;
+    struct platform_image image;
     struct ops running;       /* the log thread's */
     uint32_t running_shard;   /* the log thread's: of the operation under way */
     enum err failed;          /* the log thread's: after a failure nothing more is carried out */
@@ -284,7 +284,7 @@ static void image_completed(void *context, const struct disk_completion *complet
 struct platform_disk *platform_disk_new(void)
 {
     struct platform_disk *disk = mem_zalloc(sizeof *disk);
-    image_init(&disk->image);
+    platform_image_init(&disk->image);
     disk->image.completed = image_completed;
     disk->image.context = disk;
     disk->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -308,7 +308,7 @@ void platform_disk_free(struct platform_disk *disk)
     pthread_cond_signal(&disk->wake);
     pthread_mutex_unlock(&disk->mutex);
     pthread_join(disk->thread, NULL);
-    image_close(&disk->image);
+    platform_image_close(&disk->image);
     close(disk->event);
     pthread_mutex_destroy(&disk->mutex);
     pthread_cond_destroy(&disk->wake);
@@ -357,7 +357,7 @@ bool platform_disk_take(struct platform_disk *disk, struct disk_completion *comp
     }
     *completion = disk->taken.items[disk->taken_at++];
     if (completion->image_ended)
-        image_taken(&disk->image);
+        platform_image_taken(&disk->image);
     return true;
 }
 
@@ -387,17 +387,17 @@ static void port_queue(void *context, const struct disk_op *op)
 static enum err port_image_begin(void *context, const char *path)
 {
     const struct shard_port *port = context;
-    return image_begin(&port->disk->image, port->shard, path);
+    return platform_image_begin(&port->disk->image, port->shard, path);
 }
 
 static void port_image_write(void *context, struct buf *bytes)
 {
-    image_write(&((struct shard_port *)context)->disk->image, bytes);
+    platform_image_write(&((struct shard_port *)context)->disk->image, bytes);
 }
 
 static void port_image_end(void *context, bool keep)
 {
-    image_end(&((struct shard_port *)context)->disk->image, keep);
+    platform_image_end(&((struct shard_port *)context)->disk->image, keep);
 }
 
 void platform_disk_port(struct platform_disk *disk, uint32_t shard, struct disk *port)
@@ -410,5 +410,5 @@ void platform_disk_port(struct platform_disk *disk, uint32_t shard, struct disk 
                           .image_begin = port_image_begin,
                           .image_write = port_image_write,
                           .image_end = port_image_end};
-    calls_port(port);
+    platform_calls_port(port);
 }

@@ -19,14 +19,14 @@ enum {
     NICE = 10,
 };
 
-static bool has_room(const struct image *image)
+static bool has_room(const struct platform_image *image)
 {
     struct statvfs status;
     return fstatvfs(image->file, &status) != 0 ||
            (uint64_t)status.f_bavail * status.f_frsize >= image->keep_free_bytes + PUSH_BYTES;
 }
 
-static enum err write_bytes(struct image *image, struct span bytes)
+static enum err write_bytes(struct platform_image *image, struct span bytes)
 {
     while (bytes.len) {
         ssize_t wrote = write(image->file, bytes.ptr, bytes.len);
@@ -41,7 +41,7 @@ static enum err write_bytes(struct image *image, struct span bytes)
 }
 
 /* The next part may only be on its way when the one before has arrived. */
-static enum err push(struct image *image)
+static enum err push(struct platform_image *image)
 {
     uint64_t len = image->written - image->pushed;
     if (len < PUSH_BYTES)
@@ -53,7 +53,7 @@ static enum err push(struct image *image)
     return has_room(image) ? ERR_NONE : ERR_NO_SPACE;
 }
 
-static void write_piece(struct image *image, struct span bytes)
+static void write_piece(struct platform_image *image, struct span bytes)
 {
     if (image->failed)
         return;
@@ -67,7 +67,7 @@ static void write_piece(struct image *image, struct span bytes)
     FAILPOINT("image:after-write");
 }
 
-static void finish(struct image *image, bool keep)
+static void finish(struct platform_image *image, bool keep)
 {
     if (keep && !image->failed && fsync(image->file))
         image->failed = ERR_IO;
@@ -78,7 +78,7 @@ static void finish(struct image *image, bool keep)
     close(image->file);
 }
 
-static void carry_out(struct image *image, struct image_piece *piece)
+static void carry_out(struct platform_image *image, struct image_piece *piece)
 {
     if (piece->ends)
         finish(image, piece->keep);
@@ -93,7 +93,7 @@ static void carry_out(struct image *image, struct image_piece *piece)
 
 static void *run(void *context)
 {
-    struct image *image = context;
+    struct platform_image *image = context;
     platform_block_signals();
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* on Linux that is the thread's alone */
     for (;;) {
@@ -113,7 +113,7 @@ static void *run(void *context)
     }
 }
 
-static void add(struct image *image, const struct image_piece *piece)
+static void add(struct platform_image *image, const struct image_piece *piece)
 {
     pthread_mutex_lock(&image->mutex);
     if (image->count == image->cap) {
@@ -125,13 +125,13 @@ static void add(struct image *image, const struct image_piece *piece)
     pthread_cond_signal(&image->wake);
 }
 
-void image_init(struct image *image)
+void platform_image_init(struct platform_image *image)
 {
     pthread_mutex_init(&image->mutex, NULL);
     pthread_cond_init(&image->wake, NULL);
 }
 
-void image_close(struct image *image)
+void platform_image_close(struct platform_image *image)
 {
     pthread_mutex_lock(&image->mutex);
     image->stop = true;
@@ -146,7 +146,7 @@ void image_close(struct image *image)
     pthread_cond_destroy(&image->wake);
 }
 
-enum err image_begin(struct image *image, uint32_t shard, const char *path)
+enum err platform_image_begin(struct platform_image *image, uint32_t shard, const char *path)
 {
     if (image->busy)
         return ERR_BUSY;
@@ -163,20 +163,20 @@ enum err image_begin(struct image *image, uint32_t shard, const char *path)
     return ERR_NONE;
 }
 
-void image_write(struct image *image, struct buf *bytes)
+void platform_image_write(struct platform_image *image, struct buf *bytes)
 {
     ASSERT(image->busy);
     add(image, &(struct image_piece){.bytes = *bytes});
     *bytes = (struct buf){0};
 }
 
-void image_end(struct image *image, bool keep)
+void platform_image_end(struct platform_image *image, bool keep)
 {
     ASSERT(image->busy);
     add(image, &(struct image_piece){.ends = true, .keep = keep});
 }
 
-void image_taken(struct image *image)
+void platform_image_taken(struct platform_image *image)
 {
     image->busy = false;
 }

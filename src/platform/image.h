@@ -16,7 +16,7 @@ struct image_piece {
     bool keep;
 };
 
-struct image {
+struct platform_image {
     uint64_t keep_free_bytes; /* on the disk: with less than that the image fails */
     void (*completed)(void *context, const struct disk_completion *completion); /* on the thread */
     void *context;
@@ -36,15 +36,17 @@ struct image {
     uint64_t pushed;  /* of them the system has been told to write */
 };
 
-void image_init(struct image *image);
+void platform_image_init(struct platform_image *image);
 /* Drops what is not written yet. */
-void image_close(struct image *image);
+void platform_image_close(struct platform_image *image);
 
 /* As the functions of the port. */
-MUST_CHECK enum err image_begin(struct image *image, uint32_t shard, const char *path);
-void image_write(struct image *image, struct buf *bytes);
-void image_end(struct image *image, bool keep);
+MUST_CHECK enum err platform_image_begin(struct platform_image *image, uint32_t shard,
+                                         const char *path);
+void platform_image_write(struct platform_image *image, struct buf *bytes);
+void platform_image_end(struct platform_image *image, bool keep);
 
-void image_taken(struct image *image); /* the completion of its end: another one may begin */
+void platform_image_taken(
+    struct platform_image *image); /* the completion of its end: another one may begin */
 
 #endif

@@ -28,8 +28,9 @@ static bool parse_line(const struct storage *storage, struct span line, struct n
     file->type = words[5].ptr[0];
     if (file->type != 'b' && file->type != 'h' && file->type != 'i')
         return false;
-    char *path = file_path(storage, file->type == 'b' ? FILE_BASE : FILE_SEGMENT, file->seq);
-    bool own = span_equal(words[1], span_text(file_name_of(path)));
+    char *path =
+        storage_file_path(storage, file->type == 'b' ? FILE_BASE : FILE_SEGMENT, file->seq);
+    bool own = span_equal(words[1], span_text(storage_file_name(path)));
     mem_free(path);
     return own;
 }
@@ -65,18 +66,18 @@ static bool parse_manifest(struct recovery *recovery, struct span text)
     return recovery->file_count && recovery->files[recovery->file_count - 1].type == 'i';
 }
 
-enum err read_manifest(struct recovery *recovery)
+enum err manifest_read(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
     struct disk *disk = &storage->disk;
     struct buf text = {0};
-    char *path = file_path(storage, FILE_MANIFEST, 0);
+    char *path = storage_file_path(storage, FILE_MANIFEST, 0);
     enum err err = disk->read_file(disk->context, path, &text);
     recovery->has_manifest = err != ERR_NOT_FOUND;
     if (err == ERR_NOT_FOUND) {
         err = ERR_NONE;
     } else if (err) {
-        cannot(recovery, "cannot read", path, err);
+        recovery_cannot(recovery, "cannot read", path, err);
     } else if (!parse_manifest(recovery, buf_span(&text))) {
         snprintf(recovery->message, 512, "manifest '%.150s' does not name the log of this node",
                  path);
@@ -154,15 +155,15 @@ static void add_name(void *context, const char *name)
     }
 }
 
-enum err list_folder(struct recovery *recovery, struct listing *listing)
+enum err listing_read(struct recovery *recovery, struct listing *listing)
 {
     struct storage *storage = recovery->storage;
     struct disk *disk = &storage->disk;
     enum err err = disk->list(disk->context, storage->folder, add_name, listing);
     if (err)
-        return cannot(recovery, "cannot list folder", storage->folder, err);
+        return recovery_cannot(recovery, "cannot list folder", storage->folder, err);
     /* The first start makes the first segment, then the manifest. */
-    char *first = file_path(storage, FILE_SEGMENT, 1);
+    char *first = storage_file_path(storage, FILE_SEGMENT, 1);
     for (size_t i = 0; !err && !recovery->has_manifest && i < listing->unnamed_count; i++) {
         if (strcmp(listing->unnamed[i], first) == 0)
             continue;
@@ -174,7 +175,7 @@ enum err list_folder(struct recovery *recovery, struct listing *listing)
     return err;
 }
 
-void report_leftovers(const struct recovery *recovery, const struct listing *listing)
+void listing_report(const struct recovery *recovery, const struct listing *listing)
 {
     const struct storage_inspection *inspection = recovery->storage->options.inspection;
     for (size_t i = 0; recovery->has_manifest && i < listing->unnamed_count; i++)
@@ -183,20 +184,20 @@ void report_leftovers(const struct recovery *recovery, const struct listing *lis
         inspection->leftover(inspection->context, listing->temporary[i]);
 }
 
-enum err remove_leftovers(struct recovery *recovery, struct listing *listing)
+enum err listing_remove(struct recovery *recovery, struct listing *listing)
 {
     struct disk *disk = &recovery->storage->disk;
     enum err err = ERR_NONE;
     for (size_t i = 0; !err && recovery->has_manifest && i < listing->unnamed_count; i++)
-        err = cannot(recovery, "cannot remove", listing->unnamed[i],
-                     disk->remove(disk->context, listing->unnamed[i]));
+        err = recovery_cannot(recovery, "cannot remove", listing->unnamed[i],
+                              disk->remove(disk->context, listing->unnamed[i]));
     for (size_t i = 0; !err && i < listing->temporary_count; i++)
-        err = cannot(recovery, "cannot remove", listing->temporary[i],
-                     disk->remove(disk->context, listing->temporary[i]));
+        err = recovery_cannot(recovery, "cannot remove", listing->temporary[i],
+                              disk->remove(disk->context, listing->temporary[i]));
     return err;
 }
 
-void close_listing(struct listing *listing)
+void listing_close(struct listing *listing)
 {
     for (size_t i = 0; i < listing->unnamed_count; i++)
         mem_free(listing->unnamed[i]);

@@ -31,7 +31,7 @@ enum err held_read(struct recovery *recovery)
     struct storage *storage = recovery->storage;
     struct disk *disk = &storage->disk;
     struct buf text = {0};
-    char *path = file_path(storage, FILE_HELD, 0);
+    char *path = storage_file_path(storage, FILE_HELD, 0);
     enum err err = disk->read_file(disk->context, path, &text);
     if (!err)
         take_lines(&storage->held, buf_span(&text));
@@ -41,7 +41,7 @@ enum err held_read(struct recovery *recovery)
     }
     if (err == ERR_NOT_FOUND)
         err = ERR_NONE;
-    cannot(recovery, "cannot read", path, err);
+    recovery_cannot(recovery, "cannot read", path, err);
     if (text.len && storage->options.inspection)
         storage->options.inspection->part(storage->options.inspection->context,
                                           &(struct storage_part){path, 's', text.len});
@@ -63,7 +63,7 @@ enum err held_check(struct recovery *recovery)
 {
     const struct storage *storage = recovery->storage;
     const struct held_record *told = &storage->held.told;
-    if (told->seq > open_segment(storage)->seq)
+    if (told->seq > segments_open(storage)->seq)
         return missing(recovery, "segment", told->seq);
     if (told->term > storage->vote.term)
         return missing(recovery, "a vote of term", told->term);
@@ -73,10 +73,10 @@ enum err held_check(struct recovery *recovery)
 enum err held_open(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
-    char *path = file_path(storage, FILE_HELD, 0);
+    char *path = storage_file_path(storage, FILE_HELD, 0);
     enum err err =
-        cannot(recovery, "cannot open", path,
-               storage->disk.open(storage->disk.context, path, true, &storage->held.file));
+        recovery_cannot(recovery, "cannot open", path,
+                        storage->disk.open(storage->disk.context, path, true, &storage->held.file));
     if (err)
         storage->held.file = DISK_NO_FILE;
     mem_free(path);
@@ -103,7 +103,7 @@ static void queue_statement(struct storage *storage, const struct held_record *t
 
 void held_note(struct storage *storage)
 {
-    const struct segment *segment = open_segment(storage);
+    const struct segment *segment = segments_open(storage);
     struct held_record told = {
         .seq = segment->seq, .end = segment->synced_end, .term = storage->held.term};
     const struct held_record *last = &storage->held.told;

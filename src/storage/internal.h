@@ -163,33 +163,34 @@ enum storage_file {
 };
 
 /* The path of a file; its owner frees it. `seq` only where there are several. */
-char *file_path(const struct storage *storage, enum storage_file file, uint64_t seq);
-const char *file_name_of(const char *path);
+char *storage_file_path(const struct storage *storage, enum storage_file file, uint64_t seq);
+const char *storage_file_name(const char *path);
 
 struct segment *segment_add(struct storage *storage, uint64_t seq, int file,
                             const struct prev_record *prev);
-struct segment *open_segment(const struct storage *storage);
+struct segment *segments_open(const struct storage *storage);
 struct segment *segment_of(const struct storage *storage, uint64_t index); /* NULL: purged */
 void segment_note(struct storage *storage, struct segment *segment, uint64_t offset, uint64_t term);
 uint64_t segment_last(const struct segment *segment);
-struct prev_record log_end(const struct storage *storage);
-void put_header(struct buf *out, const struct storage *storage, const struct prev_record *prev);
-void put_manifest(struct buf *out, const struct storage *storage);
+struct prev_record segments_end(const struct storage *storage);
+void segment_put_header(struct buf *out, const struct storage *storage,
+                        const struct prev_record *prev);
+void manifest_put(struct buf *out, const struct storage *storage);
 /* Flushes, opens a new file behind the others; its header, its name and the manifest are queued. */
-MUST_CHECK enum err begin_segment(struct storage *storage);
-void queue_header(struct storage *storage, struct segment *segment);
-void queue_manifest(struct storage *storage);
-void queue_removal(struct storage *storage, int file, char *path);
-void queue_segment_removals(struct storage *storage, const struct segment *segments, size_t count);
-void queue_folder(struct storage *storage, enum disk_op_kind kind);
-void queue_sync(struct storage *storage, const struct segment *segment);
-void forget_segments(struct storage *storage, size_t from, size_t to);
+MUST_CHECK enum err segment_begin(struct storage *storage);
+void segment_queue_header(struct storage *storage, struct segment *segment);
+void manifest_queue(struct storage *storage);
+void storage_queue_removal(struct storage *storage, int file, char *path);
+void segments_queue_removals(struct storage *storage, const struct segment *segments, size_t count);
+void storage_queue_folder(struct storage *storage, enum disk_op_kind kind);
+void segment_queue_sync(struct storage *storage, const struct segment *segment);
+void segments_forget(struct storage *storage, size_t from, size_t to);
 
 /* storage.c */
-MUST_CHECK enum err name_folder(struct storage *storage, char message[512]);
+MUST_CHECK enum err storage_name_folder(struct storage *storage, char message[512]);
 /* When the ticket completes, the segment is synced up to `end`. */
-void note_sync(struct storage *storage, const struct segment *segment, uint64_t end,
-               uint64_t ticket);
+void segment_note_sync(struct storage *storage, const struct segment *segment, uint64_t end,
+                       uint64_t ticket);
 
 /* read.c: the segment's bytes from `offset` on, at least `need` of them if the file has them. */
 MUST_CHECK enum err window_load(struct storage *storage, const struct segment *segment,
@@ -234,13 +235,14 @@ struct recovery {
     uint64_t reported;
     char *message; /* 512 bytes */
 };
-MUST_CHECK enum err recover(struct recovery *recovery);
-enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err);
+MUST_CHECK enum err recovery_run(struct recovery *recovery);
+enum err recovery_cannot(struct recovery *recovery, const char *what, const char *path,
+                         enum err err);
 void recovery_read(struct recovery *recovery, uint64_t bytes); /* so many more */
 
 /* ---- folder.c ---- */
 
-MUST_CHECK enum err read_manifest(struct recovery *recovery);
+MUST_CHECK enum err manifest_read(struct recovery *recovery);
 
 /* What is there beside the files of the manifest. Zero but for `recovery` is ready. */
 struct listing {
@@ -250,13 +252,13 @@ struct listing {
     char **temporary;
     size_t temporary_count;
 };
-MUST_CHECK enum err list_folder(struct recovery *recovery, struct listing *listing);
-void report_leftovers(const struct recovery *recovery, const struct listing *listing);
-MUST_CHECK enum err remove_leftovers(struct recovery *recovery, struct listing *listing);
-void close_listing(struct listing *listing);
+MUST_CHECK enum err listing_read(struct recovery *recovery, struct listing *listing);
+void listing_report(const struct recovery *recovery, const struct listing *listing);
+MUST_CHECK enum err listing_remove(struct recovery *recovery, struct listing *listing);
+void listing_close(struct listing *listing);
 
 /* scan.c: visits what the segment holds, the last one in the list, `size` bytes long. `last`: its
  * end may be torn. */
-MUST_CHECK enum err scan_segment(struct recovery *recovery, bool last, uint64_t size);
+MUST_CHECK enum err segment_scan(struct recovery *recovery, bool last, uint64_t size);
 
 #endif

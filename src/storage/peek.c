@@ -15,10 +15,11 @@ static void judge_name(void *context, const char *name)
     struct names *names = context;
     const char *prefix = names->storage->options.append_filename;
     size_t len = strlen(prefix);
-    char *first = file_path(names->storage, FILE_SEGMENT, 1);
-    char *vote = file_path(names->storage, FILE_VOTE, 0);
+    char *first = storage_file_path(names->storage, FILE_SEGMENT, 1);
+    char *vote = storage_file_path(names->storage, FILE_VOTE, 0);
     bool ours = strncmp(name, prefix, len) == 0 && name[len] == '.';
-    if ((ours && strcmp(name, file_name_of(first)) != 0) || strcmp(name, file_name_of(vote)) == 0)
+    if ((ours && strcmp(name, storage_file_name(first)) != 0) ||
+        strcmp(name, storage_file_name(vote)) == 0)
         names->data = true;
     mem_free(first);
     mem_free(vote);
@@ -31,7 +32,7 @@ static enum err list_names(struct recovery *recovery, struct names *names)
     enum err err = disk->list(disk->context, storage->folder, judge_name, names);
     if (err == ERR_NOT_FOUND)
         return ERR_NONE;
-    return cannot(recovery, "cannot list folder", storage->folder, err);
+    return recovery_cannot(recovery, "cannot list folder", storage->folder, err);
 }
 
 /* The beginning of the newest segment, and the size of it all. */
@@ -40,7 +41,8 @@ static enum err read_beginning(struct recovery *recovery, char bytes[BEGINNING_B
 {
     struct storage *storage = recovery->storage;
     struct disk *disk = &storage->disk;
-    char *path = file_path(storage, FILE_SEGMENT, recovery->files[recovery->file_count - 1].seq);
+    char *path =
+        storage_file_path(storage, FILE_SEGMENT, recovery->files[recovery->file_count - 1].seq);
     int file;
     *len = 0;
     enum err err = disk->open(disk->context, path, false, &file);
@@ -50,7 +52,7 @@ static enum err read_beginning(struct recovery *recovery, char bytes[BEGINNING_B
             err = disk->read(disk->context, file, 0, bytes, BEGINNING_BYTES, len);
         disk->close(disk->context, file);
     }
-    cannot(recovery, "cannot read", path, err);
+    recovery_cannot(recovery, "cannot read", path, err);
     mem_free(path);
     return err;
 }
@@ -115,9 +117,9 @@ enum err storage_peek(const struct disk *disk, const struct storage_options *opt
     *peek = (struct storage_peek){.empty = false};
     message[0] = '\0';
     struct recovery recovery = {.storage = storage, .message = message};
-    enum err err = name_folder(storage, message);
+    enum err err = storage_name_folder(storage, message);
     if (!err)
-        err = read_manifest(&recovery);
+        err = manifest_read(&recovery);
     struct names names = {.storage = storage};
     if (!err && recovery.has_manifest)
         err = judge_log(&recovery, peek);

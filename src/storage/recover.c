@@ -5,7 +5,8 @@
 
 enum { LOAD_BYTES = STORAGE_PROGRESS_BYTES };
 
-enum err cannot(struct recovery *recovery, const char *what, const char *path, enum err err)
+enum err recovery_cannot(struct recovery *recovery, const char *what, const char *path,
+                         enum err err)
 {
     if (err && recovery->message[0] == '\0')
         snprintf(recovery->message, 512, "%s '%.180s': %s", what, path, err_text(err));
@@ -29,7 +30,7 @@ static enum err write_first_segment(struct recovery *recovery, const char *path)
     struct storage *storage = recovery->storage;
     struct disk *disk = &storage->disk;
     struct buf header = {0};
-    put_header(&header, storage, &(struct prev_record){0});
+    segment_put_header(&header, storage, &(struct prev_record){0});
     struct buf there = {0};
     enum err err = disk->read_file(disk->context, path, &there);
     /* A file that was begun by a first start holds the beginning of these lines, or all of them. */
@@ -39,12 +40,12 @@ static enum err write_first_segment(struct recovery *recovery, const char *path)
         err = disk->replace_file(disk->context, path, buf_span(&header));
     buf_close(&there);
     buf_close(&header);
-    return cannot(recovery, "cannot write", path, err);
+    return recovery_cannot(recovery, "cannot write", path, err);
 }
 
 static enum err begin_folder(struct recovery *recovery)
 {
-    char *path = file_path(recovery->storage, FILE_SEGMENT, 1);
+    char *path = storage_file_path(recovery->storage, FILE_SEGMENT, 1);
     enum err err = write_first_segment(recovery, path);
     mem_free(path);
     recovery->files = mem_realloc(recovery->files, sizeof *recovery->files);
@@ -59,10 +60,10 @@ static enum err write_manifest(struct recovery *recovery)
     if (recovery->has_manifest)
         return ERR_NONE;
     struct buf text = {0};
-    put_manifest(&text, storage);
-    char *path = file_path(storage, FILE_MANIFEST, 0);
-    enum err err = cannot(recovery, "cannot write", path,
-                          disk->replace_file(disk->context, path, buf_span(&text)));
+    manifest_put(&text, storage);
+    char *path = storage_file_path(storage, FILE_MANIFEST, 0);
+    enum err err = recovery_cannot(recovery, "cannot write", path,
+                                   disk->replace_file(disk->context, path, buf_span(&text)));
     mem_free(path);
     buf_close(&text);
     return err;
@@ -74,13 +75,13 @@ static enum err open_named(struct recovery *recovery, enum storage_file kind, ui
                            int *file)
 {
     struct storage *storage = recovery->storage;
-    char *path = file_path(storage, kind, seq);
+    char *path = storage_file_path(storage, kind, seq);
     enum err err = storage->disk.open(storage->disk.context, path, false, file);
     if (err == ERR_NOT_FOUND) {
         snprintf(recovery->message, 512, "'%.180s' is missing, though the manifest names it", path);
         err = ERR_CORRUPT;
     }
-    cannot(recovery, "cannot open", path, err);
+    recovery_cannot(recovery, "cannot open", path, err);
     mem_free(path);
     return err;
 }
@@ -110,11 +111,11 @@ static enum err load_pieces(struct recovery *recovery, const char *path)
     enum err err = ERR_NONE;
     for (uint64_t offset = 0; !err && offset < storage->snapshot.bytes; offset += piece.len) {
         piece.len = 0;
-        err = cannot(recovery, "cannot read", path,
-                     storage_read_snapshot(storage, offset, LOAD_BYTES, &piece));
+        err = recovery_cannot(recovery, "cannot read", path,
+                              storage_read_snapshot(storage, offset, LOAD_BYTES, &piece));
         if (!err)
             err = piece.len ? load(recovery, path, buf_span(&piece))
-                            : cannot(recovery, "cannot read", path, ERR_IO);
+                            : recovery_cannot(recovery, "cannot read", path, ERR_IO);
         recovery_read(recovery, piece.len);
     }
     buf_close(&piece);
@@ -132,8 +133,8 @@ static enum err load_base(struct recovery *recovery, uint64_t seq)
         return err;
     }
     storage->base_seq = seq;
-    char *path = file_path(storage, FILE_BASE, seq);
-    err = cannot(
+    char *path = storage_file_path(storage, FILE_BASE, seq);
+    err = recovery_cannot(
         recovery, "cannot read", path,
         storage->disk.size(storage->disk.context, storage->base_file, &storage->snapshot.bytes));
     if (!err) {
@@ -174,19 +175,19 @@ static enum err read_segment(struct recovery *recovery, size_t position)
     if (err)
         return err;
     segment_add(storage, named->seq, file, &(struct prev_record){0});
-    char *path = file_path(storage, FILE_SEGMENT, named->seq);
+    char *path = storage_file_path(storage, FILE_SEGMENT, named->seq);
     uint64_t bytes;
     err = storage->disk.size(storage->disk.context, file, &bytes);
     if (!err) {
         report_part(recovery, path, named->type, bytes);
-        err = scan_segment(recovery, position + 1 == recovery->file_count, bytes);
+        err = segment_scan(recovery, position + 1 == recovery->file_count, bytes);
     }
-    cannot(recovery, "cannot read", path, err);
+    recovery_cannot(recovery, "cannot read", path, err);
     mem_free(path);
     if (err)
         return err;
     bool first = named->type == 'i' && (position == 0 || recovery->files[position - 1].type != 'i');
-    return first ? place_snapshot(recovery, open_segment(storage)) : ERR_NONE;
+    return first ? place_snapshot(recovery, segments_open(storage)) : ERR_NONE;
 }
 
 /* For progress alone: what is wrong with a file is found when it is read. */
@@ -196,7 +197,8 @@ static void add_sizes(struct recovery *recovery)
     struct disk *disk = &storage->disk;
     for (size_t i = 0; i < recovery->file_count; i++) {
         const struct named_file *named = &recovery->files[i];
-        char *path = file_path(storage, named->type == 'b' ? FILE_BASE : FILE_SEGMENT, named->seq);
+        char *path =
+            storage_file_path(storage, named->type == 'b' ? FILE_BASE : FILE_SEGMENT, named->seq);
         int file;
         uint64_t size;
         if (disk->open(disk->context, path, false, &file) == ERR_NONE) {
@@ -228,7 +230,7 @@ static enum err read_files(struct recovery *recovery)
 static enum err read_vote_file(struct recovery *recovery, struct vote_record *vote)
 {
     struct storage *storage = recovery->storage;
-    char *path = file_path(storage, FILE_VOTE, 0);
+    char *path = storage_file_path(storage, FILE_VOTE, 0);
     struct buf text = {0};
     enum err err = storage->disk.read_file(storage->disk.context, path, &text);
     struct record record = {.kind = RECORD_SYNC};
@@ -242,7 +244,7 @@ static enum err read_vote_file(struct recovery *recovery, struct vote_record *vo
         *vote = record.vote;
     if (err == ERR_NOT_FOUND)
         err = ERR_NONE;
-    cannot(recovery, "cannot read", path, err);
+    recovery_cannot(recovery, "cannot read", path, err);
     mem_free(path);
     return err;
 }
@@ -252,11 +254,11 @@ static enum err read_vote_file(struct recovery *recovery, struct vote_record *vo
 static enum err settle_log(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
-    const struct segment *segment = open_segment(storage);
-    char *path = file_path(storage, FILE_SEGMENT, segment->seq);
+    const struct segment *segment = segments_open(storage);
+    char *path = storage_file_path(storage, FILE_SEGMENT, segment->seq);
     enum err err =
-        cannot(recovery, "cannot sync log", path,
-               storage->disk.truncate(storage->disk.context, segment->file, segment->end));
+        recovery_cannot(recovery, "cannot sync log", path,
+                        storage->disk.truncate(storage->disk.context, segment->file, segment->end));
     mem_free(path);
     return err;
 }
@@ -306,12 +308,12 @@ static enum err settle_folder(struct recovery *recovery, struct listing *listing
     if (!err)
         err = write_manifest(recovery);
     if (!err)
-        err = remove_leftovers(recovery, listing);
+        err = listing_remove(recovery, listing);
     if (!err)
         err = held_open(recovery);
     if (!err)
-        err = cannot(recovery, "cannot sync", storage->folder,
-                     disk->sync_folder(disk->context, storage->folder));
+        err = recovery_cannot(recovery, "cannot sync", storage->folder,
+                              disk->sync_folder(disk->context, storage->folder));
     return err;
 }
 
@@ -320,26 +322,26 @@ static enum err make_folder(struct recovery *recovery)
     struct storage *storage = recovery->storage;
     if (storage->options.inspection)
         return ERR_NONE;
-    return cannot(recovery, "cannot make folder", storage->folder,
-                  storage->disk.make_folder(storage->disk.context, storage->folder));
+    return recovery_cannot(recovery, "cannot make folder", storage->folder,
+                           storage->disk.make_folder(storage->disk.context, storage->folder));
 }
 
-enum err recover(struct recovery *recovery)
+enum err recovery_run(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
     storage->next_seq = 2; /* 1 is the first start's */
     enum err err = make_folder(recovery);
     if (!err)
-        err = read_manifest(recovery);
+        err = manifest_read(recovery);
     struct listing listing = {.recovery = recovery};
     if (!err)
-        err = list_folder(recovery, &listing);
+        err = listing_read(recovery, &listing);
     if (!err && storage->options.inspection)
-        report_leftovers(recovery, &listing);
+        listing_report(recovery, &listing);
     if (!err)
         err = recover_log(recovery);
     if (!err && !storage->options.inspection)
         err = settle_folder(recovery, &listing);
-    close_listing(&listing);
+    listing_close(&listing);
     return err;
 }

@@ -67,5 +67,5 @@ void room_tick(struct storage *storage, uint64_t now_ms)
     room->asked_ms = now_ms;
     room->queued_before += room->queued_since;
     room->queued_since = 0;
-    queue_folder(storage, DISK_MEASURE);
+    storage_queue_folder(storage, DISK_MEASURE);
 }

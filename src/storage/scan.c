@@ -44,7 +44,7 @@ static const char *tail_of(const char *path)
 
 static enum err corrupt(const struct scan *scan, uint64_t offset, const char *what)
 {
-    char *path = file_path(scan->recovery->storage, FILE_SEGMENT, scan->segment->seq);
+    char *path = storage_file_path(scan->recovery->storage, FILE_SEGMENT, scan->segment->seq);
     snprintf(scan->recovery->message, 512, "log '%.250s' is corrupt at offset %llu: %.110s",
              tail_of(path), (unsigned long long)offset, what);
     mem_free(path);
@@ -206,12 +206,12 @@ static enum err judge(struct scan *scan)
     window_forget(storage);
     if (storage->options.inspection)
         return ERR_NONE;
-    char *path = file_path(storage, FILE_SEGMENT, scan->segment->seq);
+    char *path = storage_file_path(storage, FILE_SEGMENT, scan->segment->seq);
     log_line(storage->options.log, LOG_WARNING,
              "log '%s': a torn write of %llu bytes at offset %llu was cut off", path,
              (unsigned long long)cut, (unsigned long long)scan->offset);
     mem_free(path);
-    return ERR_NONE; /* recover() cuts the file to what is valid */
+    return ERR_NONE; /* recovery_run() cuts the file to what is valid */
 }
 
 static enum err scan_records(struct scan *scan)
@@ -235,11 +235,11 @@ static enum err scan_records(struct scan *scan)
                : corrupt(scan, scan->offset, "the first lines do not say whose log it is");
 }
 
-enum err scan_segment(struct recovery *recovery, bool last, uint64_t size)
+enum err segment_scan(struct recovery *recovery, bool last, uint64_t size)
 {
     struct storage *storage = recovery->storage;
     struct scan scan = {
-        .recovery = recovery, .segment = open_segment(storage), .size = size, .last = last};
+        .recovery = recovery, .segment = segments_open(storage), .size = size, .last = last};
     enum err err = scan_records(&scan);
     if (!err && scan.offset < held_end(&scan))
         err = corrupt(&scan, scan.offset, "the file ends there, and more of it was synced once");

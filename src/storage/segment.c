@@ -4,7 +4,7 @@
 
 /* ---- names ---- */
 
-char *file_path(const struct storage *storage, enum storage_file file, uint64_t seq)
+char *storage_file_path(const struct storage *storage, enum storage_file file, uint64_t seq)
 {
     struct buf path = {0};
     buf_printf(&path, "%s/", storage->folder);
@@ -37,7 +37,7 @@ char *file_path(const struct storage *storage, enum storage_file file, uint64_t 
     return path.ptr;
 }
 
-const char *file_name_of(const char *path)
+const char *storage_file_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
@@ -45,7 +45,7 @@ const char *file_name_of(const char *path)
 
 /* ---- the row ---- */
 
-struct segment *open_segment(const struct storage *storage)
+struct segment *segments_open(const struct storage *storage)
 {
     ASSERT(storage->segment_count > 0);
     return &storage->segments[storage->segment_count - 1];
@@ -105,16 +105,16 @@ void segment_note(struct storage *storage, struct segment *segment, uint64_t off
     note_term(storage, segment_last(segment), term);
 }
 
-struct prev_record log_end(const struct storage *storage)
+struct prev_record segments_end(const struct storage *storage)
 {
-    const struct segment *open = open_segment(storage);
+    const struct segment *open = segments_open(storage);
     if (segment_last(open) == storage->segments[0].prev.index)
         return storage->segments[0].prev;
     return (struct prev_record){.index = segment_last(open),
                                 .term = storage->terms[storage->term_count - 1].term};
 }
 
-void forget_segments(struct storage *storage, size_t from, size_t to)
+void segments_forget(struct storage *storage, size_t from, size_t to)
 {
     if (from == to)
         return;
@@ -127,14 +127,15 @@ void forget_segments(struct storage *storage, size_t from, size_t to)
 
 /* ---- what goes to the disk ---- */
 
-void put_header(struct buf *out, const struct storage *storage, const struct prev_record *prev)
+void segment_put_header(struct buf *out, const struct storage *storage,
+                        const struct prev_record *prev)
 {
     entry_encode_identity(out, &storage->options.identity);
     entry_encode_prev(out, prev);
     entry_encode_vote(out, &storage->vote);
 }
 
-void put_manifest(struct buf *out, const struct storage *storage)
+void manifest_put(struct buf *out, const struct storage *storage)
 {
     const char *name = storage->options.append_filename;
     if (storage->base_seq)
@@ -155,57 +156,58 @@ static void queue(struct storage *storage, const struct disk_op *op)
     storage->disk.queue(storage->disk.context, op);
 }
 
-void queue_manifest(struct storage *storage)
+void manifest_queue(struct storage *storage)
 {
     struct disk_op op = {
-        .kind = DISK_REPLACE, .path = file_path(storage, FILE_MANIFEST, 0), .sync = true};
-    put_manifest(&op.bytes, storage);
+        .kind = DISK_REPLACE, .path = storage_file_path(storage, FILE_MANIFEST, 0), .sync = true};
+    manifest_put(&op.bytes, storage);
     queue(storage, &op);
 }
 
-void queue_removal(struct storage *storage, int file, char *path)
+void storage_queue_removal(struct storage *storage, int file, char *path)
 {
     struct disk_op op = {.kind = DISK_REMOVE, .file = file, .path = path};
     queue(storage, &op);
 }
 
-void queue_segment_removals(struct storage *storage, const struct segment *segments, size_t count)
+void segments_queue_removals(struct storage *storage, const struct segment *segments, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        queue_removal(storage, segments[i].file, file_path(storage, FILE_SEGMENT, segments[i].seq));
+        storage_queue_removal(storage, segments[i].file,
+                              storage_file_path(storage, FILE_SEGMENT, segments[i].seq));
 }
 
-void queue_folder(struct storage *storage, enum disk_op_kind kind)
+void storage_queue_folder(struct storage *storage, enum disk_op_kind kind)
 {
     struct disk_op op = {.kind = kind, .path = mem_alloc(strlen(storage->folder) + 1)};
     strcpy(op.path, storage->folder);
     queue(storage, &op);
 }
 
-void queue_sync(struct storage *storage, const struct segment *segment)
+void segment_queue_sync(struct storage *storage, const struct segment *segment)
 {
     struct disk_op op = {
         .kind = DISK_APPEND, .file = segment->file, .sync = true, .ticket = ++storage->ticket};
-    note_sync(storage, segment, segment->end - storage->gathered.len, op.ticket);
+    segment_note_sync(storage, segment, segment->end - storage->gathered.len, op.ticket);
     storage->tail_unsynced = false;
     queue(storage, &op);
 }
 
-void queue_header(struct storage *storage, struct segment *segment)
+void segment_queue_header(struct storage *storage, struct segment *segment)
 {
     struct disk_op op = {
         .kind = DISK_APPEND, .file = segment->file, .sync = true, .ticket = ++storage->ticket};
-    put_header(&op.bytes, storage, &segment->prev);
+    segment_put_header(&op.bytes, storage, &segment->prev);
     segment->end = op.bytes.len;
-    note_sync(storage, segment, segment->end, op.ticket);
+    segment_note_sync(storage, segment, segment->end, op.ticket);
     queue(storage, &op);
 }
 
-enum err begin_segment(struct storage *storage)
+enum err segment_begin(struct storage *storage)
 {
     storage_flush(storage);
     uint64_t seq = storage->next_seq++;
-    char *path = file_path(storage, FILE_SEGMENT, seq);
+    char *path = storage_file_path(storage, FILE_SEGMENT, seq);
     int file;
     enum err err = storage->disk.open(storage->disk.context, path, true, &file);
     if (err)
@@ -216,12 +218,12 @@ enum err begin_segment(struct storage *storage)
         return err;
     /* Only the end of the last segment may be torn: whatever comes, this one is whole. */
     if (storage->tail_unsynced)
-        queue_sync(storage, open_segment(storage));
-    struct prev_record prev = log_end(storage);
+        segment_queue_sync(storage, segments_open(storage));
+    struct prev_record prev = segments_end(storage);
     struct segment *segment = segment_add(storage, seq, file, &prev);
-    queue_header(storage, segment);
-    queue_folder(storage, DISK_SYNC_FOLDER);
-    queue_manifest(storage);
+    segment_queue_header(storage, segment);
+    storage_queue_folder(storage, DISK_SYNC_FOLDER);
+    manifest_queue(storage);
     return ERR_NONE;
 }
 
@@ -237,7 +239,7 @@ static void drop_terms_after(struct storage *storage, uint64_t last)
 static void queue_vote_file(struct storage *storage)
 {
     struct disk_op op = {
-        .kind = DISK_REPLACE, .path = file_path(storage, FILE_VOTE, 0), .sync = true};
+        .kind = DISK_REPLACE, .path = storage_file_path(storage, FILE_VOTE, 0), .sync = true};
     entry_encode_vote(&op.bytes, &storage->vote);
     queue(storage, &op);
 }
@@ -263,7 +265,7 @@ static void cut_segment(struct storage *storage, struct segment *segment, uint64
 
 void storage_truncate(struct storage *storage, uint64_t last)
 {
-    if (last >= segment_last(open_segment(storage)))
+    if (last >= segment_last(segments_open(storage)))
         return;
     ASSERT(last >= storage->snapshot.index);
     storage_flush(storage);
@@ -276,11 +278,11 @@ void storage_truncate(struct storage *storage, uint64_t last)
     storage->segment_count = kept;
     held_lower(storage, segment->seq, segment->offsets[last - segment->prev.index]);
     if (gone_count)
-        queue_manifest(storage);
+        manifest_queue(storage);
     cut_segment(storage, segment, last);
-    queue_segment_removals(storage, gone, gone_count);
+    segments_queue_removals(storage, gone, gone_count);
     storage->segment_count += gone_count;
-    forget_segments(storage, kept, storage->segment_count);
+    segments_forget(storage, kept, storage->segment_count);
     drop_terms_after(storage, last);
     cache_truncate(&storage->cache, last);
     storage_vote(storage, storage->vote);

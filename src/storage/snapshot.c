@@ -4,7 +4,7 @@
 
 enum err storage_cut(struct storage *storage)
 {
-    return open_segment(storage)->count ? begin_segment(storage) : ERR_NONE;
+    return segments_open(storage)->count ? segment_begin(storage) : ERR_NONE;
 }
 
 /* ---- what replaces the snapshot and some of the log ---- */
@@ -12,8 +12,9 @@ enum err storage_cut(struct storage *storage)
 /* The temporary file becomes the base; the one before is closed and removed by the caller. */
 static void queue_base(struct storage *storage, struct temporary *temporary, uint64_t seq)
 {
-    struct disk_op op = {
-        .kind = DISK_RENAME, .path = temporary->path, .to = file_path(storage, FILE_BASE, seq)};
+    struct disk_op op = {.kind = DISK_RENAME,
+                         .path = temporary->path,
+                         .to = storage_file_path(storage, FILE_BASE, seq)};
     storage->disk.queue(storage->disk.context, &op);
     storage->base_seq = seq;
     storage->base_file = temporary->file;
@@ -24,14 +25,14 @@ static void drop(struct storage *storage, struct temporary *temporary)
 {
     if (!temporary->path)
         return;
-    queue_removal(storage, temporary->file, temporary->path);
+    storage_queue_removal(storage, temporary->file, temporary->path);
     *temporary = (struct temporary){.file = DISK_NO_FILE};
 }
 
 static void remove_base(struct storage *storage, uint64_t seq, int file)
 {
     if (seq)
-        queue_removal(storage, file, file_path(storage, FILE_BASE, seq));
+        storage_queue_removal(storage, file, storage_file_path(storage, FILE_BASE, seq));
 }
 
 /* ---- a snapshot of this node's own ---- */
@@ -39,7 +40,7 @@ static void remove_base(struct storage *storage, uint64_t seq, int file)
 const char *storage_image_begin(struct storage *storage)
 {
     drop(storage, &storage->image);
-    storage->image.path = file_path(storage, FILE_IMAGE, storage->next_seq++);
+    storage->image.path = storage_file_path(storage, FILE_IMAGE, storage->next_seq++);
     return storage->image.path;
 }
 
@@ -110,12 +111,12 @@ enum err storage_image_adopt(struct storage *storage, uint64_t index, uint64_t t
     struct segment *segments = storage->segments;
     storage->segments += purged; /* the manifest names what is left */
     storage->segment_count -= purged;
-    queue_manifest(storage);
+    manifest_queue(storage);
     storage->segments = segments;
     storage->segment_count += purged;
     remove_base(storage, old_seq, old_file);
-    queue_segment_removals(storage, segments, purged);
-    forget_segments(storage, 0, purged);
+    segments_queue_removals(storage, segments, purged);
+    segments_forget(storage, 0, purged);
     forget_terms(storage);
     return ERR_NONE;
 }
@@ -146,7 +147,7 @@ enum err storage_read_snapshot(struct storage *storage, uint64_t offset, size_t 
 enum err storage_install_begin(struct storage *storage)
 {
     drop(storage, &storage->install);
-    char *path = file_path(storage, FILE_INSTALL, storage->next_seq++);
+    char *path = storage_file_path(storage, FILE_INSTALL, storage->next_seq++);
     struct temporary install = {.path = path};
     enum err err = storage->disk.open(storage->disk.context, path, true, &install.file);
     if (err) {
@@ -181,16 +182,16 @@ static void replace_log(struct storage *storage, uint64_t seq, int file,
 {
     size_t old_count = storage->segment_count;
     struct segment *segment = segment_add(storage, seq, file, prev);
-    queue_header(storage, segment); /* the renaming syncs the folder */
+    segment_queue_header(storage, segment); /* the renaming syncs the folder */
     queue_base(storage, &storage->install, storage->next_seq++);
     struct segment *segments = storage->segments;
     storage->segments += old_count;
     storage->segment_count = 1;
-    queue_manifest(storage);
+    manifest_queue(storage);
     storage->segments = segments;
     storage->segment_count = old_count + 1;
-    queue_segment_removals(storage, segments, old_count);
-    forget_segments(storage, 0, old_count);
+    segments_queue_removals(storage, segments, old_count);
+    segments_forget(storage, 0, old_count);
     storage->term_count = 0;
     storage->note_count = 0; /* of segments that are gone */
     cache_close(&storage->cache);
@@ -203,7 +204,7 @@ enum err storage_install_finish(struct storage *storage, uint64_t index, uint64_
     ASSERT(storage->install.path != NULL);
     struct disk *disk = &storage->disk;
     uint64_t seq = storage->next_seq++;
-    char *path = file_path(storage, FILE_SEGMENT, seq);
+    char *path = storage_file_path(storage, FILE_SEGMENT, seq);
     int file;
     enum err err = disk->open(disk->context, path, true, &file);
     if (err)

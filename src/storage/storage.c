@@ -8,7 +8,7 @@
 
 enum { SYNC_INTERVAL_MS = 1000, QUIET_MS = 500 };
 
-enum err name_folder(struct storage *storage, char message[512])
+enum err storage_name_folder(struct storage *storage, char message[512])
 {
     const struct storage_options *options = &storage->options;
     int len = snprintf(storage->folder, sizeof storage->folder, "%s/%s", options->folder,
@@ -33,9 +33,9 @@ enum err storage_open(const struct disk *disk, const struct storage_options *opt
     *storage = NULL;
     struct recovery recovery = {
         .storage = opened, .visitor = visitor, .found = recovered, .message = message};
-    enum err err = name_folder(opened, message);
+    enum err err = storage_name_folder(opened, message);
     if (!err)
-        err = recover(&recovery);
+        err = recovery_run(&recovery);
     mem_free(recovery.files);
     if (err) {
         storage_close(opened);
@@ -57,7 +57,7 @@ void storage_close(struct storage *storage)
         return;
     for (size_t i = 0; i < storage->segment_count; i++)
         close_file(storage, storage->segments[i].file);
-    forget_segments(storage, 0, storage->segment_count);
+    segments_forget(storage, 0, storage->segment_count);
     close_file(storage, storage->base_file);
     close_file(storage, storage->image.file);
     close_file(storage, storage->install.file);
@@ -87,15 +87,15 @@ static void begin_gathering(struct storage *storage, struct segment *segment)
 
 static struct segment *segment_for_append(struct storage *storage)
 {
-    struct segment *segment = open_segment(storage);
+    struct segment *segment = segments_open(storage);
     uint64_t bytes_max = storage->options.segment_bytes_max;
     bool full = bytes_max && segment->end >= bytes_max && segment->count;
     if (full && segment->end >= storage->try_segment_at) {
-        if (begin_segment(storage)) /* not again for each entry */
+        if (segment_begin(storage)) /* not again for each entry */
             storage->try_segment_at = segment->end + bytes_max / 8;
         else
             storage->try_segment_at = 0;
-        segment = open_segment(storage);
+        segment = segments_open(storage);
     }
     begin_gathering(storage, segment);
     return segment;
@@ -121,7 +121,7 @@ void storage_append(struct storage *storage, const struct entry *entries, size_t
 
 void storage_vote(struct storage *storage, struct vote_record vote)
 {
-    struct segment *segment = open_segment(storage);
+    struct segment *segment = segments_open(storage);
     begin_gathering(storage, segment);
     size_t before = storage->gathered.len;
     entry_encode_vote(&storage->gathered, &vote);
@@ -129,8 +129,8 @@ void storage_vote(struct storage *storage, struct vote_record vote)
     storage->vote = vote;
 }
 
-void note_sync(struct storage *storage, const struct segment *segment, uint64_t end,
-               uint64_t ticket)
+void segment_note_sync(struct storage *storage, const struct segment *segment, uint64_t end,
+                       uint64_t ticket)
 {
     if (storage->note_count == storage->note_cap) {
         storage->note_cap = storage->note_cap ? storage->note_cap * 2 : 16;
@@ -144,7 +144,7 @@ static uint64_t flush(struct storage *storage, bool sync)
 {
     if (storage->gathered.len == 0)
         return 0;
-    const struct segment *segment = open_segment(storage);
+    const struct segment *segment = segments_open(storage);
     struct disk_op op = {.kind = DISK_APPEND,
                          .file = segment->file,
                          .bytes = storage->gathered,
@@ -156,7 +156,7 @@ static uint64_t flush(struct storage *storage, bool sync)
     storage->unsynced = storage->tail_unsynced = !sync;
     storage->flushed_term = storage->vote.term;
     if (sync)
-        note_sync(storage, segment, segment->end, op.ticket);
+        segment_note_sync(storage, segment, segment->end, op.ticket);
     storage->gathered = (struct buf){0};
     cache_flushed(&storage->cache, op.ticket);
     storage->disk.queue(storage->disk.context, &op);
@@ -185,7 +185,7 @@ static void mark_quiet_log(struct storage *storage, uint64_t now_ms)
     if (now_ms < storage->quiet_ms + QUIET_MS)
         return;
     bool unsynced = storage->unsynced;
-    begin_gathering(storage, open_segment(storage));
+    begin_gathering(storage, segments_open(storage));
     flush(storage, false);
     held_note(storage);
     storage->unsynced = unsynced; /* not for the mark alone */
@@ -208,7 +208,7 @@ void storage_tick(struct storage *storage, uint64_t now_ms)
         return;
     storage->synced_ms = now_ms;
     storage->unsynced = false;
-    queue_sync(storage, open_segment(storage));
+    segment_queue_sync(storage, segments_open(storage));
 }
 
 void storage_set_sync(struct storage *storage, enum storage_sync sync)
@@ -217,7 +217,7 @@ void storage_set_sync(struct storage *storage, enum storage_sync sync)
     if (sync != STORAGE_SYNC_ALWAYS || !storage->unsynced)
         return;
     storage->unsynced = false; /* what was acknowledged before is not left behind */
-    queue_sync(storage, open_segment(storage));
+    segment_queue_sync(storage, segments_open(storage));
 }
 
 static void take_notes(struct storage *storage)
@@ -225,7 +225,7 @@ static void take_notes(struct storage *storage)
     size_t taken = 0;
     while (taken < storage->note_count && storage->notes[taken].ticket <= storage->completed) {
         const struct sync_note *note = &storage->notes[taken++];
-        struct segment *segment = open_segment(storage); /* nobody asks of the others */
+        struct segment *segment = segments_open(storage); /* nobody asks of the others */
         if (segment->seq == note->seq && segment->synced_end < note->end)
             segment->synced_end = note->end;
         if (storage->held.term < note->term)
@@ -266,7 +266,7 @@ struct storage_status storage_status(const struct storage *storage)
 {
     struct storage_status status = storage->status;
     status.first_index = storage->segments[0].prev.index + 1;
-    status.last_index = segment_last(open_segment(storage));
+    status.last_index = segment_last(segments_open(storage));
     status.snapshot = storage->snapshot;
     status.segments = storage->segment_count;
     for (size_t i = 0; i < storage->segment_count; i++) {
