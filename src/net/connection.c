@@ -330,6 +330,8 @@ static bool reads_into_own(const struct client *client)
 static char *room_in_own(struct client *client, size_t *room)
 {
     size_t wanted = resp_parser_wanted(&client->parser, client_input_len(client));
+    if (client->net->shard)
+        shard_expect(client->net->shard, client_input_len(client) + wanted, *net_now(client->net));
     *room = wanted < NET_READ_MIN ? NET_READ_MIN : wanted;
     if (*room > NET_READ_MAX)
         *room = NET_READ_MAX;

@@ -120,6 +120,7 @@ struct peers {
     struct guard guard;
     struct peer_stats stats;
     bool restart; /* with the next flush */
+    bool taking;  /* a message is being handled */
 };
 
 /* link.c */

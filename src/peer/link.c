@@ -112,9 +112,9 @@ static void note_partial(struct link *link)
         return;
     link->alive_ms = now_ms;
     const struct peer_events *events = &link->peers->options.events;
-    events->alive(events->context, shard, &link->peer);
+    events->alive(events->context, shard, &link->peer, 0);
     if (!link->dialled)
-        wire_encode_alive(&link->pending, shard);
+        wire_encode_alive(&link->pending, shard, 0);
 }
 
 /* Room for what is known to come, at once: a large message is not moved while it grows. */

@@ -228,8 +228,9 @@ static const char *take(struct link *link)
     const struct span *args = link->frame.args;
     size_t argc = link->frame.argc;
     uint32_t shard;
-    if (wire_parse_alive(args, argc, &shard) == ERR_NONE) {
-        events->alive(events->context, shard, &link->peer);
+    uint32_t busy_ms;
+    if (wire_parse_alive(args, argc, &shard, &busy_ms) == ERR_NONE) {
+        events->alive(events->context, shard, &link->peer, busy_ms);
         return NULL;
     }
     if (!wire_is_message(args[0])) {
@@ -243,7 +244,9 @@ static const char *take(struct link *link)
 
 bool link_take(struct link *link)
 {
+    link->peers->taking = true;
     const char *refusal = take(link);
+    link->peers->taking = false;
     if (!refusal)
         return true;
     link_refuse(link, refusal);
@@ -275,7 +278,7 @@ void peers_send(struct peers *peers, uint64_t to, bool response, struct span byt
 
 void peers_flush(struct peers *peers)
 {
-    if (peers->restart)
+    if (peers->restart && !peers->taking) /* else the bytes of what is being taken would go */
         restart(peers);
     for (size_t i = 0; i < peers->count; i++) {
         link_flush(peers->nodes[i]->out);

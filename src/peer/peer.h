@@ -34,8 +34,9 @@ struct peer_events {
      * and the log says so once for each node and cause. */
     const char *(*message)(void *context, uint32_t shard, const struct shard_peer *from,
                            const struct span *args, size_t argc);
-    /* A large message of `from` for `shard` is arriving, or `from` says that one of ours is. */
-    void (*alive)(void *context, uint32_t shard, const struct shard_peer *from);
+    /* A large message of `from` for `shard` is arriving, or `from` says that one of ours is, or
+     * that it will be silent for up to `busy_ms`. */
+    void (*alive)(void *context, uint32_t shard, const struct shard_peer *from, uint32_t busy_ms);
     /* The process of `node` refused or reset a connection. */
     void (*lost)(void *context, uint64_t node);
     /* A connection with `peer` is there: what both sides have proved, and the cluster that the

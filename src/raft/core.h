@@ -44,8 +44,10 @@ struct raft {
     uint64_t durable_term_min;
     bool no_room; /* on this node's disk */
 
-    uint64_t heard_ms;        /* newest append of the leader */
-    uint64_t acknowledged_ms; /* newest answer that waits for the disk */
+    uint64_t busy_until_ms;        /* this node said that it may be silent until then */
+    uint64_t leader_busy_until_ms; /* the leader did */
+    uint64_t heard_ms;             /* newest append of the leader */
+    uint64_t acknowledged_ms;      /* newest answer that waits for the disk */
     uint64_t election_deadline_ms;
     bool leader_lost; /* the last leader's process is dead, no other was heard of yet */
     uint64_t last_leader;
@@ -115,6 +117,7 @@ void raft_election_tick(struct raft *raft);
 uint64_t raft_election_due_ms(const struct raft *raft);
 void raft_election_peer_lost(struct raft *raft, uint64_t peer);
 void raft_election_peer_alive(struct raft *raft, uint64_t peer);
+void raft_note_busy(struct raft *raft, uint64_t peer, uint32_t ms);
 void raft_handle_vote_request(struct raft *raft, const struct raft_message *message);
 void raft_handle_vote_response(struct raft *raft, const struct raft_message *message);
 void raft_handle_timeout_now(struct raft *raft, const struct raft_message *message);

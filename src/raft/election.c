@@ -10,6 +10,8 @@ void raft_election_timer_restart(struct raft *raft)
 {
     uint32_t timeout = raft->options.election_timeout_ms;
     raft->election_deadline_ms = random_ms(raft, timeout, timeout);
+    if (raft->leader && raft->leader_busy_until_ms > raft->now_ms)
+        raft->election_deadline_ms += raft->leader_busy_until_ms - raft->now_ms;
 }
 
 bool raft_leader_is_alive(const struct raft *raft)
@@ -18,7 +20,8 @@ bool raft_leader_is_alive(const struct raft *raft)
         return true;
     if (raft->options.lease_drift_percent) /* a promise is kept, whatever became of the leader */
         return raft->now_ms < raft->no_vote_before_ms;
-    return raft->leader != 0 && raft->now_ms < raft->heard_ms + raft->options.election_timeout_ms;
+    return raft->leader != 0 && (raft->now_ms < raft->leader_busy_until_ms ||
+                                 raft->now_ms < raft->heard_ms + raft->options.election_timeout_ms);
 }
 
 void raft_follow(struct raft *raft, uint64_t term, uint64_t leader)
@@ -33,6 +36,8 @@ void raft_follow(struct raft *raft, uint64_t term, uint64_t leader)
         raft->term = term;
         raft->vote = 0;
     }
+    if (leader != raft->leader)
+        raft->leader_busy_until_ms = 0;
     raft->leader = leader;
     if (leader == 0)
         return;
@@ -160,6 +165,23 @@ void raft_election_peer_alive(struct raft *raft, uint64_t peer)
         return;
     raft->heard_ms = raft->now_ms;
     raft_election_timer_restart(raft);
+}
+
+/* An announced silence is no death. With leases nothing of what was promised changes: followers
+ * vote later than they promised, and a leader's lease comes from their answers alone. */
+void raft_note_busy(struct raft *raft, uint64_t peer, uint32_t ms)
+{
+    uint64_t until_ms = raft->now_ms + (ms < RAFT_BUSY_MS_MAX ? ms : RAFT_BUSY_MS_MAX);
+    size_t position = raft_position_of(raft, peer);
+    if (peer == raft->options.id) {
+        raft->busy_until_ms = until_ms;
+    } else if (raft->role == RAFT_LEADER) {
+        if (position != NOT_A_MEMBER)
+            raft->progress[position].busy_until_ms = until_ms;
+    } else if (raft->role == RAFT_FOLLOWER && raft->leader == peer) {
+        raft->leader_busy_until_ms = until_ms;
+        raft_election_timer_restart(raft);
+    }
 }
 
 /* The leader hands over: no PreVote, and no waiting. One of an older term, or of a leader that was

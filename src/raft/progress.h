@@ -33,11 +33,12 @@ struct raft_progress {
     uint64_t snapshot_index; /* SNAPSHOT: which one, and where the next chunk begins */
     uint64_t snapshot_bytes;
     uint64_t snapshot_offset;
-    uint64_t chunk_ms;     /* when the last one left */
-    uint64_t commit_sent;  /* commit index of the newest append */
-    uint64_t read_context; /* newest one echoed in this term */
-    uint64_t promised_ms;  /* newest time of sending that was echoed in this term: the lease */
-    uint64_t contact_ms;   /* newest answer in this term; the election counts as one */
+    uint64_t chunk_ms;      /* when the last one left */
+    uint64_t commit_sent;   /* commit index of the newest append */
+    uint64_t read_context;  /* newest one echoed in this term */
+    uint64_t promised_ms;   /* newest time of sending that was echoed in this term: the lease */
+    uint64_t contact_ms;    /* newest answer in this term; the election counts as one */
+    uint64_t busy_until_ms; /* it said that it may be silent until then */
     bool answered;
     bool no_room;          /* on its disk, as it said last */
     uint64_t sent_ms;      /* newest append */

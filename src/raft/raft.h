@@ -95,6 +95,9 @@ struct raft_entry {
     const struct raft_membership *membership; /* of a change of membership; NULL: another entry */
 };
 
+/* Longer silences are taken for deaths, whatever was announced. */
+enum { RAFT_BUSY_MS_MAX = 20000 };
+
 enum raft_event_type {
     RAFT_EVENT_TICK,    /* time passed; see raft_deadline_ms() */
     RAFT_EVENT_MESSAGE, /* from a peer, already authenticated and from this group */
@@ -112,9 +115,10 @@ enum raft_event_type {
      * as a learner that is promoted, once the incarnation in the membership has been silent for an
      * election timeout. */
     RAFT_EVENT_PEER_MET,
-    RAFT_EVENT_CHANGE,   /* leader only: begin to change the membership to `change`, which
-                            raft_change_refusal() does not refuse at now_ms */
-    RAFT_EVENT_TRANSFER, /* leader only: hand leadership to voter `peer`; 0: to whom is nearest */
+    RAFT_EVENT_PEER_BUSY, /* node busy.peer, or this one, may be silent for busy.ms; 0: no longer */
+    RAFT_EVENT_CHANGE,    /* leader only: begin to change the membership to `change`, which
+                             raft_change_refusal() does not refuse at now_ms */
+    RAFT_EVENT_TRANSFER,  /* leader only: hand leadership to voter `peer`; 0: to whom is nearest */
     /* This node has completed a snapshot, or dropped entries that one covers: `compact`. */
     RAFT_EVENT_COMPACT,
     /* The snapshot whose last chunk came is checked and can be installed: `installed`. */
@@ -139,6 +143,10 @@ struct raft_event {
          * before. */
         uint64_t read_context;
         uint64_t peer;
+        struct {
+            uint64_t peer;
+            uint32_t ms; /* counts up to RAFT_BUSY_MS_MAX */
+        } busy;
         struct {
             uint64_t peer;
             uint64_t incarnation;

@@ -179,11 +179,21 @@ void raft_replication_peer_alive(struct raft *raft, uint64_t peer)
     raft->progress[position].chunk_ms = raft->now_ms;
 }
 
+/* While one of the two has said that it may be silent, silence says nothing. */
+static uint64_t contact_ms(const struct raft *raft, size_t peer)
+{
+    const struct raft_progress *progress = &raft->progress[peer];
+    uint64_t busy_until_ms = progress->busy_until_ms > raft->busy_until_ms ? progress->busy_until_ms
+                                                                           : raft->busy_until_ms;
+    uint64_t excused_ms = busy_until_ms < raft->now_ms ? busy_until_ms : raft->now_ms;
+    return progress->contact_ms > excused_ms ? progress->contact_ms : excused_ms;
+}
+
 uint64_t raft_replication_quorum_contact_ms(const struct raft *raft)
 {
     uint64_t contact[RAFT_MEMBERS_MAX];
     for (size_t i = 0; i < raft->membership.count; i++)
-        contact[i] = is_peer(raft, i) ? raft->progress[i].contact_ms : raft->now_ms;
+        contact[i] = is_peer(raft, i) ? contact_ms(raft, i) : raft->now_ms;
     return raft_membership_majority_value(&raft->membership, contact);
 }
 

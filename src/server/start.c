@@ -270,12 +270,13 @@ static void on_peer_lost(void *context, uint64_t node)
         shard_peer_lost(server_shard(server, number), node, server_now(server));
 }
 
-static void on_peer_alive(void *context, uint32_t number, const struct shard_peer *from)
+static void on_peer_alive(void *context, uint32_t number, const struct shard_peer *from,
+                          uint32_t busy_ms)
 {
     struct server *server = context;
     struct shard *shard = server_shard(server, number);
     if (shard)
-        shard_peer_alive(shard, from->node, server_now(server));
+        shard_peer_alive(shard, from->node, busy_ms, server_now(server));
 }
 
 static void open_peers(struct server *server)

@@ -158,6 +158,7 @@ static void apply_next(struct shard *shard)
         FATAL("a committed entry cannot be read back from the log");
     if (shard_is_leader(shard) && entry.term == raft_term(shard->raft))
         answer_reads_before(shard, index);
+    shard_announce(shard, entry.record.len);
     apply_one(shard, &entry);
     shard_take_image_if_due(shard);
 }

@@ -368,6 +368,7 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
     if (shard->stopped)
         return ERR_NONE;
     shard->refusal = "bytes that are no message";
+    shard_announce(shard, argc ? args[argc - 1].len : 0);
     if (argc > 0 && wire_is_digest(args[0]))
         return take_digest(shard, from, args, argc);
     struct wire_message *incoming = &shard->incoming;
@@ -418,9 +419,13 @@ void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct s
     shard_step(shard, &event, NULL, 0);
 }
 
-void shard_peer_alive(struct shard *shard, uint64_t peer, struct shard_time now)
+void shard_peer_alive(struct shard *shard, uint64_t peer, uint32_t busy_ms, struct shard_time now)
 {
     step_peer(shard, RAFT_EVENT_PEER_ALIVE, peer, now);
+    struct raft_event event = {.type = RAFT_EVENT_PEER_BUSY, .now_ms = now.mono_ms};
+    event.busy.peer = peer;
+    event.busy.ms = busy_ms;
+    shard_step(shard, &event, NULL, 0);
 }
 
 void shard_disk_completed(struct shard *shard, const struct disk_completion *completion,
@@ -469,6 +474,7 @@ static void propose_expiry(struct shard *shard)
 void shard_tick(struct shard *shard, struct shard_time now)
 {
     shard->now = now;
+    shard_announce_end(shard);
     storage_tick(shard->storage, now.mono_ms);
     if (now.mono_ms >= raft_deadline_ms(shard->raft)) {
         struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ms = now.mono_ms};

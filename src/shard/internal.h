@@ -4,6 +4,7 @@
  *   drive.c        events to the core, its effects to the disk and the peers
  *   apply.c        committed entries to the machine, replies to the clients
  *   answer.c       replies to what cannot be carried out: lost leadership
+ *   busy.c         announces what takes long in one piece
  *   check.c        messages that cannot be
  *   group.c        the group itself: membership, leadership
  *   digest.c       whether the nodes' machines are equal
@@ -142,6 +143,7 @@ struct shard {
     struct keyspace *replaced;             /* by the leader's; freed bit by bit. NULL: none */
 
     struct wire_message incoming;
+    unsigned announced;  /* turns until a long step is said to be over; 0: none */
     const char *refusal; /* of the last message that was refused */
     struct buf records;  /* entries of an append: [records_first, records_last]; 0: none */
     uint64_t records_first;
@@ -169,6 +171,10 @@ uint64_t shard_next_index(const struct shard *shard);
 void shard_apply_committed(struct shard *shard);
 void shard_apply_up_to(struct shard *shard, uint64_t index); /* which is committed */
 void shard_answer_reads(struct shard *shard);
+
+/* busy.c: before something of so many bytes is done in one piece, and when it is over */
+void shard_announce(struct shard *shard, size_t bytes);
+void shard_announce_end(struct shard *shard);
 
 /* check.c */
 const char *shard_message_refusal(struct shard *shard, const struct wire_message *message);

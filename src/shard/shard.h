@@ -150,6 +150,9 @@ struct shard_request {
 enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
                                  struct shard_time now);
 
+/* A request of so many bytes is arriving: what it takes to carry it out may silence this node. */
+void shard_expect(struct shard *shard, size_t bytes, struct shard_time now);
+
 /* A data command that reads, linearizably. */
 enum shard_admission shard_read(struct shard *shard, const struct shard_request *request,
                                 struct shard_time now);
@@ -186,7 +189,8 @@ void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now);
 /* The node is connected with this data folder: to be told of each connection that is made. */
 void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct shard_time now);
 /* A large message to or from the node is on its way. */
-void shard_peer_alive(struct shard *shard, uint64_t peer, struct shard_time now);
+/* `busy_ms`: the node said that it may be silent for so long; 0: it is not, or no longer. */
+void shard_peer_alive(struct shard *shard, uint64_t peer, uint32_t busy_ms, struct shard_time now);
 
 /* A disk operation ended. A failed sync or write is FATAL: what is on the disk is not known any
  * more. */

@@ -109,6 +109,14 @@ static struct pending_write *push_write(struct shard *shard, struct shard_client
     return write;
 }
 
+static size_t bytes_of(const struct shard_request *request)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < request->argc; i++)
+        bytes += request->args[i].len;
+    return bytes;
+}
+
 enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
                                  struct shard_time now)
 {
@@ -116,6 +124,7 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     if (admission != SHARD_ACCEPTED)
         return admission;
 
+    shard_announce(shard, bytes_of(request));
     struct entry entry = batch_begin(shard, ENTRY_COMMAND);
     entry.seed = prng_next(&shard->prng);
     struct command_rewritten rewritten = {.argc = 0};

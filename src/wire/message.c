@@ -388,41 +388,42 @@ bool wire_is_message(struct span name)
     return find_type(name) < MESSAGE_TYPES || wire_is_digest(name);
 }
 
-static enum err parse_shard(struct span text, uint32_t *shard)
+static enum err parse_u32(struct span text, uint32_t *value)
 {
     uint64_t number;
     if (!number_parse_u64(text, &number) || number > UINT32_MAX)
         return ERR_INVALID;
-    *shard = (uint32_t)number;
+    *value = (uint32_t)number;
     return ERR_NONE;
 }
 
 enum err wire_message_shard(const struct span *args, size_t argc, uint32_t *shard)
 {
-    return argc <= SHARD_ARGUMENT ? ERR_INVALID : parse_shard(args[SHARD_ARGUMENT], shard);
+    return argc <= SHARD_ARGUMENT ? ERR_INVALID : parse_u32(args[SHARD_ARGUMENT], shard);
 }
 
 enum err wire_frame_shard(const struct wire_frame *frame, const char *start, uint32_t *shard)
 {
     if (frame->read <= SHARD_ARGUMENT)
         return ERR_INVALID;
-    return parse_shard(span_of(start + frame->offsets[SHARD_ARGUMENT], frame->lens[SHARD_ARGUMENT]),
-                       shard);
+    return parse_u32(span_of(start + frame->offsets[SHARD_ARGUMENT], frame->lens[SHARD_ARGUMENT]),
+                     shard);
 }
 
-void wire_encode_alive(struct buf *out, uint32_t shard)
+void wire_encode_alive(struct buf *out, uint32_t shard, uint32_t busy_ms)
 {
     struct builder builder = {.argc = 0};
     add_span(&builder, SPAN("RAFT.ALIVE"));
     add_number(&builder, shard);
+    add_number(&builder, busy_ms);
     encode(out, &builder);
 }
 
-enum err wire_parse_alive(const struct span *args, size_t argc, uint32_t *shard)
+enum err wire_parse_alive(const struct span *args, size_t argc, uint32_t *shard, uint32_t *busy_ms)
 {
-    if (argc != 2 || !span_is(args[0], "RAFT.ALIVE"))
+    if (argc != 3 || !span_is(args[0], "RAFT.ALIVE") || parse_u32(args[1], shard))
         return ERR_INVALID;
-    return parse_shard(args[1], shard);
+    return parse_u32(args[2], busy_ms);
 }
 
 void wire_message_close(struct wire_message *parsed)

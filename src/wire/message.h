@@ -19,8 +19,8 @@
  *     RAFT.RECEIVED <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
  *     RAFT.TIMEOUTNOW <cluster-id> <shard> <term> <from> <to>
  *     RAFT.DIGEST, RAFT.DIGESTED   see wire/digest.h
- *     RAFT.ALIVE <shard>       (a large message is arriving in pieces; its receiver says so to the
- *                              sender)
+ *     RAFT.ALIVE <shard> <busy-ms>   (a large message is arriving in pieces, or the sender will be
+ *                              silent for up to <busy-ms>: it does something large in one piece)
  */
 #ifndef FLOTILLA_WIRE_MESSAGE_H
 #define FLOTILLA_WIRE_MESSAGE_H
@@ -70,9 +70,11 @@ struct wire_frame;
 MUST_CHECK enum err wire_frame_shard(const struct wire_frame *frame, const char *start,
                                      uint32_t *shard);
 
-void wire_encode_alive(struct buf *out, uint32_t shard);
+/* busy_ms: so long the sender may be silent, for it does something in one piece; 0: no longer. */
+void wire_encode_alive(struct buf *out, uint32_t shard, uint32_t busy_ms);
 /* ERR_INVALID: another message, or malformed. */
-MUST_CHECK enum err wire_parse_alive(const struct span *args, size_t argc, uint32_t *shard);
+MUST_CHECK enum err wire_parse_alive(const struct span *args, size_t argc, uint32_t *shard,
+                                     uint32_t *busy_ms);
 
 void wire_message_close(struct wire_message *parsed);
 

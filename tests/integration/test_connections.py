@@ -72,6 +72,24 @@ def test_large_values_pass(cluster):
     client.close()
 
 
+LARGE = [int(size) for size in os.environ.get("FLOTILLA_LARGE_MEBIBYTES", "64").split(",")]
+
+
+@pytest.mark.parametrize("mebibytes", LARGE)
+def test_a_large_value_costs_no_leader_its_office(make_cluster, mebibytes):
+    """Copies and checksums of a large value stop the loop for longer than an election timeout."""
+    cluster = make_cluster(proto_max_bulk_len="512mb")
+    leader = cluster.wait_leader()
+    term = leader.raft()["raft_current_term"]
+    with leader.connect(timeout=120) as client:
+        assert client.call("SET", "large", b"x" * (mebibytes << 20)) == "OK"
+    cluster.wait_equal()
+    for node in cluster.nodes:
+        assert node.read_stale("STRLEN", "large") == mebibytes << 20
+        assert node.raft()["raft_current_term"] == term
+    assert leader.says_leader()
+
+
 def test_messages_of_nodes_are_refused_from_clients(cluster):
     for node in cluster.nodes:
         for command in (("RAFT.HELLO", "1", "x" * 40, "wrong", "1", "2"), ("RAFT.PROOF", ""),

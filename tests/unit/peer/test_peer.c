@@ -64,8 +64,9 @@ static const char *on_message(void *context, uint32_t shard, const struct shard_
     return seen->refusal;
 }
 
-static void on_alive(void *context, uint32_t shard, const struct shard_peer *from)
+static void on_alive(void *context, uint32_t shard, const struct shard_peer *from, uint32_t busy_ms)
 {
+    (void)busy_ms;
     (void)from;
     struct seen *seen = context;
     seen->alive++;

@@ -160,6 +160,14 @@ static inline void solo_peer_lost(struct solo *solo, uint64_t peer)
     solo_step(solo, (struct raft_event){.type = RAFT_EVENT_PEER_LOST, .peer = peer});
 }
 
+static inline void solo_peer_busy(struct solo *solo, uint64_t peer, uint32_t ms)
+{
+    struct raft_event event = {.type = RAFT_EVENT_PEER_BUSY};
+    event.busy.peer = peer;
+    event.busy.ms = ms;
+    solo_step(solo, event);
+}
+
 static inline void solo_peer_alive(struct solo *solo, uint64_t peer)
 {
     solo_step(solo, (struct raft_event){.type = RAFT_EVENT_PEER_ALIVE, .peer = peer});

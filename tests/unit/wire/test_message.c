@@ -417,15 +417,18 @@ static void test_a_sign_of_life_names_its_shard(void **state)
     (void)state;
     struct buf out = {0};
     uint32_t shard = 0;
-    wire_encode_alive(&out, 7);
-    assert_true(span_equal(buf_span(&out), SPAN("*2\r\n$10\r\nRAFT.ALIVE\r\n$1\r\n7\r\n")));
+    uint32_t busy_ms = 0;
+    wire_encode_alive(&out, 7, 250);
+    assert_true(
+        span_equal(buf_span(&out), SPAN("*3\r\n$10\r\nRAFT.ALIVE\r\n$1\r\n7\r\n$3\r\n250\r\n")));
     buf_close(&out);
-    const struct span args[] = {SPAN("RAFT.ALIVE"), SPAN("7"), SPAN("8")};
-    assert_int_equal(wire_parse_alive(args, 2, &shard), ERR_NONE);
+    const struct span args[] = {SPAN("RAFT.ALIVE"), SPAN("7"), SPAN("250"), SPAN("8")};
+    assert_int_equal(wire_parse_alive(args, 3, &shard, &busy_ms), ERR_NONE);
     assert_int_equal(shard, 7);
-    assert_int_equal(wire_parse_alive(args, 1, &shard), ERR_INVALID);
-    assert_int_equal(wire_parse_alive(args, 3, &shard), ERR_INVALID);
-    assert_int_equal(wire_parse_alive(args + 1, 2, &shard), ERR_INVALID);
+    assert_int_equal(busy_ms, 250);
+    assert_int_equal(wire_parse_alive(args, 2, &shard, &busy_ms), ERR_INVALID);
+    assert_int_equal(wire_parse_alive(args, 4, &shard, &busy_ms), ERR_INVALID);
+    assert_int_equal(wire_parse_alive(args + 1, 3, &shard, &busy_ms), ERR_INVALID);
 }
 
 int main(void)

@@ -1,0 +1,51 @@
+/* What takes long in one piece (copies and checksums of a large value) is announced before it
+ * begins: nobody's timer expires because a loop stood still for a while. A crash shows all the
+ * same, by the connection that is reset. */
+#include "shard/internal.h"
+
+enum {
+    LONG_BYTES_MIN = 4 * 1024 * 1024,
+    BUSY_MS_PER_MEBIBYTE = 40, /* generous: a slow machine that does other things as well */
+};
+
+static void tell_all(struct shard *shard, uint32_t busy_ms)
+{
+    const struct raft_membership *membership = raft_membership(shard->raft);
+    struct shard_host *host = &shard->options.host;
+    struct buf text = {0};
+    wire_encode_alive(&text, shard->options.number, busy_ms);
+    for (size_t i = 0; i < membership->count; i++)
+        if (membership->members[i].id != raft_id(shard->raft))
+            host->send(host->send_context, membership->members[i].id, !shard_is_leader(shard),
+                       buf_span(&text));
+    if (host->sent)
+        host->sent(host->send_context);
+    buf_close(&text);
+    struct raft_event event = {.type = RAFT_EVENT_PEER_BUSY, .now_ms = shard->now.mono_ms};
+    event.busy.peer = raft_id(shard->raft);
+    event.busy.ms = busy_ms;
+    shard_step(shard, &event, NULL, 0);
+}
+
+void shard_announce(struct shard *shard, size_t bytes)
+{
+    if (bytes < LONG_BYTES_MIN)
+        return;
+    uint64_t ms = (uint64_t)(bytes >> 20) * BUSY_MS_PER_MEBIBYTE;
+    tell_all(shard, ms < RAFT_BUSY_MS_MAX ? (uint32_t)ms : RAFT_BUSY_MS_MAX);
+    shard->announced = 2; /* this turn and the next one */
+}
+
+void shard_expect(struct shard *shard, size_t bytes, struct shard_time now)
+{
+    if (shard->announced)
+        return;
+    shard->now = now;
+    shard_announce(shard, bytes);
+}
+
+void shard_announce_end(struct shard *shard)
+{
+    if (shard->announced && --shard->announced == 0)
+        tell_all(shard, 0);
+}
