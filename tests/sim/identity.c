@@ -64,15 +64,23 @@ bool sim_can_decide(struct sim *sim, const struct raft_membership *membership)
     return has_majority(sim, membership, nobody);
 }
 
-/* How many of the memberships that any node goes by have a majority left without these disks; of
- * how many. */
+/* What is under way when a disk is lost arrives within that time. */
+enum { UNDER_WAY_US = 1000000 };
+
+/* How many of the memberships that any node goes by, or that are under way from a disk that was
+ * lost, have a majority left without these disks; of how many. */
 static int count_majorities(struct sim *sim, const bool without[SIM_NODES_MAX], int *memberships)
 {
     int majorities = 0;
     *memberships = 0;
     for (int i = 0; i < sim->profile.nodes; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (!node->exists || without[i] || node->membership_before.count == 0)
+        if (node->membership_lost.count > 0 &&
+            sim->now_us < node->membership_lost_us + UNDER_WAY_US) {
+            ++*memberships;
+            majorities += has_majority(sim, &node->membership_lost, without);
+        }
+        if (!node->exists || node->membership_before.count == 0)
             continue;
         ++*memberships;
         majorities += has_majority(sim, &node->membership_before, without);

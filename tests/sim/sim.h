@@ -176,6 +176,8 @@ struct sim_node {
     int64_t wall_offset_ms;
     int32_t clock_ppm;
     struct raft_membership membership_before; /* the last event */
+    struct raft_membership membership_lost; /* with the last disk; it may be on its way to others */
+    uint64_t membership_lost_us;
     uint64_t timer_us;
     uint64_t durable_seen; /* last known durable index, also while down */
     uint64_t commit_seen;
