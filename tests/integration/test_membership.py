@@ -174,3 +174,44 @@ def test_with_two_of_three_disks_lost_nothing_happens_by_itself(cluster):
     for node in cluster.nodes:
         assert isinstance(node.call("SET", "k", "v"), Error)
     assert len(members(leader)) == 3
+
+
+def state_of(leader, node):
+    member = members(leader).get(node.id)
+    return member and member["state"].decode()
+
+
+def test_a_fourth_node_joins_and_votes(cluster):
+    from cluster import Node
+    leader = fill(cluster)
+    fourth = Node(cluster, 4, cluster.ports.take())
+    assert leader.call("RAFT.NODE", "ADD", "4", fourth.address) == "OK"
+    assert state_of(leader, fourth) == "joining"
+    cluster.nodes.append(fourth)
+    cluster.write_config(fourth)
+    fourth.start()
+    wait_for(lambda: state_of(leader, fourth) == "voter", what="a fourth voter")
+    cluster.wait_equal()
+    for node in cluster.nodes:
+        assert sorted(members(node)) == [1, 2, 3, 4]
+    # Three of four are needed now, and it is one of them.
+    next(node for node in cluster.nodes[:3] if node is not leader).kill()
+    assert leader.call("SET", "k", "v") == "OK"
+    assert_filled(cluster)
+
+
+def test_a_node_that_moved_is_found_at_its_new_address(cluster):
+    leader = fill(cluster)
+    moved = cluster.followers()[0]
+    port = cluster.ports.take()
+    assert leader.call("RAFT.NODE", "ADDRESS", str(moved.id), f"127.0.0.1:{port}") == "OK"
+    # Its own log has to name the address before it can start there.
+    wait_for(lambda: members(moved)[moved.id]["address"].decode() == f"127.0.0.1:{port}", what="the address")
+    moved.kill()
+    moved.port = port
+    cluster.write_config(moved)
+    moved.start()
+    cluster.wait_equal()
+    other = next(node for node in cluster.nodes if node not in (leader, moved))
+    other.kill()
+    assert leader.call("SET", "k", "v") == "OK"
