@@ -145,6 +145,15 @@ static void accept(struct raft *raft, const struct raft_message *request)
         acknowledge(raft, request, last, true);
 }
 
+/* What was committed is never truncated: whoever acknowledged it and lacks it has an older copy of
+ * its folder, or a disk that lost what it had synced. */
+static void check_incarnation(struct raft *raft, const struct raft_message *request)
+{
+    if (request->append_request.to_incarnation == raft->options.incarnation &&
+        request->append_request.acknowledged > raft->log.last_index)
+        raft->update.incarnation_is_void = true;
+}
+
 void raft_handle_append_request(struct raft *raft, const struct raft_message *request)
 {
     if (request->term < raft->term) {
@@ -153,6 +162,7 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *re
     }
     ASSERT(raft->role != RAFT_LEADER); /* two leaders in one term */
     raft_follow(raft, request->term, request->from);
+    check_incarnation(raft, request);
     if (!prev_agrees(raft, request)) {
         reject(raft, request);
         return;

@@ -55,8 +55,12 @@ struct raft_message {
             uint64_t commit;
             uint64_t read_context; /* newest read round of the leader; 0: none */
             uint64_t sent_ms;      /* the leader's clock; the answer carries it back */
-            uint64_t time_ms;      /* the group's time (shard/clock.h); not before any entry's */
-            uint64_t first_index;  /* of the entries; prev_index + 1 */
+            /* What this incarnation of the receiver has acknowledged to this leader, and is
+             * committed. Who has less is not the folder that it was. */
+            uint64_t to_incarnation;
+            uint64_t acknowledged;
+            uint64_t time_ms;     /* the group's time (shard/clock.h); not before any entry's */
+            uint64_t first_index; /* of the entries; prev_index + 1 */
             size_t entry_count;
             /* Incoming only: entry_count entries in order. Outgoing messages name the range alone
              * and the host adds the records' bytes. */

@@ -87,6 +87,8 @@ void raft_progress_acknowledge(struct raft_progress *progress, uint64_t match)
 {
     if (match > progress->match)
         progress->match = match;
+    if (match > progress->acknowledged)
+        progress->acknowledged = match;
     while (progress->window_count > 0 &&
            progress->window[progress->window_head].last_index <= progress->match) {
         progress->window_bytes -= progress->window[progress->window_head].bytes;

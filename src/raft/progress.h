@@ -27,7 +27,8 @@ struct raft_sent_append {
 
 struct raft_progress {
     enum raft_progress_state state;
-    uint64_t match; /* durable there and equal to this log */
+    uint64_t match;        /* durable there and equal to this log */
+    uint64_t acknowledged; /* the highest match, in this leadership */
     uint64_t next;
     bool probe_sent;         /* PROBE, SNAPSHOT: unanswered */
     uint64_t snapshot_index; /* SNAPSHOT: which one, and where the next chunk begins */

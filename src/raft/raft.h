@@ -208,6 +208,9 @@ struct raft_update {
     const struct raft_read *reads;
     size_t read_count;
 
+    /* What this node vouched for under its incarnation is not all here: the host gives it another
+     * one (raft_set_incarnation()) and makes its connections anew. Told again until then. */
+    bool incarnation_is_void;
     bool membership_changed; /* another one is in force than before the step */
 
     bool role_changed;    /* role, term, known leader or transfer differ from before the step */
@@ -237,6 +240,9 @@ enum raft_role raft_role(const struct raft *raft);
 const char *raft_role_name(enum raft_role role); /* as people call it */
 uint64_t raft_id(const struct raft *raft);
 uint64_t raft_incarnation(const struct raft *raft);
+/* The folder has begun another history: this node keeps its data and is a stranger until the leader
+ * has taken it in. A leader or candidate gives up. */
+void raft_set_incarnation(struct raft *raft, uint64_t incarnation);
 uint64_t raft_leader(const struct raft *raft); /* 0: not known */
 uint64_t raft_term(const struct raft *raft);
 uint64_t raft_vote(const struct raft *raft);

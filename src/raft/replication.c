@@ -25,6 +25,9 @@ static void send_append(struct raft *raft, size_t peer, size_t count)
     request->append_request.commit = raft->commit;
     request->append_request.read_context = raft->read_newest;
     request->append_request.sent_ms = raft->now_ms;
+    request->append_request.to_incarnation = raft->membership.members[peer].incarnation;
+    request->append_request.acknowledged =
+        progress->acknowledged < raft->commit ? progress->acknowledged : raft->commit;
     request->append_request.first_index = progress->next;
     request->append_request.entry_count = count;
     progress->commit_sent = raft->commit;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "platform/entropy.h"
 #include "platform/files.h"
@@ -25,6 +26,26 @@ enum err server_store_identity(struct server *server, char message[512])
 {
     return storage_identity_store(&server->disk_port, server->config.dir, &server->identity,
                                   message);
+}
+
+/* A folder that has less than it vouched for is another one from here on. The connections greet
+ * with the new incarnation, and the leader takes it in. */
+void server_incarnation_is_void(void *context)
+{
+    struct server *server = context;
+    char message[MESSAGE_MAX];
+    uint64_t before = server->identity.incarnation;
+    server->identity.incarnation = server_draw_incarnation();
+    if (server_store_identity(server, message))
+        FATAL("a new incarnation could not be stored");
+    log_line(
+        &server->log, LOG_WARNING,
+        "the data folder has less than this node acknowledged: it is an older copy, or the disk "
+        "lost what it had synced. The node goes on as incarnation %016" PRIx64
+        " in place of %016" PRIx64 " and waits for the leader to take it in",
+        server->identity.incarnation, before);
+    shard_set_incarnation(server->shards[0], server->identity.incarnation, server_now(server));
+    peers_restart(server->peers, server->identity.incarnation);
 }
 
 /* The log as it is, before anything is done to it. */

@@ -226,6 +226,7 @@ enum err server_open_shard(struct server *server, char message[512])
     options.host.sent = host_sent;
     options.host.contradicted = host_contradicted;
     options.host.membership_changed = server_follow_members;
+    options.host.incarnation_is_void = server_incarnation_is_void;
     options.host.send_context = server;
     options.progress_context = server;
     options.progress = server_loading_progress;

@@ -202,6 +202,7 @@ struct raft_chunk shard_step(struct shard *shard, const struct raft_event *event
     note_reads(shard, &update);
     note_role(shard, &update);
     shard->membership_changed |= update.membership_changed;
+    shard->incarnation_is_void |= update.incarnation_is_void;
     if (update.leadership_lost)
         shard_answer_lost_leadership(shard);
     if (update.append_own == RAFT_OWN_NOOP)
@@ -344,6 +345,10 @@ void shard_drive(struct shard *shard, struct shard_time now)
     shard->membership_changed = false;
     if (tell)
         shard->options.host.membership_changed(shard->options.host.send_context);
+    tell = shard->incarnation_is_void && shard->options.host.incarnation_is_void;
+    shard->incarnation_is_void = false;
+    if (tell)
+        shard->options.host.incarnation_is_void(shard->options.host.send_context);
 }
 
 static enum err take_digest(struct shard *shard, const struct shard_peer *from,

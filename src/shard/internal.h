@@ -118,6 +118,7 @@ struct shard {
     uint64_t expiry_due_ms;
     bool role_changed;
     bool membership_changed;
+    bool incarnation_is_void;
 
     struct outgoing *outbox; /* ring would be overkill: short, drained in order */
     size_t outbox_count;

@@ -83,6 +83,10 @@ struct shard_host {
     /* Another membership is in force (raft_membership()). Called at the end of shard_drive(). May
      * be NULL. */
     void (*membership_changed)(void *send_context);
+    /* The folder's incarnation stands for more than it holds: the host draws another one, stores
+     * it, calls shard_set_incarnation() and closes the connections to other nodes. Called at the
+     * end of shard_drive(). May be NULL. */
+    void (*incarnation_is_void)(void *send_context);
     /* A command was executed for a client, and wrote `reply`, which is empty if it is long (see
      * resp_since()). May be NULL. */
     void (*executed)(void *context, const struct command *command, const struct span *args,
@@ -188,6 +192,7 @@ const char *shard_refusal(const struct shard *shard);
 void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now);
 /* The node is connected with this data folder: to be told of each connection that is made. */
 void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct shard_time now);
+void shard_set_incarnation(struct shard *shard, uint64_t incarnation, struct shard_time now);
 /* A large message to or from the node is on its way. */
 /* `busy_ms`: the node said that it may be silent for so long; 0: it is not, or no longer. */
 void shard_peer_alive(struct shard *shard, uint64_t peer, uint32_t busy_ms, struct shard_time now);

@@ -115,6 +115,8 @@ static void add_body(struct builder *builder, const struct raft_message *message
         add_number(builder, message->append_request.commit);
         add_number(builder, message->append_request.read_context);
         add_number(builder, message->append_request.sent_ms);
+        add_number(builder, message->append_request.to_incarnation);
+        add_number(builder, message->append_request.acknowledged);
         add_number(builder, message->append_request.time_ms);
         add_number(builder, message->append_request.entry_count);
         add_span(builder, SPAN("")); /* the records: see append_tail() */
@@ -270,6 +272,8 @@ static enum err parse_append(struct wire_message *parsed, struct reader *reader)
     message->append_request.commit = next_number(reader);
     message->append_request.read_context = next_number(reader);
     message->append_request.sent_ms = next_number(reader);
+    message->append_request.to_incarnation = next_number(reader);
+    message->append_request.acknowledged = next_number(reader);
     message->append_request.time_ms = next_time(reader);
     uint64_t count = next_number(reader);
     if (reader->failed)
@@ -361,7 +365,7 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
 enum err wire_parse_message(const struct span *args, size_t argc, struct wire_message *parsed)
 {
     static const size_t counts[] = {
-        [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 11,    [RAFT_APPEND_REQUEST] = 14,
+        [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 11,    [RAFT_APPEND_REQUEST] = 16,
         [RAFT_APPEND_RESPONSE] = 15, [RAFT_SNAPSHOT_REQUEST] = 12, [RAFT_SNAPSHOT_RESPONSE] = 9,
         [RAFT_TIMEOUT_NOW] = 6,
     };

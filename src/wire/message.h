@@ -9,10 +9,9 @@
  *     RAFT.VOTED    <cluster-id> <shard> <term> <from> <to> <pre 0|1> <granted 0|1>
  *                   <wall-ms> <time-ms> <heard-ago-ms>
  *     RAFT.APPEND   <cluster-id> <shard> <term> <from> <to> <prev-index> <prev-term>
- *                   <commit> <read-context> <sent-ms> <time-ms> <count> <records>
- *     RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success 0|1> <match> <read-context>
- *                   <sent-ms> <rejected-prev> <hint-index> <hint-term> <no-room 0|1>
- *                   <wall-ms>
+ *                   <commit> <read-context> <sent-ms> <to-incarnation> <acknowledged> <time-ms>
+ * <count> <records> RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success 0|1> <match>
+ * <read-context> <sent-ms> <rejected-prev> <hint-index> <hint-term> <no-room 0|1> <wall-ms>
  *     RAFT.SNAPSHOT <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
  *                   <total> <count> <bytes>     (<bytes> in lz4's block format if they are fewer
  *                                                than <count>)

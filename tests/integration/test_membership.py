@@ -215,3 +215,33 @@ def test_a_node_that_moved_is_found_at_its_new_address(cluster):
     other = next(node for node in cluster.nodes if node not in (leader, moved))
     other.kill()
     assert leader.call("SET", "k", "v") == "OK"
+
+
+def copy_files(source, target):
+    """Into the same folders: nothing but the files' contents tells that they are older."""
+    for old in [path for path in target.rglob("*") if path.is_file()]:
+        if not (source / old.relative_to(target)).exists():
+            old.unlink()
+    for path in [path for path in source.rglob("*") if path.is_file()]:
+        (target / path.relative_to(source)).write_bytes(path.read_bytes())
+
+
+def test_a_folder_set_back_under_a_living_leader_begins_anew(cluster):
+    leader = fill(cluster, 50)
+    cluster.wait_equal()
+    restored = cluster.followers()[0]
+    before = incarnation(leader, restored)
+    restored.kill()
+    copy = cluster.dir / "copy"
+    shutil.copytree(restored.data, copy)
+    restored.start()
+    leader = fill(cluster)
+    cluster.wait_equal()
+    restored.kill()
+    copy_files(copy, restored.data)
+    restored.start()
+    wait_for(lambda: incarnation(leader, restored) != before and members(leader)[restored.id]["state"] == b"voter",
+             what="a voter with a new incarnation")
+    assert "less than this node acknowledged" in restored.tail(200)
+    cluster.wait_equal()
+    assert_filled(cluster)

@@ -533,7 +533,7 @@ bool sim_disk_rot(struct sim_disk *disk)
         sim->stats.rotten_bits++;
         return true;
     }
-    for (int tries = 0; tries < 20; tries++) {
+    for (int tries = 0; disk->file_count > 0 && tries < 20; tries++) {
         struct sim_file *file = &disk->files[sim_between(sim, 0, (uint64_t)disk->file_count - 1)];
         if (!file->used || file->removed || !is_named(disk, file))
             continue;

@@ -52,6 +52,14 @@ static void host_role_changed(void *context)
     node->role_changed = true;
 }
 
+/* Nobody restores disks here: whoever is told so has been told wrong. */
+static void host_incarnation_is_void(void *context)
+{
+    const struct sim_node *node = context;
+    sim_fail(node->sim, "node %llu is told that its folder is an older copy, which it is not",
+             (unsigned long long)node->id);
+}
+
 static void fill_cluster(struct sim_node *node)
 {
     char text[512];
@@ -145,6 +153,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
     options.host.send = host_send;
     options.host.send_context = node;
     options.host.role_changed = host_role_changed;
+    options.host.incarnation_is_void = host_incarnation_is_void;
     options.host.contradicted = host_contradicted;
     options.storage.identity.node_id = node->id;
     memcpy(options.storage.identity.cluster_id, node->cluster.cluster_id,

@@ -424,6 +424,78 @@ static void test_the_host_learns_that_another_membership_is_in_force(void **stat
     solo_close(&solo);
 }
 
+/* ---- a folder that has less than it vouched for ---- */
+
+static void test_an_append_says_what_its_receiver_has_acknowledged(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    solo_submit(&solo, 2);
+    solo_all_durable(&solo);
+    const struct raft_message *request = solo_sent(&solo, RAFT_APPEND_REQUEST, 3);
+    assert_null(request);
+    solo_accepted(&solo, 3, 4, 0);
+    solo_tick(&solo, HEARTBEAT_MS);
+    request = solo_sent(&solo, RAFT_APPEND_REQUEST, 3);
+    assert_int_equal(request->append_request.to_incarnation, FIRST_LIFE);
+    assert_int_equal(request->append_request.acknowledged, 4);
+    assert_int_equal(solo_sent(&solo, RAFT_APPEND_REQUEST, 2)->append_request.acknowledged, 2);
+    solo_rejected(&solo, 3, 4, 1, 1); /* it has lost three of them */
+    request = solo_sent(&solo, RAFT_APPEND_REQUEST, 3);
+    assert_int_equal(request->append_request.prev_index, 1);
+    assert_int_equal(request->append_request.acknowledged, 4);
+    solo_close(&solo);
+}
+
+static void append_acknowledged(struct solo *solo, uint64_t incarnation, uint64_t acknowledged)
+{
+    solo_receive(solo, (struct raft_message){.type = RAFT_APPEND_REQUEST,
+                                             .from = 2,
+                                             .term = 1,
+                                             .append_request = {.prev_index = 3,
+                                                                .prev_term = 1,
+                                                                .first_index = 4,
+                                                                .to_incarnation = incarnation,
+                                                                .acknowledged = acknowledged}});
+}
+
+static void test_who_has_less_than_it_acknowledged_is_another_folder(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1, 1, 1));
+    append_acknowledged(&solo, FIRST_LIFE, 3);
+    assert_false(solo.update.incarnation_is_void);
+    append_acknowledged(&solo, SECOND_LIFE, 4); /* that was somebody else */
+    assert_false(solo.update.incarnation_is_void);
+    append_acknowledged(&solo, FIRST_LIFE, 4);
+    assert_true(solo.update.incarnation_is_void);
+    solo_tick(&solo, 1);
+    assert_false(solo.update.incarnation_is_void);
+    solo_close(&solo);
+}
+
+static void test_a_folder_that_begins_anew_keeps_its_log_and_loses_its_vote(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1, 1, 1));
+    raft_set_incarnation(solo.raft, SECOND_LIFE);
+    assert_int_equal(raft_incarnation(solo.raft), SECOND_LIFE);
+    assert_int_equal(raft_last_index(solo.raft), 3);
+    solo_tick(&solo, 10 * ELECTION_MS);
+    assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+    assert_votes(&solo, false);
+}
+
+static void test_a_leader_whose_folder_begins_anew_leads_no_more(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    raft_set_incarnation(solo.raft, SECOND_LIFE);
+    assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+    assert_int_equal(raft_leader(solo.raft), 0);
+    solo_close(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +523,10 @@ int main(void)
         cmocka_unit_test(test_a_leader_that_may_take_somebody_in_may_append),
         cmocka_unit_test(test_the_roles_of_another_incarnation_have_to_be_sound),
         cmocka_unit_test(test_the_host_learns_that_another_membership_is_in_force),
+        cmocka_unit_test(test_an_append_says_what_its_receiver_has_acknowledged),
+        cmocka_unit_test(test_who_has_less_than_it_acknowledged_is_another_folder),
+        cmocka_unit_test(test_a_folder_that_begins_anew_keeps_its_log_and_loses_its_vote),
+        cmocka_unit_test(test_a_leader_whose_folder_begins_anew_leads_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

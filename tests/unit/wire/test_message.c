@@ -62,6 +62,8 @@ static struct raft_message append_of(uint64_t prev_index, uint64_t prev_term, si
     message.append_request.prev_term = prev_term;
     message.append_request.commit = 6;
     message.append_request.read_context = 11;
+    message.append_request.to_incarnation = UINT64_MAX;
+    message.append_request.acknowledged = 5;
     message.append_request.first_index = prev_index + 1;
     message.append_request.entry_count = count;
     return message;
@@ -173,6 +175,8 @@ static void test_an_append_carries_the_records_as_they_are(void **state)
     struct wire_message parsed = {0};
     assert_int_equal(wire_parse_message(received.args, received.argc, &parsed), ERR_NONE);
     assert_int_equal(parsed.message.append_request.first_index, 9);
+    assert_true(parsed.message.append_request.to_incarnation == UINT64_MAX);
+    assert_int_equal(parsed.message.append_request.acknowledged, 5);
     assert_int_equal(parsed.message.append_request.entry_count, 3);
     const struct raft_entry *entries = parsed.message.append_request.entries;
     struct buf joined = {0};
