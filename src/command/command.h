@@ -48,7 +48,8 @@ enum command_flag {
 /* What a data command runs on. */
 struct command_context {
     struct keyspace *keyspace;
-    int64_t now_ms;    /* the entry's clock; for a read the node's wall clock */
+    int64_t now_ms;    /* the entry's time; for a read the group's */
+    int64_t wall_ms;   /* of the node, for TIME alone */
     uint64_t revision; /* the entry's index; of no meaning for a read */
     struct prng *prng; /* seeded by the entry; for a read by the node */
     struct resp_writer *reply;

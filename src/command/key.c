@@ -5,7 +5,8 @@
 void command_dbsize_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)args, (void)argc;
-    resp_integer(context->reply, (int64_t)keyspace_count(context->keyspace));
+    size_t due = keyspace_count_expired(context->keyspace, context->now_ms, SIZE_MAX);
+    resp_integer(context->reply, (int64_t)(keyspace_count(context->keyspace) - due));
 }
 
 void command_flushall_run(struct command_context *context, const struct span *args, size_t argc)
@@ -179,6 +180,6 @@ void command_time_run(struct command_context *context, const struct span *args, 
 {
     (void)args, (void)argc;
     resp_array(context->reply, 2);
-    resp_bulk_i64(context->reply, context->now_ms / 1000);
-    resp_bulk_i64(context->reply, context->now_ms % 1000 * 1000);
+    resp_bulk_i64(context->reply, context->wall_ms / 1000);
+    resp_bulk_i64(context->reply, context->wall_ms % 1000 * 1000);
 }

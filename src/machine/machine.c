@@ -143,7 +143,8 @@ void machine_apply(struct machine *machine, const struct entry *entry,
                                       .now_ms = entry->time_ms,
                                       .revision = entry->index,
                                       .prng = &prng,
-                                      .reply = &caller->reply};
+                                      .reply = &caller->reply,
+                                      .wall_ms = caller->wall_ms};
     apply_entry(machine, entry, &context, caller);
     ASSERT(context.keyspace == machine->keyspace); /* no command puts another in its place */
     machine_count(machine, &context);
@@ -157,7 +158,8 @@ void machine_read(struct machine *machine, const struct command *command, const 
     struct command_context context = {.keyspace = machine->keyspace,
                                       .now_ms = view->now_ms,
                                       .prng = view->prng,
-                                      .reply = &caller->reply};
+                                      .reply = &caller->reply,
+                                      .wall_ms = caller->wall_ms};
     machine_execute(machine, command, args, argc, &context, caller);
     machine_count(machine, &context);
 }

@@ -56,6 +56,7 @@ struct machine {
 /* Who waits for what is being carried out. All zeros: nobody, and no reply is written. */
 struct machine_caller {
     struct resp_writer reply;
+    int64_t wall_ms;    /* for TIME: a reply, and no part of the state */
     struct span script; /* of a transaction with commands that are not the machine's: all of its
                            commands as the client sent them; else empty */
     void *context;
@@ -84,6 +85,11 @@ struct machine_view {
 };
 void machine_read(struct machine *machine, const struct command *command, const struct span *args,
                   size_t argc, const struct machine_view *view, struct machine_caller *caller);
+
+/* The latest deadline behind machine->clock_ms, and not behind until_ms, of what the reading
+ * command may look at; NO_DEADLINE: it sees the same at either time. */
+int64_t machine_due(const struct machine *machine, const struct command *command,
+                    const struct span *args, size_t argc, int64_t until_ms);
 
 /* Whether the payload of the entry is one that a node writes, of commands that this version knows.
  */

@@ -298,7 +298,8 @@ void machine_read_transaction(struct machine *machine, struct span packed,
     struct command_context context = {.keyspace = machine->keyspace,
                                       .now_ms = view->now_ms,
                                       .prng = view->prng,
-                                      .reply = &caller->reply};
+                                      .reply = &caller->reply,
+                                      .wall_ms = caller->wall_ms};
     if (watched_changed(machine, &packed, view->now_ms))
         resp_null_array(&caller->reply);
     else

@@ -35,6 +35,9 @@ void machine_transaction_pack(struct buf *out, const struct machine_transaction 
 void machine_read_transaction(struct machine *machine, struct span packed,
                               const struct machine_view *view, struct machine_caller *caller);
 
+/* As machine_due(), of its commands and of what it watches. */
+int64_t machine_due_in_transaction(struct machine *machine, struct span packed, int64_t until_ms);
+
 /* Whether an ENTRY_TRANSACTION would come to nothing if it were applied now: a watched key has
  * changed. */
 bool machine_transaction_is_void(struct machine *machine, const struct entry *entry);

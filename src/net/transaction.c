@@ -113,8 +113,8 @@ static void watch_key(struct client *client, struct span key)
     transaction->watches[transaction->watch_count++] = (struct machine_watch){
         .key = span_of(copy, key.len),
         .revision = shard_applied_index(net->shard),
-        .was_present =
-            keyspace_find(shard_keyspace(net->shard), key, net_now(net)->wall_ms) != NULL,
+        .was_present = keyspace_find(shard_keyspace(net->shard), key,
+                                     shard_now_ms(net->shard, *net_now(net))) != NULL,
     };
     transaction->watch_bytes += key.len + sizeof *transaction->watches;
 }

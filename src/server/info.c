@@ -310,7 +310,8 @@ static void section_keyspace(struct server *server, struct buf *out)
     if (keys == 0)
         return;
     int64_t mean = keyspace_mean_deadline(keyspace);
-    int64_t ttl = mean > server->now.wall_ms ? mean - server->now.wall_ms : 0;
+    int64_t now_ms = shard_now_ms(server->shards[0], server->now);
+    int64_t ttl = mean > now_ms ? mean - now_ms : 0;
     buf_printf(out, "db0:keys=%zu,expires=%zu,avg_ttl=%" PRId64 "\r\n", keys,
                keyspace_count_with_deadline(keyspace), ttl);
 }

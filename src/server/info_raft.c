@@ -150,6 +150,9 @@ void server_info_raft(struct server *server, struct buf *out)
                status.commit_index, shard_applied_index(shard), status.durable_index,
                now_ms - status.last_contact_ms,
                status.lease_until_ms > now_ms ? status.lease_until_ms - now_ms : 0);
+    int64_t clock_ms = shard_now_ms(shard, server->now);
+    buf_printf(out, "raft_clock_ms:%" PRId64 "\r\nraft_clock_offset_ms:%" PRId64 "\r\n", clock_ms,
+               server->now.wall_ms - clock_ms);
     add_membership(&status, out);
     add_log(server, out);
     for (size_t i = 0; i < status.peer_count; i++)

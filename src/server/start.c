@@ -200,6 +200,12 @@ static void say_hello(const struct server *server)
              server->config.dir, raft_last_index(raft), raft_term(raft), server->config.port);
 }
 
+static uint64_t host_clock(void *context)
+{
+    (void)context;
+    return platform_mono_us();
+}
+
 enum err server_open_shard(struct server *server, char message[512])
 {
     const struct config *config = &server->config;
@@ -222,6 +228,7 @@ enum err server_open_shard(struct server *server, char message[512])
                                     .snapshot_keep_bytes = config->raft_snapshot_keep_bytes,
                                     .snapshot_bytes_per_s = config->raft_snapshot_bytes_per_second,
                                     .batch_bytes_max = PENDING_BYTES_MAX};
+    options.host.clock = host_clock;
     options.host.send = host_send;
     options.host.sent = host_sent;
     options.host.contradicted = host_contradicted;

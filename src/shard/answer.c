@@ -117,7 +117,7 @@ void shard_answer_lost_leadership(struct shard *shard)
     shard->batch.len = 0;
     shard->batch_count = 0;
     shard->log_bytes_pending = 0;
-    shard->expiry_index = 0;
+    shard->expiry_count = 0;
     shard->round_has_reads = false;
     shard->round_in_flight = false;
     shard->stranded_until_ms =
@@ -132,6 +132,7 @@ void shard_resume_stranded(struct shard *shard)
         struct pending_read *read = read_queue_at(&shard->reads, i);
         read->position = raft_last_index(shard->raft);
         read->after = 0;
+        read->expiry_index = 0;
         read->context = shard->round_open;
     }
     shard->round_has_reads = shard->reads.count > 0;

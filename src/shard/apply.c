@@ -27,6 +27,7 @@ static struct machine_caller caller_of(struct waiter *waiter)
 {
     struct shard *shard = waiter->shard;
     return (struct machine_caller){.reply = {.protocol = 2},
+                                   .wall_ms = shard->now.wall_ms,
                                    .context = waiter,
                                    .executed = shard->options.host.executed ? executed : NULL,
                                    .run_local = run_local};
@@ -85,14 +86,11 @@ static void apply_one(struct shard *shard, const struct entry *entry)
         finish_write(shard, write);
 }
 
-static void answer_read(struct shard *shard, struct pending_read *read)
+static void answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
 {
     struct waiter waiter = {shard, read->client};
     struct machine_caller caller = caller_of(&waiter);
-    int64_t applied_ms = shard->machine.clock_ms;
-    const struct machine_view view = {.now_ms = shard->now.wall_ms > applied_ms ? shard->now.wall_ms
-                                                                                : applied_ms,
-                                      .prng = &shard->prng};
+    const struct machine_view view = {.now_ms = now_ms, .prng = &shard->prng};
     begin_reply(&caller, read->protocol);
     switch (read->kind) {
     case PENDING_READ:
@@ -111,41 +109,58 @@ static void answer_read(struct shard *shard, struct pending_read *read)
 void shard_read_local(struct shard *shard, const struct shard_request *request,
                       struct resp_writer *reply, struct shard_time now)
 {
-    shard->now = now;
+    shard_set_now(shard, now);
     struct waiter waiter = {shard, request->client};
     struct machine_caller caller = caller_of(&waiter);
     caller.reply = *reply;
-    const struct machine_view view = {.now_ms = now.wall_ms, .prng = &shard->prng};
+    const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
     machine_read(&shard->machine, request->command, request->args, request->argc, &view, &caller);
 }
 
-/* Everything that came before entry `index` was appended: that this entry is committed, by this
- * leader, proves that it still led when those reads arrived, and nothing after them is applied yet.
- */
-static void answer_reads_before(struct shard *shard, uint64_t index)
+/* Everything that came before the entry was appended: that it is committed, by this leader, proves
+ * that it still led when those reads arrived, and nothing after them is applied yet. What is
+ * expired by the entry's time is so for everybody from here on. */
+static void answer_reads_before(struct shard *shard, const struct entry *entry)
 {
     struct read_queue *reads = &shard->reads;
+    int64_t now_ms = entry->time_ms;
     for (size_t i = 0; i < reads->count; i++) {
         struct pending_read *read = read_queue_at(reads, i);
-        if (read->position >= index)
+        if (read->position >= entry->index)
             break;
         if (!read->done)
-            answer_read(shard, read);
+            answer_read(shard, read, now_ms);
     }
     read_queue_drop_done(reads);
+}
+
+/* A read that has to wait holds those of its client that came after it. */
+static bool is_held(struct shard *shard, const struct pending_read *read)
+{
+    return shard_note_of(shard, read->client)->held_pass == shard->judge_pass;
 }
 
 void shard_answer_reads(struct shard *shard)
 {
     struct read_queue *reads = &shard->reads;
+    bool any_held = false;
+    shard->judge_pass++;
     if (shard->machine.applied_index < shard->round_confirmed_index)
         return;
     for (size_t i = 0; i < reads->count; i++) {
         struct pending_read *read = read_queue_at(reads, i);
         if (read->context > shard->round_confirmed)
             break;
-        if (!read->done && read->after <= shard->machine.applied_index)
-            answer_read(shard, read);
+        if (read->done || read->after > shard->machine.applied_index ||
+            (any_held && is_held(shard, read)))
+            continue;
+        int64_t now_ms;
+        if (shard_judge_read(shard, read, &now_ms)) {
+            answer_read(shard, read, now_ms);
+            continue;
+        }
+        any_held = true;
+        shard_note_of(shard, read->client)->held_pass = shard->judge_pass;
     }
     read_queue_drop_done(reads);
 }
@@ -157,7 +172,7 @@ static void apply_next(struct shard *shard)
     if (storage_entry(shard->storage, index, &entry) != ERR_NONE)
         FATAL("a committed entry cannot be read back from the log");
     if (shard_is_leader(shard) && entry.term == raft_term(shard->raft))
-        answer_reads_before(shard, index);
+        answer_reads_before(shard, &entry);
     shard_announce(shard, entry.record.len);
     apply_one(shard, &entry);
     shard_take_image_if_due(shard);

@@ -40,7 +40,7 @@ void shard_expect(struct shard *shard, size_t bytes, struct shard_time now)
 {
     if (shard->announced)
         return;
-    shard->now = now;
+    shard_set_now(shard, now);
     shard_announce(shard, bytes);
 }
 

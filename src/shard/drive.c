@@ -54,40 +54,11 @@ static void gather_records(struct shard *shard, const struct raft_message *messa
     ASSERT(count == message->append_request.entry_count);
 }
 
-static uint64_t time_in_message(int64_t time_ms)
-{
-    if (time_ms < 0)
-        return 0;
-    return (uint64_t)time_ms < RAFT_TIME_MS_MAX ? (uint64_t)time_ms : RAFT_TIME_MS_MAX;
-}
-
-/* The core knows no time of day: a message gets its times when it leaves. */
-static void stamp(const struct shard *shard, struct raft_message *message)
-{
-    uint64_t wall_ms = time_in_message(shard->now.wall_ms);
-    switch (message->type) {
-    case RAFT_VOTE_RESPONSE:
-        message->vote_response.wall_ms = wall_ms;
-        return;
-    case RAFT_APPEND_REQUEST:
-        message->append_request.time_ms = time_in_message(shard->log_time_ms);
-        return;
-    case RAFT_APPEND_RESPONSE:
-        message->append_response.wall_ms = wall_ms;
-        return;
-    case RAFT_VOTE_REQUEST:
-    case RAFT_SNAPSHOT_REQUEST:
-    case RAFT_SNAPSHOT_RESPONSE:
-    case RAFT_TIMEOUT_NOW:
-        return;
-    }
-}
-
 static void send_message(struct shard *shard, const struct raft_message *message)
 {
     gather_records(shard, message);
     struct raft_message stamped = *message;
-    stamp(shard, &stamped);
+    shard_stamp(shard, &stamped);
     shard->encoded.len = 0;
     wire_encode_message(&shard->encoded, span_text(shard->options.cluster->cluster_id),
                         shard->options.number, &stamped, buf_span(&shard->records));
@@ -108,13 +79,13 @@ static void hold_until_durable(struct shard *shard, const struct raft_message *m
 /* An entry that the core began. */
 static void append_own(struct shard *shard, const struct raft_update *update)
 {
-    if (shard->now.wall_ms > shard->log_time_ms)
-        shard->log_time_ms = shard->now.wall_ms;
+    if (update->append_own == RAFT_OWN_NOOP)
+        shard_lead_clock(shard);
     struct buf payload = {0};
     struct entry entry = {.index = update->append_first,
                           .term = raft_term(shard->raft),
                           .kind = ENTRY_NOOP,
-                          .time_ms = shard->log_time_ms};
+                          .time_ms = shard_entry_time(shard)};
     if (update->append_own == RAFT_OWN_MEMBERSHIP) {
         members_encode(&payload, update->append_membership);
         entry.kind = ENTRY_MEMBERSHIP;
@@ -143,9 +114,7 @@ static void store(struct shard *shard, const struct raft_update *update,
     else if (update->append_count) {
         ASSERT(entries && entries[0].index == update->append_first);
         storage_append(shard->storage, entries, update->append_count);
-        int64_t time_ms = entries[update->append_count - 1].time_ms;
-        if (time_ms > shard->log_time_ms)
-            shard->log_time_ms = time_ms;
+        shard_clock_entry(&shard->clock, entries[update->append_count - 1].time_ms);
     }
     if (update->append_count) {
         shard->gathered_index = raft_last_index(shard->raft);
@@ -203,8 +172,10 @@ struct raft_chunk shard_step(struct shard *shard, const struct raft_event *event
     note_role(shard, &update);
     shard->membership_changed |= update.membership_changed;
     shard->incarnation_is_void |= update.incarnation_is_void;
-    if (update.leadership_lost)
+    if (update.leadership_lost) {
+        shard_clock_follow(&shard->clock);
         shard_answer_lost_leadership(shard);
+    }
     if (update.append_own == RAFT_OWN_NOOP)
         shard_resume_stranded(shard);
     return update.chunk_received ? update.chunk : (struct raft_chunk){.bytes = 0};
@@ -223,7 +194,7 @@ void shard_step_batch(struct shard *shard)
         shard->entries[i] = (struct entry){
             .index = shard->batch_entries[i].index,
             .term = shard->batch_entries[i].term,
-            .time_ms = shard->log_time_ms,
+            .time_ms = shard->clock.floor_ms,
             .record =
                 span_of(shard->batch.ptr + shard->batch_offsets[i], shard->batch_entries[i].bytes),
         };
@@ -316,11 +287,21 @@ static void flush(struct shard *shard)
         release_durable(shard);
 }
 
+static void flush_all(struct shard *shard)
+{
+    do
+        flush(shard);
+    while (shard->outbox_count && shard->outbox[shard->outbox_count - 1].ticket == NEXT_FLUSH);
+}
+
+/* The clock is read after the requests of the turn were: a lease, and what reads see expired, are
+ * judged by that. */
 void shard_drive(struct shard *shard, struct shard_time now)
 {
-    shard->now = now;
+    shard_set_now(shard, now);
     if (shard->stopped)
         return;
+    shard_read_clock(shard);
     shard_answer_stranded(shard);
     if (shard_is_leader(shard)) {
         step_reads(shard);
@@ -328,11 +309,13 @@ void shard_drive(struct shard *shard, struct shard_time now)
         if (shard->options.host.sent)
             shard->options.host.sent(shard->options.host.send_context);
     }
-    do
-        flush(shard);
-    while (shard->outbox_count && shard->outbox[shard->outbox_count - 1].ticket == NEXT_FLUSH);
+    flush_all(shard);
     shard_apply_committed(shard);
     shard_answer_reads(shard);
+    if (shard->batch_count && raft_accepts(shard->raft)) { /* what they wait for */
+        shard_step_batch(shard);
+        flush_all(shard);
+    }
     shard_ask_digests(shard);
     shard_consider_snapshot(shard);
     shard_produce_image(shard);
@@ -369,13 +352,14 @@ static enum err take_digest(struct shard *shard, const struct shard_peer *from,
 enum err shard_message(struct shard *shard, const struct shard_peer *from, const struct span *args,
                        size_t argc, struct shard_time now)
 {
-    shard->now = now;
+    shard_set_now(shard, now);
     if (shard->stopped)
         return ERR_NONE;
     shard->refusal = "bytes that are no message";
     shard_announce(shard, argc ? args[argc - 1].len : 0);
     if (argc > 0 && wire_is_digest(args[0]))
         return take_digest(shard, from, args, argc);
+    shard_read_clock(shard); /* a promise not to vote counts from here on */
     struct wire_message *incoming = &shard->incoming;
     enum err err = wire_parse_message(args, argc, incoming);
     if (err)
@@ -389,13 +373,15 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
     shard->refusal = shard_message_refusal(shard, incoming);
     if (shard->refusal)
         return ERR_INVALID;
-    struct raft_event event = {.type = RAFT_EVENT_MESSAGE, .now_ms = now.mono_ms};
+    shard_note_vote(shard, &incoming->message);
+    struct raft_event event = {.type = RAFT_EVENT_MESSAGE, .now_ms = shard->now.mono_ms};
     event.message = &incoming->message;
     size_t count = incoming->message.type == RAFT_APPEND_REQUEST
                        ? incoming->message.append_request.entry_count
                        : 0;
     struct raft_chunk chunk = shard_step(shard, &event, incoming->entries, count);
     shard_note_leader(shard, &incoming->message);
+    shard_note_times(shard, &incoming->message);
     if (chunk.bytes)
         shard_receive_chunk(shard, &chunk, incoming->chunk);
     return ERR_NONE;
@@ -404,8 +390,8 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
 static void step_peer(struct shard *shard, enum raft_event_type type, uint64_t peer,
                       struct shard_time now)
 {
-    shard->now = now;
-    struct raft_event event = {.type = type, .now_ms = now.mono_ms};
+    shard_set_now(shard, now);
+    struct raft_event event = {.type = type, .now_ms = shard->now.mono_ms};
     event.peer = peer;
     shard_step(shard, &event, NULL, 0);
 }
@@ -417,8 +403,8 @@ void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now)
 
 void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct shard_time now)
 {
-    shard->now = now;
-    struct raft_event event = {.type = RAFT_EVENT_PEER_MET, .now_ms = now.mono_ms};
+    shard_set_now(shard, now);
+    struct raft_event event = {.type = RAFT_EVENT_PEER_MET, .now_ms = shard->now.mono_ms};
     event.met.peer = peer->node;
     event.met.incarnation = peer->incarnation;
     shard_step(shard, &event, NULL, 0);
@@ -427,7 +413,7 @@ void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct s
 void shard_peer_alive(struct shard *shard, uint64_t peer, uint32_t busy_ms, struct shard_time now)
 {
     step_peer(shard, RAFT_EVENT_PEER_ALIVE, peer, now);
-    struct raft_event event = {.type = RAFT_EVENT_PEER_BUSY, .now_ms = now.mono_ms};
+    struct raft_event event = {.type = RAFT_EVENT_PEER_BUSY, .now_ms = shard->now.mono_ms};
     event.busy.peer = peer;
     event.busy.ms = busy_ms;
     shard_step(shard, &event, NULL, 0);
@@ -436,7 +422,7 @@ void shard_peer_alive(struct shard *shard, uint64_t peer, uint32_t busy_ms, stru
 void shard_disk_completed(struct shard *shard, const struct disk_completion *completion,
                           struct shard_time now)
 {
-    shard->now = now;
+    shard_set_now(shard, now);
     ASSERT(completion->shard == shard->options.number);
     if (completion->image) {
         shard_image_completed(shard, completion);
@@ -451,42 +437,23 @@ void shard_disk_completed(struct shard *shard, const struct disk_completion *com
     if (completion->ticket > shard->completed_ticket) {
         shard->completed_ticket = completion->ticket;
         bool waits = storage_last_ticket(shard->storage) > completion->ticket;
-        shard->flush_waits_since_ms = waits ? now.mono_ms : 0;
+        shard->flush_waits_since_ms = waits ? shard->now.mono_ms : 0;
     }
     release_durable(shard);
 }
 
-/* A leader's active expiry: one annotation in the log names the time and a limit, every node
- * removes the same keys. */
-static void propose_expiry(struct shard *shard)
-{
-    if (!shard_is_leader(shard) || !storage_may_free(shard->storage, 0) ||
-        shard->now.mono_ms < shard->expiry_due_ms)
-        return;
-    shard->expiry_due_ms = shard->now.mono_ms + EXPIRY_INTERVAL_MS;
-    if (shard->expiry_index > shard->machine.applied_index)
-        return;
-    size_t due =
-        keyspace_count_expired(shard->machine.keyspace, shard->now.wall_ms, EXPIRY_KEYS_PER_ENTRY);
-    if (due == 0)
-        return;
-    if (due == EXPIRY_KEYS_PER_ENTRY)
-        shard->expiry_due_ms = shard->now.mono_ms;
-    shard->expiry_index = shard_next_index(shard);
-    shard_batch_add(shard, ENTRY_EXPIRY, EXPIRY_KEYS_PER_ENTRY, span_of("", 0));
-}
-
 void shard_tick(struct shard *shard, struct shard_time now)
 {
-    shard->now = now;
+    shard_set_now(shard, now);
     shard_announce_end(shard);
-    storage_tick(shard->storage, now.mono_ms);
-    if (now.mono_ms >= raft_deadline_ms(shard->raft)) {
-        struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ms = now.mono_ms};
+    storage_tick(shard->storage, shard->now.mono_ms);
+    if (shard->now.mono_ms >= raft_deadline_ms(shard->raft)) {
+        struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ms = shard->now.mono_ms};
         shard_step(shard, &event, NULL, 0);
     }
     shard_note_majority(shard);
     shard_consider_health(shard);
     shard_trim(shard);
-    propose_expiry(shard);
+    shard_steer_clock(shard);
+    shard_propose_expiry(shard);
 }

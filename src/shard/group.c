@@ -3,12 +3,12 @@
 enum raft_refusal shard_change(struct shard *shard, const struct raft_membership *wanted,
                                struct shard_time now)
 {
-    shard->now = now;
+    shard_set_now(shard, now);
     shard_step_batch(shard); /* its entries are numbered, the change comes after them */
-    enum raft_refusal refusal = raft_change_refusal(shard->raft, wanted, now.mono_ms);
+    enum raft_refusal refusal = raft_change_refusal(shard->raft, wanted, shard->now.mono_ms);
     if (refusal != RAFT_CHANGE_POSSIBLE)
         return refusal;
-    struct raft_event event = {.type = RAFT_EVENT_CHANGE, .now_ms = now.mono_ms};
+    struct raft_event event = {.type = RAFT_EVENT_CHANGE, .now_ms = shard->now.mono_ms};
     event.change = wanted;
     shard_step(shard, &event, NULL, 0);
     return RAFT_CHANGE_POSSIBLE;
@@ -26,15 +26,15 @@ void shard_set_incarnation(struct shard *shard, uint64_t incarnation, struct sha
 
 void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now)
 {
-    shard->now = now;
-    struct raft_event event = {.type = RAFT_EVENT_TRANSFER, .now_ms = now.mono_ms};
+    shard_set_now(shard, now);
+    struct raft_event event = {.type = RAFT_EVENT_TRANSFER, .now_ms = shard->now.mono_ms};
     event.peer = node;
     shard_step(shard, &event, NULL, 0);
 }
 
 void shard_snapshot(struct shard *shard, struct shard_time now)
 {
-    shard->now = now;
+    shard_set_now(shard, now);
     if (!shard_snapshot_goes_on(shard))
         shard_begin_snapshot(shard);
 }

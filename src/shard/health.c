@@ -16,6 +16,11 @@ bool shard_has_room(const struct shard *shard)
     return storage_has_room(shard->storage, 0);
 }
 
+bool shard_has_room_to_free(const struct shard *shard)
+{
+    return storage_may_free(shard->storage, 0);
+}
+
 bool shard_refuses_writes(const struct shard *shard)
 {
     return !shard_has_room(shard) && raft_accepts(shard->raft);

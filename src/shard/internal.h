@@ -9,6 +9,9 @@
  *   group.c        the group itself: membership, leadership
  *   digest.c       whether the nodes' machines are equal
  *   fresh.c        how old the applied state may be
+ *   time.c         what messages tell of time, what time entries get
+ *   clock.c        the clock of the group
+ *   expiry.c       what is past its deadline
  *   health.c       a disk that is full or stalls
  *   snapshot.c     snapshots, this node's own and those of a leader
  *   shard.c        start, end, accessors */
@@ -18,16 +21,13 @@
 #include "base/prng.h"
 #include "machine/state.h"
 #include "resp/parse.h"
+#include "shard/clock.h"
 #include "shard/digest.h"
 #include "shard/queue.h"
 #include "shard/shard.h"
 #include "wire/message.h"
 
-enum {
-    /* Keys that one expiry entry removes at most: bounds the time of one apply. */
-    EXPIRY_KEYS_PER_ENTRY = 512,
-    EXPIRY_INTERVAL_MS = 100,
-};
+enum { SHARD_EXPIRIES_MAX = 72 }; /* expiry entries that are not applied yet */
 
 #define NEXT_FLUSH UINT64_MAX
 
@@ -63,6 +63,7 @@ struct shard_image {
 struct client_note {
     uint32_t generation;
     uint64_t last_write; /* index of its newest write in this leadership, 0: none */
+    uint64_t held_pass;  /* of shard_answer_reads(), in which one of its reads had to wait */
 };
 
 /* What a leader said of itself; at_ms is monotonic, 0: nothing. */
@@ -95,7 +96,10 @@ struct shard {
     struct entry *entries; /* scratch: the batch as storage wants it */
     size_t entries_cap;
 
-    int64_t log_time_ms;        /* time of the newest entry in the log, applied or not */
+    struct shard_clock clock; /* its floor is the time of the newest entry, applied or not */
+    uint64_t steer_due_ms;
+    int64_t offset_ms; /* of the wall clock from it */
+    bool offset_told;
     uint64_t log_bytes_pending; /* of the entries in `writes` */
 
     struct write_queue writes;
@@ -114,8 +118,10 @@ struct shard {
     uint64_t stranded_until_ms; /* reads of a lost leadership wait for the new leader until then; 0:
                                    none */
 
-    uint64_t expiry_index; /* newest expiry entry proposed; one at a time */
+    uint64_t expiry_indices[SHARD_EXPIRIES_MAX]; /* of entries that are not applied yet */
+    size_t expiry_count;
     uint64_t expiry_due_ms;
+    uint64_t judge_pass; /* counts shard_answer_reads() */
     bool role_changed;
     bool membership_changed;
     bool incarnation_is_void;
@@ -167,6 +173,25 @@ void shard_trim(struct shard *shard);
 /* submit.c */
 void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload);
 uint64_t shard_next_index(const struct shard *shard);
+
+struct client_note *shard_note_of(struct shard *shard, struct shard_client client);
+
+/* time.c */
+void shard_set_now(struct shard *shard, struct shard_time now); /* never goes back */
+void shard_read_clock(struct shard *shard);
+int64_t shard_entry_time(struct shard *shard); /* of an entry that is appended now */
+void shard_stamp(const struct shard *shard, struct raft_message *message);
+void shard_note_vote(struct shard *shard, const struct raft_message *message);  /* before a step */
+void shard_note_times(struct shard *shard, const struct raft_message *message); /* after it */
+void shard_lead_clock(struct shard *shard);
+void shard_steer_clock(struct shard *shard);
+
+/* expiry.c */
+void shard_propose_expiry(struct shard *shard);
+uint64_t shard_expiry_due_ms(const struct shard *shard); /* UINT64_MAX: nothing is to come */
+/* A read that is confirmed: the time to judge it by. False: it has to wait until an entry is
+ * applied, by whose time what it would see expired is expired for everybody and for ever. */
+bool shard_judge_read(struct shard *shard, struct pending_read *read, int64_t *now_ms);
 
 /* apply.c */
 void shard_apply_committed(struct shard *shard);

@@ -51,8 +51,9 @@ struct pending_read {
     struct shard_client client;
     const struct command *command; /* PENDING_READ */
     uint64_t position;
-    uint64_t after;   /* this client's last write: to be applied before */
-    uint64_t context; /* round that confirms it; 0: needs none */
+    uint64_t after;        /* this client's last write: to be applied before */
+    uint64_t context;      /* round that confirms it; 0: needs none */
+    uint64_t expiry_index; /* it saw keys due: waits for this entry, is judged by its time; 0 */
     size_t argc;
     uint64_t bytes_at; /* place in the arena, counted since the arena was new */
     size_t bytes_len;

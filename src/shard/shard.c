@@ -91,7 +91,6 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
     machine_init(&shard->machine, options->table, options->hash_seed);
     if (found->state) {
         keyspace_free(machine_take_state(&shard->machine, found->state));
-        shard->log_time_ms = shard->machine.clock_ms;
         raft.membership = found->state->position.membership;
         complete(&raft.membership, &options->raft.membership);
     }
@@ -147,8 +146,8 @@ enum err shard_open(const struct shard_options *options, struct shard_time now,
     if (!err) {
         struct shard *created = create(options, now, storage, &recovered, &found);
         load_entries(created, &found);
-        if (found.time_ms > created->log_time_ms)
-            created->log_time_ms = found.time_ms;
+        shard_clock_init(&created->clock, created->machine.clock_ms, options->raft.heartbeat_ms);
+        shard_clock_entry(&created->clock, found.time_ms);
         storage_pin(storage, created->machine.applied_index);
         *shard = created;
     } else {
@@ -199,9 +198,8 @@ uint64_t shard_deadline_ms(const struct shard *shard)
         keyspace_has_cleared(shard->machine.keyspace))
         return shard->now.mono_ms; /* more to do: come back at once */
     uint64_t deadline = raft_deadline_ms(shard->raft);
-    if (shard_is_leader(shard) && keyspace_count_with_deadline(shard->machine.keyspace) &&
-        shard->expiry_due_ms < deadline)
-        deadline = shard->expiry_due_ms;
+    if (shard_expiry_due_ms(shard) < deadline)
+        deadline = shard_expiry_due_ms(shard);
     if (shard->stranded_until_ms && shard->stranded_until_ms < deadline)
         deadline = shard->stranded_until_ms;
     if (shard_image_due_ms(shard) < deadline)
@@ -278,6 +276,7 @@ struct shard_stats shard_stats(const struct shard *shard)
     stats.digest_index = shard->digests.agreed_index;
     stats.pending_writes = shard->writes.count;
     stats.pending_reads = shard->reads.count;
+    stats.clock_begun_from_wall = shard->clock.begun_from_wall;
     stats.commit_us = &shard->commit_us;
     return stats;
 }

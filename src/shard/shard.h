@@ -66,6 +66,9 @@ struct shard_host {
      * write its reply. */
     void (*run_local)(void *context, struct shard_client client, const struct command *command,
                       const struct span *args, size_t argc, struct resp_writer *reply);
+    /* The clock of shard_time.mono_us, read now: a process may have stopped for any time since the
+     * clock was read that a call is given. NULL: never. */
+    uint64_t (*clock)(void *context);
     /* One encoded message (wire/message.h) for `to`. The bytes are the callee's to copy. A response
      * travels on the connection that brought requests from `to`, a request on the one this node
      * dialled. May be dropped. */
@@ -119,11 +122,12 @@ struct shard_options {
                                  ERR_BUSY */
 };
 
-/* What time it is: monotonic for the core, wall for entries and expiry. */
+/* What time it is: monotonic for the core and for entry time, wall for people and for what entry
+ * time is drawn toward. */
 struct shard_time {
     uint64_t mono_ms;
     int64_t wall_ms;
-    uint64_t mono_us; /* the same clock as mono_ms, finer: for statistics only */
+    uint64_t mono_us; /* the same clock as mono_ms, finer */
 };
 
 /* Recovers the log and starts as a follower. Failures as storage_open(), with one line in
@@ -220,6 +224,9 @@ bool shard_snapshot_goes_on(const struct shard *shard);
 /* Whether the disk takes more entries. A leader that lacks room hands leadership to a node that has
  * some. */
 bool shard_has_room(const struct shard *shard);
+/* Whether entries that free room (expiry, deletions) may be appended: up to half of the reserve is
+ * theirs. */
+bool shard_has_room_to_free(const struct shard *shard);
 /* A leader that lacks room and has nobody to hand over to just now: writes are not to be submitted.
  */
 bool shard_refuses_writes(const struct shard *shard);
@@ -239,7 +246,9 @@ bool shard_is_leader(const struct shard *shard);
 uint64_t shard_fresh_ms(struct shard *shard);
 uint64_t shard_applied_index(const struct shard *shard);
 int64_t shard_clock_ms(const struct shard *shard); /* time of the last applied entry */
-uint64_t shard_digest(const struct shard *shard);  /* of the applied state */
+/* The group's time as far as this node knows (clock.h): by it keys expire, not by wall clocks. */
+int64_t shard_now_ms(const struct shard *shard, struct shard_time now);
+uint64_t shard_digest(const struct shard *shard); /* of the applied state */
 size_t shard_holders(const struct shard *shard,
                      uint64_t index); /* nodes that hold it durably; leader only */
 void shard_set_sync(struct shard *shard, enum storage_sync sync);
@@ -265,6 +274,7 @@ struct shard_stats {
     uint64_t digests_compared;         /* with other nodes' */
     uint64_t digest_index;             /* newest entry at which one was equal */
     uint64_t unknown_outcomes;         /* writes answered with -UNKNOWN */
+    uint64_t clock_begun_from_wall;    /* terms of this node that no voter's time began */
     const struct histogram *commit_us; /* from the batch being driven to its commit, in microseconds
                                           of the loop's clock */
 };

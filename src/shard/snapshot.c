@@ -384,9 +384,8 @@ void shard_install(struct shard *shard, const struct raft_snapshot *snapshot)
     shard_drop_image(shard); /* of a state that goes */
     keyspace_free(shard->replaced);
     shard->replaced = machine_take_state(&shard->machine, state);
-    if (shard->log_time_ms < shard->machine.clock_ms)
-        shard->log_time_ms = shard->machine.clock_ms;
-    shard->expiry_index = 0;
+    shard_clock_entry(&shard->clock, shard->machine.clock_ms);
+    shard->expiry_count = 0;
     shard->cut_index = 0;
     shard->records_first = 0;
     shard->written_count = 0; /* of a log that is gone */

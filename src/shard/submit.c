@@ -8,13 +8,6 @@ uint64_t shard_next_index(const struct shard *shard)
     return raft_last_index(shard->raft) + shard->batch_count + 1;
 }
 
-static int64_t entry_time(struct shard *shard)
-{
-    if (shard->now.wall_ms > shard->log_time_ms)
-        shard->log_time_ms = shard->now.wall_ms;
-    return shard->log_time_ms;
-}
-
 /* Room for one more entry in the batch's arrays. */
 static void batch_reserve(struct shard *shard)
 {
@@ -34,7 +27,7 @@ static struct entry batch_begin(struct shard *shard, enum entry_kind kind)
     return (struct entry){.index = shard_next_index(shard),
                           .term = raft_term(shard->raft),
                           .kind = kind,
-                          .time_ms = entry_time(shard)};
+                          .time_ms = shard_entry_time(shard)};
 }
 
 static uint32_t batch_end(struct shard *shard, const struct entry *entry)
@@ -57,7 +50,7 @@ void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, s
 
 static enum shard_admission admit(struct shard *shard, struct shard_time now)
 {
-    shard->now = now;
+    shard_set_now(shard, now);
     if (!shard_is_leader(shard))
         return SHARD_NOT_LEADER;
     if (shard_is_disputed(shard))
@@ -76,7 +69,7 @@ static enum shard_admission admit_write(struct shard *shard, struct shard_time n
 }
 
 /* The client's note; one of an earlier generation starts anew. */
-static struct client_note *note_of(struct shard *shard, struct shard_client client)
+struct client_note *shard_note_of(struct shard *shard, struct shard_client client)
 {
     if (client.slot >= shard->notes_cap) {
         size_t cap = shard->notes_cap ? shard->notes_cap : 64;
@@ -95,9 +88,9 @@ static struct client_note *note_of(struct shard *shard, struct shard_client clie
 static struct pending_write *push_write(struct shard *shard, struct shard_client client,
                                         int protocol, const struct entry *entry)
 {
-    note_of(shard, client)->last_write = entry->index;
     size_t before = shard->writes.count; /* in the order of the log */
     ASSERT(before == 0 || write_queue_at(&shard->writes, before - 1)->index < entry->index);
+    shard_note_of(shard, client)->last_write = entry->index;
     struct pending_write *write = write_queue_push(&shard->writes);
     write->index = entry->index;
     write->term = entry->term;
@@ -145,7 +138,7 @@ static struct pending_read *push_read(struct shard *shard, struct shard_client c
     read->client = client;
     read->protocol = protocol;
     read->position = shard_next_index(shard) - 1;
-    read->after = note_of(shard, client)->last_write;
+    read->after = shard_note_of(shard, client)->last_write;
     return read;
 }
 

@@ -148,7 +148,7 @@ static void test_a_key_is_gone_from_its_deadline_on(void **state)
         {"GET k", "$-1\r\n"},          {"EXISTS k", ":0\r\n"},  {"TTL k", ":-2\r\n"},
         {"STRLEN k", ":0\r\n"},        {"TYPE k", "+none\r\n"}, {"OBJECT ENCODING k", "$-1\r\n"},
         {"MEMORY USAGE k", "$-1\r\n"}, {"TOUCH k", ":0\r\n"},   {"MGET k", "*1\r\n$-1\r\n"},
-        {"DBSIZE", ":1\r\n"},          {"PERSIST k", ":0\r\n"}, {"DBSIZE", ":0\r\n"},
+        {"DBSIZE", ":0\r\n"},
     };
     struct fixture *fixture = fixture_new();
     run(fixture, "SET k v PX 100");
@@ -157,6 +157,9 @@ static void test_a_key_is_gone_from_its_deadline_on(void **state)
     fixture->context.now_ms += 1;
     for (size_t i = 0; i < sizeof(afterwards) / sizeof(afterwards[0]); i++)
         assert_string_equal(run(fixture, afterwards[i].request), afterwards[i].reply);
+    assert_int_equal(keyspace_count(fixture->context.keyspace), 1);
+    assert_string_equal(run(fixture, "PERSIST k"), ":0\r\n");
+    assert_int_equal(keyspace_count(fixture->context.keyspace), 0);
     fixture_free(fixture);
 }
 

@@ -29,6 +29,10 @@ struct fixture {
     uint32_t digest_interval_ms; /* of the next start */
     uint64_t snapshot_log_bytes; /* of the next start */
     struct log log;
+    unsigned lines;                   /* of the log */
+    uint64_t (*clock)(void *fixture); /* NULL: calls are given the time that it is */
+    uint64_t clock_us;
+    uint32_t lease_drift_percent; /* of the next start */
 };
 
 static inline struct buf *fixture_reply_begin(void *context, struct shard_client client)
@@ -108,9 +112,9 @@ static inline void fixture_contradicted(void *context, const char *text)
 
 static inline void fixture_log(void *context, enum log_level level, const char *line)
 {
-    (void)context;
     (void)level;
     (void)line;
+    ((struct fixture *)context)->lines++;
 }
 
 static inline struct raft_options fixture_raft_options(size_t voters)
@@ -147,6 +151,7 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                                              .run_local = fixture_run_local,
                                              .executed = fixture_executed,
                                              .send_context = fixture,
+                                             .clock = fixture->clock,
                                              .send = fixture_send,
                                              .contradicted = fixture_contradicted,
                                              .role_changed = fixture_role_changed},
@@ -159,6 +164,7 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                                     .snapshot_log_bytes = fixture->snapshot_log_bytes,
                                     .snapshot_bytes_per_s = 24 << 20,
                                     .batch_bytes_max = BATCH_BYTES_MAX};
+    options.raft.lease_drift_percent = fixture->lease_drift_percent;
     options.storage.log = &fixture->log;
     return shard_open(&options, fixture->now, &fixture->shard, message);
 }
@@ -168,7 +174,7 @@ static inline void fixture_open(struct fixture *fixture, size_t voters)
     *fixture = (struct fixture){.now = {.mono_ms = 1000, .wall_ms = 5000, .mono_us = 1000000}};
     node_init(&fixture->node);
     fixture->node.port.context = &fixture->node.fake;
-    fixture->log = (struct log){LOG_WARNING, fixture_log, NULL};
+    fixture->log = (struct log){LOG_WARNING, fixture_log, fixture};
     fixture->table = command_table_new();
     char message[512];
     if (fixture_start(fixture, voters, message))
@@ -294,6 +300,7 @@ static inline void fixture_acknowledge(struct fixture *fixture, uint64_t context
     message.append_response.match = fixture_last(fixture);
     message.append_response.hint_index = message.append_response.match;
     message.append_response.read_context = context < fixture->round ? context : fixture->round;
+    message.append_response.wall_ms = (uint64_t)fixture->now.wall_ms;
     fixture_message(fixture, message, NULL);
 }
 
@@ -304,6 +311,7 @@ static inline void fixture_win(struct fixture *fixture)
     fixture_turn(fixture);
     struct raft_message vote = {
         .type = RAFT_VOTE_RESPONSE, .from = 2, .term = fixture_term(fixture) + 1};
+    vote.vote_response.wall_ms = (uint64_t)fixture->now.wall_ms;
     vote.vote_response.pre = true;
     vote.vote_response.granted = true;
     fixture_message(fixture, vote, NULL);

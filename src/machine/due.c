@@ -1,0 +1,73 @@
+/* What a reading command would see differently at a later time: keys whose deadline lies between.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "machine/internal.h"
+#include "machine/transaction.h"
+
+enum { KEYS_AT_HAND = 16 };
+
+static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+
+static int64_t due_of_key(const struct machine *machine, struct span key, int64_t until_ms)
+{
+    const struct item *item = keyspace_find(machine->keyspace, key, machine->clock_ms);
+    int64_t deadline_ms = item ? item_deadline(item) : NO_DEADLINE;
+    return deadline_ms <= until_ms ? deadline_ms : NO_DEADLINE;
+}
+
+int64_t machine_due(const struct machine *machine, const struct command *command,
+                    const struct span *args, size_t argc, int64_t until_ms)
+{
+    size_t few[KEYS_AT_HAND];
+    size_t *positions = few;
+    size_t count = command_keys(command, args, argc, few, KEYS_AT_HAND);
+    if (count == 0) /* KEYS, SCAN, DBSIZE, RANDOMKEY look at all keys; TIME at none */
+        return command->flags & COMMAND_READONLY &&
+                       keyspace_count_expired(machine->keyspace, until_ms, 1)
+                   ? until_ms
+                   : NO_DEADLINE;
+    if (count > KEYS_AT_HAND) {
+        positions = mem_alloc(count * sizeof *positions);
+        command_keys(command, args, argc, positions, count);
+    }
+    int64_t latest_ms = NO_DEADLINE;
+    for (size_t i = 0; i < count; i++) {
+        int64_t due_ms = due_of_key(machine, args[positions[i]], until_ms);
+        if (due_ms > latest_ms)
+            latest_ms = due_ms;
+    }
+    if (positions != few)
+        mem_free(positions);
+    return latest_ms;
+}
+
+/* Annotations stand before a WATCH. */
+static void skip_annotations(struct span *rest)
+{
+    while (rest->len && rest->ptr[0] == '#') {
+        const char *end = memchr(rest->ptr, '\n', rest->len);
+        ASSERT(end);
+        size_t len = (size_t)(end + 1 - rest->ptr);
+        *rest = span_of(rest->ptr + len, rest->len - len);
+    }
+}
+
+int64_t machine_due_in_transaction(struct machine *machine, struct span packed, int64_t until_ms)
+{
+    struct resp_parser *parser = &machine->parser;
+    int64_t latest_ms = NO_DEADLINE;
+    for (skip_annotations(&packed); packed.len; skip_annotations(&packed)) {
+        enum resp_outcome outcome = resp_parse(parser, packed, &no_limits);
+        ASSERT(outcome == RESP_COMMAND && parser->argc > 0);
+        packed = span_of(packed.ptr + parser->consumed, packed.len - parser->consumed);
+        const struct command *command = command_find(machine->table, parser->args, parser->argc);
+        ASSERT(command);
+        int64_t due_ms = machine_due(machine, command, parser->args, parser->argc, until_ms);
+        if (due_ms > latest_ms)
+            latest_ms = due_ms;
+    }
+    return latest_ms;
+}

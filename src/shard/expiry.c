@@ -1,0 +1,106 @@
+/* What is past its deadline: entries that remove it, and reads that would see it gone.
+ *
+ * An expiry entry names a time and a limit; every node removes the same keys. From the moment it is
+ * applied the keys due by its time are gone for every reader, removed or not. */
+#include "machine/transaction.h"
+#include "shard/internal.h"
+
+enum {
+    /* Keys that one entry removes at most: bounds the time of one apply. */
+    KEYS_PER_ENTRY = 512,
+    /* Entries that are proposed and not applied yet: bounds what counting costs. */
+    ENTRIES_WAITING_MAX = SHARD_EXPIRIES_MAX - 8, /* reads propose more */
+    /* Keys that are not read wait this long, so that one entry removes many. */
+    INTERVAL_MS = 100,
+};
+
+static bool may_propose(const struct shard *shard)
+{
+    return shard_is_leader(shard) && raft_accepts(shard->raft) && shard_has_room_to_free(shard);
+}
+
+static void propose(struct shard *shard)
+{
+    shard->expiry_indices[shard->expiry_count++] = shard_next_index(shard);
+    shard_batch_add(shard, ENTRY_EXPIRY, KEYS_PER_ENTRY, span_of("", 0));
+}
+
+static void forget_applied(struct shard *shard)
+{
+    size_t applied = 0;
+    while (applied < shard->expiry_count &&
+           shard->expiry_indices[applied] <= shard->machine.applied_index)
+        applied++;
+    shard->expiry_count -= applied;
+    for (size_t i = 0; applied && i < shard->expiry_count; i++)
+        shard->expiry_indices[i] = shard->expiry_indices[i + applied];
+}
+
+/* As many entries as remove all that is due, whatever is under way already. */
+void shard_propose_expiry(struct shard *shard)
+{
+    forget_applied(shard);
+    if (shard->now.mono_ms < shard->expiry_due_ms || !may_propose(shard))
+        return;
+    int64_t now_ms = shard_now_ms(shard, shard->now);
+    size_t covered = shard->expiry_count * KEYS_PER_ENTRY;
+    size_t due = keyspace_count_expired(shard->machine.keyspace, now_ms,
+                                        (size_t)ENTRIES_WAITING_MAX * KEYS_PER_ENTRY);
+    while (covered < due && shard->expiry_count < ENTRIES_WAITING_MAX) {
+        propose(shard);
+        covered += KEYS_PER_ENTRY;
+    }
+    shard->expiry_due_ms = shard->now.mono_ms + INTERVAL_MS;
+}
+
+uint64_t shard_expiry_due_ms(const struct shard *shard)
+{
+    if (!may_propose(shard) || keyspace_count_with_deadline(shard->machine.keyspace) == 0)
+        return UINT64_MAX;
+    return shard->expiry_due_ms;
+}
+
+/* The newest deadline, later than what is applied, of what the read may look at. */
+static int64_t due_for(struct shard *shard, struct pending_read *read, int64_t until_ms)
+{
+    switch (read->kind) {
+    case PENDING_READ:
+        return machine_due(&shard->machine, read->command, read_queue_args(&shard->reads, read),
+                           read->argc, until_ms);
+    case PENDING_TRANSACTION:
+        return machine_due_in_transaction(&shard->machine, read_queue_bytes(&shard->reads, read),
+                                          until_ms);
+    }
+    return NO_DEADLINE;
+}
+
+bool shard_judge_read(struct shard *shard, struct pending_read *read, int64_t *now_ms)
+{
+    int64_t applied_ms = shard->machine.clock_ms;
+    int64_t time_ms = shard_now_ms(shard, shard->now);
+    *now_ms = time_ms;
+    if (read->expiry_index) {
+        *now_ms = applied_ms;
+        return shard->machine.applied_index >= read->expiry_index;
+    }
+    if (time_ms <= applied_ms || keyspace_count_expired(shard->machine.keyspace, time_ms, 1) == 0)
+        return true;
+    int64_t due_ms = due_for(shard, read, time_ms);
+    if (due_ms == NO_DEADLINE)
+        return true;
+    if (shard->clock.floor_ms < due_ms) { /* no entry of the log is as late as that */
+        if (!shard_has_room_to_free(shard)) {
+            *now_ms = applied_ms;
+            return true;
+        }
+        if (!may_propose(shard))
+            return false; /* the office is being handed over */
+        forget_applied(shard);
+        if (shard->expiry_count == SHARD_EXPIRIES_MAX)
+            return false;
+        propose(shard);
+    }
+    read->expiry_index = shard_next_index(shard) - 1;
+    *now_ms = applied_ms;
+    return shard->machine.applied_index >= read->expiry_index;
+}
