@@ -246,6 +246,7 @@ void sim_check_node(struct sim_node *node)
     node->term_seen = raft_term(raft);
     check_applied(node);
     sim_check_stale(node);
+    sim_ttl_check_begin(node);
     sim_check_rules(node);
     sim_clients_collect(sim);
     if (raft_membership_equal(&node->membership_before, raft_membership(raft)))

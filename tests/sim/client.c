@@ -36,6 +36,7 @@ static void host_reply_end(void *context, struct shard_client handle, uint64_t i
         client->generation != handle.generation)
         return;
     client->got++;
+    client->release_us = node->local_us;
     if (index > client->reply_index)
         client->reply_index = index;
 }
@@ -85,15 +86,8 @@ static size_t arguments(const struct sim_client *client, char text[4][64], struc
         args[argc++] = span_text(text[1]);
         return argc;
     case SIM_OP_REGISTER:
-        break;
     case SIM_OP_EXPIRE:
-        args[0] = SPAN("SET");
-        text[0][0] = 'e';
-        args[argc++] = SPAN("value");
-        args[argc++] = SPAN("PX");
-        snprintf(text[1], 64, "%u", client->generation % 500 + 1);
-        args[argc++] = span_text(text[1]);
-        return argc;
+        break;
     }
     return argc;
 }
@@ -134,6 +128,8 @@ static enum shard_admission submit(struct sim *sim, struct sim_client *client,
         return submit_transaction(client, node->shard, now);
     if (client->kind == SIM_OP_REGISTER)
         return sim_register_submit(sim, client, node);
+    if (client->kind == SIM_OP_EXPIRE)
+        return sim_ttl_submit(sim, client, node);
     char text[4][64];
     struct span args[5];
     size_t argc = arguments(client, text, args);
@@ -332,6 +328,10 @@ static bool answered(struct sim *sim, struct sim_client *client)
             return true;
         }
     }
+    if (client->kind == SIM_OP_EXPIRE) {
+        sim_ttl_answered(sim, client);
+        reads = client->ttl_reads;
+    }
     if (reads) {
         sim->stats.reads++;
         return false;
@@ -386,16 +386,19 @@ static void collect(struct sim *sim, struct sim_client *client)
 
 void sim_clients_collect(struct sim *sim)
 {
-    for (int i = 0; i < sim->profile.clients; i++)
-        if (sim->clients[i].waiting && sim->clients[i].got == sim->clients[i].expected)
-            collect(sim, &sim->clients[i]);
+    for (int i = 0; i < sim->profile.clients; i++) {
+        struct sim_client *client = &sim->clients[i];
+        if (client->waiting && client->got == client->expected && client->release_us <= sim->now_us)
+            collect(sim, client);
+    }
 }
 
 void sim_clients_of_crashed(struct sim *sim, int node)
 {
     for (int i = 0; i < sim->profile.clients; i++) {
         struct sim_client *client = &sim->clients[i];
-        if (!client->waiting || client->node != node || client->got == client->expected)
+        bool left = client->got == client->expected && client->release_us <= sim->now_us;
+        if (!client->waiting || client->node != node || left)
             continue;
         client->waiting = false;
         if (appends(client->kind))

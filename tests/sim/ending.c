@@ -14,7 +14,7 @@ static void stop_faults(struct sim *sim)
 static void bring_up(struct sim_node *node)
 {
     if (node->paused) {
-        node->paused = false;
+        node->paused = node->stale = false;
         sim_node_settle(node);
     }
     if (!node->up)

@@ -7,10 +7,7 @@ void sim_restart(struct sim *sim, const struct sim_event *event)
     if (event->incarnation != node->incarnation)
         return;
     if (node->paused) {
-        node->paused = false;
-        sim_trace(sim, "node %llu goes on", (unsigned long long)node->id);
-        /* What waited in its sockets may come before its timers. */
-        sim_node_wake_in(node, sim_between(sim, 0, 2000));
+        sim_node_go_on(node);
         return;
     }
     if (!node->up && node->exists)
@@ -29,6 +26,7 @@ static void stop_process(struct sim *sim, struct sim_node *victim)
 {
     if (sim->profile.pause && sim_chance(sim, 0.5)) {
         victim->paused = true;
+        victim->stale_us = victim->local_us > sim->now_us ? victim->local_us : sim->now_us;
         sim_trace(sim, "node %llu is paused", (unsigned long long)victim->id);
     } else {
         sim_node_crash(victim, sim_chance(sim, sim->profile.power_loss));
@@ -77,6 +75,20 @@ static void lose_disk(struct sim *sim, struct sim_node *victim)
     sim_node_wipe(victim);
 }
 
+/* By hours, in either direction; now and then all clocks in the same one. */
+static void step_wall_clock(struct sim *sim, struct sim_node *victim)
+{
+    uint64_t width_ms = (uint64_t)sim->profile.wall_jump_ms * 2;
+    int64_t offset_ms = (int64_t)sim_between(sim, 0, width_ms) - sim->profile.wall_jump_ms;
+    bool all = sim_chance(sim, 0.2);
+    for (int i = 0; i < sim->profile.nodes; i++)
+        if (all || &sim->nodes[i] == victim)
+            sim->nodes[i].wall_offset_ms = offset_ms;
+    sim->stats.clock_steps++;
+    sim_trace(sim, "the wall clock of %s %llu is off by %lld ms", all ? "all nodes, so of" : "node",
+              (unsigned long long)victim->id, (long long)offset_ms);
+}
+
 void sim_fault(struct sim *sim)
 {
     if (sim->faults_stop)
@@ -110,5 +122,5 @@ void sim_fault(struct sim *sim)
         sim->faults_stop = true;
     }
     if (profile->wall_jump_ms && sim_chance(sim, 0.05))
-        victim->wall_offset_ms = (int64_t)sim_between(sim, 0, (uint64_t)profile->wall_jump_ms);
+        step_wall_clock(sim, victim);
 }

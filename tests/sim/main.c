@@ -127,6 +127,8 @@ static void run(uint64_t seed, const struct sim_scenario *scenario, bool trace, 
     struct sim_profile profile;
     if (scenario)
         profile = sim_calm_profile(scenario->nodes);
+    if (scenario)
+        profile.lease_drift_percent = scenario->lease_drift_percent;
     else
         sim_draw_profile(seed, &profile);
     sim_open(sim, seed, &profile, trace);
@@ -159,6 +161,9 @@ static void print(const char *what, const struct total *total)
         {"resets", stats->resets},
         {"flaps", stats->flaps},
         {"crashes", stats->crashes},
+        {"pauses at a clock", stats->clock_pauses},
+        {"stale turns", stats->stale_turns},
+        {"steps of clocks", stats->clock_steps},
         {"disk errors", stats->disk_errors},
         {"stalls", stats->stalls},
         {"full disks", stats->full_disks},

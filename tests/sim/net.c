@@ -9,7 +9,8 @@ static void deliver(struct sim *sim, const struct sim_node *from, const struct s
     uint64_t delay_us = sim_between(sim, profile->delay_us_min, profile->delay_us_max);
     if (sim_chance(sim, profile->slow))
         delay_us += sim_between(sim, 0, profile->slow_us);
-    struct sim_event event = {.at_us = sim->now_us + delay_us,
+    uint64_t sent_us = from->local_us > sim->now_us ? from->local_us : sim->now_us;
+    struct sim_event event = {.at_us = sent_us + delay_us,
                               .type = SIM_MESSAGE,
                               .node = to->position,
                               .from = from->id,

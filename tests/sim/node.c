@@ -5,14 +5,66 @@
 #include "sim/sim.h"
 #include "wire/message.h"
 
-struct shard_time sim_node_time(const struct sim_node *node)
+/* Clocks that begin anywhere and are a little fast or slow: nothing may depend on that. */
+static struct shard_time clocks_at(const struct sim_node *node, uint64_t now_us)
 {
-    /* A clock that begins anywhere and is a little fast or slow: nothing may depend on that. */
-    uint64_t now_us = node->sim->now_us;
     int64_t drift_us = (int64_t)now_us * node->clock_ppm / 1000000;
     uint64_t us = now_us + (uint64_t)drift_us + 1000000 * (uint64_t)(node->position + 1);
-    int64_t wall = (int64_t)(node->sim->now_us / 1000) + 1700000000000 + node->wall_offset_ms;
+    int64_t wall = (int64_t)(now_us / 1000) + 1700000000000 + node->wall_offset_ms;
     return (struct shard_time){.mono_ms = us / 1000, .wall_ms = wall, .mono_us = us};
+}
+
+static uint64_t process_us(const struct sim_node *node)
+{
+    uint64_t now_us = node->sim->now_us;
+    return node->local_us > now_us ? node->local_us : now_us;
+}
+
+struct shard_time sim_node_time(const struct sim_node *node)
+{
+    return clocks_at(node, node->stale ? node->stale_us : process_us(node));
+}
+
+/* Whatever the process does from here on in this event is done that much later: what it sends
+ * leaves then, and replies reach their clients then. */
+static void stop_for_a_while(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    node->local_us = process_us(node) + sim_between(sim, 1000, 1500000);
+    node->paused = true;
+    sim->stats.clock_pauses++;
+    sim_trace(sim, "node %llu stops at its clock", (unsigned long long)node->id);
+    sim_push(sim, (struct sim_event){.at_us = node->local_us,
+                                     .type = SIM_RESTART,
+                                     .node = node->position,
+                                     .incarnation = node->incarnation});
+}
+
+struct shard_time sim_node_clock(struct sim_node *node)
+{
+    bool stops = !node->sim->faults_stop && !node->paused &&
+                 sim_chance(node->sim, node->sim->profile.read_pause);
+    bool before = stops && sim_chance(node->sim, 0.5);
+    if (before)
+        stop_for_a_while(node);
+    struct shard_time time = clocks_at(node, process_us(node));
+    if (stops && !before)
+        stop_for_a_while(node);
+    return time;
+}
+
+void sim_node_go_on(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    if (sim->now_us < node->local_us)
+        return; /* it has stopped again since */
+    node->paused = false;
+    sim_trace(sim, "node %llu goes on", (unsigned long long)node->id);
+    /* It had read its clock, and not yet its sockets. */
+    node->stale = !sim->faults_stop && sim_chance(sim, sim->profile.stale_turn);
+    sim->stats.stale_turns += node->stale;
+    /* What waited in its sockets may come before its timers. */
+    sim_node_wake_in(node, sim_between(sim, 0, node->stale ? 5000 : 2000));
 }
 
 /* A vote that is given, or asked for, must be found on the disk by whoever starts from it. */
@@ -44,6 +96,11 @@ static void host_send(void *context, uint64_t to, bool response, struct span byt
     struct sim_node *node = context;
     note_vote(node, bytes);
     sim_send(node->sim, node, to, bytes);
+}
+
+static uint64_t host_clock(void *context)
+{
+    return sim_node_clock(context).mono_us;
 }
 
 static void host_role_changed(void *context)
@@ -155,6 +212,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
     options.host.role_changed = host_role_changed;
     options.host.incarnation_is_void = host_incarnation_is_void;
     options.host.contradicted = host_contradicted;
+    options.host.clock = host_clock;
     options.storage.identity.node_id = node->id;
     memcpy(options.storage.identity.cluster_id, node->cluster.cluster_id,
            sizeof options.storage.identity.cluster_id);
@@ -196,12 +254,12 @@ void sim_node_start(struct sim_node *node)
     check_vote(node);
     node->exists = true;
     node->up = true;
-    node->paused = false;
     node->altered = node->contradicted = false; /* the log says what is right */
+    node->paused = node->stale = node->heard = false;
     node->checked_index = 0;
-    node->commit_seen = node->installs_seen = node->led_term = 0;
     node->stale_turns = node->fresh_seen_ms = 0;
     memset(node->stale_seen, 0, sizeof node->stale_seen);
+    node->commit_seen = node->installs_seen = node->led_term = node->wall_begins = 0;
     node->term_seen = 0; /* a term that was not durable when the process ended may be forgotten */
     sim_trace(sim, "node %llu starts: term %llu, last index %llu", (unsigned long long)node->id,
               (unsigned long long)raft_term(shard_raft(node->shard)),
@@ -222,7 +280,7 @@ void sim_node_crash(struct sim_node *node, bool power_loss)
     shard_close(node->shard);
     node->shard = NULL;
     node->up = false;
-    node->paused = false;
+    node->paused = node->stale = false;
     node->incarnation++;
     sim_disk_crash(&node->disk, power_loss);
     sim->stats.crashes++;
@@ -289,7 +347,7 @@ static void schedule(struct sim_node *node)
     uint64_t wait_us = wait_ms ? wait_ms * 1000 : 50;
     if (node->clock_ppm)
         wait_us = wait_us * 1000000 / (uint64_t)(1000000 + node->clock_ppm) + 1;
-    uint64_t at_us = node->sim->now_us + wait_us;
+    uint64_t at_us = process_us(node) + wait_us;
     if (at_us == node->timer_us)
         return;
     node->timer_us = at_us;
@@ -311,6 +369,7 @@ void sim_node_settle(struct sim_node *node)
         shard_drive(node->shard, now);
     shard_tick(node->shard, now);
     shard_drive(node->shard, now);
+    node->stale = false;
     sim_check_node(node);
     schedule(node);
 }
@@ -341,6 +400,8 @@ void sim_node_message(struct sim_node *node, const struct shard_peer *from, stru
     if (err)
         sim_fail(node->sim, "a message of node %llu is refused: %s", (unsigned long long)from->node,
                  err_text(err));
+    if (parser.argc && span_is(parser.args[0], "RAFT.APPEND"))
+        node->heard = true;
     resp_parser_close(&parser);
     sim_node_settle(node);
 }

@@ -13,14 +13,14 @@ static bool has_leader(struct sim *sim)
     return leader && raft_can_read(shard_raft(leader->shard));
 }
 
-static struct sim_node *wait_for_leader(struct sim *sim)
+struct sim_node *sim_wait_for_leader(struct sim *sim)
 {
     if (!sim_run_until(sim, has_leader, 5 * SECOND))
         sim_fail(sim, "no leader within five seconds");
     return sim_leader(sim);
 }
 
-static void need_acknowledged(struct sim *sim, uint64_t more)
+void sim_need_acknowledged(struct sim *sim, uint64_t more)
 {
     uint64_t goal = sim->stats.acknowledged + more;
     for (int i = 0; i < 200 && sim->stats.acknowledged < goal; i++)
@@ -33,7 +33,7 @@ static void need_acknowledged(struct sim *sim, uint64_t more)
 
 static void leader_election(struct sim *sim)
 {
-    struct sim_node *leader = wait_for_leader(sim);
+    struct sim_node *leader = sim_wait_for_leader(sim);
     uint64_t term = raft_term(shard_raft(leader->shard));
     sim_run_for(sim, 10 * SECOND);
     if (sim_leader(sim) != leader || raft_term(shard_raft(leader->shard)) != term)
@@ -43,15 +43,15 @@ static void leader_election(struct sim *sim)
 static void re_election_on_leader_failure(struct sim *sim)
 {
     for (int i = 0; i < 5; i++) {
-        struct sim_node *old = wait_for_leader(sim);
-        need_acknowledged(sim, 20);
+        struct sim_node *old = sim_wait_for_leader(sim);
+        sim_need_acknowledged(sim, 20);
         sim_node_crash(old, false);
-        struct sim_node *leader = wait_for_leader(sim);
+        struct sim_node *leader = sim_wait_for_leader(sim);
         if (leader == old)
             sim_fail(sim, "a crashed node leads");
-        need_acknowledged(sim, 20);
+        sim_need_acknowledged(sim, 20);
         sim_node_start(old);
-        need_acknowledged(sim, 20);
+        sim_need_acknowledged(sim, 20);
     }
 }
 
@@ -64,15 +64,15 @@ static void split_vote(struct sim *sim)
             sim_isolate(sim, i);
         sim_run_for(sim, 2 * SECOND);
         sim_heal(sim);
-        wait_for_leader(sim);
-        need_acknowledged(sim, 5);
+        sim_wait_for_leader(sim);
+        sim_need_acknowledged(sim, 5);
     }
 }
 
 static void log_replication(struct sim *sim)
 {
-    wait_for_leader(sim);
-    need_acknowledged(sim, 500);
+    sim_wait_for_leader(sim);
+    sim_need_acknowledged(sim, 500);
     for (int i = 0; i < sim->profile.nodes; i++)
         if (shard_applied_index(sim->nodes[i].shard) + 100 < sim_committed_last(sim))
             sim_fail(sim, "node %d does not keep up", i + 1);
@@ -80,16 +80,16 @@ static void log_replication(struct sim *sim)
 
 static void concurrent_submits(struct sim *sim)
 {
-    wait_for_leader(sim);
-    need_acknowledged(sim, 2000);
+    sim_wait_for_leader(sim);
+    sim_need_acknowledged(sim, 2000);
 }
 
 /* The old leader's log gets entries that no majority has; they have to go. */
 static void conflict_resolution(struct sim *sim)
 {
     for (int round = 0; round < 5; round++) {
-        struct sim_node *old = wait_for_leader(sim);
-        need_acknowledged(sim, 10);
+        struct sim_node *old = sim_wait_for_leader(sim);
+        sim_need_acknowledged(sim, 10);
         sim_isolate(sim, old->position);
         uint64_t before = raft_last_index(shard_raft(old->shard));
         for (int i = 0; i < 3; i++) {
@@ -108,9 +108,9 @@ static void conflict_resolution(struct sim *sim)
         if (raft_last_index(shard_raft(old->shard)) <= before)
             sim_fail(sim, "nothing to be taken back");
         sim_run_for(sim, 3 * SECOND);
-        need_acknowledged(sim, 10);
+        sim_need_acknowledged(sim, 10);
         sim_heal(sim);
-        need_acknowledged(sim, 10);
+        sim_need_acknowledged(sim, 10);
         for (int i = 0; i < sim->profile.nodes; i++)
             if (keyspace_find(shard_keyspace(sim->nodes[i].shard), SPAN("lost"), NO_DEADLINE))
                 sim_fail(sim, "an entry without a majority was applied");
@@ -119,25 +119,25 @@ static void conflict_resolution(struct sim *sim)
 
 static void leader_failure(struct sim *sim)
 {
-    struct sim_node *old = wait_for_leader(sim);
-    need_acknowledged(sim, 50);
+    struct sim_node *old = sim_wait_for_leader(sim);
+    sim_need_acknowledged(sim, 50);
     sim_node_crash(old, true);
     uint64_t start = sim->now_us;
-    wait_for_leader(sim);
+    sim_wait_for_leader(sim);
     if (sim->now_us - start > SECOND)
         sim_fail(sim, "failover took %llu us", (unsigned long long)(sim->now_us - start));
-    need_acknowledged(sim, 50);
+    sim_need_acknowledged(sim, 50);
 }
 
 static void partition_and_recover(struct sim *sim)
 {
     for (int round = 0; round < 10; round++) {
-        wait_for_leader(sim);
+        sim_wait_for_leader(sim);
         sim_cut_random(sim);
         sim_run_for(sim, 3 * SECOND);
         sim_heal(sim);
-        wait_for_leader(sim);
-        need_acknowledged(sim, 10);
+        sim_wait_for_leader(sim);
+        sim_need_acknowledged(sim, 10);
     }
 }
 
@@ -145,8 +145,8 @@ static void partition_and_recover(struct sim *sim)
  * office. */
 static void split_brain_prevention(struct sim *sim)
 {
-    struct sim_node *old = wait_for_leader(sim);
-    need_acknowledged(sim, 20);
+    struct sim_node *old = sim_wait_for_leader(sim);
+    sim_need_acknowledged(sim, 20);
     uint64_t commit = raft_commit_index(shard_raft(old->shard));
     sim_isolate(sim, old->position);
     uint64_t reads = sim->stats.reads;
@@ -158,11 +158,11 @@ static void split_brain_prevention(struct sim *sim)
         sim_fail(sim, "a leader that heard from nobody for seconds still leads");
     if (raft_commit_index(shard_raft(old->shard)) > commit + 8)
         sim_fail(sim, "the minority went on to commit");
-    need_acknowledged(sim, 20);
+    sim_need_acknowledged(sim, 20);
     if (sim->stats.reads == reads)
         sim_fail(sim, "nobody could read");
     sim_heal(sim);
-    need_acknowledged(sim, 20);
+    sim_need_acknowledged(sim, 20);
 }
 
 static void message_loss(struct sim *sim)
@@ -170,23 +170,23 @@ static void message_loss(struct sim *sim)
     sim->profile.drop = 0.2;
     sim->profile.duplicate = 0.1;
     sim->profile.slow = 0.1;
-    wait_for_leader(sim);
-    need_acknowledged(sim, 300);
+    sim_wait_for_leader(sim);
+    sim_need_acknowledged(sim, 300);
 }
 
 /* Everything stops at once, again and again, with and without a power loss. */
 static void persistence(struct sim *sim)
 {
     for (int round = 0; round < 10; round++) {
-        wait_for_leader(sim);
-        need_acknowledged(sim, 30);
+        sim_wait_for_leader(sim);
+        sim_need_acknowledged(sim, 30);
         for (int i = 0; i < sim->profile.nodes; i++)
             if (sim->nodes[i].up)
                 sim_node_crash(&sim->nodes[i], round % 2 == 0);
         for (int i = 0; i < sim->profile.nodes; i++)
             sim_node_start(&sim->nodes[i]);
     }
-    need_acknowledged(sim, 30);
+    sim_need_acknowledged(sim, 30);
 }
 
 /* What an exchange of digests takes at most, with the leader's patience for lost answers. */
@@ -202,19 +202,19 @@ static void expect_found(struct sim *sim, struct sim_node *node)
     sim_run_for(sim, DIGEST_BOUND);
     if (node->up)
         sim_fail(sim, "node %llu goes on with a state of its own", (unsigned long long)node->id);
-    need_acknowledged(sim, 20);
+    sim_need_acknowledged(sim, 20);
     sim_node_start(node);
-    need_acknowledged(sim, 20);
+    sim_need_acknowledged(sim, 20);
 }
 
 static void altered_state_is_found(struct sim *sim)
 {
-    struct sim_node *leader = wait_for_leader(sim);
-    need_acknowledged(sim, 50);
+    struct sim_node *leader = sim_wait_for_leader(sim);
+    sim_need_acknowledged(sim, 50);
     struct sim_node *follower = follower_of(sim, leader);
     sim_node_alter(follower);
     expect_found(sim, follower);
-    leader = wait_for_leader(sim);
+    leader = sim_wait_for_leader(sim);
     sim_node_alter(leader);
     expect_found(sim, leader);
 }
@@ -222,7 +222,7 @@ static void altered_state_is_found(struct sim *sim)
 static void expect_disputed(struct sim *sim)
 {
     sim_run_for(sim, DIGEST_BOUND);
-    const struct sim_node *leader = wait_for_leader(sim);
+    const struct sim_node *leader = sim_wait_for_leader(sim);
     uint64_t acknowledged = sim->stats.acknowledged;
     if (!shard_is_disputed(leader->shard))
         sim_fail(sim, "the leader does not say that nodes differ");
@@ -241,13 +241,13 @@ static void begin_again(struct sim *sim)
             sim_node_crash(node, false);
         sim_node_start(node);
     }
-    need_acknowledged(sim, 20);
+    sim_need_acknowledged(sim, 20);
 }
 
 static void dispute_of_two(struct sim *sim)
 {
-    struct sim_node *leader = wait_for_leader(sim);
-    need_acknowledged(sim, 20);
+    struct sim_node *leader = sim_wait_for_leader(sim);
+    sim_need_acknowledged(sim, 20);
     sim_node_alter(follower_of(sim, leader));
     expect_disputed(sim);
     begin_again(sim);
@@ -255,8 +255,8 @@ static void dispute_of_two(struct sim *sim)
 
 static void dispute_of_three(struct sim *sim)
 {
-    struct sim_node *leader = wait_for_leader(sim);
-    need_acknowledged(sim, 20);
+    struct sim_node *leader = sim_wait_for_leader(sim);
+    sim_need_acknowledged(sim, 20);
     sim_node_alter(leader);
     sim_node_alter(follower_of(sim, leader));
     expect_disputed(sim);
@@ -264,20 +264,23 @@ static void dispute_of_three(struct sim *sim)
 }
 
 static const struct sim_scenario scenarios[] = {
-    {"leader-election", leader_election, 3},
-    {"re-election-on-leader-failure", re_election_on_leader_failure, 3},
-    {"split-vote", split_vote, 5},
-    {"log-replication", log_replication, 3},
-    {"concurrent-submits", concurrent_submits, 3},
-    {"conflict-resolution", conflict_resolution, 3},
-    {"leader-failure", leader_failure, 3},
-    {"partition-and-recover", partition_and_recover, 5},
-    {"split-brain-prevention", split_brain_prevention, 3},
-    {"message-loss", message_loss, 3},
-    {"persistence", persistence, 3},
-    {"altered-state-is-found", altered_state_is_found, 3},
-    {"dispute-of-two", dispute_of_two, 2},
-    {"dispute-of-three", dispute_of_three, 3},
+    {"leader-election", leader_election, 3, 0},
+    {"re-election-on-leader-failure", re_election_on_leader_failure, 3, 0},
+    {"split-vote", split_vote, 5, 0},
+    {"log-replication", log_replication, 3, 0},
+    {"concurrent-submits", concurrent_submits, 3, 0},
+    {"conflict-resolution", conflict_resolution, 3, 0},
+    {"leader-failure", leader_failure, 3, 0},
+    {"partition-and-recover", partition_and_recover, 5, 0},
+    {"split-brain-prevention", split_brain_prevention, 3, 0},
+    {"message-loss", message_loss, 3, 0},
+    {"persistence", persistence, 3, 0},
+    {"altered-state-is-found", altered_state_is_found, 3, 0},
+    {"dispute-of-two", dispute_of_two, 2, 0},
+    {"dispute-of-three", dispute_of_three, 3, 0},
+    {"clocks-leap", sim_clocks_leap, 3, 0},
+    {"turns-stop-under-a-lease", sim_turns_stop_under_a_lease, 3, 10},
+    {"expiry-keeps-up", sim_expiry_keeps_up, 3, 0},
 };
 
 const struct sim_scenario *sim_scenarios(size_t *count)
@@ -337,6 +340,15 @@ static void draw_losses(struct prng *prng, struct sim_profile *profile)
     profile->majority_lost = prng_below(prng, 12) == 0;
 }
 
+/* Processes stop where they read their clocks. */
+static void draw_stops(struct prng *prng, struct sim_profile *profile)
+{
+    if (profile->pause)
+        profile->stale_turn = (double)prng_below(prng, 100) / 100;
+    if (prng_below(prng, 3) == 0)
+        profile->read_pause = (double)(1 + prng_below(prng, 20)) / 20000;
+}
+
 /* Each seed has its own subset of faults and its own rates. */
 void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
 {
@@ -387,6 +399,7 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
     if (prng_below(&prng, 4) == 0)
         profile->full_per_second = (double)(1 + prng_below(&prng, 100)) / 200;
     draw_losses(&prng, profile);
+    draw_stops(&prng, profile);
 }
 
 /* Without a fault there is one election, no write in doubt, and nobody waits long. */

@@ -129,6 +129,8 @@ struct sim_profile {
     int32_t
         clock_ppm_max; /* rates of the monotonic clocks differ from the true one by up to this */
     bool pause;        /* processes stop and go on */
+    double stale_turn; /* share of pauses after which a turn goes on by the clock of before */
+    double read_pause; /* probability that a process stops when it reads its clock */
     double changes_per_second; /* of the membership, and transfers */
     double wipes_per_second;   /* a disk is lost for good; its node joins as a new one */
     double losses_per_second;  /* disks are lost; their nodes come back under their old ids */
@@ -166,6 +168,11 @@ struct sim_node {
     bool paused;
     bool altered;      /* a fault has changed its state: it has to be found */
     bool contradicted; /* it has been: the process ends with this event */
+    uint64_t local_us; /* its process is at this time, although others are not yet */
+    bool stale;        /* its turn began at stale_us and goes by that */
+    uint64_t stale_us;
+    bool heard;           /* of a leader since it started */
+    uint64_t wall_begins; /* terms that it began from wall clocks, since it started */
     uint32_t incarnation;
     uint32_t starts;
     struct shard *shard;
@@ -223,7 +230,11 @@ struct sim_client {
     enum linear_kind register_kind;
     uint64_t watched_revision;
     bool watched_present;
-    bool compares; /* LINEAR_CAS: EXEC is under way, not GET */
+    bool compares;       /* LINEAR_CAS: EXEC is under way, not GET */
+    uint64_t release_us; /* its reply is on the way until then: the node stopped before it left */
+    bool ttl_reads;      /* SIM_OP_EXPIRE: a GET, not a SET … PX */
+    bool ttl_exec;       /* within MULTI … EXEC */
+    int ttl_key;
 };
 
 /* Per key, what the clients know. */
@@ -233,11 +244,21 @@ struct sim_key {
     int64_t observed;     /* highest value that any answered operation showed */
 };
 
+/* Of one key with times to live: ttl.c. */
+struct sim_ttl {
+    struct ttl_write *writes;
+    size_t count;
+    size_t cap;
+};
+
 struct sim_stats {
     uint64_t events;
     uint64_t messages;
     uint64_t dropped;
     uint64_t crashes;
+    uint64_t clock_pauses;
+    uint64_t stale_turns;
+    uint64_t clock_steps;
     uint64_t cuts;
     uint64_t resets;
     uint64_t flaps;
@@ -285,6 +306,8 @@ struct sim {
     struct sim_key keys[SIM_KEYS];
     uint64_t folders;          /* the newest */
     uint64_t majority_lost_us; /* 0: it was not */
+    struct sim_ttl ttl[SIM_CLIENTS_MAX];
+    uint64_t time_lost_us; /* when the group's time last went on from the wall clocks */
     bool clients_stop;
     bool faults_stop;
     uint64_t lost_index; /* the last that a lost disk may have held */
@@ -359,7 +382,11 @@ void sim_node_must_refuse(struct sim_node *node);
 void sim_node_timer(struct sim_node *node);
 void sim_node_settle(struct sim_node *node);               /* drive, timers, checks */
 void sim_node_wake_in(struct sim_node *node, uint64_t us); /* to settle then */
+/* What the node's turn goes by: its clock, or what that said when the turn began. */
 struct shard_time sim_node_time(const struct sim_node *node);
+/* The same read anew; the process may stop just before or just after that. */
+struct shard_time sim_node_clock(struct sim_node *node);
+void sim_node_go_on(struct sim_node *node);   /* its process was stopped */
 struct sim_node *sim_leader(struct sim *sim); /* the one of the highest term; NULL */
 
 /* ---- net.c ---- */
@@ -375,6 +402,14 @@ void sim_client_wake(struct sim *sim, int number);
 void sim_clients_collect(struct sim *sim); /* replies that came during the last event */
 void sim_clients_of_crashed(struct sim *sim, int node);
 struct shard_host sim_client_host(struct sim_node *node);
+
+/* ---- ttl.c ---- */
+void sim_ttl_close(struct sim *sim);
+enum shard_admission sim_ttl_submit(struct sim *sim, struct sim_client *client,
+                                    struct sim_node *node);
+void sim_ttl_answered(struct sim *sim, struct sim_client *client);
+void sim_ttl_check_begin(struct sim_node *node); /* after each event */
+void sim_ttl_check_due(struct sim *sim, const struct sim_node *leader, size_t most);
 
 /* ---- register.c ---- */
 enum shard_admission sim_register_submit(struct sim *sim, struct sim_client *client,
@@ -401,11 +436,19 @@ void sim_note_append(struct sim *sim, const struct sim_client *client, enum sim_
 uint64_t sim_committed_last(const struct sim *sim);
 void sim_check_final_state(struct sim *sim); /* after healing: nothing acknowledged is missing */
 
+/* ---- scenarios_time.c ---- */
+void sim_clocks_leap(struct sim *sim);
+void sim_turns_stop_under_a_lease(struct sim *sim);
+void sim_expiry_keeps_up(struct sim *sim);
+
 /* ---- scenarios.c, main.c ---- */
+struct sim_node *sim_wait_for_leader(struct sim *sim);
+void sim_need_acknowledged(struct sim *sim, uint64_t more); /* writes, within 20 seconds */
 struct sim_scenario {
     const char *name;
     void (*run)(struct sim *sim);
     int nodes;
+    uint32_t lease_drift_percent;
 };
 const struct sim_scenario *sim_scenarios(size_t *count);
 /* founding.c: how a cluster begins, in a world of its own. */

@@ -161,6 +161,7 @@ void sim_close(struct sim *sim)
         buf_close(&sim->heap[i].bytes);
     for (int i = 0; i < SIM_CLIENTS_MAX; i++)
         buf_close(&sim->clients[i].reply);
+    sim_ttl_close(sim);
     mem_free(sim->heap);
     sim_history_free(sim->history);
     linear_free(sim->linear);
@@ -183,7 +184,9 @@ bool sim_step(struct sim *sim)
     sim->now_us = event.at_us;
     sim->stats.events++;
     struct sim_node *node = &sim->nodes[event.type == SIM_CLIENT ? 0 : event.node];
-    bool current = node->up && event.incarnation == node->incarnation;
+    bool of_disk = event.type == SIM_DISK_DONE || event.type == SIM_IMAGE_DONE;
+    bool current =
+        node->up && event.incarnation == (of_disk ? node->disk.incarnation : node->incarnation);
     if (current && node->paused && event.type != SIM_RESTART && event.type != SIM_FAULT &&
         event.type != SIM_CLIENT && event.type != SIM_OPERATOR && event.type != SIM_MEET) {
         /* A stopped process finds everything waiting when it goes on. */
