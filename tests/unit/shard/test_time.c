@@ -39,6 +39,8 @@ static void test_a_read_that_sees_a_key_expired_waits_for_an_entry_that_says_so(
         pass_quietly(&fixture, 101);
         fixture_accept(&fixture, 2, reads[i]);
         fixture_turn(&fixture);
+        fixture_acknowledge(&fixture, ANY_ROUND);
+        shard_drive(fixture.shard, fixture.now);
         assert_answered(&fixture, "");
         assert_int_equal(fixture_last(&fixture), last + 1);
         settle(&fixture);
@@ -85,6 +87,8 @@ static void test_one_entry_serves_all_reads_and_their_order_stays(void **state)
     fixture_accept(&fixture, 3, "GET live2");
     fixture_accept(&fixture, 3, "GET k");
     fixture_turn(&fixture);
+    fixture_acknowledge(&fixture, ANY_ROUND);
+    shard_drive(fixture.shard, fixture.now);
     assert_answered(&fixture, "3:$12 ");
     settle(&fixture);
     assert_answered(&fixture, "2:$-1 2:$11 3:$-1 ");
@@ -114,6 +118,8 @@ static void test_a_read_in_a_transaction_waits_for_an_entry_too(void **state)
     pass_quietly(&fixture, 101);
     assert_int_equal(ask_in_exec(&fixture, "GET k"), SHARD_ACCEPTED);
     fixture_turn(&fixture);
+    fixture_acknowledge(&fixture, ANY_ROUND);
+    shard_drive(fixture.shard, fixture.now);
     assert_answered(&fixture, "");
     assert_int_equal(fixture_last(&fixture), last + 1);
     settle(&fixture);
