@@ -89,7 +89,20 @@ bool server_on_peer_told(void *context, const struct shard_peer *from, const str
 
 /* ---- what is stored ---- */
 
-/* The data that the cluster begins with is there before this node says that it has the record. */
+/* The data that the cluster begins with. A start after a crash needs no second import once it is
+ * there. */
+static enum err bring_data(struct server *server, char *message)
+{
+    if (!server->import || server->identity.founders.count == 0)
+        return ERR_NONE;
+    enum err err = server_write_import(server, message);
+    if (!err)
+        err = server_note_log(server, message);
+    server->founding->stored.has_log = server->identity.has_log;
+    return err;
+}
+
+/* The data is there before this node says that it has the record. */
 static enum err store(struct server *server, const struct cluster_identity *identity, char *message)
 {
     bool renamed = identity->incarnation != server->identity.incarnation;
@@ -98,8 +111,7 @@ static enum err store(struct server *server, const struct cluster_identity *iden
     if (err)
         return err;
     cluster_set_id(&server->cluster, identity->cluster_id);
-    if (server->import)
-        err = server_write_import(server, message);
+    err = bring_data(server, message);
     if (err)
         return err;
     founding_stored(server->founding);
@@ -128,13 +140,17 @@ static void say_begin(struct server *server)
     }
 }
 
-/* A node that founds a cluster with data needs the data as well. */
-static enum err check_data(const struct server *server, char *message)
+/* A node that founds a cluster with data needs the data as well. One that stopped between the
+ * record and the data gets it before it says anything: what it says may be all that the others wait
+ * for. */
+static enum err complete_data(struct server *server, char *message)
 {
     const struct cluster_identity *identity = &server->identity;
     if (identity->begin == CLUSTER_BEGUN || identity->founders.count == 0 ||
-        identity->founders.mark == 0 || identity->has_log || server->import)
+        identity->founders.mark == 0 || identity->has_log)
         return ERR_NONE;
+    if (server->import)
+        return bring_data(server, message);
     snprintf(message, 512,
              "this node founds a cluster that begins with data: start it with the same --import "
              "once more");
@@ -204,7 +220,7 @@ enum err server_begin_single(struct server *server, char message[SERVER_MESSAGE_
 {
     enum err err = ERR_NONE;
     if (server->cluster.count == 1 && !server_has_begun(server))
-        err = check_data(server, message);
+        err = complete_data(server, message);
     while (!err && server->cluster.count == 1 && !server_has_begun(server))
         err = step(server, message);
     return err;
@@ -213,7 +229,7 @@ enum err server_begin_single(struct server *server, char message[SERVER_MESSAGE_
 enum err server_begin(struct server *server, char message[SERVER_MESSAGE_MAX])
 {
     struct event *timer = evtimer_new(server->base, on_timer, NULL);
-    enum err err = check_data(server, message);
+    enum err err = complete_data(server, message);
     while (!err && !server->stopping) {
         err = step(server, message);
         peers_flush(server->peers);

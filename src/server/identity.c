@@ -270,6 +270,8 @@ static enum err judge_log(struct server *server, char *message)
     struct cluster_identity *identity = &server->identity;
     struct storage_peek found;
     enum err err = peek(server, &found, message);
+    if (!err && identity->begin == CLUSTER_FOUNDING && !found.empty)
+        identity->has_log = true; /* it stopped when it had imported the data */
     if (err || !identity->has_log || !found.empty || found.identity.node_id)
         return err;
     identity->has_log = false;

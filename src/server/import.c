@@ -175,6 +175,8 @@ enum err server_read_import(struct server *server, char message[SERVER_MESSAGE_M
         err = storage_peek(&server->disk_port, &options, &peek, message);
     if (err)
         return err;
+    if (!fresh && identity.begin == CLUSTER_FOUNDING && identity.founders.mark && !peek.empty)
+        return ERR_NONE; /* it was done before the cluster began */
     if (!peek.empty || (!fresh && (identity.begin == CLUSTER_BEGUN || identity.has_log)))
         return refuse_data(server, message);
     err = read_data(server, message);

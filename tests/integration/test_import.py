@@ -379,6 +379,50 @@ def test_a_disk_that_is_full_ends_the_import_and_it_can_be_repeated(make_cluster
     assert node.call("STRLEN", "large") == 1_000_000
 
 
+def start_in_little_room(node, path):
+    """The import ends in the middle, after the founders' record is stored."""
+    limited = subprocess.run(["prlimit", "--fsize=500000", SERVER, node.config, "--import", path],
+                             cwd=node.dir, capture_output=True, timeout=60, check=False)
+    assert limited.returncode == 1 and b"no space left" in limited.stderr, limited.stderr
+
+
+def test_a_founder_has_the_data_before_it_says_that_it_has_the_record(make_cluster, make_redis):
+    redis = make_redis()
+    redis.call("SET", "large", os.urandom(1_000_000))
+    redis.call("SAVE")
+    cluster = make_cluster(start=False)
+    last = cluster.nodes[2]
+    for node in cluster.nodes[:2]:
+        node.start(False, "--import", redis.dump)
+    start_in_little_room(last, redis.dump)
+    start_in_little_room(last, redis.dump)  # all others have stored the record: had it said so, it would have begun
+    assert all(node.raft()["raft_begin"] == "founding" for node in cluster.nodes[:2])
+    last.start(True, "--import", redis.dump)
+    cluster.wait_leader()
+    cluster.wait_equal()
+    assert last.read_stale("STRLEN", "large") == 1_000_000
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_founder_that_stops_when_it_has_the_data_goes_on(make_cluster, make_redis, again):
+    redis = make_redis()
+    redis.call("SET", "large", os.urandom(1_000_000))
+    redis.call("SAVE")
+    cluster = make_cluster(start=False)
+    one, two, three = cluster.nodes
+    one.start(False, "--import", redis.dump)
+    two.start(False, "--import", redis.dump)
+    start_in_little_room(three, redis.dump)
+    wait_for(lambda: two.raft()["raft_begin"] == "founding", 20)
+    two.kill()
+    two.start(True, *(["--import", redis.dump] if again else []))
+    assert two.raft()["raft_begin"] == "founding"
+    three.start(True, "--import", redis.dump)
+    cluster.wait_leader()
+    cluster.wait_equal()
+    assert two.read_stale("STRLEN", "large") == 1_000_000
+
+
 def test_what_makes_no_sense_is_refused(make_cluster, make_redis):
     redis = make_redis()
     path = make_dump(redis, "one.rdb", "1")
