@@ -164,11 +164,27 @@ const struct raft_membership *raft_membership_at(const struct raft *raft, uint64
     return &raft->configurations[position_at(raft, index)].membership;
 }
 
-/* Nearly everything that this leader has, and heard of lately. */
+/* The entry from which on a log names this member. Who lacks it, a snapshot of an older time may be
+ * all that it has, does not vote (raft_may_vote()). */
+static uint64_t named_since(const struct raft *raft, size_t position)
+{
+    const struct raft_member *member = &raft->membership.members[position];
+    for (size_t i = 0; i < raft->configuration_count; i++) {
+        const struct raft_configuration *configuration = &raft->configurations[i];
+        const struct raft_member *named =
+            raft_membership_find(&configuration->membership, member->id);
+        if (named && named->incarnation == member->incarnation)
+            return configuration->index;
+    }
+    return raft->log.last_index;
+}
+
+/* Nearly everything that this leader has, the entry that names it, and heard of lately. */
 static bool is_caught_up(const struct raft *raft, size_t position, uint64_t now_ms)
 {
     const struct raft_progress *progress = &raft->progress[position];
     return progress->state == RAFT_REPLICATE && progress->answered &&
+           progress->match >= named_since(raft, position) &&
            raft->log.last_index - progress->match <= raft->options.entries_per_append_max &&
            now_ms < progress->contact_ms + raft->options.election_timeout_ms;
 }

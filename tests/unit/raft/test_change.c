@@ -602,12 +602,13 @@ static void test_a_learner_is_promoted_when_it_has_caught_up(void **state)
     (void)state;
     struct solo solo = promoting_leader();
     assert_true(raft_may_append(solo.raft));
+    solo_submit(&solo, 5);
     solo_rejected(&solo, 4, 8, 0, 0);
-    solo_accepted(&solo, 4, 3, 0); /* one more than a message behind */
+    solo_accepted(&solo, 4, 8, 0); /* one more than a message behind */
     assert_int_equal(solo.update.append_count, 0);
-    solo_accepted(&solo, 4, 4, 0);
+    solo_accepted(&solo, 4, 9, 0);
     assert_appended(
-        &solo, 9,
+        &solo, 14,
         MEMBERS({1, BOTH}, {2, BOTH}, {3, BOTH}, {4, RAFT_VOTER_INCOMING}, {5, RAFT_PROMOTE}));
     assert_true(solo_marked(&solo, RAFT_MARK_LEARNER_PROMOTED));
     solo_close(&solo);

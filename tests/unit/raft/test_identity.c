@@ -354,6 +354,32 @@ static void test_a_member_that_is_not_known_yet_gets_the_incarnation_that_is_met
     solo_close(&solo);
 }
 
+/* Where an older snapshot is all that it has, its own log does not say that it may vote: as a voter
+ * it would be missed. */
+static void test_nobody_is_promoted_before_its_log_names_it(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    solo_change(&solo, with_unmet_4());
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 2, 3, 0);
+    meet(&solo, 4, 77);
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 2, 4, 0);
+    assert_int_equal(solo.update.commit_index, 4);
+    for (uint64_t match = 3; match <= 4; match++) {
+        solo_receive(&solo,
+                     (struct raft_message){
+                         .type = RAFT_APPEND_RESPONSE,
+                         .from = 4,
+                         .from_incarnation = 77,
+                         .term = raft_term(solo.raft),
+                         .append_response = {.success = true, .match = match, .hint_index = 4}});
+        assert_int_equal(solo.update.append_own, match == 4 ? RAFT_OWN_MEMBERSHIP : RAFT_OWN_NONE);
+    }
+    solo_close(&solo);
+}
+
 static void test_a_node_that_was_met_before_it_became_a_member_is_known(void **state)
 {
     (void)state;
@@ -518,6 +544,7 @@ int main(void)
         cmocka_unit_test(test_a_sign_of_life_of_another_incarnation_is_no_contact),
         cmocka_unit_test(test_leadership_is_not_handed_to_another_incarnation),
         cmocka_unit_test(test_a_member_that_is_not_known_yet_gets_the_incarnation_that_is_met),
+        cmocka_unit_test(test_nobody_is_promoted_before_its_log_names_it),
         cmocka_unit_test(test_a_node_that_was_met_before_it_became_a_member_is_known),
         cmocka_unit_test(test_many_strangers_are_met_and_no_member_is_forgotten),
         cmocka_unit_test(test_a_leader_that_may_take_somebody_in_may_append),
