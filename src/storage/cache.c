@@ -39,7 +39,7 @@ void cache_add(struct cache *cache, uint64_t index, struct span record)
         chunk->offsets = mem_realloc(chunk->offsets, chunk->cap * sizeof *chunk->offsets);
     }
     chunk->offsets[chunk->count++] = (uint32_t)chunk->bytes.len;
-    /* A large record stays alone: no room is needed behind it. */
+    /* A large record gets a chunk of exactly its size. */
     if (chunk->bytes.cap == 0 && record.len > CHUNK_BYTES)
         buf_reserve_exact(&chunk->bytes, record.len);
     buf_add_span(&chunk->bytes, record);

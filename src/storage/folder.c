@@ -35,7 +35,7 @@ static bool parse_line(const struct storage *storage, struct span line, struct n
     return own;
 }
 
-/* A base or none, then what it covers, then the rest of the log. */
+/* The order in a manifest: at most one base, then history files, then incremental files. */
 static bool follows(const struct recovery *recovery, const struct named_file *file)
 {
     if (recovery->file_count == 0)
@@ -88,7 +88,7 @@ enum err manifest_read(struct recovery *recovery)
     return err;
 }
 
-/* ---- what else is in the folder ---- */
+/* ---- other files in the folder ---- */
 
 enum leftover { NOT_OURS, OUR_DATA, OUR_TEMPORARY };
 
@@ -162,7 +162,7 @@ enum err listing_read(struct recovery *recovery, struct listing *listing)
     enum err err = disk->list(disk->context, storage->folder, add_name, listing);
     if (err)
         return recovery_cannot(recovery, "cannot list folder", storage->folder, err);
-    /* The first start makes the first segment, then the manifest. */
+    /* A first start writes the first segment before the manifest. */
     char *first = storage_file_path(storage, FILE_SEGMENT, 1);
     for (size_t i = 0; !err && !recovery->has_manifest && i < listing->unnamed_count; i++) {
         if (strcmp(listing->unnamed[i], first) == 0)

@@ -1,10 +1,9 @@
-/* What the disk is known to hold, noted beside the log: a segment that was cut off below its own
- * marks cannot tell by itself that something is missing.
+/* raft.synced records how much of the newest segment was synced. A segment that was cut off below
+ * its own marks cannot show by itself that bytes are missing.
  *
- * The statements are appended to raft.synced without a sync, once a second while there is news. One
- * that a crash loses or tears is missed, not believed wrongly: each is written after the sync of
- * which it speaks. A cut of the log is preceded by a synced statement that claims no more than what
- * stays. */
+ * Statements are appended without a sync, at most once a second, when there is progress. A
+ * statement is written after the sync that it describes, so a lost or torn statement can only claim
+ * too little. Before the log is cut, a synced statement lowers the claim to what stays. */
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -12,7 +11,7 @@
 
 enum { NOTE_MS = 1000, FILE_BYTES_MAX = 64 * 1024 };
 
-/* A torn line stands for nothing, and so does what a power loss left of one. */
+/* Lines that are torn or damaged by a power loss are skipped. */
 static void take_lines(struct held *held, struct span text)
 {
     while (text.len) {
@@ -92,7 +91,7 @@ static void queue_statement(struct storage *storage, const struct held_record *t
         held->bytes = 0;
     }
     struct disk_op op = {.kind = DISK_APPEND, .file = held->file, .sync = sync};
-    if (held->bytes) /* ends a line that a crash has torn */
+    if (held->bytes) /* ends a line that a crash may have torn */
         buf_add_text(&op.bytes, "\r\n");
     entry_encode_held(&op.bytes, told);
     held->bytes += op.bytes.len;

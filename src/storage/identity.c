@@ -12,7 +12,7 @@ static char *path_in(const char *folder)
     return path.ptr;
 }
 
-/* Of a long path the last characters are shown. */
+/* Messages show the end of a long path. */
 static const char *tail_of(const char *path)
 {
     size_t len = strlen(path);

@@ -1,6 +1,6 @@
-/* flotilla.identity in a node's data folder, through the disk port: the text is
- * cluster/identity.h's. It is written by replacing it, so that a crash leaves the old or the new
- * one. */
+/* Reads and writes flotilla.identity in a node's data folder through the disk port.
+ * cluster/identity.h defines the text. A write replaces the file, so that a crash leaves either the
+ * old or the new text. */
 #ifndef FLOTILLA_STORAGE_IDENTITY_H
 #define FLOTILLA_STORAGE_IDENTITY_H
 
@@ -9,11 +9,11 @@
 
 #define STORAGE_IDENTITY_FILE "flotilla.identity"
 
-/* `folder` is the node's. ERR_NOT_FOUND: there is none. ERR_CORRUPT, ERR_FOREIGN (another version
- * of it) and errors of the system: one clear line in `message`. */
+/* `folder` is the node's data folder. ERR_NOT_FOUND: there is no such file. ERR_CORRUPT,
+ * ERR_FOREIGN (another version of the text) and errors of the system: `message` holds one line. */
 MUST_CHECK enum err storage_identity_load(const struct disk *disk, const char *folder,
                                           struct cluster_identity *identity, char message[512]);
-/* Durable when it returns. On failure one clear line in `message`. */
+/* The file is durable when this returns. On failure `message` holds one line. */
 MUST_CHECK enum err storage_identity_store(const struct disk *disk, const char *folder,
                                            const struct cluster_identity *identity,
                                            char message[512]);

@@ -1,10 +1,10 @@
-/* What the log takes of memory, and giving back what a large entry made grow. */
+/* How much memory the log uses, and how it releases memory that large entries took. */
 #include "base/mem.h"
 #include "storage/internal.h"
 
 enum {
-    BUFFER_KEEP = 1 << 20, /* of a buffer that is empty */
-    QUIET_TRIMS = 5,       /* without a new entry: nobody is a little behind any more */
+    BUFFER_KEEP = 1 << 20, /* an empty buffer keeps up to this */
+    QUIET_TRIMS = 5, /* after this many trims without a new entry no follower is slightly behind */
     QUIET_CACHE_BYTES = 1 << 20,
 };
 

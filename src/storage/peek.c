@@ -1,13 +1,13 @@
-/* What a folder is, before anything is done to it. */
+/* Looks at a folder before anything is done to it. */
 #include "base/mem.h"
 #include "storage/internal.h"
 
-/* More than a log has that nobody wrote to. */
+/* A log without entries and votes is shorter than this. */
 enum { BEGINNING_BYTES = 4096 };
 
 struct names {
     const struct storage *storage;
-    bool data; /* other files than a first start makes before the manifest */
+    bool data; /* files other than those that a first start writes before the manifest */
 };
 
 static void judge_name(void *context, const char *name)
@@ -35,7 +35,7 @@ static enum err list_names(struct recovery *recovery, struct names *names)
     return recovery_cannot(recovery, "cannot list folder", storage->folder, err);
 }
 
-/* The beginning of the newest segment, and the size of it all. */
+/* Reads the beginning of the newest segment, and its size. */
 static enum err read_beginning(struct recovery *recovery, char bytes[BEGINNING_BYTES], size_t *len,
                                uint64_t *size)
 {
@@ -57,7 +57,7 @@ static enum err read_beginning(struct recovery *recovery, char bytes[BEGINNING_B
     return err;
 }
 
-/* Neither an entry nor a vote nor anything before. */
+/* The record is neither an entry nor a vote, and no entry precedes it. */
 static bool says_nothing(const struct record *record)
 {
     switch (record->kind) {
@@ -75,7 +75,7 @@ static bool says_nothing(const struct record *record)
     return false;
 }
 
-/* Damage is for recovery to name: what cannot be read is not empty. */
+/* A folder with damage is not empty; recovery reports the damage. */
 static void judge_records(struct storage_peek *peek, struct span bytes)
 {
     peek->empty = true;

@@ -1,7 +1,7 @@
 #include "base/assert.h"
 #include "storage/internal.h"
 
-/* Whoever reads one old entry reads the next ones too. */
+/* A reader of one old entry usually reads the next ones too. */
 enum { WINDOW_BYTES = 256 * 1024 };
 
 void window_forget(struct storage *storage)
@@ -62,7 +62,7 @@ static enum err read_from_file(struct storage *storage, uint64_t index, struct r
         case RECORD_BAD:
             return ERR_CORRUPT;
         }
-        /* The window ends within the record, wherever it began: ask for more than it holds. */
+        /* The window ends within the record, so load more than the window holds. */
         if (need < bytes.len)
             need = bytes.len;
     }
@@ -93,7 +93,7 @@ enum err storage_read(struct storage *storage, uint64_t first, uint64_t last, si
         size_t run_count;
         struct span run = cache_run(&storage->cache, first, last, &run_count);
         if (!run.ptr || out->len - before + run.len > bytes_max) {
-            struct entry entry; /* one at a time: from the file, or up to the limit */
+            struct entry entry; /* one entry at a time, from the file or up to the limit */
             enum err err = storage_entry(storage, first, &entry);
             if (err)
                 return err;

@@ -33,7 +33,7 @@ static enum err write_first_segment(struct recovery *recovery, const char *path)
     segment_put_header(&header, storage, &(struct prev_record){0});
     struct buf there = {0};
     enum err err = disk->read_file(disk->context, path, &there);
-    /* A file that was begun by a first start holds the beginning of these lines, or all of them. */
+    /* A first start that crashed leaves a prefix of these lines, or all of them. */
     bool torn =
         there.len < header.len && (there.len == 0 || memcmp(there.ptr, header.ptr, there.len) == 0);
     if (err == ERR_NOT_FOUND || (!err && torn))
@@ -94,7 +94,7 @@ static void report_part(const struct recovery *recovery, const char *path, char 
         inspection->part(inspection->context, &(struct storage_part){path, type, bytes});
 }
 
-/* The visitor's message gets the name of the file. */
+/* Adds the file's name to the visitor's message. */
 static enum err load(struct recovery *recovery, const char *path, struct span piece)
 {
     char why[512] = "";
@@ -145,7 +145,7 @@ static enum err load_base(struct recovery *recovery, uint64_t seq)
     return err;
 }
 
-/* The snapshot covers what stands before the first segment that is no history. */
+/* The snapshot covers the entries before the first segment that is not history. */
 static enum err place_snapshot(struct recovery *recovery, const struct segment *segment)
 {
     struct storage *storage = recovery->storage;
@@ -190,7 +190,7 @@ static enum err read_segment(struct recovery *recovery, size_t position)
     return first ? place_snapshot(recovery, segments_open(storage)) : ERR_NONE;
 }
 
-/* For progress alone: what is wrong with a file is found when it is read. */
+/* Adds up the sizes for progress; errors are found when the files are read. */
 static void add_sizes(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
@@ -226,7 +226,8 @@ static enum err read_files(struct recovery *recovery)
     return err;
 }
 
-/* The vote that was kept beside the log while the log was cut; none: it stays as it is. */
+/* Reads the vote that was kept in a file of its own while the log was cut. Leaves *vote alone if
+ * there is no such file. */
 static enum err read_vote_file(struct recovery *recovery, struct vote_record *vote)
 {
     struct storage *storage = recovery->storage;
@@ -249,8 +250,8 @@ static enum err read_vote_file(struct recovery *recovery, struct vote_record *vo
     return err;
 }
 
-/* What a killed process wrote without syncing looks like any other record: it counts as durable
- * from here on. */
+/* Records that a killed process wrote but did not sync look like synced ones. Syncing them now
+ * makes them durable. */
 static enum err settle_log(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
@@ -280,7 +281,7 @@ static enum err recover_log(struct recovery *recovery)
     struct storage *storage = recovery->storage;
     struct storage_recovered *found = recovery->found;
     struct vote_record kept = {0};
-    enum err err = read_vote_file(recovery, &kept); /* before anything is made */
+    enum err err = read_vote_file(recovery, &kept); /* before any file is created */
     if (!err)
         err = held_read(recovery);
     if (!err)
@@ -299,7 +300,7 @@ static enum err recover_log(struct recovery *recovery)
     return held_check(recovery);
 }
 
-/* What is there is good: the folder becomes what the manifest says. */
+/* All files are sound: makes the folder match the manifest. */
 static enum err settle_folder(struct recovery *recovery, struct listing *listing)
 {
     struct storage *storage = recovery->storage;
@@ -329,7 +330,7 @@ static enum err make_folder(struct recovery *recovery)
 enum err recovery_run(struct recovery *recovery)
 {
     struct storage *storage = recovery->storage;
-    storage->next_seq = 2; /* 1 is the first start's */
+    storage->next_seq = 2; /* the first start used 1 */
     enum err err = make_folder(recovery);
     if (!err)
         err = manifest_read(recovery);

@@ -1,6 +1,6 @@
 #include "storage/internal.h"
 
-/* How often the disk is asked, and how often while it has no room. */
+/* Interval of measuring the disk, and the interval while it lacks room. */
 enum { ASK_MS = 1000, ASK_WHEN_LACKING_MS = 100 };
 
 static uint64_t free_bytes(const struct room *room)
@@ -9,8 +9,8 @@ static uint64_t free_bytes(const struct room *room)
     return room->free_bytes > queued ? room->free_bytes - queued : 0;
 }
 
-/* Room comes back with a quarter more than the reserve: what is written with it would use it up at
- * once. */
+/* The disk has room again only at a quarter above the reserve; otherwise the next writes would use
+ * it up at once. */
 static void judge(struct storage *storage)
 {
     struct room *room = &storage->room;

@@ -4,8 +4,8 @@
 
 #include "storage/internal.h"
 
-/* Reading one segment at the start. Its header was written and synced before anything else spoke of
- * the file; each segment but the last was synced whole before the next one began. */
+/* Reads one segment at start. Its header was synced before any other file named the segment, and
+ * each segment but the last was synced whole before the next one began. */
 
 enum { PATH_SHOWN_MAX = 250 };
 
@@ -14,11 +14,11 @@ struct scan {
     struct segment *segment;
     uint64_t size;
     uint64_t offset;
-    unsigned header_records; /* read so far */
+    unsigned header_records; /* header records read so far */
     bool last;
 };
 
-/* A record that is larger than the window is read with a larger one. */
+/* If a record is larger than the window, loads a larger window. */
 static enum err load_record(struct scan *scan, uint64_t offset, struct record *record,
                             enum record_outcome *outcome)
 {
@@ -35,7 +35,7 @@ static enum err load_record(struct scan *scan, uint64_t offset, struct record *r
     }
 }
 
-/* The end of a long path says more than its beginning. */
+/* Messages show the end of a long path. */
 static const char *tail_of(const char *path)
 {
     size_t len = strlen(path);
@@ -51,9 +51,9 @@ static enum err corrupt(const struct scan *scan, uint64_t offset, const char *wh
     return ERR_CORRUPT;
 }
 
-/* Is there a mark behind the bad place which says that it was synced? The mark counts wherever it
- * stands: bytes that are missing before it have moved it. Whole records are passed over, so that a
- * value cannot pretend to be a mark. */
+/* Looks for a mark after the bad place that says the bad place was synced. A mark counts wherever
+ * it stands, because missing bytes move it. The search skips whole records, so that a value cannot
+ * pose as a mark. */
 static enum err search_mark(struct scan *scan, bool *found)
 {
     *found = false;
@@ -101,7 +101,7 @@ static enum err check_identity(const struct scan *scan, const struct identity *f
     return ERR_FOREIGN;
 }
 
-/* What the file beside the log says was synced of this segment. */
+/* Where raft.synced says the synced part of this segment ends. */
 static uint64_t held_end(const struct scan *scan)
 {
     const struct held_record *held = &scan->recovery->storage->held.told;
@@ -139,8 +139,8 @@ static enum err take_entry(struct scan *scan, const struct entry *entry)
     return ERR_NONE;
 }
 
-/* All before this mark reads well, so no torn write moved it: whole records are gone, or came in.
- */
+/* Every record before this mark is valid, so no torn write moved the mark: whole records were
+ * removed or inserted. */
 static enum err take_mark(struct scan *scan, const struct sync_record *sync)
 {
     if (sync->at != scan->offset || sync->synced > sync->at)
@@ -184,8 +184,8 @@ static bool header_is_read(const struct scan *scan)
     return scan->header_records == 3;
 }
 
-/* A bad record: the end of a write that a crash tore, or something that must not be passed over.
- * The blocks of a write reach the disk in any order, so good records may follow it. */
+/* Judges a bad record: it is either the torn end of the last write or corruption. The blocks of a
+ * write reach the disk in any order, so good records may follow a torn one. */
 static enum err judge(struct scan *scan)
 {
     struct storage *storage = scan->recovery->storage;
@@ -211,7 +211,7 @@ static enum err judge(struct scan *scan)
              "log '%s': a torn write of %llu bytes at offset %llu was cut off", path,
              (unsigned long long)cut, (unsigned long long)scan->offset);
     mem_free(path);
-    return ERR_NONE; /* recovery_run() cuts the file to what is valid */
+    return ERR_NONE; /* recovery_run() cuts the file to its valid part */
 }
 
 static enum err scan_records(struct scan *scan)

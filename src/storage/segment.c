@@ -43,7 +43,7 @@ const char *storage_file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* ---- the row ---- */
+/* ---- the list of segments ---- */
 
 struct segment *segments_open(const struct storage *storage)
 {
@@ -125,7 +125,7 @@ void segments_forget(struct storage *storage, size_t from, size_t to)
     storage->segment_count -= to - from;
 }
 
-/* ---- what goes to the disk ---- */
+/* ---- queued operations ---- */
 
 void segment_put_header(struct buf *out, const struct storage *storage,
                         const struct prev_record *prev)
@@ -216,7 +216,7 @@ enum err segment_begin(struct storage *storage)
     mem_free(path);
     if (err)
         return err;
-    /* Only the end of the last segment may be torn: whatever comes, this one is whole. */
+    /* Only the end of the last segment may be torn, so this one must be synced whole first. */
     if (storage->tail_unsynced)
         segment_queue_sync(storage, segments_open(storage));
     struct prev_record prev = segments_end(storage);
@@ -227,7 +227,7 @@ enum err segment_begin(struct storage *storage)
     return ERR_NONE;
 }
 
-/* ---- cutting off a suffix ---- */
+/* ---- truncation ---- */
 
 static void drop_terms_after(struct storage *storage, uint64_t last)
 {
@@ -235,7 +235,8 @@ static void drop_terms_after(struct storage *storage, uint64_t last)
         storage->term_count--;
 }
 
-/* The vote may stand behind the cut: a file of its own keeps it meanwhile. */
+/* The vote's record may be in the part that is cut, so a file of its own keeps the vote
+ * meanwhile. */
 static void queue_vote_file(struct storage *storage)
 {
     struct disk_op op = {
@@ -244,8 +245,7 @@ static void queue_vote_file(struct storage *storage)
     queue(storage, &op);
 }
 
-/* The segment holds nothing at or after `offset` any more; what a sync under way covers of it is
- * gone as well. */
+/* Forgets the entries after `last`, and the part of syncs under way that covered them. */
 static void cut_segment(struct storage *storage, struct segment *segment, uint64_t last)
 {
     size_t kept = (size_t)(last - segment->prev.index);
@@ -286,5 +286,5 @@ void storage_truncate(struct storage *storage, uint64_t last)
     drop_terms_after(storage, last);
     cache_truncate(&storage->cache, last);
     storage_vote(storage, storage->vote);
-    storage->cut_ticket = storage->ticket + 1; /* of the vote, which follows the cut */
+    storage->cut_ticket = storage->ticket + 1; /* the vote's flush follows the cut */
 }

@@ -7,9 +7,9 @@ enum err storage_cut(struct storage *storage)
     return segments_open(storage)->count ? segment_begin(storage) : ERR_NONE;
 }
 
-/* ---- what replaces the snapshot and some of the log ---- */
+/* ---- replacing the snapshot and segments ---- */
 
-/* The temporary file becomes the base; the one before is closed and removed by the caller. */
+/* Renames the temporary file to a base file. The caller closes and removes the old base. */
 static void queue_base(struct storage *storage, struct temporary *temporary, uint64_t seq)
 {
     struct disk_op op = {.kind = DISK_RENAME,
@@ -35,7 +35,7 @@ static void remove_base(struct storage *storage, uint64_t seq, int file)
         storage_queue_removal(storage, file, storage_file_path(storage, FILE_BASE, seq));
 }
 
-/* ---- a snapshot of this node's own ---- */
+/* ---- snapshots of this node ---- */
 
 const char *storage_image_begin(struct storage *storage)
 {
@@ -49,21 +49,21 @@ void storage_image_drop(struct storage *storage)
     drop(storage, &storage->image);
 }
 
-/* How many of the oldest segments go, so that of what the snapshot covers keep_bytes stay. */
+/* Counts the oldest segments to remove so that keep_bytes of the covered segments stay. */
 static size_t count_purged(const struct storage *storage, uint64_t index, uint64_t keep_bytes)
 {
     size_t covered = 0;
     while (covered + 1 < storage->segment_count &&
            segment_last(&storage->segments[covered]) <= index)
         covered++;
-    ASSERT(storage->segments[covered].prev.index == index); /* a segment begins there */
+    ASSERT(storage->segments[covered].prev.index == index); /* a segment begins after `index` */
     uint64_t kept = 0;
     while (covered > 0 && kept < keep_bytes)
         kept += storage->segments[--covered].end;
     return covered;
 }
 
-/* Only the first run may begin before what is left of the log. */
+/* Drops runs of terms that end before the log's first entry. */
 static void forget_terms(struct storage *storage)
 {
     size_t gone = 0;
@@ -71,7 +71,7 @@ static void forget_terms(struct storage *storage)
            storage->terms[gone + 1].first <= storage->segments[0].prev.index + 1)
         gone++;
     if (gone == 0)
-        return; /* there may be no runs at all */
+        return; /* there may be no runs */
     storage->term_count -= gone;
     memmove(storage->terms, storage->terms + gone, storage->term_count * sizeof *storage->terms);
 }
@@ -109,7 +109,7 @@ enum err storage_image_adopt(struct storage *storage, uint64_t index, uint64_t t
     queue_base(storage, &storage->image, storage->next_seq++);
     size_t purged = count_purged(storage, index, keep_bytes);
     struct segment *segments = storage->segments;
-    storage->segments += purged; /* the manifest names what is left */
+    storage->segments += purged; /* the manifest names only the remaining segments */
     storage->segment_count -= purged;
     manifest_queue(storage);
     storage->segments = segments;
@@ -142,7 +142,7 @@ enum err storage_read_snapshot(struct storage *storage, uint64_t offset, size_t 
     return ERR_NONE;
 }
 
-/* ---- a snapshot from elsewhere ---- */
+/* ---- snapshots from another node ---- */
 
 enum err storage_install_begin(struct storage *storage)
 {
@@ -176,13 +176,13 @@ void storage_install_drop(struct storage *storage)
     drop(storage, &storage->install);
 }
 
-/* The log begins anew behind the snapshot. */
+/* The log begins anew after the snapshot. */
 static void replace_log(struct storage *storage, uint64_t seq, int file,
                         const struct prev_record *prev)
 {
     size_t old_count = storage->segment_count;
     struct segment *segment = segment_add(storage, seq, file, prev);
-    segment_queue_header(storage, segment); /* the renaming syncs the folder */
+    segment_queue_header(storage, segment); /* the rename syncs the folder */
     queue_base(storage, &storage->install, storage->next_seq++);
     struct segment *segments = storage->segments;
     storage->segments += old_count;
@@ -193,7 +193,7 @@ static void replace_log(struct storage *storage, uint64_t seq, int file,
     segments_queue_removals(storage, segments, old_count);
     segments_forget(storage, 0, old_count);
     storage->term_count = 0;
-    storage->note_count = 0; /* of segments that are gone */
+    storage->note_count = 0; /* they concerned removed segments */
     cache_close(&storage->cache);
     window_forget(storage);
     storage->cut_ticket = 0;
@@ -214,7 +214,7 @@ enum err storage_install_finish(struct storage *storage, uint64_t index, uint64_
     if (err)
         return err;
     storage_flush(storage);
-    storage_image_drop(storage); /* of a state that is the past now */
+    storage_image_drop(storage); /* its state is older than the installed one */
     struct disk_op sync = {.kind = DISK_APPEND, .file = storage->install.file, .sync = true};
     disk->queue(disk->context, &sync);
     uint64_t old_seq = storage->base_seq;
@@ -224,6 +224,6 @@ enum err storage_install_finish(struct storage *storage, uint64_t index, uint64_
     struct prev_record prev = {.index = index, .term = term};
     replace_log(storage, seq, file, &prev);
     remove_base(storage, old_seq, old_file);
-    storage_vote(storage, storage->vote); /* the next flush's ticket covers all of this */
+    storage_vote(storage, storage->vote); /* so that the next flush's ticket covers all of this */
     return ERR_NONE;
 }

@@ -73,8 +73,8 @@ void storage_close(struct storage *storage)
     mem_free(storage);
 }
 
-/* What is gathered begins with a mark: how much of the segment is known to be synced. Recovery
- * tells by it what a power loss may have torn from what must be there. */
+/* Gathered writes begin with a mark: how much of the segment is known to be synced. Recovery uses
+ * it to tell a tail that a power loss may tear from bytes that must be there. */
 static void begin_gathering(struct storage *storage, struct segment *segment)
 {
     if (storage->gathered.len || segment->synced_end <= segment->marked_end)
@@ -91,7 +91,7 @@ static struct segment *segment_for_append(struct storage *storage)
     uint64_t bytes_max = storage->options.segment_bytes_max;
     bool full = bytes_max && segment->end >= bytes_max && segment->count;
     if (full && segment->end >= storage->try_segment_at) {
-        if (segment_begin(storage)) /* not again for each entry */
+        if (segment_begin(storage)) /* on failure, not again for each entry */
             storage->try_segment_at = segment->end + bytes_max / 8;
         else
             storage->try_segment_at = 0;
@@ -173,8 +173,8 @@ uint64_t storage_last_ticket(const struct storage *storage)
     return storage->ticket;
 }
 
-/* A log that has become quiet says how much of it is synced, so that damage to its last records is
- * told from a torn write. The mark itself may wait for the next sync. */
+/* When no write has come for a while, a mark says how much of the log is synced. Damage to the last
+ * records can then be told from a torn write. The mark itself is synced with the next write. */
 static void mark_quiet_log(struct storage *storage, uint64_t now_ms)
 {
     if (storage->ticket != storage->quiet_ticket || storage->gathered.len) {
@@ -188,7 +188,7 @@ static void mark_quiet_log(struct storage *storage, uint64_t now_ms)
     begin_gathering(storage, segments_open(storage));
     flush(storage, false);
     held_note(storage);
-    storage->unsynced = unsynced; /* not for the mark alone */
+    storage->unsynced = unsynced; /* a mark alone needs no sync */
     storage->quiet_ticket = storage->ticket;
 }
 
@@ -216,7 +216,7 @@ void storage_set_sync(struct storage *storage, enum storage_sync sync)
     storage->options.sync = sync;
     if (sync != STORAGE_SYNC_ALWAYS || !storage->unsynced)
         return;
-    storage->unsynced = false; /* what was acknowledged before is not left behind */
+    storage->unsynced = false; /* syncs what was acknowledged without a sync */
     segment_queue_sync(storage, segments_open(storage));
 }
 
@@ -225,7 +225,7 @@ static void take_notes(struct storage *storage)
     size_t taken = 0;
     while (taken < storage->note_count && storage->notes[taken].ticket <= storage->completed) {
         const struct sync_note *note = &storage->notes[taken++];
-        struct segment *segment = segments_open(storage); /* nobody asks of the others */
+        struct segment *segment = segments_open(storage); /* only this one needs it */
         if (segment->seq == note->seq && segment->synced_end < note->end)
             segment->synced_end = note->end;
         if (storage->held.term < note->term)
@@ -242,7 +242,7 @@ void storage_completed(struct storage *storage, const struct disk_completion *co
     room_completed(storage, completion);
     if (storage->note_count && storage->notes[0].ticket <= storage->completed)
         take_notes(storage);
-    /* Old entries may have been read between a truncation's queueing and its end. */
+    /* The window may have read entries between queueing and completion of a truncation. */
     if (storage->cut_ticket) {
         window_forget(storage);
         if (storage->completed >= storage->cut_ticket)

@@ -1,15 +1,16 @@
-/* One shard's persistent state: a snapshot and the log behind it, with term and vote, in a folder
- * that Redis itself can load (see wire/entry.h for the records, ARCHITECTURE.md for the folder).
+/* One shard's persistent state: a snapshot, the log after it, the term and the vote. The state is
+ * kept in a folder that Redis itself can load (wire/entry.h describes the records,
+ * architecture/disk.md the folder).
  *
- * The log is a row of segments: files that are synced whole before the next one begins, so that
- * only the end of the last one can be torn. Writes are gathered by storage_append(), storage_vote()
- * and storage_truncate() and handed to the disk as one operation by storage_flush(): one write and
- * one sync for everything since the last flush. A ticket is durable when storage_completed() has
- * reported it or a later one; it covers all that was gathered or queued before the flush that
- * returned it.
+ * The log is a list of files, the segments. Each segment is synced whole before the next one
+ * begins, so only the end of the last one can be torn. storage_append(), storage_vote() and
+ * storage_truncate() gather writes in memory. storage_flush() hands them to the disk as one
+ * operation: one write and one sync for everything since the last flush. It returns a ticket. A
+ * ticket covers everything that was gathered or queued before the flush that returned it. A ticket
+ * is durable when storage_completed() has reported it or a later one.
  *
- * Entries stay in a cache in memory, bounded in bytes but for those the caller pins; older ones are
- * read back from their segment. */
+ * Recent entries stay in a memory cache of limited size. Entries that the caller pins stay even
+ * above the limit. Older entries are read from their segment. */
 #ifndef FLOTILLA_STORAGE_STORAGE_H
 #define FLOTILLA_STORAGE_STORAGE_H
 
@@ -28,168 +29,174 @@ struct storage;
 
 enum storage_sync {
     STORAGE_SYNC_ALWAYS,   /* a ticket is durable after fdatasync */
-    STORAGE_SYNC_EVERYSEC, /* synced by storage_tick() once a second; tickets complete after the
-                              write */
-    STORAGE_SYNC_NO,       /* left to the operating system */
+    STORAGE_SYNC_EVERYSEC, /* storage_tick() syncs once a second; the write completes a ticket */
+    STORAGE_SYNC_NO,       /* the operating system decides when to sync */
 };
 
 /* A file that the manifest names. */
 struct storage_part {
     const char *path;
-    char type; /* of the manifest: b, h, i; s: raft.synced */
+    char type; /* type in the manifest: b, h, i; or s: raft.synced */
     uint64_t bytes;
 };
 
-/* A look at a folder of whoever's it is: storage_open() changes nothing in it. It says what a start
- * would do instead of doing it, and takes the identity that it finds. What is opened so is good for
- * reading only. */
+/* Makes storage_open() read a folder of any node without changing it. storage_open() reports the
+ * repairs that a start would make, and takes over the identity that it finds. A storage opened like
+ * this supports only reads. */
 struct storage_inspection {
     void *context;
-    void (*part)(void *context, const struct storage_part *part); /* before what it holds */
-    void (*leftover)(void *context, const char *path);            /* a start would remove it */
+    /* Called before the contents of the part */
+    void (*part)(void *context, const struct storage_part *part);
+    /* A start would remove this file */
+    void (*leftover)(void *context, const char *path);
 };
 
 struct storage_options {
-    const char *folder;          /* the shard's, e.g. "data/node-1/shard-0"; made if missing */
-    const char *append_folder;   /* appenddirname */
-    const char *append_filename; /* appendfilename */
+    /* The shard's folder, e.g. "data/node-1/shard-0"; created if missing */
+    const char *folder;
+    const char *append_folder;   /* the setting appenddirname */
+    const char *append_filename; /* the setting appendfilename */
     struct identity identity;
-    const struct storage_inspection *inspection; /* NULL: a node's start */
+    const struct storage_inspection *inspection; /* NULL: the start of a node */
     enum storage_sync sync;
     uint64_t cache_bytes_max;
-    uint64_t segment_bytes_max; /* a segment of this size is followed by a new one; 0: never */
-    uint64_t reserve_bytes;     /* of the disk, for votes: with less there is no room; 0: no such */
+    uint64_t segment_bytes_max; /* a segment of this size ends and a new one begins; 0: no limit */
+    uint64_t reserve_bytes;     /* disk space that only votes may use; 0: no reserve */
     const struct log *log;
 };
 
-/* The state machine as of entry `index`, in one file. index 0: there is none. */
+/* The state machine as of entry `index`, in one file. index 0: there is no snapshot. */
 struct storage_snapshot {
     uint64_t index;
     uint64_t term;
     uint64_t bytes;
 };
 
-/* What recovery found. */
+/* What recovery found in the folder. */
 struct storage_recovered {
     struct vote_record vote;
     struct storage_snapshot snapshot;
-    uint64_t first_index; /* of the entries in the log, last_index + 1 if there are none */
-    uint64_t prev_term;   /* of the entry before the first one */
+    uint64_t first_index; /* of the first entry in the log; last_index + 1 if there is none */
+    uint64_t prev_term;   /* term of the entry before the first one */
     uint64_t last_index;
     uint64_t last_term;
-    uint64_t cut_bytes;  /* a torn tail that was cut off (an inspection leaves it there) */
-    uint64_t cut_offset; /* where in the last segment it began */
+    /* Length of a torn tail that was cut off (an inspection only reports it) */
+    uint64_t cut_bytes;
+    uint64_t cut_offset; /* where the torn tail began in the last segment */
     struct identity identity;
 };
 
-/* Who gets what recovery reads. */
+/* Receives the snapshot and the entries that recovery reads. */
 struct storage_visitor {
     void *context;
-    /* The snapshot, if there is one: its bytes in order and in pieces, then an empty piece. An
+    /* Receives the snapshot, if there is one: its bytes in order in pieces, then an empty piece. An
      * error ends recovery; `message` (512 bytes) says why. */
     enum err (*load)(void *context, struct span piece, char *message);
-    /* Then each entry of the log in order, also those that the snapshot covers. The spans are valid
-     * during the call. */
+    /* Receives each entry of the log in order after the snapshot, including entries that the
+     * snapshot covers. The spans are valid during the call. */
     void (*visit)(void *context, const struct entry *entry);
-    /* How far it is, now and then (after every STORAGE_PROGRESS_BYTES at the latest). May be NULL.
-     */
+    /* Reports progress at least every STORAGE_PROGRESS_BYTES. May be NULL. */
     void (*progress)(void *context, uint64_t bytes, uint64_t total);
 };
 
 enum { STORAGE_PROGRESS_BYTES = 256 * 1024 };
 
-/* Opens or creates. On failure *storage is NULL and `message` (512 bytes) holds one clear
- * line. ERR_CORRUPT: bytes that were synced are not what they were, a gap, a file that is missing
- * or none of these, a manifest that names other files; nothing was touched. ERR_FOREIGN: another
- * node's or cluster's folder. ERR_NOT_FOUND: there is nothing to inspect. ERR_IO, ERR_DENIED,
- * ERR_NO_SPACE: the system refused. */
+/* Opens or creates a shard's folder. On failure *storage is NULL and `message` (512 bytes) holds
+ * one line. ERR_CORRUPT: synced bytes have changed, entries are missing, a named file is missing or
+ * not one of these files, or the manifest names other files; nothing was changed. ERR_FOREIGN: the
+ * folder belongs to another node or cluster. ERR_NOT_FOUND: there is nothing to inspect. ERR_IO,
+ * ERR_DENIED, ERR_NO_SPACE: the system refused an operation. */
 MUST_CHECK enum err storage_open(const struct disk *disk, const struct storage_options *options,
                                  const struct storage_visitor *visitor, struct storage **storage,
                                  struct storage_recovered *recovered, char message[512]);
-/* An orderly end is near: notes on the disk what is known to be synced. */
+/* Called before an orderly shutdown: writes to the disk how much of the log is known to be
+ * synced. */
 void storage_settle(struct storage *storage);
-void storage_close(struct storage *storage); /* does not wait for operations under way */
+void storage_close(struct storage *storage); /* does not wait for queued operations */
 
-/* What a folder is, without any change to it. */
+/* The owner and emptiness of a folder, read without changing it. */
 struct storage_peek {
-    bool empty;               /* nothing was ever kept in it: it may be missing altogether */
-    struct identity identity; /* whose it is; node_id 0: not known */
+    bool empty;               /* nothing was ever stored in it; it may not exist */
+    struct identity identity; /* the owner; node_id 0: unknown */
 };
-/* ERR_CORRUPT: the manifest is none. Errors of the system as storage_open(). */
+/* ERR_CORRUPT: the manifest is not a manifest. Errors of the system: as storage_open(). */
 MUST_CHECK enum err storage_peek(const struct disk *disk, const struct storage_options *options,
                                  struct storage_peek *peek, char message[512]);
 
-/* The log is this one's from the next segment on. */
+/* Segments from the next one on carry this identity. */
 void storage_set_identity(struct storage *storage, const struct identity *identity);
 
-/* Adds entries (with their record) behind the last one. */
+/* Adds entries (with their record) after the last one. */
 void storage_append(struct storage *storage, const struct entry *entries, size_t count);
 void storage_vote(struct storage *storage, struct vote_record vote);
 
-/* Drops every entry after `last`, not below the snapshot's. Survives a crash at any step with the
- * vote intact: the vote is first kept in a file of its own, since the record of it may stand behind
- * the cut; segments leave the manifest before they are touched. Flushes what was gathered. */
+/* Drops every entry after `last`, which is not below the snapshot's index. A crash at any step
+ * leaves the vote intact: the vote is first written to a file of its own, because its record may be
+ * in the part that is cut, and segments leave the manifest before they are changed. Flushes the
+ * gathered writes. */
 void storage_truncate(struct storage *storage, uint64_t last);
 
-/* Hands everything gathered to the disk. 0: there was nothing, all that was handed over before is
- * covered by the last ticket. */
+/* Hands all gathered writes to the disk and returns their ticket. Returns 0 if nothing was
+ * gathered; the last ticket then covers everything handed over before. */
 uint64_t storage_flush(struct storage *storage);
 uint64_t storage_last_ticket(const struct storage *storage);
 
-void storage_tick(struct storage *storage, uint64_t now_ms); /* STORAGE_SYNC_EVERYSEC */
+void storage_tick(struct storage *storage, uint64_t now_ms); /* syncs for STORAGE_SYNC_EVERYSEC */
 void storage_set_sync(struct storage *storage, enum storage_sync sync);
 
-/* To be called by the host for every disk_completion, in order. The caller handles completion->err.
- */
+/* The host calls this for every disk_completion, in order. The host handles completion->err. */
 void storage_completed(struct storage *storage, const struct disk_completion *completion);
 
-/* The records of [first, last], as many as fit into bytes_max (always at least one), appended to
- * `out`; the count comes back. The entries exist. */
+/* Appends the records of [first, last] to `out`, as many as fit into bytes_max but at least one.
+ * *count is their number. The entries must exist. */
 MUST_CHECK enum err storage_read(struct storage *storage, uint64_t first, uint64_t last,
                                  size_t bytes_max, struct buf *out, size_t *count);
 
-/* The record of one entry; the span is valid until the next call of a storage function. */
+/* Gives the record of one entry. The span is valid until the next call of a storage function. */
 MUST_CHECK enum err storage_entry(struct storage *storage, uint64_t index, struct entry *entry);
 
-/* Entries after `index` are not dropped from the cache (the applied index moves it on). */
+/* Entries after `index` stay in the cache. The caller moves `index` on as it applies entries. */
 void storage_pin(struct storage *storage, uint64_t index);
 
-/* Whether `bytes` more fit on the disk without touching the reserve, as far as is known: the disk
- * is asked now and then (storage_tick), what was queued since is taken off. What does not fit all
- * the same waits until it does: nothing is lost, and nothing is durable meanwhile. */
+/* Whether `bytes` more fit on the disk above the reserve, as far as is known. storage_tick()
+ * measures the disk from time to time; bytes queued since then are subtracted. An operation that
+ * does not fit waits until it does: nothing is lost, and nothing becomes durable meanwhile. */
 bool storage_has_room(const struct storage *storage, uint64_t bytes);
-/* Whether what frees room (deletions, and the snapshots behind which the log goes) may use the
- * reserve: half of it is left to votes. */
+/* Whether operations that free room (deletions, and snapshots that allow segments to be removed)
+ * may use `bytes` of the reserve. They may use half of it; the other half is left for votes. */
 bool storage_may_free(const struct storage *storage, uint64_t bytes);
 
 /* ---- snapshots ----
  *
- * A snapshot of this node's own: storage_cut() at the end of the log; when the state machine has
- * applied exactly that far, an image of it is written to storage_image_begin()'s path through
- * disk.image_begin() and its like, and then adopted. */
+ * To make a snapshot, the caller calls storage_cut() at the end of the log. When the state machine
+ * has applied exactly the entries before the cut, the caller writes an image of it to the path from
+ * storage_image_begin(), with disk.image_begin(), image_write() and image_end().
+ * storage_image_adopt() then makes the image the snapshot. */
 
-/* The open segment ends here, the next entry begins a new one. On failure (no descriptor, no space
- * for a name) the log goes on as it was. */
+/* Ends the open segment; the next entry begins a new one. On failure (no descriptor, no space for a
+ * name) the log continues in the old segment. */
 MUST_CHECK enum err storage_cut(struct storage *storage);
 
-/* A new path for an image; valid until the image is adopted or dropped. */
+/* Returns a new path for an image. It is valid until the image is adopted or dropped. */
 const char *storage_image_begin(struct storage *storage);
-void storage_image_drop(struct storage *storage); /* failed, or not wanted any more */
+void storage_image_drop(struct storage *storage); /* the image failed or is no longer needed */
 
-/* The image is the state as of (index, term), where a segment ends. It replaces the snapshot before
- * it; of the entries that it covers, whole segments of at least the newest keep_bytes stay. All in
- * queue order: rename, manifest, then the removal of what is not needed any more. */
+/* Makes the image the snapshot. It holds the state as of (index, term), where a segment ends. It
+ * replaces the old snapshot. Of the segments that it covers, the newest ones with at least
+ * keep_bytes in total stay. The queue order is: rename the image, write the manifest, remove the
+ * old files. */
 MUST_CHECK enum err storage_image_adopt(struct storage *storage, uint64_t index, uint64_t term,
                                         uint64_t keep_bytes);
 
-/* Appends bytes of the snapshot to `out`, as many as there are up to `len`. */
+/* Appends up to `len` bytes of the snapshot from `offset` on to `out`; fewer at the snapshot's
+ * end. */
 MUST_CHECK enum err storage_read_snapshot(struct storage *storage, uint64_t offset, size_t len,
                                           struct buf *out);
 
-/* A snapshot that comes from elsewhere, beside the state that is there. Begin drops one that was
- * not finished. A write is covered by storage_last_ticket(), unsynced. Finish puts it in place of
- * the snapshot and of the whole log, which is empty at (index, term) then; if it fails nothing was
- * changed. Covered by the next flush. */
+/* A snapshot that another node sends is written beside the present state. Begin drops an unfinished
+ * one. storage_last_ticket() covers a write, but the write is not synced. Finish replaces the
+ * snapshot and the whole log; the log is then empty at (index, term). If finish fails, nothing has
+ * changed. The next flush covers a finish. */
 MUST_CHECK enum err storage_install_begin(struct storage *storage);
 void storage_install_write(struct storage *storage, struct span bytes);
 void storage_install_drop(struct storage *storage);
@@ -200,24 +207,24 @@ struct storage_status {
     uint64_t last_index;
     struct storage_snapshot snapshot;
     uint64_t segments;
-    uint64_t log_bytes;     /* of all segments, on disk */
-    uint64_t history_bytes; /* of those that the snapshot covers */
+    uint64_t log_bytes;     /* of all segments on disk */
+    uint64_t history_bytes; /* of the segments that the snapshot covers */
     uint64_t cache_bytes;
     uint64_t cache_entries;
-    uint64_t index_bytes; /* memory for finding entries in their segments */
+    uint64_t index_bytes; /* memory of the offsets of entries */
     uint64_t syncs;
     uint64_t writes;
     uint64_t bytes_written;
     bool waits_for_room;
-    uint64_t free_bytes; /* on the disk; UINT64_MAX: not known */
+    uint64_t free_bytes; /* free on the disk; UINT64_MAX: unknown */
     uint64_t last_sync_us;
     const struct histogram *sync_us;
 };
 struct storage_status storage_status(const struct storage *storage);
-/* Bytes that the log takes of memory: cache, buffers, positions of entries. */
+/* Bytes of memory that the log uses: cache, buffers, offsets of entries. */
 uint64_t storage_memory(const struct storage *storage);
-/* Once a second: frees large buffers that are empty, and most of the cache once no entry has come
- * for some seconds. */
+/* To be called once a second. Frees large empty buffers. Frees most of the cache after some seconds
+ * without a new entry. */
 void storage_trim(struct storage *storage);
 
 #endif
