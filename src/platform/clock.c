@@ -2,7 +2,8 @@
 
 #include <time.h>
 
-/* CLOCK_BOOTTIME counts suspension: a node that slept through an election knows it. */
+/* CLOCK_BOOTTIME counts time in suspension, so that a node notices that it slept through an
+ * election. */
 #ifdef CLOCK_BOOTTIME
 #define MONOTONIC CLOCK_BOOTTIME
 #else

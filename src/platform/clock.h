@@ -1,4 +1,4 @@
-/* The two clocks. */
+/* The clocks of the process. */
 #ifndef FLOTILLA_PLATFORM_CLOCK_H
 #define FLOTILLA_PLATFORM_CLOCK_H
 
@@ -6,11 +6,11 @@
 
 #include "shard/shard.h"
 
-/* Never goes back; counts suspension where the system can. */
+/* Monotonic. Counts time in suspension where the system supports it. */
 uint64_t platform_mono_us(void);
-/* Another clock that never goes back: cheaper, in steps of some milliseconds. */
+/* Monotonic and cheaper to read; its resolution is some milliseconds. */
 uint64_t platform_coarse_us(void);
-int64_t platform_wall_us(void); /* since 1970, may jump */
+int64_t platform_wall_us(void); /* since 1970; may jump */
 struct shard_time platform_now(void);
 
 #endif

@@ -31,7 +31,7 @@ struct completions {
     size_t cap;
 };
 
-/* What a shard's port goes by. */
+/* The context of a shard's port. */
 struct shard_port {
     struct platform_disk *disk;
     uint32_t shard;
@@ -43,16 +43,16 @@ struct platform_disk {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     struct ops queued;       /* under the mutex */
-    uint64_t bytes;          /* under the mutex: of operations that are not carried out yet */
+    uint64_t bytes;          /* under the mutex: size of queued operations */
     struct completions done; /* under the mutex */
     bool stop;               /* under the mutex */
-    bool asleep;             /* under the mutex: the thread waits for work */
+    bool asleep;             /* under the mutex: the thread is waiting for work */
     int event;
     struct platform_image image;
-    struct ops running;       /* the log thread's */
-    uint32_t running_shard;   /* the log thread's: of the operation under way */
-    enum err failed;          /* the log thread's: after a failure nothing more is carried out */
-    struct completions taken; /* the loop's */
+    struct ops running;       /* only the log thread uses it */
+    uint32_t running_shard;   /* only the log thread: shard of the running operation */
+    enum err failed;          /* only the log thread: after a failure it carries out nothing more */
+    struct completions taken; /* only the loop uses it */
     size_t taken_at;
     struct shard_port *ports;
 };
@@ -81,8 +81,8 @@ static void complete(struct platform_disk *disk, const struct disk_completion *c
         FATAL("the log thread cannot reach the event loop");
 }
 
-/* Something did not fit: says so once, and comes back when it is time to try again. False: the disk
- * is being closed. */
+/* An operation did not fit. Reports that once, then waits until it is time to retry. False: the
+ * disk is being closed. */
 static bool wait_for_room(struct platform_disk *disk, bool *told)
 {
     if (!*told)
@@ -110,7 +110,7 @@ static bool is_full(int error)
     return error == ENOSPC || error == EDQUOT;
 }
 
-/* Writes all vectors, whatever the system takes at a time, and whenever it does. */
+/* Writes all vectors, however little the system takes at a time, and waits for room. */
 static enum err write_vectors(struct platform_disk *disk, int file, struct iovec *vectors,
                               int count, bool *told)
 {
@@ -135,7 +135,7 @@ static enum err write_vectors(struct platform_disk *disk, int file, struct iovec
     return ERR_NONE;
 }
 
-/* Appends to one file that stand together in the queue: how many were carried out comes back. */
+/* Carries out consecutive appends to one file; returns how many. */
 static size_t append_run(struct platform_disk *disk, const struct disk_op *ops, size_t count,
                          struct disk_completion *completion, bool *told)
 {
@@ -164,7 +164,7 @@ static size_t append_run(struct platform_disk *disk, const struct disk_op *ops, 
 static enum err remove_file(const struct disk_op *op)
 {
     enum err err = platform_remove_file(op->path);
-    if (!err && op->file != DISK_NO_FILE) /* else it may be tried again */
+    if (!err && op->file != DISK_NO_FILE) /* otherwise a retry is possible */
         close(op->file);
     return err;
 }
@@ -181,7 +181,7 @@ static enum err measure(const char *path, struct disk_completion *completion)
 {
     struct statvfs status;
     completion->measured = true;
-    completion->free_bytes = UINT64_MAX; /* if it cannot be known */
+    completion->free_bytes = UINT64_MAX; /* in case it cannot be measured */
     if (statvfs(path, &status) == 0)
         completion->free_bytes = (uint64_t)status.f_bavail * status.f_frsize;
     return ERR_NONE;
@@ -191,7 +191,7 @@ static enum err carry_out_one(const struct disk_op *op, struct disk_completion *
 {
     switch (op->kind) {
     case DISK_APPEND:
-        return ERR_NONE; /* append_run() */
+        return ERR_NONE; /* append_run() handles it */
     case DISK_TRUNCATE:
         return platform_truncate_file(op->file, op->size, &completion->sync_us);
     case DISK_REPLACE:
@@ -208,7 +208,7 @@ static enum err carry_out_one(const struct disk_op *op, struct disk_completion *
     return ERR_NONE;
 }
 
-/* How many of the operations it took comes back. */
+/* Returns how many of the operations it carried out. */
 static size_t carry_out(struct platform_disk *disk, const struct disk_op *ops, size_t count,
                         struct disk_completion *completion, bool *told)
 {
@@ -239,7 +239,7 @@ static void run_ops(struct platform_disk *disk)
         struct disk_completion completion = {.shard = ops->items[at].shard};
         disk->running_shard = completion.shard;
         size_t run = 1;
-        bool told = false; /* that there is no room: then it is also told when there is */
+        bool told = false; /* the lack of room was reported; its end is reported too */
         if (!disk->failed)
             run = carry_out(disk, &ops->items[at], ops->count - at, &completion, &told);
         for (size_t i = at; i < at + run; i++) {
@@ -291,7 +291,7 @@ struct platform_disk *platform_disk_new(void)
     pthread_mutex_init(&disk->mutex, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* whatever becomes of the date */
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* not affected when the date is set */
     pthread_cond_init(&disk->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     if (disk->event < 0 || pthread_create(&disk->thread, NULL, run_thread, disk))
@@ -365,7 +365,7 @@ void platform_disk_woken(struct platform_disk *disk)
 {
     uint64_t count;
     ssize_t ignored = read(disk->event, &count, sizeof count);
-    (void)ignored; /* nothing there: another look at the list does no harm */
+    (void)ignored; /* nothing was there to read: the caller just checks the list again */
 }
 
 static void port_queue(void *context, const struct disk_op *op)
@@ -380,7 +380,7 @@ static void port_queue(void *context, const struct disk_op *op)
     bool asleep = disk->asleep;
     disk->asleep = false;
     pthread_mutex_unlock(&disk->mutex);
-    if (asleep) /* outside of the mutex: the thread would wake up only to wait for it */
+    if (asleep) /* outside of the mutex, which the thread would wait for */
         pthread_cond_signal(&disk->wake);
 }
 

@@ -1,4 +1,4 @@
-/* Chance that nobody can predict, for seeds and identifiers. */
+/* Unpredictable random numbers, for seeds and identifiers. */
 #ifndef FLOTILLA_PLATFORM_ENTROPY_H
 #define FLOTILLA_PLATFORM_ENTROPY_H
 

@@ -54,7 +54,7 @@ struct waiting {
 
 static struct waiting waiting[WAITING_MAX];
 static size_t waiting_count;
-static atomic_ulong *passages; /* by name, in memory that children share */
+static atomic_ulong *passages; /* per name, in memory shared with children */
 
 static _Noreturn void refuse(const char *what, const char *text)
 {
@@ -70,7 +70,7 @@ static size_t find(const char *name, size_t len)
     return NAMES;
 }
 
-/* name:action@n, where the name has a colon of its own. */
+/* name:action@n, where the name itself may contain a colon. */
 static void add(const char *text)
 {
     static const struct {
@@ -97,7 +97,7 @@ static void add(const char *text)
     refuse("not name:abort@n nor name:pause@n", text);
 }
 
-/* Before main(): also what is done before a configuration is read can be met. */
+/* Runs before main(), so that failpoints work before a configuration is read. */
 __attribute__((constructor)) static void read_environment(void)
 {
     const char *variable = getenv("FLOTILLA_FAILPOINT");
@@ -131,7 +131,7 @@ void failpoint_pass(const char *name)
     unsigned long passage = atomic_fetch_add(&passages[found], 1) + 1;
     for (size_t i = 0; i < waiting_count; i++)
         if (waiting[i].name == found && waiting[i].passage == passage)
-            kill(getpid(), waiting[i].signal); /* the process, not the thread alone */
+            kill(getpid(), waiting[i].signal); /* signals the whole process, not just the thread */
 }
 
 #endif

@@ -73,7 +73,7 @@ enum err platform_sync_data(int file, uint64_t *sync_us)
     uint64_t start = platform_mono_us();
     while (fdatasync(file))
         if (errno != EINTR)
-            return ERR_IO; /* also if there was no room: what is on the disk is not known */
+            return ERR_IO; /* even for ENOSPC: nobody knows what is on the disk now */
     *sync_us += platform_mono_us() - start + 1;
     return ERR_NONE;
 }
@@ -137,7 +137,7 @@ static enum err write_synced(const char *path, struct span bytes)
     return err;
 }
 
-/* The folder of a path, as dirname() has it, without touching the path. */
+/* The folder of a path, as dirname() gives it; the path is not modified. */
 static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -186,8 +186,8 @@ enum err platform_replace_file(const char *path, struct span bytes)
     return err;
 }
 
-/* A new folder's name is on the disk only when the folder that holds it is synced: without that, a
- * power loss takes the log away with all that was synced into it. */
+/* A new folder survives a power loss only once its parent folder is synced. Without that sync, the
+ * log in it would be lost too. */
 static enum err make_one_folder(const char *path)
 {
     if (mkdir(path, 0755))
@@ -297,5 +297,5 @@ void platform_sign_lock(int lock)
     char text[32];
     int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     bool fine = ftruncate(lock, 0) == 0 && pwrite(lock, text, (size_t)len, 0) == len;
-    (void)fine; /* the lock holds without its signature */
+    (void)fine; /* the lock holds even without the pid */
 }

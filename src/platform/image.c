@@ -14,7 +14,8 @@
 #include "platform/signals.h"
 
 enum {
-    /* So much at a time is on its way to the disk: the sync of the log behind it waits for that. */
+    /* At most this much of an image is on its way to the disk: a sync of the log may have to wait
+     * for it. */
     PUSH_BYTES = 128 << 10,
     NICE = 10,
 };
@@ -40,7 +41,7 @@ static enum err write_bytes(struct platform_image *image, struct span bytes)
     return ERR_NONE;
 }
 
-/* The next part may only be on its way when the one before has arrived. */
+/* Waits until the previous part is on the disk before it starts the next. */
 static enum err push(struct platform_image *image)
 {
     uint64_t len = image->written - image->pushed;
@@ -72,7 +73,8 @@ static void finish(struct platform_image *image, bool keep)
     if (keep && !image->failed && fsync(image->file))
         image->failed = ERR_IO;
     FAILPOINT("image:after-sync");
-    /* Its removal stands behind what the log writes, which may wait for this very room. */
+    /* The queue may be waiting for the very room that the image takes, and the image's removal
+     * waits in that queue. So the room is given back here. */
     bool given_back = (keep && !image->failed) || ftruncate(image->file, 0) == 0;
     (void)given_back;
     close(image->file);
@@ -95,7 +97,7 @@ static void *run(void *context)
 {
     struct platform_image *image = context;
     platform_block_signals();
-    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* on Linux that is the thread's alone */
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* on Linux this affects only the thread */
     for (;;) {
         pthread_mutex_lock(&image->mutex);
         while (image->count == 0 && !image->stop)

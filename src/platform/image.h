@@ -1,6 +1,6 @@
-/* Writing an image beside the log, by a thread of its own that has time: its pieces go to the disk
- * bit by bit, so that the log's syncs hardly wait for them, and it never takes the last of the
- * room. */
+/* Writes an image beside the log, in a thread of low priority. The thread pushes the image to the
+ * disk in small pieces, so that syncs of the log hardly wait for it. It leaves some room on the
+ * disk free. */
 #ifndef FLOTILLA_PLATFORM_IMAGE_H
 #define FLOTILLA_PLATFORM_IMAGE_H
 
@@ -9,7 +9,7 @@
 
 #include "storage/disk.h"
 
-/* A piece of an image, or its end. */
+/* A piece of an image, or the image's end. */
 struct image_piece {
     struct buf bytes;
     bool ends;
@@ -17,36 +17,36 @@ struct image_piece {
 };
 
 struct platform_image {
-    uint64_t keep_free_bytes; /* on the disk: with less than that the image fails */
-    void (*completed)(void *context, const struct disk_completion *completion); /* on the thread */
+    uint64_t keep_free_bytes; /* the image fails if it would leave less free */
+    /* Called on the thread. */
+    void (*completed)(void *context, const struct disk_completion *completion);
     void *context;
-    bool busy; /* begun, and its end not yet taken */
+    bool busy; /* from begin until the completion of the end is taken */
     bool has_thread;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    struct image_piece *pieces; /* under the mutex, as all that follows but the thread's own */
+    struct image_piece *pieces; /* under the mutex, like the fields up to `stop` */
     size_t count;
     size_t cap;
     bool stop;
-    uint32_t shard; /* whose image it is */
-    int file;       /* the thread's own from here on */
+    uint32_t shard; /* the shard that writes the image */
+    int file;       /* only the thread uses this and what follows */
     enum err failed;
-    uint64_t written; /* bytes */
-    uint64_t pushed;  /* of them the system has been told to write */
+    uint64_t written; /* bytes written */
+    uint64_t pushed;  /* of them, bytes that the system was told to write */
 };
 
 void platform_image_init(struct platform_image *image);
-/* Drops what is not written yet. */
+/* Discards pieces that are not written yet. */
 void platform_image_close(struct platform_image *image);
 
-/* As the functions of the port. */
+/* These implement the port's functions of the same names. */
 MUST_CHECK enum err platform_image_begin(struct platform_image *image, uint32_t shard,
                                          const char *path);
 void platform_image_write(struct platform_image *image, struct buf *bytes);
 void platform_image_end(struct platform_image *image, bool keep);
 
-void platform_image_taken(
-    struct platform_image *image); /* the completion of its end: another one may begin */
+void platform_image_taken(struct platform_image *image); /* the completion of the end was taken */
 
 #endif

@@ -1,4 +1,4 @@
-/* A file that is somebody's: what replaces it has its mode and its owner. */
+/* Rewrites a file that an operator owns: the new file gets the mode and owner of the old one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -31,8 +31,8 @@ static bool write_all(int file, struct span bytes)
     return fsync(file) == 0;
 }
 
-/* The owner first: fchown() takes some bits of the mode away. Nobody else can read the file before
- * it has the mode of the old one. */
+/* Sets the owner first, because fchown() clears some bits of the mode. Nobody else can read the
+ * file before it has the old file's mode. */
 static enum err fill(int file, const struct stat *old, struct span bytes,
                      char why[PLATFORM_WHY_MAX])
 {
@@ -57,7 +57,7 @@ static enum err replace(const char *path, const char *temporary, struct span byt
     struct stat old = {.st_mode = MODE_OF_A_NEW_FILE, .st_uid = geteuid(), .st_gid = getegid()};
     if (stat(path, &old) && errno != ENOENT)
         return failed(why, "cannot look at it");
-    /* One that another rewrite left behind may have any mode and owner. */
+    /* A file that a crashed rewrite left behind may have any mode and owner. */
     (void)unlink(temporary);
     int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE_OF_A_NEW_FILE);
     if (file < 0)

@@ -1,9 +1,10 @@
-/* Signals of threads that are not the event loop's. */
+/* Signals in threads other than the event loop's. */
 #ifndef FLOTILLA_PLATFORM_SIGNALS_H
 #define FLOTILLA_PLATFORM_SIGNALS_H
 
-/* Signals are the loop's. Blocked here, SIGXFSZ lets a write beyond the file size limit fail with
- * EFBIG instead of ending the process without a word. */
+/* The event loop's thread handles all signals, so other threads block them. A blocked SIGXFSZ makes
+ * a write beyond the file size limit fail with EFBIG; otherwise it would end the process
+ * silently. */
 void platform_block_signals(void);
 
 #endif
