@@ -22,7 +22,7 @@ static void put(struct deadlines *deadlines, uint32_t position, struct deadline_
     entry.item->heap_position = position;
 }
 
-/* Both move the hole at `position` until `entry` can fill it. */
+/* Both move the hole at `position` until `entry` fits into it. */
 static void sift_up(struct deadlines *deadlines, uint32_t position, struct deadline_entry entry)
 {
     while (position > 0) {
@@ -133,7 +133,7 @@ void deadlines_replace(struct deadlines *deadlines, struct item *old, struct ite
     old->deadline_ms = NO_DEADLINE;
 }
 
-/* The subtree of an entry that is not due holds none that is. */
+/* A subtree whose root is not due has no due entry. */
 static size_t count_subtree(const struct deadlines *deadlines, size_t position, int64_t now_ms,
                             size_t limit)
 {

@@ -1,12 +1,12 @@
-/* A cell holds a position in its low bits, as many as the mask has, and the upper bits of the hash
- * in the others: with the few items of a usual slot a look-up hardly ever goes to an item that is
- * not the one. The low bits of the hash choose the cell. */
+/* A cell holds a position in its low bits, as many bits as the mask has, and the upper bits of the
+ * hash in the others. The low bits of the hash choose the cell. With the few items of a usual slot,
+ * the stored hash bits exclude nearly every wrong item without an access to it. */
 #include "keyspace/dict.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
 
-#define EMPTY UINT32_MAX /* never a cell: positions stay below the mask */
+#define EMPTY UINT32_MAX /* no cell has this value: positions stay below the mask */
 
 enum { CELLS_MIN = 4 };
 #define CELLS_MAX ((size_t)1 << 31)
@@ -104,9 +104,8 @@ static uint32_t cell_of(const struct dict *dict, const struct item *item)
     return at;
 }
 
-/* Takes a cell away and closes the gap: what stands behind it moves up, as far as its own first
- * choice allows. No tombstones: the table is as short to search as if the key had never been there.
- */
+/* Removes a cell and closes the gap: cells after it move up as far as their hash allows. There are
+ * no tombstones, so a removed key does not lengthen later searches. */
 static void index_remove(struct dict *dict, uint32_t hole)
 {
     uint32_t *index = index_of(dict);

@@ -1,13 +1,14 @@
-/* Digests that are equal on all nodes: the seed of the hash is fixed.
+/* Digests that are equal on all nodes, because their hash has a fixed seed.
  *
- * A value counts in pieces, so that an edit of a long one costs what it touches. A piece's hash is
- * seeded with the key's and the piece's place: the same bytes elsewhere give another one. */
+ * A value is hashed in pieces, so that editing a long value costs only as much as the edited part.
+ * The hash of a piece is seeded with the key's hash and the piece's position: the same bytes
+ * elsewhere give another hash. */
 #include <xxhash.h>
 
 #include "base/assert.h"
 #include "keyspace/internal.h"
 
-/* As splitmix64: every bit reaches every bit. */
+/* A splitmix64 mixer: every bit affects every bit of the result. */
 static uint64_t mix(uint64_t number)
 {
     number += 0x9e3779b97f4a7c15;
@@ -33,7 +34,7 @@ uint64_t digest_of_pieces(const struct item *item, uint64_t key_digest, size_t f
     int64_t number;
     char scratch[24];
     if (item_integer(item, &number))
-        return 0; /* it is in the head */
+        return 0; /* it is in the item's head */
     struct span value = item_string(item, scratch);
     uint64_t sum = 0;
     if (to > value.len)

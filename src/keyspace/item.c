@@ -5,10 +5,10 @@
 #include "base/number.h"
 
 enum {
-    ROOM_MIN = 8,            /* a number, or a pointer */
-    EMBEDDED_MAX = 256,      /* longer strings are allocated for themselves */
-    ROOM_WORTH_KEEPING = 64, /* a room up to this size stays, whatever goes into it */
-    EMBSTR_MAX = 44,         /* what Redis calls embstr */
+    ROOM_MIN = 8,            /* fits a number or a pointer */
+    EMBEDDED_MAX = 256,      /* longer strings get an allocation of their own */
+    ROOM_WORTH_KEEPING = 64, /* a room up to this size stays, whatever value goes into it */
+    EMBSTR_MAX = 44,         /* the longest string that Redis calls embstr */
     EDIT_EXTRA_MAX = 1 << 20,
 };
 
@@ -60,7 +60,7 @@ static void drop_value(struct item *item)
         mem_free(block_of(item));
 }
 
-/* The room gets what the allocator would waste anyway. */
+/* The room also gets the bytes that the allocator would waste. */
 static struct item *item_with_room(struct span key, size_t wanted, uint64_t revision)
 {
     ASSERT(key.len < UINT32_MAX);
@@ -171,8 +171,8 @@ uint64_t item_revision(const struct item *item)
 
 size_t item_memory(const struct item *item)
 {
-    /* its place in the dictionary: a pointer and one and a third index cells, three quarters full
-     */
+    /* Its share of the dictionary: a pointer, and one and a third index cells at three quarters
+     * load. */
     size_t bytes = 18;
     bytes += mem_footprint(sizeof(*item) + item->room + item->key_len);
     if (item->form == FORM_SEPARATE)
@@ -252,7 +252,7 @@ void item_set_integer(struct item *item, int64_t value, uint64_t revision)
     item->revision = revision;
 }
 
-/* Room for more than was asked for, so that many small appends do not copy each time. */
+/* Reserves more than was asked for, so that many small appends do not copy each time. */
 static void grow_capacity(struct item *item, size_t len)
 {
     size_t capacity = len < EDIT_EXTRA_MAX ? len * 2 : len + EDIT_EXTRA_MAX;

@@ -86,7 +86,8 @@ void keyspace_observe(struct keyspace *keyspace, const struct keyspace_observer 
     keyspace->observer = *observer;
 }
 
-/* A change of one key: whatever changes it stands between change_begin() and change_end(). */
+/* A change of one key. All code that changes a key does so between change_begin() and
+ * change_end(). */
 struct change {
     struct keyspace *keyspace;
     uint64_t key_digest;
@@ -202,7 +203,7 @@ void keyspace_set_text(struct keyspace *keyspace, struct item *item, struct span
     change_end(&change, item_key_span(item), KEYSPACE_SET, revision);
 }
 
-/* The part of the sum that an edit of the value from `from` up to `to` can change. */
+/* The part of the sum that editing bytes [from, to) of the value can change. */
 static uint64_t sum_of_edit(const struct change *change, const struct item *item, size_t from,
                             size_t to)
 {
@@ -215,7 +216,7 @@ void keyspace_write(struct keyspace *keyspace, struct item *item, size_t offset,
 {
     const struct change change = change_begin(keyspace, item_key_span(item));
     size_t old_len = item_string_len(item);
-    size_t from = offset < old_len ? offset : old_len; /* what is between becomes zeros */
+    size_t from = offset < old_len ? offset : old_len; /* the bytes between become zeros */
     int64_t number;
     bool was_integer = item_integer(item, &number);
     size_t end = offset + bytes.len;
@@ -224,7 +225,7 @@ void keyspace_write(struct keyspace *keyspace, struct item *item, size_t offset,
     note_len(keyspace, end);
     if (bytes.len)
         memcpy(text + offset, bytes.ptr, bytes.len);
-    if (was_integer) /* none of its digits were in a piece */
+    if (was_integer) /* an integer has no digits in pieces */
         keyspace->sum += digest_of_item(item, change.key_digest);
     else
         keyspace->sum += sum_of_edit(&change, item, from, end);
@@ -270,7 +271,7 @@ void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t
                      revision);
 }
 
-/* All items, to be freed later. */
+/* Puts all items aside to be freed later. */
 static void set_aside(struct keyspace *keyspace, uint64_t revision)
 {
     struct keyspace *cleared = mem_zalloc(sizeof(*cleared));
@@ -331,7 +332,7 @@ void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to
     const struct change gone = change_begin(keyspace, from);
     sum_take(&gone, source);
     struct item *moved = item_new_taking(to, source, revision);
-    sum_add(&gone, source); /* what is left of it goes as any key does */
+    sum_add(&gone, source); /* the source is now removed like any key */
     take_out(&gone, keyspace_slot_of(from), source, KEYSPACE_REMOVED, revision);
     put(keyspace, &change, moved, deadline_ms);
 }

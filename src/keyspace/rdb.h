@@ -1,18 +1,19 @@
-/* A keyspace to and from Redis' RDB format. Bytes in, bytes out: files and pipes are the caller's.
+/* Writes a keyspace in Redis' RDB format and reads it back. Works on bytes; the caller handles
+ * files and pipes.
  *
- * What is written is exact: keys stand in iteration order, so that loading them restores it, and
- * AUX fields between the keys, which every Redis skips, hold what the format has no place for:
+ * The written file is exact: keys are in iteration order, so that loading restores that order. AUX
+ * fields between the keys hold what the format has no place for. Every Redis skips them:
  *
  *     raft-removals   "<slot>:<revision> …"    the last removal in a slot
  *     raft-revisions  "<number>[r|t] …"        of the next keys, one each, at most 64
  *
- * The first revision of a field stands as it is, each other as the difference to the one before (a
- * 64-bit number with a sign). r: a string that was edited in place, which Redis calls raw; t: text
- * that reads like an integer but is not kept as one. Equal keyspaces and equal AUX fields give
- * equal bytes.
+ * The first revision of a field is absolute; each other one is the signed 64-bit difference from
+ * the one before. r: a string that was edited in place, which Redis calls raw. t: a text that looks
+ * like an integer but is not stored as one. Equal keyspaces and equal AUX fields give equal bytes.
  *
- * Written are only encodings that Redis 5.0 knows (RDB version 9), without compression. Read is
- * all that Redis 2.6 to 7.2 write (versions 5 to 11): strings are loaded, the others skipped. */
+ * The writer uses only encodings that Redis 5.0 knows (RDB version 9), without compression. The
+ * reader accepts everything that Redis 2.6 to 7.2 write (versions 5 to 11): it loads strings and
+ * skips other types. */
 #ifndef FLOTILLA_KEYSPACE_RDB_H
 #define FLOTILLA_KEYSPACE_RDB_H
 
@@ -24,14 +25,15 @@ struct rdb_aux {
     struct span value;
 };
 
-/* Writing */
+/* Writing. */
 
 struct rdb_writer_options {
-    struct span redis_version; /* for the AUX field redis-ver; none if empty */
-    bool plain;                /* no raft-revisions and raft-removals: a file to give away */
+    struct span redis_version; /* for the AUX field redis-ver; empty: no such field */
+    /* Omit raft-revisions and raft-removals, for files that are given away. */
+    bool plain;
 };
 
-/* What one call of rdb_writer_next() appends at the most. */
+/* The most that one call of rdb_writer_next() appends. */
 enum { RDB_CHUNK_BYTES = 64 * 1024, RDB_CHUNK_MAX = RDB_CHUNK_BYTES + 8 * 1024 };
 
 struct rdb_place {
@@ -39,7 +41,7 @@ struct rdb_place {
     uint32_t position;
 };
 
-/* Owns nothing, needs no end. The fields are private. */
+/* Owns nothing and needs no close. The fields are private. */
 struct rdb_writer {
     const struct keyspace *keyspace;
     const struct rdb_aux *aux;
@@ -47,82 +49,84 @@ struct rdb_writer {
     struct rdb_writer_options options;
     int step;
     size_t aux_at;
-    unsigned removals_at; /* a slot */
-    unsigned group_left;  /* keys that the last raft-revisions covers */
+    unsigned removals_at; /* the next slot for raft-removals */
+    unsigned group_left;  /* keys that the last raft-revisions field still covers */
     struct rdb_place place;
-    unsigned end_slot;                         /* the first one that is not to be written now */
+    unsigned end_slot;                         /* writing stops before this slot */
     uint64_t out_of_turn[KEYSPACE_SLOTS / 64]; /* slots that were written before their turn */
-    struct span pending;                       /* a key or value that is on its way out */
+    struct span pending;                       /* rest of a key or value that is partly written */
     uint64_t crc;
 };
 
-/* Keyspace and AUX fields stay until the last byte is out. The keyspace does not change either, or
- * only behind rdb_writer_begin() and rdb_writer_before_change(). NULL for options: exact, without
- * redis-ver. */
+/* The keyspace and the AUX fields must stay until the last byte is written. The keyspace must not
+ * change, except with rdb_writer_begin() and rdb_writer_before_change(). options NULL: exact,
+ * without redis-ver. */
 void rdb_writer_init(struct rdb_writer *writer, const struct keyspace *keyspace,
                      const struct rdb_aux *aux, size_t aux_count,
                      const struct rdb_writer_options *options);
-/* Appends about RDB_CHUNK_BYTES; false: that was the last of it. */
+/* Appends about RDB_CHUNK_BYTES; false after the last piece. */
 bool rdb_writer_next(struct rdb_writer *writer, struct buf *out);
-bool rdb_writer_some(struct rdb_writer *writer, struct buf *out, size_t most); /* about so many */
+/* About `most` bytes. */
+bool rdb_writer_some(struct rdb_writer *writer, struct buf *out, size_t most);
 
-/* Writing what a keyspace is at one moment while it goes on changing: begin appends all that is not
- * of a single slot; from then on, before anything in a slot changes, before_change appends what of
- * the slot is not written yet (its time grows with the keys of that slot). Not for plain files. */
+/* Saves the keyspace as of one moment while it goes on changing. rdb_writer_begin() fixes that
+ * moment and appends everything that does not belong to a single slot. From then on, call
+ * rdb_writer_before_change() before anything in a slot changes: it appends the part of the slot
+ * that is not written yet, in time proportional to the slot's keys. Not for plain files. */
 void rdb_writer_begin(struct rdb_writer *writer, struct buf *out);
 void rdb_writer_before_change(struct rdb_writer *writer, unsigned slot, struct buf *out);
 
-/* Reading */
+/* Reading. */
 
 enum rdb_outcome {
-    RDB_MORE,        /* the file is not at its end */
-    RDB_DONE,        /* all of it was read and the checksum is right */
-    RDB_BAD,         /* this is no RDB file, or a damaged one */
-    RDB_UNSUPPORTED, /* it holds what the keyspace cannot */
+    RDB_MORE,        /* the file is not complete yet */
+    RDB_DONE,        /* the whole file was read and its checksum is right */
+    RDB_BAD,         /* not an RDB file, or a damaged one */
+    RDB_UNSUPPORTED, /* holds something that a keyspace cannot */
 };
 
 struct rdb_reader_options {
-    size_t string_max;      /* bytes in one key or value; 0: 512 MiB */
-    bool checksum_required; /* otherwise a checksum of 0 means that none was computed */
+    size_t string_max;      /* limit of one key or value in bytes; 0: 512 MiB */
+    bool checksum_required; /* otherwise a checksum of 0 means "not computed" */
     bool unsupported_is_error;
-    bool ignore_revisions; /* all are 0: they are those of another log */
-    bool rest_allowed;     /* bytes after the end are no fault: see rdb_reader_rest() */
-    void *context;         /* of both: */
+    bool ignore_revisions; /* set all revisions to 0: they belong to another log */
+    bool rest_allowed;     /* bytes after the end are allowed, see rdb_reader_rest() */
+    void *context;         /* for both callbacks */
     void (*on_aux)(void *context, struct span name, struct span value);
-    /* A key that is skipped: its type, or "database 1" for one of another database than 0, whatever
-     * its type. Functions and modules' own data come without key. */
+    /* Called for a skipped key with its type, or with "database 1" for any key of another database
+     * than 0. Functions and modules' own data have an empty key. */
     void (*on_unsupported)(void *context, struct span key, const char *type);
 };
 
 struct rdb_reader;
 
-/* `into` is empty and stays the caller's. Whatever the outcome, it holds what was read until then:
- * only after RDB_DONE is it of use. NULL for options: all zero. */
+/* `into` must be empty and stays the caller's. It holds what was read so far, and is usable only
+ * after RDB_DONE. options NULL: all zero. */
 struct rdb_reader *rdb_reader_new(struct keyspace *into, const struct rdb_reader_options *options);
 void rdb_reader_free(struct rdb_reader *reader); /* NULL is allowed */
-/* Pieces may be of any size. Bytes after the end turn RDB_DONE into RDB_BAD; the other outcomes
- * stay. Never takes more memory for a string than twice what has come of it (compressed strings: 90
- * times). */
+/* Reads a piece of any size. Bytes after the end turn RDB_DONE into RDB_BAD; the other outcomes
+ * stay. For a string the reader never takes more memory than twice the bytes received of it (90
+ * times if it is compressed). */
 enum rdb_outcome rdb_reader_feed(struct rdb_reader *reader, struct span piece);
-/* With rest_allowed, after RDB_DONE: how many bytes at the end of the last piece come after the
- * file. */
+/* With rest_allowed, after RDB_DONE: the number of bytes at the end of the last piece that follow
+ * the RDB file. */
 size_t rdb_reader_rest(const struct rdb_reader *reader);
-/* One line for the operator, with the offset of the fault; "" as long as there is none. Valid until
- * the reader is freed. */
+/* One line for the operator with the offset of the fault; "" if there is none. Valid until the
+ * reader is freed. */
 const char *rdb_reader_message(const struct rdb_reader *reader);
 
-/* DUMP and RESTORE */
+/* DUMP and RESTORE. */
 
 enum rdb_payload {
     RDB_PAYLOAD_FINE,
-    RDB_PAYLOAD_WRONG_CHECKSUM, /* or version: too new */
+    RDB_PAYLOAD_WRONG_CHECKSUM, /* or the version is too new */
     RDB_PAYLOAD_BAD_FORMAT,
     RDB_PAYLOAD_UNSUPPORTED, /* not a string */
 };
 
 void rdb_dump_value(const struct item *item, struct buf *out);
 enum rdb_payload rdb_check_value(struct span payload);
-/* Creates the key or replaces its value, if the payload is fine; NO_DEADLINE: none. */
+/* Creates the key or replaces its value if the payload is valid. NO_DEADLINE: no deadline. */
 enum rdb_payload rdb_restore_value(struct keyspace *keyspace, struct span key, struct span payload,
                                    int64_t deadline_ms, uint64_t revision);
 

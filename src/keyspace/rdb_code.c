@@ -2,8 +2,8 @@
 
 #include "keyspace/item.h"
 
-/* The first byte of a length: 6 bits, or 14 with the next byte, or a mark. Redis,
- * "RDB file format", "Length encoding". */
+/* The first byte of a length: 6 bits; or 14 bits with the next byte; or a mark. Source: Redis, "RDB
+ * file format", "Length encoding". */
 enum { LENGTH_SHORT, LENGTH_MEDIUM, LENGTH_LONG, LENGTH_ENCODED, MARK_32 = 0x80, MARK_64 = 0x81 };
 
 static void add_big_endian(struct buf *out, uint64_t value, unsigned count)
@@ -103,7 +103,7 @@ bool rdb_packed_plausible(uint64_t packed, uint64_t unpacked)
     return packed > 0 && unpacked > 0 && unpacked / 88 <= packed;
 }
 
-/* A reference's bytes may overlap what they make: one by one. */
+/* The source may overlap the output, so bytes are copied one by one. */
 static bool copy_back(struct buf *out, size_t distance, size_t len)
 {
     if (distance > out->len)
@@ -115,8 +115,9 @@ static bool copy_back(struct buf *out, size_t distance, size_t len)
     return true;
 }
 
-/* Control byte 000LLLLL: L + 1 bytes follow as they are. LLLddddd (L not 0, not 7) and a byte of
- * distance: L + 2 bytes from there back. 111ddddd: a byte to add to L = 7 comes first. */
+/* Control byte 000LLLLL: L + 1 literal bytes follow. LLLddddd (L not 0, not 7) and one byte of
+ * distance: copy L + 2 bytes from that distance back. 111ddddd: an extra byte that is added to L =
+ * 7 comes before the distance. */
 bool rdb_unpack(struct span packed, size_t len, struct buf *out)
 {
     const unsigned char *at = (const unsigned char *)packed.ptr;

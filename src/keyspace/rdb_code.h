@@ -1,4 +1,4 @@
-/* Numbers and names of the RDB format. Private to keyspace/. */
+/* Numbers and opcodes of the RDB format. Private to keyspace/. */
 #ifndef FLOTILLA_KEYSPACE_RDB_CODE_H
 #define FLOTILLA_KEYSPACE_RDB_CODE_H
 
@@ -6,14 +6,14 @@
 
 enum {
     RDB_VERSION_WRITTEN = 9,
-    RDB_VERSION_OF_PAYLOADS = 10, /* what Redis 7.0 puts behind a DUMP */
-    RDB_VERSION_MIN = 5,          /* the first with a checksum */
+    RDB_VERSION_OF_PAYLOADS = 10, /* the version that Redis 7.0 writes in DUMP payloads */
+    RDB_VERSION_MIN = 5,          /* the first version with a checksum */
     RDB_VERSION_MAX = 11,
     RDB_TYPE_STRING = 0,
     RDB_OPCODE_FIRST = 244,
     RDB_OPCODE_SLOT_INFO = 244,
     RDB_OPCODE_FUNCTION = 245,
-    RDB_OPCODE_FUNCTION_EARLY = 246, /* of release candidates of 7.0 */
+    RDB_OPCODE_FUNCTION_EARLY = 246, /* written by release candidates of 7.0 */
     RDB_OPCODE_MODULE_AUX = 247,
     RDB_OPCODE_IDLE = 248,
     RDB_OPCODE_FREQ = 249,
@@ -23,7 +23,7 @@ enum {
     RDB_OPCODE_EXPIRETIME = 253,
     RDB_OPCODE_SELECTDB = 254,
     RDB_OPCODE_EOF = 255,
-    RDB_LENGTH_BYTES = 9, /* the longest length */
+    RDB_LENGTH_BYTES = 9, /* the longest encoded length */
     RDB_REVISIONS_MAX = 64,
     RDB_STRING_MAX = 512 * 1024 * 1024,
 };
@@ -36,20 +36,21 @@ struct rdb_length {
 };
 
 void rdb_add_length(struct buf *out, uint64_t length);
-/* All of a string but its bytes, which come back: none for an integer in short form. `scratch` is
- * where they may stand. */
+/* Appends everything of a string except its bytes and returns those bytes; returns an empty span
+ * for an integer in short form. The bytes may be in `scratch`. */
 struct span rdb_add_string_head(struct buf *out, const struct item *item, char scratch[24]);
 void rdb_add_little_endian(struct buf *out, uint64_t value, unsigned count);
 
 uint64_t rdb_little_endian(const unsigned char *bytes, unsigned count);
-unsigned rdb_length_bytes(unsigned char first); /* with the first; 0: there is no such length */
+unsigned rdb_length_bytes(unsigned char first); /* including `first`; 0: not a length */
 struct rdb_length rdb_length_of(const unsigned char *bytes);
-unsigned rdb_integer_bytes(uint64_t encoding); /* 0: it is no integer's */
+unsigned rdb_integer_bytes(uint64_t encoding); /* 0: not an integer */
 int64_t rdb_integer_of(const unsigned char *bytes, unsigned count);
 
-/* Could so many bytes be packed into so few? A reference of three bytes stands for 264. */
+/* Whether `packed` bytes can unpack to `unpacked` bytes. A back reference of three bytes gives up
+ * to 264. */
 bool rdb_packed_plausible(uint64_t packed, uint64_t unpacked);
-/* LZF; false if `packed` does not give exactly `len` bytes. `out` is emptied first. */
+/* Unpacks LZF. False if `packed` does not give exactly `len` bytes. Empties `out` first. */
 bool rdb_unpack(struct span packed, size_t len, struct buf *out);
 
 #endif

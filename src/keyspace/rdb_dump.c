@@ -1,10 +1,10 @@
-/* One value by itself: what DUMP gives and RESTORE takes. */
+/* A single value: DUMP returns it, RESTORE takes it. */
 #include "base/crc.h"
 #include "base/number.h"
 #include "keyspace/item.h"
 #include "keyspace/rdb_code.h"
 
-enum { FOOTER_BYTES = 2 + 8 }; /* version, checksum */
+enum { FOOTER_BYTES = 2 + 8 }; /* version and checksum */
 
 void rdb_dump_value(const struct item *item, struct buf *out)
 {
@@ -41,8 +41,8 @@ static bool unpack(struct span in, struct buf *room, struct span *value)
     return true;
 }
 
-/* `room` holds what does not stand in `in` as it is. What follows the string is of no interest, as
- * in Redis. */
+/* `value` points into `in`, or into `room` for an integer or a compressed string. Bytes after the
+ * string are ignored, as in Redis. */
 static bool parse_string(struct span in, struct buf *room, struct span *value)
 {
     struct rdb_length length;

@@ -7,7 +7,7 @@ static bool bad(struct rdb_reader *reader, const char *what)
     return rdb_reader_fail(reader, RDB_BAD, what);
 }
 
-/* Never NULL: others compute with the pointer. */
+/* Never NULL: callers compute with the pointer. */
 static struct span kept(const struct rdb_reader *reader, unsigned number)
 {
     const struct buf *buf = &reader->kept[number];
@@ -41,7 +41,7 @@ bool rdb_load_report_database(struct rdb_reader *reader)
     return goes_on;
 }
 
-/* Cuts what stands before `end` off the front of `text`. */
+/* Cuts the text before `end`, and `end`, off the front of `text`. */
 static struct span next_word(struct span *text, char end)
 {
     const char *stop = text->len ? memchr(text->ptr, end, text->len) : NULL;

@@ -1,10 +1,10 @@
-/* What stands behind an opcode or a type is described by a pattern; a small machine goes through
- * it as the bytes come, and keeps its place between two of them.
+/* A pattern describes what follows an opcode or a type. A small state machine walks through the
+ * pattern as bytes arrive and keeps its position between pieces.
  *
- *     k  string, kept           1 4 8 X  so many bytes (X: 16)
- *     s  string, skipped        d        number of a sorted set, as text
+ *     k  string, stored         1 4 8 X  that many bytes (X: 16)
+ *     s  string, skipped        d        score of a sorted set, as text
  *     l  length                 m        fields of a module, up to their end
- *     n( … )  a length, then that many times what stands between */
+ *     n( … )  a length, then the part in parentheses that many times */
 #include "base/assert.h"
 #include "base/crc.h"
 #include "base/mem.h"
@@ -26,8 +26,8 @@ static bool bad(struct rdb_reader *reader, const char *what)
     return rdb_reader_fail(reader, RDB_BAD, what);
 }
 
-/* Functions that read come back with true when they have all of what they read; with false if more
- * bytes are needed, or after fail(). */
+/* Reading functions return true when they have read the whole item. They return false if more bytes
+ * are needed, or after fail(). */
 
 static bool gather(struct rdb_reader *reader, unsigned count)
 {
@@ -139,7 +139,7 @@ static bool read_string_bytes(struct rdb_reader *reader, struct buf *keep)
     return true;
 }
 
-/* `keep` NULL: skipped. */
+/* keep NULL: the string is skipped. */
 static bool read_string(struct rdb_reader *reader, struct buf *keep)
 {
     for (;;) {
@@ -171,7 +171,8 @@ static bool read_string(struct rdb_reader *reader, struct buf *keep)
     }
 }
 
-/* A length byte, then so many characters; three of the lengths are numbers without any. */
+/* A length byte, then that many characters. Three values of the length byte stand for numbers and
+ * have no characters. */
 static bool read_text_number(struct rdb_reader *reader)
 {
     if (reader->string_left == 0) {
@@ -220,8 +221,8 @@ static void end_loop(struct rdb_reader *reader)
     reader->pattern++;
 }
 
-/* What a module wrote: the kind of a field, then the field. One loop of the machine at a time: a
- * field is a pattern of its own that leads back here. */
+/* A module's data: the kind of a field, then the field. One field at a time: a field's pattern is
+ * separate and leads back here. */
 static bool read_module_field(struct rdb_reader *reader)
 {
     static const char *const fields[] = {"", "lm", "lm", "4m", "8m", "sm"};
@@ -245,7 +246,7 @@ static unsigned bytes_of(char symbol)
     return symbol == 'X' ? 16 : (unsigned)(symbol - '0');
 }
 
-/* One symbol of the pattern. */
+/* Reads one symbol of the pattern. */
 static bool read_symbol(struct rdb_reader *reader)
 {
     char symbol = *reader->pattern;
@@ -283,7 +284,7 @@ static void begin_pattern(struct rdb_reader *reader, const char *pattern)
     reader->numbers_count = 0;
 }
 
-/* Values that are skipped (all but strings), by type; the key stands before them. */
+/* Patterns of skipped values (all types but strings). They follow the key. */
 static const struct {
     const char *name;
     const char *pattern;
@@ -303,10 +304,10 @@ static const struct {
 enum { TYPES = sizeof(types) / sizeof(*types), OPCODES_FROM = RDB_OPCODE_FIRST };
 
 static const char *const opcodes[] = {
-    [RDB_OPCODE_SLOT_INFO - OPCODES_FROM] = "lll", /* a slot's counts */
+    [RDB_OPCODE_SLOT_INFO - OPCODES_FROM] = "lll", /* counts of a slot */
     [RDB_OPCODE_FUNCTION - OPCODES_FROM] = "s",    /* a library of functions */
     [RDB_OPCODE_FUNCTION_EARLY - OPCODES_FROM] =
-        "ssn(s)s", /* one, as release candidates of 7.0 wrote it */
+        "ssn(s)s", /* a function as release candidates of 7.0 wrote it */
     [RDB_OPCODE_MODULE_AUX - OPCODES_FROM] = "lllm", /* a module's own data */
     [RDB_OPCODE_IDLE - OPCODES_FROM] = "l",          /* idle time */
     [RDB_OPCODE_FREQ - OPCODES_FROM] = "1",          /* frequency of use */

@@ -1,5 +1,5 @@
-/* The reader of RDB files from inside: rdb_read.c takes the bytes apart, rdb_load.c does what they
- * say. Private to keyspace/. */
+/* The inside of the RDB reader: rdb_read.c parses the bytes, rdb_load.c acts on the records.
+ * Private to keyspace/. */
 #ifndef FLOTILLA_KEYSPACE_RDB_READER_H
 #define FLOTILLA_KEYSPACE_RDB_READER_H
 
@@ -27,11 +27,11 @@ struct rdb_reader {
     enum rdb_outcome outcome;
     struct buf message;
 
-    uint64_t offset;    /* of the piece */
-    const char *piece;  /* its beginning */
-    const char *summed; /* so far the checksum goes */
+    uint64_t offset;    /* of the piece in the file */
+    const char *piece;  /* the piece's first byte */
+    const char *summed; /* the checksum covers the bytes before this */
     uint64_t crc;
-    struct span in; /* what is left of it */
+    struct span in; /* the rest of the piece */
 
     enum state state;
     unsigned char gathered[16];
@@ -39,12 +39,12 @@ struct rdb_reader {
 
     enum string_part part;
     uint64_t string_left;
-    uint64_t unpacked_len; /* 0: not packed */
+    uint64_t unpacked_len; /* 0: not compressed */
     struct buf packed;
 
     unsigned opcode;
     const char *pattern;
-    const char *body; /* the pattern of the value, while the key is read; or NULL */
+    const char *body; /* pattern of the value to read after the key; or NULL */
     struct loop loops[LOOPS_MAX];
     unsigned depth;
     uint64_t numbers[NUMBERS_MAX];
@@ -59,15 +59,15 @@ struct rdb_reader {
     unsigned revisions_used;
 };
 
-/* Ends the reading; the offset is added to the text. Always false. */
+/* Ends the reading with an error; adds the offset to the text. Always returns false. */
 bool rdb_reader_fail(struct rdb_reader *reader, enum rdb_outcome outcome, const char *what);
 
-/* A record is complete: its opcode or type, kept strings and numbers are set. False after
- * rdb_reader_fail(). */
+/* Handles a complete record: its opcode or type, stored strings and numbers are set. Returns false
+ * after rdb_reader_fail(). */
 bool rdb_load_record(struct rdb_reader *reader);
-/* A key of a database that is not loaded is skipped. False if that ends the reading. */
+/* Reports a key in a database that is not loaded. False if that ends the reading. */
 bool rdb_load_report_database(struct rdb_reader *reader);
-/* Something is skipped. False if that ends the reading. */
+/* Reports a skipped record. False if that ends the reading. */
 bool rdb_load_report(struct rdb_reader *reader, struct span key, const char *type);
 
 #endif

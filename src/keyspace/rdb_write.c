@@ -24,7 +24,7 @@ enum {
     GROUP_BYTES = 64 * 1024, /* of values: a group is finished before a slot can change */
 };
 
-/* Text of a field before it is known how long it gets. */
+/* Gathers the text of a field before its length is known. */
 struct field {
     char text[REMOVALS_PER_FIELD * REMOVAL_CHARS];
     size_t len;
@@ -56,7 +56,7 @@ static bool is_out_of_turn(const struct rdb_writer *writer, unsigned slot)
     return writer->out_of_turn[slot / 64] >> slot % 64 & 1;
 }
 
-/* From a place on to the next key, if there is one. */
+/* Returns the item at `place` or the next one after it, if there is one. */
 static const struct item *item_at(const struct rdb_writer *writer, struct rdb_place *place)
 {
     const struct keyspace *keyspace = writer->keyspace;
@@ -141,7 +141,7 @@ static int write_database(struct rdb_writer *writer, struct buf *out)
     return writer->options.plain ? STEP_KEY : STEP_REVISIONS;
 }
 
-/* What reading the bytes alone would not restore. */
+/* Marks what the bytes alone would not restore. */
 static char mark_of(const struct item *item)
 {
     int64_t number;
@@ -241,7 +241,7 @@ void rdb_writer_init(struct rdb_writer *writer, const struct keyspace *keyspace,
     ASSERT(writer->options.redis_version.len < 64);
 }
 
-/* Appends up to `most` bytes, or a little more; what is pending may be cut there. */
+/* Appends up to about `most` bytes; a pending string may be split there. */
 static void write_some(struct rdb_writer *writer, struct buf *out, size_t most)
 {
     size_t end = out->len + most;
@@ -294,7 +294,8 @@ void rdb_writer_begin(struct rdb_writer *writer, struct buf *out)
     writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
 }
 
-/* To the end of a group: whatever keys follow have revisions of their own. */
+/* Writes the rest of the current group, because the keys that follow get a revisions field of their
+ * own. */
 static void finish_group(struct rdb_writer *writer, struct buf *out)
 {
     while (writer->pending.len || writer->step == STEP_VALUE ||
@@ -323,7 +324,7 @@ void rdb_writer_before_change(struct rdb_writer *writer, unsigned slot, struct b
     size_t begin = out->len;
     finish_group(writer, out);
     while (writer->place.slot == slot && writer->place.position && writer->step < STEP_END) {
-        write_step(writer, out); /* it has been begun */
+        write_step(writer, out); /* the slot is partly written: finish it */
         finish_group(writer, out);
         item_at(writer, &writer->place);
     }

@@ -1,4 +1,4 @@
-/* Going over the keys, one after another or at random. */
+/* Iterating over the keys, and choosing one at random. */
 #include <xxhash.h>
 
 #include "base/assert.h"
@@ -31,10 +31,10 @@ struct item *keyspace_random(const struct keyspace *keyspace, struct prng *prng)
     return slot->dict.items[left];
 }
 
-/* A cursor is a slot in the upper half and, in the lower, how many positions of it are still to be
- * visited, from the highest down; 0: all that there are then. An item only ever moves to a lower
- * position, when one below it is removed and it is the last, so one that was there from the start
- * and is not visited yet always lies in the part that is left. */
+/* A cursor holds a slot in its upper half. Its lower half holds how many positions of the slot are
+ * still to be visited, from the highest down; 0 means all. An item moves only to a lower position:
+ * when an item below it is removed and it is the last one. So an item that was there from the start
+ * and is not visited yet always lies in the unvisited part. */
 enum { CURSOR_SLOT_SHIFT = 32 };
 
 uint64_t keyspace_scan(const struct keyspace *keyspace, uint64_t cursor, size_t count,
