@@ -1,5 +1,5 @@
-/* What a reading command would see differently at a later time: keys whose deadline lies between.
- */
+/* Finds the keys that a reading command would see differently at a later time, because their
+ * deadline is before it. */
 #include <string.h>
 
 #include "base/assert.h"
@@ -44,7 +44,7 @@ int64_t machine_due(const struct machine *machine, const struct command *command
     return latest_ms;
 }
 
-/* Annotations stand before a WATCH. */
+/* Skips the annotations before a WATCH. */
 static void skip_annotations(struct span *rest)
 {
     while (rest->len && rest->ptr[0] == '#') {

@@ -1,4 +1,4 @@
-/* The inside of the machine; nobody but machine/ includes this. */
+/* The inside of machine/. Private to machine/. */
 #ifndef FLOTILLA_MACHINE_INTERNAL_H
 #define FLOTILLA_MACHINE_INTERNAL_H
 
@@ -8,9 +8,9 @@
 void machine_execute(struct machine *machine, const struct command *command,
                      const struct span *args, size_t argc, struct command_context *context,
                      const struct machine_caller *caller);
-/* Parses the next command of an entry that nobody vouches for, into machine->parser. */
+/* Parses the next command of an unverified entry into machine->parser. */
 bool machine_take_command(struct machine *machine, struct span *rest);
-bool machine_can_run(const struct machine *machine); /* that command, as part of an entry */
+bool machine_can_run(const struct machine *machine); /* the command may stand in an entry */
 void machine_count(struct machine *machine, const struct command_context *context);
 
 /* transaction.c */

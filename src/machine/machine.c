@@ -20,7 +20,7 @@ static void before_clear(void *context)
         watcher->before_clear(watcher->context);
 }
 
-/* Mixes as splitmix64 does: every bit of each part reaches every bit of the result. */
+/* A splitmix64 mixer: every bit of each part affects every bit of the result. */
 static uint64_t mix(uint64_t sum, uint64_t part)
 {
     uint64_t mixed = sum + part + 0x9e3779b97f4a7c15;
@@ -83,10 +83,10 @@ void machine_count(struct machine *machine, const struct command_context *contex
 bool machine_take_command(struct machine *machine, struct span *rest)
 {
     struct resp_parser *parser = &machine->parser;
-    /* An inline command is none for Redis, which has to load the log. */
+    /* The log must be loadable by Redis, so inline commands are refused. */
     if (rest->len == 0 || rest->ptr[0] != '*' ||
         resp_parse(parser, *rest, &no_limits) != RESP_COMMAND) {
-        resp_parser_close(parser); /* of what was begun */
+        resp_parser_close(parser); /* a partly parsed command */
         return false;
     }
     *rest = span_of(rest->ptr + parser->consumed, rest->len - parser->consumed);
@@ -146,7 +146,7 @@ void machine_apply(struct machine *machine, const struct entry *entry,
                                       .reply = &caller->reply,
                                       .wall_ms = caller->wall_ms};
     apply_entry(machine, entry, &context, caller);
-    ASSERT(context.keyspace == machine->keyspace); /* no command puts another in its place */
+    ASSERT(context.keyspace == machine->keyspace); /* no command replaces the keyspace */
     machine_count(machine, &context);
     machine->applied_index = entry->index;
     machine->clock_ms = entry->time_ms;

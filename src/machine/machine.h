@@ -1,14 +1,14 @@
-/* The replicated state machine: what a log of entries makes of an empty keyspace, and nothing else.
- * A shard drives one, a snapshot writes it, flotilla-check replays it. No part of the group, the
- * log or a client is in it.
+/* The replicated state machine: applies the entries of a log to an empty keyspace.
+ * A shard drives one, a snapshot stores one, flotilla-check replays one. It knows nothing of the
+ * Raft group, the log or clients.
  *
- *   machine.c      entries to the keyspace
- *   transaction.c  MULTI … EXEC as one payload and back
- *   state.c        the machine as a file and back
- *   replay.c       a machine that checks what it is fed
+ *   machine.c      applies entries to the keyspace
+ *   transaction.c  encodes MULTI … EXEC as one payload, and runs it
+ *   state.c        writes the machine to a file and reads it back
+ *   replay.c       a machine that checks entries before it applies them
  *
- * Applying an entry uses the entry's time and seed, and the state. Equal entries therefore give
- * equal machines. */
+ * Applying an entry depends only on the state and on the entry, with its time and seed. So equal
+ * logs give equal machines. */
 #ifndef FLOTILLA_MACHINE_MACHINE_H
 #define FLOTILLA_MACHINE_MACHINE_H
 
@@ -22,7 +22,7 @@
 #include "resp/parse.h"
 #include "wire/entry.h"
 
-/* Counted since the process began: no part of the state. */
+/* Counters since the process started. They are not part of the state. */
 struct machine_stats {
     uint64_t changes;
     uint64_t hits;
@@ -30,12 +30,12 @@ struct machine_stats {
     uint64_t expired;
 };
 
-/* Who hears of changes before they happen: whoever writes the machine to a file while it goes on.
- * NULL: nobody. */
+/* Is told of changes before they happen, for a writer that saves the machine while it changes.
+ * NULL: no watcher. */
 struct machine_watcher {
     void *context;
     void (*before_change)(void *context, struct span key);
-    void (*before_clear)(void *context); /* all keys go */
+    void (*before_clear)(void *context); /* all keys are about to be removed */
 };
 
 struct machine {
@@ -43,42 +43,44 @@ struct machine {
     struct keyspace *keyspace;
     uint64_t applied_index;
     int64_t clock_ms; /* time of the last applied entry */
-    uint64_t chain;   /* hash of all entries since chain_from and of the changes that they made */
+    uint64_t chain;   /* hash over all entries after chain_from and the changes they made */
     uint64_t chain_from;
     struct machine_stats stats;
     struct machine_watcher watcher;
 
-    /* scratch */
+    /* scratch memory */
     struct resp_parser parser;
-    struct resp_parser script_parser; /* of a transaction's original commands */
+    struct resp_parser script_parser; /* parses a transaction's original commands */
 };
 
-/* Who waits for what is being carried out. All zeros: nobody, and no reply is written. */
+/* The client that waits for the entry's reply. All zeros: no client; no reply is written. */
 struct machine_caller {
     struct resp_writer reply;
-    int64_t wall_ms;    /* for TIME: a reply, and no part of the state */
-    struct span script; /* of a transaction with commands that are not the machine's: all of its
-                           commands as the client sent them; else empty */
+    int64_t wall_ms; /* for TIME; not part of the state */
+    /* If a transaction has commands that the machine does not run: all of its commands as the
+     * client sent them; else empty. */
+    struct span script;
     void *context;
-    /* Such a command (PING, CLIENT …): carry it out, write its reply. */
+    /* Runs such a command (PING, CLIENT …) and writes its reply. */
     void (*run_local)(void *context, const struct command *command, const struct span *args,
                       size_t argc, struct resp_writer *reply);
-    /* A command ran and wrote `reply`, which is empty if it is long (see resp_since()). May be
-     * NULL. */
+    /* A command ran and wrote `reply`. A long reply is not passed: `reply` is then empty (see
+     * resp_since()). May be NULL. */
     void (*executed)(void *context, const struct command *command, const struct span *args,
                      size_t argc, struct span reply);
 };
 
-/* Empty, before entry 1. The machine stays where it is: it observes its keyspace. */
+/* Makes an empty machine, before entry 1. The machine must not move in memory, because it observes
+ * its keyspace. */
 void machine_init(struct machine *machine, const struct command_table *table, uint64_t hash_seed);
 void machine_close(struct machine *machine);
 
-/* Applies the entry behind the last one. It was written by a node of this version or an older one,
- * see machine_entry_is_valid(). */
+/* Applies the entry that follows the last one. A node of this version or an older one wrote it, see
+ * machine_entry_is_valid(). */
 void machine_apply(struct machine *machine, const struct entry *entry,
                    struct machine_caller *caller);
 
-/* A command that only reads, by a clock and a seed of the caller's own. */
+/* Runs a command that only reads, with a clock and a seed of the caller. */
 struct machine_view {
     int64_t now_ms;
     struct prng *prng;
@@ -86,30 +88,31 @@ struct machine_view {
 void machine_read(struct machine *machine, const struct command *command, const struct span *args,
                   size_t argc, const struct machine_view *view, struct machine_caller *caller);
 
-/* The latest deadline behind machine->clock_ms, and not behind until_ms, of what the reading
- * command may look at; NO_DEADLINE: it sees the same at either time. */
+/* Of the keys that the reading command may look at: the latest deadline after machine->clock_ms and
+ * up to until_ms. NO_DEADLINE: the command sees the same at both times. */
 int64_t machine_due(const struct machine *machine, const struct command *command,
                     const struct span *args, size_t argc, int64_t until_ms);
 
-/* Whether the payload of the entry is one that a node writes, of commands that this version knows.
- */
+/* Whether a node could have written the entry's payload, with commands that this version knows. */
 bool machine_entry_is_valid(struct machine *machine, const struct entry *entry);
 
-/* Another keyspace, as of another entry; the one of before comes back. */
+/* Replaces the keyspace by one as of another entry; returns the old one. */
 struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspace *keyspace);
 
-/* What nodes compare. None of it takes a walk over the keys. */
+/* The digest that nodes compare. Computing it does not walk over the keys. */
 struct machine_digest {
     uint64_t index;
-    uint64_t sum;        /* keyspace_sum(): whether the data is equal now */
-    uint64_t chain;      /* whether all that led to it was */
-    uint64_t chain_from; /* the entry behind which the chain begins: 0, or that of a snapshot that
-                            was written before there were chains */
+    uint64_t sum;   /* keyspace_sum(): equal if the data is equal now */
+    uint64_t chain; /* equal if the histories after chain_from are equal */
+    /* The chain covers the entries after this one: 0, or the index of a snapshot written by a
+     * version without chains. */
+    uint64_t chain_from;
 };
 struct machine_digest machine_digest(const struct machine *machine);
-/* Of the same entry, and nothing in them differs; chains are compared if they begin alike. */
+/* Whether both digests are of the same entry and equal. Chains are compared only if both have the
+ * same chain_from. */
 bool machine_digest_equal(const struct machine_digest *a, const struct machine_digest *b);
-/* All of it in one number, for people. */
+/* The digest as one number, for people. */
 uint64_t machine_digest_number(const struct machine *machine);
 
 #endif

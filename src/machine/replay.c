@@ -9,7 +9,7 @@
 
 struct machine_replay {
     struct machine machine;
-    struct machine_reader *reader; /* the snapshot that is coming */
+    struct machine_reader *reader; /* the snapshot that is being fed */
     struct machine_position snapshot;
     struct machine_position position;
     uint64_t hash_seed;
@@ -87,7 +87,7 @@ enum err machine_replay_apply(struct machine_replay *replay, const struct entry 
     }
     struct machine_caller nobody = {.reply = {.protocol = 2}};
     machine_apply(&replay->machine, entry, &nobody);
-    keyspace_free_cleared(replay->machine.keyspace, SIZE_MAX); /* nobody waits here */
+    keyspace_free_cleared(replay->machine.keyspace, SIZE_MAX); /* no client waits, so all at once */
     *position = (struct machine_position){.index = entry->index,
                                           .term = entry->term,
                                           .clock_ms = entry->time_ms,

@@ -1,7 +1,7 @@
-/* The state machine without a group: no Raft, no clients, no disk. It is fed a snapshot and the log
- * behind it, and holds then what a node holds that has applied exactly that far.
+/* Replays a snapshot and the log after it, without Raft, clients or a disk. The result is the state
+ * of a node that has applied exactly as much.
  *
- * What it is fed may come from anywhere: entries are checked before they are applied. */
+ * The input may come from anywhere, so entries are checked before they are applied. */
 #ifndef FLOTILLA_MACHINE_REPLAY_H
 #define FLOTILLA_MACHINE_REPLAY_H
 
@@ -13,33 +13,36 @@
 
 struct machine_replay;
 
-/* Empty, before entry 1. */
+/* Makes an empty machine, before entry 1. */
 struct machine_replay *machine_replay_new(const struct command_table *table, uint64_t hash_seed);
 void machine_replay_free(struct machine_replay *replay);
 
-/* The snapshot in pieces, before any entry; an empty piece is the end. ERR_CORRUPT: `message` (512
- * bytes) says why. */
+/* Feeds the snapshot in pieces, before any entry; an empty piece ends it. ERR_CORRUPT: `message`
+ * (512 bytes) says why. */
 MUST_CHECK enum err machine_replay_load(struct machine_replay *replay, struct span piece,
                                         char *message);
 
-/* Was it loaded whole, and is it the state as of (index, term)? No snapshot: as of entry 0. */
+/* Checks that the snapshot is complete and has the state as of (index, term). Without a snapshot
+ * that is entry 0. */
 MUST_CHECK enum err machine_replay_check_snapshot(const struct machine_replay *replay,
                                                   uint64_t index, uint64_t term, char *message);
 
-/* Entries that the snapshot covers are passed over. ERR_CORRUPT: a gap, or a payload that no node
- * wrote, or one of a newer version; nothing was applied. */
+/* Skips entries that the snapshot covers. ERR_CORRUPT: an entry is missing, no node wrote the
+ * payload, or a newer version did; nothing was applied. */
 MUST_CHECK enum err machine_replay_apply(struct machine_replay *replay, const struct entry *entry,
                                          char *message);
 
-/* A transaction that applying would give up, since a key that it watches has changed. Only of the
- * entry that is next. */
+/* Whether applying the transaction would abort it, because a watched key has changed. Only for the
+ * next entry. */
 bool machine_replay_is_void(struct machine_replay *replay, const struct entry *entry);
 
-/* As of the last entry applied. Without a membership in snapshot or log it is empty. */
+/* The position of the last applied entry. Its membership is empty if neither the snapshot nor the
+ * log has one. */
 const struct machine_position *machine_replay_position(const struct machine_replay *replay);
 const struct machine_position *
-machine_replay_snapshot(const struct machine_replay *replay); /* index 0: none */
+machine_replay_snapshot(const struct machine_replay *replay); /* index 0: no snapshot */
 const struct keyspace *machine_replay_keyspace(const struct machine_replay *replay);
-uint64_t machine_replay_digest(const struct machine_replay *replay); /* DEBUG DIGEST of that node */
+/* Equals DEBUG DIGEST of such a node. */
+uint64_t machine_replay_digest(const struct machine_replay *replay);
 
 #endif

@@ -9,7 +9,7 @@
 
 enum field { FIELD_INDEX, FIELD_TERM, FIELD_CLOCK, FIELD_MEMBERS, FIELD_DIGEST };
 
-/* Snapshots of before nodes compared digests lack the last one. */
+/* Snapshots of older versions lack the digest. */
 enum { FIELDS_NEEDED = (1U << FIELD_DIGEST) - 1, FIELDS_ALL = FIELDS_NEEDED | 1U << FIELD_DIGEST };
 
 static const struct span field_names[STATE_FIELDS] = {
@@ -62,7 +62,7 @@ void machine_writer_before_change(struct machine_writer *writer, unsigned slot, 
     rdb_writer_before_change(&writer->rdb, slot, out);
 }
 
-/* Three numbers with colons in between. */
+/* Three numbers, separated by colons. */
 static bool parse_digest(struct machine_reader *reader, struct span text)
 {
     uint64_t numbers[3];

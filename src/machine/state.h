@@ -1,5 +1,4 @@
-/* The state machine as a file: the keyspace as RDB, with what belongs to the group in AUX fields.
- */
+/* The state machine as a file: the keyspace as RDB, with the group's data in AUX fields. */
 #ifndef FLOTILLA_MACHINE_STATE_H
 #define FLOTILLA_MACHINE_STATE_H
 
@@ -9,61 +8,60 @@
 #include "machine/machine.h"
 #include "raft/membership.h"
 
-/* As of one entry. */
+/* What the file says about the entry that the state is of. */
 struct machine_position {
     uint64_t index;
     uint64_t term;
     int64_t clock_ms; /* time of that entry */
     struct raft_membership membership;
-    uint64_t chain; /* as of struct machine_digest */
+    uint64_t chain; /* see struct machine_digest */
     uint64_t chain_from;
 };
 
 enum { STATE_FIELDS = 5 };
 
-/* A state that is being written. */
+/* Writes a state. */
 struct machine_writer {
     struct buf texts[STATE_FIELDS];
     struct rdb_aux aux[STATE_FIELDS];
     struct rdb_writer rdb;
 };
 
-/* The keyspace and the writer stay where they are until the last byte is out. */
+/* The keyspace and the writer must stay where they are until the last byte is written. */
 void machine_writer_init(struct machine_writer *writer, const struct keyspace *keyspace,
                          const struct machine_position *position);
 void machine_writer_close(struct machine_writer *writer);
-/* As of the moment of machine_writer_begin(), while the keyspace goes on changing: see
- * rdb_writer_begin(). */
+/* Saves the state of this moment while the keyspace goes on changing; see rdb_writer_begin(). */
 void machine_writer_begin(struct machine_writer *writer, struct buf *out);
 bool machine_writer_some(struct machine_writer *writer, struct buf *out, size_t most);
 void machine_writer_before_change(struct machine_writer *writer, unsigned slot, struct buf *out);
-/* Appends the next piece; false: that was the last one. */
+/* Appends the next piece; false after the last one. */
 bool machine_writer_next(void *writer, struct buf *out);
 
-/* A state that is being read. */
+/* Reads a state. */
 struct machine_reader {
     struct keyspace *keyspace;
     struct rdb_reader *rdb;
     struct machine_position position;
-    unsigned fields; /* of the position, so far */
-    bool damaged;    /* one of them */
-    uint64_t sum;    /* keyspace_sum() of the keyspace that was written */
+    unsigned fields; /* bits of the fields read so far */
+    bool damaged;    /* one of the fields is damaged */
+    uint64_t sum;    /* keyspace_sum() as the writer computed it */
     uint64_t bytes;
 };
 
 struct machine_reader *machine_reader_new(uint64_t hash_seed);
 void machine_reader_free(
-    struct machine_reader *reader); /* with its keyspace, unless that was taken */
+    struct machine_reader *reader); /* frees the keyspace too, unless it was taken */
 
-/* An empty piece is the end. ERR_CORRUPT: `message` (512 bytes) says why. */
+/* An empty piece ends the state. ERR_CORRUPT: `message` (512 bytes) says why. */
 MUST_CHECK enum err machine_reader_feed(struct machine_reader *reader, struct span piece,
                                         char *message);
 
-/* All is there, and it is the state as of (index, term)? */
+/* Checks that the state is complete and is as of (index, term). */
 MUST_CHECK enum err machine_reader_finish(struct machine_reader *reader, uint64_t index,
                                           uint64_t term, char *message);
 
-/* The machine becomes what the finished reader holds; the keyspace that it had comes back. */
+/* The machine takes over the finished reader's state; returns the old keyspace. */
 struct keyspace *machine_take_state(struct machine *machine, struct machine_reader *reader);
 
 #endif

@@ -7,13 +7,13 @@
 #include "base/number.h"
 #include "machine/internal.h"
 
-/* Redis reads an annotation with a buffer of 1024 bytes; one watched key needs at most 23. */
+/* Redis reads an annotation with a buffer of 1024 bytes; a watched key needs at most 23 of them. */
 enum { WATCHES_PER_LINE = 40, WATCHES_PER_COMMAND = RESP_ARGS_MAX - 1, WATCH_FIELDS = 2 };
 
 static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
-/* Calls for the next of several commands in RESP; what is in `rest` was written by this node or
- * verified by a checksum, so that anything but a whole command is a bug. */
+/* Parses the next command in `rest`. This node wrote the bytes, or a checksum verified them, so an
+ * incomplete command is a bug. */
 static const struct command *next_command(const struct machine *machine, struct resp_parser *parser,
                                           struct span *rest)
 {
@@ -23,7 +23,7 @@ static const struct command *next_command(const struct machine *machine, struct 
     return command_find(machine->table, parser->args, parser->argc);
 }
 
-/* Whether any queued command has the property. */
+/* Whether any queued command satisfies the predicate. */
 static bool any_command(const struct machine *machine, struct span commands,
                         bool (*is)(const struct command *command))
 {
@@ -73,7 +73,7 @@ static void encode_watch_command(const struct machine_watch *watches, size_t cou
     mem_free(args);
 }
 
-/* A client may watch, with several commands, more keys than one command can name. */
+/* A client may watch more keys, with several commands, than one command can name. */
 static void encode_watches(const struct machine_transaction *transaction, struct buf *out)
 {
     size_t left = transaction->watch_count;
@@ -111,7 +111,7 @@ void machine_transaction_encode(struct machine *machine,
     resp_encode_command(out, &SPAN("EXEC"), 1);
 }
 
-/* The next number of an annotation, behind its ':'. */
+/* Reads the next number of an annotation, with the ':' before it. */
 static bool next_field(struct span *line, uint64_t *value)
 {
     if (line->len == 0 || line->ptr[0] != ':')
@@ -124,7 +124,7 @@ static bool next_field(struct span *line, uint64_t *value)
     return number_parse_u64(span_of(start, len), value);
 }
 
-/* False: it is none. */
+/* False: the line is not an annotation. */
 static bool read_annotation(struct span *payload, struct buf *fields)
 {
     const char *end = memchr(payload->ptr, '\r', payload->len);
@@ -141,7 +141,7 @@ static bool read_annotation(struct span *payload, struct buf *fields)
     return line.len == 0;
 }
 
-/* Reads one WATCH with its annotation; true if one of the keys has changed. */
+/* Reads one WATCH with its annotation; true if one of its keys has changed. */
 static bool watch_command_changed(struct machine *machine, struct span *payload, int64_t now_ms)
 {
     struct buf fields = {0};
@@ -149,7 +149,7 @@ static bool watch_command_changed(struct machine *machine, struct span *payload,
         bool fine = read_annotation(payload, &fields);
         ASSERT(fine);
     }
-    next_command(machine, &machine->parser, payload); /* WATCH */
+    next_command(machine, &machine->parser, payload); /* the WATCH itself */
     size_t count = machine->parser.argc - 1;
     ASSERT(fields.len == count * WATCH_FIELDS * sizeof(uint64_t));
     bool changed = false;
@@ -163,7 +163,7 @@ static bool watch_command_changed(struct machine *machine, struct span *payload,
     return changed;
 }
 
-/* Reads the watches at the payload's start; true if one of the keys has changed. */
+/* Reads the WATCHes at the payload's start; true if a watched key has changed. */
 static bool watched_changed(struct machine *machine, struct span *payload, int64_t now_ms)
 {
     bool changed = false;
@@ -177,8 +177,8 @@ static bool is_exec(const struct resp_parser *parser)
     return parser->argc == 1 && span_is(parser->args[0], "EXEC");
 }
 
-/* Without local commands: the payload is the whole transaction. The replies' count is known only at
- * the end, so they are gathered first. */
+/* Runs a transaction without local commands: the payload has all of it. The number of replies is
+ * known only at the end, so the replies are gathered first. */
 static void run_payload(struct machine *machine, struct span payload,
                         struct command_context *context, const struct machine_caller *caller)
 {
@@ -204,9 +204,8 @@ static void run_payload(struct machine *machine, struct span payload,
     buf_close(&gathered);
 }
 
-/* Carries out the commands as the client sent them, its local ones in between. `payload` has what
- * the log has of the others; without one (a transaction that only reads) the originals are carried
- * out. */
+/* Runs the commands as the client sent them, including local ones. `payload` has the logged form of
+ * the other commands; without a payload (the transaction only reads) the originals run. */
 static void run_script(struct machine *machine, struct span script, struct span *payload,
                        struct command_context *context, const struct machine_caller *caller)
 {
@@ -243,7 +242,7 @@ void machine_apply_transaction(struct machine *machine, const struct entry *entr
         resp_null_array(context->reply);
         return;
     }
-    next_command(machine, &machine->parser, &payload); /* MULTI */
+    next_command(machine, &machine->parser, &payload); /* the MULTI itself */
     if (caller->script.len)
         run_script(machine, caller->script, &payload, context, caller);
     else
