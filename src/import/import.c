@@ -94,7 +94,7 @@ static enum err rdb_fail(struct import *import)
     return ERR_CORRUPT;
 }
 
-/* Commands may follow: an AOF that begins with an RDB file. */
+/* An AOF may begin with an RDB file, so commands may follow. */
 static enum err rdb_feed(struct import *import, struct span piece)
 {
     import->offset += piece.len;

@@ -6,7 +6,7 @@
 enum {
     ANNOTATION_MAX = 64 * 1024,
     NAME_MAX_SHOWN = 40,
-    /* Earlier than any deadline that Redis writes: nothing expires while it is read. */
+    /* Earlier than any deadline that Redis writes, so that nothing expires during an import. */
     LOADING_MS = 0,
 };
 
@@ -23,7 +23,7 @@ void import_aof_begin(struct import *import)
 
 /* ---- one command ---- */
 
-/* What stands for the command in the list of what cannot be imported: its first key. */
+/* The name of a command in the list of refused data: its first key. */
 static struct span subject_of(const struct command *command, const struct span *args, size_t argc)
 {
     size_t position;
@@ -66,8 +66,8 @@ static bool same_args(const struct command_rewritten *a, const struct command_re
     return true;
 }
 
-/* A time that counts from when the command was given means nothing without that moment, which only
- * annotations tell. False: it cannot be known. */
+/* A relative time is useless without the time of the command, which only #TS: annotations give.
+ * False: that time is unknown. */
 static bool make_absolute(const struct import *import, const struct command *command,
                           const struct span *args, size_t argc, struct command_rewritten *out)
 {
@@ -126,7 +126,7 @@ static enum err apply(struct import *import, const struct span *args, size_t arg
     }
     const struct command *command = command_find(import->options.table, args, argc);
     if (command && command->run && !(command->flags & COMMAND_WRITE))
-        return ERR_NONE; /* Redis runs it, too, and nothing comes of it */
+        return ERR_NONE; /* Redis runs it too, without effect */
     if (import->database != 0)
         refuse_database(import, command, args, argc);
     else if (!command || !command->run)
@@ -157,7 +157,7 @@ static enum err run_queued(struct import *import)
     return ERR_NONE;
 }
 
-/* Nothing of a transaction is done before its end has come: it may be torn. */
+/* A transaction runs only when its end has arrived, because it may be torn. */
 static enum err take_command(struct import *import, struct span bytes, uint64_t at)
 {
     const struct span *args = import->parser.args;

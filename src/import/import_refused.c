@@ -13,7 +13,7 @@ static struct refused_kind *find_kind(struct refused *refused, const char *text)
     return NULL;
 }
 
-/* There is a last one for whatever comes beyond the limit. */
+/* Reasons beyond the limit share the last entry. */
 static struct refused_kind *kind_of(struct refused *refused, const char *text)
 {
     struct refused_kind *kind = find_kind(refused, text);
@@ -31,7 +31,7 @@ static struct refused_kind *kind_of(struct refused *refused, const char *text)
     return kind;
 }
 
-/* Any bytes may be in a key: it shows as text in one line. */
+/* A key may contain any bytes, so it is quoted to fit into one line. */
 static void add_quoted(struct buf *out, struct span name)
 {
     size_t len = name.len < NAME_BYTES_MAX ? name.len : NAME_BYTES_MAX;

@@ -1,8 +1,8 @@
-/* The inside of an import. Private to shard/.
+/* The inside of an import. Private to import/.
  *
- *   import.c        files, RDB
- *   import_aof.c    commands of an AOF
- *   import_refused.c  what cannot be imported */
+ *   import.c          files, RDB
+ *   import_aof.c      commands of an AOF
+ *   import_refused.c  data that cannot be imported */
 #ifndef FLOTILLA_IMPORT_INTERNAL_H
 #define FLOTILLA_IMPORT_INTERNAL_H
 
@@ -13,12 +13,12 @@
 
 enum { REFUSED_KINDS_MAX = 64, REFUSED_KIND_LEN = 120 };
 
-/* One reason with what it holds for. */
+/* One reason for refusing data, with the names of the refused keys or commands. */
 struct refused_kind {
     char text[REFUSED_KIND_LEN]; /* "of type list" */
     size_t count;
     size_t named;
-    struct buf names; /* quoted, with commas */
+    struct buf names; /* quoted, separated by commas */
 };
 
 struct refused {
@@ -26,7 +26,7 @@ struct refused {
     size_t kind_count;
     size_t count;
     size_t named;
-    struct keyspace *seen; /* an AOF may name a key many times */
+    struct keyspace *seen; /* names counted already: an AOF may repeat a key */
 };
 
 enum import_part { IMPORT_BEGINNING, IMPORT_RDB, IMPORT_AOF };
@@ -36,33 +36,33 @@ struct import {
     struct keyspace *keyspace;
     const char *path;
     enum import_part part;
-    uint64_t offset; /* in the file, of what comes next */
+    uint64_t offset; /* position in the file of the next byte */
     struct buf message;
     struct rdb_reader *rdb;
-    bool keyspace_used; /* an RDB file has to be the first */
+    bool keyspace_used; /* something was read: an RDB file may not follow */
 
-    /* AOF */
-    struct buf bytes;     /* read, not parsed; `offset` is its beginning */
-    uint64_t settled_end; /* of the last complete command that is in no open transaction */
+    /* AOF. */
+    struct buf bytes;     /* read but not parsed; `offset` is where they begin */
+    uint64_t settled_end; /* end of the last complete command outside of an open transaction */
     struct resp_parser parser;
     struct resp_parser queued_parser;
     bool in_transaction;
     uint64_t transaction_at;
-    struct buf queued; /* the commands of the open transaction */
+    struct buf queued; /* commands of the open transaction */
     uint64_t database;
-    int64_t time_ms;  /* of the newest #TS:; NO_DEADLINE: there was none */
-    struct buf reply; /* scratch */
+    int64_t time_ms;  /* of the newest #TS:; NO_DEADLINE: none yet */
+    struct buf reply; /* scratch memory */
     struct refused refused;
 };
 
-/* Always ERR_CORRUPT. */
+/* Always returns ERR_CORRUPT. */
 enum err import_fail(struct import *import, const char *what, uint64_t offset);
 
 void import_aof_begin(struct import *import);
 enum err import_aof_feed(struct import *import, struct span piece);
 enum err import_aof_end(struct import *import, bool torn_allowed, uint64_t *torn);
 
-/* `once`: a key that is named again for the same reason counts once. */
+/* `once`: a name that repeats for the same reason is counted once. */
 void import_refuse(struct refused *refused, const char *kind, struct span name, bool once);
 void import_refused_close(struct refused *refused);
 
