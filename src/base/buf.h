@@ -1,4 +1,4 @@
-/* A growable run of bytes that owns its memory. Zero-initialised is empty and valid. */
+/* A growable byte buffer that owns its memory. Zero-initialised is empty and valid. */
 #ifndef FLOTILLA_BASE_BUF_H
 #define FLOTILLA_BASE_BUF_H
 
@@ -14,18 +14,19 @@ struct buf {
     size_t cap;
 };
 
-void buf_close(struct buf *buf);                 /* frees; the buf is empty and valid afterwards */
-void buf_grow(struct buf *buf, size_t more);     /* slow path of buf_reserve */
-void buf_shrink(struct buf *buf);                /* to what is in it */
-void buf_consume(struct buf *buf, size_t count); /* drops count bytes from the front */
+/* Frees the memory; the buf is then empty and valid. */
+void buf_close(struct buf *buf);
+void buf_grow(struct buf *buf, size_t more);     /* slow path of buf_reserve() */
+void buf_shrink(struct buf *buf);                /* frees unused capacity */
+void buf_consume(struct buf *buf, size_t count); /* removes `count` bytes from the front */
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_add_i64(struct buf *buf, int64_t value); /* decimal */
 void buf_add_u64(struct buf *buf, uint64_t value);
 
-/* Room for exactly `more` bytes at ptr + len, where the size is known and nothing follows. */
+/* Reserves exactly `more` bytes at ptr + len. For a known size that nothing is added to. */
 char *buf_reserve_exact(struct buf *buf, size_t more);
 
-/* Room for `more` bytes at ptr + len. Pointers into the buffer are invalid afterwards. */
+/* Reserves `more` bytes at ptr + len. Invalidates pointers into the buffer. */
 static inline char *buf_reserve(struct buf *buf, size_t more)
 {
     if (buf->cap - buf->len < more)

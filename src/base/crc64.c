@@ -1,9 +1,9 @@
-/* CRC-64 with the polynomial of D. Jones, "An Improved 64-bit Cyclic Redundancy Check for Protein
- * Sequences" (0xad93d23594c935a9, reflected, begun with 0): the one of RDB files.
+/* CRC-64 of RDB files, with the polynomial of D. Jones, "An Improved 64-bit Cyclic Redundancy Check
+ * for Protein Sequences" (0xad93d23594c935a9, reflected, initial value 0).
  *
- * Eight bytes at a time (Kounavis and Berry, "A Systematic Approach to Building High Performance
- * Software-based CRC Generators"). Tables of a CRC are linear: the entry of a number is the sum of
- * the entries of its bits. So eight numbers stand for each table, and the preprocessor does the
+ * Processes eight bytes at a time (Kounavis and Berry, "A Systematic Approach to Building High
+ * Performance Software-based CRC Generators"). CRC tables are linear: a number's entry is the XOR
+ * of the entries of its bits. So eight numbers define each table, and the preprocessor computes the
  * rest. */
 #include "base/crc.h"
 
@@ -82,7 +82,7 @@
 #define SUMS_7(sum, t) SUMS_6(sum, t), SUMS_6((sum) ^ t##6, t)
 #define SUMS_8(sum, t) SUMS_7(sum, t), SUMS_7((sum) ^ t##7, t)
 
-/* tables[n][i]: the byte i followed by n zero bytes */
+/* tables[n][i]: the CRC of byte i followed by n zero bytes */
 static const uint64_t tables[8][256] = {
     {SUMS_8(0, T0_)}, {SUMS_8(0, T1_)}, {SUMS_8(0, T2_)}, {SUMS_8(0, T3_)},
     {SUMS_8(0, T4_)}, {SUMS_8(0, T5_)}, {SUMS_8(0, T6_)}, {SUMS_8(0, T7_)},

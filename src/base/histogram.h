@@ -1,5 +1,5 @@
-/* Counts of durations in buckets whose width grows with the value: at most 1/16 relative error,
- * fixed memory, no allocation. Zero-initialised is empty. */
+/* A histogram of durations. Bucket widths grow with the value: relative error at most 1/16, fixed
+ * memory, no allocation. Zero-initialised is empty. */
 #ifndef FLOTILLA_BASE_HISTOGRAM_H
 #define FLOTILLA_BASE_HISTOGRAM_H
 
@@ -19,7 +19,7 @@ struct histogram {
 
 void histogram_add(struct histogram *histogram, uint64_t value);
 
-/* The value below which `percent` (0 to 100) of the samples lie; 0 without samples. */
+/* The value below which `percent` (0 to 100) of the samples lie; 0 if there are no samples. */
 uint64_t histogram_percentile(const struct histogram *histogram, double percent);
 
 #endif

@@ -1,5 +1,5 @@
-/* Allocation that never returns NULL: a cache that cannot get memory for an entry that the cluster
- * has agreed on cannot go on, so it stops (and the others serve). */
+/* Allocation that never returns NULL. A node that cannot allocate memory for an entry that the
+ * cluster has committed must stop; the other nodes go on serving. */
 #ifndef FLOTILLA_BASE_MEM_H
 #define FLOTILLA_BASE_MEM_H
 
@@ -10,8 +10,8 @@ void *mem_zalloc(size_t size) __attribute__((malloc));
 void *mem_realloc(void *ptr, size_t size);
 void mem_free(void *ptr); /* NULL is allowed */
 
-/* The bytes that an allocation takes. jemalloc: steps of 16 up to 128, then four classes to each
- * doubling. */
+/* The bytes that an allocation really takes. jemalloc has size classes in steps of 16 up to 128,
+ * then four classes per doubling. */
 static inline size_t mem_footprint(size_t size)
 {
     if (size <= 8)

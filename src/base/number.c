@@ -47,7 +47,7 @@ bool number_parse_i64(struct span text, int64_t *value)
     return true;
 }
 
-/* All numbers of two digits, one behind the other: half the divisions. */
+/* All two-digit numbers in a row: formatting needs half the divisions. */
 static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233"
                             "34353637383940414243444546474849505152535455565758596061626364656667"
                             "6869707172737475767778798081828384858687888990919293949596979899";
@@ -79,7 +79,7 @@ size_t number_format_i64(char *out, int64_t value)
     return 1 + number_format_u64(out + 1, 0 - (uint64_t)value);
 }
 
-/* strtold wants a NUL at the end; numbers longer than this are refused, as Redis refuses them. */
+/* strtold() needs a NUL at the end. Longer numbers are refused, as in Redis. */
 enum { REAL_INPUT_MAX = 5 * 1024 };
 
 static bool copy_for_strto(struct span text, char *copy)

@@ -1,4 +1,4 @@
-/* Numbers to and from text, one way everywhere: replicas must print the same digits. */
+/* Numbers to and from text, in one way everywhere: replicas must print the same digits. */
 #ifndef FLOTILLA_BASE_NUMBER_H
 #define FLOTILLA_BASE_NUMBER_H
 
@@ -12,26 +12,26 @@ enum {
     NUMBER_REAL_CHARS = 5120, /* enough for any long double printed without an exponent */
 };
 
-/* Strict decimal: no spaces, no plus sign, no leading zeros, no "-0"; the whole span. These are the
- * strings that Redis keeps as integers. */
+/* Strict decimal: no spaces, plus sign, leading zeros or "-0"; reads the whole span. Redis stores
+ * exactly these strings as integers. */
 bool number_parse_i64(struct span text, int64_t *value);
 bool number_parse_u64(struct span text, uint64_t *value);
 
-/* No NUL is written; the count of characters comes back. */
+/* Writes no NUL; returns the number of characters. */
 size_t number_format_i64(char *out, int64_t value);
 size_t number_format_u64(char *out, uint64_t value);
 
-/* As Redis accepts floats: no leading space, the whole span, no NaN; "inf" and "-inf" are accepted.
- */
+/* Accepts the floats that Redis accepts: no leading space, the whole span, no NaN. "inf" and "-inf"
+ * are accepted. */
 bool number_parse_real(struct span text, long double *value);
 bool number_parse_double(struct span text, double *value);
 
-/* INCRBYFLOAT's form: 17 digits after the point without trailing zeros, no exponent. out has
- * NUMBER_REAL_CHARS of room. */
+/* INCRBYFLOAT's format: up to 17 digits after the point, no trailing zeros, no exponent. `out` has
+ * room for NUMBER_REAL_CHARS. */
 size_t number_format_real(char *out, long double value);
 
-/* The shortest form that reads back as the same double ("0.1", "3", "1e+100", "inf", "-inf",
- * "nan"). out has 40 characters of room. */
+/* The shortest text that reads back as the same double ("0.1", "3", "1e+100", "inf", "-inf",
+ * "nan"). `out` has room for 40 characters. */
 size_t number_format_double(char *out, double value);
 
 #endif

@@ -1,5 +1,5 @@
-/* A small pseudo-random generator (xoshiro256**, public domain algorithm by Blackman and Vigna).
- * Chance is an argument: whoever needs some holds a generator that somebody seeded. */
+/* A small pseudo-random generator (xoshiro256**, public domain, by Blackman and Vigna). Code that
+ * needs randomness gets a seeded generator as an argument. */
 #ifndef FLOTILLA_BASE_PRNG_H
 #define FLOTILLA_BASE_PRNG_H
 

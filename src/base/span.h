@@ -1,5 +1,5 @@
-/* A span is a borrowed run of bytes: it owns nothing and is valid as long as what it points into.
- */
+/* A span is a borrowed sequence of bytes. It owns nothing and is valid as long as the bytes it
+ * points to. */
 #ifndef FLOTILLA_BASE_SPAN_H
 #define FLOTILLA_BASE_SPAN_H
 
@@ -29,9 +29,9 @@ static inline bool span_equal(struct span a, struct span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-/* ASCII only, whatever the locale. */
+/* Ignores case of ASCII letters only, whatever the locale. */
 bool span_equal_nocase(struct span a, struct span b);
-bool span_is(struct span a, const char *text);  /* no regard to case */
-int span_compare(struct span a, struct span b); /* bytes, then length: as memcmp orders them */
+bool span_is(struct span a, const char *text);  /* ignores case */
+int span_compare(struct span a, struct span b); /* orders by bytes as memcmp(), then by length */
 
 #endif

@@ -1,7 +1,7 @@
 #include "base/word.h"
 
-/* What separates words is more than what ends one without quotes: Redis skips vertical tabs and
- * form feeds in front of a word, but keeps them within it. */
+/* More characters separate words than end an unquoted word: Redis skips vertical tabs and form
+ * feeds before a word, but keeps them within it. */
 static bool ends_word(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -41,7 +41,7 @@ static char escaped(char c)
     }
 }
 
-/* Reads behind an opening double quote, through the closing one. */
+/* Reads from after an opening double quote through the closing one. */
 static bool read_double(struct buf *out, struct span line, size_t *at)
 {
     for (size_t i = *at; i < line.len; i++) {
@@ -88,7 +88,7 @@ bool word_find(struct span line, size_t *at)
     return *at < line.len;
 }
 
-/* Quotes may open within a word. */
+/* A quote may open within a word. */
 bool word_read(struct buf *out, struct span line, size_t *at)
 {
     while (*at < line.len && !ends_word(line.ptr[*at])) {
