@@ -7,12 +7,12 @@
 #include "base/word.h"
 
 enum {
-    /* As Redis before AUTH: a stranger may not make the server hold much. */
+    /* Limits before AUTH, as in Redis: an unauthenticated client may not use much memory. */
     STRANGER_ARGS_MAX = 10,
     STRANGER_BULK_MAX = 16384,
-    /* A count is believed only as far as arguments have come: memory grows with what was sent. */
+    /* Memory for arguments grows with the arguments received, not with the announced count. */
     ARGS_CAP_MIN = 16,
-    /* What a large command needed is given back when the next one begins. */
+    /* Memory beyond this, which a large command took, is freed at the next command. */
     ARGS_CAP_KEPT = 1024,
     SCRATCH_KEPT = 4096,
 };
@@ -47,7 +47,7 @@ static void add_arg(struct resp_parser *parser, size_t offset, size_t len)
 static enum resp_outcome finish(struct resp_parser *parser, const char *base, size_t consumed)
 {
     if (!base)
-        base = ""; /* a line of empty quotes filled no scratch */
+        base = ""; /* a line of empty quotes leaves scratch empty */
     for (size_t i = 0; i < parser->argc; i++)
         parser->args[i].ptr = base + parser->offsets[i];
     parser->consumed = consumed;
@@ -57,8 +57,8 @@ static enum resp_outcome finish(struct resp_parser *parser, const char *base, si
     return RESP_COMMAND;
 }
 
-/* The line that begins at parser->position, without its CR and the byte behind it. Bytes that were
- * searched before are not searched again. */
+/* Finds the line that begins at parser->position, without its CR and the byte after it. Bytes that
+ * were searched before are not searched again. */
 enum line_outcome { LINE_FOUND, LINE_INCOMPLETE, LINE_TOO_LONG };
 
 static enum line_outcome find_line(struct resp_parser *parser, struct span input, struct span *line)
@@ -73,7 +73,7 @@ static enum line_outcome find_line(struct resp_parser *parser, struct span input
     return input.len - parser->position > RESP_INLINE_MAX ? LINE_TOO_LONG : LINE_INCOMPLETE;
 }
 
-/* Short positive numbers, which nearly all are, without the general parser. */
+/* Fast path for short positive numbers, the usual case. */
 static bool parse_count(struct span text, int64_t *value)
 {
     if (text.len == 0 || text.len > 8 || text.ptr[0] == '0')
@@ -164,7 +164,7 @@ static enum resp_outcome read_array(struct resp_parser *parser, struct span inpu
     return finish(parser, input.ptr, parser->position);
 }
 
-/* Arguments are copied to scratch, for quotes and escapes make them shorter. */
+/* Copies the arguments to scratch, because quotes and escapes make them shorter. */
 static bool split_line(struct resp_parser *parser, struct span line)
 {
     size_t at = 0;
@@ -178,9 +178,9 @@ static bool split_line(struct resp_parser *parser, struct span line)
     return true;
 }
 
-/* parsed stands behind what was searched. As in Redis, which searches a C string, no line ends
- * behind a NUL: bytes that are no Redis client's (a TLS hello, say) run nothing, and the limit ends
- * them. */
+/* parser->parsed is where the search continues. Redis searches a C string, so a line never ends
+ * after a NUL. Bytes that no Redis client sends (a TLS hello, say) therefore run nothing; the
+ * length limit ends them. */
 static bool find_newline(struct resp_parser *parser, struct span input, size_t *len)
 {
     size_t from = parser->parsed;

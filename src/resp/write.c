@@ -5,7 +5,7 @@
 
 #include "base/number.h"
 
-/* <type><number>\r\n, the start of most replies. */
+/* <type><number>\r\n, which starts most replies. */
 static void write_number(struct resp_writer *writer, char type, int64_t value)
 {
     if (!writer->out)
@@ -27,7 +27,7 @@ static void hand_over(struct resp_writer *writer)
     writer->pieces->take(writer->pieces->context, writer->out);
 }
 
-/* After a string of so many bytes. A long one is alone in its buffer. */
+/* Called after a string of `bytes` bytes. A long string is alone in its buffer. */
 static inline void end_string(struct resp_writer *writer, size_t bytes)
 {
     if ((writer->out->len >= RESP_PIECE_BYTES || bytes >= RESP_LARGE_BYTES) && writer->pieces)
@@ -94,7 +94,7 @@ void resp_integer(struct resp_writer *writer, int64_t value)
     write_number(writer, ':', value);
 }
 
-/* A long string gets a buffer of its own that fits. */
+/* A long string gets a buffer of its own that fits it. */
 static char *room_for(struct resp_writer *writer, size_t bytes)
 {
     if (bytes < RESP_LARGE_BYTES || !writer->pieces)
