@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "command/table.h"
 
-/* Redis quotes at most this much of what it does not know. */
+/* Redis quotes at most this much of an unknown name. */
 enum { QUOTED_MAX = 128 };
 
 const struct command *command_find(const struct command_table *table, const struct span *args,
@@ -15,7 +15,7 @@ const struct command *command_find(const struct command_table *table, const stru
     return command_lookup(table, command, args[1]);
 }
 
-/* Up to the first NUL, as C's %s prints it. */
+/* Stops at the first NUL, as C's %s does. */
 static void add_quoted(struct buf *out, struct span text, size_t max)
 {
     size_t len = text.len < max ? text.len : max;

@@ -1,9 +1,9 @@
 /* The table of all commands: one row feeds dispatch, arity, keys, COMMAND, ACL categories, docs and
  * tests.
  *
- * Data commands (run != NULL) work on a keyspace and nothing else: the same call on equal keyspaces
- * gives equal keyspaces and equal replies. All others (run == NULL) concern a connection or the
- * server and are carried out by the server ring, which finds them by id. */
+ * Data commands (run != NULL) depend only on a keyspace: the same call on equal keyspaces gives
+ * equal keyspaces and equal replies. All other commands (run == NULL) concern a connection or the
+ * server. The server ring runs them and finds them by id. */
 #ifndef FLOTILLA_COMMAND_COMMAND_H
 #define FLOTILLA_COMMAND_COMMAND_H
 
@@ -37,80 +37,81 @@ enum command_flag {
     COMMAND_PUBSUB = 1 << 17,
     COMMAND_MAY_REPLICATE = 1 << 18,
     COMMAND_PROTECTED =
-        1 << 19, /* needs a directive of the configuration; not shown, as in Redis */
-    /* The next are ours and not shown. */
-    COMMAND_VALUE_REPLY = 1 << 20,   /* the reply may be as long as the values of the keys */
-    COMMAND_FREES = 1 << 22,         /* taken when memory or the disk is full */
-    COMMAND_FREES_IF_PAST = 1 << 23, /* the same if the deadline that it sets is over */
-    COMMAND_LENGTHENS = 1 << 21,     /* may make a value much longer than the command is */
+        1 << 19, /* must be enabled by a directive of the configuration; not shown, as in Redis */
+    /* The flags from here on are Flotilla's own and not shown. */
+    COMMAND_VALUE_REPLY = 1 << 20,   /* the reply may be as long as the keys' values */
+    COMMAND_FREES = 1 << 22,         /* runs even when memory or the disk is full */
+    COMMAND_FREES_IF_PAST = 1 << 23, /* the same if the deadline that it sets has passed */
+    COMMAND_LENGTHENS = 1 << 21,     /* may make a value much longer than the command itself */
 };
 
-/* What a data command runs on. */
+/* The input and output of a data command. */
 struct command_context {
     struct keyspace *keyspace;
-    int64_t now_ms;    /* the entry's time; for a read the group's */
-    int64_t wall_ms;   /* of the node, for TIME alone */
-    uint64_t revision; /* the entry's index; of no meaning for a read */
+    int64_t now_ms;    /* the entry's time; for a read the group's time */
+    int64_t wall_ms;   /* the node's wall clock, only for TIME */
+    uint64_t revision; /* the entry's index; unused by reads */
     struct prng *prng; /* seeded by the entry; for a read by the node */
     struct resp_writer *reply;
-    uint64_t dirty; /* out: changes made, as Redis counts them */
-    uint64_t hits;  /* out: keyspace_hits and keyspace_misses of INFO */
+    uint64_t dirty; /* out: number of changes as Redis counts them */
+    uint64_t hits;  /* out: for keyspace_hits and keyspace_misses of INFO */
     uint64_t misses;
 };
 
 struct command;
 typedef void command_run(struct command_context *context, const struct span *args, size_t argc);
 
-/* A rewritten command: what enters the log instead. Zero-initialised is empty. */
+/* The form of a command that enters the log. Zero-initialised is empty. */
 struct command_rewritten {
     struct span args[8]; /* into the original arguments or into text */
-    size_t argc;         /* 0: log the original */
+    size_t argc;         /* 0: log the original command */
     char text[64];
 };
 
-/* Makes relative times absolute. Arguments that the command would refuse are left alone: its own
- * error is the reply then. */
+/* Makes relative times absolute. Leaves arguments alone that the command would refuse, so that the
+ * command itself replies with the error. */
 typedef void command_rewrite(const struct span *args, size_t argc, int64_t now_ms,
                              struct command_rewritten *out);
 
-/* Positions of the keys, as command_keys(). */
+/* Finds the keys, as command_keys() returns them. */
 typedef size_t command_get_keys(const struct span *args, size_t argc, size_t *positions,
                                 size_t max);
 
 struct command_key_spec {
-    int first; /* position of the first key, 0: no keys */
-    int last;  /* negative: from the end */
+    int first; /* position of the first key; 0: no keys */
+    int last;  /* negative: counted from the end */
     int step;
 };
 
 struct command {
-    const char *name;     /* lower case; of a subcommand only its own part ("list") */
-    const char *fullname; /* "client|list" for a subcommand, else as name */
-    int arity;            /* Redis' meaning: negative is "at least" */
+    const char *name;     /* lower case; for a subcommand only its own part ("list") */
+    const char *fullname; /* "client|list" for a subcommand, otherwise the name */
+    int arity;            /* as in Redis: negative means "at least" */
     uint32_t flags;
     struct command_key_spec keys;
-    command_get_keys *get_keys; /* where arguments say which are keys; NULL: `keys` says it */
+    /* For commands whose arguments say which are keys; NULL: use `keys`. */
+    command_get_keys *get_keys;
     command_run *run;
     command_rewrite *rewrite;
-    uint16_t id;          /* dense, stable within a process: position in command_table_at() */
-    uint16_t subcommands; /* of a container: they have the ids that follow its own */
+    uint16_t id;          /* dense, stable within a process: the position in command_table_at() */
+    uint16_t subcommands; /* number of subcommands of a container; their ids follow its own */
     const struct command *parent;
-    /* The rest (group, since, summary, complexity, syntax, ACL categories, key-spec flags) is
-     * private to command/. */
+    /* Group, since, summary, complexity, syntax, ACL categories and key-spec flags. Private to
+     * command/. */
     const struct command_docs *docs;
 };
 
-/* Builds the derived parts of the table once per process: call before any other function, from one
- * thread. The table is owned by the caller and passed to whoever needs it: the core has no globals.
- */
+/* Builds the derived parts of the table once per process. Call it before any other function, from
+ * one thread. The caller owns the table and passes it to its users, because the core has no
+ * globals. */
 struct command_table;
 struct command_table *command_table_new(void);
 void command_table_free(struct command_table *table);
-size_t command_table_count(const struct command_table *table); /* subcommands included */
+size_t command_table_count(const struct command_table *table); /* including subcommands */
 const struct command *command_table_at(const struct command_table *table, size_t id);
 
-/* The command for these arguments (argc >= 1), a container's subcommand if there is one. NULL if
- * unknown; then command_write_unknown() writes Redis' error. The search is one hash look-up. */
+/* Finds the command for these arguments (argc >= 1), or the subcommand of a container. NULL if
+ * unknown; command_write_unknown() then writes Redis' error. Costs one hash look-up. */
 const struct command *command_find(const struct command_table *table, const struct span *args,
                                    size_t argc);
 void command_write_unknown(const struct command_table *table, const struct span *args, size_t argc,
@@ -118,11 +119,12 @@ void command_write_unknown(const struct command_table *table, const struct span 
 bool command_arity_is_valid(const struct command *command, size_t argc);
 void command_write_arity_error(const struct command *command, struct resp_writer *reply);
 
-/* The positions of the keys in args, up to max; the count comes back (it may exceed max). */
+/* Stores the positions of the keys in args, up to max; returns their number, which may exceed
+ * max. */
 size_t command_keys(const struct command *command, const struct span *args, size_t argc,
                     size_t *positions, size_t max);
 
-/* COMMAND and its subcommands, which need nothing but the table. */
+/* COMMAND and its subcommands. They need only the table. */
 void command_run_command(const struct command_table *table, const struct command *command,
                          const struct span *args, size_t argc, struct resp_writer *reply);
 

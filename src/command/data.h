@@ -1,10 +1,10 @@
 /* The data commands, by name, for the rows of the command table. Private to command/.
  *
- * Each works on its context and nothing else. The caller has checked the arity; args[0] is the
- * command's name, for a subcommand args[1] is its own.
+ * Each command uses only its context. The caller has checked the arity. args[0] is the command's
+ * name; for a subcommand args[1] is the subcommand's name.
  *
- * A key whose deadline has come is gone for all of them. Those that write remove such a key when
- * they meet it, which every replica does at the same entry, because now_ms is the entry's clock. */
+ * A key whose deadline has passed counts as absent. A command that writes removes such a key when
+ * it finds it. All replicas remove it at the same entry, because now_ms is the entry's time. */
 #ifndef FLOTILLA_COMMAND_DATA_H
 #define FLOTILLA_COMMAND_DATA_H
 
@@ -83,7 +83,7 @@ command_run command_expiretime_run;
 command_run command_pexpiretime_run;
 command_run command_persist_run;
 
-/* rewrite.c: relative times made absolute before they enter the log */
+/* rewrite.c: makes relative times absolute before they enter the log */
 command_rewrite command_set_rewrite;
 command_rewrite command_setex_rewrite;
 command_rewrite command_psetex_rewrite;
@@ -91,6 +91,6 @@ command_rewrite command_getex_rewrite;
 command_rewrite command_expire_rewrite;
 command_rewrite command_pexpire_rewrite;
 command_rewrite command_expireat_rewrite;
-command_rewrite command_pexpireat_rewrite; /* only if it is before 1970 */
+command_rewrite command_pexpireat_rewrite; /* only if the time is before 1970 */
 
 #endif

@@ -22,7 +22,7 @@ static void write_options_error(struct command_context *context, enum expire_par
     }
 }
 
-/* No deadline counts as one that never comes. */
+/* A key without a deadline counts as one with an infinite deadline. */
 static bool options_allow(unsigned flags, int64_t current_ms, int64_t deadline_ms)
 {
     bool has = current_ms != NO_DEADLINE;
@@ -93,7 +93,7 @@ void command_pexpireat_run(struct command_context *context, const struct span *a
     expire(context, args, argc, &(struct expire_variant){"pexpireat", 1, false});
 }
 
-/* The half second makes the nearest whole number of it, as in Redis; written so that it cannot
+/* Adds half a second to round to the nearest second, as in Redis, in a form that cannot
  * overflow. */
 static int64_t to_seconds(int64_t ms)
 {

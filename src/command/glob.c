@@ -1,11 +1,11 @@
-/* The pattern language and its corner cases are Redis', which KEYS shows: an open class ends with
- * the pattern; "[a-]" is a range up to ']'; ranges compare signed bytes and may be given backwards
- * (which is decided before case is disregarded, so that "[a-Z]" is empty then); an escape within a
- * class looks at case even if nothing else does; the empty text matches "" and "*" but not "**".
+/* The pattern language and its corner cases are those of Redis, as KEYS shows them. An unclosed
+ * class ends with the pattern. "[a-]" is a range up to ']'. Ranges compare signed bytes and may be
+ * reversed; the reversal is decided before case is ignored, so "[a-Z]" is then empty. An escape
+ * within a class always respects case. The empty text matches "" and "*" but not "**".
  *
- * A mismatch goes back to the last star only: what an earlier star took can stay as it is, because
- * the last one can take up the rest. So the work is at most pattern times text, where the textbook
- * recursion is exponential. */
+ * After a mismatch only the last star is extended: earlier stars can stay as they are, because the
+ * last one can match the rest. So the work is at most pattern times text, while the usual recursion
+ * is exponential. */
 #include "command/command.h"
 
 static int lower(char c)
@@ -28,7 +28,7 @@ static bool in_range(char low, char high, char c, bool nocase)
     return (signed char)c >= (signed char)from && (signed char)c <= (signed char)to;
 }
 
-/* *at: behind '['; comes back behind the class. */
+/* *at is the position after '['; the function moves it past the class. */
 static bool class_matches(struct span pattern, size_t *at, char c, bool nocase)
 {
     size_t i = *at;
@@ -53,7 +53,7 @@ static bool class_matches(struct span pattern, size_t *at, char c, bool nocase)
     return found != negated;
 }
 
-/* One element of the pattern, no star, against one byte; *at moves behind the element. */
+/* Matches one element of the pattern (no star) against one byte; moves *at past the element. */
 static bool element_matches(struct span pattern, size_t *at, char c, bool nocase)
 {
     char first = pattern.ptr[(*at)++];
@@ -73,7 +73,7 @@ bool command_glob(struct span pattern, struct span text, bool nocase)
     size_t at = 0;
     size_t pos = 0;
     bool starred = false;
-    size_t star_at = 0; /* behind the last star */
+    size_t star_at = 0; /* position after the last star */
     size_t star_pos = 0;
     while (pos < text.len) {
         if (at < pattern.len && pattern.ptr[at] == '*') {

@@ -8,7 +8,7 @@ struct flag_name {
     const char *name;
 };
 
-/* In the order in which Redis lists them. */
+/* In Redis' order. */
 static const struct flag_name command_flags[] = {
     {COMMAND_WRITE, "write"},
     {COMMAND_READONLY, "readonly"},
@@ -61,7 +61,7 @@ static const struct flag_name key_flags[] = {
     {0, NULL},
 };
 
-/* The set of the names of those flags that are in `flags`. */
+/* Writes the names of the flags that are set as a set. */
 static void write_flags(const struct flag_name *names, uint32_t flags, struct resp_writer *reply)
 {
     size_t count = 0;
@@ -73,7 +73,7 @@ static void write_flags(const struct flag_name *names, uint32_t flags, struct re
             resp_status(reply, at->name);
 }
 
-/* The next piece of a text up to `end`; the text moves behind it. */
+/* Returns the text up to `end` and moves past `end`. */
 static struct span cut(const char **text, char end)
 {
     const char *begin = *text;
@@ -220,7 +220,7 @@ static void write_docs(const struct command *command, struct resp_writer *reply)
     }
 }
 
-/* The next command that is no subcommand. */
+/* The next command that is not a subcommand. */
 static const struct command *next_command(const struct command_table *table,
                                           const struct command *command)
 {
@@ -244,7 +244,7 @@ static void run_count(const struct command_table *table, const struct span *args
     resp_integer(reply, (int64_t)count_commands(table));
 }
 
-/* Also COMMAND without a subcommand. */
+/* Runs COMMAND INFO and COMMAND without a subcommand. */
 static void run_info(const struct command_table *table, const struct span *args, size_t argc,
                      struct resp_writer *reply)
 {
@@ -288,7 +288,8 @@ static void run_docs(const struct command_table *table, const struct span *args,
     }
 }
 
-/* The command that args name, if it has keys and they can be told; NULL: the error is written. */
+/* Finds the command that args name, if it has keys and they can be determined. NULL: the error was
+ * written. */
 static const struct command *find_with_keys(const struct command_table *table,
                                             const struct span *args, size_t argc,
                                             struct resp_writer *reply)

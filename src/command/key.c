@@ -1,4 +1,4 @@
-/* Keys as a whole, whatever their values are. */
+/* Commands on whole keys, independent of the values' type. */
 #include "command/access.h"
 #include "command/data.h"
 
@@ -77,7 +77,7 @@ void command_unlink_run(struct command_context *context, const struct span *args
     command_del_run(context, args, argc);
 }
 
-/* False: there is no such key, which has been said. */
+/* False: the key is absent and the error was written. */
 static bool rename_source_is_there(struct command_context *context, struct span from)
 {
     if (command_write_item(context, from))
@@ -117,8 +117,8 @@ void command_renamenx_run(struct command_context *context, const struct span *ar
 
 enum { DATABASES = 16 };
 
-/* There is one database, 0, as in Redis' cluster mode, which tells the other fifteen from those
- * that never were. */
+/* There is only database 0, as in Redis' cluster mode. As in Redis, 1 to 15 give another error than
+ * numbers outside of 0 to 15. */
 static bool copy_database_is_valid(struct command_context *context, struct span text)
 {
     int64_t number;
@@ -174,8 +174,8 @@ void command_copy_run(struct command_context *context, const struct span *args, 
     resp_integer(context->reply, 1);
 }
 
-/* Strictly no command about keys, but it is answered from the context alone, too. The clock of the
- * data has milliseconds. */
+/* TIME has no keys, but its context suffices to answer it. The clock has a resolution of
+ * milliseconds. */
 void command_time_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)args, (void)argc;

@@ -1,15 +1,15 @@
 /* The longest common subsequence of two strings.
  *
- * lengths[i][j] is the length for the first i bytes of one and the first j of the other. Which of
- * several longest subsequences comes out is fixed by the way back through that table: from the end,
- * and on a tie by leaving a byte of the second string out, as Redis does. */
+ * lengths[i][j] is the length for the first i bytes of one string and the first j bytes of the
+ * other. There may be several longest subsequences. The result is the one that Redis gives: walk
+ * through the table from the end, and on a tie leave out a byte of the second string. */
 #include "base/mem.h"
 #include "base/number.h"
 #include "command/access.h"
 #include "command/data.h"
 
-/* The work is the product of the lengths, and nothing else runs meanwhile: two strings of 5,700
- * bytes take some 50 ms. */
+/* The work is the product of the lengths, and it blocks the event loop: two strings of 5,700 bytes
+ * take about 50 ms. */
 enum { LCS_CELLS_MAX = 32 * 1024 * 1024 };
 
 struct lcs_options {
@@ -25,7 +25,8 @@ struct lcs {
     uint32_t *lengths;
 };
 
-/* A run of bytes that both strings have: [a_from, a_from + len) and [b_from, b_from + len). */
+/* A sequence of bytes that both strings contain: [a_from, a_from + len) and [b_from, b_from +
+ * len). */
 struct lcs_match {
     size_t a_from;
     size_t b_from;
@@ -81,7 +82,7 @@ static void fill(const struct lcs *lcs)
     }
 }
 
-/* The next run on the way back from (*i, *j); false if there is none. */
+/* Finds the next match on the way back from (*i, *j); false if there is none. */
 static bool next_match(const struct lcs *lcs, size_t *i, size_t *j, struct lcs_match *match)
 {
     while (*i > 0 && *j > 0 && lcs->a.ptr[*i - 1] != lcs->b.ptr[*j - 1]) {
@@ -163,7 +164,7 @@ void command_lcs_run(struct command_context *context, const struct span *args, s
         .a = a ? item_string(a, scratch_a) : SPAN(""),
         .b = b ? item_string(b, scratch_b) : SPAN(""),
     };
-    size_t cells = (lcs.a.len + 1) * (lcs.b.len + 1); /* 2^60 at most */
+    size_t cells = (lcs.a.len + 1) * (lcs.b.len + 1); /* at most 2^60 */
     if (cells > LCS_CELLS_MAX) {
         resp_error(context->reply, "ERR Insufficient memory, transient memory for LCS exceeds "
                                    "its limit: the product of the lengths is over 32 million");

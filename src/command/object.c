@@ -1,4 +1,4 @@
-/* What is known about a value besides its content. */
+/* Metadata of a value. */
 #include "command/access.h"
 #include "command/data.h"
 
@@ -37,7 +37,7 @@ void command_object_idletime_run(struct command_context *context, const struct s
         resp_null(context->reply);
 }
 
-/* Values are never shared. */
+/* Values are never shared, so the count is 1. */
 void command_object_refcount_run(struct command_context *context, const struct span *args,
                                  size_t argc)
 {
@@ -69,7 +69,7 @@ void command_object_help_run(struct command_context *context, const struct span 
         resp_status(context->reply, lines[i]);
 }
 
-/* SAMPLES is for values with members; it is checked and has no effect on strings. */
+/* SAMPLES concerns values with members. It is checked, and has no effect on strings. */
 void command_memory_usage_run(struct command_context *context, const struct span *args, size_t argc)
 {
     for (size_t i = 3; i < argc; i += 2) {

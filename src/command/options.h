@@ -1,5 +1,5 @@
-/* The options that say when a key expires and whether to go on at all: of SET, GETEX and the EXPIRE
- * family. Shared by the commands and by what rewrites them for the log. Private to command/. */
+/* The options of SET, GETEX and the EXPIRE family that set deadlines and conditions. Shared by the
+ * commands and by their rewriting for the log. Private to command/. */
 #ifndef FLOTILLA_COMMAND_OPTIONS_H
 #define FLOTILLA_COMMAND_OPTIONS_H
 
@@ -25,10 +25,10 @@ enum {
 
 struct set_options {
     unsigned flags;
-    struct span time; /* the argument of the last of SET_TIMES */
+    struct span time; /* the argument of the last option in SET_TIMES */
 };
 
-/* Reads args[first] and on; false: a syntax error. */
+/* Reads args[first] and the following; false: a syntax error. */
 bool set_options_parse(const struct span *args, size_t argc, size_t first, unsigned allowed,
                        struct set_options *options);
 
@@ -41,28 +41,29 @@ enum expire_flag {
 
 enum expire_parse {
     EXPIRE_PARSED,
-    EXPIRE_UNSUPPORTED, /* *bad is no option */
+    EXPIRE_UNSUPPORTED, /* *bad is not an option */
     EXPIRE_NX_NOT_ALONE,
     EXPIRE_GT_AND_LT,
 };
 
-/* Reads args[3] and on. */
+/* Reads args[3] and the following. */
 enum expire_parse expire_options_parse(const struct span *args, size_t argc, unsigned *flags,
                                        struct span *bad);
 
 enum time_parse { TIME_PARSED, TIME_NOT_INTEGER, TIME_INVALID };
 
-/* A time in units of unit_ms after base_ms as a deadline. The first wants it to be above zero. */
+/* Converts a time in units of unit_ms after base_ms to a deadline. deadline_parse_positive()
+ * requires a time above zero. */
 enum time_parse deadline_parse_positive(struct span text, int64_t unit_ms, int64_t base_ms,
                                         int64_t *deadline_ms);
 enum time_parse deadline_parse(struct span text, int64_t unit_ms, int64_t base_ms,
                                int64_t *deadline_ms);
 
-/* The deadline that SET's or GETEX's options ask for: NO_DEADLINE if none. */
+/* The deadline that the options of SET or GETEX ask for; NO_DEADLINE if none. */
 enum time_parse set_options_deadline(const struct set_options *options, int64_t now_ms,
                                      int64_t *deadline_ms);
 
-/* Writes the error that belongs to what is not TIME_PARSED. */
+/* Writes the error for an outcome other than TIME_PARSED. */
 void command_write_time_error(struct command_context *context, enum time_parse outcome,
                               const char *command);
 

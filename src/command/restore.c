@@ -1,4 +1,4 @@
-/* Values as payloads, exchanged with any Redis: DUMP gives one, RESTORE takes one. */
+/* DUMP and RESTORE: values as payloads that any Redis can exchange. */
 #include "base/number.h"
 #include "command/access.h"
 #include "command/data.h"
@@ -6,7 +6,7 @@
 
 struct restore_options {
     bool replace;
-    bool absolute; /* the time is no span but a moment */
+    bool absolute; /* the time is a deadline, not a time to live */
     bool has_idle;
     bool has_frequency;
 };
@@ -25,7 +25,7 @@ void command_dump_run(struct command_context *context, const struct span *args, 
     buf_close(&payload);
 }
 
-/* A number that says how much the value was used: of no meaning here, but checked. */
+/* Checks the numbers of IDLETIME and FREQ, which have no effect here. */
 static const char *check_usage(struct span text, int64_t max, const char *beyond)
 {
     int64_t value;
@@ -34,7 +34,7 @@ static const char *check_usage(struct span text, int64_t max, const char *beyond
     return value < 0 || value > max ? beyond : NULL;
 }
 
-/* The error, or NULL. */
+/* Returns the error, or NULL. */
 static const char *parse_options(const struct span *args, size_t argc,
                                  struct restore_options *options)
 {
@@ -81,7 +81,7 @@ static const char *parse_time(struct span text, int64_t *time_ms)
     return *time_ms < 0 ? "ERR Invalid TTL value, must be >= 0" : NULL;
 }
 
-/* Past the end of time is as good as never. */
+/* A deadline beyond the largest time counts as none. */
 static int64_t deadline_of(int64_t time_ms, bool absolute, int64_t now_ms)
 {
     if (time_ms == 0)
@@ -113,7 +113,7 @@ static const char *restore(struct command_context *context, const struct span *a
         }
         return NULL;
     }
-    if (there) /* as Redis: the old value goes, whatever comes */
+    if (there) /* as in Redis, the old value goes even if the payload is refused */
         keyspace_remove_item(context->keyspace, there, context->revision);
     context->dirty++;
     return payload_error(

@@ -1,6 +1,6 @@
-/* A time that is relative means another moment wherever and whenever the log is run again: what
- * enters the log says the moment itself. The reply stays that of the original: all but the time is
- * kept, and what the original would refuse is left as it is. */
+/* A relative time would mean another moment each time the log is replayed, so the log gets the
+ * absolute time. Everything else is kept, so that the reply is that of the original command.
+ * Arguments that the original would refuse are left alone. */
 #include "base/number.h"
 #include "command/data.h"
 #include "command/options.h"
@@ -87,7 +87,7 @@ void command_getex_rewrite(const struct span *args, size_t argc, int64_t now_ms,
     add_pxat(out, deadline_ms);
 }
 
-/* A moment before 1970 is as much past as 1970 itself, which Redis can load. */
+/* A deadline before 1970 has passed, like 1970 itself, and Redis can load the latter. */
 static void rewrite_expire(const struct span *args, size_t argc, int64_t unit_ms, int64_t base_ms,
                            struct command_rewritten *out)
 {

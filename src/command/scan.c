@@ -1,15 +1,15 @@
-/* Going through the keys: KEYS, SCAN, RANDOMKEY. What is past its deadline is left out. */
+/* Iterating over keys: KEYS, SCAN, RANDOMKEY. Keys past their deadline are left out. */
 #include "command/access.h"
 #include "command/data.h"
 
-/* More at a time would hold up everybody else: the cursor goes on from there. */
+/* More keys per call would block other clients for too long; the cursor continues from there. */
 enum { SCAN_COUNT_MAX = 50 * 1000 };
 
-/* Gathers the keys that pass the filters; how many there are is known only at the end. */
+/* Gathers the keys that pass the filters, because their number is known only at the end. */
 struct gathering {
     int64_t now_ms;
     struct span pattern;
-    bool matches_all; /* the pattern is not looked at */
+    bool matches_all; /* the pattern matches every key */
     bool nothing;     /* no key passes */
     size_t count;
     struct buf body;
@@ -50,8 +50,7 @@ void command_keys_run(struct command_context *context, const struct span *args, 
     write_gathered(context, &gathering);
 }
 
-/* Decimal, with leading zeros and a sign if need be: what C's strtoul takes, whose place in Redis
- * this has. */
+/* Accepts decimal with leading zeros and a sign, like C's strtoul(), which Redis uses. */
 static bool parse_cursor(struct span text, uint64_t *cursor)
 {
     *cursor = 0;
@@ -135,8 +134,8 @@ static void find_survivor(void *context, struct item *item)
         survivor->item = item;
 }
 
-/* Drawn anew while what comes up is past its deadline. If that goes on for long, hardly any key is
- * left alive, and one of them is as good as another. */
+/* Draws again while the drawn key is past its deadline. After many attempts hardly any key is
+ * alive, and the first live one found is returned. */
 void command_randomkey_run(struct command_context *context, const struct span *args, size_t argc)
 {
     enum { DRAWS_MAX = 100 };

@@ -1,15 +1,15 @@
-/* Whole strings: setting and getting them. */
+/* Setting and getting whole strings. */
 #include "command/access.h"
 #include "command/data.h"
 #include "command/options.h"
 
-/* One look-up for the plain case, whether the key is there or not. A deadline that is past already
- * takes the key away at once. */
+/* A plain SET takes one look-up, whether the key exists or not. A deadline that has passed removes
+ * the key at once. */
 static void store(struct command_context *context, struct span key, struct span value,
                   bool keep_deadline, int64_t deadline_ms)
 {
-    bool keep =
-        keep_deadline || deadline_ms != NO_DEADLINE; /* one that is replaced stays in place */
+    /* A new deadline takes the old one's place in the heap. */
+    bool keep = keep_deadline || deadline_ms != NO_DEADLINE;
     struct item *item = keyspace_set_string(context->keyspace, key, value, keep, context->revision);
     context->dirty++;
     if (deadline_ms != NO_DEADLINE && deadline_ms <= context->now_ms) {
@@ -21,7 +21,7 @@ static void store(struct command_context *context, struct span key, struct span 
         keyspace_set_deadline(context->keyspace, item, deadline_ms, context->revision);
 }
 
-/* Whether the options let SET go on; answers if they do not, and SET_GET in any case. */
+/* Whether the options let SET go on. Replies if they do not, and always with SET_GET. */
 static bool options_allow(struct command_context *context, struct span key, unsigned flags)
 {
     const struct item *item = command_write_item(context, key);

@@ -1,4 +1,4 @@
-/* Strings that are numbers. */
+/* Strings as numbers. */
 #include <math.h>
 
 #include "base/number.h"
@@ -62,7 +62,8 @@ void command_decrby_run(struct command_context *context, const struct span *args
     add(context, args[1], -delta);
 }
 
-/* The sum is kept as text even if it is a whole number, as Redis does until it is set again. */
+/* The sum is stored as text even if it is a whole number, as in Redis until the key is set
+ * again. */
 void command_incrbyfloat_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)argc;

@@ -36,7 +36,7 @@ void command_strlen_run(struct command_context *context, const struct span *args
     resp_integer(context->reply, item ? (int64_t)item_string_len(item) : 0);
 }
 
-/* Negative positions count from the end; `to` belongs to the range. */
+/* Negative positions count from the end; `to` is included. */
 static struct span cut(struct span text, int64_t from, int64_t to)
 {
     int64_t len = (int64_t)text.len;

@@ -1,5 +1,5 @@
-/* The language is described in table.h. A syntax is a constant of the table, so a mistake in one is
- * a bug: the parser asserts. */
+/* table.h describes the language. A syntax is a constant of the table, so an error in it is a bug:
+ * the parser asserts. */
 #include "base/assert.h"
 #include "command/table.h"
 
@@ -11,10 +11,10 @@ struct argument {
     struct span since;
     struct span deprecated;
     const char *type;
-    int key_spec; /* NONE: no key */
+    int key_spec; /* NONE: not a key */
     bool optional;
     bool multiple;
-    int children; /* the first of a list linked by next; NONE */
+    int children; /* the first child of a list linked by `next`; or NONE */
     int next;
 };
 
@@ -78,7 +78,7 @@ static struct span read_token(struct syntax *syntax)
     return token;
 }
 
-/* A colon with no type behind it belongs to the name ("ip:port"). */
+/* A colon without a type after it belongs to the name ("ip:port"). */
 static const char *read_type(struct syntax *syntax)
 {
     static const char *const types[] = {"integer", "double", "pattern", "unix-time"};

@@ -10,7 +10,7 @@ static const struct command_group *const groups[] = {
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
 
-/* Lower case for eight ASCII letters at once; bytes from 0x80 on stay as they are. */
+/* Converts eight ASCII letters to lower case at once; bytes from 0x80 on stay as they are. */
 static uint64_t fold_word(uint64_t word)
 {
     const uint64_t ones = 0x0101010101010101u;
@@ -36,8 +36,8 @@ static uint64_t load4(const char *from)
     return word;
 }
 
-/* Fixed-size loads that overlap cost less than copying a variable number of bytes; with the length
- * they tell any two names apart. */
+/* Overlapping loads of fixed size are cheaper than copying a variable number of bytes. Together
+ * with the length they still distinguish any two names. */
 static bool fold_name(struct span name, struct folded_name *folded)
 {
     const char *text = name.ptr;
@@ -74,7 +74,7 @@ static bool same_name(const struct folded_name *a, const struct folded_name *b)
     return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->words[2] == b->words[2];
 }
 
-/* The cell of the name, or the empty one where it belongs. */
+/* The cell of the name, or the empty cell where it belongs. */
 static size_t probe(const struct command_table *table, const struct folded_name *name, size_t len,
                     uint16_t parent)
 {
@@ -112,7 +112,7 @@ const struct command *command_lookup_fullname(const struct command_table *table,
     return command_lookup(table, container, span_of(bar + 1, fullname.len - len - 1));
 }
 
-/* The one range that covers the keys of all specs, which follow each other without a gap. */
+/* One range that covers the keys of all specs, which are adjacent. */
 static struct command_key_spec joined_keys(const struct key_spec *specs)
 {
     if (specs[0].first == 0)

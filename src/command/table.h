@@ -19,8 +19,8 @@
 
 #include "command/command.h"
 
-/* What a command does to the keys of one spec. RO to RM: how it treats the value as a whole. ACCESS
- * to DELETE: what it does with the content. */
+/* What a command does to the keys of one spec. RO to RM: how it uses the value as a whole. ACCESS
+ * to DELETE: how it uses the content. */
 enum key_flag {
     KEY_RO = 1 << 0,
     KEY_RW = 1 << 1,
@@ -35,11 +35,11 @@ enum key_flag {
 
 struct key_spec {
     unsigned flags;
-    int first; /* position; 0: no such spec */
+    int first; /* position; 0: there is no such spec */
     int last;  /* relative to first; negative: from the end of the arguments */
     int step;
     const char *notes;
-    /* For KEY_VARIABLE_FLAGS: without the word at or after a position, other flags hold. */
+    /* For KEY_VARIABLE_FLAGS: if the word is absent at and after a position, other flags apply. */
     struct {
         const char *word;
         size_t from;
@@ -47,8 +47,8 @@ struct key_spec {
     } variable;
 };
 
-/* ACL categories. Those that follow from a row's flags (read, write, admin, fast, slow, blocking,
- * pubsub) need not be in its column. */
+/* ACL categories. The column may omit those that follow from a row's flags (read, write, admin,
+ * fast, slow, blocking, pubsub). */
 enum category {
     CATEGORY_KEYSPACE = 1 << 0,
     CATEGORY_READ = 1 << 1,
@@ -66,7 +66,7 @@ enum category {
 
 enum { ROW_KEY_SPECS = 2 };
 
-/* One row. Subcommands ("client|list") stand right after their container. */
+/* One row. Subcommands ("client|list") follow their container directly. */
 struct command_docs {
     const char *fullname;
     command_run *run;
@@ -76,7 +76,7 @@ struct command_docs {
     uint32_t flags;
     unsigned categories;
     struct key_spec keys[ROW_KEY_SPECS];
-    const char *syntax; /* NULL: no arguments, or none worth describing */
+    const char *syntax; /* NULL: no arguments, or none to describe */
     const char *tips;   /* separated by spaces; NULL: none */
     const char *group;
     const char *since;
@@ -100,14 +100,14 @@ extern const struct command_group command_group_string;
 extern const struct command_group command_group_transactions;
 extern const struct command_group command_group_cluster;
 
-/* A name folded to lower case, as words, so that comparing is three of them and the length. */
+/* A name in lower case, stored as words: comparing takes three words and the length. */
 enum { FOLDED_WORDS = 3, FOLDED_BYTES = FOLDED_WORDS * 8 };
 struct folded_name {
     uint64_t words[FOLDED_WORDS];
 };
 
-/* One cell of the open-addressing index over all names; subcommands are keyed by their container,
- * too. */
+/* A cell of the open-addressing index over all names. The key of a subcommand includes its
+ * container. */
 struct command_cell {
     struct folded_name name;
     uint16_t len; /* 0: empty */
@@ -127,15 +127,14 @@ struct command_table {
 const struct command *command_lookup(const struct command_table *table,
                                      const struct command *parent, struct span name);
 
-/* The same for "client|list". */
+/* Finds a command by its full name ("client|list"). */
 const struct command *command_lookup_fullname(const struct command_table *table,
                                               struct span fullname);
 
-/* All categories, those that follow from the flags included. */
+/* All categories, including those that follow from the flags. */
 unsigned command_categories(const struct command *command);
 
-/* Positions of one spec: from first to the value that comes back, or less than first if there are
- * none. */
+/* The last key position of one spec. It is less than `first` if the spec has no keys. */
 int key_spec_last(const struct key_spec *spec, size_t argc);
 
 /* syntax.c: the "arguments" array of COMMAND DOCS, and one line for people. */

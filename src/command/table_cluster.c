@@ -1,4 +1,4 @@
-/* The cluster. See table.h for what the columns mean. */
+/* Commands about the cluster. table.h explains the columns. */
 #include "command/table.h"
 
 static const struct command_docs rows[] = {

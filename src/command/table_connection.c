@@ -1,4 +1,4 @@
-/* The connection itself. See table.h for what the columns mean. */
+/* Commands about the connection. table.h explains the columns. */
 #include "command/table.h"
 
 static const struct command_docs rows[] = {

@@ -1,4 +1,4 @@
-/* Keys of any type. See table.h for what the columns mean. */
+/* Commands on keys of any type. table.h explains the columns. */
 #include "command/data.h"
 #include "command/table.h"
 

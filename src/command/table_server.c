@@ -1,4 +1,4 @@
-/* The server. See table.h for what the columns mean. */
+/* Commands about the server. table.h explains the columns. */
 #include "command/data.h"
 #include "command/table.h"
 

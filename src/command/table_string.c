@@ -1,4 +1,4 @@
-/* Strings. See table.h for what the columns mean. */
+/* Commands on strings. table.h explains the columns. */
 #include "command/data.h"
 #include "command/table.h"
 

@@ -1,4 +1,4 @@
-/* Transactions. See table.h for what the columns mean. */
+/* Transaction commands. table.h explains the columns. */
 #include "command/table.h"
 
 static const struct command_docs rows[] = {
