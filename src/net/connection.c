@@ -1,6 +1,7 @@
 /* A connection's life: its input, the loop over its commands, its waiting and its end. */
 #include "net/connection.h"
 #include "net/dispatch.h"
+#include "net/listen.h"
 #include "net/module.h"
 #include "net/reply.h"
 #include "net/statistics.h"
@@ -99,7 +100,7 @@ void client_free(struct client *client)
     if (client->fd >= 0)
         close(client->fd);
     if (client->refusal)
-        net->reserved--;
+        client_leave_refused(client);
     client_transaction_close(client);
     resp_parser_close(&client->parser);
     buf_close(&client->in);

@@ -117,6 +117,21 @@ static void refuse_at_once(struct net *net, int fd, const char *error)
     net->statistics.connections_rejected++;
 }
 
+/* One of those that may still say that they are nodes leaves, as if by lot: a node that dials again
+ * and again cannot be kept out by a crowd. Its descriptor is closed now, because there are as many
+ * as are reserved and no more. */
+static void drop_a_refused_one(struct net *net)
+{
+    uint64_t lot = net->next_id * 0x9e3779b97f4a7c15 >> 32;
+    struct client *client = net->refused[lot % net->reserved];
+    int fd = client->fd;
+    client_forget_descriptor(client);
+    client_leave_refused(client);
+    net->refused_dropped++;
+    if (fd >= 0)
+        refuse_at_once(net, fd, client->refusal);
+}
+
 /* Other nodes come in through the same door, from any address and however many clients there are;
  * so a connection that is refused as a client gets the time to say that it is a node. */
 static const char *refusal(const struct net *net, const struct sockaddr_storage *address)
@@ -126,20 +141,29 @@ static const char *refusal(const struct net *net, const struct sockaddr_storage 
     return net->clients - net->reserved >= net->settings.maxclients ? too_many : NULL;
 }
 
+void client_leave_refused(struct client *client)
+{
+    struct net *net = client->net;
+    for (uint32_t i = 0; i < net->reserved; i++) {
+        if (net->refused[i] != client)
+            continue;
+        net->refused[i] = net->refused[--net->reserved];
+        return;
+    }
+}
+
 static void welcome(struct net_listener *listener, int fd, const struct sockaddr_storage *address)
 {
     struct net *net = listener->net;
     net->statistics.connections_received++;
     const char *error = refusal(net, address);
-    if (error && net->reserved >= NET_RESERVED) {
-        refuse_at_once(net, fd, error);
-        return;
-    }
+    if (error && net->reserved == NET_RESERVED)
+        drop_a_refused_one(net);
     struct client *client = client_new(net, fd);
     client->is_unix = listener->is_unix;
     client->refusal = error;
     if (error)
-        net->reserved++;
+        net->refused[net->reserved++] = client;
     if (!listener->is_unix) {
         set_tcp_options(net, fd);
         describe_address(address, client->address);
@@ -200,7 +224,10 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct net_listener *listener = context;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++)
+    struct net *net = listener->net;
+    uint64_t dropped = net->refused_dropped;
+    /* Who came in this turn is heard in the next one: most of them have to be there still. */
+    for (int i = 0; i < ACCEPTS_PER_TURN && net->refused_dropped - dropped < NET_RESERVED / 4; i++)
         if (!accept_one(listener))
             return;
 }

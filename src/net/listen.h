@@ -6,6 +6,7 @@
 
 void net_listeners_tick(struct net *net);
 const char *client_local_address(struct client *client);
+void client_leave_refused(struct client *client);  /* it goes, and its place is free */
 bool client_is_local(const struct client *client); /* from a loopback address or a Unix socket */
 
 #endif

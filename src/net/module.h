@@ -45,6 +45,8 @@ struct net {
     uint32_t first_free; /* slot + 1 */
     uint32_t clients;
     uint32_t reserved; /* of them: beyond maxclients, or from where clients are refused */
+    struct client *refused[NET_RESERVED]; /* those, in no order */
+    uint64_t refused_dropped;             /* for others that came */
     uint64_t next_id;
 
     struct net_listener *listeners;

@@ -1,6 +1,7 @@
 /* Connections that others begin: guests until they have proved what they are. Guests cost a bounded
- * number of connections; when all places are taken, the oldest guest of the address that has most
- * of them leaves. */
+ * number of connections. A guest for whom there is no place is let in all the same, and another one
+ * leaves: nobody is kept out by others who come from his address, as all nodes on one machine or
+ * behind one gateway do. */
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,19 +59,49 @@ static size_t count_from(const struct peers *peers, const struct guard_key *key)
     return count;
 }
 
-static void make_place(struct peers *peers)
+/* Which of the guests from there leaves first: one whose proof was wrong, else any of them, so that
+ * nobody who dials again and again can be kept out by a crowd from his own address. */
+static struct link *who_leaves(struct peers *peers, const struct guard_key *key)
 {
-    if (peers->guest_count < GUESTS_MAX)
-        return;
+    size_t count = count_from(peers, key);
+    ASSERT(count > 0);
+    size_t chosen = (size_t)(peers->options.random() % count);
     struct link *leaves = NULL;
+    for (size_t i = 0; i < peers->guest_count; i++) {
+        struct link *guest = peers->guests[i];
+        if (memcmp(&guest->handshake.key, key, sizeof *key) != 0)
+            continue;
+        if (guest->state == LINK_REFUSING)
+            return guest;
+        if (chosen-- == 0)
+            leaves = guest;
+    }
+    return leaves;
+}
+
+static const struct guard_key *most_crowded(const struct peers *peers)
+{
+    const struct guard_key *crowded = &peers->guests[0]->handshake.key;
     size_t most = 0;
     for (size_t i = 0; i < peers->guest_count; i++) {
         size_t count = count_from(peers, &peers->guests[i]->handshake.key);
         if (count > most) {
             most = count;
-            leaves = peers->guests[i];
+            crowded = &peers->guests[i]->handshake.key;
         }
     }
+    return crowded;
+}
+
+static void make_place(struct peers *peers, const struct guard_key *key)
+{
+    struct link *leaves = NULL;
+    if (count_from(peers, key) >= GUESTS_PER_ADDRESS_MAX)
+        leaves = who_leaves(peers, key);
+    else if (peers->guest_count == GUESTS_MAX)
+        leaves = who_leaves(peers, most_crowded(peers));
+    if (!leaves)
+        return;
     peers->stats.handshakes_refused++;
     guest_end(leaves);
 }
@@ -132,9 +163,15 @@ static bool refuse_guess(struct link *guest)
     return false;
 }
 
+/* Once a minute: such a node dials again and again. */
 static void say_foreign(const struct link *guest)
 {
-    log_line(guest->peers->options.log, LOG_WARNING,
+    struct peers *peers = guest->peers;
+    uint64_t now_ms = peer_mono_ms();
+    if (peers->foreign_said_ms && now_ms < peers->foreign_said_ms + REFUSAL_SAY_MS)
+        return;
+    peers->foreign_said_ms = now_ms;
+    log_line(peers->options.log, LOG_WARNING,
              "node %llu at %s is refused: it belongs to another cluster",
              (unsigned long long)guest->handshake.hello.from, guest->handshake.address);
 }
@@ -219,14 +256,7 @@ static const char *refusal_at_the_door(struct peers *peers, int fd, const struct
 {
     if (!guard_key_of(from, key))
         return "NOPERM nodes connect by TCP";
-    const char *refusal = handshake_refusal(peers, fd);
-    if (refusal)
-        return refusal;
-    if (!guard_admits(&peers->guard, key, peer_mono_ms()))
-        return "NOPERM too many wrong proofs came from this address: try again later";
-    if (count_from(peers, key) >= GUESTS_PER_ADDRESS_MAX)
-        return "NOPERM too many connections of this address have proved nothing yet";
-    return NULL;
+    return handshake_refusal(peers, fd);
 }
 
 const char *peers_accept(struct peers *peers, int fd, const struct span *args, size_t argc,
@@ -249,7 +279,7 @@ const char *peers_accept(struct peers *peers, int fd, const struct span *args, s
         peers->stats.handshakes_refused++;
         return refusal;
     }
-    make_place(peers);
+    make_place(peers, &key);
     struct link *guest = link_new(peers, NULL, false);
     peers->guests[peers->guest_count++] = guest;
     guest->handshake = (struct handshake){.hello = hello, .key = key};

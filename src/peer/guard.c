@@ -72,18 +72,6 @@ static void forgive(struct guard_entry *entry, uint64_t now_ms)
     entry->counted_ms += forgiven * GUARD_FORGIVE_MS;
 }
 
-bool guard_admits(struct guard *guard, const struct guard_key *key, uint64_t now_ms)
-{
-    struct guard_entry *entry = find(guard, key);
-    if (!entry)
-        return true;
-    forgive(entry, now_ms);
-    if (entry->failures < GUARD_FAILURES_MAX)
-        return true;
-    entry->repeats++;
-    return false;
-}
-
 struct guard_verdict guard_failed(struct guard *guard, const struct guard_key *key, uint64_t now_ms)
 {
     struct guard_entry *entry = find(guard, key);

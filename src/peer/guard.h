@@ -1,10 +1,9 @@
-/* Whoever guesses the secret is slowed, by its address, and named in the log.
+/* Whoever guesses the secret is answered late, by its address, and named in the log.
  *
  * Each failed proof counts one, and one is forgiven each second. From the second on the answer
- * waits, longer each time, up to a second; with GUARD_FAILURES_MAX or more counted, further
- * attempts of that address are refused at once. A node whose secret is wrong dials seldom enough to
- * stay below that, so that it does not lock out others behind its address. A table of fixed size: a
- * new address takes the place of the one that failed longest ago. */
+ * waits, longer each time, up to a second. Nobody is refused for the failures of others: nodes may
+ * share the address of one who guesses, and a secret of 32 characters is not guessed at any rate.
+ * A table of fixed size: a new address takes the place of the one that failed longest ago. */
 #ifndef FLOTILLA_PEER_GUARD_H
 #define FLOTILLA_PEER_GUARD_H
 
@@ -16,7 +15,6 @@ struct sockaddr;
 
 enum {
     GUARD_ADDRESSES = 256,
-    GUARD_FAILURES_MAX = 5,
     GUARD_FAILURES_COUNTED = 60,
     GUARD_FORGIVE_MS = 1000, /* for one failure */
     GUARD_DELAY_MS = 250,    /* of the answer, for each failure beyond the first */
@@ -47,9 +45,6 @@ struct guard {
 bool guard_key_of(const struct sockaddr *address, struct guard_key *key);
 /* 127.0.0.0/8, ::1, or the former written as IPv6. */
 bool guard_is_loopback(const struct sockaddr *address);
-
-/* Whether an attempt from there is heard at all. One that is not counts as a repeat. */
-bool guard_admits(struct guard *guard, const struct guard_key *key, uint64_t now_ms);
 
 struct guard_verdict {
     uint32_t delay_ms; /* of the answer */

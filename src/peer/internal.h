@@ -119,8 +119,9 @@ struct peers {
     size_t guest_count;
     struct guard guard;
     struct peer_stats stats;
-    bool restart; /* with the next flush */
-    bool taking;  /* a message is being handled */
+    uint64_t foreign_said_ms; /* a node of another cluster was refused; 0: never */
+    bool restart;             /* with the next flush */
+    bool taking;              /* a message is being handled */
 };
 
 /* link.c */

@@ -10,8 +10,8 @@
  * never travels, and a proof is worth nothing on another connection. Without a secret a connection
  * is a node's only if both of its ends are loopback addresses, and none is while a password guards
  * the data (peers_set_guarded). Whoever has not proved anything costs a bounded number of
- * connections, bytes and seconds, is slowed when it guesses (peer/guard.h), and is told nothing
- * about the cluster but its id. */
+ * connections, bytes and seconds, is answered late when it guesses (peer/guard.h), and is told
+ * nothing about the cluster but its id. */
 #ifndef FLOTILLA_PEER_PEER_H
 #define FLOTILLA_PEER_PEER_H
 

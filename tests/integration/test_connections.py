@@ -1,7 +1,11 @@
 """Clients that misbehave, and the limits that hold them."""
+import collections
+import contextlib
 import os
 import random
 import re
+import socket
+import threading
 import time
 
 import pytest
@@ -112,6 +116,53 @@ def test_a_node_with_another_secret_is_not_heard(make_cluster):
     assert leader.raft()["raft_current_term"] == term
     assert stranger.applied < leader.applied
     assert not stranger.says_leader()
+
+
+class Crowd:
+    """Strangers at all nodes that say what `words` are, again and again, from the address that the nodes share."""
+
+    def __init__(self, nodes, words):
+        self.ends = threading.Event()
+        self.words = words
+        self.threads = [threading.Thread(target=self.run, args=(node,)) for node in nodes]
+
+    def run(self, node):
+        kept = collections.deque(maxlen=100)
+        while not self.ends.wait(0.005):
+            with contextlib.suppress(OSError):
+                stranger = socket.create_connection(("127.0.0.1", node.port), 5)
+                kept.append(stranger)
+                for words in self.words:
+                    stranger.sendall(encode(words))
+                    stranger.recv(1000)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+
+    def __exit__(self, *_):
+        self.ends.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("guesses", [True, False])
+def test_a_crowd_at_their_address_keeps_no_node_out(make_cluster, guesses):
+    cluster = make_cluster()
+    leader = cluster.wait_leader()
+    hello = [["RAFT.HELLO", 2, leader.id, node.id, 1, leader.raft()["raft_dbid"], "bulk", "0" * 64]
+             for node in cluster.nodes]
+    assert leader.call(*hello[0][:3], leader.id, *hello[0][4:])[0] == b"RAFT.CHALLENGE"
+    proof = [["RAFT.PROOF", "0" * 64]] if guesses else []
+    with contextlib.ExitStack() as crowds:
+        for node, words in zip(cluster.nodes, hello):
+            crowds.enter_context(Crowd([node], [words, *proof]))
+        time.sleep(2)
+        leader.kill()
+        leader.start()
+        cluster.wait_leader()
+        assert RedirectingClient(cluster).call("SET", "a", "1") == "OK"
+        cluster.wait_equal(timeout=15)
 
 
 def test_a_secret_that_can_be_guessed_is_refused_at_start(make_cluster):

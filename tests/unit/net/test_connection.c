@@ -37,16 +37,27 @@ static void test_refused_client_that_says_nothing_is_told_after_a_second(void **
     close(fd);
 }
 
-static void test_flood_beyond_the_reserve_is_refused_at_once(void **state)
+static void test_flood_beyond_the_reserve_leaves_a_place_for_a_node(void **state)
 {
     struct fixture *f = *state;
+    enum { CROWD = 3 * NET_RESERVED };
     f->settings.maxclients = 0;
     net_set_settings(f->net, &f->settings);
-    int fds[33];
-    for (size_t i = 0; i < 33; i++)
+    int fds[CROWD];
+    for (size_t i = 0; i < CROWD; i++)
         fds[i] = dial(f);
-    assert_hears(f, fds[32], "-ERR max number of clients reached\r\n<end>");
-    for (size_t i = 0; i < 33; i++)
+    assert_int_equal(net_stats(f->net).connected_clients, NET_RESERVED);
+    int node = dial(f);
+    assert_replies(f, node, "RAFT.HELLO 1 id\r\n", "");
+    assert_true(f->peer_fd >= 0);
+    size_t refused = 0;
+    for (size_t i = 0; i < CROWD; i++)
+        refused += strcmp(hear(f, fds[i]), "-ERR max number of clients reached\r\n<end>") == 0;
+    assert_int_equal(refused, CROWD + 1 - NET_RESERVED);
+    assert_int_equal(net_stats(f->net).connections_rejected, refused);
+    close(f->peer_fd);
+    close(node);
+    for (size_t i = 0; i < CROWD; i++)
         close(fds[i]);
 }
 
@@ -545,7 +556,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_maxclients_refuses_all_but_nodes),
         T(test_refused_client_that_says_nothing_is_told_after_a_second),
-        T(test_flood_beyond_the_reserve_is_refused_at_once),
+        T(test_flood_beyond_the_reserve_leaves_a_place_for_a_node),
         T(test_client_that_is_no_node_may_not_say_raft),
         T(test_output_beyond_the_hard_limit_closes),
         T(test_output_beyond_the_hard_limit_stops_replies_of_the_shard),
