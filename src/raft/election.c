@@ -176,7 +176,7 @@ void raft_note_busy(struct raft *raft, uint64_t peer, uint32_t ms)
     if (peer == raft->options.id) {
         raft->busy_until_ms = until_ms;
     } else if (raft->role == RAFT_LEADER) {
-        if (position != NOT_A_MEMBER)
+        if (position != NOT_A_MEMBER && raft_is_reachable(raft, position))
             raft->progress[position].busy_until_ms = until_ms;
     } else if (raft->role == RAFT_FOLLOWER && raft->leader == peer) {
         raft->leader_busy_until_ms = until_ms;

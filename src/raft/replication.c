@@ -182,8 +182,14 @@ void raft_replication_peer_alive(struct raft *raft, uint64_t peer)
     raft->progress[position].chunk_ms = raft->now_ms;
 }
 
-/* While one of the two has said that it may be silent, silence says nothing. */
 static uint64_t contact_ms(const struct raft *raft, size_t peer)
+{
+    return raft->progress[peer].contact_ms;
+}
+
+/* While one of the two has said that it may be silent, silence says nothing: neither that the other
+ * is gone nor, to readers, that there is no other leader. */
+static uint64_t excused_contact_ms(const struct raft *raft, size_t peer)
 {
     const struct raft_progress *progress = &raft->progress[peer];
     uint64_t busy_until_ms = progress->busy_until_ms > raft->busy_until_ms ? progress->busy_until_ms
@@ -192,12 +198,23 @@ static uint64_t contact_ms(const struct raft *raft, size_t peer)
     return progress->contact_ms > excused_ms ? progress->contact_ms : excused_ms;
 }
 
-uint64_t raft_replication_quorum_contact_ms(const struct raft *raft)
+static uint64_t majority_ms(const struct raft *raft,
+                            uint64_t (*of)(const struct raft *raft, size_t peer))
 {
     uint64_t contact[RAFT_MEMBERS_MAX];
     for (size_t i = 0; i < raft->membership.count; i++)
-        contact[i] = is_peer(raft, i) ? contact_ms(raft, i) : raft->now_ms;
+        contact[i] = is_peer(raft, i) ? of(raft, i) : raft->now_ms;
     return raft_membership_majority_value(&raft->membership, contact);
+}
+
+static uint64_t quorum_excused_ms(const struct raft *raft)
+{
+    return majority_ms(raft, excused_contact_ms);
+}
+
+uint64_t raft_replication_quorum_contact_ms(const struct raft *raft)
+{
+    return majority_ms(raft, contact_ms);
 }
 
 /* A member that answers needs no heartbeat but where nothing else goes to it. One that is silent
@@ -221,7 +238,7 @@ static bool flush_is_due(const struct raft *raft, size_t peer)
 
 void raft_replication_tick(struct raft *raft)
 {
-    uint64_t quorum_ms = raft_replication_quorum_contact_ms(raft);
+    uint64_t quorum_ms = quorum_excused_ms(raft);
     if (raft->now_ms >= quorum_ms + raft->options.election_timeout_ms) {
         raft_note(raft, RAFT_MARK_QUORUM_LOST);
         raft_follow(raft, raft->term, 0); /* CheckQuorum, dissertation §6.2 */
@@ -250,8 +267,7 @@ static uint64_t peer_due_ms(const struct raft *raft, size_t peer)
 
 uint64_t raft_replication_deadline_ms(const struct raft *raft)
 {
-    uint64_t deadline =
-        raft_replication_quorum_contact_ms(raft) + raft->options.election_timeout_ms;
+    uint64_t deadline = quorum_excused_ms(raft) + raft->options.election_timeout_ms;
     if (raft->transfer_target && raft->transfer_deadline_ms < deadline)
         deadline = raft->transfer_deadline_ms;
     for (size_t i = 0; i < raft->membership.count; i++) {

@@ -96,6 +96,34 @@ static void test_a_leader_keeps_its_office_while_it_or_a_majority_is_busy(void *
     solo_close(&solo);
 }
 
+/* Readers that take what may be stale judge by the newest contact: another leader may have been
+ * elected since. */
+static void test_an_announced_silence_is_no_contact(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 5, TERMS(1));
+    solo_to_leader(&solo);
+    uint64_t contact_ms = raft_last_contact_ms(solo.raft);
+    solo_peer_busy(&solo, 1, 9000);
+    solo_peer_busy(&solo, 3, 9000);
+    solo_tick(&solo, 5000);
+    assert_int_equal(raft_role(solo.raft), RAFT_LEADER);
+    assert_int_equal(raft_last_contact_ms(solo.raft), contact_ms);
+    solo_close(&solo);
+}
+
+static void test_what_another_incarnation_announces_excuses_nobody(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 5, TERMS(1));
+    solo_to_leader(&solo);
+    solo_step(&solo, (struct raft_event){.type = RAFT_EVENT_PEER_MET, .met = {3, 77}});
+    solo_peer_busy(&solo, 3, 9000);
+    solo_tick(&solo, 2 * ELECTION_MS);
+    assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+    solo_close(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +134,8 @@ int main(void)
         cmocka_unit_test(test_no_announcement_counts_for_ever),
         cmocka_unit_test(test_only_the_leader_is_waited_for),
         cmocka_unit_test(test_a_leader_keeps_its_office_while_it_or_a_majority_is_busy),
+        cmocka_unit_test(test_an_announced_silence_is_no_contact),
+        cmocka_unit_test(test_what_another_incarnation_announces_excuses_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
