@@ -36,8 +36,11 @@ void server_incarnation_is_void(void *context)
     char message[MESSAGE_MAX];
     uint64_t before = server->identity.incarnation;
     server->identity.incarnation = server_draw_incarnation();
+    server->identity.previous = 0; /* nobody may go back to it */
     if (server_store_identity(server, message))
         FATAL("a new incarnation could not be stored");
+    /* An empty node hears of the cluster from it. */
+    server->founding->stored.incarnation = server->identity.incarnation;
     log_line(
         &server->log, LOG_WARNING,
         "the data folder has less than this node acknowledged: it is an older copy, or the disk "

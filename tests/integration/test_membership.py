@@ -226,22 +226,44 @@ def copy_files(source, target):
         (target / path.relative_to(source)).write_bytes(path.read_bytes())
 
 
-def test_a_folder_set_back_under_a_living_leader_begins_anew(cluster):
-    leader = fill(cluster, 50)
-    cluster.wait_equal()
-    restored = cluster.followers()[0]
-    before = incarnation(leader, restored)
-    restored.kill()
+def set_back(cluster, node):
+    """To what it was before more was written; it is a voter again at the end."""
+    leader = cluster.wait_leader()
+    before = incarnation(leader, node)
+    node.kill()
     copy = cluster.dir / "copy"
-    shutil.copytree(restored.data, copy)
-    restored.start()
+    shutil.copytree(node.data, copy)
+    node.start()
     leader = fill(cluster)
     cluster.wait_equal()
-    restored.kill()
-    copy_files(copy, restored.data)
-    restored.start()
-    wait_for(lambda: incarnation(leader, restored) != before and members(leader)[restored.id]["state"] == b"voter",
+    node.kill()
+    copy_files(copy, node.data)
+    node.start()
+    wait_for(lambda: incarnation(leader, node) != before and members(leader)[node.id]["state"] == b"voter",
              what="a voter with a new incarnation")
+
+
+def test_a_folder_set_back_under_a_living_leader_begins_anew(cluster):
+    fill(cluster, 50)
+    cluster.wait_equal()
+    restored = cluster.followers()[0]
+    set_back(cluster, restored)
     assert "less than this node acknowledged" in restored.tail(200)
+    cluster.wait_equal()
+    assert_filled(cluster)
+
+
+def test_a_node_that_began_anew_says_who_it_is(cluster):
+    """An empty node hears of the cluster from it alone."""
+    leader = fill(cluster, 50)
+    cluster.wait_equal()
+    restored, other = cluster.followers()
+    set_back(cluster, restored)
+    leader.pause()
+    other.kill()
+    wipe(other)
+    other.start()
+    wait_for(lambda: "has begun without this node" in other.tail(200), what="the empty node hears of the cluster")
+    leader.resume()
     cluster.wait_equal()
     assert_filled(cluster)
