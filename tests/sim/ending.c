@@ -34,27 +34,6 @@ static bool can_have_majority(struct sim *sim, const struct raft_membership *mem
     return raft_membership_has_majority(membership, yes);
 }
 
-/* A vote is withheld until the node's own log names it as a voter: others may know that before. */
-static bool can_vote(const struct sim_node *node)
-{
-    if (!node || !node->up)
-        return false;
-    const struct raft_member *self =
-        raft_membership_find(raft_membership(shard_raft(node->shard)), node->id);
-    return self && (self->roles & (RAFT_VOTER | RAFT_VOTER_INCOMING));
-}
-
-static bool has_all(struct sim *sim, const struct raft_membership *membership,
-                    const bool core[SIM_NODES_MAX])
-{
-    for (size_t i = 0; i < membership->count; i++) {
-        const struct sim_node *node = sim_node_of_member(sim, &membership->members[i]);
-        if (node && !core[node->position])
-            return false;
-    }
-    return true;
-}
-
 /* Members in a random order join the core until it has a majority. */
 static void add_majority(struct sim *sim, const struct raft_membership *membership,
                          bool core[SIM_NODES_MAX])
@@ -65,9 +44,9 @@ static void add_majority(struct sim *sim, const struct raft_membership *membersh
         bool yes[RAFT_MEMBERS_MAX] = {false};
         for (size_t i = 0; i < membership->count; i++) {
             const struct sim_node *node = sim_node_of_member(sim, &membership->members[i]);
-            yes[i] = node && core[node->position] && can_vote(node);
+            yes[i] = node && core[node->position];
         }
-        if (raft_membership_has_majority(membership, yes) || has_all(sim, membership, core))
+        if (raft_membership_has_majority(membership, yes))
             return;
         size_t pick = sim_between(sim, 0, membership->count - 1);
         const struct sim_node *node = sim_node_of_member(sim, &membership->members[pick]);
