@@ -1,9 +1,9 @@
-/* Redis' directives that have no meaning here, so that a redis.conf that is at hand can be used.
- * Those that are hints (how to save, how to store, how many threads) are accepted with a warning.
- * Those that promise something, protection above all, are accepted only with the value that
- * promises nothing.
- * Kinds are those that CONFIG SET of Redis checks; defaults are what CONFIG GET shows: Redis', or
- * what holds here anyway (all writes are kept on disk, members follow a leader, one database). */
+/* Redis' directives that have no effect here. They are accepted so that an existing redis.conf can
+ * be used. Hints (how to save, how to store, how many threads) are accepted with a warning.
+ * Directives that promise something, above all protection, are accepted only with the value that
+ * promises nothing. The kinds are those that Redis checks in CONFIG SET. The defaults are those
+ * that CONFIG GET shows: Redis' own, or the behaviour here (all writes are kept on disk, members
+ * follow a leader, one database). */
 #include "config/internal.h"
 
 #define ROW(row_name, row_alias, row_kind, row_flags, row_initial)                                 \
@@ -11,20 +11,21 @@
         .name = (row_name), .alias = (row_alias), .kind = (row_kind),                              \
         .flags = DIRECTIVE_ACCEPTED | (row_flags), .initial = (row_initial)                        \
     }
-/* A number, with the limits of Redis. */
+/* A number with Redis' limits. */
 #define INT(row_name, row_alias, row_flags, row_initial, row_min, row_max)                         \
     {                                                                                              \
         .name = (row_name), .alias = (row_alias), .kind = DIRECTIVE_INT,                           \
         .flags = DIRECTIVE_ACCEPTED | (row_flags), .initial = (row_initial),                       \
         .min = (uint64_t)(int64_t)(row_min), .max = (uint64_t)(int64_t)(row_max)                   \
     }
-/* A size that must not be 0. */
+/* A size other than 0. */
 #define SIZE(row_name, row_initial)                                                                \
     {                                                                                              \
         .name = (row_name), .kind = DIRECTIVE_MEMORY, .flags = DIRECTIVE_ACCEPTED,                 \
         .initial = (row_initial), .min = 1, .max = INT64_MAX                                       \
     }
-/* What another value than the default would promise is not done here: it is refused. */
+/* A directive that refuses every value but the default, because nothing here would do what the
+ * value promises. */
 #define NOT_DONE(row_name, row_alias, row_kind, row_flags, row_initial, row_reason)                \
     {                                                                                              \
         .name = (row_name), .alias = (row_alias), .kind = (row_kind),                              \
@@ -37,7 +38,7 @@
 
 static const struct directive accepted_rows[] = {
     /* clang-format off */
-    /* snapshots and the append-only file: the log takes their place */
+    /* snapshots and the append-only file; the log replaces them */
     ROW("save", NULL, DIRECTIVE_SAVE, DIRECTIVE_ADDS, ""),
     ROW("stop-writes-on-bgsave-error", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("rdbcompression", NULL, DIRECTIVE_BOOL, 0, "yes"),
@@ -55,7 +56,7 @@ static const struct directive accepted_rows[] = {
     ROW("aof-timestamp-enabled", NULL, DIRECTIVE_BOOL, 0, "no"),
     ROW("aof-rewrite-incremental-fsync", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("aof-disable-auto-gc", NULL, DIRECTIVE_BOOL, 0, "no"),
-    /* replication: the cluster replicates to its members by itself */
+    /* replication; the cluster replicates by itself */
     ROW("masteruser", NULL, DIRECTIVE_STRING, 0, ""),
     ROW("masterauth", NULL, DIRECTIVE_STRING, DIRECTIVE_SECRET, ""),
     NOT_DONE("replica-serve-stale-data", "slave-serve-stale-data", DIRECTIVE_BOOL, 0, "yes",
@@ -226,7 +227,7 @@ static const struct directive accepted_rows[] = {
     ROW("bio_cpulist", "bio-cpulist", DIRECTIVE_STRING, DIRECTIVE_IMMUTABLE, ""),
     ROW("aof_rewrite_cpulist", "aof-rewrite-cpulist", DIRECTIVE_STRING, DIRECTIVE_IMMUTABLE, ""),
     ROW("bgsave_cpulist", "bgsave-cpulist", DIRECTIVE_STRING, DIRECTIVE_IMMUTABLE, ""),
-    /* of former versions */
+    /* from older versions of Redis */
     ROW("list-max-ziplist-entries", NULL, DIRECTIVE_STRING, DIRECTIVE_HIDDEN, ""),
     ROW("list-max-ziplist-value", NULL, DIRECTIVE_STRING, DIRECTIVE_HIDDEN, ""),
     ROW("lua-replicate-commands", NULL, DIRECTIVE_STRING, DIRECTIVE_HIDDEN, ""),
@@ -238,7 +239,7 @@ const struct directive *accepted_at(size_t index)
     return index < sizeof accepted_rows / sizeof accepted_rows[0] ? &accepted_rows[index] : NULL;
 }
 
-/* The record of a directive, and where it ends; NULL: none. */
+/* Finds the stored value of a directive and its end; NULL: none. */
 static const char *find_record(const struct config *config, const char *name, size_t *len)
 {
     size_t at = 0;

@@ -27,8 +27,7 @@ void config_init(struct config *config)
     buf_close(&why);
 }
 
-/* The next "<id>@…" of "1@host:port,2@host:port"; what the addresses look like is cluster_parse's
- * business. */
+/* Takes the next "<id>@…" of "1@host:port,2@host:port". cluster_parse() checks the addresses. */
 static bool next_node(struct span *rest, uint64_t *id, bool *fine)
 {
     if (rest->len == 0)
@@ -83,7 +82,7 @@ static size_t count_nodes(const struct config *config)
     return count;
 }
 
-/* Of the accepted directives these two promise something that depends on their number. */
+/* Two of the accepted directives promise something that depends on their number. */
 static void check_promises(const struct config *config, struct buf *why)
 {
     size_t others = count_nodes(config) / 2;
@@ -98,8 +97,8 @@ static void check_promises(const struct config *config, struct buf *why)
         buf_add_text(why, "'replica-priority': 0: every node of 'cluster-nodes' can be elected");
 }
 
-/* Nodes prove the secret to each other. Whoever gets hold of a proof may guess on, without asking a
- * node, as fast as he can. */
+/* Nodes prove the secret to each other. Whoever records a proof can guess the secret offline, at
+ * full speed, so a short secret is refused. */
 static void check_secret(const struct config *config, struct buf *why)
 {
     size_t len = strlen(config->cluster_secret);
@@ -110,7 +109,7 @@ static void check_secret(const struct config *config, struct buf *why)
                    len, CONFIG_SECRET_CHARACTERS_MIN);
 }
 
-/* Who filled the struct without the parser is held to the limits, too. */
+/* Checks the limits again for callers that filled the struct without the parser. */
 static void check_limits(const struct config *config, struct buf *why)
 {
     struct config *copy = mem_alloc(sizeof *copy);
@@ -157,7 +156,7 @@ enum err config_check(const struct config *config, struct config_error *error)
     return fine ? ERR_NONE : ERR_INVALID;
 }
 
-/* "./" before a relative path says nothing. */
+/* Skips "./" before a relative path. */
 static const char *without_dots(const char *path)
 {
     while (path[0] == '.' && path[1] == '/') {

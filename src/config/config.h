@@ -1,9 +1,9 @@
-/* The configuration: Redis' file syntax and directives, to a struct and back. Text in, text out:
- * reading files is the caller's work (config_load gets a reader for `include`). One table row per
+/* The configuration: parses Redis' configuration syntax into a struct and writes it back. Works on
+ * texts: the caller reads the files (config_load() gets a reader for `include`). One table row per
  * directive feeds parsing, CONFIG GET/SET/REWRITE, the command line and the check against
  * redis.conf.example.
  *
- * Times are milliseconds unless the name says otherwise; sizes are bytes. */
+ * Times are milliseconds unless the name says otherwise. Sizes are bytes. */
 #ifndef FLOTILLA_CONFIG_CONFIG_H
 #define FLOTILLA_CONFIG_CONFIG_H
 
@@ -31,7 +31,7 @@ enum config_debug { CONFIG_DEBUG_NO, CONFIG_DEBUG_LOCAL, CONFIG_DEBUG_YES };
 enum config_supervised { CONFIG_SUPERVISED_NO, CONFIG_SUPERVISED_SYSTEMD, CONFIG_SUPERVISED_AUTO };
 
 struct config_output_limit { /* client-output-buffer-limit <class> <hard> <soft> <soft seconds> */
-    uint64_t hard_bytes;     /* 0: none */
+    uint64_t hard_bytes;     /* 0: no limit */
     uint64_t soft_bytes;
     uint32_t soft_seconds;
 };
@@ -51,13 +51,13 @@ struct config {
     enum config_debug enable_debug_command;
     int tcp_backlog;
     char unixsocket[CONFIG_TEXT_MAX];
-    unsigned unixsocketperm; /* octal in text */
-    int timeout_seconds;     /* timeout */
+    unsigned unixsocketperm; /* octal in its text form */
+    int timeout_seconds;     /* the directive timeout */
     int tcp_keepalive_seconds;
     int maxclients;
     uint64_t client_query_buffer_limit;
     uint64_t client_output_buffer_pause;
-    int64_t slowlog_log_slower_than; /* microseconds; -1: nothing */
+    int64_t slowlog_log_slower_than; /* microseconds; -1: log nothing */
     int64_t slowlog_max_len;
     uint64_t proto_max_bulk_len;
     struct config_output_limit output_limits[CONFIG_CLIENT_CLASSES];
@@ -69,7 +69,7 @@ struct config {
     bool daemonize;
     enum config_supervised supervised;
     char dir[CONFIG_TEXT_MAX];
-    int databases; /* always 1 is used; accepted as Redis' directive */
+    int databases; /* accepted as Redis' directive; only database 0 is used */
     int hz;
     /* memory */
     uint64_t maxmemory;
@@ -78,7 +78,7 @@ struct config {
     enum config_fsync appendfsync;
     char appenddirname[256];
     char appendfilename[256];
-    bool aof_load_truncated; /* of what is imported */
+    bool aof_load_truncated; /* for imported files */
     /* cluster */
     uint64_t node_id;
     char cluster_nodes[4096];
@@ -104,44 +104,47 @@ struct config {
     int raft_max_appends_in_flight;
     uint64_t raft_entry_cache_bytes;
     int shutdown_timeout_seconds;
-    /* What was set of Redis' directives without meaning here: name NUL value NUL, and so on. One
-     * pool, as few are set and the struct is copied by value. */
+    /* The values of Redis' directives that have no effect here, as far as they were set: name NUL
+     * value NUL, and so on. They share one pool, because few are set and the struct is copied by
+     * value. */
     char accepted[CONFIG_ACCEPTED_MAX];
     size_t accepted_len;
 };
 
-/* All defaults. */
+/* Sets all defaults. */
 void config_init(struct config *config);
 
 struct config_error {
-    char message[512]; /* one clear line: file, line number, the directive, the cause, the nearest
-                          known name */
+    /* One line: file, line number, the directive, the cause, the nearest known name. */
+    char message[512];
 };
 
-struct config_source { /* where text comes from */
+struct config_source { /* reads configuration files */
     void *context;
-    /* Reads the whole file (or standard input for "-"); patterns of include are expanded by
-     * `expand`. */
+    /* Reads the whole file, or standard input for "-". `expand` has expanded the patterns of
+     * `include`. */
     enum err (*read)(void *context, const char *path, struct buf *out);
-    /* Calls add for each path that the glob pattern matches, sorted; none is fine. */
+    /* Calls `add` for each path that matches the pattern, sorted; no match is not an error. */
     enum err (*expand)(void *context, const char *pattern, void (*add)(void *to, const char *path),
                        void *to);
 };
 
-/* Reads a file in redis.conf's syntax over what `config` holds. Directives of Redis that have no
- * meaning here are accepted with a warning to `log`. On ERR_INVALID nothing in `config` is to be
- * used. */
+/* Reads a text in redis.conf's syntax; its values replace those in `config`. A directive of Redis
+ * that has no effect here is accepted with a warning to `log`. After ERR_INVALID `config` must not
+ * be used. */
 MUST_CHECK enum err config_load(struct config *config, const struct config_source *source,
                                 const char *path, const struct log *log,
                                 struct config_error *error);
 
-/* The command line behind the file name: "--name value … --name value …", as redis-server takes it;
- * a dash that stands first or last is standard input, which is read before the options. */
+/* Reads the command line after the file name: "--name value … --name value …", as redis-server
+ * does. A dash as the first or last argument stands for standard input, which is read before the
+ * options. */
 MUST_CHECK enum err config_load_args(struct config *config, const struct config_source *source,
                                      int argc, char **argv, const struct log *log,
                                      struct config_error *error);
 
-/* What only makes sense together: heartbeat and election timeout, node-id within cluster-nodes … */
+/* Checks directives against each other: heartbeat and election timeout, node-id within
+ * cluster-nodes … */
 MUST_CHECK enum err config_check(const struct config *config, struct config_error *error);
 
 /* CONFIG GET: calls visit(name, value) for each directive whose name matches. */
@@ -155,22 +158,23 @@ enum config_set_outcome {
     CONFIG_SET_INVALID
 };
 
-/* CONFIG SET of one directive. On CONFIG_SET_INVALID and CONFIG_SET_IMMUTABLE error says why, in
- * Redis' words. The caller sets several on a copy and takes the copy only if all were fine (and
- * config_check, too). */
+/* CONFIG SET of one directive. On CONFIG_SET_INVALID and CONFIG_SET_IMMUTABLE `error` says why, in
+ * Redis' words. To set several, the caller sets them in a copy and uses the copy only if all calls
+ * and config_check() succeeded. */
 enum config_set_outcome config_set(struct config *config, struct span name, struct span value,
                                    struct config_error *error);
 
-/* Makes the paths of dir, logfile, pidfile and unixsocket absolute, so that they mean the same
- * wherever the process goes or is started next. `from` is the folder they are relative to. */
+/* Makes the paths in dir, logfile, pidfile and unixsocket absolute, so that they stay valid when
+ * the process changes its folder or is started in another one. Relative paths start at the folder
+ * `from`. */
 MUST_CHECK enum err config_make_absolute(struct config *config, const char *from,
                                          struct config_error *error);
 
-/* True if a line of the file sets a password or a secret that is not empty. */
+/* True if a line of the file sets a non-empty password or secret. */
 bool config_text_has_secret(struct span text);
 
-/* CONFIG REWRITE: `old` is the file's text; comments and order stay, changed directives are
- * replaced in place, new ones are added at the end. */
+/* CONFIG REWRITE: `old` is the file's text. Comments and the order of lines stay. Changed
+ * directives are replaced in place; new ones are added at the end. */
 void config_rewrite(const struct config *config, struct span old, struct buf *out);
 
 #endif

@@ -1,12 +1,12 @@
-/* What the files of config/ share: the rows of the tables, and text to value and back. */
+/* Shared inside config/: the rows of the tables, and conversion between texts and values. */
 #ifndef FLOTILLA_CONFIG_INTERNAL_H
 #define FLOTILLA_CONFIG_INTERNAL_H
 
 #include "config/config.h"
 
 enum {
-    CONFIG_ARGS_MAX = 64,      /* of one line */
-    CONFIG_INCLUDE_DEPTH = 16, /* deeper is a circle */
+    CONFIG_ARGS_MAX = 64,      /* words in one line */
+    CONFIG_INCLUDE_DEPTH = 16, /* deeper nesting is taken for a cycle */
 };
 
 enum directive_kind {
@@ -22,65 +22,64 @@ enum directive_kind {
     DIRECTIVE_BIND,
     DIRECTIVE_OUTPUT_LIMITS,
     DIRECTIVE_SAVE,  /* pairs of seconds and changes */
-    DIRECTIVE_WORDS, /* a string that may come as several words */
+    DIRECTIVE_WORDS, /* a string that may consist of several words */
 };
 
 enum directive_flag {
-    DIRECTIVE_IMMUTABLE = 1, /* not with CONFIG SET */
-    DIRECTIVE_PROTECTED = 2, /* the same, in other words */
-    DIRECTIVE_CLAMP = 4,     /* numbers outside of the limits become the nearest limit */
+    DIRECTIVE_IMMUTABLE = 1, /* CONFIG SET refuses it */
+    DIRECTIVE_PROTECTED = 2, /* CONFIG SET refuses it with Redis' text for protected ones */
+    DIRECTIVE_CLAMP = 4,     /* a number out of range becomes the nearest limit */
     DIRECTIVE_ADDS = 8,      /* further lines of a file add to the first */
-    DIRECTIVE_REFUSED = 16,  /* `reason` says why the server does not start with it */
-    DIRECTIVE_HIDDEN = 32,   /* CONFIG GET and SET do not know it */
+    DIRECTIVE_REFUSED = 16,  /* the server refuses to start with it, for `reason` */
+    DIRECTIVE_HIDDEN = 32,   /* unknown to CONFIG GET and SET */
     DIRECTIVE_FILLED = 64,   /* must not be empty */
     DIRECTIVE_ACCEPTED =
-        128,                /* of Redis, without meaning here: its text lives in config.accepted */
-    DIRECTIVE_SECRET = 256, /* its file is to be read by its owner alone */
-    DIRECTIVE_PATH = 512,   /* of a file or folder: absolute once the node has started */
+        128, /* a directive of Redis without effect here; config.accepted holds its text */
+    DIRECTIVE_SECRET = 256, /* only the owner should be able to read its file */
+    DIRECTIVE_PATH = 512,   /* path of a file or folder; made absolute at start */
 };
 
 struct choice {
     const char *name;
     int value;
-    const char *refused; /* why it cannot be chosen; NULL: it can */
-    const char *warning; /* what the operator should know who chose it, or NULL */
+    const char *refused; /* why this choice is refused; NULL: it is allowed */
+    const char *warning; /* a warning for operators who choose it, or NULL */
 };
 
 struct directive {
     const char *name;
-    const char *alias; /* Redis' other name for it, or NULL */
+    const char *alias; /* another name that Redis has for it, or NULL */
     enum directive_kind kind;
     unsigned flags;
-    const char *initial; /* the default, as in a file */
+    const char *initial; /* the default, as text in a file */
     uint64_t min, max;
-    size_t offset, size; /* the field within struct config */
+    size_t offset, size; /* of the field within struct config */
     const struct choice *choices;
-    const char *reason; /* of DIRECTIVE_REFUSED */
-    const char
-        *not_done; /* of an accepted one: why any value but the default is refused, or NULL */
+    const char *reason;   /* for DIRECTIVE_REFUSED */
+    const char *not_done; /* accepted directive: why it refuses values but the default; or NULL */
 };
 
-/* Both tables, as one list. */
+/* Both tables as one list. */
 const struct directive *directive_at(size_t index); /* NULL: past the end */
 const struct directive *directive_find(struct span name);
-const char *directive_nearest(struct span name); /* NULL: nothing comes close */
+const char *directive_nearest(struct span name); /* NULL: no name is similar */
 
-const struct directive *accepted_at(size_t index); /* the table of the accepted ones alone */
+const struct directive *accepted_at(size_t index); /* the table of accepted directives */
 
-/* Sets the directive's value. false: `why` has the cause in Redis' words, and config is as it was.
- */
+/* Sets the directive's value. false: `why` has the cause in Redis' words, and config is
+ * unchanged. */
 bool directive_parse(struct config *config, const struct directive *directive,
                      const struct span *args, size_t count, struct buf *why);
-/* The same from one text, as CONFIG SET has it. */
+/* Like directive_parse(), from one text as in CONFIG SET. */
 bool directive_parse_text(struct config *config, const struct directive *directive,
                           struct span text, struct buf *why);
-/* The same from a line of a file, which may add to the lines before it. */
+/* Like directive_parse(), from a line of a file, which may add to earlier lines. */
 bool directive_parse_line(struct config *config, const struct directive *directive,
                           const struct span *args, size_t count, struct buf *why);
 /* The value as CONFIG GET shows it. */
 void directive_format(const struct config *config, const struct directive *directive,
                       struct buf *out);
-/* The value as arguments of a line in a file. */
+/* The value as the arguments of a line in a file. */
 void directive_write(const struct config *config, const struct directive *directive,
                      struct buf *out);
 
@@ -88,7 +87,7 @@ void directive_write(const struct config *config, const struct directive *direct
 struct span accepted_get(const struct config *config, const struct directive *directive);
 bool accepted_set(struct config *config, const struct directive *directive, struct span value);
 
-/* A line's words, unquoted. The words live in `text`, one after the other. */
+/* The unquoted words of a line. They are stored in `text`, one after the other. */
 struct words {
     struct buf text;
     size_t ends[CONFIG_ARGS_MAX];
@@ -98,14 +97,14 @@ struct words {
 enum words_outcome { WORDS_OK, WORDS_UNBALANCED, WORDS_TOO_MANY };
 
 enum words_outcome words_split(struct words *words, struct span line);
-enum words_outcome words_split_plain(struct words *words, struct span text); /* no quoting */
+enum words_outcome words_split_plain(struct words *words, struct span text); /* without quoting */
 void words_close(struct words *words);
-void words_quote(struct buf *out, struct span word); /* quotes only where needed */
+void words_quote(struct buf *out, struct span word); /* adds quotes only if needed */
 
-/* Without the byte order mark that some editors put first. */
+/* Removes the byte order mark that some editors put first. */
 struct span config_without_mark(struct span text);
 
-/* The next line without its end; false: no more. */
+/* Takes the next line without its end; false if there is none. */
 bool config_next_line(struct span *rest, struct span *line);
 
 #endif

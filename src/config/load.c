@@ -1,4 +1,4 @@
-/* Files, what they include, and the command line: each line to the directive it names. */
+/* Reads files, their includes and the command line, and applies each line to its directive. */
 #include "config/internal.h"
 
 struct loader {
@@ -11,7 +11,7 @@ struct loader {
     struct buf where; /* "redis.conf:12", for messages */
 };
 
-/* The message is one line, whatever the file holds. */
+/* Keeps the message on one line, whatever bytes the file holds. */
 static void set_error(struct loader *loader, struct span subject, struct span cause)
 {
     struct buf line = {0};
@@ -39,7 +39,7 @@ static enum err invalid(struct loader *loader, struct span subject, const char *
     return ERR_INVALID;
 }
 
-/* A byte that is not seen would make an unknown name look like a known one. */
+/* Shows invisible bytes, because an unknown name with one looks like a known name. */
 static void add_visibly(struct buf *out, struct span name)
 {
     for (size_t i = 0; i < name.len; i++) {
@@ -84,7 +84,8 @@ static void warn(const struct loader *loader, const struct directive *directive,
                      directive->name, choice->name, choice->warning);
 }
 
-/* What earlier lines set comes first (save 900 1, save 60 1000); a single "" starts anew. */
+/* Keeps the values of earlier lines in front (save 900 1, save 60 1000); a single "" clears
+ * them. */
 static bool parse_added(struct config *config, const struct directive *directive,
                         const struct span *args, size_t count, struct buf *why)
 {
@@ -106,7 +107,7 @@ bool directive_parse_line(struct config *config, const struct directive *directi
 {
     if ((directive->flags & DIRECTIVE_ADDS) != 0)
         return parse_added(config, directive, args, count, why);
-    /* As in Redis, several values may come in one pair of quotes. */
+    /* As in Redis, one pair of quotes may hold several values. */
     if (count == 1)
         return directive_parse_text(config, directive, args[0], why);
     return directive_parse(config, directive, args, count, why);
@@ -114,7 +115,7 @@ bool directive_parse_line(struct config *config, const struct directive *directi
 
 static enum err load_include(struct loader *loader, const struct span *paths, size_t count);
 
-/* One directive with its arguments. */
+/* Applies one directive with its arguments. */
 static enum err apply(struct loader *loader, const struct span *words, size_t count)
 {
     const struct directive *directive = directive_find(words[0]);
@@ -136,7 +137,7 @@ static enum err apply(struct loader *loader, const struct span *words, size_t co
     return fine ? ERR_NONE : ERR_INVALID;
 }
 
-/* The directive's name, for a line that cannot be split. */
+/* The directive's name in a line that cannot be split into words. */
 static struct span first_word(struct span line)
 {
     size_t len = 0;
@@ -201,7 +202,7 @@ static enum err load_file(struct loader *loader, const char *path)
     if (err != ERR_NONE) {
         err = unreadable(loader, name, err);
     } else {
-        /* Messages behind an include name the including line again. */
+        /* After the include, messages name the including line again. */
         struct buf outer = loader->where;
         loader->where = (struct buf){0};
         err = load_text(loader, name, buf_span(&text));
@@ -262,10 +263,9 @@ static bool is_option(const char *arg)
     return strncmp(arg, "--", 2) == 0;
 }
 
-/* "--name value …" from argv[*at] on, as redis-server 7 takes it: the argument behind a name alone
- * is its value, even if it begins with dashes (a password may); "--name value" may be one argument;
- * and
- * --save without a value means none. */
+/* Applies "--name value …" from argv[*at] on, like redis-server 7. The argument after a bare name
+ * is its value even if it begins with dashes (a password may). "--name value" may be one argument.
+ * --save without a value saves never. */
 static enum err apply_option(struct loader *loader, int argc, char **argv, int *at)
 {
     struct words words = {0};
@@ -298,7 +298,8 @@ enum err config_load_args(struct config *config, const struct config_source *sou
                           char **argv, const struct log *log, struct config_error *error)
 {
     struct loader loader = {.config = config, .source = source, .log = log, .error = error};
-    /* Standard input comes before the options, be its dash the first argument or the last. */
+    /* Standard input is read before the options, whether its dash is the first or the last
+     * argument. */
     bool first = argc > 0 && strcmp(argv[0], "-") == 0;
     bool last = !first && argc > 0 && strcmp(argv[argc - 1], "-") == 0;
     enum err err = first || last ? load_file(&loader, "-") : ERR_NONE;

@@ -1,4 +1,4 @@
-/* CONFIG REWRITE: the file as it was, except for what has changed. */
+/* CONFIG REWRITE: keeps the file's text, except where values changed. */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "config/internal.h"
@@ -9,14 +9,14 @@ enum { DIRECTIVES_MAX = 256 };
 
 enum line_state {
     LINE_ABSENT, /* no line of the file sets it */
-    LINE_KEPT,   /* the file says what holds */
-    LINE_STALE,  /* the file says something else */
-    LINE_DONE,   /* its new line is written; further ones are left out */
+    LINE_KEPT,   /* the file has the present value */
+    LINE_STALE,  /* the file has another value */
+    LINE_DONE,   /* its line was written; further lines are dropped */
 };
 
 struct rewrite {
     const struct config *config;
-    struct config *file; /* what the file sets, over the defaults */
+    struct config *file; /* the defaults with the file's values */
     enum line_state states[DIRECTIVES_MAX];
     bool marked;
     struct words words;
@@ -36,7 +36,7 @@ static size_t index_of(const struct directive *directive)
     return index;
 }
 
-/* The directive of a line, its words in rewrite->words; NULL for comments and whatever else is to
+/* The directive of a line, with its words in rewrite->words. NULL for comments and other lines that
  * stay. */
 static const struct directive *directive_of(struct rewrite *rewrite, struct span line)
 {
@@ -70,7 +70,7 @@ static void read_old(struct rewrite *rewrite, struct span old)
         if (directive == NULL)
             continue;
         const struct words *words = &rewrite->words;
-        /* A line that makes no sense sets nothing, and is replaced if another value holds. */
+        /* An invalid line sets nothing; it is replaced if the present value is not the default. */
         (void)directive_parse_line(rewrite->file, directive, words->list + 1, words->count - 1,
                                    &why);
         rewrite->states[index_of(directive)] = LINE_KEPT;

@@ -1,4 +1,4 @@
-/* The directives that have a meaning here: one row each. */
+/* The directives that have an effect here, one row each. */
 #include <limits.h>
 
 #include "config/internal.h"
@@ -60,7 +60,7 @@ static const struct choice follower_choices[] = {
     {.name = NULL},
 };
 
-/* bind and port cannot change while running: the other nodes know this one by its address. */
+/* bind and port cannot change at run time: the other nodes know this node by its address. */
 static const struct directive rows[] = {
     /* network */
     {.name = "bind",
@@ -349,9 +349,9 @@ static const struct directive rows[] = {
      .initial = "64mb",
      LIMITS(MEBIBYTE, INT64_MAX),
      FIELD(raft_entry_cache_bytes)},
-    /* read by the loader itself */
+    /* handled by the loader */
     {.name = "include", .kind = DIRECTIVE_WORDS, .flags = DIRECTIVE_HIDDEN, .initial = ""},
-    /* what would promise something that this server does not do */
+    /* refused: they promise what this server does not do */
     {.name = "replicaof",
      .alias = "slaveof",
      .kind = DIRECTIVE_WORDS,
@@ -414,7 +414,7 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* Levenshtein's distance, one row of the matrix at a time. */
+/* The Levenshtein distance, computed one row of the matrix at a time. */
 static size_t distance(struct span a, const char *b)
 {
     size_t row[NAME_MAX_LEN + 1];
@@ -438,7 +438,7 @@ const char *directive_nearest(struct span name)
     const char *nearest = NULL;
     if (name.len > NAME_MAX_LEN)
         return NULL;
-    /* More than a third of the letters different is another word, not a slip. */
+    /* If more than a third of the letters differ, it is another word and not a typing error. */
     size_t best = name.len / 3 + 2;
     const struct directive *directive;
     for (size_t i = 0; (directive = directive_at(i)) != NULL; i++) {

@@ -1,4 +1,4 @@
-/* A directive's words to its field and back. What CONFIG SET refuses it refuses in Redis' words. */
+/* Converts a directive's words to its field and back. CONFIG SET refuses in Redis' words. */
 #include "base/assert.h"
 #include "base/number.h"
 #include "config/internal.h"
@@ -28,7 +28,7 @@ static bool parse_bool(struct span text, bool *value, struct buf *why)
     return true;
 }
 
-/* Redis' units: the letter alone counts in thousands, with a b in powers of two. */
+/* Redis' units: k, m, g are powers of 1000; kb, mb, gb are powers of 1024. */
 static const struct {
     const char *name;
     uint64_t bytes;
@@ -54,7 +54,7 @@ static bool read_memory(struct span text, uint64_t *value)
         number = number * 10 + digit;
     }
     if (digits == 0 && text.len > 0)
-        return false; /* nothing at all is 0, as in Redis */
+        return false; /* an empty text is 0, as in Redis */
     struct span unit = span_of(text.ptr + digits, text.len - digits);
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (!span_is(unit, units[i].name))
@@ -202,7 +202,7 @@ static bool parse_bind(struct config *config, const struct span *args, size_t co
     return true;
 }
 
-/* The second name is the one that CONFIG GET shows. */
+/* CONFIG GET shows the second name. */
 static const char *const class_names[CONFIG_CLIENT_CLASSES][2] = {
     [CONFIG_CLIENT_NORMAL] = {"normal", "normal"},
     [CONFIG_CLIENT_REPLICA] = {"replica", "slave"},
@@ -253,7 +253,7 @@ static bool are_save_points(const struct span *args, size_t count)
     return count % 2 == 0;
 }
 
-/* Checks what Redis checks first of all, to the form in which Redis shows it. */
+/* Checks as Redis does and converts to the form that Redis shows. */
 static bool accepted_text(const struct directive *directive, const struct span *args, size_t count,
                           struct buf *text, struct buf *why)
 {

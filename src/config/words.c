@@ -1,4 +1,4 @@
-/* The words of a line: redis.conf's quoting, both ways. */
+/* Splits and quotes words as redis.conf does. */
 #include "base/word.h"
 #include "config/internal.h"
 
@@ -13,7 +13,7 @@ static void words_reset(struct words *words)
     words->count = 0;
 }
 
-/* Only now, as the buffer does not move any more. */
+/* Called when all words are read, because the buffer moves until then. */
 static void words_point(struct words *words)
 {
     size_t start = 0;
