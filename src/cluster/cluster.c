@@ -9,7 +9,7 @@
 
 enum { NAME_HALVES = 3 };
 
-/* 40 hexadecimal digits out of any bytes: an identifier, not a secret. */
+/* Derives 40 hexadecimal digits from any bytes. The result identifies; it is not a secret. */
 static void make_name(char name[41], const void *bytes, size_t len)
 {
     uint64_t hashes[NAME_HALVES];
@@ -29,7 +29,7 @@ static enum err invalid(char message[256], struct span item, const char *why)
     return ERR_INVALID;
 }
 
-/* A name, an IPv4 or an IPv6 address: it stands in lines of CLUSTER NODES and in redirects. */
+/* A host name, an IPv4 or an IPv6 address. It is shown in CLUSTER NODES and in redirects. */
 static bool is_host(struct span host)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -1,5 +1,5 @@
-/* The node table: who belongs to the cluster, where clients find them, which shard serves a slot.
- * Pure. */
+/* The node table: the nodes of the cluster, the addresses that clients use, and the shard of each
+ * slot. Pure. */
 #ifndef FLOTILLA_CLUSTER_CLUSTER_H
 #define FLOTILLA_CLUSTER_CLUSTER_H
 
@@ -17,7 +17,7 @@ struct cluster_node {
     uint64_t id;
     char host[CLUSTER_HOST_MAX + 1];
     uint16_t port;
-    char name[CLUSTER_NODE_NAME + 1]; /* 40 hexadecimal digits, as CLUSTER MYID shows it */
+    char name[CLUSTER_NODE_NAME + 1]; /* 40 hexadecimal digits, as CLUSTER MYID shows them */
 };
 
 struct cluster {
@@ -26,16 +26,16 @@ struct cluster {
     char cluster_id[41];
 };
 
-/* Reads "1@host:port,2@host:port,…" (IPv6 as [::1]:port). Fills nodes and their names (derived from
- * cluster_id, forty hexadecimal digits, and the node's id, so that all nodes agree). On ERR_INVALID
- * `message` says what is wrong. */
+/* Parses "1@host:port,2@host:port,…" (IPv6 as [::1]:port). Fills the nodes and their names. A name
+ * is derived from cluster_id (forty hexadecimal digits) and the node's id, so that all nodes
+ * compute the same one. ERR_INVALID: `message` says what is wrong. */
 MUST_CHECK enum err cluster_parse(struct cluster *cluster, struct span text,
                                   const char cluster_id[41], char message[256]);
-/* Forty digits; the nodes' names follow from it. */
+/* Sets the cluster id (forty digits) and the node names derived from it. */
 void cluster_set_id(struct cluster *cluster, const char id[41]);
 const struct cluster_node *cluster_find(const struct cluster *cluster, uint64_t id);
 
-/* The one place where slots map to shards; one shard today: 0. */
+/* The only place that maps slots to shards. Today there is one shard: 0. */
 uint32_t cluster_shard_of_slot(unsigned slot);
 
 #endif

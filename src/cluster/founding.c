@@ -64,7 +64,7 @@ void founding_init(struct founding *founding, const struct founding_options *opt
     add_peers(founding, options);
 }
 
-/* ---- what is heard ---- */
+/* ---- receiving ---- */
 
 static void forget(struct founding_peer *peer)
 {
@@ -79,7 +79,7 @@ void founding_met(struct founding *founding, uint64_t id, uint64_t incarnation)
     if (!peer->reached || peer->incarnation != incarnation) {
         forget(peer);
         if (!founding_has_begun(founding))
-            founding->ask_at_ms = 0; /* it learns at once of this node */
+            founding->ask_at_ms = 0; /* so that the node soon learns of this one */
     }
     peer->reached = true;
     peer->incarnation = incarnation;
@@ -94,7 +94,7 @@ void founding_lost(struct founding *founding, uint64_t id)
     peer->reached = false;
 }
 
-/* This incarnation of the peer has stored the record that this node has stored. */
+/* This incarnation of the peer has stored the same record as this node. */
 static bool vouches(const struct founding *founding, const struct founding_said *said)
 {
     const struct cluster_founders *record = &founding->stored.founders;
@@ -115,9 +115,9 @@ void founding_heard(struct founding *founding, const struct founding_said *said)
         peer->vouched = true;
 }
 
-/* ---- what follows from it ---- */
+/* ---- deciding ---- */
 
-/* The record names this folder, or `incarnation` of this node. */
+/* Whether the record names this folder: this node's id with `incarnation`. */
 static bool names(const struct cluster_founders *record, uint64_t id, uint64_t incarnation)
 {
     const struct cluster_founder *member = cluster_founders_find(record, id);
@@ -134,7 +134,7 @@ static bool allows_id(const struct founding *founding, const char *id)
     return !is_id(founding->cluster_id) || same_id(founding->cluster_id, id);
 }
 
-/* The record of a peer is one that this empty node can store. */
+/* Whether this empty node can store the peer's record. */
 static bool may_store(const struct founding *founding, const struct founding_said *said)
 {
     return said->begin == CLUSTER_FOUNDING && said->list == founding->list &&
@@ -142,17 +142,17 @@ static bool may_store(const struct founding *founding, const struct founding_sai
            allows_id(founding, said->founders.cluster_id) && names_self(founding, &said->founders);
 }
 
-/* What a peer lacks for a record to be drawn. */
+/* Why a peer keeps this node from drawing or beginning a record. */
 enum lack {
     LACKS_NOTHING,
     LACKS_CONTACT,
     HAS_ANOTHER_LIST,
     HAS_OTHER_DATA,
     HAS_ANOTHER_ID,
-    HAS_A_RECORD, /* of others, or of another folder of this node */
-    HAS_BEGUN,    /* a cluster that this node cannot join */
+    HAS_A_RECORD, /* it has another record, or one with another folder of this node */
+    HAS_BEGUN,    /* its cluster, which this node cannot join */
     LOST_ITS_FOLDER,
-    HAS_NOT_STORED, /* the record, yet */
+    HAS_NOT_STORED, /* it has not stored the record yet */
     HAS_TO_DRAW,
 };
 
@@ -170,7 +170,7 @@ static enum lack lack_of_empty(const struct founding *founding, const struct fou
     return same_id(said->cluster_id, founding->cluster_id) ? LACKS_NOTHING : HAS_ANOTHER_ID;
 }
 
-/* What a peer lacks for the record of this node to be begun. */
+/* Why a peer keeps this node from beginning its record. */
 static enum lack lack_of_founder(const struct founding *founding, const struct founding_peer *peer)
 {
     const struct founding_said *said = &peer->said;
@@ -202,7 +202,7 @@ static bool nothing_lacks(const struct founding *founding)
     return true;
 }
 
-/* The one cluster that the others have begun; NULL: none, or several. */
+/* The only cluster that other nodes have begun. NULL: there is none, or there are several. */
 static const struct founding_said *begun_cluster(const struct founding *founding)
 {
     const struct founding_said *found = NULL;
@@ -245,7 +245,7 @@ static void add_founder(struct founding *founding, const struct founding_peer *p
     record->members[record->count++] = member;
 }
 
-/* This node's own place in the record, by its id; its address is the list's. */
+/* Adds this node to the record, with its address from the list. */
 static void add_self(struct founding *founding, const char *address)
 {
     struct cluster_founders *record = &founding->next.founders;
@@ -256,7 +256,7 @@ static void add_self(struct founding *founding, const char *address)
     record->members[record->count++] = member;
 }
 
-/* "id@address" of this node in the list. */
+/* The address of this node in the list. */
 static void own_address(const struct founding *founding, char address[CLUSTER_ADDRESS_MAX])
 {
     char start[32];
@@ -297,9 +297,9 @@ static void draw(struct founding *founding)
     take_record_id(founding);
 }
 
-/* The cluster `said` speaks of is this node's from now on. It has no vote there until the leader
- * has taken it in. A record that names this very incarnation was stored here once and is gone: the
- * folder is an older copy, which may not vote by that record. */
+/* Joins the cluster of `said`. The node has no vote until the leader has taken it in. If the record
+ * names this very incarnation, this folder stored the record once and has lost it: it is an older
+ * copy and must not vote, so it takes a new incarnation. */
 static void join(struct founding *founding, const struct founding_said *said)
 {
     struct cluster_identity *next = &founding->next;
@@ -381,7 +381,7 @@ void founding_stored(struct founding *founding)
     ASSERT(founding->storing);
     founding->storing = false;
     founding->stored = founding->next;
-    founding->ask_at_ms = 0; /* the others learn of it at once */
+    founding->ask_at_ms = 0; /* the others learn it at once */
     for (size_t i = 0; i < founding->peer_count; i++) {
         struct founding_peer *peer = &founding->peers[i];
         if (peer->heard && vouches(founding, &peer->said))
@@ -413,7 +413,7 @@ void founding_say(const struct founding *founding, struct founding_said *said)
            sizeof said->cluster_id);
 }
 
-/* ---- for whom it waits ---- */
+/* ---- describing ---- */
 
 static const char *text_of(enum lack lack)
 {

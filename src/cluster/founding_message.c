@@ -1,4 +1,4 @@
-/* RAFT.FOUND to and from bytes. */
+/* Encodes and decodes RAFT.FOUND. */
 #include <inttypes.h>
 
 #include "base/number.h"
@@ -53,7 +53,7 @@ static bool parse_id(struct span text, char id[41])
     return true;
 }
 
-/* A node that has promised nothing shows no record; one that founds shows its own cluster's. */
+/* An empty node shows no record; a founding node shows the record of its own cluster id. */
 static bool is_sound(const struct founding_said *said)
 {
     bool has_id = memcmp(said->cluster_id, CLUSTER_NO_ID, 40) != 0;

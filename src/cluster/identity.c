@@ -29,7 +29,7 @@ static bool parse_hex(struct span text, uint64_t *value)
     return true;
 }
 
-/* The next line without CR and LF. */
+/* Takes the next line, without CR and LF. */
 static bool take_line(struct span *text, struct span *line)
 {
     const char *end = text->len ? memchr(text->ptr, '\n', text->len) : NULL;
@@ -54,7 +54,7 @@ static bool begins_with(struct span text, const char *word)
     return take_word(&text, word);
 }
 
-/* Up to the next ':', which is taken as well, or all of it. */
+/* Takes the text up to the next ':' and the ':' itself, or all of the text. */
 static struct span take_field(struct span *line)
 {
     const char *colon = line->len ? memchr(line->ptr, ':', line->len) : NULL;
@@ -79,7 +79,7 @@ static bool copy_id(struct span text, char out[41])
     return text.len == 40 && copy_text(text, out, 41) && strspn(out, "0123456789abcdef") == 40;
 }
 
-/* A line that begins with `word` and has one hexadecimal number. */
+/* Takes a line that consists of `word` and one hexadecimal number. */
 static bool take_hex_line(struct span *text, const char *word, uint64_t *value)
 {
     struct span line;
@@ -126,7 +126,7 @@ void cluster_founders_encode(struct buf *out, const struct cluster_founders *fou
     }
 }
 
-/* It stands in lines of the log and of replies. */
+/* Whether the text can stand in lines of the log and of replies. */
 static bool is_address(struct span text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -135,7 +135,7 @@ static bool is_address(struct span text)
     return text.len > 0;
 }
 
-/* A learner may be unknown yet; who votes at the begin was met. */
+/* A founder with a vote has a known incarnation; a learner's may be unknown. */
 static bool is_founder(const struct cluster_founder *member)
 {
     if (member->roles == RAFT_VOTER)
@@ -155,7 +155,7 @@ static bool parse_member(struct span line, uint64_t above, struct cluster_founde
     return member->id > above && is_founder(member);
 }
 
-/* Takes the lines from the front of the text. */
+/* Takes the founders' lines from the front of the text. */
 static bool take_founders(struct span *text, struct cluster_founders *founders)
 {
     struct span line;
@@ -234,7 +234,7 @@ void cluster_identity_encode(struct buf *out, const struct cluster_identity *ide
     buf_printf(out, "#END:%08" PRIx32 "\r\n", crc);
 }
 
-/* Checks the last line and takes it off. */
+/* Verifies the last line and removes it. */
 static bool take_checksum(struct span *text)
 {
     size_t len = strlen("#END:") + CHECKSUM_CHARS + 2;
@@ -273,7 +273,7 @@ static bool take_place(struct span *text, struct cluster_place *place)
            number_parse_u64(line, &place->birth_ns);
 }
 
-/* The line is there or not. */
+/* Takes the line if it is there. */
 static bool take_log(struct span *text, bool *has_log)
 {
     struct span line;
@@ -288,7 +288,7 @@ static bool take_list(struct span *text, struct cluster_identity *identity)
            copy_text(line, identity->list, sizeof identity->list);
 }
 
-/* What the lines say together. */
+/* Checks the lines against each other. */
 static bool is_sound(const struct cluster_identity *identity)
 {
     bool has_id = strcmp(identity->cluster_id, CLUSTER_NO_ID) != 0;

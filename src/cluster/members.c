@@ -40,7 +40,7 @@ bool cluster_address_is_sound(struct span address)
            is_port(span_of(address.ptr + colon, address.len - colon));
 }
 
-/* Two members at one address would be one node that is counted twice. */
+/* Two members at one address would be one node counted twice. */
 static enum err check_address(const struct raft_membership *members, uint64_t id,
                               struct span address, char message[CLUSTER_MESSAGE_MAX])
 {

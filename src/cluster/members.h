@@ -1,6 +1,5 @@
-/* What an operator may ask of the membership (RAFT.NODE): from the members that there are to those
- * that are wanted. Pure; whether the change can begin now is the core's to say
- * (raft_change_refusal()).
+/* Operators' changes of the membership (RAFT.NODE): computes the wanted membership from the present
+ * one. Pure. raft_change_refusal() decides whether the change can begin now.
  *
  * On failure `message` has one line that says why, without an error prefix. */
 #ifndef FLOTILLA_CLUSTER_MEMBERS_H
@@ -12,10 +11,10 @@
 
 enum { CLUSTER_MESSAGE_MAX = 512 };
 
-/* "host:port" or "[v6]:port", as an address of a member. */
+/* Whether the text is "host:port" or "[v6]:port", the address of a member. */
 bool cluster_address_is_sound(struct span address);
 
-/* A learner that becomes a voter when it has been met and has caught up. */
+/* Adds a learner. It becomes a voter when a node has been met at its address and has caught up. */
 MUST_CHECK enum err cluster_member_add(const struct raft_membership *members, uint64_t id,
                                        struct span address, struct raft_membership *wanted,
                                        char message[CLUSTER_MESSAGE_MAX]);
@@ -30,7 +29,7 @@ MUST_CHECK enum err cluster_member_move(const struct raft_membership *members, u
  * lost). */
 const char *cluster_member_state(const struct raft_member *member);
 
-/* Why a change cannot begin, as a sentence for an operator. */
+/* Why a change cannot begin, as a sentence for the operator. */
 const char *cluster_refusal_text(enum raft_refusal refusal);
 
 #endif
