@@ -1,12 +1,12 @@
-/* What nodes say to each other about the digests of their machines:
+/* The messages in which nodes compare the digests of their machines:
  *
  *     RAFT.DIGEST   <cluster-id> <shard> <term> <from> <to> <index> <sum> <chain> <chain-from>
  *                   <verdict>
  *     RAFT.DIGESTED <cluster-id> <shard> <term> <from> <to> <index> <sum> <chain> <chain-from>
  *                   <verdict>
  *
- * A leader tells its own digest as of an entry and asks for that of the other; the other answers
- * once it has applied that entry. All numbers are decimal. */
+ * The leader sends its digest as of an entry and asks for the member's. The member answers once it
+ * has applied that entry. All numbers are decimal. */
 #ifndef FLOTILLA_WIRE_DIGEST_H
 #define FLOTILLA_WIRE_DIGEST_H
 
@@ -18,10 +18,9 @@
 #include "base/span.h"
 
 enum wire_verdict {
-    WIRE_ASKS,         /* nothing is known to differ, or it is decided who is right */
-    WIRE_DISPUTED,     /* nodes differ and no majority says who is right */
-    WIRE_CONTRADICTED, /* a majority says that the digest in this message is right, and not the one
-                          that `to` answered */
+    WIRE_ASKS,         /* no difference is known, or it is decided which node is right */
+    WIRE_DISPUTED,     /* nodes differ and no majority decides which is right */
+    WIRE_CONTRADICTED, /* a majority has this message's digest and not the one of `to` */
 };
 
 struct wire_digest {
@@ -38,9 +37,9 @@ struct wire_digest {
     enum wire_verdict verdict;
 };
 
-bool wire_is_digest(struct span name); /* of one of these two messages */
+bool wire_is_digest(struct span name); /* whether it names one of these two messages */
 void wire_encode_digest(struct buf *out, const struct wire_digest *digest);
-/* ERR_INVALID: neither of them, or of a wrong shape. */
+/* ERR_INVALID: another message, or malformed. */
 MUST_CHECK enum err wire_parse_digest(const struct span *args, size_t argc,
                                       struct wire_digest *digest);
 

@@ -30,7 +30,7 @@ static size_t put_text(char *at, const char *text, size_t len)
     return len;
 }
 
-/* The header up to the ':' before the checksum; room for ENTRY_HEADER_MAX is there. */
+/* Writes the header up to the ':' before the checksum. There is room for ENTRY_HEADER_MAX bytes. */
 static size_t put_header(char *start, const struct entry *entry, size_t payload_len)
 {
     char *at = start;
@@ -50,8 +50,8 @@ static size_t put_header(char *start, const struct entry *entry, size_t payload_
     return (size_t)(at - start);
 }
 
-/* Fills in the checksum of the record that starts at `start` in out and whose payload is complete.
- */
+/* Fills in the checksum of the record that begins at `start` in `out`. Its payload must be
+ * complete. */
 static void seal(struct buf *out, size_t start, size_t header_len)
 {
     char *record = out->ptr + start;
@@ -81,7 +81,7 @@ void entry_encode(struct buf *out, const struct entry *entry)
 
 uint64_t entry_checksum(const struct entry *entry)
 {
-    size_t behind = CHECKSUM_CHARS + 2 + entry->payload.len; /* with the end of the line */
+    size_t behind = CHECKSUM_CHARS + 2 + entry->payload.len; /* including the end of the line */
     ASSERT(entry->record.len > behind);
     const char *at = entry->record.ptr + entry->record.len - behind;
     uint64_t number = 0;

@@ -2,24 +2,26 @@
  *
  *     #RAFT:<index>:<term>:<kind>:<time-ms>:<seed>:<bytes>:<crc32c>\r\n<payload>
  *
- * All numbers are decimal but the seed (lower-case hexadecimal) and the checksum (eight lower-case
- * hexadecimal digits, of everything from '#' up to the ':' before it, then the payload). The
- * payload is `bytes` bytes of RESP commands, exactly as Redis writes them to its append-only file;
- * Redis skips lines that begin with '#'. Between entries stand annotations of the same file:
+ * Numbers are decimal, except the seed (lower-case hexadecimal) and the checksum (eight lower-case
+ * hexadecimal digits). The checksum covers everything from '#' up to the ':' before it, then the
+ * payload. The payload is `bytes` bytes of RESP commands, exactly as Redis writes them to its
+ * append-only file. Redis skips lines that begin with '#'. A log file also has these annotations
+ * between entries:
  *
  *     #NODE:2:<cluster-id>:<node-id>:<incarnation>:<crc32c>\r\n
- *                                                  whose log this is; a file's first line. The
- *                                                  incarnation (hexadecimal) is the one that wrote
- *                                                  the file; version 1 had none
- *     #PREV:<index>:<term>:<crc32c>\r\n                     the entry before the file's first one
- *     #VOTE:<term>:<node>:<crc32c>\r\n                      the hard state; the last one counts
- *     #SYNC:<synced>:<at>:<crc32c>\r\n                      the file was synced up to offset
- * <synced> when this was written to offset <at>
+ *         the owner of the log; a file's first line. The incarnation (hexadecimal) is the one that
+ *         wrote the file; version 1 had none
+ *     #PREV:<index>:<term>:<crc32c>\r\n
+ *         the entry before the file's first one
+ *     #VOTE:<term>:<node>:<crc32c>\r\n
+ *         the hard state; the last one counts
+ *     #SYNC:<synced>:<at>:<crc32c>\r\n
+ *         a mark: the file was synced up to offset <synced> when this was written to offset <at>
  *
- * and in a file beside the log (raft.synced)
+ * The file raft.synced beside the log has lines of the form
  *
- *     #HELD:<seq>:<end>:<term>:<crc32c>\r\n                 segment <seq> was synced up to <end>, a
- *                                                          vote of term <term> with it */
+ *     #HELD:<seq>:<end>:<term>:<crc32c>\r\n
+ *         segment <seq> was synced up to <end>, and with it a vote of term <term> */
 #ifndef FLOTILLA_WIRE_ENTRY_H
 #define FLOTILLA_WIRE_ENTRY_H
 
@@ -33,10 +35,10 @@ enum entry_kind {
     ENTRY_NOOP = 'N',    /* no payload; a leader's first entry */
     ENTRY_COMMAND = 'C', /* one command */
     ENTRY_TRANSACTION =
-        'T', /* any number of WATCH, each with its annotation; MULTI, commands, EXEC */
+        'T', /* WATCH commands, each with its annotation; then MULTI, commands, EXEC */
     ENTRY_EXPIRY =
         'E', /* no payload; removes keys past their deadline at time_ms, at most `seed` of them */
-    ENTRY_MEMBERSHIP = 'M', /* kept for changes of membership */
+    ENTRY_MEMBERSHIP = 'M', /* a membership of the group */
 };
 
 enum { ENTRY_HEADER_MAX = 160, ENTRY_BYTES_MAX = 0x7fffffff };
@@ -45,28 +47,27 @@ struct entry {
     uint64_t index;
     uint64_t term;
     enum entry_kind kind;
-    int64_t time_ms; /* the leader's wall clock, never going back along the log */
-    uint64_t seed;   /* all chance that applying needs; for ENTRY_EXPIRY the limit */
+    int64_t time_ms; /* the leader's wall clock; never goes back along the log */
+    uint64_t seed;   /* all randomness that applying needs; for ENTRY_EXPIRY the limit */
     struct span payload;
-    struct span record; /* header and payload; set by parsing and encoding */
+    struct span record; /* header and payload; parsing and encoding set it */
 };
 
-/* Appends the record of `entry` (its record field is ignored) to `out`. */
+/* Appends the record of `entry` to `out`; ignores entry->record. */
 void entry_encode(struct buf *out, const struct entry *entry);
 
-/* The same for one command, from its arguments, without an intermediate payload. */
+/* Encodes a command from its arguments, without an intermediate payload. */
 void entry_encode_command(struct buf *out, const struct entry *entry, const struct span *args,
                           size_t argc);
 
-/* The checksum in the entry's record, as its eight digits stand there: one number for all that is
- * in the entry. */
+/* The checksum in the entry's record, as its eight digits stand there. It covers everything in the
+ * entry. */
 uint64_t entry_checksum(const struct entry *entry);
 
 struct identity {
     char cluster_id[41]; /* 40 hexadecimal digits */
     uint64_t node_id;
-    uint64_t
-        incarnation; /* that wrote the file; 0: not known (version 1). Tells, decides nothing */
+    uint64_t incarnation; /* of the file's writer; 0: unknown (version 1). For information only */
 };
 
 struct vote_record {
@@ -74,14 +75,14 @@ struct vote_record {
     uint64_t node;
 };
 
-/* The place of an entry in the log. */
+/* The position of an entry in the log. */
 struct prev_record {
     uint64_t index;
     uint64_t term;
 };
 
-/* A mark: how much of a file is known to be synced. A mark says where it stands, so that bytes
- * which are missing before it show. */
+/* A mark: how much of a file is known to be synced. A mark stores its own offset, which reveals
+ * missing bytes before it. */
 struct sync_record {
     uint64_t synced;
     uint64_t at;
@@ -90,11 +91,11 @@ struct sync_record {
 void entry_encode_identity(struct buf *out, const struct identity *identity);
 void entry_encode_vote(struct buf *out, const struct vote_record *vote);
 void entry_encode_prev(struct buf *out, const struct prev_record *prev);
-/* What the disk is known to hold: a statement about the newest segment from outside of it. */
+/* A statement in another file (raft.synced) about how much of the newest segment is synced. */
 struct held_record {
-    uint64_t seq;  /* of the segment's file */
-    uint64_t end;  /* synced bytes of it */
-    uint64_t term; /* of the newest vote that was synced */
+    uint64_t seq;  /* number of the segment's file */
+    uint64_t end;  /* its synced bytes */
+    uint64_t term; /* term of the newest synced vote */
 };
 
 void entry_encode_held(struct buf *out, const struct held_record *held);
@@ -111,7 +112,7 @@ enum record_kind {
 
 struct record {
     enum record_kind kind;
-    size_t bytes; /* of the whole record */
+    size_t bytes; /* size of the whole record */
     union {
         struct entry entry; /* spans into the input */
         struct vote_record vote;
@@ -124,12 +125,12 @@ struct record {
 
 enum record_outcome {
     RECORD_OK,
-    RECORD_TRUNCATED, /* the input ends within the record, all that is there is plausible */
+    RECORD_TRUNCATED, /* the input ends within the record; the bytes so far are plausible */
     RECORD_BAD,       /* not a record, or its checksum is wrong */
 };
 
-/* Reads the record at the start of `input`. Never reads past it, never trusts a length before
- * checking it. */
+/* Reads the record at the start of `input`. Never reads past the input, and checks each length
+ * before it uses it. */
 enum record_outcome record_parse(struct span input, struct record *record);
 
 #endif

@@ -7,13 +7,13 @@
 #include "base/number.h"
 
 enum {
-    LINE_MAX = 32,    /* of a count or a length, with its end */
-    ERROR_MAX = 1024, /* of an error's text */
+    LINE_MAX = 32,    /* a count or a length, with the line's end */
+    ERROR_MAX = 1024, /* the text of an error */
 };
 
 enum line { LINE_WHOLE, LINE_MORE, LINE_BAD };
 
-/* The line at `at`, without its end. */
+/* Takes the line at `at`, without its end. */
 static enum line take_line(struct span bytes, size_t at, size_t max, struct span *line)
 {
     size_t left = bytes.len - at;
@@ -28,7 +28,7 @@ static enum line take_line(struct span bytes, size_t at, size_t max, struct span
     return LINE_WHOLE;
 }
 
-/* "*3", "$12": the number behind the type. */
+/* Takes the number after the type: "*3", "$12". */
 static enum line take_number(struct wire_frame *frame, struct span bytes, char type,
                              uint64_t *number)
 {
@@ -77,7 +77,7 @@ static enum wire_frame_outcome read_count(struct wire_frame *frame, struct span 
     return WIRE_FRAME_DONE;
 }
 
-/* The length may be read again with the next piece: it is a few bytes. */
+/* Each piece reads the length again; it is only a few bytes. */
 static enum wire_frame_outcome read_argument(struct wire_frame *frame, struct span bytes,
                                              size_t bytes_max)
 {
@@ -107,7 +107,7 @@ static enum wire_frame_outcome read_argument(struct wire_frame *frame, struct sp
     return WIRE_FRAME_DONE;
 }
 
-/* Until the command is whole its bytes may move. */
+/* Sets the spans only when the command is complete, because its bytes may move until then. */
 static void point_to_bytes(struct wire_frame *frame, const char *start)
 {
     for (size_t i = 0; i < frame->argc; i++)

@@ -1,15 +1,15 @@
-/* How two nodes greet each other, as RESP: four texts, then messages (wire/message.h) flow.
+/* How two nodes greet each other: four RESP texts, then messages (wire/message.h) follow.
  *
  *     dialler   RAFT.HELLO <version> <from> <to> <incarnation> <cluster-id> <lane> <nonce>
  *     acceptor  RAFT.CHALLENGE <incarnation> <cluster-id> <nonce>      or an error and the end
  *     dialler   RAFT.PROOF <proof>
  *     acceptor  RAFT.WELCOME <proof>                                   or an error and the end
  *
- * Numbers are decimal, nonces and proofs are 64 hexadecimal digits, the lane is "bulk" or
- * "urgent". A cluster id is 40 hexadecimal digits, zeros as long as a node belongs to none. A proof
- * is a keyed hash of the transcript, which names everything that both sides have said and who of
- * them speaks: it is worth nothing on another connection or in the other direction. Where there is
- * no secret, the proof is empty. The secret itself is in none of the texts. */
+ * Numbers are decimal; nonces and proofs are 64 hexadecimal digits; the lane is "bulk" or "urgent".
+ * A cluster id is 40 hexadecimal digits, all zeros while a node belongs to no cluster. A proof is a
+ * keyed hash of the transcript. The transcript names everything that both sides have sent, and the
+ * side that proves. So a proof is useless on another connection or in the other direction. Without
+ * a secret the proof is empty. The secret itself is in none of the texts. */
 #ifndef FLOTILLA_WIRE_HELLO_H
 #define FLOTILLA_WIRE_HELLO_H
 
@@ -25,34 +25,34 @@ enum {
     WIRE_CLUSTER_ID = 40, /* characters */
     WIRE_NONCE_BYTES = 32,
     WIRE_PROOF_BYTES = 32,
-    /* No greeting is longer: more bytes than these come from no node. */
+    /* No greeting is longer; a longer one does not come from a node. */
     WIRE_GREETING_BYTES_MAX = 1024,
     WIRE_GREETING_ARGS_MAX = 8,
 };
 
-/* What a connection carries: urgent are messages that must not wait behind large ones. */
+/* What a connection carries. Urgent messages must not wait behind large ones. */
 enum wire_lane { WIRE_BULK, WIRE_URGENT };
 enum { WIRE_LANES = 2 };
 
-/* Who proves. */
+/* The side that proves. */
 enum wire_role { WIRE_DIALLER, WIRE_ACCEPTOR };
 
 struct wire_hello {
     uint64_t from;
     uint64_t to;
-    uint64_t incarnation; /* of `from` */
+    uint64_t incarnation; /* incarnation of `from` */
     char cluster_id[WIRE_CLUSTER_ID + 1];
     enum wire_lane lane;
     unsigned char nonce[WIRE_NONCE_BYTES];
 };
 
 struct wire_challenge {
-    uint64_t incarnation; /* of the acceptor */
+    uint64_t incarnation; /* incarnation of the acceptor */
     char cluster_id[WIRE_CLUSTER_ID + 1];
     unsigned char nonce[WIRE_NONCE_BYTES];
 };
 
-/* given = false: there is no secret. */
+/* given = false: no secret is configured. */
 struct wire_proof {
     bool given;
     unsigned char bytes[WIRE_PROOF_BYTES];
@@ -63,7 +63,7 @@ void wire_encode_challenge(struct buf *out, const struct wire_challenge *challen
 /* RAFT.PROOF of the dialler, RAFT.WELCOME of the acceptor. */
 void wire_encode_proof(struct buf *out, enum wire_role role, const struct wire_proof *proof);
 
-/* ERR_INVALID on another command, a wrong shape or (hello) another version. */
+/* ERR_INVALID: another command, malformed, or (hello) another version. */
 MUST_CHECK enum err wire_parse_hello(const struct span *args, size_t argc,
                                      struct wire_hello *hello);
 MUST_CHECK enum err wire_parse_challenge(const struct span *args, size_t argc,
@@ -71,12 +71,12 @@ MUST_CHECK enum err wire_parse_challenge(const struct span *args, size_t argc,
 MUST_CHECK enum err wire_parse_proof(const struct span *args, size_t argc, enum wire_role role,
                                      struct wire_proof *proof);
 
-/* What the side `role` proves to have the secret for. Each field has its length before it, so that
- * no two greetings have the same transcript. */
+/* The text whose keyed hash the side `role` sends as its proof. Each field has its length in front,
+ * so that different greetings have different transcripts. */
 void wire_encode_transcript(struct buf *out, enum wire_role role, const struct wire_hello *hello,
                             const struct wire_challenge *challenge);
 
-/* Equal, or one of them belongs to no cluster yet. */
+/* Whether the ids are equal or one of the nodes belongs to no cluster yet. */
 bool wire_cluster_ids_agree(const char *one, const char *other);
 
 #endif

@@ -26,7 +26,7 @@ static bool take_prefix(struct span *text, const char *wanted)
     return true;
 }
 
-/* What stands before `end`; both are taken off the text. */
+/* Takes the text before `end`, and `end`, off the front of `text`. */
 static bool next_field(struct span *text, char end, struct span *field)
 {
     const char *stop = text->len ? memchr(text->ptr, end, text->len) : NULL;
@@ -75,7 +75,7 @@ static bool next_address(struct span *text, char address[RAFT_ADDRESS_MAX])
     return take_prefix(text, "\n");
 }
 
-/* Whether the member may stand behind those that are there. */
+/* Checks the member's place in the order, then adds it. */
 static bool add_member(struct raft_membership *membership, const struct raft_member *member)
 {
     size_t count = membership->count;
@@ -104,7 +104,7 @@ static bool next_member(struct span *text, struct raft_membership *membership)
            add_member(membership, &member);
 }
 
-/* In the log the line ends with "\r\n", in a snapshot with the text. */
+/* In the log the line ends with "\r\n", in a snapshot with the text's end. */
 static struct span without_line_end(struct span text)
 {
     bool has_end = text.len >= 2 && memcmp(text.ptr + text.len - 2, "\r\n", 2) == 0;

@@ -15,8 +15,8 @@
 
 void members_encode(struct buf *out, const struct raft_membership *membership);
 
-/* ERR_CORRUPT: not what members_encode() writes. The text of version 1,
- * "#MEMBERS:<id>=<roles>,<id>=<roles>…\r\n", is read too: its members have incarnation 0 and no
+/* ERR_CORRUPT: members_encode() cannot have written it. The text of version 1,
+ * "#MEMBERS:<id>=<roles>,<id>=<roles>…\r\n", is accepted too: its members get incarnation 0 and no
  * address. */
 MUST_CHECK enum err members_parse(struct span payload, struct raft_membership *membership);
 

@@ -13,7 +13,7 @@
 
 enum { ARGS_MAX = 16, NUMBERS_MAX = 13, SHARD_ARGUMENT = 2 };
 
-/* Arguments under construction: texts borrowed, numbers printed into the struct. */
+/* Builds the arguments of a message: texts are borrowed, numbers are printed into the struct. */
 struct builder {
     const char *argv[ARGS_MAX];
     size_t lens[ARGS_MAX];
@@ -36,8 +36,8 @@ static void add_number(struct builder *builder, uint64_t value)
     add_span(builder, span_of(at, number_format_u64(at, value)));
 }
 
-/* The last argument, if it is large: hiredis would copy it twice more. It was given as an empty
- * one, whose six bytes at the end are written again. */
+/* Appends the last argument if it is large, because hiredis would copy it twice more. The caller
+ * gave hiredis an empty argument instead; its last six bytes are overwritten here. */
 static void append_tail(struct buf *out, struct span tail)
 {
     if (tail.len == 0)
@@ -51,7 +51,7 @@ static void append_tail(struct buf *out, struct span tail)
     buf_add(out, "\r\n", 2);
 }
 
-/* As append_tail(), compressed where that makes it smaller. */
+/* Like append_tail(), compressed if that is smaller. */
 static void append_chunk(struct buf *out, struct span chunk)
 {
     struct buf packed = {0};
@@ -84,7 +84,7 @@ static const char *const names[] = {
 
 enum { MESSAGE_TYPES = sizeof names / sizeof *names };
 
-/* MESSAGE_TYPES: none of them. */
+/* Returns MESSAGE_TYPES if it is none of them. */
 static size_t find_type(struct span name)
 {
     size_t type = 0;
@@ -169,7 +169,7 @@ void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard
         append_tail(out, bytes);
 }
 
-/* Numbers from args[at] on, one after the other. */
+/* Reads consecutive numbers from args[at] on. */
 struct reader {
     const struct span *args;
     size_t at;
@@ -192,8 +192,8 @@ static bool next_bool(struct reader *reader)
     return value == 1;
 }
 
-/* Beyond RAFT_TIME_MS_MAX nothing is a time: sums of times and times to live stay within 64 bits.
- */
+/* A time above RAFT_TIME_MS_MAX is refused, so that sums of times and times to live fit into 64
+ * bits. */
 static uint64_t next_time(struct reader *reader)
 {
     uint64_t value = next_number(reader);
@@ -211,7 +211,8 @@ static void reserve_entries(struct wire_message *parsed, size_t count)
     parsed->raft_entries = mem_realloc(parsed->raft_entries, count * sizeof *parsed->raft_entries);
 }
 
-/* What the entry changes the membership to; the core gets a pointer once all of them are read. */
+/* Parses the membership in the entry. The core gets the pointers once all entries are read, because
+ * the array may move until then. */
 static enum err parse_membership(struct wire_message *parsed, struct span payload, size_t position)
 {
     if (position == parsed->membership_cap) {
@@ -233,8 +234,8 @@ static void point_to_memberships(struct wire_message *parsed, size_t count)
 
 enum { RECORD_BYTES_MIN = 24 };
 
-/* The records of an append: exactly `count` entries that follow prev_index, none of a later term
- * than the sender's. */
+/* Parses the records of an append: exactly `count` entries that follow prev_index, with no term
+ * above the sender's. */
 static enum err parse_records(struct wire_message *parsed, struct span records, uint64_t count)
 {
     uint64_t index = parsed->message.append_request.prev_index;
@@ -285,7 +286,7 @@ static enum err parse_append(struct wire_message *parsed, struct reader *reader)
     return err;
 }
 
-/* One byte that lz4 has packed stands for 255 at the most. */
+/* One byte of lz4 output stands for at most 255 bytes of input. */
 enum { UNPACKED_PER_BYTE = 255 };
 
 static enum err unpack(struct wire_message *parsed, uint64_t len)

@@ -1,8 +1,9 @@
 /* Peer messages as RESP, with hiredis as the codec.
  *
- * A node dials each other node and sends its requests there; responses travel back on the
- * connection that brought the request, in any order (they say what they answer). Both sides have
- * greeted each other before (wire/hello.h). Messages are arrays of bulk strings in both directions:
+ * A node dials each other node and sends its requests on that connection. Responses return on the
+ * connection that brought the request, in any order; each says which request it answers. Both sides
+ * have greeted each other before (wire/hello.h). Messages are arrays of bulk strings in both
+ * directions:
  *
  *     RAFT.VOTE     <cluster-id> <shard> <term> <from> <to> <pre 0|1> <transfer 0|1>
  *                   <last-index> <last-term>
@@ -34,38 +35,38 @@
 #include "wire/entry.h"
 
 /* Appends `message` to `out`. `bytes` are the records of an append's entries or a chunk of a
- * snapshot (empty for all others). */
+ * snapshot; empty for other messages. */
 void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard,
                          const struct raft_message *message, struct span bytes);
 
-/* One parsed message. The arrays belong to it and are reused by the next parse; entry spans point
- * into the arguments. Zero-initialised is ready. */
+/* A parsed message. It owns the arrays, and the next parse reuses them. Entry spans point into the
+ * arguments. Zero-initialised is ready. */
 struct wire_message {
     struct raft_message message;
     uint32_t shard;
     struct span cluster_id;
-    struct entry *entries; /* message.append_request.entry_count of them, checksums verified */
-    struct raft_entry *raft_entries; /* the same for the core */
+    struct entry *entries; /* message.append_request.entry_count entries, checksums verified */
+    struct raft_entry *raft_entries; /* the same entries for the core */
     size_t cap;
-    struct raft_membership *memberships; /* of entries that change it */
+    struct raft_membership *memberships; /* of the entries that change it */
     size_t membership_cap;
-    struct span chunk; /* RAFT_SNAPSHOT_REQUEST: message.snapshot_request.bytes of it */
+    struct span chunk; /* RAFT_SNAPSHOT_REQUEST: message.snapshot_request.bytes bytes */
     struct buf unpacked;
 };
 
-/* ERR_INVALID: wrong shape; ERR_CORRUPT: a record's checksum or order is wrong. */
+/* ERR_INVALID: malformed. ERR_CORRUPT: a record has a wrong checksum or is out of order. */
 MUST_CHECK enum err wire_parse_message(const struct span *args, size_t argc,
                                        struct wire_message *parsed);
 
-/* Whether this names a message of a shard: one of those above but RAFT.ALIVE. */
+/* Whether `name` is one of the shard messages above, without RAFT.ALIVE. */
 bool wire_is_message(struct span name);
 
-/* The shard that a message is for: one of those above, whatever else is in it. ERR_INVALID: no
- * message names its shard where this one should. */
+/* The shard of a message; the other fields are not read. ERR_INVALID: there is no shard where the
+ * message should name it. */
 MUST_CHECK enum err wire_message_shard(const struct span *args, size_t argc, uint32_t *shard);
 
 struct wire_frame;
-/* The same of one whose beginning has come; `start` is where that stands. */
+/* The shard of a message whose first bytes have arrived; `start` points to them. */
 MUST_CHECK enum err wire_frame_shard(const struct wire_frame *frame, const char *start,
                                      uint32_t *shard);
 

@@ -1,16 +1,16 @@
-/* Reading records back: whatever the bytes are, nothing is trusted before it is checked. */
+/* Parses records. No byte of the input is trusted before it is checked. */
 #include "base/crc.h"
 #include "base/number.h"
 #include "wire/entry.h"
 
 enum { CHECKSUM_CHARS = 8, FIELDS_MAX = 7, LINE_MAX = ENTRY_HEADER_MAX };
 
-/* The fields of an annotation between the ':'; the last one is the checksum. */
+/* The fields of an annotation between colons; the last one is the checksum. */
 struct line {
     struct span fields[FIELDS_MAX];
     size_t count;
-    size_t checked_len; /* what the checksum covers */
-    size_t bytes;       /* with CR and LF */
+    size_t checked_len; /* bytes that the checksum covers */
+    size_t bytes;       /* including CR and LF */
 };
 
 static enum record_outcome split(struct span input, size_t prefix_len, struct line *line)
@@ -84,9 +84,9 @@ static bool parse_kind(struct span text, enum entry_kind *kind)
     return false;
 }
 
-enum { SAFE_DIGITS = 19 }; /* which cannot overflow 64 bits */
+enum { SAFE_DIGITS = 19 }; /* cannot overflow 64 bits */
 
-/* A number that number_parse_u64() would take, and the ':' behind it. */
+/* Takes a number in the form of number_parse_u64(), and the ':' after it. */
 static bool take_number(const char **at, const char *end, uint64_t *value)
 {
     const char *start = *at;
@@ -103,7 +103,7 @@ static bool take_number(const char **at, const char *end, uint64_t *value)
     return true;
 }
 
-/* The same for parse_hex(). */
+/* The same in the form of parse_hex(). */
 static bool take_hex(const char **at, const char *end, uint64_t *value)
 {
     const char *colon = memchr(*at, ':', (size_t)(end - *at));
@@ -113,8 +113,8 @@ static bool take_hex(const char **at, const char *end, uint64_t *value)
     return true;
 }
 
-/* The line of an entry as nearly all are, in one pass. False: take it apart the long way, which
- * says what it is. */
+/* Parses the usual form of an entry's line in one pass. False: the slow path parses it and finds
+ * out what it is. */
 static bool take_entry_line(struct span input, struct entry *entry, uint64_t *len,
                             struct line *line)
 {
@@ -178,7 +178,7 @@ static enum record_outcome parse_entry(struct span input, struct record *record)
     return RECORD_OK;
 }
 
-/* An annotation of `count` numbers and nothing else. */
+/* Parses an annotation that has exactly `count` numbers. */
 static enum record_outcome parse_numbers(struct span input, size_t count, uint64_t *numbers,
                                          struct record *record)
 {
