@@ -1,11 +1,11 @@
-/* flotilla-check: a node's data folder, looked at while no node runs in it.
+/* flotilla-check: inspects the data folder of a node that is not running.
  *
  *   main.c     the command line, the exit status
  *   say.c      messages to standard error
- *   folder.c   finding the folder, its lock, the disk that only reads, the cut of --repair
- *   identity.c what flotilla.identity says, --upgrade, --moved
- *   inspect.c  one walk over all that the folder holds
- *   report.c   what was found, for people
+ *   folder.c   finds the folder, locks it, a read-only disk port, the cut of --repair
+ *   identity.c flotilla.identity: check, --upgrade, --moved
+ *   inspect.c  walks once over all data in the folder
+ *   report.c   the findings as text
  *   dump.c     entries as text or as commands
  *   export.c   the state as an RDB file */
 #ifndef FLOTILLA_CHECK_CHECK_H
@@ -43,18 +43,18 @@ struct check_options {
     const char *append_folder;
     const char *append_filename;
     const char *export_path; /* NULL: none */
-    uint64_t from;           /* first entry of a dump */
-    uint64_t to;             /* last one of dump and state; UINT64_MAX: the log's */
+    uint64_t from;           /* first entry to dump */
+    uint64_t to;             /* last entry of dump and state; UINT64_MAX: the end of the log */
     bool repair;
     bool upgrade;
     bool moved;
     bool yes;
     bool force;
     bool dump;
-    bool resp; /* the dump's format */
+    bool resp; /* dump as RESP commands */
 };
 
-/* A file of the manifest, as far as it was read. */
+/* A file that the manifest names, and how far it was read. */
 struct check_part {
     char *name;
     char type;
@@ -68,58 +68,58 @@ struct check_part {
 
 struct check {
     struct check_options options;
-    char folder[CHECK_PATH_MAX];    /* of the shard */
-    char append_folder[256];        /* in it */
-    char lock_path[CHECK_PATH_MAX]; /* may not exist */
+    char folder[CHECK_PATH_MAX];    /* the shard's folder */
+    char append_folder[256];        /* its folder of log files */
+    char lock_path[CHECK_PATH_MAX]; /* the file may not exist */
     int lock;                       /* -1: none */
     struct disk disk;
     struct command_table *table;
     struct machine_replay *replay;
-    struct buf line; /* scratch of the dump */
+    struct buf line; /* scratch memory of the dump */
 
-    /* what was found */
+    /* Findings. */
     struct check_part *parts;
     size_t part_count;
     char **leftovers;
     size_t leftover_count;
-    uint64_t kinds[CHECK_KINDS]; /* entries of each, as in check_kinds */
+    uint64_t kinds[CHECK_KINDS]; /* number of entries per kind, indexed as check_kinds */
     uint64_t entries;
     uint64_t first_index;
     uint64_t first_term;
-    uint64_t voids;    /* transactions that came to nothing */
-    uint64_t unjudged; /* transactions of a dump that may have */
+    uint64_t voids;    /* aborted transactions */
+    uint64_t unjudged; /* dumped transactions that may have been aborted */
     struct storage_recovered found;
     struct cluster_identity identity;
     enum err identity_err; /* ERR_NOT_FOUND: there is no such file */
     char identity_message[CHECK_MESSAGE_MAX];
     enum err err;
-    enum err state_err; /* an entry that cannot be applied */
+    enum err state_err; /* from an entry that cannot be applied */
     char message[CHECK_MESSAGE_MAX];
     char state_message[CHECK_MESSAGE_MAX];
 };
 
-/* say.c: one line to standard error, behind the program's name. */
+/* say.c: prints the program's name and one line to standard error. */
 void check_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* folder.c: each says why it failed. */
+/* folder.c: each function prints why it failed. */
 bool check_folder_find(struct check *check);
-bool check_folder_has_log(struct check *check); /* says nothing */
-/* Shared with others that only read; alone for a repair. A node that starts meanwhile is refused.
- */
+bool check_folder_has_log(struct check *check); /* prints nothing */
+/* Shares the lock with other readers; a repair takes it alone. A node that starts meanwhile is
+ * refused. */
 MUST_CHECK bool check_folder_lock(struct check *check, bool alone);
 void check_folder_disk(struct platform_disk *platform, struct disk *disk);
 bool check_folder_cut(const char *path, uint64_t offset, uint64_t bytes);
 
-/* main.c: the answer to a question that was printed. */
+/* main.c: reads the answer to a question that was printed. */
 bool check_confirm(const struct check *check);
 
 /* identity.c */
 void check_identity_load(struct check *check);
-/* There is a flotilla.identity in the given folder, of a node that has no log yet. */
+/* Whether the given folder has a flotilla.identity but no log yet. */
 bool check_identity_find(struct check *check);
 enum check_status check_identity_alone(struct check *check);
 void check_identity_report(const struct check *check);
-/* After asking. */
+/* Asks the operator first. */
 enum check_status check_upgrade(struct platform_disk *platform, struct check *check);
 enum check_status check_moved(struct platform_disk *platform, struct check *check);
 
@@ -128,7 +128,7 @@ void check_inspect(struct check *check);
 void check_inspect_close(struct check *check);
 enum check_status check_inspect_status(const struct check *check);
 const char *check_kind_name(enum entry_kind kind);
-/* Path of the last segment, which alone may be torn; the caller frees it. */
+/* Path of the last segment, the only one that may be torn. The caller frees it. */
 char *check_inspect_torn_path(const struct check *check);
 
 /* report.c */
@@ -141,7 +141,7 @@ void check_dump_entry(struct check *check, const struct entry *entry, bool is_vo
 void check_dump_end(const struct check *check);
 
 /* export.c */
-bool check_export_may_write(const struct check *check); /* says why not */
+bool check_export_may_write(const struct check *check); /* prints why not */
 enum check_status check_export_state(const struct check *check);
 
 #endif

@@ -8,7 +8,7 @@
 
 static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
-/* As redis-cli shows a string. */
+/* Quotes a string as redis-cli does. */
 static void add_quoted(struct buf *out, struct span text)
 {
     static const char named[] = {['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['\a'] = 'a',
@@ -28,7 +28,7 @@ static void add_quoted(struct buf *out, struct span text)
     buf_add_char(out, '"');
 }
 
-/* The line of an annotation, which is no command. */
+/* The line of an annotation; it is not a command. */
 static struct span next_line(struct span *rest)
 {
     const char *newline = memchr(rest->ptr, '\n', rest->len);
@@ -40,7 +40,7 @@ static struct span next_line(struct span *rest)
     return line;
 }
 
-/* The next command of a payload; false: that was the last, or it is none. */
+/* Takes the next command of a payload; false at the end or if there is no command. */
 static bool next_command(struct resp_parser *parser, struct span *rest)
 {
     while (rest->len && rest->ptr[0] == '#')
@@ -94,7 +94,7 @@ static void add_resp(struct buf *out, const struct entry *entry)
 {
     struct resp_parser parser = {0};
     struct span payload = entry->payload;
-    /* Who pipes them in is alone: there is nothing to watch. */
+    /* Commands that are piped into a server have no concurrent clients, so WATCH is left out. */
     while (next_command(&parser, &payload))
         if (parser.argc && !span_is(parser.args[0], "WATCH"))
             resp_encode_command(out, parser.args, parser.argc);

@@ -81,7 +81,7 @@ static enum check_status write_export(const struct check *check, const char *tem
     return err ? CHECK_UNREADABLE : status;
 }
 
-/* Is there a state as of that entry? */
+/* Whether the folder holds the state as of the requested entry. */
 static bool reaches(const struct check *check)
 {
     uint64_t to = check->options.to;

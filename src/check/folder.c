@@ -26,7 +26,7 @@ static bool exists(const char *path)
     return lstat(path, &status) == 0;
 }
 
-/* Takes the last name off an absolute path; false: there is none. */
+/* Removes the last name from an absolute path; false if there is none. */
 static bool parent_of(char *path)
 {
     char *slash = strrchr(path, '/');
@@ -42,7 +42,7 @@ static bool join(char out[CHECK_PATH_MAX], const char *folder, const char *name)
     return len >= 0 && len < CHECK_PATH_MAX;
 }
 
-/* The path may be that of the log itself, whatever its name (a copy, say). */
+/* The path may be the log folder itself, under any name (a copy, say). */
 static bool is_log(const struct check *check, const char *path)
 {
     char name[300];
@@ -101,7 +101,7 @@ bool check_folder_lock(struct check *check, bool alone)
 {
     check->lock = open(check->lock_path, (alone ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     if (check->lock < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return true; /* a copy: no node has ever run in it */
+        return true; /* a copy: no node has run in it */
     if (check->lock < 0) {
         check_say("cannot open '%s': %s", check->lock_path, strerror(errno));
         return false;
@@ -120,7 +120,7 @@ bool check_folder_lock(struct check *check, bool alone)
     return false;
 }
 
-/* ---- a disk that only reads ---- */
+/* ---- a read-only disk port ---- */
 
 static enum err require_file(const struct stat *status)
 {
@@ -131,7 +131,7 @@ static enum err open_file(void *context, const char *path, bool create, int *fil
 {
     (void)context;
     ASSERT(!create);
-    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is no reason to wait */
+    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe must not block */
     if (*file < 0)
         return platform_err(errno);
     struct stat status;
@@ -153,7 +153,7 @@ void check_folder_disk(struct platform_disk *platform, struct disk *disk)
 {
     struct disk port;
     platform_disk_port(platform, 0, &port);
-    /* What would change something is not there: calling it would be a bug. */
+    /* Functions that change files stay NULL: a call would be a bug. */
     *disk = (struct disk){.context = platform,
                           .open = open_file,
                           .close = port.close,

@@ -1,4 +1,4 @@
-/* flotilla.identity: what it says, the step from the first format, and a folder that was moved. */
+/* flotilla.identity: its check, the upgrade from the first format, and a folder that was moved. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "platform/files.h"
 #include "storage/identity.h"
 
-/* The node's folder: the lock stands there. */
+/* The node's folder, which holds the lock file. */
 static void node_folder(const struct check *check, char out[CHECK_PATH_MAX])
 {
     snprintf(out, CHECK_PATH_MAX, "%s", check->lock_path);
@@ -31,7 +31,7 @@ bool check_identity_find(struct check *check)
     struct buf text = {0};
     bool found = len > 0 && len < CHECK_PATH_MAX && platform_read_file(path, &text) == ERR_NONE;
     if (found && cluster_identity_parse(buf_span(&text), &check->identity) == ERR_NONE)
-        found = !check->identity.has_log; /* else the log is missing, or has another name */
+        found = !check->identity.has_log; /* otherwise the log is missing or has another name */
     buf_close(&text);
     if (found)
         snprintf(check->lock_path, sizeof check->lock_path, "%s/flotilla.lock",
@@ -83,7 +83,7 @@ enum check_status check_identity_alone(struct check *check)
     return CHECK_FINE;
 }
 
-/* ---- what changes it ---- */
+/* ---- changes ---- */
 
 static bool is_wanted(const struct check *check, const char *question)
 {

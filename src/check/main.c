@@ -149,11 +149,11 @@ static bool fits_together(const struct check_options *options)
     return false;
 }
 
-/* False: there is nothing more to do, *status says how it went. */
+/* False: nothing is left to do; *status is the exit status. */
 static bool parse(int argc, char **argv, struct check_options *options, int *status)
 {
     *status = CHECK_USAGE;
-    opterr = 0; /* it would say what this program is called in another way */
+    opterr = 0; /* getopt() would print the program's name differently */
     for (int option; (option = getopt_long(argc, argv, "hv", long_options, NULL)) != -1;) {
         if (option == 'h' || option == 'v') {
             fputs(option == 'h' ? usage : "Flotilla check v=" FLOTILLA_VERSION "\n", stdout);
@@ -174,7 +174,7 @@ static bool parse(int argc, char **argv, struct check_options *options, int *sta
     return fits_together(options);
 }
 
-/* ---- what is asked for ---- */
+/* ---- actions ---- */
 
 bool check_confirm(const struct check *check)
 {

@@ -200,7 +200,7 @@ void check_report(const struct check *check)
 
 void check_report_verdict(const struct check *check)
 {
-    /* What was asked for goes to standard output; a dump is piped from there. */
+    /* The requested report goes to standard output, except when a dump is written there. */
     enum check_status status = check_inspect_status(check);
     FILE *out = check->options.dump || status == CHECK_UNREADABLE ? stderr : stdout;
     fflush(stdout);
