@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "raft/core.h"
 
-/* Changes of membership: joint consensus (paper §6). A configuration is in force from the moment it
- * is in the log, and taken back if its entry is. */
+/* Changes of membership by joint consensus (paper §6). A configuration is in force as soon as it is
+ * in the log. If its entry is truncated, the one before is in force again. */
 
 static struct raft_configuration *newest(const struct raft *raft)
 {
@@ -18,7 +18,7 @@ static void take_over(struct raft_progress *fresh, struct raft *raft, size_t old
     raft->progress[old].window = NULL;
 }
 
-/* This node as the membership names it: another incarnation of its id is somebody else. */
+/* This node in the membership; another incarnation of its id does not count. */
 static const struct raft_member *self_in(const struct raft *raft,
                                          const struct raft_membership *membership)
 {
@@ -41,7 +41,7 @@ void raft_set_incarnation(struct raft *raft, uint64_t incarnation)
         raft_follow(raft, raft_term(raft), 0);
 }
 
-/* What is known of the members moves with them. */
+/* The progress of each member moves to its new position. */
 static void adopt(struct raft *raft, const struct raft_membership *membership)
 {
     struct raft_progress progress[RAFT_MEMBERS_MAX];
@@ -65,8 +65,8 @@ static void adopt(struct raft *raft, const struct raft_membership *membership)
     raft->self = find_self(raft);
 }
 
-/* Who leaves, or becomes a learner, by an entry that is not committed yet may be the only one that
- * can win: its log is longer than those of the others (dissertation §4.2.2). */
+/* A node that an uncommitted entry removes or makes a learner may be the only one that can win an
+ * election, because its log is longer than the others' (dissertation §4.2.2). */
 bool raft_may_stand(const struct raft *raft)
 {
     for (size_t i = raft->configuration_count; i-- > 0;) {
@@ -79,10 +79,10 @@ bool raft_may_stand(const struct raft *raft)
     return false;
 }
 
-/* Who lost its disk has forgotten its votes and what it acknowledged. It comes back under another
- * incarnation and votes for nobody until its own log names that. A learner votes too: an entry that
- * makes it a voter may be on its way, and the candidate that holds it needs the vote. Whose vote
- * counts is the candidate's business. */
+/* A node that lost its disk has forgotten its votes and acknowledgements. It has a new incarnation
+ * and votes for nobody until its own log names that incarnation. A learner also votes: an entry
+ * that makes it a voter may be on its way, and the candidate that has the entry needs the vote. The
+ * candidate decides whose votes count. */
 bool raft_may_vote(const struct raft *raft)
 {
     for (size_t i = 0; i < raft->configuration_count; i++) {
@@ -118,7 +118,7 @@ void raft_configurations_close(struct raft *raft)
 void raft_configurations_add(struct raft *raft, uint64_t index,
                              const struct raft_membership *membership)
 {
-    struct raft_membership copy = *membership; /* may be one of those that move */
+    struct raft_membership copy = *membership; /* it may point into a configuration that moves */
     ASSERT(index > newest(raft)->index);
     *push(raft) = (struct raft_configuration){.index = index, .membership = copy};
     adopt(raft, &copy);
@@ -164,8 +164,8 @@ const struct raft_membership *raft_membership_at(const struct raft *raft, uint64
     return &raft->configurations[position_at(raft, index)].membership;
 }
 
-/* The entry from which on a log names this member. Who lacks it, a snapshot of an older time may be
- * all that it has, does not vote (raft_may_vote()). */
+/* The index of the entry that first names this member. A member whose log lacks this entry (it may
+ * have only an older snapshot) does not vote (raft_may_vote()). */
 static uint64_t named_since(const struct raft *raft, size_t position)
 {
     const struct raft_member *member = &raft->membership.members[position];
@@ -179,7 +179,8 @@ static uint64_t named_since(const struct raft *raft, size_t position)
     return raft->log.last_index;
 }
 
-/* Nearly everything that this leader has, the entry that names it, and heard of lately. */
+/* The member has nearly all entries of this leader, also the one that names it, and answered
+ * lately. */
 static bool is_caught_up(const struct raft *raft, size_t position, uint64_t now_ms)
 {
     const struct raft_progress *progress = &raft->progress[position];
@@ -189,8 +190,8 @@ static bool is_caught_up(const struct raft *raft, size_t position, uint64_t now_
            now_ms < progress->contact_ms + raft->options.election_timeout_ms;
 }
 
-/* What may become of a voter: it keeps its incarnation, as a voter or a learner, or another one
- * takes its place, as a learner to be promoted. */
+/* A change may keep a voter's incarnation, as voter or learner, or replace it by another
+ * incarnation, as a learner to be promoted. */
 static bool is_sound_for_a_voter(const struct raft *raft, size_t position,
                                  const struct raft_member *wanted)
 {
@@ -232,7 +233,8 @@ static bool new_voters_are_caught_up(const struct raft *raft, const struct raft_
     return true;
 }
 
-/* Whoever removes the voters that are alive from among dead ones stops the group for good. */
+/* Removing live voters while others are dead could leave no majority and stop the group for
+ * good. */
 static bool are_in_reach(const struct raft *raft, const struct raft_membership *wanted,
                          uint64_t now_ms)
 {
@@ -302,8 +304,8 @@ static void leave_joint(struct raft *raft)
     append_change(raft, &after);
 }
 
-/* Paper §6: a leader that is no voter of the new set leads until that set is committed. Whoever is
- * nearest follows it. */
+/* Paper §6: a leader that is not in the new set leads until that set is committed. Then it hands
+ * over to the most current voter. */
 static void step_down(struct raft *raft)
 {
     raft_note(raft, RAFT_MARK_LEADER_REMOVED);
@@ -365,7 +367,7 @@ void raft_change_settle(struct raft *raft)
         newest(raft)->index > raft->commit)
         return;
     if (raft->update.append_count > 0)
-        return; /* one range of entries per step; their sync brings the next one */
+        return; /* one range of entries per step; the next sync triggers the next one */
     if (raft_membership_is_joint(&raft->membership))
         leave_joint(raft);
     else if (raft->self == NOT_A_MEMBER || !raft_is_voter(raft, raft->self))

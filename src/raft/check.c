@@ -1,11 +1,12 @@
-/* Whether a message can have been sent by a correct member to a node in this state. What cannot is
- * refused before the core sees it: the core's assertions are about the core. */
+/* Decides whether a correct member can have sent a message to a node in this state. Other messages
+ * are refused before the core sees them, so that the core's assertions hold whatever a peer
+ * sends. */
 #include "raft/core.h"
 
-/* Nobody gets there: a term a microsecond takes 146,000 years to. Sums of indices and counts stay
- * within 64 bits. */
+/* No real number gets there: at one term per microsecond it would take 146,000 years. Sums of
+ * indices and counts fit into 64 bits. */
 #define NUMBER_MAX (UINT64_C(1) << 62)
-/* A node that was away for long is behind, but not by that many elections. */
+/* A node that was away may be behind, but not by this many elections. */
 #define TERM_LEAP_MAX (UINT64_C(1) << 32)
 
 static const char *term_refusal(const struct raft *raft, const struct raft_message *message)
@@ -17,7 +18,7 @@ static const char *term_refusal(const struct raft *raft, const struct raft_messa
     return NULL;
 }
 
-/* Of requests that only the leader of a term makes. */
+/* Checks requests that only the leader of a term sends. */
 static const char *leader_refusal(const struct raft *raft, const struct raft_message *message)
 {
     if (message->term == 0)
@@ -31,8 +32,8 @@ static const char *leader_refusal(const struct raft *raft, const struct raft_mes
     return NULL;
 }
 
-/* Entries up to the commit index are settled: a leader of this term or a later one holds the same.
- * One that was deposed may not, and is not listened to. */
+/* Entries up to the commit index are final: every leader of this term or a later one has them. A
+ * deposed leader may not have them, and its requests are ignored. */
 static const char *entry_refusal(const struct raft *raft, const struct raft_message *message,
                                  const struct raft_entry *entry)
 {
@@ -69,7 +70,7 @@ static const char *append_refusal(const struct raft *raft, const struct raft_mes
     return leader_refusal(raft, message);
 }
 
-/* Answers to what this node asked in an earlier term are old news, whatever they say. */
+/* Answers to requests of an earlier term are ignored anyway. */
 static bool is_answer_to_this_leader(const struct raft *raft, const struct raft_message *message)
 {
     return raft->role == RAFT_LEADER && message->term == raft->term;
@@ -101,7 +102,7 @@ static const char *vote_refusal(const struct raft_message *message)
     return NULL;
 }
 
-/* A node has its term on the disk before it asks for votes in it. */
+/* A node stores its term before it asks for votes in it. */
 static const char *voted_refusal(const struct raft *raft, const struct raft_message *message)
 {
     if (message->vote_response.granted && !message->vote_response.pre && message->term > raft->term)

@@ -1,4 +1,5 @@
-/* Private to raft/: the state of one member, and what the files of this module offer each other. */
+/* The inside of raft/: the state of one member, and the functions that the files of this module
+ * share. */
 #ifndef FLOTILLA_RAFT_CORE_H
 #define FLOTILLA_RAFT_CORE_H
 
@@ -9,85 +10,86 @@
 
 enum { NOT_A_MEMBER = RAFT_MEMBERS_MAX, MET_MAX = 2 * RAFT_MEMBERS_MAX };
 
-/* Who is connected under an id. */
+/* The incarnation that is connected under an id. */
 struct raft_met {
     uint64_t id;
     uint64_t incarnation;
 };
 
-/* A membership and the entry that brought it; 0: the one of the start. */
+/* A membership and the index of its entry; 0: the membership at the start. */
 struct raft_configuration {
     uint64_t index;
     struct raft_membership membership;
 };
 
 struct raft {
-    struct raft_options options;               /* its membership is that of the start */
-    struct raft_membership membership;         /* in force: the newest in the log */
+    struct raft_options options;               /* options.membership is the one at the start */
+    struct raft_membership membership;         /* in force: the newest one in the log */
     struct raft_configuration *configurations; /* oldest first; never empty */
     size_t configuration_count;
     size_t configuration_cap;
-    size_t self; /* position in the membership, or NOT_A_MEMBER */
+    size_t self; /* position of this node in the membership, or NOT_A_MEMBER */
     struct prng prng;
     uint64_t now_ms;
 
     enum raft_role role;
     uint64_t term;
     uint64_t vote;
-    uint64_t leader; /* of this term; 0: not known, or known to be dead */
+    uint64_t leader; /* leader of this term; 0: unknown, or known to be dead */
     struct raft_log log;
     uint64_t commit;
 
-    /* Synced on this node. Reports for entries of terms below durable_term_min are not believed:
-     * they can stand for a write that a truncation undid since. */
+    /* The last entry that is synced on this node. Reports about terms below durable_term_min are
+     * ignored: they may be about a write that a truncation has undone since. */
     uint64_t durable;
     uint64_t durable_term_min;
-    bool no_room; /* on this node's disk */
+    bool no_room; /* this node's disk is full */
 
     uint64_t busy_until_ms;        /* this node said that it may be silent until then */
     uint64_t leader_busy_until_ms; /* the leader did */
-    uint64_t heard_ms;             /* newest append of the leader */
-    uint64_t acknowledged_ms;      /* newest answer that waits for the disk */
+    uint64_t heard_ms;             /* when the newest append of the leader arrived */
+    uint64_t acknowledged_ms;      /* when this node last sent an answer that waits for the disk */
     uint64_t election_deadline_ms;
-    bool leader_lost; /* the last leader's process is dead, no other was heard of yet */
+    bool leader_lost; /* the last leader's process died, and no other leader is known yet */
     uint64_t last_leader;
-    uint64_t no_vote_before_ms; /* with leases: what was promised before the start */
+    /* With leases: this node may have promised its vote before its start. */
+    uint64_t no_vote_before_ms;
 
     bool granted[RAFT_MEMBERS_MAX];
     bool refused[RAFT_MEMBERS_MAX];
 
-    struct raft_progress progress[RAFT_MEMBERS_MAX]; /* by position in the membership */
+    struct raft_progress progress[RAFT_MEMBERS_MAX]; /* indexed by position in the membership */
     struct raft_met met[MET_MAX];
     size_t met_count;
-    uint64_t term_start; /* index of the no-op that began this leader's term */
-    uint64_t flush_ms; /* when followers without new entries learn the commit index; 0: they know */
+    uint64_t term_start; /* index of the no-op with which this leader's term began */
+    uint64_t flush_ms;   /* when to tell idle followers the commit index; 0: they know it */
 
-    uint64_t read_newest;      /* in this term as leader; 0: none */
-    uint64_t read_newest_ever; /* in this process */
-    struct raft_read *reads;   /* not confirmed; index 0: the no-op is not committed */
+    uint64_t read_newest;      /* newest read round in this term as leader; 0: none */
+    uint64_t read_newest_ever; /* newest read round in this process */
+    struct raft_read *reads;   /* unconfirmed reads; index 0: the no-op is not committed yet */
     size_t read_count;
     size_t read_cap;
-    struct raft_read *reads_ready; /* of the update */
+    struct raft_read *reads_ready; /* the update's ready reads */
     size_t ready_cap;
 
     uint64_t transfer_target; /* 0: none */
     uint64_t transfer_deadline_ms;
-    bool timeout_now_sent; /* to the target */
-    bool lease_is_void;    /* somebody was told in this term to stand for election */
+    bool timeout_now_sent; /* to the transfer target */
+    bool lease_is_void;    /* a node was told in this term to start an election */
 
     struct raft_snapshot snapshot;
     struct {
-        struct raft_snapshot snapshot; /* index 0: none */
-        uint64_t leader_term;          /* chunks of one leader make one whole */
+        struct raft_snapshot snapshot; /* index 0: no snapshot */
+        uint64_t leader_term;          /* chunks of different leaders are not combined */
         uint64_t offset;
     } receiving;
 
     struct raft_counters counters;
     uint64_t marks;
-    struct raft_hard_state hard_state_known; /* to the host */
-    struct raft_message *messages;           /* of the update */
+    struct raft_hard_state hard_state_known; /* the hard state that the host has */
+    struct raft_message *messages;           /* the update's messages */
     size_t message_cap;
-    struct raft_update update; /* as far as the running step has come */
+    struct raft_update update; /* the update that the running step fills */
 };
 
 static inline void raft_note(struct raft *raft, enum raft_mark mark)
@@ -97,11 +99,12 @@ static inline void raft_note(struct raft *raft, enum raft_mark mark)
 
 /* raft.c */
 
-/* A message of this step, from this node in its term. Valid until the next call. */
+/* Adds a message to this step's update, from this node in its term. The pointer is valid until the
+ * next call. */
 struct raft_message *raft_message_add(struct raft *raft, enum raft_message_type type, uint64_t to);
 size_t raft_position_of(const struct raft *raft, uint64_t id); /* or NOT_A_MEMBER */
-/* The same, of the incarnation that the membership names: another one of the same id vouches for
- * nothing that was asked of this one. */
+/* The sender's position, if it has the incarnation that the membership names; otherwise
+ * NOT_A_MEMBER. Another incarnation of the same id cannot vouch for what this one was asked. */
 size_t raft_position_of_sender(const struct raft *raft, const struct raft_message *message);
 bool raft_is_voter(const struct raft *raft, size_t position);
 bool raft_may_stand(const struct raft *raft);
@@ -122,21 +125,21 @@ void raft_handle_vote_request(struct raft *raft, const struct raft_message *mess
 void raft_handle_vote_response(struct raft *raft, const struct raft_message *message);
 void raft_handle_timeout_now(struct raft *raft, const struct raft_message *message);
 
-/* A leader is at work as far as this node knows (dissertation §4.2.3). */
+/* Whether a leader is alive, as far as this node knows (dissertation §4.2.3). */
 bool raft_leader_is_alive(const struct raft *raft);
 
 /* follower.c */
 
 void raft_handle_append_request(struct raft *raft, const struct raft_message *message);
-/* Says that the log agrees with the leader's up to `agreed`, of which `match` is durable. */
+/* Answers that the log agrees with the leader's up to `agreed`, and is durable up to `match`. */
 struct raft_message *raft_respond_success(struct raft *raft, const struct raft_message *request,
                                           uint64_t match, uint64_t agreed);
 
-/* replication.c: the leader's side */
+/* replication.c: the leader's side. */
 
 void raft_replication_begin(struct raft *raft);
 void raft_replication_submit(struct raft *raft, const struct raft_entry *entries, size_t count);
-/* One entry of the core's own; a membership is in force from here on. */
+/* Appends an entry of the core's own. A membership is in force from then on. */
 void raft_replication_append_own(struct raft *raft, enum raft_own_entry kind,
                                  const struct raft_membership *membership);
 void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term);
@@ -158,16 +161,16 @@ void raft_configurations_reset(struct raft *raft, uint64_t index,
                                const struct raft_membership *membership);
 void raft_configurations_compact(struct raft *raft, uint64_t index);
 void raft_change_begin(struct raft *raft, const struct raft_membership *wanted);
-/* What a leader owes to a membership that has been committed. Once per step. */
+/* Does what a leader has to do once a membership is committed. Called once per step. */
 void raft_change_settle(struct raft *raft);
 
 /* transfer.c */
 
 void raft_transfer_begin(struct raft *raft, uint64_t target);
 void raft_transfer_tick(struct raft *raft);
-void raft_transfer_settle(struct raft *raft); /* once per step */
+void raft_transfer_settle(struct raft *raft); /* called once per step */
 void raft_transfer_end(struct raft *raft);
-size_t raft_transfer_candidate(const struct raft *raft); /* position, or NOT_A_MEMBER */
+size_t raft_transfer_candidate(const struct raft *raft); /* returns a position, or NOT_A_MEMBER */
 void raft_send_timeout_now(struct raft *raft, size_t peer);
 
 /* snapshot.c */
@@ -185,10 +188,12 @@ void raft_snapshot_failed(struct raft *raft, const struct raft_event *event);
 /* identity.c */
 
 void raft_identity_met(struct raft *raft, uint64_t id, uint64_t incarnation);
-uint64_t raft_met_incarnation(const struct raft *raft, uint64_t id); /* 0: nobody was met */
-/* The member is there, as far as this node knows, and not another incarnation of it. */
+uint64_t raft_met_incarnation(const struct raft *raft, uint64_t id); /* 0: no node was met */
+/* Whether the member is connected, as far as this node knows, under the incarnation in the
+ * membership. */
 bool raft_is_reachable(const struct raft *raft, size_t peer);
-/* Another incarnation of a member is there: the leader may change the membership by itself. */
+/* Whether another incarnation of a member is connected, so that the leader may change the
+ * membership. */
 bool raft_meets_others(const struct raft *raft);
 bool raft_wants_to_take_in(const struct raft *raft, struct raft_membership *wanted);
 
@@ -196,6 +201,6 @@ bool raft_wants_to_take_in(const struct raft *raft, struct raft_membership *want
 
 void raft_reads_begin(struct raft *raft);
 void raft_reads_submit(struct raft *raft, uint64_t context);
-void raft_reads_confirm(struct raft *raft); /* after an echo or a commit */
+void raft_reads_confirm(struct raft *raft); /* called after an echo or a commit */
 
 #endif

@@ -18,7 +18,7 @@ bool raft_leader_is_alive(const struct raft *raft)
 {
     if (raft->role == RAFT_LEADER)
         return true;
-    if (raft->options.lease_drift_percent) /* a promise is kept, whatever became of the leader */
+    if (raft->options.lease_drift_percent) /* a promise holds even if the leader died */
         return raft->now_ms < raft->no_vote_before_ms;
     return raft->leader != 0 && (raft->now_ms < raft->leader_busy_until_ms ||
                                  raft->now_ms < raft->heard_ms + raft->options.election_timeout_ms);
@@ -53,7 +53,7 @@ static void forget_votes(struct raft *raft)
         raft->granted[i] = false;
         raft->refused[i] = false;
     }
-    /* The dead do not vote: without them a split vote is seen at once. */
+    /* The dead leader cannot vote. Not counting it reveals a split vote at once. */
     size_t dead = raft->leader_lost ? raft_position_of(raft, raft->last_leader) : NOT_A_MEMBER;
     if (dead != NOT_A_MEMBER)
         raft->refused[dead] = true;
@@ -67,9 +67,9 @@ static void ask_for_votes(struct raft *raft, bool pre, bool transfer)
             continue;
         struct raft_message *request = raft_message_add(raft, RAFT_VOTE_REQUEST, id);
         request->term = pre ? raft->term + 1 : raft->term;
-        /* A vote is given for this log. Were it asked for before the log is durable, a crash could
-         * shorten the log and a restart ask again in the same term: the first answer would then
-         * elect a node that lacks what the voter has. */
+        /* A vote is given for this log. If the request left before the log is durable, a crash
+         * could shorten the log. After a restart the node could ask again in the same term, and the
+         * first answer would elect a node that lacks entries that the voter saw. */
         request->when_durable = !pre;
         request->vote_request.pre = pre;
         request->vote_request.transfer = transfer;
@@ -88,14 +88,14 @@ static void start_election(struct raft *raft, bool transfer)
     forget_votes(raft);
     raft_election_timer_restart(raft);
     ask_for_votes(raft, false, transfer);
-    /* The own vote counts when it is durable, as any other. */
+    /* The node's own vote counts when it is durable, like any other. */
     struct raft_message *own = raft_message_add(raft, RAFT_VOTE_RESPONSE, raft->options.id);
     own->when_durable = true;
     own->vote_response.granted = true;
 }
 
-/* After a death that is known for sure there is no reason to wait for a timeout, only to keep out
- * of each other's way. */
+/* If the leader's process is known to be dead, there is no need to wait for a timeout. A short
+ * random delay keeps candidates apart. */
 static void retry_soon(struct raft *raft)
 {
     uint32_t heartbeat = raft->options.heartbeat_ms;
@@ -121,7 +121,7 @@ static void start_prevote(struct raft *raft)
     ask_for_votes(raft, true, false);
 }
 
-/* The only voter has nobody to wait for, unless a leader that is about to leave still leads. */
+/* The only voter need not wait for others, unless a leader that is about to leave still leads. */
 static bool is_only_voter(const struct raft *raft)
 {
     if (!raft_may_stand(raft))
@@ -158,7 +158,8 @@ void raft_election_peer_lost(struct raft *raft, uint64_t peer)
         raft->election_deadline_ms = soon;
 }
 
-/* A message that takes longer than an election timeout to arrive is no silence. */
+/* While a long message is arriving, the leader is not silent, even if that takes longer than an
+ * election timeout. */
 void raft_election_peer_alive(struct raft *raft, uint64_t peer)
 {
     if (raft->role != RAFT_FOLLOWER || raft->leader != peer)
@@ -167,8 +168,8 @@ void raft_election_peer_alive(struct raft *raft, uint64_t peer)
     raft_election_timer_restart(raft);
 }
 
-/* An announced silence is no death. With leases nothing of what was promised changes: followers
- * vote later than they promised, and a leader's lease comes from their answers alone. */
+/* A node that announced that it is busy counts as alive. Leases stay valid: followers only vote
+ * later than they promised, and a lease rests only on their answers. */
 void raft_note_busy(struct raft *raft, uint64_t peer, uint32_t ms)
 {
     uint64_t until_ms = raft->now_ms + (ms < RAFT_BUSY_MS_MAX ? ms : RAFT_BUSY_MS_MAX);
@@ -184,8 +185,8 @@ void raft_note_busy(struct raft *raft, uint64_t peer, uint32_t ms)
     }
 }
 
-/* The leader hands over: no PreVote, and no waiting. One of an older term, or of a leader that was
- * followed by another, changes nothing. */
+/* The leader hands over: start an election without PreVote and without waiting. A request of an
+ * older term, or of a leader that another one has replaced, is ignored. */
 void raft_handle_timeout_now(struct raft *raft, const struct raft_message *message)
 {
     if (message->term < raft->term || raft->role != RAFT_FOLLOWER ||
@@ -210,12 +211,12 @@ static void answer_prevote(struct raft *raft, const struct raft_message *request
 {
     bool granted = request->term > raft->term && raft_may_vote(raft) &&
                    !raft_leader_is_alive(raft) && log_is_current(raft, request);
-    /* The other one asks for real now; to stand against it would split the vote. */
+    /* The candidate now starts a real election; standing against it would split the vote. */
     if (granted && raft->role == RAFT_FOLLOWER && raft->leader_lost)
         retry_soon(raft);
     struct raft_message *response = raft_message_add(raft, RAFT_VOTE_RESPONSE, request->from);
-    /* A refusal carries this node's own term: a candidate that is behind in terms alone would
-     * otherwise be refused for ever. */
+    /* A refusal carries this node's term. Otherwise a candidate that is behind only in its term
+     * would be refused for ever. */
     if (granted)
         response->term = request->term;
     response->vote_response.pre = true;

@@ -14,8 +14,8 @@ static struct raft_message *respond(struct raft *raft, const struct raft_message
 static void reject(struct raft *raft, const struct raft_message *request)
 {
     struct raft_message *response = respond(raft, request, false);
-    /* An append of an older term confirms nothing and says nothing of the logs, not even if its
-     * sender leads again by the time the answer arrives. */
+    /* An append of an older term confirms no read and says nothing about the logs, even if its
+     * sender is leader again when the answer arrives. */
     if (request->term < raft->term)
         return;
     uint64_t prev = request->append_request.prev_index;
@@ -32,14 +32,14 @@ static bool prev_agrees(struct raft *raft, const struct raft_message *request)
     uint64_t prev = request->append_request.prev_index;
     if (prev < raft->log.base_index) {
         raft_note(raft, RAFT_MARK_APPEND_BELOW_BASE);
-        return true; /* a snapshot holds committed entries, and those agree */
+        return true; /* a snapshot has only committed entries, and those agree */
     }
     if (prev > raft->log.last_index)
         return false;
     return raft_log_term_of(&raft->log, prev) == request->append_request.prev_term;
 }
 
-/* How many of the request's entries are in the log already. */
+/* Counts the request's entries that the log has already. */
 static size_t count_known(const struct raft *raft, const struct raft_message *request)
 {
     size_t known = 0;
@@ -55,8 +55,8 @@ static size_t count_known(const struct raft *raft, const struct raft_message *re
     return known;
 }
 
-/* Only a real conflict truncates: an old append that arrives late must not take back what came
- * after it (paper §5.3). */
+/* Only a real conflict truncates: a late old append must not remove the entries after it (paper
+ * §5.3). */
 static void truncate_conflict(struct raft *raft, uint64_t first_conflict)
 {
     ASSERT(first_conflict > raft->commit);
@@ -69,9 +69,9 @@ static void truncate_conflict(struct raft *raft, uint64_t first_conflict)
         raft_note(raft, RAFT_MARK_TRUNCATED_DURABLE);
         raft->durable = first_conflict - 1;
     }
-    /* No entry of this leader's term was among those dropped. So a report of a durable entry of
-     * this term or a later one is of a write after this truncation; one of an older term may be of
-     * a write before it, even if the same entry has come back since. */
+    /* None of the dropped entries was of this leader's term. So a durable entry of this term or a
+     * later one was written after this truncation. A durable entry of an older term may have been
+     * written before it, even if the same entry has been appended again since. */
     raft->durable_term_min = raft->term;
 }
 
@@ -125,10 +125,10 @@ static void acknowledge(struct raft *raft, const struct raft_message *request, u
     response->append_response.sent_ms = request->append_request.sent_ms;
 }
 
-/* A heartbeat is answered at once whatever the disk does, with a match that is durable already:
- * reads and CheckQuorum go on while a disk is slow. What acknowledges entries waits for them, and
- * is said again now and then: the first time may have been lost, and raft->durable can lag behind
- * what the disk has (durable_term_min). */
+/* A heartbeat is answered at once with a match that is durable already, so that reads and
+ * CheckQuorum go on while the disk is slow. An answer that acknowledges entries waits for their
+ * sync. It is repeated from time to time, because the first one may have been lost, and because
+ * raft->durable can lag behind the disk (durable_term_min). */
 static void accept(struct raft *raft, const struct raft_message *request)
 {
     uint64_t last = request->append_request.prev_index + request->append_request.entry_count;
@@ -145,8 +145,8 @@ static void accept(struct raft *raft, const struct raft_message *request)
         acknowledge(raft, request, last, true);
 }
 
-/* What was committed is never truncated: whoever acknowledged it and lacks it has an older copy of
- * its folder, or a disk that lost what it had synced. */
+/* Committed entries are never truncated. A node that acknowledged one and lacks it has an older
+ * copy of its folder, or a disk that lost synced data. */
 static void check_incarnation(struct raft *raft, const struct raft_message *request)
 {
     if (request->append_request.to_incarnation == raft->options.incarnation &&
@@ -168,7 +168,7 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *re
         return;
     }
     append_new(raft, request);
-    /* What follows the entries of this request in this log may differ from the leader's. */
+    /* Entries after this request's entries may differ from the leader's log. */
     uint64_t last = request->append_request.prev_index + request->append_request.entry_count;
     uint64_t commit = request->append_request.commit;
     if (commit > last) {

@@ -1,8 +1,9 @@
 #include "base/assert.h"
 #include "raft/core.h"
 
-/* Which incarnation is at the other end. An id can come back with another data folder: its disk was
- * lost, or it was added by its address alone. The leader takes such a folder in by itself. */
+/* Tracks which incarnation is at the other end of each connection. A node can connect under its id
+ * with another data folder: its disk was lost, or it was added by address only. The leader takes
+ * such a folder in by itself. */
 
 uint64_t raft_met_incarnation(const struct raft *raft, uint64_t id)
 {
@@ -13,7 +14,7 @@ uint64_t raft_met_incarnation(const struct raft *raft, uint64_t id)
     return 0;
 }
 
-/* Where the table is full, somebody goes who is no member. */
+/* In a full table a node that is not a member gives up its place. */
 static struct raft_met *place_for(struct raft *raft, uint64_t id)
 {
     for (size_t i = 0; i < raft->met_count; i++) {
@@ -49,8 +50,8 @@ static bool is_another(const struct raft *raft, const struct raft_member *member
     return member->id != raft->options.id && met != 0 && met != member->incarnation;
 }
 
-/* A disk that was lost stays lost. One that is only away is heard of within an election timeout,
- * and two folders that run under one id are heard of in turn. */
+/* A lost disk never returns. An incarnation that is only disconnected is heard of again within an
+ * election timeout. If two folders run under one id, both are heard of by turns. */
 static bool is_to_be_taken_in(const struct raft *raft, size_t position)
 {
     const struct raft_member *member = &raft->membership.members[position];
@@ -69,8 +70,8 @@ bool raft_meets_others(const struct raft *raft)
     return false;
 }
 
-/* One at a time: the next change waits for this one. A voter becomes a learner that is promoted
- * when it has caught up, which is a joint change: the others decide without it. */
+/* One node at a time; the next change waits for this one. A voter becomes a learner to be promoted.
+ * That is a joint change, which the other voters decide. */
 bool raft_wants_to_take_in(const struct raft *raft, struct raft_membership *wanted)
 {
     size_t position = 0;

@@ -1,6 +1,6 @@
-/* What consensus has to know of the log, private to raft/: where each term begins and how many
- * bytes each entry has. Terms never go back along a log and change rarely, so they are kept as
- * runs; sizes are kept in chunks of four bytes per entry, so that growth copies nothing. */
+/* The core's view of the log, private to raft/: where each term begins, and the size of each entry.
+ * Terms ascend along a log and change rarely, so they are stored as runs. Sizes are stored in
+ * chunks with four bytes per entry, so that growing copies nothing. */
 #ifndef FLOTILLA_RAFT_LOG_H
 #define FLOTILLA_RAFT_LOG_H
 
@@ -15,13 +15,13 @@ struct raft_term_run {
 };
 
 struct raft_log {
-    uint64_t base_index; /* the last one that a snapshot stands for; 0: none */
+    uint64_t base_index; /* the last entry that a snapshot covers; 0: none */
     uint64_t base_term;
     uint64_t last_index;
-    struct raft_term_run *runs; /* ascending; the first begins at base_index + 1 */
+    struct raft_term_run *runs; /* ascending; the first run begins at base_index + 1 */
     size_t run_count;
     size_t run_cap;
-    uint64_t chunks_base; /* the index before the first chunk's first entry */
+    uint64_t chunks_base; /* index before the first entry of the first chunk */
     uint32_t **chunks;
     size_t chunk_count;
     size_t chunk_cap;
@@ -30,21 +30,22 @@ struct raft_log {
 void raft_log_init(struct raft_log *log, uint64_t base_index, uint64_t base_term);
 void raft_log_close(struct raft_log *log);
 
-/* Asserts that the entry continues the log: next index, a term that does not go back. */
+/* Asserts that the entry has the next index and a term that is not lower than the last. */
 void raft_log_append(struct raft_log *log, const struct raft_entry *entry);
 void raft_log_truncate(struct raft_log *log, uint64_t last_index);
-/* Forgets the entries up to base_index, which is in the log. */
+/* Drops the entries up to base_index, which is in the log. */
 void raft_log_compact(struct raft_log *log, uint64_t base_index);
 
 uint64_t raft_log_last_term(const struct raft_log *log);
-uint64_t raft_log_term_of(const struct raft_log *log, uint64_t index); /* 0: not in the log */
+/* 0: the entry is not in the log. */
+uint64_t raft_log_term_of(const struct raft_log *log, uint64_t index);
 
-/* The largest index <= `index` whose term is <= `term`; at least base_index. One log's answer,
- * looked up in the other log, skips a whole term per round trip (paper §5.3, end). */
+/* The largest index <= `index` whose term is <= `term`; at least base_index. Looking up one log's
+ * answer in the other log skips a whole term per round trip (paper §5.3, end). */
 uint64_t raft_log_find_agreement(const struct raft_log *log, uint64_t index, uint64_t term);
 
-/* How many entries from `first` on fit into one append, at least one if there is one; *bytes is
- * their size. */
+/* The number of entries from `first` on that fit into one append; at least one if there is one.
+ * *bytes is their size. */
 size_t raft_log_batch(const struct raft_log *log, uint64_t first,
                       const struct raft_options *options, uint64_t *bytes);
 

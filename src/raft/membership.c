@@ -87,7 +87,7 @@ bool raft_membership_has_voters(const struct raft_membership *membership)
     return false;
 }
 
-/* The voter of `membership` that this one is, by id and incarnation; NULL: it is none there. */
+/* The voter with this member's id and incarnation; NULL if there is none. */
 static const struct raft_member *same_voter(const struct raft_membership *membership,
                                             const struct raft_member *voter)
 {
@@ -105,7 +105,7 @@ static bool holds_voters_of(const struct raft_membership *a, const struct raft_m
     return true;
 }
 
-/* A voter of the old set in the joint membership. */
+/* A voter of the old set, as it is in the joint membership. */
 static struct raft_member joint_voter(const struct raft_member *voter,
                                       const struct raft_membership *wanted)
 {

@@ -1,17 +1,15 @@
-/* What a leader knows about one other member, private to raft/.
+/* What a leader knows about another member. Private to raft/.
  *
- *     PROBE      it is not known where the logs agree: one append at a time, the next one after an
- *                answer (or, without entries, after the heartbeat interval)
- *     REPLICATE  they agree up to next - 1, or will once what is under way has arrived: appends
- *                follow each other without waiting, as far as the window goes
- *     SNAPSHOT   it needs entries that this log does not hold any more: chunks of the snapshot, the
- *                next one after the answer to the last
+ *     PROBE      unknown where the logs agree: one append at a time; the next one after an answer,
+ * or, without entries, after the heartbeat interval REPLICATE  the logs agree up to next - 1, or
+ * will once the sent appends have arrived: appends follow each other without waiting, up to the
+ * window's limits SNAPSHOT   the member needs entries that this log has dropped: chunks of the
+ * snapshot, the next one after the answer to the last
  *
- * PROBE -> REPLICATE when the member accepts something at next - 1 or beyond; back when it rejects
- * what follows a gap. Any -> SNAPSHOT when it is found to be behind the log's base, -> REPLICATE
- * when it says that it holds the snapshot's last entry. Every append, heartbeats too, has prev =
- * next - 1: that is what finds a gap.
- */
+ * PROBE -> REPLICATE when the member accepts an append at next - 1 or later; back to PROBE when it
+ * rejects an append after a gap. Any -> SNAPSHOT when the member is behind the log's base;
+ * SNAPSHOT -> REPLICATE when it says that it has the snapshot's last entry. Every append, also a
+ * heartbeat, has prev = next - 1, so that the member notices a gap. */
 #ifndef FLOTILLA_RAFT_PROGRESS_H
 #define FLOTILLA_RAFT_PROGRESS_H
 
@@ -27,25 +25,25 @@ struct raft_sent_append {
 
 struct raft_progress {
     enum raft_progress_state state;
-    uint64_t match;        /* durable there and equal to this log */
+    uint64_t match;        /* last entry that is durable there and equal to this log's */
     uint64_t acknowledged; /* the highest match, in this leadership */
     uint64_t next;
-    bool probe_sent;         /* PROBE, SNAPSHOT: unanswered */
-    uint64_t snapshot_index; /* SNAPSHOT: which one, and where the next chunk begins */
+    bool probe_sent;         /* PROBE, SNAPSHOT: a request is unanswered */
+    uint64_t snapshot_index; /* SNAPSHOT: index of the snapshot, and offset of the next chunk */
     uint64_t snapshot_bytes;
     uint64_t snapshot_offset;
-    uint64_t chunk_ms;      /* when the last one left */
-    uint64_t commit_sent;   /* commit index of the newest append */
-    uint64_t read_context;  /* newest one echoed in this term */
-    uint64_t promised_ms;   /* newest time of sending that was echoed in this term: the lease */
-    uint64_t contact_ms;    /* newest answer in this term; the election counts as one */
+    uint64_t chunk_ms;      /* when the last chunk was sent */
+    uint64_t commit_sent;   /* commit index in the newest append */
+    uint64_t read_context;  /* newest read context echoed in this term */
+    uint64_t promised_ms;   /* newest sending time echoed in this term; the lease counts from it */
+    uint64_t contact_ms;    /* newest answer in this term; winning the election counts as one */
     uint64_t busy_until_ms; /* it said that it may be silent until then */
     bool answered;
-    bool no_room;          /* on its disk, as it said last */
-    uint64_t sent_ms;      /* newest append */
-    uint64_t heartbeat_ms; /* newest append without entries */
+    bool no_room;          /* its disk is full, according to its last answer */
+    uint64_t sent_ms;      /* time of the newest append */
+    uint64_t heartbeat_ms; /* time of the newest append without entries */
 
-    /* Appends that are not acknowledged, oldest first: a ring. */
+    /* Unacknowledged appends, oldest first, in a ring. */
     struct raft_sent_append *window;
     uint32_t window_cap;
     uint32_t window_head;
@@ -56,7 +54,7 @@ struct raft_progress {
 void raft_progress_init(struct raft_progress *progress, uint32_t appends_in_flight_max);
 void raft_progress_close(struct raft_progress *progress);
 
-/* At the start of a term as leader. */
+/* Called when a leader's term begins. */
 void raft_progress_reset(struct raft_progress *progress, uint64_t next, uint64_t now_ms);
 
 void raft_progress_probe(struct raft_progress *progress, uint64_t next);
@@ -68,7 +66,7 @@ bool raft_progress_has_room(const struct raft_progress *progress, uint64_t bytes
                             uint64_t bytes_in_flight_max);
 void raft_progress_sent(struct raft_progress *progress, uint64_t last_index, uint64_t bytes);
 
-/* Raises match (never lowers it) and frees the window up to it. */
+/* Raises match (never lowers it) and removes acknowledged appends from the window. */
 void raft_progress_acknowledge(struct raft_progress *progress, uint64_t match);
 
 #endif

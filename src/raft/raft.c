@@ -63,8 +63,7 @@ void raft_free(struct raft *raft)
     mem_free(raft);
 }
 
-/* The snapshot that is installed takes the place of the log. Nothing counts as durable until the
- * disk has said so. */
+/* The installed snapshot replaces the log. Nothing counts as durable until the disk says so. */
 void raft_log_reset(struct raft *raft, uint64_t base_index, uint64_t base_term)
 {
     raft_log_close(&raft->log);

@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "raft/core.h"
 
-/* ReadIndex (dissertation §6.4). A read is confirmed by a majority's answers to appends that were
- * sent after it came; they echo the newest read context of the time they were sent. */
+/* ReadIndex (dissertation §6.4). A majority of answers to appends that were sent after the read
+ * arrived confirms the read. The answers echo the newest read context at the time of sending. */
 
 void raft_reads_begin(struct raft *raft)
 {
@@ -14,8 +14,9 @@ void raft_reads_begin(struct raft *raft)
     raft->lease_is_void = false;
 }
 
-/* A follower that answered an append does not vote for another leader for an election timeout from
- * the append's arrival on, which was after it was sent. Its clock may be faster than this one. */
+/* A follower that answered an append does not vote for another leader for one election timeout. The
+ * timeout starts when the append arrives, which is after it was sent. The follower's clock may be
+ * faster than this one. */
 uint64_t raft_lease_until_ms(const struct raft *raft)
 {
     uint32_t drift = raft->options.lease_drift_percent;
@@ -67,7 +68,8 @@ static uint64_t confirmed_context(struct raft *raft)
     return raft_membership_majority_value(&raft->membership, echoed);
 }
 
-/* Before the no-op commits, the commit index can be behind what an earlier leader acknowledged. */
+/* Until the no-op is committed, the commit index can be behind what an earlier leader
+ * acknowledged. */
 static void settle_indices(struct raft *raft)
 {
     for (size_t i = raft->read_count; i-- > 0 && raft->reads[i].index == 0;)

@@ -4,10 +4,10 @@
 #include "raft/core.h"
 
 enum {
-    /* The host makes the record of an own entry; it is not larger than this. */
+    /* Largest record that the host encodes for an own entry. */
     OWN_ENTRY_BYTES = 160,
-    OWN_MEMBER_BYTES = 80, /* and the address */
-    FLUSH_MS = 10,         /* an idle follower learns at the latest then what is committed */
+    OWN_MEMBER_BYTES = 80, /* plus the address */
+    FLUSH_MS = 10,         /* an idle follower learns the commit index within this time */
 };
 
 static bool is_peer(const struct raft *raft, size_t position)
@@ -86,16 +86,14 @@ static void send_entries_to_all(struct raft *raft)
 
 void raft_replication_begin(struct raft *raft)
 {
-    /* The requests for the votes left when all of the log was durable, and it has not changed
-     * since.
-     */
+    /* The vote requests left after the whole log was durable, and the log has not changed since. */
     raft->durable = raft->log.last_index;
     raft->flush_ms = 0;
     for (size_t i = 0; i < raft->membership.count; i++)
         raft_progress_reset(&raft->progress[i], raft->log.last_index + 1, raft->now_ms);
 
-    /* Entries of older terms commit only behind one of this term (paper §5.4.2), and reads wait for
-     * that too (§8). */
+    /* An entry of an older term commits only together with one of this term (paper §5.4.2). Reads
+     * wait for that too (§8). */
     raft->term_start = raft->log.last_index + 1;
     raft_replication_append_own(raft, RAFT_OWN_NOOP, NULL);
 }
@@ -135,7 +133,7 @@ void raft_replication_submit(struct raft *raft, const struct raft_entry *entries
     send_entries_to_all(raft);
 }
 
-/* Paper §5.4.2, figure 8: that a majority holds an entry of an older term proves nothing. */
+/* Paper §5.4.2, figure 8: that a majority has an entry of an older term proves nothing. */
 static void advance_commit(struct raft *raft)
 {
     uint64_t held[RAFT_MEMBERS_MAX];
@@ -158,8 +156,8 @@ void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term)
 {
     if (index <= raft->durable)
         return;
-    /* An installed snapshot is of any term: it was installed because the log did not hold its last
-     * entry, so no older report can speak of that. */
+    /* An installed snapshot may be of any term. It was installed because the log lacked its last
+     * entry, so no older report can be about that entry. */
     bool is_base = index == raft->log.base_index;
     if (raft_log_term_of(&raft->log, index) != term ||
         (term < raft->durable_term_min && !is_base)) {
@@ -171,8 +169,7 @@ void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term)
         advance_commit(raft);
 }
 
-/* Counts for CheckQuorum, and for a chunk under way: it confirms no read and acknowledges nothing.
- */
+/* Counts for CheckQuorum and for the chunk under way. Confirms no read and acknowledges nothing. */
 void raft_replication_peer_alive(struct raft *raft, uint64_t peer)
 {
     size_t position = raft_position_of(raft, peer);
@@ -217,8 +214,8 @@ uint64_t raft_replication_quorum_contact_ms(const struct raft *raft)
     return majority_ms(raft, contact_ms);
 }
 
-/* A member that answers needs no heartbeat but where nothing else goes to it. One that is silent
- * gets them anyway: its acknowledgements may be waiting for its disk, heartbeats do not. */
+/* A member that answers gets a heartbeat only if nothing else is sent to it. A silent member gets
+ * heartbeats anyway: its acknowledgements may wait for its disk, and heartbeats do not. */
 static uint64_t heartbeat_due_ms(const struct raft *raft, size_t peer)
 {
     const struct raft_progress *progress = &raft->progress[peer];
@@ -294,12 +291,12 @@ static void handle_rejection(struct raft *raft, size_t peer, const struct raft_m
     bool is_newest = prev == progress->next - 1;
     bool is_gap = progress->state == RAFT_REPLICATE && prev > progress->match;
     if (prev == 0 || (!is_newest && !is_gap))
-        return; /* old news: answered by what was sent since */
+        return; /* an old answer: the appends sent since get their own */
     uint64_t agreed = raft_log_find_agreement(&raft->log, response->append_response.hint_index,
                                               response->append_response.hint_term);
     uint64_t next = agreed + 1 < prev ? agreed + 1 : prev;
-    /* Below match: the member has lost what it acknowledged (it may be configured not to sync).
-     * To count it less is always safe, not to serve it would leave it behind for ever. */
+    /* Below match: the member has lost entries that it acknowledged (it may be configured not to
+     * sync). Lowering match is always safe. Without that the member would never catch up. */
     if (next <= progress->match) {
         raft_note(raft, RAFT_MARK_MATCH_LOWERED);
         progress->match = next - 1;
@@ -339,7 +336,7 @@ void raft_handle_append_response(struct raft *raft, const struct raft_message *r
     progress->contact_ms = raft->now_ms;
     progress->answered = true;
     progress->no_room = response->append_response.no_room;
-    /* A rejection in this term confirms the leader as well as a success does. */
+    /* A rejection in this term confirms the leader just as a success does. */
     if (response->append_response.read_context > progress->read_context) {
         progress->read_context = response->append_response.read_context;
         raft_reads_confirm(raft);

@@ -1,9 +1,9 @@
 #include "base/assert.h"
 #include "raft/core.h"
 
-/* Snapshots: what the log begins with, and how a follower that needs older entries gets one (paper
- * §7). One chunk is under way at a time; each answer says where to go on, so that a lost chunk, a
- * lost answer or a new connection costs one chunk. */
+/* Snapshots: the base of the log, and how a follower that needs dropped entries gets one (paper
+ * §7). One chunk is under way at a time. Each answer says where to continue, so that a lost chunk,
+ * a lost answer or a new connection costs one chunk. */
 
 void raft_snapshot_compact(struct raft *raft, const struct raft_event *event)
 {
@@ -11,7 +11,7 @@ void raft_snapshot_compact(struct raft *raft, const struct raft_event *event)
     uint64_t base = event->compact.first_index - 1;
     ASSERT(snapshot->index >= raft->snapshot.index && snapshot->index <= raft->commit);
     ASSERT(base <= snapshot->index && (snapshot->index == 0 || snapshot->bytes > 0));
-    /* One snapshot per index: chunks of two files would be no file. */
+    /* One snapshot per index: chunks of two different files cannot be combined. */
     ASSERT(snapshot->index > raft->snapshot.index || snapshot->bytes == raft->snapshot.bytes);
     raft->snapshot = *snapshot;
     raft_log_compact(&raft->log, base);
@@ -19,7 +19,7 @@ void raft_snapshot_compact(struct raft *raft, const struct raft_event *event)
     for (size_t i = 0; raft->role == RAFT_LEADER && i < raft->membership.count; i++) {
         if (i == raft->self || raft->progress[i].next > base)
             continue;
-        raft_snapshot_begin(raft, i); /* what it needs next is gone */
+        raft_snapshot_begin(raft, i); /* the entries that it needs next are gone */
         raft_snapshot_send(raft, i);
     }
 }
@@ -61,8 +61,8 @@ void raft_snapshot_send(struct raft *raft, size_t peer)
     progress->chunk_ms = raft->now_ms;
 }
 
-/* A large chunk may take long to arrive and to be written, which its pieces tell
- * (raft_replication_peer_alive()); what is silent for half a timeout is taken for lost. */
+/* A large chunk may take long to arrive and to be written; pieces of it report progress
+ * (raft_replication_peer_alive()). After half a timeout of silence the chunk counts as lost. */
 uint64_t raft_snapshot_due_ms(const struct raft *raft, size_t peer)
 {
     return raft->progress[peer].chunk_ms + raft->options.election_timeout_ms / 2;
@@ -95,7 +95,7 @@ void raft_handle_snapshot_response(struct raft *raft, const struct raft_message 
         raft_note(raft, RAFT_MARK_SNAPSHOT_RESTARTED);
     bool news = offset != progress->snapshot_offset;
     progress->snapshot_offset = offset;
-    /* Who has all of it is installing it now; a newer one can wait for that. */
+    /* A follower that has all chunks is installing the snapshot; a newer one can wait. */
     if (news && offset < progress->snapshot_bytes) {
         progress->probe_sent = false;
         raft_snapshot_send(raft, peer);
@@ -107,7 +107,7 @@ void raft_handle_snapshot_response(struct raft *raft, const struct raft_message 
 static void respond_offset(struct raft *raft, const struct raft_message *request)
 {
     struct raft_message *response = raft_message_add(raft, RAFT_SNAPSHOT_RESPONSE, request->from);
-    response->when_durable = true; /* no more chunks than the disk takes */
+    response->when_durable = true; /* so that chunks come no faster than the disk takes them */
     response->snapshot_response.index = request->snapshot_request.index;
     response->snapshot_response.term = request->snapshot_request.term;
     response->snapshot_response.offset = raft->receiving.offset;
@@ -118,8 +118,8 @@ static void refuse_old_leader(struct raft *raft, const struct raft_message *requ
     raft_message_add(raft, RAFT_SNAPSHOT_RESPONSE, request->from);
 }
 
-/* Nothing in the log is dropped where it holds the snapshot's last entry: what follows it may have
- * been acknowledged. */
+/* If the log has the snapshot's last entry, no entry is dropped: the entries after it may have been
+ * acknowledged. */
 static bool is_in_log(const struct raft *raft, uint64_t index, uint64_t term)
 {
     return raft_log_term_of(&raft->log, index) == term;
@@ -160,7 +160,7 @@ static void begin_receiving(struct raft *raft, const struct raft_message *reques
     raft->receiving.offset = 0;
 }
 
-/* A leader's snapshots only go up: it has begun a newer one since. */
+/* A leader's snapshots have ascending indices: this chunk is of an older one. */
 static bool is_superseded(const struct raft *raft, const struct raft_message *request)
 {
     return raft->receiving.leader_term == request->term &&
@@ -227,7 +227,7 @@ void raft_snapshot_installed(struct raft *raft, const struct raft_event *event)
         raft_note(raft, RAFT_MARK_SNAPSHOT_RACED);
         return;
     }
-    /* Votes were asked for with the log and the membership of that time. */
+    /* The vote requests named the old log and membership. */
     if (raft->role != RAFT_FOLLOWER)
         raft_follow(raft, raft->term, 0);
     raft_note(raft, RAFT_MARK_SNAPSHOT_INSTALLED);

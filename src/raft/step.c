@@ -1,9 +1,9 @@
 #include "base/assert.h"
 #include "raft/core.h"
 
-/* Whether a message of a later term says that this node is behind. PreVote speaks of a term that
- * nobody is in yet; and who would disturb a leader that is alive is not listened to (dissertation
- * §4.2.3, §9.6). */
+/* Whether a message of a later term means that this node is behind. PreVote names a term that no
+ * node is in yet. A node that would disturb a live leader is ignored (dissertation §4.2.3,
+ * §9.6). */
 static bool term_is_news(const struct raft *raft, const struct raft_message *message)
 {
     if (message->term <= raft->term)

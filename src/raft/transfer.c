@@ -1,7 +1,8 @@
 #include "raft/core.h"
 
-/* Handing leadership over (dissertation §3.10): no new entries, the target gets what it lacks, then
- * it is told to stand for election at once. Given up after one election timeout. */
+/* Handing over leadership (dissertation §3.10). The leader takes no new entries, sends the target
+ * what it lacks, then tells it to start an election at once. It gives up after one election
+ * timeout. */
 
 static bool can_follow(const struct raft *raft, size_t position)
 {
@@ -11,8 +12,8 @@ static bool can_follow(const struct raft *raft, size_t position)
            raft_is_reachable(raft, position);
 }
 
-/* The voter with room on its disk that lacks least; of equal ones the one that was heard of last.
- */
+/* The voter with room on its disk that lacks the fewest entries; of equal ones, the one heard of
+ * last. */
 size_t raft_transfer_candidate(const struct raft *raft)
 {
     size_t best = NOT_A_MEMBER;
@@ -28,8 +29,8 @@ size_t raft_transfer_candidate(const struct raft *raft)
     return best;
 }
 
-/* Whoever gets this may win an election although a leader is alive: its lease is worth nothing from
- * here on, however late the message arrives. */
+/* The receiver may win an election although this leader is alive. So this leader's lease is void
+ * from now on, however late the message arrives. */
 void raft_send_timeout_now(struct raft *raft, size_t peer)
 {
     raft_note(raft, RAFT_MARK_TRANSFERRED);
@@ -37,8 +38,8 @@ void raft_send_timeout_now(struct raft *raft, size_t peer)
     raft_message_add(raft, RAFT_TIMEOUT_NOW, raft->membership.members[peer].id);
 }
 
-/* Once the target has everything and all of it is committed, no write of this leader is left whose
- * outcome it would not know. */
+/* When the target has everything and all of it is committed, this leader knows the outcome of all
+ * its writes. */
 void raft_transfer_settle(struct raft *raft)
 {
     if (raft->transfer_target == 0 || raft->timeout_now_sent)
