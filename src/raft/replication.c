@@ -184,8 +184,8 @@ static uint64_t contact_ms(const struct raft *raft, size_t peer)
     return raft->progress[peer].contact_ms;
 }
 
-/* While one of the two has said that it may be silent, silence says nothing: neither that the other
- * is gone nor, to readers, that there is no other leader. */
+/* While this node or the member has announced that it is busy, the silence between them does not
+ * mean that the member is gone. It also does not prove to readers that there is no other leader. */
 static uint64_t excused_contact_ms(const struct raft *raft, size_t peer)
 {
     const struct raft_progress *progress = &raft->progress[peer];
