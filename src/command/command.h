@@ -77,6 +77,10 @@ typedef void command_rewrite(const struct span *args, size_t argc, int64_t now_m
 typedef size_t command_get_keys(const struct span *args, size_t argc, size_t *positions,
                                 size_t max);
 
+/* About how many bytes the command works on in one piece, beyond its own arguments: who runs it can
+ * tell others that it will be busy. Cheap; only a guess. */
+typedef size_t command_work(const struct keyspace *keyspace, const struct span *args, size_t argc);
+
 struct command_key_spec {
     int first; /* position of the first key; 0: no keys */
     int last;  /* negative: counted from the end */
@@ -93,6 +97,7 @@ struct command {
     command_get_keys *get_keys;
     command_run *run;
     command_rewrite *rewrite;
+    command_work *work;   /* NULL: few */
     uint16_t id;          /* dense, stable within a process: the position in command_table_at() */
     uint16_t subcommands; /* number of subcommands of a container; their ids follow its own */
     const struct command *parent;

@@ -29,6 +29,7 @@ command_run command_strlen_run;
 command_run command_getrange_run;
 command_run command_substr_run;
 command_run command_setrange_run;
+command_work command_setrange_work;
 
 /* string_number.c */
 command_run command_incr_run;
@@ -39,9 +40,11 @@ command_run command_incrbyfloat_run;
 
 /* lcs.c */
 command_run command_lcs_run;
+command_work command_lcs_work;
 
 /* restore.c */
 command_run command_dump_run;
+command_work command_dump_work;
 command_run command_restore_run;
 command_rewrite command_restore_rewrite;
 
@@ -50,6 +53,7 @@ command_run command_dbsize_run;
 command_run command_flushall_run;
 command_run command_flushdb_run;
 command_run command_keys_run;
+command_work command_keys_work;
 command_run command_randomkey_run;
 command_run command_type_run;
 command_run command_exists_run;
@@ -59,6 +63,7 @@ command_run command_touch_run;
 command_run command_rename_run;
 command_run command_renamenx_run;
 command_run command_copy_run;
+command_work command_copy_work;
 command_run command_time_run;
 
 /* scan.c */

@@ -154,6 +154,12 @@ static bool parse_copy_options(struct command_context *context, const struct spa
     return true;
 }
 
+size_t command_copy_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
+{
+    const struct item *item = argc < 2 ? NULL : keyspace_find(keyspace, args[1], NO_DEADLINE);
+    return item ? item_string_len(item) : 0;
+}
+
 void command_copy_run(struct command_context *context, const struct span *args, size_t argc)
 {
     bool replace = false;

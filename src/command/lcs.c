@@ -151,6 +151,17 @@ static void write_subsequence(struct command_context *context, const struct lcs 
     mem_free(text);
 }
 
+size_t command_lcs_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
+{
+    size_t work = argc < 3 ? 0 : 1;
+    for (size_t i = 1; i < 3 && work; i++) {
+        const struct item *item = keyspace_find(keyspace, args[i], NO_DEADLINE);
+        size_t len = item ? item_string_len(item) : 0;
+        work = len <= LCS_CELLS_MAX ? work * len : 0; /* else it is refused */
+    }
+    return work <= LCS_CELLS_MAX ? work : 0;
+}
+
 void command_lcs_run(struct command_context *context, const struct span *args, size_t argc)
 {
     const struct item *a = command_read_item(context, args[1]);

@@ -72,6 +72,14 @@ void command_substr_run(struct command_context *context, const struct span *args
     command_getrange_run(context, args, argc);
 }
 
+/* The bytes between the old end and the offset are filled with zeros. */
+size_t command_setrange_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
+{
+    (void)keyspace;
+    int64_t offset;
+    return argc == 4 && number_parse_i64(args[2], &offset) && offset > 0 ? (size_t)offset : 0;
+}
+
 void command_setrange_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)argc;

@@ -155,6 +155,7 @@ static void add_row(struct command_table *table, const struct command_docs *row,
         .run = row->run,
         .rewrite = row->rewrite,
         .get_keys = row->get_keys,
+        .work = row->work,
         .id = (uint16_t)table->count,
         .docs = row,
     };

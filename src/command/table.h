@@ -72,6 +72,7 @@ struct command_docs {
     command_run *run;
     command_rewrite *rewrite;
     command_get_keys *get_keys; /* with COMMAND_MOVABLE_KEYS */
+    command_work *work;
     int arity;
     uint32_t flags;
     unsigned categories;

@@ -6,6 +6,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "keys",
         .run = command_keys_run,
+        .work = command_keys_work,
         .arity = 2,
         .flags = COMMAND_READONLY,
         .categories = CATEGORY_KEYSPACE | CATEGORY_DANGEROUS,
@@ -148,6 +149,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "copy",
         .run = command_copy_run,
+        .work = command_copy_work,
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM,
         .categories = CATEGORY_KEYSPACE,
@@ -162,6 +164,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "dump",
         .run = command_dump_run,
+        .work = command_dump_work,
         .arity = 2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_KEYSPACE,

@@ -215,6 +215,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "setrange",
         .run = command_setrange_run,
+        .work = command_setrange_work,
         .arity = 4,
         .flags = COMMAND_LENGTHENS | COMMAND_WRITE | COMMAND_DENYOOM,
         .categories = CATEGORY_STRING,
@@ -309,6 +310,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "lcs",
         .run = command_lcs_run,
+        .work = command_lcs_work,
         .arity = -3,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_STRING,

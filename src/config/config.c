@@ -184,7 +184,7 @@ enum err config_make_absolute(struct config *config, const char *from, struct co
         buf_add_text(&path, rest);
         fine = path.len < directive->size;
         if (fine) {
-            memcpy(field, path.ptr, path.len);
+            memcpy(field, path.ptr ? path.ptr : "", path.len);
             field[path.len] = '\0';
         } else {
             path.len = 0;

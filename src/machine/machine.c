@@ -66,8 +66,9 @@ void machine_execute(struct machine *machine, const struct command *command,
                      const struct span *args, size_t argc, struct command_context *context,
                      const struct machine_caller *caller)
 {
-    (void)machine;
     struct resp_mark mark = resp_mark(context->reply);
+    if (command->work && caller->expect)
+        caller->expect(caller->context, command->work(machine->keyspace, args, argc));
     command->run(context, args, argc);
     if (context->reply->out && caller->executed)
         caller->executed(caller->context, command, args, argc, resp_since(context->reply, mark));
@@ -107,7 +108,8 @@ static void apply_command(struct machine *machine, const struct entry *entry,
     enum resp_outcome outcome = resp_parse(parser, entry->payload, &no_limits);
     ASSERT(outcome == RESP_COMMAND && parser->argc > 0);
     const struct command *command = command_find(machine->table, parser->args, parser->argc);
-    if (!command || !command->run)
+    bool is_known = command && command->run;
+    if (!is_known)
         FATAL("the log holds a command that this version does not know: it is older than the log");
     machine_execute(machine, command, parser->args, parser->argc, context, caller);
 }

@@ -64,6 +64,9 @@ struct machine_caller {
     /* Runs such a command (PING, CLIENT …) and writes its reply. */
     void (*run_local)(void *context, const struct command *command, const struct span *args,
                       size_t argc, struct resp_writer *reply);
+    /* The next command works on about so many bytes in one piece. Nothing may be done to the
+     * machine or its entry meanwhile. May be NULL. */
+    void (*expect)(void *context, size_t bytes);
     /* A command ran and wrote `reply`. A long reply is not passed: `reply` is then empty (see
      * resp_since()). May be NULL. */
     void (*executed)(void *context, const struct command *command, const struct span *args,

@@ -23,6 +23,12 @@ static void executed(void *context, const struct command *command, const struct 
     host->executed(host->context, command, args, argc, reply);
 }
 
+static void expect(void *context, size_t bytes)
+{
+    struct waiter *waiter = context;
+    shard_announce_amid(waiter->shard, bytes);
+}
+
 static struct machine_caller caller_of(struct waiter *waiter)
 {
     struct shard *shard = waiter->shard;
@@ -30,6 +36,7 @@ static struct machine_caller caller_of(struct waiter *waiter)
                                    .wall_ms = shard->now.wall_ms,
                                    .context = waiter,
                                    .executed = shard->options.host.executed ? executed : NULL,
+                                   .expect = expect,
                                    .run_local = run_local};
 }
 
@@ -115,6 +122,7 @@ void shard_read_local(struct shard *shard, const struct shard_request *request,
     caller.reply = *reply;
     const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
     machine_read(&shard->machine, request->command, request->args, request->argc, &view, &caller);
+    shard_note_announced(shard);
 }
 
 /* Everything that came before the entry was appended: that it is committed, by this leader, proves
@@ -163,6 +171,7 @@ void shard_answer_reads(struct shard *shard)
         shard_note_of(shard, read->client)->held_pass = shard->judge_pass;
     }
     read_queue_drop_done(reads);
+    shard_note_announced(shard);
 }
 
 static void apply_next(struct shard *shard)
@@ -173,8 +182,9 @@ static void apply_next(struct shard *shard)
         FATAL("a committed entry cannot be read back from the log");
     if (shard_is_leader(shard) && entry.term == raft_term(shard->raft))
         answer_reads_before(shard, &entry);
-    shard_announce(shard, entry.record.len);
+    shard_announce_amid(shard, entry.record.len);
     apply_one(shard, &entry);
+    shard_note_announced(shard);
     shard_take_image_if_due(shard);
 }
 

@@ -150,9 +150,10 @@ struct shard {
     struct keyspace *replaced;             /* by the leader's; freed bit by bit. NULL: none */
 
     struct wire_message incoming;
-    unsigned announced;  /* turns until a long step is said to be over; 0: none */
-    const char *refusal; /* of the last message that was refused */
-    struct buf records;  /* entries of an append: [records_first, records_last]; 0: none */
+    unsigned announced;       /* turns until a long step is said to be over; 0: none */
+    uint32_t busy_unnoted_ms; /* told to others, not yet to this node's core */
+    const char *refusal;      /* of the last message that was refused */
+    struct buf records;       /* entries of an append: [records_first, records_last]; 0: none */
     uint64_t records_first;
     uint64_t records_last;
     struct buf encoded; /* scratch: one message */
@@ -200,6 +201,10 @@ void shard_answer_reads(struct shard *shard);
 
 /* busy.c: before something of so many bytes is done in one piece, and when it is over */
 void shard_announce(struct shard *shard, size_t bytes);
+/* The same while an entry or a read is being carried out: the core hears of it afterwards, by
+ * shard_note_announced(), for a step may move what is being worked on. */
+void shard_announce_amid(struct shard *shard, size_t bytes);
+void shard_note_announced(struct shard *shard);
 void shard_announce_end(struct shard *shard);
 
 /* check.c */

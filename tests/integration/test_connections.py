@@ -94,6 +94,21 @@ def test_a_large_value_costs_no_leader_its_office(make_cluster, mebibytes):
     assert leader.says_leader()
 
 
+def test_a_value_that_becomes_large_costs_no_leader_its_office(make_cluster):
+    cluster = make_cluster(proto_max_bulk_len="512mb")
+    leader = cluster.wait_leader()
+    term = leader.raft()["raft_current_term"]
+    with leader.connect(timeout=120) as client:
+        assert client.call("SETRANGE", "large", (512 << 20) - 1, "x") == 512 << 20
+        assert client.call("GETRANGE", "large", -1, -1) == b"x"
+        assert client.call("COPY", "large", "copy") == 1
+        assert client.call("DEL", "large", "copy") == 2
+    cluster.wait_equal()
+    for node in cluster.nodes:
+        assert node.raft()["raft_current_term"] == term
+    assert leader.says_leader()
+
+
 def test_messages_of_nodes_are_refused_from_clients(cluster):
     for node in cluster.nodes:
         for command in (("RAFT.HELLO", "1", "x" * 40, "wrong", "1", "2"), ("RAFT.PROOF", ""),

@@ -307,6 +307,36 @@ static void test_a_wrong_arity_names_the_whole_command(void **state)
     buf_close(&out);
 }
 
+/* A guess, but of the right kind: nothing for what is small or refused. */
+static void test_commands_that_take_long_in_one_piece_say_so(void **state)
+{
+    (void)state;
+    struct keyspace *keyspace = keyspace_new(1);
+    char text[3000];
+    memset(text, 'x', sizeof text);
+    keyspace_set_string(keyspace, SPAN("k"), span_of(text, sizeof text), false, 1);
+    const struct {
+        struct span args[4];
+        size_t argc;
+        size_t work;
+    } cases[] = {
+        {{SPAN("SETRANGE"), SPAN("k"), SPAN("536870911"), SPAN("x")}, 4, 536870911},
+        {{SPAN("SETRANGE"), SPAN("k"), SPAN("-1"), SPAN("x")}, 4, 0},
+        {{SPAN("SETRANGE"), SPAN("k"), SPAN("none"), SPAN("x")}, 4, 0},
+        {{SPAN("COPY"), SPAN("k"), SPAN("l")}, 3, 3000},
+        {{SPAN("COPY"), SPAN("none"), SPAN("l")}, 3, 0},
+        {{SPAN("DUMP"), SPAN("k")}, 2, 12000},
+        {{SPAN("LCS"), SPAN("k"), SPAN("k")}, 3, 9000000},
+        {{SPAN("KEYS"), SPAN("*")}, 2, 128},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct command *command = command_find(table, cases[i].args, cases[i].argc);
+        assert_int_equal(command->work(keyspace, cases[i].args, cases[i].argc), cases[i].work);
+    }
+    assert_null(command_find(table, &SPAN("GET"), 1)->work);
+    keyspace_free(keyspace);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_what_is_unknown_is_quoted_up_to_a_limit),
         cmocka_unit_test(test_an_unknown_subcommand_points_to_help),
         cmocka_unit_test(test_a_wrong_arity_names_the_whole_command),
+        cmocka_unit_test(test_commands_that_take_long_in_one_piece_say_so),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
