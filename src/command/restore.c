@@ -121,7 +121,7 @@ static const char *restore(struct command_context *context, const struct span *a
         }
         return NULL;
     }
-    if (there) /* as in Redis, the old value goes even if the payload is refused */
+    if (there) /* as in Redis, the key is removed and created again */
         keyspace_remove_item(context->keyspace, there, context->revision);
     context->dirty++;
     return payload_error(
