@@ -278,6 +278,37 @@ static void test_a_lease_is_judged_when_the_reply_is_released(void **state)
     }
 }
 
+static void test_a_promise_not_to_vote_counts_from_when_the_message_was_read(void **state)
+{
+    (void)state;
+    enum { STOPPED_MS = 200 };
+    struct fixture fixture = {0};
+    open_with_a_lease(&fixture);
+    uint64_t last = fixture_last(&fixture);
+    fixture.clock_us = fixture.now.mono_us + STOPPED_MS * 1000;
+    struct raft_message append = {
+        .type = RAFT_APPEND_REQUEST, .from = 2, .term = fixture_term(&fixture) + 1};
+    append.append_request.prev_index = last;
+    append.append_request.prev_term = raft_term_of(shard_raft(fixture.shard), last);
+    append.append_request.first_index = last + 1;
+    fixture_message(&fixture, append, NULL);
+    uint64_t term = fixture_term(&fixture);
+
+    pass_quietly(&fixture, ELECTION_MS + STOPPED_MS / 2);
+    fixture.clock_us = fixture.now.mono_us;
+    struct raft_message vote = {.type = RAFT_VOTE_REQUEST, .from = 3, .term = term + 1};
+    vote.vote_request.last_index = last + 10;
+    vote.vote_request.last_term = term;
+    fixture_message(&fixture, vote, NULL);
+    assert_int_equal(fixture_term(&fixture), term);
+
+    pass_quietly(&fixture, STOPPED_MS / 2);
+    fixture.clock_us = fixture.now.mono_us;
+    fixture_message(&fixture, vote, NULL);
+    assert_int_equal(fixture_term(&fixture), term + 1);
+    fixture_close(&fixture);
+}
+
 static void test_a_time_to_live_counts_from_when_the_request_was_read(void **state)
 {
     (void)state;
@@ -328,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_a_local_read_is_judged_by_what_is_applied),
         cmocka_unit_test(test_expiry_keeps_up_with_what_is_written),
         cmocka_unit_test(test_a_lease_is_judged_when_the_reply_is_released),
+        cmocka_unit_test(test_a_promise_not_to_vote_counts_from_when_the_message_was_read),
         cmocka_unit_test(test_a_time_to_live_counts_from_when_the_request_was_read),
         cmocka_unit_test(test_a_wall_clock_that_leaps_is_logged_once),
     };
