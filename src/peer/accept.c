@@ -176,6 +176,14 @@ static void say_foreign(const struct link *guest)
              (unsigned long long)guest->handshake.hello.from, guest->handshake.address);
 }
 
+/* Who is of the same cluster may be a member that this node has not heard of: it may even lead. */
+static bool is_visitor(const struct peers *peers, const struct wire_hello *hello)
+{
+    return !wire_is_no_cluster(peers->options.cluster->cluster_id) &&
+           !wire_is_no_cluster(hello->cluster_id) && hello->from != peers->options.self &&
+           peers_has_place(peers);
+}
+
 /* Who has the secret may know why it is refused. */
 static const char *refusal_of_member(const struct link *guest)
 {
@@ -188,9 +196,9 @@ static const char *refusal_of_member(const struct link *guest)
     }
     if (hello->to != peers->options.self)
         return "NOPERM this is another node than the one that was dialled";
-    if (!peers_find(peers, hello->from))
-        return "NOPERM that node is no member of the cluster";
-    return NULL;
+    if (peers_find(peers, hello->from) || is_visitor(peers, hello))
+        return NULL;
+    return "NOPERM that node is no member of the cluster";
 }
 
 static void become_ready(struct link *guest)
@@ -198,6 +206,8 @@ static void become_ready(struct link *guest)
     struct peers *peers = guest->peers;
     const struct wire_hello *hello = &guest->handshake.hello;
     struct node *node = peers_find(peers, hello->from);
+    if (!node)
+        node = peers_add_visitor(peers, hello->from);
     struct wire_proof proof;
     proof_make(&proof, peers->options.secret, WIRE_ACCEPTOR, hello, &guest->handshake.challenge);
     leave_table(guest);

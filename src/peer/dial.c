@@ -53,6 +53,8 @@ void node_connected(struct node *node, bool connected)
 void node_redial_later(struct node *node, uint32_t ms)
 {
     struct timeval delay = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+    if (node->address.port == 0)
+        return; /* a visitor: nobody has said yet where it is */
     event_add(node->redial, &delay);
 }
 

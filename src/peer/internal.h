@@ -171,6 +171,9 @@ void node_connected(struct node *node, bool connected);
 
 /* peer.c */
 struct node *peers_find(const struct peers *peers, uint64_t id);
+/* A visitor has connected and is not in the table: it is answered, and not dialled. */
+bool peers_has_place(const struct peers *peers);
+struct node *peers_add_visitor(struct peers *peers, uint64_t id);
 void link_lost(struct link *link, int error); /* error: errno of the connection, 0 at its end */
 /* The command in link->frame. */
 bool link_take(struct link *link);

@@ -87,7 +87,7 @@ static void on_redial(evutil_socket_t fd, short what, void *context)
         node_dial(node);
 }
 
-static void add_node(struct peers *peers, const struct cluster_node *address)
+static struct node *add_node(struct peers *peers, const struct cluster_node *address)
 {
     struct node *node = mem_zalloc(sizeof *node);
     node->id = address->id;
@@ -97,6 +97,7 @@ static void add_node(struct peers *peers, const struct cluster_node *address)
     node->redial = evtimer_new(peers->base, on_redial, node);
     peers->nodes[peers->count++] = node;
     node_redial_later(node, 0);
+    return node;
 }
 
 static void free_node(struct node *node)
@@ -147,6 +148,31 @@ void peers_follow(struct peers *peers)
             begin_anew(node);
         }
     }
+}
+
+static bool is_idle_visitor(const struct node *node)
+{
+    return node->address.port == 0 && (!node->in || node->in->state != LINK_READY);
+}
+
+bool peers_has_place(const struct peers *peers)
+{
+    bool has_place = peers->count < RAFT_MEMBERS_MAX;
+    for (size_t i = 0; i < peers->count; i++)
+        has_place |= is_idle_visitor(peers->nodes[i]);
+    return has_place;
+}
+
+struct node *peers_add_visitor(struct peers *peers, uint64_t id)
+{
+    const struct cluster_node address = {.id = id, .host = "an address that is not known"};
+    for (size_t i = 0; i < peers->count && peers->count == RAFT_MEMBERS_MAX; i++) {
+        if (!is_idle_visitor(peers->nodes[i]))
+            continue;
+        free_node(peers->nodes[i]);
+        peers->nodes[i] = peers->nodes[--peers->count];
+    }
+    return add_node(peers, &address);
 }
 
 struct peers *peers_new(struct event_base *base, const struct peer_options *options)

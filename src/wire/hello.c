@@ -175,8 +175,12 @@ void wire_encode_transcript(struct buf *out, enum wire_role role, const struct w
     add_field(out, challenge->cluster_id, WIRE_CLUSTER_ID);
 }
 
+bool wire_is_no_cluster(const char *id)
+{
+    return strcmp(id, no_cluster) == 0;
+}
+
 bool wire_cluster_ids_agree(const char *one, const char *other)
 {
-    return strcmp(one, other) == 0 || strcmp(one, no_cluster) == 0 ||
-           strcmp(other, no_cluster) == 0;
+    return strcmp(one, other) == 0 || wire_is_no_cluster(one) || wire_is_no_cluster(other);
 }

@@ -78,5 +78,6 @@ void wire_encode_transcript(struct buf *out, enum wire_role role, const struct w
 
 /* Whether the ids are equal or one of the nodes belongs to no cluster yet. */
 bool wire_cluster_ids_agree(const char *one, const char *other);
+bool wire_is_no_cluster(const char *id);
 
 #endif

@@ -267,3 +267,30 @@ def test_a_node_that_began_anew_says_who_it_is(cluster):
     leader.resume()
     cluster.wait_equal()
     assert_filled(cluster)
+
+
+@pytest.mark.parametrize("wiped", [False, True])
+def test_a_node_that_was_away_hears_a_leader_that_was_added_meanwhile(cluster, wiped):
+    from cluster import Node
+    leader = fill(cluster)
+    away = cluster.followers()[0]
+    away.kill()
+    fourth = Node(cluster, 4, cluster.ports.take())
+    assert leader.call("RAFT.NODE", "ADD", "4", fourth.address) == "OK"
+    cluster.nodes.append(fourth)
+    cluster.write_config(fourth)
+    fourth.start()
+    wait_for(lambda: state_of(leader, fourth) == "voter", what="a fourth voter")
+    for _ in range(20):
+        if leader is fourth:
+            break
+        leader.kill()
+        leader.start()
+        leader = cluster.wait_leader()
+    if wiped:
+        wipe(away)
+    away.start()  # its list and its log name three nodes
+    wait_for(lambda: "raft_last_applied_index" in away.raft(), what="the node that was away knows the cluster")
+    cluster.wait_equal()
+    wait_for(lambda: state_of(leader, away) == "voter", what="the node that was away is a voter")
+    assert_filled(cluster)

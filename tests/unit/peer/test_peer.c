@@ -423,9 +423,34 @@ static void test_strangers_are_refused(void **state)
     wrong.to = 3;
     expect_refused(&pair, &wrong, "another node");
     wrong = right;
-    wrong.from = 9;
+    wrong.from = 2; /* the node itself */
     expect_refused(&pair, &wrong, "no member");
-    assert_int_equal(peers_stats(pair.two).handshakes_refused, 3);
+    wrong.from = 9;
+    memset(wrong.cluster_id, '0', WIRE_CLUSTER_ID);
+    expect_refused(&pair, &wrong, "no member");
+    assert_int_equal(peers_stats(pair.two).handshakes_refused, 4);
+    pair_close(&pair);
+}
+
+/* It was added while this node was away, and may lead by now. */
+static void test_a_node_of_the_cluster_that_is_not_known_yet_is_answered(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    for (uint64_t id = 9; id < 9 + 2 * RAFT_MEMBERS_MAX; id++) {
+        struct stranger stranger;
+        stranger_open(&stranger, &pair);
+        stranger.hello.from = id;
+        greet(&stranger);
+        prove(&stranger, SPAN(SECRET), WIRE_DIALLER);
+        struct wire_frame frame = hear_words(&stranger);
+        assert_true(span_equal(frame.args[0], SPAN("RAFT.WELCOME")));
+        stranger_close(&stranger);
+        for (int i = 0; i < 5; i++)
+            hear(&(struct stranger){.pair = &pair, .fd = -1});
+    }
+    assert_int_equal(peers_stats(pair.two).handshakes_refused, 0);
     pair_close(&pair);
 }
 
@@ -710,6 +735,7 @@ int main(void)
         cmocka_unit_test(test_a_password_ends_links_without_a_secret),
         cmocka_unit_test(test_a_password_does_not_concern_nodes_with_a_secret),
         cmocka_unit_test(test_strangers_are_refused),
+        cmocka_unit_test(test_a_node_of_the_cluster_that_is_not_known_yet_is_answered),
         cmocka_unit_test(test_a_captured_proof_is_worth_nothing_on_another_connection),
         cmocka_unit_test(test_a_reflected_proof_is_refused),
         cmocka_unit_test(test_who_proves_nothing_cannot_speak_on),
