@@ -45,6 +45,9 @@ enum command_flag {
     COMMAND_LENGTHENS = 1 << 21,     /* may make a value much longer than the command itself */
 };
 
+/* Commands that only read are refused in a transaction whose commands cost more before. */
+enum { COMMAND_WORK_MAX = 40 * 1000 * 1000 };
+
 /* The input and output of a data command. */
 struct command_context {
     struct keyspace *keyspace;
@@ -53,6 +56,7 @@ struct command_context {
     uint64_t revision; /* the entry's index; unused by reads */
     struct prng *prng; /* seeded by the entry; for a read by the node */
     struct resp_writer *reply;
+    uint64_t work;  /* out: what the commands cost so far, in steps of about a nanosecond */
     uint64_t dirty; /* out: number of changes as Redis counts them */
     uint64_t hits;  /* out: for keyspace_hits and keyspace_misses of INFO */
     uint64_t misses;
@@ -139,5 +143,9 @@ void command_write_help(const struct command_table *table, const struct command 
 
 /* Redis' glob patterns (KEYS, SCAN MATCH, CONFIG GET). */
 bool command_glob(struct span pattern, struct span text, bool nocase);
+/* The same for many texts within a bound of work, because the work for one text can be pattern
+ * times text. One byte of the pattern is looked at for each byte of a text at no charge; *left is
+ * lowered by the others. If it is 0 afterwards, the result means nothing. */
+bool command_glob_within(struct span pattern, struct span text, bool nocase, uint64_t *left);
 
 #endif

@@ -66,7 +66,10 @@ static bool element_matches(struct span pattern, size_t *at, char c, bool nocase
     return same(first, c, nocase);
 }
 
-bool command_glob(struct span pattern, struct span text, bool nocase)
+/* *looked grows by the bytes of the pattern that were looked at; beyond `most` of them the match is
+ * given up. */
+static bool matches(struct span pattern, struct span text, bool nocase, uint64_t most,
+                    uint64_t *looked)
 {
     if (text.len == 0)
         return pattern.len == 0 || (pattern.len == 1 && pattern.ptr[0] == '*');
@@ -75,7 +78,7 @@ bool command_glob(struct span pattern, struct span text, bool nocase)
     bool starred = false;
     size_t star_at = 0; /* position after the last star */
     size_t star_pos = 0;
-    while (pos < text.len) {
+    while (pos < text.len && *looked <= most) {
         if (at < pattern.len && pattern.ptr[at] == '*') {
             starred = true;
             star_at = ++at;
@@ -84,7 +87,10 @@ bool command_glob(struct span pattern, struct span text, bool nocase)
                 return true;
             continue;
         }
-        if (at < pattern.len && element_matches(pattern, &at, text.ptr[pos], nocase)) {
+        size_t before = at;
+        bool fits = at < pattern.len && element_matches(pattern, &at, text.ptr[pos], nocase);
+        *looked += at - before;
+        if (fits) {
             pos++;
             continue;
         }
@@ -95,5 +101,20 @@ bool command_glob(struct span pattern, struct span text, bool nocase)
     }
     while (at < pattern.len && pattern.ptr[at] == '*')
         at++;
-    return at == pattern.len;
+    return pos == text.len && at == pattern.len;
+}
+
+bool command_glob_within(struct span pattern, struct span text, bool nocase, uint64_t *left)
+{
+    uint64_t looked = 0;
+    bool found = *left && matches(pattern, text, nocase, text.len + *left, &looked);
+    uint64_t more = looked > text.len ? looked - text.len : 0;
+    *left -= more < *left ? more : *left;
+    return found;
+}
+
+bool command_glob(struct span pattern, struct span text, bool nocase)
+{
+    uint64_t looked = 0;
+    return matches(pattern, text, nocase, UINT64_MAX, &looked);
 }

@@ -10,7 +10,7 @@
 
 /* The work is the product of the lengths, and it blocks the event loop: two strings of 5,700 bytes
  * take about 50 ms. */
-enum { LCS_CELLS_MAX = 32 * 1024 * 1024 };
+enum { LCS_CELLS_MAX = 32 * 1024 * 1024, WORK_PER_CELL = 1, WORD_BITS = 64 };
 
 struct lcs_options {
     bool len;
@@ -22,7 +22,9 @@ struct lcs_options {
 struct lcs {
     struct span a;
     struct span b;
-    uint32_t *lengths;
+    uint32_t *row; /* lengths of the last row */
+    uint64_t *up;  /* a bit for each cell: the length above is greater than that on the left */
+    size_t words;  /* of `up`, in one row */
 };
 
 /* A sequence of bytes that both strings contain: [a_from, a_from + len) and [b_from, b_from +
@@ -60,24 +62,37 @@ static bool parse_options(struct command_context *context, const struct span *ar
     return true;
 }
 
-static uint32_t *length_at(const struct lcs *lcs, size_t i, size_t j)
+static void note_up(const struct lcs *lcs, size_t i, size_t j, uint64_t bits)
 {
-    return &lcs->lengths[i * (lcs->b.len + 1) + j];
+    lcs->up[(i - 1) * lcs->words + (j - 1) / WORD_BITS] = bits;
 }
 
+static bool is_up(const struct lcs *lcs, size_t i, size_t j)
+{
+    return lcs->up[(i - 1) * lcs->words + (j - 1) / WORD_BITS] >> (j - 1) % WORD_BITS & 1;
+}
+
+/* Keeps one row of lengths, and of each cell the bit that the way back needs. No branch depends on
+ * the bytes: it could not be predicted. */
 static void fill(const struct lcs *lcs)
 {
-    for (size_t j = 0; j <= lcs->b.len; j++)
-        *length_at(lcs, 0, j) = 0;
     for (size_t i = 1; i <= lcs->a.len; i++) {
-        const uint32_t *above = length_at(lcs, i - 1, 0);
-        uint32_t *row = length_at(lcs, i, 0);
-        row[0] = 0;
+        char c = lcs->a.ptr[i - 1];
+        uint32_t diagonal = 0;
+        uint32_t left = 0;
+        uint64_t bits = 0;
         for (size_t j = 1; j <= lcs->b.len; j++) {
-            if (lcs->a.ptr[i - 1] == lcs->b.ptr[j - 1])
-                row[j] = above[j - 1] + 1;
-            else
-                row[j] = above[j] > row[j - 1] ? above[j] : row[j - 1];
+            uint32_t above = lcs->row[j];
+            bool up = above > left;
+            bits |= (uint64_t)up << (j - 1) % WORD_BITS;
+            if (j % WORD_BITS == 0 || j == lcs->b.len) {
+                note_up(lcs, i, j, bits);
+                bits = 0;
+            }
+            left = up ? above : left;
+            left = c == lcs->b.ptr[j - 1] ? diagonal + 1 : left;
+            lcs->row[j] = left;
+            diagonal = above;
         }
     }
 }
@@ -86,7 +101,7 @@ static void fill(const struct lcs *lcs)
 static bool next_match(const struct lcs *lcs, size_t *i, size_t *j, struct lcs_match *match)
 {
     while (*i > 0 && *j > 0 && lcs->a.ptr[*i - 1] != lcs->b.ptr[*j - 1]) {
-        if (*length_at(lcs, *i - 1, *j) > *length_at(lcs, *i, *j - 1))
+        if (is_up(lcs, *i, *j))
             --*i;
         else
             --*j;
@@ -131,13 +146,13 @@ static void write_matches(struct command_context *context, const struct lcs *lcs
     resp_array(context->reply, count);
     resp_raw(context->reply, buf_span(&body));
     resp_bulk_text(context->reply, "len");
-    resp_integer(context->reply, *length_at(lcs, lcs->a.len, lcs->b.len));
+    resp_integer(context->reply, lcs->row[lcs->b.len]);
     buf_close(&body);
 }
 
 static void write_subsequence(struct command_context *context, const struct lcs *lcs)
 {
-    size_t len = *length_at(lcs, lcs->a.len, lcs->b.len);
+    size_t len = lcs->row[lcs->b.len];
     char *text = mem_alloc(len);
     size_t left = len;
     size_t i = lcs->a.len;
@@ -181,13 +196,17 @@ void command_lcs_run(struct command_context *context, const struct span *args, s
                                    "its limit: the product of the lengths is over 32 million");
         return;
     }
-    lcs.lengths = mem_alloc(cells * sizeof(*lcs.lengths));
+    context->work += cells * WORK_PER_CELL;
+    lcs.words = lcs.b.len / WORD_BITS + 1;
+    lcs.row = mem_zalloc((lcs.b.len + 1) * sizeof *lcs.row);
+    lcs.up = mem_alloc((lcs.a.len + 1) * lcs.words * sizeof *lcs.up);
     fill(&lcs);
     if (options.idx)
         write_matches(context, &lcs, &options);
     else if (options.len)
-        resp_integer(context->reply, *length_at(&lcs, lcs.a.len, lcs.b.len));
+        resp_integer(context->reply, lcs.row[lcs.b.len]);
     else
         write_subsequence(context, &lcs);
-    mem_free(lcs.lengths);
+    mem_free(lcs.row);
+    mem_free(lcs.up);
 }

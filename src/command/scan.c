@@ -5,12 +5,20 @@
 /* More keys per call would block other clients for too long; the cursor continues from there. */
 enum { SCAN_COUNT_MAX = 50 * 1000 };
 
+/* Of the pattern's bytes, beyond one for each byte of the keys: some 60 ms. */
+enum { GLOB_BYTES_MAX = 12 * 1024 * 1024, WORK_PER_KEY = 100, WORK_PER_BYTE = 4 };
+
+static const char endless[] =
+    "ERR the pattern would take too long to match against these keys: nothing was returned";
+
 /* Gathers the keys that pass the filters, because their number is known only at the end. */
 struct gathering {
     int64_t now_ms;
     struct span pattern;
     bool matches_all; /* the pattern matches every key */
     bool nothing;     /* no key passes */
+    uint64_t left;    /* see command_glob_within(); 0: given up */
+    size_t seen;
     size_t count;
     struct buf body;
     struct resp_writer writer;
@@ -20,10 +28,13 @@ static void gather(void *context, struct item *item)
 {
     struct gathering *gathering = context;
     int64_t deadline_ms = item_deadline(item);
-    if (gathering->nothing || (deadline_ms != NO_DEADLINE && deadline_ms <= gathering->now_ms))
+    gathering->seen++;
+    if (gathering->nothing || gathering->left == 0 ||
+        (deadline_ms != NO_DEADLINE && deadline_ms <= gathering->now_ms))
         return;
     struct span key = item_key(item);
-    if (!gathering->matches_all && !command_glob(gathering->pattern, key, false))
+    if (!gathering->matches_all &&
+        !command_glob_within(gathering->pattern, key, false, &gathering->left))
         return;
     gathering->writer.out = &gathering->body;
     resp_bulk(&gathering->writer, key);
@@ -47,17 +58,31 @@ size_t command_keys_work(const struct keyspace *keyspace, const struct span *arg
     return KEYS_WORK_PER_KEY * keyspace_count(keyspace);
 }
 
+/* Counts the work. False: the client got an error. */
+static bool may_answer(struct command_context *context, struct gathering *gathering)
+{
+    context->work +=
+        gathering->seen * WORK_PER_KEY + (GLOB_BYTES_MAX - gathering->left) * WORK_PER_BYTE;
+    if (gathering->left)
+        return true;
+    buf_close(&gathering->body);
+    resp_error(context->reply, endless);
+    return false;
+}
+
 void command_keys_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)argc;
     struct gathering gathering = {
         .now_ms = context->now_ms,
         .pattern = args[1],
+        .left = GLOB_BYTES_MAX,
         .matches_all = span_equal(args[1], SPAN("*")),
         .writer.protocol = context->reply->protocol,
     };
     keyspace_scan(context->keyspace, 0, SIZE_MAX, gather, &gathering);
-    write_gathered(context, &gathering);
+    if (may_answer(context, &gathering))
+        write_gathered(context, &gathering);
 }
 
 /* Accepts decimal with leading zeros and a sign, like C's strtoul(), which Redis uses. */
@@ -118,6 +143,7 @@ void command_scan_run(struct command_context *context, const struct span *args, 
     struct gathering gathering = {
         .now_ms = context->now_ms,
         .matches_all = true,
+        .left = GLOB_BYTES_MAX,
         .writer.protocol = context->reply->protocol,
     };
     int64_t count = 10;
@@ -126,6 +152,8 @@ void command_scan_run(struct command_context *context, const struct span *args, 
     if (count > SCAN_COUNT_MAX)
         count = SCAN_COUNT_MAX;
     cursor = keyspace_scan(context->keyspace, cursor, (size_t)count, gather, &gathering);
+    if (!may_answer(context, &gathering))
+        return;
     resp_array(context->reply, 2);
     resp_bulk_i64(context->reply, (int64_t)cursor);
     write_gathered(context, &gathering);

@@ -190,6 +190,16 @@ void command_msetnx_run(struct command_context *context, const struct span *args
 
 void command_mget_run(struct command_context *context, const struct span *args, size_t argc)
 {
+    uint64_t bytes = 0;
+    for (size_t i = 1; i < argc && bytes <= STRING_LEN_MAX; i++) {
+        const struct item *item = keyspace_find(context->keyspace, args[i], context->now_ms);
+        bytes += item ? item_string_len(item) : 0;
+    }
+    if (bytes > STRING_LEN_MAX) {
+        resp_error(context->reply,
+                   "ERR the values are longer than 512 MB in sum: ask for fewer keys at once");
+        return;
+    }
     resp_array(context->reply, argc - 1);
     for (size_t i = 1; i < argc; i++)
         command_write_string(context, command_read_item(context, args[i]));

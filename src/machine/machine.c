@@ -4,6 +4,8 @@
 #include "machine/internal.h"
 #include "wire/members.h"
 
+enum { REPLY_BYTES_PER_WORK = 8 };
+
 static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
 static void before_change(void *context, struct span key)
@@ -66,10 +68,22 @@ void machine_execute(struct machine *machine, const struct command *command,
                      const struct span *args, size_t argc, struct command_context *context,
                      const struct machine_caller *caller)
 {
+    struct buf *out = context->reply->out;
+    bool reads = command->flags & COMMAND_READONLY;
+    if (reads && !out)
+        return; /* nobody waits for the reply, and the state does not change */
     struct resp_mark mark = resp_mark(context->reply);
-    if (command->work && caller->expect)
-        caller->expect(caller->context, command->work(machine->keyspace, args, argc));
-    command->run(context, args, argc);
+    size_t len = out ? out->len : 0;
+    if (reads && context->work > COMMAND_WORK_MAX) {
+        resp_error(context->reply, "ERR the commands of the transaction before this one took too "
+                                   "long: nothing was read");
+    } else {
+        if (command->work && caller->expect)
+            caller->expect(caller->context, command->work(machine->keyspace, args, argc));
+        command->run(context, args, argc);
+    }
+    if (out && out->len > len)
+        context->work += (out->len - len) / REPLY_BYTES_PER_WORK;
     if (context->reply->out && caller->executed)
         caller->executed(caller->context, command, args, argc, resp_since(context->reply, mark));
 }
@@ -79,6 +93,7 @@ void machine_count(struct machine *machine, const struct command_context *contex
     machine->stats.changes += context->dirty;
     machine->stats.hits += context->hits;
     machine->stats.misses += context->misses;
+    machine->stats.work += context->work;
 }
 
 bool machine_take_command(struct machine *machine, struct span *rest)

@@ -28,6 +28,7 @@ struct machine_stats {
     uint64_t hits;
     uint64_t misses;
     uint64_t expired;
+    uint64_t work; /* command_context.work, of all */
 };
 
 /* Is told of changes before they happen, for a writer that saves the machine while it changes.

@@ -125,21 +125,32 @@ void shard_read_local(struct shard *shard, const struct shard_request *request,
     shard_note_announced(shard);
 }
 
+/* More in one turn would silence the node: what is left comes in the next ones. */
+static bool turn_is_over(const struct shard *shard)
+{
+    return shard->machine.stats.work - shard->turn_work >= SHARD_TURN_WORK;
+}
+
 /* Everything that came before the entry was appended: that it is committed, by this leader, proves
  * that it still led when those reads arrived, and nothing after them is applied yet. What is
  * expired by the entry's time is so for everybody from here on. */
-static void answer_reads_before(struct shard *shard, const struct entry *entry)
+static bool answer_reads_before(struct shard *shard, const struct entry *entry, bool in_turns)
 {
     struct read_queue *reads = &shard->reads;
     int64_t now_ms = entry->time_ms;
+    bool all = true;
     for (size_t i = 0; i < reads->count; i++) {
         struct pending_read *read = read_queue_at(reads, i);
         if (read->position >= entry->index)
+            break;
+        all = !in_turns || !turn_is_over(shard);
+        if (!all)
             break;
         if (!read->done)
             answer_read(shard, read, now_ms);
     }
     read_queue_drop_done(reads);
+    return all;
 }
 
 /* A read that has to wait holds those of its client that came after it. */
@@ -153,11 +164,15 @@ void shard_answer_reads(struct shard *shard)
     struct read_queue *reads = &shard->reads;
     bool any_held = false;
     shard->judge_pass++;
+    shard->reads_left = false;
     if (shard->machine.applied_index < shard->round_confirmed_index)
         return;
     for (size_t i = 0; i < reads->count; i++) {
         struct pending_read *read = read_queue_at(reads, i);
         if (read->context > shard->round_confirmed)
+            break;
+        shard->reads_left = turn_is_over(shard);
+        if (shard->reads_left)
             break;
         if (read->done || read->after > shard->machine.applied_index ||
             (any_held && is_held(shard, read)))
@@ -174,31 +189,38 @@ void shard_answer_reads(struct shard *shard)
     shard_note_announced(shard);
 }
 
-static void apply_next(struct shard *shard)
+/* False: reads come before the entry, and the turn is over. */
+static bool apply_next(struct shard *shard, bool in_turns)
 {
     uint64_t index = shard->machine.applied_index + 1;
     struct entry entry;
     if (storage_entry(shard->storage, index, &entry) != ERR_NONE)
         FATAL("a committed entry cannot be read back from the log");
-    if (shard_is_leader(shard) && entry.term == raft_term(shard->raft))
-        answer_reads_before(shard, &entry);
+    if (shard_is_leader(shard) && entry.term == raft_term(shard->raft) &&
+        !answer_reads_before(shard, &entry, in_turns)) {
+        shard_note_announced(shard);
+        return false;
+    }
     shard_announce_amid(shard, entry.record.len);
     apply_one(shard, &entry);
     shard_note_announced(shard);
     shard_take_image_if_due(shard);
+    return !in_turns || !turn_is_over(shard);
 }
 
 void shard_apply_committed(struct shard *shard)
 {
     uint64_t commit = raft_commit_index(shard->raft);
     uint32_t most = shard->options.apply_entries_max;
+    shard->turn_work = shard->machine.stats.work;
     for (uint32_t i = 0; i < most && shard->machine.applied_index < commit; i++)
-        apply_next(shard);
+        if (!apply_next(shard, true))
+            break;
     storage_pin(shard->storage, shard->machine.applied_index);
 }
 
 void shard_apply_up_to(struct shard *shard, uint64_t index)
 {
     while (shard->machine.applied_index < index)
-        apply_next(shard);
+        apply_next(shard, false);
 }

@@ -27,7 +27,10 @@
 #include "shard/shard.h"
 #include "wire/message.h"
 
-enum { SHARD_EXPIRIES_MAX = 72 }; /* expiry entries that are not applied yet */
+enum {
+    SHARD_EXPIRIES_MAX = 72,            /* expiry entries that are not applied yet */
+    SHARD_TURN_WORK = 20 * 1000 * 1000, /* of machine_stats.work: some 20 ms */
+};
 
 #define NEXT_FLUSH UINT64_MAX
 
@@ -122,6 +125,8 @@ struct shard {
     size_t expiry_count;
     uint64_t expiry_due_ms;
     uint64_t judge_pass; /* counts shard_answer_reads() */
+    uint64_t turn_work;  /* machine_stats.work at the turn's begin */
+    bool reads_left;     /* for the next turn */
     bool role_changed;
     bool membership_changed;
     bool incarnation_is_void;

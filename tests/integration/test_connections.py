@@ -133,6 +133,31 @@ def test_a_node_with_another_secret_is_not_heard(make_cluster):
     assert not stranger.says_leader()
 
 
+def test_a_client_that_asks_for_much_costs_no_leader_its_office(make_cluster):
+    cluster = make_cluster(raft_election_timeout_ms=3000)
+    leader = cluster.wait_leader()
+    term = leader.raft()["raft_current_term"]
+    with leader.connect(timeout=60) as client:
+        for name in ("a", "b"):
+            assert client.call("SET", name, os.urandom(5600)) == "OK"
+        assert client.call("SET", "large", b"x" * (1 << 20)) == "OK"
+        assert client.call("SET", "a" * 100000, "1") == "OK"
+
+        reply = client.call("KEYS", "*" + "a" * 50000 + "b")
+        assert isinstance(reply, Error) and "would take too long" in str(reply)
+        reply = client.call("MGET", *["large"] * 2000)
+        assert isinstance(reply, Error) and "512 MB" in str(reply)
+        for write in ([], [("SET", "c", "1")]):
+            client.pipeline([("MULTI",), *write, *[("LCS", "a", "b", "LEN")] * 100])
+            replies = client.call("EXEC")[len(write):]
+            assert not isinstance(replies[0], Error)
+            assert "took too long" in str(replies[-1])
+        replies = client.pipeline([("LCS", "a", "b", "LEN")] * 100)
+        assert not any(isinstance(reply, Error) for reply in replies)
+    assert leader.raft()["raft_current_term"] == term
+    assert cluster.wait_equal()
+
+
 class Crowd:
     """Strangers at all nodes that say what `words` are, again and again, from the address that the nodes share."""
 

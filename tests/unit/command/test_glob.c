@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "command/command.h"
 #include "unit/support/test.h"
 
@@ -147,6 +149,37 @@ static void test_many_stars_do_not_take_exponential_time(void **state)
     assert_true(matches("a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a", text));
 }
 
+static void test_a_match_that_takes_too_long_is_given_up(void **state)
+{
+    (void)state;
+    enum { LONG = 2000 };
+    char text[LONG], pattern[LONG / 2 + 2];
+    memset(text, 'a', sizeof text);
+    memset(pattern, 'a', sizeof pattern);
+    pattern[0] = '*';
+    pattern[sizeof pattern - 1] = 'b';
+    struct span key = span_of(text, sizeof text), hostile = span_of(pattern, sizeof pattern);
+    uint64_t left = LONG * LONG;
+    assert_false(command_glob_within(hostile, key, false, &left));
+    assert_in_range(left, 1, LONG * LONG * 3 / 4);
+    left = 10 * LONG;
+    assert_false(command_glob_within(hostile, key, false, &left));
+    assert_int_equal(left, 0);
+    assert_false(command_glob_within(SPAN("*"), key, false, &left)); /* not matched any more */
+    left = 10;
+    for (int i = 0; i < 1000; i++)
+        assert_true(command_glob_within(SPAN("user:*:name"), SPAN("user:1234:name"), false, &left));
+    assert_int_equal(left, 10); /* what everybody does is free */
+}
+
+static void test_a_class_counts_with_its_length(void **state)
+{
+    (void)state;
+    uint64_t left = 10;
+    assert_false(command_glob_within(SPAN("[bcdefghijklmnopqrstuvwxyz]"), SPAN("a"), false, &left));
+    assert_int_equal(left, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +197,8 @@ int main(void)
         cmocka_unit_test(test_a_range_is_turned_round_before_case_is_disregarded),
         cmocka_unit_test(test_a_nul_byte_is_a_byte_like_any_other),
         cmocka_unit_test(test_many_stars_do_not_take_exponential_time),
+        cmocka_unit_test(test_a_match_that_takes_too_long_is_given_up),
+        cmocka_unit_test(test_a_class_counts_with_its_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,6 +214,19 @@ static void test_a_snapshot_whose_keys_are_not_those_of_its_sum_is_damaged(void 
     close_fixture(&a);
 }
 
+static void test_a_read_that_nobody_waits_for_is_not_executed(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1);
+    apply(&f, "SET a 1");
+    apply(&f, "GET a"); /* as a part of a transaction */
+    assert_int_equal(f.machine.stats.hits, 0);
+    apply_kind(&f, ENTRY_COMMAND, "GET a", true);
+    assert_int_equal(f.machine.stats.hits, 1);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_a_snapshot_keeps_the_digests),
         cmocka_unit_test(test_a_snapshot_without_digests_begins_the_chain),
         cmocka_unit_test(test_a_snapshot_whose_keys_are_not_those_of_its_sum_is_damaged),
+        cmocka_unit_test(test_a_read_that_nobody_waits_for_is_not_executed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,54 @@ static void test_commands_of_who_wants_no_replies_are_counted(void **state)
     fixture_close(&fixture);
 }
 
+static void set_two_long_strings(struct fixture *fixture)
+{
+    fixture_accept(fixture, 1, "SETRANGE a 5600 x");
+    fixture_accept(fixture, 1, "SETRANGE b 5600 x");
+    fixture_turn(fixture);
+    assert_answered(fixture, "1::5601 1::5601 ");
+}
+
+static void test_slow_reads_share_no_turn(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leader(&fixture);
+    set_two_long_strings(&fixture);
+    fixture_accept(&fixture, 1, "LCS a b LEN");
+    fixture_accept(&fixture, 2, "LCS a b LEN");
+    fixture_accept(&fixture, 3, "LCS a b LEN");
+    fixture_turn(&fixture);
+    assert_answered(&fixture, "1::5601 ");
+    assert_true(shard_deadline_ms(fixture.shard) <= fixture.now.mono_ms);
+    fixture_accept(&fixture, 4, "SET c 1"); /* its entry waits for the reads before it */
+    fixture_turn(&fixture);                 /* two, because the disk completes */
+    assert_answered(&fixture, "2::5601 3::5601 4:+OK ");
+    fixture_close(&fixture);
+}
+
+static void test_slow_reads_behind_slow_commands_of_a_transaction_are_refused(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leader(&fixture);
+    set_two_long_strings(&fixture);
+    struct span read[] = {SPAN("LCS"), SPAN("a"), SPAN("b"), SPAN("LEN")};
+    struct span write[] = {SPAN("SET"), SPAN("c"), SPAN("1")};
+    struct buf commands = {0};
+    for (int i = 0; i < 3; i++)
+        resp_encode_command(&commands, read, 4);
+    resp_encode_command(&commands, write, 3);
+    const struct shard_transaction transaction = {
+        .client = {1, 1}, .protocol = 2, .commands = buf_span(&commands), .count = 4};
+    assert_int_equal(shard_transaction(fixture.shard, &transaction, fixture.now), SHARD_ACCEPTED);
+    buf_close(&commands);
+    fixture_turn(&fixture);
+    assert_answered(&fixture, "1:*4:5601:5601-ERR the commands of the transaction before this one "
+                              "took too long: nothing was read+OK ");
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +180,8 @@ int main(void)
         cmocka_unit_test(test_each_of_very_many_watched_keys_aborts_the_transaction),
         cmocka_unit_test(test_commands_of_who_wants_no_replies_are_counted),
         cmocka_unit_test(test_who_wants_no_replies_gets_the_commands_carried_out),
+        cmocka_unit_test(test_slow_reads_share_no_turn),
+        cmocka_unit_test(test_slow_reads_behind_slow_commands_of_a_transaction_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
