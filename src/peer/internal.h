@@ -38,7 +38,8 @@ enum {
     GUESTS_PER_ADDRESS_MAX = 24,
     TROUBLE_MAX = 256,
     REFUSAL_SAY_MS = 60 * 1000,
-    LASTING_MS = 1000, /* a connection that was good */
+    REFUSAL_CHANGE_MS = 10 * 1000, /* another cause is said after */
+    LASTING_MS = 1000,             /* a connection that was good */
 };
 
 enum link_state {

@@ -224,12 +224,13 @@ void peers_set_guarded(struct peers *peers, bool guarded)
     peers->restart = true;
 }
 
-/* Once for each node and cause, and then once a minute: a node that is wrong says so again at each
- * new connection. */
+/* One line for each node and cause, and then one a minute: a node that is wrong says so again at
+ * each new connection. Causes that alternate get no more than a line in some seconds. */
 static void say_refusal(struct node *node, const char *why)
 {
     uint64_t now_ms = peer_mono_ms();
-    if (node->refusal == why && now_ms < node->refusal_ms + REFUSAL_SAY_MS) {
+    uint64_t silent_ms = node->refusal == why ? REFUSAL_SAY_MS : REFUSAL_CHANGE_MS;
+    if (node->refusal && now_ms < node->refusal_ms + silent_ms) {
         node->refusals++;
         return;
     }
