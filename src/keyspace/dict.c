@@ -55,6 +55,8 @@ void dict_close(struct dict *dict)
 size_t dict_free_some(struct dict *dict, size_t limit)
 {
     size_t freed = 0;
+    if (!dict->items)
+        return 0; /* most slots of a small keyspace: their memory is not touched */
     while (freed < limit && dict->count) {
         item_free(dict->items[--dict->count]);
         freed++;

@@ -330,5 +330,6 @@ void rdb_writer_before_change(struct rdb_writer *writer, unsigned slot, struct b
     }
     if (slot >= writer->place.slot && writer->step < STEP_END)
         write_slot_out_of_turn(writer, slot, out);
-    writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
+    if (out->len > begin) /* else there may be no bytes at all to point to */
+        writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
 }
