@@ -38,8 +38,8 @@ enum {
     GUESTS_PER_ADDRESS_MAX = 24,
     TROUBLE_MAX = 256,
     REFUSAL_SAY_MS = 60 * 1000,
-    REFUSAL_CHANGE_MS = 10 * 1000, /* another cause is said after */
-    LASTING_MS = 1000,             /* a connection that was good */
+    REFUSALS_MAX = 32, /* causes remembered for each node */
+    LASTING_MS = 1000, /* a connection that was good */
 };
 
 enum link_state {
@@ -90,6 +90,13 @@ struct link {
     struct event *limit; /* the end of what may not last */
 };
 
+/* Why messages of a node were refused, as it was logged. */
+struct refusal {
+    const char *why; /* NULL: a free place */
+    uint64_t said_ms;
+    uint64_t repeats; /* since then */
+};
+
 struct node {
     uint64_t id;
     struct cluster_node address;
@@ -103,9 +110,7 @@ struct node {
     bool death_told;           /* of the process that was there */
     char trouble[TROUBLE_MAX]; /* why there is no connection, as it was logged; empty: none */
     uint64_t attempts;         /* that failed in that way */
-    const char *refusal;       /* why a message was refused, as it was logged; NULL: never */
-    uint64_t refusal_ms;
-    uint64_t refusals; /* since then */
+    struct refusal refusals[REFUSALS_MAX];
     struct peer_link status;
 };
 

@@ -224,27 +224,42 @@ void peers_set_guarded(struct peers *peers, bool guarded)
     peers->restart = true;
 }
 
-/* One line for each node and cause, and then one a minute: a node that is wrong says so again at
- * each new connection. Causes that alternate get no more than a line in some seconds. */
+/* The place of the cause, or the one to give up for it. */
+static struct refusal *refusal_place(struct node *node, const char *why)
+{
+    struct refusal *oldest = &node->refusals[0];
+    for (size_t i = 0; i < REFUSALS_MAX; i++) {
+        struct refusal *place = &node->refusals[i];
+        if (!place->why || place->why == why)
+            return place;
+        if (place->said_ms < oldest->said_ms)
+            oldest = place;
+    }
+    return oldest;
+}
+
+/* Once for each node and cause, and then once a minute: a node that is wrong says so again at each
+ * new connection, and may be wrong in several ways in turn. */
 static void say_refusal(struct node *node, const char *why)
 {
     uint64_t now_ms = peer_mono_ms();
-    uint64_t silent_ms = node->refusal == why ? REFUSAL_SAY_MS : REFUSAL_CHANGE_MS;
-    if (node->refusal && now_ms < node->refusal_ms + silent_ms) {
-        node->refusals++;
+    struct refusal *refusal = refusal_place(node, why);
+    if (refusal->why != why)
+        *refusal = (struct refusal){.why = why, .said_ms = 0};
+    if (refusal->said_ms && now_ms < refusal->said_ms + REFUSAL_SAY_MS) {
+        refusal->repeats++;
         return;
     }
     char before[64] = "";
-    if (node->refusals)
+    if (refusal->repeats)
         snprintf(before, sizeof before, " (and %llu messages before)",
-                 (unsigned long long)node->refusals);
+                 (unsigned long long)refusal->repeats);
     log_line(node->out->peers->options.log, LOG_WARNING,
              "node %llu at %s:%u sent what no correct node sends: %s%s",
              (unsigned long long)node->id, node->address.host, (unsigned)node->address.port, why,
              before);
-    node->refusal = why;
-    node->refusal_ms = now_ms;
-    node->refusals = 0;
+    refusal->said_ms = now_ms;
+    refusal->repeats = 0;
 }
 
 /* NULL: the message is fine. */

@@ -645,11 +645,17 @@ static void test_an_impossible_message_ends_the_connection_and_is_said_once(void
     send_vote(pair.one, &pair, 1, 2, false);
     WAIT_FOR(&pair, peers_stats(pair.two).messages_refused == 2);
     assert_false(logged(&pair, "nonsense"));
+    /* Nor when another cause came in between. */
+    pair.seen_by_two.refusal = "rubbish";
     WAIT_FOR(&pair, !peers_link(pair.one, 2).connected);
     WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
-    pair.seen_by_two.refusal = "other nonsense, at once";
     send_vote(pair.one, &pair, 1, 2, false);
-    WAIT_FOR(&pair, peers_stats(pair.two).messages_refused == 3);
+    WAIT_FOR(&pair, logged(&pair, "rubbish"));
+    pair.seen_by_two.refusal = "nonsense";
+    WAIT_FOR(&pair, !peers_link(pair.one, 2).connected);
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    send_vote(pair.one, &pair, 1, 2, false);
+    WAIT_FOR(&pair, peers_stats(pair.two).messages_refused == 4);
     assert_false(logged(&pair, "nonsense"));
     pair_close(&pair);
 }
