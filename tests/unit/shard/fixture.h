@@ -25,14 +25,16 @@ struct fixture {
     unsigned executed; /* commands that were counted */
     unsigned executed_errors;
     unsigned contradicted;
-    struct buf sent_digests;     /* the encoded messages */
-    uint32_t digest_interval_ms; /* of the next start */
-    uint64_t snapshot_log_bytes; /* of the next start */
+    struct buf sent_digests;      /* the encoded messages */
+    uint32_t digest_interval_ms;  /* of the next start */
+    uint64_t snapshot_log_bytes;  /* of the next start */
+    uint64_t incarnation;         /* of the folder, at the next start */
+    uint32_t lease_drift_percent; /* of the next start */
+    unsigned voids;               /* how often the folder's incarnation was said to be void */
     struct log log;
     unsigned lines;                   /* of the log */
     uint64_t (*clock)(void *fixture); /* NULL: calls are given the time that it is */
     uint64_t clock_us;
-    uint32_t lease_drift_percent; /* of the next start */
 };
 
 static inline struct buf *fixture_reply_begin(void *context, struct shard_client client)
@@ -110,6 +112,12 @@ static inline void fixture_contradicted(void *context, const char *text)
     fixture->contradicted++;
 }
 
+static inline void fixture_incarnation_is_void(void *context)
+{
+    struct fixture *fixture = context;
+    fixture->voids++;
+}
+
 static inline void fixture_log(void *context, enum log_level level, const char *line)
 {
     (void)level;
@@ -154,6 +162,7 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                                              .clock = fixture->clock,
                                              .send = fixture_send,
                                              .contradicted = fixture_contradicted,
+                                             .incarnation_is_void = fixture_incarnation_is_void,
                                              .role_changed = fixture_role_changed},
                                     .disk = &fixture->node.port,
                                     .log = &fixture->log,
@@ -164,18 +173,26 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                                     .snapshot_log_bytes = fixture->snapshot_log_bytes,
                                     .snapshot_bytes_per_s = 24 << 20,
                                     .batch_bytes_max = BATCH_BYTES_MAX};
-    options.raft.lease_drift_percent = fixture->lease_drift_percent;
     options.storage.log = &fixture->log;
+    options.raft.incarnation = fixture->incarnation;
+    options.raft.lease_drift_percent = fixture->lease_drift_percent;
     return shard_open(&options, fixture->now, &fixture->shard, message);
 }
 
-static inline void fixture_open(struct fixture *fixture, size_t voters)
+/* An empty disk; nothing is started. */
+static inline void fixture_init(struct fixture *fixture)
 {
-    *fixture = (struct fixture){.now = {.mono_ms = 1000, .wall_ms = 5000, .mono_us = 1000000}};
+    *fixture = (struct fixture){.now = {.mono_ms = 1000, .wall_ms = 5000, .mono_us = 1000000},
+                                .incarnation = 1};
     node_init(&fixture->node);
     fixture->node.port.context = &fixture->node.fake;
     fixture->log = (struct log){LOG_WARNING, fixture_log, fixture};
     fixture->table = command_table_new();
+}
+
+static inline void fixture_open(struct fixture *fixture, size_t voters)
+{
+    fixture_init(fixture);
     char message[512];
     if (fixture_start(fixture, voters, message))
         fail_msg("%s", message);
@@ -377,7 +394,7 @@ static inline enum shard_admission fixture_ask(struct fixture *fixture, uint32_t
                                                const char *line)
 {
     struct span args[16];
-    struct shard_request request = {.client = {client, 1}, .protocol = 2, .args = args};
+    struct shard_request request = {.client = {client, 1, 0}, .protocol = 2, .args = args};
     request.argc = fixture_words(line, args);
     request.command = command_find(fixture->table, args, request.argc);
     assert_non_null(request.command);
