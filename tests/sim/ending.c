@@ -185,6 +185,10 @@ static void end_without_majority(struct sim *sim)
 void sim_end(struct sim *sim)
 {
     stop_faults(sim);
+    if (sim_has_liar(sim)) {
+        sim_end_with_liar(sim);
+        return;
+    }
     if (sim->majority_lost_us) {
         end_without_majority(sim);
         return;

@@ -182,6 +182,9 @@ static void print(const char *what, const struct total *total)
         {"reads", stats->reads},
         {"unknown", stats->unknown},
         {"refused", stats->refused},
+        {"runs with a liar", stats->liars},
+        {"lies told", stats->lies},
+        {"lies refused", stats->lies_refused},
         {"operations judged", stats->judged},
         {"keys too hard to judge", stats->gave_up},
     };

@@ -30,6 +30,13 @@ void sim_send(struct sim *sim, const struct sim_node *from, uint64_t to, struct 
         sim->stats.dropped++;
         return;
     }
+    struct buf lie = {0};
+    if (sim_lie(sim, from, receiver, bytes, &lie)) {
+        deliver(sim, from, receiver, buf_span(&lie));
+        buf_close(&lie);
+        if (sim_chance(sim, 0.5))
+            return;
+    }
     deliver(sim, from, receiver, bytes);
     if (sim_chance(sim, sim->profile.duplicate))
         deliver(sim, from, receiver, bytes);

@@ -109,12 +109,14 @@ static void host_role_changed(void *context)
     node->role_changed = true;
 }
 
-/* Nobody restores disks here: whoever is told so has been told wrong. */
+/* Nobody restores disks here: whoever is told so has been told wrong, or lied to. */
 static void host_incarnation_is_void(void *context)
 {
-    const struct sim_node *node = context;
-    sim_fail(node->sim, "node %llu is told that its folder is an older copy, which it is not",
-             (unsigned long long)node->id);
+    struct sim_node *node = context;
+    node->is_void = true;
+    if (!sim_has_liar(node->sim))
+        sim_fail(node->sim, "node %llu is told that its folder is an older copy, which it is not",
+                 (unsigned long long)node->id);
 }
 
 static void fill_cluster(struct sim_node *node)
@@ -156,7 +158,7 @@ static void host_contradicted(void *context, const char *text)
 {
     struct sim_node *node = context;
     sim_trace(node->sim, "node %llu stops: %s", (unsigned long long)node->id, text);
-    if (!node->altered)
+    if (!node->altered && !sim_has_liar(node->sim))
         sim_fail(node->sim, "node %llu stops although its state is right",
                  (unsigned long long)node->id);
     node->contradicted = true;
@@ -254,7 +256,7 @@ void sim_node_start(struct sim_node *node)
     check_vote(node);
     node->exists = true;
     node->up = true;
-    node->altered = node->contradicted = false; /* the log says what is right */
+    node->altered = node->contradicted = node->is_void = false; /* the log says what is right */
     node->paused = node->stale = node->heard = false;
     node->checked_index = 0;
     node->stale_turns = node->fresh_seen_ms = 0;
@@ -357,12 +359,25 @@ static void schedule(struct sim_node *node)
                                            .incarnation = node->incarnation});
 }
 
+/* What a folder does that is told that it is an older copy. */
+static void begin_anew(struct sim_node *node)
+{
+    node->is_void = false;
+    node->folder = ++node->sim->folders;
+    node->vote_promise = (struct raft_hard_state){0};
+    shard_set_incarnation(node->shard, node->folder, sim_node_time(node));
+}
+
 void sim_node_settle(struct sim_node *node)
 {
     if (node->contradicted) {
         sim_node_crash(node, false);
+        if (sim_has_liar(node->sim))
+            sim_restart_later(node->sim, node);
         return;
     }
+    if (node->is_void)
+        begin_anew(node);
     /* An event loop looks at what came in before or after its timers. */
     struct shard_time now = sim_node_time(node);
     if (sim_chance(node->sim, 0.3))
@@ -398,8 +413,7 @@ void sim_node_message(struct sim_node *node, const struct shard_peer *from, stru
         sim_fail(node->sim, "a message of node %llu is not RESP", (unsigned long long)from->node);
     enum err err = shard_message(node->shard, from, parser.args, parser.argc, sim_node_time(node));
     if (err)
-        sim_fail(node->sim, "a message of node %llu is refused: %s", (unsigned long long)from->node,
-                 err_text(err));
+        sim_note_refusal(node, from->node);
     if (parser.argc && span_is(parser.args[0], "RAFT.APPEND"))
         node->heard = true;
     resp_parser_close(&parser);

@@ -5,7 +5,7 @@
 #include "resp/parse.h"
 #include "sim/sim.h"
 
-enum { SECOND = 1000000 };
+enum { SECOND = 1000000, LIARS_ONE_IN = 24 }; /* of those where something goes wrong */
 
 static bool has_leader(struct sim *sim)
 {
@@ -349,6 +349,16 @@ static void draw_stops(struct prng *prng, struct sim_profile *profile)
         profile->read_pause = (double)(1 + prng_below(prng, 20)) / 20000;
 }
 
+/* No disk is lost then: whether a group can stand that is a matter of memberships, which may be
+ * lies. */
+static void draw_lies(struct prng *prng, struct sim_profile *profile)
+{
+    profile->lies = (double)(1 + prng_below(prng, 100)) / 100;
+    profile->liar = (int)prng_below(prng, (uint64_t)profile->voters);
+    profile->wipes_per_second = profile->losses_per_second = 0;
+    profile->losses_at_start = profile->majority_lost = profile->rot = false;
+}
+
 /* Each seed has its own subset of faults and its own rates. */
 void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
 {
@@ -400,6 +410,8 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
         profile->full_per_second = (double)(1 + prng_below(&prng, 100)) / 200;
     draw_losses(&prng, profile);
     draw_stops(&prng, profile);
+    if (prng_below(&prng, LIARS_ONE_IN) == 0)
+        draw_lies(&prng, profile);
 }
 
 /* Without a fault there is one election, no write in doubt, and nobody waits long. */

@@ -24,6 +24,7 @@ enum {
     SIM_IDS_PER_LIFE = 100, /* a wiped disk is a new node: position p has the ids p + 1 + 100 n */
     SIM_ELECTION_MS = 300,
     SIM_DIGEST_MS = 500,
+    SIM_TOLD_KEPT = 32,       /* messages that a liar may repeat */
     SIM_THINK_US_MAX = 20000, /* of a client, between an answer and its next request */
 };
 
@@ -145,7 +146,9 @@ struct sim_profile {
     uint64_t snapshot_keep_bytes;
     uint64_t snapshot_bytes_per_s;
     uint32_t snapshot_chunk_bytes;
-    bool calm; /* nothing goes wrong: one leader, and fast */
+    double lies; /* share of one node's messages that are lies; 0: nobody lies */
+    int liar;    /* its position */
+    bool calm;   /* nothing goes wrong: one leader, and fast */
 };
 
 /* What a process knows of the other end of a connection. */
@@ -173,6 +176,7 @@ struct sim_node {
     uint64_t stale_us;
     bool heard;           /* of a leader since it started */
     uint64_t wall_begins; /* terms that it began from wall clocks, since it started */
+    bool is_void;         /* its incarnation is: it gets another one with this event */
     uint32_t incarnation;
     uint32_t starts;
     struct shard *shard;
@@ -282,8 +286,11 @@ struct sim_stats {
     uint64_t unknown;
     uint64_t redirected;
     uint64_t refused;
-    uint64_t judged;  /* operations in histories */
-    uint64_t gave_up; /* keys whose history was too hard to judge */
+    uint64_t liars;        /* runs with one */
+    uint64_t lies;         /* told */
+    uint64_t lies_refused; /* and messages of those who were deceived */
+    uint64_t judged;       /* operations in histories */
+    uint64_t gave_up;      /* keys whose history was too hard to judge */
 };
 
 struct sim_history; /* check.c */
@@ -310,6 +317,8 @@ struct sim {
     uint64_t time_lost_us; /* when the group's time last went on from the wall clocks */
     bool clients_stop;
     bool faults_stop;
+    struct buf told[SIM_TOLD_KEPT]; /* by the liar, the newest ones */
+    uint64_t told_count;
     uint64_t lost_index; /* the last that a lost disk may have held */
     uint64_t acknowledged_goal;
     uint64_t marks; /* of all cores, enum raft_mark */
@@ -362,6 +371,14 @@ bool sim_can_decide(struct sim *sim, const struct raft_membership *membership);
 bool sim_can_lose(struct sim *sim, const struct sim_node *victim);
 void sim_lose_disks(struct sim *sim);    /* as many as the group can stand */
 bool sim_lose_majority(struct sim *sim); /* false: not now */
+
+/* ---- lies.c ---- */
+bool sim_has_liar(const struct sim *sim); /* nothing but crashes and starts is judged */
+/* A lie of this node in the place of the message; false: it tells the truth. */
+bool sim_lie(struct sim *sim, const struct sim_node *from, const struct sim_node *to,
+             struct span truth, struct buf *lie);
+void sim_note_refusal(struct sim_node *node, uint64_t from);
+void sim_end_with_liar(struct sim *sim); /* every disk opens */
 
 /* ---- ending.c ---- */
 void sim_end(struct sim *sim); /* a majority heals, then all; the last checks */

@@ -162,6 +162,8 @@ void sim_close(struct sim *sim)
     for (int i = 0; i < SIM_CLIENTS_MAX; i++)
         buf_close(&sim->clients[i].reply);
     sim_ttl_close(sim);
+    for (int i = 0; i < SIM_TOLD_KEPT; i++)
+        buf_close(&sim->told[i]);
     mem_free(sim->heap);
     sim_history_free(sim->history);
     linear_free(sim->linear);
