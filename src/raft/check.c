@@ -9,6 +9,12 @@
 /* A node that was away may be behind, but not by this many elections. */
 #define TERM_LEAP_MAX (UINT64_C(1) << 32)
 
+uint64_t raft_term_step(const struct raft *raft, const struct raft_message *message)
+{
+    uint64_t most = raft->term + TERM_LEAP_MAX;
+    return message->term <= NUMBER_MAX && message->term > most ? most : 0;
+}
+
 static const char *term_refusal(const struct raft *raft, const struct raft_message *message)
 {
     if (message->term > NUMBER_MAX)

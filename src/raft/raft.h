@@ -236,6 +236,9 @@ void raft_step(struct raft *raft, const struct raft_event *event, struct raft_up
  * host asks before it steps a message from another node. It must not step a refused message; the
  * refusal changes nothing. Returns a static text. */
 const char *raft_message_refusal(const struct raft *raft, const struct raft_message *message);
+/* Whether the message is refused for its term alone, although a cluster may get there. Then the
+ * highest term that one message may bring; else 0. */
+uint64_t raft_term_step(const struct raft *raft, const struct raft_message *message);
 
 /* The latest time for the next RAFT_EVENT_TICK (monotonic ms). A host may tick earlier. */
 uint64_t raft_deadline_ms(const struct raft *raft);

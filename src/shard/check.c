@@ -33,6 +33,27 @@ static const char *entries_refusal(struct shard *shard, const struct wire_messag
     return refusal;
 }
 
+/* A faulty member may have raised the others' term by more than one message may bring, while this
+ * node was away: it would refuse all of them for ever. It follows in steps. Their number in a
+ * second is bounded, so that nobody can use up the terms that there are. */
+bool shard_follows_term(struct shard *shard, const struct raft_message *message)
+{
+    struct raft_message step = {.type = RAFT_VOTE_RESPONSE,
+                                .from = message->from,
+                                .from_incarnation = message->from_incarnation,
+                                .to = message->to,
+                                .term = raft_term_step(shard->raft, message)};
+    if (step.term == 0)
+        return false;
+    if (shard->term_step_ms && shard->now.mono_ms < shard->term_step_ms + SHARD_TERM_STEP_MS)
+        return true;
+    shard->term_step_ms = shard->now.mono_ms;
+    struct raft_event event = {.type = RAFT_EVENT_MESSAGE, .now_ms = shard->now.mono_ms};
+    event.message = &step;
+    shard_step(shard, &event, NULL, 0);
+    return true;
+}
+
 const char *shard_message_refusal(struct shard *shard, const struct wire_message *message)
 {
     const char *refusal = raft_message_refusal(shard->raft, &message->message);

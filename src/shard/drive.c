@@ -373,6 +373,8 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
         incoming->shard != shard->options.number)
         return ERR_FOREIGN;
     incoming->message.from_incarnation = from->incarnation;
+    if (shard_follows_term(shard, &incoming->message))
+        return ERR_NONE;
     shard->refusal = shard_message_refusal(shard, incoming);
     if (shard->refusal)
         return ERR_INVALID;

@@ -28,7 +28,8 @@
 #include "wire/message.h"
 
 enum {
-    SHARD_EXPIRIES_MAX = 72,            /* expiry entries that are not applied yet */
+    SHARD_EXPIRIES_MAX = 72, /* expiry entries that are not applied yet */
+    SHARD_TERM_STEP_MS = 10,
     SHARD_TURN_WORK = 20 * 1000 * 1000, /* of machine_stats.work: some 20 ms */
 };
 
@@ -124,9 +125,10 @@ struct shard {
     uint64_t expiry_indices[SHARD_EXPIRIES_MAX]; /* of entries that are not applied yet */
     size_t expiry_count;
     uint64_t expiry_due_ms;
-    uint64_t judge_pass; /* counts shard_answer_reads() */
-    uint64_t turn_work;  /* machine_stats.work at the turn's begin */
-    bool reads_left;     /* for the next turn */
+    uint64_t judge_pass;   /* counts shard_answer_reads() */
+    uint64_t term_step_ms; /* see shard_follows_term() */
+    uint64_t turn_work;    /* machine_stats.work at the turn's begin */
+    bool reads_left;       /* for the next turn */
     bool role_changed;
     bool membership_changed;
     bool incarnation_is_void;
@@ -213,6 +215,8 @@ void shard_note_announced(struct shard *shard);
 void shard_announce_end(struct shard *shard);
 
 /* check.c */
+/* true: the message is dealt with by this. */
+bool shard_follows_term(struct shard *shard, const struct raft_message *message);
 const char *shard_message_refusal(struct shard *shard, const struct wire_message *message);
 
 /* drive.c */

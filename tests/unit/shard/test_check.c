@@ -113,12 +113,35 @@ static void test_a_refused_message_says_why(void **state)
     fixture_close(&fixture);
 }
 
+static void test_a_term_that_leaps_is_followed_in_steps(void **state)
+{
+    (void)state;
+    const uint64_t most = UINT64_C(1) << 32;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    uint64_t term = fixture_term(&fixture);
+    struct raft_message message = {
+        .type = RAFT_VOTE_RESPONSE, .from = 2, .term = term + 2 * most + 1};
+    fixture_message(&fixture, message, NULL);
+    fixture_message(&fixture, message, NULL); /* not twice at once */
+    fixture_turn(&fixture);
+    assert_int_equal(fixture_term(&fixture), term + most);
+    for (int i = 0; i < 2; i++) {
+        fixture.now.mono_ms += 10;
+        fixture_message(&fixture, message, NULL);
+        fixture_turn(&fixture);
+    }
+    assert_int_equal(fixture_term(&fixture), message.term);
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_entry_that_cannot_be_applied_never_reaches_the_log),
         cmocka_unit_test(test_an_entry_of_a_time_that_cannot_be_is_refused),
         cmocka_unit_test(test_a_refused_message_says_why),
+        cmocka_unit_test(test_a_term_that_leaps_is_followed_in_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
