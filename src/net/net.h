@@ -163,6 +163,8 @@ struct net_stats {
     double output_kbps;
 };
 struct net_stats net_stats(const struct net *net);
+/* Bytes that clients have sent since the start; costs no walk over the clients. */
+uint64_t net_input_bytes(const struct net *net);
 
 struct net_command_stats { /* indexed by command id */
     uint64_t calls;

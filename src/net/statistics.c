@@ -137,6 +137,11 @@ static void add_clients(const struct net *net, struct net_stats *stats)
     }
 }
 
+uint64_t net_input_bytes(const struct net *net)
+{
+    return net->statistics.input_bytes;
+}
+
 struct net_stats net_stats(const struct net *net)
 {
     const struct net_statistics *statistics = &net->statistics;

@@ -6,7 +6,10 @@
 
 #include "server/server.h"
 
-enum { MEMORY_INTERVAL_MS = 100 };
+enum {
+    MEMORY_INTERVAL_MS = 100,
+    SHARE_BETWEEN_SAMPLES = 64, /* of maxmemory: so much may come in unseen */
+};
 
 /* Weak: the sanitizers' builds are without jemalloc. */
 extern int mallctl(const char *name, void *old, size_t *old_len, void *fresh, size_t fresh_len)
@@ -70,6 +73,7 @@ static void sample(struct server *server, const struct server_usage *usage)
 {
     server->counted_memory = usage->used - usage->not_counted;
     server->sampled_at_ms = server->now.mono_ms;
+    server->sampled_input_bytes = net_input_bytes(server->net);
     if (usage->used > server->used_memory_peak)
         server->used_memory_peak = usage->used;
 }
@@ -89,12 +93,14 @@ void server_memory_tick(struct server *server)
     server->sampled_at_ms = server->now.mono_ms;
 }
 
-/* The last sample is good enough to let a write in; nobody is refused for what was given back
- * since. */
+/* The last sample is good enough to let a write in, as long as clients have sent little since;
+ * nobody is refused for what was given back since. */
 uint64_t server_counted_memory(struct server *server)
 {
     if (server->counted_memory <= server->config.maxmemory && server->sampled_at_ms &&
-        server->now.mono_ms < server->sampled_at_ms + MEMORY_INTERVAL_MS)
+        server->now.mono_ms < server->sampled_at_ms + MEMORY_INTERVAL_MS &&
+        net_input_bytes(server->net) - server->sampled_input_bytes <
+            server->config.maxmemory / SHARE_BETWEEN_SAMPLES)
         return server->counted_memory;
     struct server_usage usage = server_usage(server);
     sample(server, &usage);

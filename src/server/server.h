@@ -99,6 +99,7 @@ struct server {
     bool now_is_old;
     uint64_t counted_memory; /* against maxmemory, when it was last sampled */
     uint64_t sampled_at_ms;
+    uint64_t sampled_input_bytes;
     uint64_t used_memory_peak;
     uint64_t used_memory_startup;
     char run_id[41];
