@@ -108,7 +108,8 @@ static const char *vote_refusal(const struct raft_message *message)
     return NULL;
 }
 
-/* A node stores its term before it asks for votes in it. */
+/* A node stores its term before it asks for votes in it. A node that asked and then lost its disk
+ * may get an honest answer to a question that it forgot: to refuse it costs one connection. */
 static const char *voted_refusal(const struct raft *raft, const struct raft_message *message)
 {
     if (message->vote_response.granted && !message->vote_response.pre && message->term > raft->term)
