@@ -216,6 +216,23 @@ static void test_answers_about_another_snapshot_or_of_nobody_move_nothing(void *
     solo_close(&solo);
 }
 
+static void test_an_answer_about_more_of_a_snapshot_than_there_is_is_refused(void **state)
+{
+    (void)state;
+    struct solo solo = sending_leader();
+    struct raft_message answer = {.type = RAFT_SNAPSHOT_RESPONSE,
+                                  .from = 3,
+                                  .term = 2,
+                                  .snapshot_response = {.index = 8, .offset = TOTAL}};
+    assert_null(raft_message_refusal(solo.raft, &answer));
+    answer.snapshot_response.offset = TOTAL + 1;
+    assert_string_equal(raft_message_refusal(solo.raft, &answer),
+                        "an answer about more of a snapshot than there is");
+    answer.snapshot_response.index = 7; /* an older one */
+    assert_null(raft_message_refusal(solo.raft, &answer));
+    solo_close(&solo);
+}
+
 static void test_answers_of_an_older_term_move_nothing(void **state)
 {
     (void)state;
@@ -1021,6 +1038,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_that_comes_twice_sends_nothing_twice),
         cmocka_unit_test(test_a_follower_that_lost_its_part_gets_it_again),
         cmocka_unit_test(test_answers_about_another_snapshot_or_of_nobody_move_nothing),
+        cmocka_unit_test(test_an_answer_about_more_of_a_snapshot_than_there_is_is_refused),
         cmocka_unit_test(test_answers_of_an_older_term_move_nothing),
         cmocka_unit_test(test_a_refusal_with_a_newer_term_ends_the_leadership),
         cmocka_unit_test(test_a_newer_snapshot_is_begun_anew),

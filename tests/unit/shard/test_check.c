@@ -2,34 +2,48 @@
  */
 #include "unit/shard/fixture.h"
 
-/* What shard_message() says to an append of node 2, which leads term 3, with one entry behind the
- * log's last one. NULL: it was taken. */
-static const char *append(struct fixture *fixture, const struct entry *like)
+/* What shard_message() says to a message of node 2. NULL: it was taken. */
+static const char *say(struct fixture *fixture, const struct raft_message *message,
+                       struct buf *records)
 {
-    struct entry entry = *like;
-    struct buf records = {0};
     struct buf bytes = {0};
     struct resp_parser parser = {0};
     static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
-    struct raft_message message = {.type = RAFT_APPEND_REQUEST, .from = 2, .to = 1, .term = 3};
-    entry.index = fixture_last(fixture) + 1;
-    entry.term = 3;
-    message.append_request.prev_index = entry.index - 1;
-    message.append_request.prev_term = raft_last_term(shard_raft(fixture->shard));
-    message.append_request.first_index = entry.index;
-    message.append_request.entry_count = 1;
-    message.append_request.commit = entry.index;
-    entry_encode(&records, &entry);
-    wire_encode_message(&bytes, span_text(fixture->cluster.cluster_id), 0, &message,
-                        buf_span(&records));
+    wire_encode_message(&bytes, span_text(fixture->cluster.cluster_id), 0, message,
+                        buf_span(records));
     assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
     enum err err = shard_message(fixture->shard, &(struct shard_peer){2, 1}, parser.args,
                                  parser.argc, fixture->now);
     fixture_turn(fixture);
     resp_parser_close(&parser);
     buf_close(&bytes);
-    buf_close(&records);
+    buf_close(records);
     return err ? shard_refusal(fixture->shard) : NULL;
+}
+
+/* The same of an append of node 2, which leads term 3, with entries behind the log's last one. */
+static const char *append_some(struct fixture *fixture, const struct entry *like, size_t count)
+{
+    struct buf records = {0};
+    struct raft_message message = {.type = RAFT_APPEND_REQUEST, .from = 2, .to = 1, .term = 3};
+    uint64_t last = fixture_last(fixture);
+    message.append_request.prev_index = last;
+    message.append_request.prev_term = raft_last_term(shard_raft(fixture->shard));
+    message.append_request.first_index = last + 1;
+    message.append_request.entry_count = count;
+    message.append_request.commit = last + count;
+    for (size_t i = 0; i < count; i++) {
+        struct entry entry = like[i];
+        entry.index = last + 1 + i;
+        entry.term = 3;
+        entry_encode(&records, &entry);
+    }
+    return say(fixture, &message, &records);
+}
+
+static const char *append(struct fixture *fixture, const struct entry *like)
+{
+    return append_some(fixture, like, 1);
 }
 
 static const char *append_text(struct fixture *fixture, enum entry_kind kind, const char *payload)
@@ -83,6 +97,34 @@ static void test_an_entry_that_cannot_be_applied_never_reaches_the_log(void **st
     char message[512];
     assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
     assert_int_equal(fixture_last(&fixture), 3);
+    fixture_close(&fixture);
+}
+
+static void test_every_entry_of_an_append_is_checked(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    const struct entry entries[] = {
+        {.kind = ENTRY_COMMAND, .time_ms = 5000, .payload = SPAN(SET)},
+        {.kind = ENTRY_COMMAND, .time_ms = 5000, .payload = SPAN(SET)},
+        {.kind = ENTRY_COMMAND, .time_ms = 5000, .payload = SPAN("*1\r\n$7\r\nUNKNOWN\r\n")}};
+    assert_string_equal(append_some(&fixture, entries, 3),
+                        "an entry that no node of this version writes");
+    assert_int_equal(fixture_last(&fixture), 0);
+    assert_null(append_some(&fixture, entries, 2));
+    fixture_close(&fixture);
+}
+
+static void test_what_the_core_cannot_take_does_not_reach_it(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    struct buf nothing = {0};
+    struct raft_message vote = {.type = RAFT_VOTE_REQUEST, .from = 2, .to = 1, .term = UINT64_MAX};
+    assert_string_equal(say(&fixture, &vote, &nothing), "a term beyond all reason");
+    assert_int_equal(fixture_term(&fixture), 0);
     fixture_close(&fixture);
 }
 
@@ -140,6 +182,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_entry_that_cannot_be_applied_never_reaches_the_log),
         cmocka_unit_test(test_an_entry_of_a_time_that_cannot_be_is_refused),
+        cmocka_unit_test(test_every_entry_of_an_append_is_checked),
+        cmocka_unit_test(test_what_the_core_cannot_take_does_not_reach_it),
         cmocka_unit_test(test_a_refused_message_says_why),
         cmocka_unit_test(test_a_term_that_leaps_is_followed_in_steps),
     };
