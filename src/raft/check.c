@@ -114,6 +114,18 @@ static const char *voted_refusal(const struct raft *raft, const struct raft_mess
 {
     if (message->vote_response.granted && !message->vote_response.pre && message->term > raft->term)
         return "a vote that was not asked for";
+    if (message->vote_response.last_index > NUMBER_MAX ||
+        message->vote_response.witnessed > NUMBER_MAX)
+        return "an index beyond all reason";
+    return NULL;
+}
+
+const char *raft_witness_refusal(const struct raft_witness *witness)
+{
+    if (witness->id == 0 || witness->incarnation == 0)
+        return "an acknowledgement of nobody";
+    if (witness->index == 0 || witness->index > NUMBER_MAX)
+        return "an acknowledgement of an entry that cannot be";
     return NULL;
 }
 

@@ -8,7 +8,11 @@
 #include "raft/progress.h"
 #include "raft/raft.h"
 
-enum { NOT_A_MEMBER = RAFT_MEMBERS_MAX, MET_MAX = 2 * RAFT_MEMBERS_MAX };
+enum {
+    NOT_A_MEMBER = RAFT_MEMBERS_MAX,
+    MET_MAX = 2 * RAFT_MEMBERS_MAX,
+    WITNESSES_MAX = 4 * RAFT_MEMBERS_MAX,
+};
 
 /* The incarnation that is connected under an id. */
 struct raft_met {
@@ -61,6 +65,8 @@ struct raft {
     struct raft_progress progress[RAFT_MEMBERS_MAX]; /* indexed by position in the membership */
     struct raft_met met[MET_MAX];
     size_t met_count;
+    struct raft_witness witnesses[WITNESSES_MAX]; /* one for each (id, incarnation) */
+    size_t witness_count;
     uint64_t term_start; /* index of the no-op with which this leader's term began */
     uint64_t flush_ms;   /* when to tell idle followers the commit index; 0: they know it */
 
@@ -196,6 +202,12 @@ bool raft_is_reachable(const struct raft *raft, size_t peer);
  * membership. */
 bool raft_meets_others(const struct raft *raft);
 bool raft_wants_to_take_in(const struct raft *raft, struct raft_membership *wanted);
+
+/* witness.c */
+
+/* The last committed entry that this folder is known to have acknowledged; 0: none. */
+uint64_t raft_witnessed(const struct raft *raft, uint64_t id, uint64_t incarnation);
+void raft_witness_own(struct raft *raft); /* a leader keeps what it knows itself */
 
 /* reads.c */
 

@@ -28,6 +28,7 @@ void raft_follow(struct raft *raft, uint64_t term, uint64_t leader)
 {
     ASSERT(term >= raft->term);
     if (raft->role == RAFT_LEADER) {
+        raft_witness_own(raft);
         raft_election_timer_restart(raft);
         raft_transfer_end(raft);
     }
@@ -92,6 +93,7 @@ static void start_election(struct raft *raft, bool transfer)
     struct raft_message *own = raft_message_add(raft, RAFT_VOTE_RESPONSE, raft->options.id);
     own->when_durable = true;
     own->vote_response.granted = true;
+    own->vote_response.last_index = raft->log.last_index;
 }
 
 /* If the leader's process is known to be dead, there is no need to wait for a timeout. A short
@@ -207,20 +209,40 @@ static bool log_is_current(const struct raft *raft, const struct raft_message *r
     return request->vote_request.last_index >= raft->log.last_index;
 }
 
+/* A candidate that lacks what it acknowledged is an older copy of its folder. Those that have it
+ * may be gone. */
+static bool has_what_it_acknowledged(const struct raft *raft, const struct raft_message *request)
+{
+    return request->vote_request.last_index >=
+           raft_witnessed(raft, request->from, request->from_incarnation);
+}
+
+static struct raft_message *answer_vote(struct raft *raft, const struct raft_message *request,
+                                        bool granted)
+{
+    struct raft_message *response = raft_message_add(raft, RAFT_VOTE_RESPONSE, request->from);
+    response->vote_response.pre = request->vote_request.pre;
+    response->vote_response.granted = granted;
+    response->vote_response.last_index = raft->log.last_index;
+    response->vote_response.to_incarnation = request->from_incarnation;
+    response->vote_response.witnessed =
+        raft_witnessed(raft, request->from, request->from_incarnation);
+    return response;
+}
+
 static void answer_prevote(struct raft *raft, const struct raft_message *request)
 {
     bool granted = request->term > raft->term && raft_may_vote(raft) &&
-                   !raft_leader_is_alive(raft) && log_is_current(raft, request);
+                   !raft_leader_is_alive(raft) && log_is_current(raft, request) &&
+                   has_what_it_acknowledged(raft, request);
     /* The candidate now starts a real election; standing against it would split the vote. */
     if (granted && raft->role == RAFT_FOLLOWER && raft->leader_lost)
         retry_soon(raft);
-    struct raft_message *response = raft_message_add(raft, RAFT_VOTE_RESPONSE, request->from);
+    struct raft_message *response = answer_vote(raft, request, granted);
     /* A refusal carries this node's term. Otherwise a candidate that is behind only in its term
      * would be refused for ever. */
     if (granted)
         response->term = request->term;
-    response->vote_response.pre = true;
-    response->vote_response.granted = granted;
 }
 
 void raft_handle_vote_request(struct raft *raft, const struct raft_message *request)
@@ -233,14 +255,12 @@ void raft_handle_vote_request(struct raft *raft, const struct raft_message *requ
     bool promised = raft->options.lease_drift_percent && !request->vote_request.transfer &&
                     raft_leader_is_alive(raft);
     bool granted = request->term == raft->term && raft_may_vote(raft) && is_free && !promised &&
-                   log_is_current(raft, request);
+                   log_is_current(raft, request) && has_what_it_acknowledged(raft, request);
     if (granted) {
         raft->vote = request->from;
         raft_election_timer_restart(raft);
     }
-    struct raft_message *response = raft_message_add(raft, RAFT_VOTE_RESPONSE, request->from);
-    response->when_durable = true;
-    response->vote_response.granted = granted;
+    answer_vote(raft, request, granted)->when_durable = true;
 }
 
 static void win(struct raft *raft)
@@ -267,6 +287,22 @@ static void note_refusal(struct raft *raft, size_t position)
         retry_soon(raft);
 }
 
+/* This node decides by its own log, because the answer may be late: the candidate may have
+ * acknowledged more since it asked. */
+static bool is_void(const struct raft *raft, const struct raft_message *response)
+{
+    return response->vote_response.to_incarnation == raft->options.incarnation &&
+           response->vote_response.witnessed > raft->log.last_index;
+}
+
+/* The vote of a folder that was set back may stand for entries that it no longer has. */
+static bool counts(const struct raft *raft, const struct raft_message *response)
+{
+    return response->vote_response.granted &&
+           response->vote_response.last_index >=
+               raft_witnessed(raft, response->from, response->from_incarnation);
+}
+
 void raft_handle_vote_response(struct raft *raft, const struct raft_message *response)
 {
     bool pre = response->vote_response.pre;
@@ -275,10 +311,12 @@ void raft_handle_vote_response(struct raft *raft, const struct raft_message *res
         return;
     if (response->term != (pre && granted ? raft->term + 1 : raft->term))
         return;
+    if (is_void(raft, response))
+        raft->update.incarnation_is_void = true;
     size_t position = raft_position_of_sender(raft, response);
     if (position == NOT_A_MEMBER)
         return;
-    if (!granted) {
+    if (!counts(raft, response)) {
         note_refusal(raft, position);
         return;
     }

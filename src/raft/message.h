@@ -46,6 +46,12 @@ struct raft_message {
         struct {
             bool pre;
             bool granted;
+            uint64_t last_index; /* of the voter's log */
+            /* The last committed entry that this incarnation of the candidate has acknowledged, as
+             * far as the voter knows; 0: the voter knows of none. A candidate whose log ends before
+             * that was restored from an older copy. */
+            uint64_t to_incarnation;
+            uint64_t witnessed;
             uint64_t wall_ms; /* the voter's wall clock */
             /* The voter's estimate of the group's time and how long ago a leader sent it. time_ms
              * 0: no leader has since this process started. */

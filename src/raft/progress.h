@@ -25,8 +25,9 @@ struct raft_sent_append {
 
 struct raft_progress {
     enum raft_progress_state state;
-    uint64_t match;        /* last entry that is durable there and equal to this log's */
-    uint64_t acknowledged; /* the highest match, in this leadership */
+    uint64_t match; /* last entry that is durable there and equal to this log's */
+    /* The highest match in this leadership, or what was witnessed before it. */
+    uint64_t acknowledged;
     uint64_t next;
     bool probe_sent;         /* PROBE, SNAPSHOT: a request is unanswered */
     uint64_t snapshot_index; /* SNAPSHOT: index of the snapshot, and offset of the next chunk */

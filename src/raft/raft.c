@@ -234,3 +234,8 @@ size_t raft_holders(const struct raft *raft, uint64_t index)
     }
     return holders;
 }
+
+size_t raft_term_holders(const struct raft *raft)
+{
+    return raft_can_read(raft) ? raft_holders(raft, raft->term_start) : 0;
+}

@@ -240,6 +240,23 @@ const char *raft_message_refusal(const struct raft *raft, const struct raft_mess
  * highest term that one message may bring; else 0. */
 uint64_t raft_term_step(const struct raft *raft, const struct raft_message *message);
 
+/* The last committed entry that a member's data folder has acknowledged. A folder whose log ends
+ * before it was set back to an older copy. */
+struct raft_witness {
+    uint64_t id;
+    uint64_t incarnation;
+    uint64_t index;
+};
+
+/* What a leader knows of each member, for the host to tell the others; returns the number. Empty on
+ * other nodes. */
+size_t raft_witnesses(const struct raft *raft, struct raft_witness list[RAFT_MEMBERS_MAX]);
+/* A leader has told this. The core keeps the highest index for each folder as long as the process
+ * lives. It gives the folder no vote while its log ends before that, and counts no vote of it. */
+void raft_witness(struct raft *raft, uint64_t id, uint64_t incarnation, uint64_t index);
+/* Why no correct leader can have told this; NULL: one can have. As raft_message_refusal(). */
+const char *raft_witness_refusal(const struct raft_witness *witness);
+
 /* The latest time for the next RAFT_EVENT_TICK (monotonic ms). A host may tick earlier. */
 uint64_t raft_deadline_ms(const struct raft *raft);
 
@@ -411,5 +428,8 @@ const char *raft_mark_name(enum raft_mark mark);
 /* How many members have `index`, counting this node once it is durable here. Leader only; else
  * 0. */
 size_t raft_holders(const struct raft *raft, uint64_t index);
+
+/* How many members have a committed entry of this leader's term. Leader only; else 0. */
+size_t raft_term_holders(const struct raft *raft);
 
 #endif

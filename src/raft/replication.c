@@ -91,6 +91,10 @@ void raft_replication_begin(struct raft *raft)
     raft->flush_ms = 0;
     for (size_t i = 0; i < raft->membership.count; i++)
         raft_progress_reset(&raft->progress[i], raft->log.last_index + 1, raft->now_ms);
+    for (size_t i = 0; i < raft->membership.count; i++) {
+        const struct raft_member *member = &raft->membership.members[i];
+        raft->progress[i].acknowledged = raft_witnessed(raft, member->id, member->incarnation);
+    }
 
     /* An entry of an older term commits only together with one of this term (paper §5.4.2). Reads
      * wait for that too (§8). */

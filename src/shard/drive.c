@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "shard/internal.h"
 #include "wire/members.h"
+#include "wire/witness.h"
 
 static bool is_response(enum raft_message_type type)
 {
@@ -317,6 +318,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
         flush_all(shard);
     }
     shard_ask_digests(shard);
+    shard_tell_witnesses(shard);
     shard_consider_snapshot(shard);
     shard_produce_image(shard);
     shard_free_replaced(shard);
@@ -362,6 +364,8 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
     shard_announce(shard, argc ? args[argc - 1].len : 0);
     if (argc > 0 && wire_is_digest(args[0]))
         return take_digest(shard, from, args, argc);
+    if (argc > 0 && wire_is_witness(args[0]))
+        return shard_take_witnesses(shard, from, args, argc);
     shard_read_clock(shard); /* a promise not to vote counts from here on */
     struct wire_message *incoming = &shard->incoming;
     enum err err = wire_parse_message(args, argc, incoming);

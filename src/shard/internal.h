@@ -8,6 +8,7 @@
  *   check.c        messages that cannot be
  *   group.c        the group itself: membership, leadership
  *   digest.c       whether the nodes' machines are equal
+ *   witness.c      what each member has acknowledged, told to all
  *   fresh.c        how old the applied state may be
  *   time.c         what messages tell of time, what time entries get
  *   clock.c        the clock of the group
@@ -25,6 +26,7 @@
 #include "shard/digest.h"
 #include "shard/queue.h"
 #include "shard/shard.h"
+#include "shard/witness.h"
 #include "wire/message.h"
 
 enum {
@@ -166,6 +168,7 @@ struct shard {
     struct buf encoded; /* scratch: one message */
 
     struct shard_digests digests;
+    struct shard_witnesses witnesses;
     bool stopped; /* contradicted by a majority: nothing is done any more */
 
     uint64_t trim_ms; /* buffers are looked at again then */

@@ -10,6 +10,7 @@
 #include "wire/digest.h"
 #include "wire/frame.h"
 #include "wire/members.h"
+#include "wire/witness.h"
 
 enum { ARGS_MAX = 16, NUMBERS_MAX = 13, SHARD_ARGUMENT = 2 };
 
@@ -105,6 +106,9 @@ static void add_body(struct builder *builder, const struct raft_message *message
     case RAFT_VOTE_RESPONSE:
         add_number(builder, message->vote_response.pre);
         add_number(builder, message->vote_response.granted);
+        add_number(builder, message->vote_response.last_index);
+        add_number(builder, message->vote_response.to_incarnation);
+        add_number(builder, message->vote_response.witnessed);
         add_number(builder, message->vote_response.wall_ms);
         add_number(builder, message->vote_response.time_ms);
         add_number(builder, message->vote_response.heard_ago_ms);
@@ -333,6 +337,9 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
     case RAFT_VOTE_RESPONSE:
         message->vote_response.pre = next_bool(reader);
         message->vote_response.granted = next_bool(reader);
+        message->vote_response.last_index = next_number(reader);
+        message->vote_response.to_incarnation = next_number(reader);
+        message->vote_response.witnessed = next_number(reader);
         message->vote_response.wall_ms = next_time(reader);
         message->vote_response.time_ms = next_time(reader);
         message->vote_response.heard_ago_ms = next_time(reader);
@@ -366,7 +373,7 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
 enum err wire_parse_message(const struct span *args, size_t argc, struct wire_message *parsed)
 {
     static const size_t counts[] = {
-        [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 11,    [RAFT_APPEND_REQUEST] = 16,
+        [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 14,    [RAFT_APPEND_REQUEST] = 16,
         [RAFT_APPEND_RESPONSE] = 15, [RAFT_SNAPSHOT_REQUEST] = 12, [RAFT_SNAPSHOT_RESPONSE] = 9,
         [RAFT_TIMEOUT_NOW] = 6,
     };
@@ -390,7 +397,7 @@ enum err wire_parse_message(const struct span *args, size_t argc, struct wire_me
 
 bool wire_is_message(struct span name)
 {
-    return find_type(name) < MESSAGE_TYPES || wire_is_digest(name);
+    return find_type(name) < MESSAGE_TYPES || wire_is_digest(name) || wire_is_witness(name);
 }
 
 static enum err parse_u32(struct span text, uint32_t *value)

@@ -8,7 +8,7 @@
  *     RAFT.VOTE     <cluster-id> <shard> <term> <from> <to> <pre 0|1> <transfer 0|1>
  *                   <last-index> <last-term>
  *     RAFT.VOTED    <cluster-id> <shard> <term> <from> <to> <pre 0|1> <granted 0|1>
- *                   <wall-ms> <time-ms> <heard-ago-ms>
+ *                   <last-index> <to-incarnation> <witnessed> <wall-ms> <time-ms> <heard-ago-ms>
  *     RAFT.APPEND   <cluster-id> <shard> <term> <from> <to> <prev-index> <prev-term>
  *                   <commit> <read-context> <sent-ms> <to-incarnation> <acknowledged> <time-ms>
  * <count> <records> RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success 0|1> <match>
@@ -19,6 +19,7 @@
  *     RAFT.RECEIVED <cluster-id> <shard> <term> <from> <to> <index> <snapshot-term> <offset>
  *     RAFT.TIMEOUTNOW <cluster-id> <shard> <term> <from> <to>
  *     RAFT.DIGEST, RAFT.DIGESTED   see wire/digest.h
+ *     RAFT.WITNESS                 see wire/witness.h
  *     RAFT.ALIVE <shard> <busy-ms>   (a large message is arriving in pieces, or the sender will be
  *                              silent for up to <busy-ms>: it does something large in one piece)
  */

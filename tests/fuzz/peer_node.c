@@ -279,6 +279,9 @@ static void say_voted(void)
                                    .term = number(raft_term(core()) + pre)};
     message.vote_response.pre = chance(16) ? !pre : pre;
     message.vote_response.granted = !chance(32);
+    message.vote_response.last_index = number(raft_last_index(core()));
+    message.vote_response.to_incarnation = number(raft_incarnation(core()));
+    message.vote_response.witnessed = number(raft_last_index(core()));
     message.vote_response.wall_ms = number((uint64_t)run.fixture.now.wall_ms);
     message.vote_response.time_ms = number((uint64_t)run.fixture.now.wall_ms);
     message.vote_response.heard_ago_ms = number(1);

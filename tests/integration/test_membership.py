@@ -294,3 +294,29 @@ def test_a_node_that_was_away_hears_a_leader_that_was_added_meanwhile(cluster, w
     cluster.wait_equal()
     wait_for(lambda: state_of(leader, away) == "voter", what="the node that was away is a voter")
     assert_filled(cluster)
+
+
+def test_a_folder_set_back_after_the_leaders_death_begins_anew(cluster):
+    leader = fill(cluster, 50)
+    cluster.wait_equal()
+    restored = cluster.followers()[0]
+    before = incarnation(leader, restored)
+    restored.kill()
+    copy = cluster.dir / "copy"
+    shutil.copytree(restored.data, copy)
+    restored.start()
+    leader = fill(cluster)
+    assert leader is not restored
+    witness = next(node for node in cluster.nodes if node not in (leader, restored))
+    cluster.wait_equal()
+    time.sleep(2)  # the others hear what each has acknowledged
+    leader.kill()
+    restored.kill()
+    copy_files(copy, restored.data)
+    restored.start()
+    wait_for(lambda: "less than this node acknowledged" in restored.tail(200), what="a new incarnation")
+    leader.start()
+    wait_for(lambda: incarnation(witness, restored) != before and members(witness)[restored.id]["state"] == b"voter",
+             what="a voter with a new incarnation")
+    cluster.wait_equal()
+    assert_filled(cluster)

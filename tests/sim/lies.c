@@ -8,6 +8,7 @@
 #include "sim/sim.h"
 #include "wire/digest.h"
 #include "wire/message.h"
+#include "wire/witness.h"
 
 enum { SECOND = 1000000, FIELDS_MAX = 10, CHUNK_MAX = 1 << 17 };
 
@@ -63,6 +64,9 @@ static size_t fields_of(struct raft_message *message, uint64_t *fields[FIELDS_MA
         fields[count++] = &message->vote_request.last_term;
         return count;
     case RAFT_VOTE_RESPONSE:
+        fields[count++] = &message->vote_response.last_index;
+        fields[count++] = &message->vote_response.to_incarnation;
+        fields[count++] = &message->vote_response.witnessed;
         fields[count++] = &message->vote_response.wall_ms;
         fields[count++] = &message->vote_response.time_ms;
         fields[count++] = &message->vote_response.heard_ago_ms;
@@ -166,6 +170,17 @@ static void bend_digest(struct sim *sim, struct wire_digest *digest)
     digest->verdict = (enum wire_verdict)sim_between(sim, 0, 2);
 }
 
+static void bend_witness(struct sim *sim, struct wire_witness *witness)
+{
+    if (sim_chance(sim, 0.3))
+        bend_number(sim, &witness->term);
+    if (witness->count == 0)
+        return;
+    struct raft_witness *member = &witness->members[sim_between(sim, 0, witness->count - 1)];
+    uint64_t *fields[] = {&member->id, &member->incarnation, &member->index};
+    bend_number(sim, fields[sim_between(sim, 0, 2)]);
+}
+
 /* `text`, of this node, for `to`, as it was or with other content. False: it is nothing that can be
  * bent. */
 static bool retell(struct sim *sim, struct span text, uint64_t to, bool bends, struct buf *lie)
@@ -174,6 +189,7 @@ static bool retell(struct sim *sim, struct span text, uint64_t to, bool bends, s
     struct resp_parser parser = {0};
     struct wire_message message = {0};
     struct wire_digest digest;
+    struct wire_witness witness;
     struct buf tail = {0};
     bool parses = resp_parse(&parser, text, &limits) == RESP_COMMAND;
     if (parses && wire_parse_digest(parser.args, parser.argc, &digest) == ERR_NONE) {
@@ -181,6 +197,11 @@ static bool retell(struct sim *sim, struct span text, uint64_t to, bool bends, s
         if (bends)
             bend_digest(sim, &digest);
         wire_encode_digest(lie, &digest);
+    } else if (parses && wire_parse_witness(parser.args, parser.argc, &witness) == ERR_NONE) {
+        witness.to = to;
+        if (bends)
+            bend_witness(sim, &witness);
+        wire_encode_witness(lie, &witness);
     } else if (parses && wire_parse_message(parser.args, parser.argc, &message) == ERR_NONE) {
         message.message.to = to;
         buf_add_text(&tail, "");
@@ -215,6 +236,7 @@ static void forge(struct sim *sim, const struct sim_node *from, const struct sim
                                    .term = raft_term(raft)};
     if (message.type == RAFT_VOTE_RESPONSE) {
         message.vote_response.granted = true;
+        message.vote_response.last_index = raft_last_index(raft);
         message.vote_response.pre = raft_role(raft) == RAFT_PRECANDIDATE;
         message.term += message.vote_response.pre;
     } else if (message.type == RAFT_APPEND_RESPONSE) {

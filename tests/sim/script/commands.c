@@ -264,6 +264,22 @@ static void command_met(struct world *world, struct words *words)
     step(world, node_argument(world, words), event);
 }
 
+/* witness ID [ID…]: the leader tells these what each member has acknowledged. */
+static void command_witness(struct world *world, struct words *words)
+{
+    struct raft_witness list[RAFT_MEMBERS_MAX];
+    size_t count = raft_witnesses(world_running(world, node_argument(world, words))->raft, list);
+    struct ids ids = nodes_of(world, words, 2);
+    for (size_t i = 0; i < ids.count; i++) {
+        for (size_t m = 0; m < count; m++)
+            raft_witness(world_running(world, ids.at[i])->raft, list[m].id, list[m].incarnation,
+                         list[m].index);
+    }
+    for (size_t m = 0; m < count; m++)
+        say(world, "%llu/%llu acknowledged %llu", U(list[m].id), U(list[m].incarnation),
+            U(list[m].index));
+}
+
 static void command_autosync(struct world *world, struct words *words)
 {
     bool on = take_flag(words, "on");
@@ -397,6 +413,7 @@ static const struct {
     {"flights", command_flights},   {"status", command_status},
     {"states", command_states},     {"logs", command_logs},
     {"disks", command_disks},       {"marks", command_marks},
+    {"witness", command_witness},
 };
 
 void command_run(struct world *world, struct words *words)

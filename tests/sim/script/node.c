@@ -254,6 +254,8 @@ static void print_outcome(struct world *world, struct node *node, const struct r
     if (update->commit_index > node->commit)
         say(world, "%llu commits %llu", (unsigned long long)node->id,
             (unsigned long long)update->commit_index);
+    if (update->incarnation_is_void)
+        say(world, "%llu learns that its disk is an older copy", (unsigned long long)node->id);
     for (size_t i = 0; i < update->read_count; i++)
         say(world, "%llu may answer read %llu at %llu", (unsigned long long)node->id,
             (unsigned long long)update->reads[i].context,

@@ -213,10 +213,13 @@ static inline void solo_vote_request(struct solo *solo, uint64_t from, bool pre,
 static inline void solo_vote_response(struct solo *solo, uint64_t from, bool pre, uint64_t term,
                                       bool granted)
 {
-    solo_receive(solo, (struct raft_message){.type = RAFT_VOTE_RESPONSE,
-                                             .from = from,
-                                             .term = term,
-                                             .vote_response = {.pre = pre, .granted = granted}});
+    solo_receive(
+        solo, (struct raft_message){.type = RAFT_VOTE_RESPONSE,
+                                    .from = from,
+                                    .term = term,
+                                    .vote_response = {.pre = pre,
+                                                      .granted = granted,
+                                                      .last_index = raft_last_index(solo->raft)}});
 }
 
 /* An append from `from` in `term`: entries of `terms` behind (prev_index, prev_term). */

@@ -522,6 +522,228 @@ static void test_a_leader_whose_folder_begins_anew_leads_no_more(void **state)
     solo_close(&solo);
 }
 
+static void acknowledged_entries_are_not_committed(struct solo *solo)
+{
+    solo_submit(solo, 2); /* this leader's own disk is slow */
+    solo_accepted(solo, 3, 4, 0);
+    assert_int_equal(solo->update.commit_index, 2);
+}
+
+static void test_what_is_acknowledged_and_not_committed_is_held_against_nobody(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    struct raft_witness list[RAFT_MEMBERS_MAX];
+    acknowledged_entries_are_not_committed(&solo);
+    solo_tick(&solo, HEARTBEAT_MS);
+    assert_int_equal(solo_sent(&solo, RAFT_APPEND_REQUEST, 3)->append_request.acknowledged, 2);
+    assert_int_equal(raft_witnesses(solo.raft, list), 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(list[i].id, i + 1);
+        assert_int_equal(list[i].incarnation, FIRST_LIFE);
+        assert_int_equal(list[i].index, 2);
+    }
+    solo_close(&solo);
+}
+
+/* ---- witnesses ---- */
+
+static void test_a_leader_knows_what_each_member_has_acknowledged(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    struct raft_witness list[RAFT_MEMBERS_MAX];
+    solo_submit(&solo, 2);
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 3, 3, 0);
+    assert_int_equal(raft_witnesses(solo.raft, list), 3);
+    assert_int_equal(list[0].index, 3);
+    assert_int_equal(list[1].index, 2);
+    assert_int_equal(list[2].index, 3);
+    solo_append(&solo, 2, 9, 0, 0, 0, NO_ENTRIES);
+    assert_int_equal(raft_witnesses(solo.raft, list), 0); /* no leader any more */
+    solo_close(&solo);
+}
+
+static void test_holders_of_the_term_are_counted_once_it_is_committed(void **state)
+{
+    (void)state;
+    struct solo solo = leader(0);
+    assert_int_equal(raft_term_holders(solo.raft), 0);
+    solo_accepted(&solo, 2, 2, 0);
+    assert_int_equal(raft_term_holders(solo.raft), 2);
+    solo_accepted(&solo, 3, 1, 0);
+    assert_int_equal(raft_term_holders(solo.raft), 2);
+    solo_accepted(&solo, 3, 2, 0);
+    assert_int_equal(raft_term_holders(solo.raft), 3);
+    solo_close(&solo);
+}
+
+static void ask_for_vote(struct solo *solo, uint64_t incarnation, bool pre, uint64_t last_index)
+{
+    solo_receive(solo, (struct raft_message){
+                           .type = RAFT_VOTE_REQUEST,
+                           .from = 2,
+                           .from_incarnation = incarnation,
+                           .term = 5,
+                           .vote_request = {.pre = pre, .last_index = last_index, .last_term = 4}});
+}
+
+static void test_a_folder_that_was_set_back_gets_no_vote(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    raft_witness(solo.raft, 2, FIRST_LIFE, 7);
+    for (int pre = 1; pre >= 0; pre--) {
+        ask_for_vote(&solo, FIRST_LIFE, pre, 6);
+        const struct raft_message *answer = solo_sent(&solo, RAFT_VOTE_RESPONSE, 2);
+        assert_false(answer->vote_response.granted);
+        assert_int_equal(answer->vote_response.pre, pre);
+        assert_int_equal(answer->vote_response.to_incarnation, FIRST_LIFE);
+        assert_int_equal(answer->vote_response.witnessed, 7);
+        assert_int_equal(answer->vote_response.last_index, 1);
+        assert_int_equal(raft_vote(solo.raft), 0);
+    }
+    solo_close(&solo);
+}
+
+static void test_who_has_all_that_was_witnessed_gets_the_vote(void **state)
+{
+    (void)state;
+    for (int pre = 0; pre < 2; pre++) {
+        struct solo solo = solo_new(3, 1, TERMS(1));
+        raft_witness(solo.raft, 2, FIRST_LIFE, 7);
+        ask_for_vote(&solo, FIRST_LIFE, pre, 7);
+        assert_true(solo_granted(&solo, 2));
+        solo_close(&solo);
+        solo = solo_new(3, 1, TERMS(1));
+        raft_witness(solo.raft, 2, FIRST_LIFE, 7);
+        ask_for_vote(&solo, SECOND_LIFE, pre, 6); /* nothing is known of this folder */
+        assert_true(solo_granted(&solo, 2));
+        assert_int_equal(solo_sent(&solo, RAFT_VOTE_RESPONSE, 2)->vote_response.witnessed, 0);
+        solo_close(&solo);
+    }
+}
+
+static void refuse_vote(struct solo *solo, uint64_t incarnation, uint64_t witnessed)
+{
+    solo_receive(solo, (struct raft_message){.type = RAFT_VOTE_RESPONSE,
+                                             .from = 2,
+                                             .term = raft_term(solo->raft),
+                                             .vote_response = {.pre = true,
+                                                               .to_incarnation = incarnation,
+                                                               .witnessed = witnessed}});
+}
+
+static void test_a_candidate_that_a_witness_refuses_begins_anew(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1, 1, 1));
+    solo_to_precandidate(&solo);
+    refuse_vote(&solo, FIRST_LIFE, 3); /* it has that: the answer was late */
+    assert_false(solo.update.incarnation_is_void);
+    refuse_vote(&solo, SECOND_LIFE, 4); /* about another folder */
+    assert_false(solo.update.incarnation_is_void);
+    refuse_vote(&solo, FIRST_LIFE, 4);
+    assert_true(solo.update.incarnation_is_void);
+    solo_close(&solo);
+}
+
+static void test_the_vote_of_a_folder_that_was_set_back_does_not_count(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    raft_witness(solo.raft, 2, FIRST_LIFE, 7);
+    for (int pre = 1; pre >= 0; pre--) {
+        struct raft_message answer = {
+            .type = RAFT_VOTE_RESPONSE, .from = 2, .vote_response = {.pre = pre, .granted = true}};
+        if (pre)
+            solo_to_precandidate(&solo);
+        else
+            solo_vote_response(&solo, 1, false, raft_term(solo.raft), true);
+        enum raft_role role = raft_role(solo.raft);
+        answer.term = raft_term(solo.raft) + (uint64_t)pre;
+        answer.vote_response.last_index = 6;
+        solo_receive(&solo, answer);
+        assert_int_equal(raft_role(solo.raft), role);
+        answer.vote_response.last_index = 7;
+        solo_receive(&solo, answer);
+        assert_int_equal(raft_role(solo.raft), pre ? RAFT_CANDIDATE : RAFT_LEADER);
+    }
+    solo_close(&solo);
+}
+
+static void test_a_leader_that_steps_down_is_a_witness(void **state)
+{
+    (void)state;
+    struct solo solo = settled_leader();
+    solo_append(&solo, 2, 4, 0, 0, 0, NO_ENTRIES);
+    solo_peer_lost(&solo, 2);
+    solo_receive(&solo, (struct raft_message){.type = RAFT_VOTE_REQUEST,
+                                              .from = 3,
+                                              .term = 5,
+                                              .vote_request = {.last_index = 1, .last_term = 4}});
+    assert_false(solo_granted(&solo, 3));
+    assert_int_equal(solo_sent(&solo, RAFT_VOTE_RESPONSE, 3)->vote_response.witnessed, 2);
+    solo_tick(&solo, 10 * ELECTION_MS);
+    solo_vote_response(&solo, 2, true, raft_term(solo.raft) + 1, true);
+    const struct raft_message *own = solo_sent(&solo, RAFT_VOTE_RESPONSE, 1);
+    assert_int_equal(own->vote_response.last_index, 2); /* its own vote counts as well */
+    solo_close(&solo);
+}
+
+static void test_a_new_leader_names_what_was_acknowledged_to_the_last_one(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1, 1, 1));
+    raft_witness(solo.raft, 3, FIRST_LIFE, 3);
+    solo_to_leader(&solo);
+    solo_all_durable(&solo);
+    solo_accepted(&solo, 2, 4, 0);
+    solo_tick(&solo, HEARTBEAT_MS);
+    assert_int_equal(solo_sent(&solo, RAFT_APPEND_REQUEST, 3)->append_request.acknowledged, 3);
+    assert_int_equal(solo_peer(&solo, 3).match, 0);
+    solo_close(&solo);
+}
+
+static void test_the_highest_index_of_each_folder_is_kept(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    raft_witness(solo.raft, 2, FIRST_LIFE, 7);
+    raft_witness(solo.raft, 2, FIRST_LIFE, 5);
+    raft_witness(solo.raft, 2, SECOND_LIFE, 3);
+    for (uint64_t incarnation = 10; incarnation < 200; incarnation++)
+        raft_witness(solo.raft, 3, incarnation, 1); /* more than there is room for */
+    ask_for_vote(&solo, FIRST_LIFE, true, 6);
+    assert_int_equal(solo_sent(&solo, RAFT_VOTE_RESPONSE, 2)->vote_response.witnessed, 7);
+    raft_witness(solo.raft, 2, FIRST_LIFE, 8);
+    ask_for_vote(&solo, FIRST_LIFE, true, 6);
+    assert_int_equal(solo_sent(&solo, RAFT_VOTE_RESPONSE, 2)->vote_response.witnessed, 8);
+    solo_close(&solo);
+}
+
+static void test_a_witness_of_what_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    const uint64_t most = UINT64_C(1) << 62;
+    assert_null(raft_witness_refusal(&(struct raft_witness){2, FIRST_LIFE, most}));
+    assert_non_null(raft_witness_refusal(&(struct raft_witness){2, FIRST_LIFE, most + 1}));
+    assert_non_null(raft_witness_refusal(&(struct raft_witness){2, FIRST_LIFE, 0}));
+    assert_non_null(raft_witness_refusal(&(struct raft_witness){2, 0, 1}));
+    assert_non_null(raft_witness_refusal(&(struct raft_witness){0, FIRST_LIFE, 1}));
+    struct solo solo = solo_new(3, 1, TERMS(1));
+    struct raft_message answer = {.type = RAFT_VOTE_RESPONSE, .from = 2, .to = 1, .term = 1};
+    answer.vote_response.last_index = answer.vote_response.witnessed = most;
+    assert_null(raft_message_refusal(solo.raft, &answer));
+    answer.vote_response.last_index = most + 1;
+    assert_non_null(raft_message_refusal(solo.raft, &answer));
+    answer.vote_response.last_index = 0;
+    answer.vote_response.witnessed = most + 1;
+    assert_non_null(raft_message_refusal(solo.raft, &answer));
+    solo_close(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -554,6 +776,17 @@ int main(void)
         cmocka_unit_test(test_who_has_less_than_it_acknowledged_is_another_folder),
         cmocka_unit_test(test_a_folder_that_begins_anew_keeps_its_log_and_loses_its_vote),
         cmocka_unit_test(test_a_leader_whose_folder_begins_anew_leads_no_more),
+        cmocka_unit_test(test_what_is_acknowledged_and_not_committed_is_held_against_nobody),
+        cmocka_unit_test(test_a_leader_knows_what_each_member_has_acknowledged),
+        cmocka_unit_test(test_holders_of_the_term_are_counted_once_it_is_committed),
+        cmocka_unit_test(test_a_folder_that_was_set_back_gets_no_vote),
+        cmocka_unit_test(test_who_has_all_that_was_witnessed_gets_the_vote),
+        cmocka_unit_test(test_a_candidate_that_a_witness_refuses_begins_anew),
+        cmocka_unit_test(test_the_vote_of_a_folder_that_was_set_back_does_not_count),
+        cmocka_unit_test(test_a_leader_that_steps_down_is_a_witness),
+        cmocka_unit_test(test_a_new_leader_names_what_was_acknowledged_to_the_last_one),
+        cmocka_unit_test(test_the_highest_index_of_each_folder_is_kept),
+        cmocka_unit_test(test_a_witness_of_what_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,7 @@ struct fixture {
     unsigned executed_errors;
     unsigned contradicted;
     struct buf sent_digests;      /* the encoded messages */
+    struct buf sent_witnesses;    /* the same */
     uint32_t digest_interval_ms;  /* of the next start */
     uint64_t snapshot_log_bytes;  /* of the next start */
     uint64_t incarnation;         /* of the folder, at the next start */
@@ -66,6 +67,10 @@ static inline void fixture_send(void *context, uint64_t to, bool response, struc
     (void)response;
     if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.DIGEST", 11)) {
         buf_add_span(&fixture->sent_digests, bytes);
+        return;
+    }
+    if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.WITNESS", 12)) {
+        buf_add_span(&fixture->sent_witnesses, bytes);
         return;
     }
     assert_int_equal(resp_parse(&parser, bytes, &limits), RESP_COMMAND);
@@ -218,6 +223,7 @@ static inline void fixture_close(struct fixture *fixture)
     buf_close(&fixture->reply);
     buf_close(&fixture->answered);
     buf_close(&fixture->sent_digests);
+    buf_close(&fixture->sent_witnesses);
 }
 
 /* One turn: drives, lets the disk finish, and so on until there is nothing to do. */
@@ -329,6 +335,7 @@ static inline void fixture_win(struct fixture *fixture)
     struct raft_message vote = {
         .type = RAFT_VOTE_RESPONSE, .from = 2, .term = fixture_term(fixture) + 1};
     vote.vote_response.wall_ms = (uint64_t)fixture->now.wall_ms;
+    vote.vote_response.last_index = fixture_last(fixture);
     vote.vote_response.pre = true;
     vote.vote_response.granted = true;
     fixture_message(fixture, vote, NULL);
