@@ -639,6 +639,8 @@ static void test_a_candidate_that_a_witness_refuses_begins_anew(void **state)
 {
     (void)state;
     struct solo solo = solo_new(3, 1, TERMS(1, 1, 1));
+    refuse_vote(&solo, FIRST_LIFE, 4); /* it has not asked */
+    assert_false(solo.update.incarnation_is_void);
     solo_to_precandidate(&solo);
     refuse_vote(&solo, FIRST_LIFE, 3); /* it has that: the answer was late */
     assert_false(solo.update.incarnation_is_void);
