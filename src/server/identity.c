@@ -169,9 +169,12 @@ static bool may_take_list(const struct server *server)
     return server->config.cluster_nodes[0] == '\0' && is_alone(identity->list);
 }
 
-/* After flotilla-check --upgrade: the members were in the configuration alone. */
+/* After flotilla-check --upgrade: the members were in the configuration alone. Equal lists give
+ * equal records, but nobody else knows this list yet: all nodes that it names have to vouch for the
+ * record before anybody votes. Otherwise two lists could give two leaders. */
 static void take_founders(struct server *server)
 {
+    server->identity.begin = CLUSTER_FOUNDING;
     struct cluster_founders *founders = &server->identity.founders;
     *founders = (struct cluster_founders){.count = server->cluster.count};
     memcpy(founders->cluster_id, server->identity.cluster_id, sizeof founders->cluster_id);

@@ -1,7 +1,7 @@
 """Folders of the first version, which knew no incarnations, and folders that were copied or moved."""
 import shutil
 
-from cluster import run_server
+from cluster import PATIENCE, run_server
 from test_check import CORRUPT, FINE, check, forge, report
 from waiting import wait_for
 
@@ -59,6 +59,12 @@ def test_three_folders_of_the_first_version_become_a_cluster(make_cluster):
     cluster.wait_equal()
 
 
+def waits(node, why):
+    """The node says in its log for whom it waits, and nobody leads."""
+    wait_for(lambda: why in node.tail(50), 10 * PATIENCE, f"node {node.id} says what it waits for: {why}")
+    assert not any(other.says_leader() for other in node.cluster.nodes)
+
+
 def test_one_upgraded_node_with_empty_others_does_not_lead(make_cluster):
     cluster = make_cluster(start=False)
     old = cluster.nodes[0]
@@ -66,8 +72,21 @@ def test_one_upgraded_node_with_empty_others_does_not_lead(make_cluster):
     report("--upgrade", "--yes", old.data)
     for node in cluster.nodes:
         node.start()
-    wait_for(lambda: all(node.raft()["raft_dbid"] == OLD_ID.decode() for node in cluster.nodes), 10)
-    assert not any(node.says_leader() for node in cluster.nodes)
+    waits(old, "waiting for")
+
+
+def test_upgraded_folders_with_different_lists_do_not_begin(make_cluster):
+    """They have one cluster id, so two lists would make two leaders of one term."""
+    cluster = make_cluster(start=False)
+    for node in cluster.nodes:
+        write_first_version(node, [b"a"])
+        assert "upgraded" in report("--upgrade", "--yes", node.data)
+    one, two, three = cluster.nodes
+    cluster.write_config(one, cluster_nodes=f"1@127.0.0.1:{one.port},2@127.0.0.1:{two.port}")
+    for node in cluster.nodes:
+        node.start()
+    for node in cluster.nodes:
+        waits(node, "waiting for")
 
 
 def test_a_damaged_folder_is_not_upgraded(make_cluster):
