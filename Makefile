@@ -235,7 +235,7 @@ bench: $(SERVER)
 	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/bench.py
 	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/storage.py
 
-lint: $(BUILD)/libcore.a
+lint: $(BUILD)/libcore.a $(SERVER) $(CHECK)
 	$(Q)BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/lint/run
 
 format:

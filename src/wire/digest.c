@@ -39,7 +39,8 @@ void wire_encode_digest(struct buf *out, const struct wire_digest *digest)
 
 enum err wire_parse_digest(const struct span *args, size_t argc, struct wire_digest *digest)
 {
-    uint64_t shard, verdict;
+    uint64_t shard = 0;
+    uint64_t verdict = 0;
     if (argc != ARGS || !wire_is_digest(args[0]))
         return ERR_INVALID;
     digest->answer = span_equal(args[0], answer);
