@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "resp/parse.h"
 #include "sim/sim.h"
 #include "wire/message.h"
@@ -405,6 +406,16 @@ void sim_node_timer(struct sim_node *node)
     sim_node_settle(node);
 }
 
+/* Time goes on from wall clocks where a process has heard no leader since it started. Who sends an
+ * append of a term that the node has left already is no leader to it: nothing in it counts. */
+static void note_heard(struct sim_node *node, uint64_t from, struct span term)
+{
+    const struct raft *raft = shard_raft(node->shard);
+    uint64_t number;
+    if (number_parse_u64(term, &number) && number == raft_term(raft) && raft_leader(raft) == from)
+        node->heard = true;
+}
+
 void sim_node_message(struct sim_node *node, const struct shard_peer *from, struct span bytes)
 {
     static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
@@ -414,8 +425,8 @@ void sim_node_message(struct sim_node *node, const struct shard_peer *from, stru
     enum err err = shard_message(node->shard, from, parser.args, parser.argc, sim_node_time(node));
     if (err)
         sim_note_refusal(node, from->node);
-    if (parser.argc && span_is(parser.args[0], "RAFT.APPEND"))
-        node->heard = true;
+    else if (parser.argc > 3 && span_is(parser.args[0], "RAFT.APPEND"))
+        note_heard(node, from->node, parser.args[3]);
     resp_parser_close(&parser);
     sim_node_settle(node);
 }

@@ -174,7 +174,7 @@ struct sim_node {
     uint64_t local_us; /* its process is at this time, although others are not yet */
     bool stale;        /* its turn began at stale_us and goes by that */
     uint64_t stale_us;
-    bool heard;           /* of a leader since it started */
+    bool heard;           /* a leader of its term, since it started */
     uint64_t wall_begins; /* terms that it began from wall clocks, since it started */
     bool is_void;         /* its incarnation is: it gets another one with this event */
     uint32_t incarnation;
