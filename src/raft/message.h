@@ -57,6 +57,7 @@ struct raft_message {
              * 0: no leader has since this process started. */
             uint64_t time_ms;
             uint64_t heard_ago_ms;
+            uint64_t heard_term;
         } vote_response;
         struct {
             uint64_t prev_index;

@@ -60,12 +60,14 @@ static void begin_window(struct shard_clock *clock, int64_t time_us, uint64_t mo
     clock->tried_time_us = time_us;
 }
 
-/* After a gap the messages that come first may be old. */
-static void try_time(struct shard_clock *clock, int64_t time_us, uint64_t mono_us)
+/* After a gap the messages that come first may be old. Each leader has a window of
+ * its own: the last one's time may be another. */
+static void try_time(struct shard_clock *clock, uint64_t term, int64_t time_us, uint64_t mono_us)
 {
     uint64_t passed_us = since(clock->tried_us, mono_us);
-    if (passed_us > clock->window_us / 2) {
+    if (passed_us > clock->window_us / 2 || term != clock->tried_term) {
         begin_window(clock, time_us, mono_us);
+        clock->tried_term = term;
         return;
     }
     clock->tried_time_us += (int64_t)passed_us;
@@ -74,14 +76,16 @@ static void try_time(struct shard_clock *clock, int64_t time_us, uint64_t mono_u
         clock->tried_time_us = time_us;
 }
 
-void shard_clock_hear(struct shard_clock *clock, int64_t time_ms, uint64_t mono_us)
+void shard_clock_hear(struct shard_clock *clock, uint64_t term, int64_t time_ms, uint64_t mono_us)
 {
     int64_t time_us = bounded(time_ms) * US_PER_MS;
-    try_time(clock, time_us, mono_us);
+    try_time(clock, term, time_us, mono_us);
     if (!clock->runs || time_us >= line_us(clock, mono_us)) {
         set_line(clock, time_us, mono_us);
+        clock->heard_term = term;
     } else if (since(clock->window_begun_us, mono_us) >= clock->window_us) {
         set_line(clock, clock->tried_time_us, mono_us);
+        clock->heard_term = term;
         begin_window(clock, time_us, mono_us);
     }
 }
@@ -135,41 +139,63 @@ static int64_t median_of_votes(const struct shard_clock *clock, int64_t wall_ms,
     return lower_median(walls, count);
 }
 
-/* The vote of whoever has heard a leader later than this node; NULL: nobody. */
-static const struct shard_clock_vote *freshest_vote(const struct shard_clock *clock,
-                                                    uint64_t mono_us)
+/* An estimate of the group's time, and when a leader was heard that it goes on from. */
+struct estimate {
+    uint64_t term; /* of that leader; 0: none was heard */
+    int64_t time_us;
+    uint64_t ago_us;
+};
+
+/* What has surely passed by an estimate: its node may have counted too fast since. */
+static int64_t certain_us(const struct estimate *estimate)
 {
-    const struct shard_clock_vote *freshest = NULL;
-    uint64_t least_us = clock->runs ? shard_clock_heard_ago_us(clock, mono_us) : UINT64_MAX;
+    int64_t ago_us = (int64_t)estimate->ago_us;
+    return estimate->time_us - ago_us / PPM * SHARD_CLOCK_ERROR_PPM -
+           ago_us % PPM * SHARD_CLOCK_ERROR_PPM / PPM;
+}
+
+/* The leader of a later term may have begun from wall clocks: the time of earlier terms is over. */
+static bool is_better(const struct estimate *one, const struct estimate *other)
+{
+    if (one->term != other->term)
+        return one->term > other->term;
+    return certain_us(one) > certain_us(other);
+}
+
+static struct estimate best_estimate(const struct shard_clock *clock, uint64_t mono_us)
+{
+    struct estimate best = {.term = 0};
+    if (clock->runs)
+        best = (struct estimate){.term = clock->heard_term,
+                                 .time_us = line_us(clock, mono_us),
+                                 .ago_us = shard_clock_heard_ago_us(clock, mono_us)};
     for (size_t i = 0; i < clock->vote_count; i++) {
         const struct shard_clock_vote *vote = &clock->votes[i];
-        uint64_t ago_us = vote->heard_ago_us + since(vote->wall.mono_us, mono_us);
-        if (vote->time_ms == 0 || ago_us >= least_us)
-            continue;
-        least_us = ago_us;
-        freshest = vote;
+        uint64_t passed_us = since(vote->wall.mono_us, mono_us);
+        const struct estimate estimate = {.term = vote->heard_term,
+                                          .time_us = bounded(vote->time_ms) * US_PER_MS +
+                                                     (int64_t)passed_us,
+                                          .ago_us = vote->heard_ago_us + passed_us};
+        if (is_better(&estimate, &best))
+            best = estimate;
     }
-    return freshest;
+    return best;
 }
 
 void shard_clock_lead(struct shard_clock *clock, uint64_t term, int64_t wall_ms, uint64_t mono_us)
 {
     if (clock->vote_term != term)
         clock->vote_count = 0;
-    const struct shard_clock_vote *freshest = freshest_vote(clock, mono_us);
-    int64_t time_us;
-    if (freshest) {
-        time_us = bounded(freshest->time_ms) * US_PER_MS +
-                  (int64_t)since(freshest->wall.mono_us, mono_us);
-    } else if (clock->runs) {
-        time_us = line_us(clock, mono_us);
-    } else {
+    const struct estimate best = best_estimate(clock, mono_us);
+    int64_t time_us = best.time_us;
+    if (best.term == 0) {
         time_us = median_of_votes(clock, wall_ms, mono_us) * US_PER_MS;
         clock->begun_from_wall++;
     }
     if (time_us < clock->floor_ms * US_PER_MS)
         time_us = clock->floor_ms * US_PER_MS;
     set_line(clock, time_us, mono_us);
+    clock->heard_term = term;
     clock->leads = true;
     clock->report_count = 0;
     for (size_t i = 0; i < clock->vote_count; i++)

@@ -7,9 +7,12 @@
  *
  *   - Each append and heartbeat carries it. A follower notes the time and its own clock at the
  *     receipt: from then on it can tell what time it is for the group.
- *   - A vote carries the voter's estimate, how long ago it heard a leader, and its wall clock. A
- *     new leader goes on from the estimate of whoever heard a leader last, itself included. One
- *     that was cut off for long has an estimate that has run by its own clock for long.
+ *   - A vote carries the voter's estimate, of which term and how long ago the leader was heard that
+ *     it goes on from, and the voter's wall clock. A new leader goes on from one of the estimates,
+ *     its own included. It takes one of the latest term that somebody has heard. Among those it
+ *     takes the one that says the most after a deduction: a node that was cut off for long has
+ *     counted by its own clock for long, and may be ahead by so much. A message can only be late,
+ *     so an estimate that is behind by more goes on from a message that was under way for long.
  *   - Where nobody of the majority has heard a leader since its process started, the time that
  *     passed is not known. The new leader goes forward to the lower median of their wall clocks.
  *   - It is never before the newest entry of the log.
@@ -27,6 +30,9 @@
 
 enum {
     SHARD_CLOCK_STEERING_PPM = 50000, /* at the most */
+    /* How much faster than the group a node may count that hears no leader: the leader may be
+     * drawn back, and each of the two monotonic clocks may be wrong by as much. */
+    SHARD_CLOCK_ERROR_PPM = 3 * SHARD_CLOCK_STEERING_PPM,
     SHARD_CLOCK_SETTLE_MS = 10000, /* less than 500 ms of difference shrink by 1/e in this time */
 };
 
@@ -39,8 +45,9 @@ struct shard_clock_report {
 
 struct shard_clock_vote {
     struct shard_clock_report wall;
-    int64_t time_ms; /* its estimate; 0: it has heard no leader since it started */
+    int64_t time_ms; /* its estimate */
     uint64_t heard_ago_us;
+    uint64_t heard_term; /* 0: it has heard no leader since it started */
 };
 
 struct shard_clock {
@@ -51,13 +58,15 @@ struct shard_clock {
     uint64_t base_us;
     int64_t base_time_us;
     int32_t rate_ppm;
-    uint64_t heard_us; /* when the line was last known to be right: a leader said so, or led */
+    uint64_t heard_us;   /* when the line was last known to be right: a leader said so, or led */
+    uint64_t heard_term; /* of that leader */
     /* Leaders' times are tried for a window before the line is lowered to them: another line,
      * through the one that was under way for the shortest time. */
     uint64_t window_us; /* its length */
     uint64_t window_begun_us;
     uint64_t tried_us;
     int64_t tried_time_us;
+    uint64_t tried_term;
     struct shard_clock_report reports[RAFT_MEMBERS_MAX];
     size_t report_count;
     uint64_t vote_term;
@@ -75,10 +84,11 @@ int64_t shard_clock_at(const struct shard_clock *clock, uint64_t mono_us);
 /* The log holds an entry of this time. */
 void shard_clock_entry(struct shard_clock *clock, int64_t time_ms);
 
-/* A leader said so in a message that was read at mono_us. The message may have been under way for
- * long, and have waited while this process stood still: a later time than the estimate counts at
- * once, an earlier one only after a window of ten heartbeats in which no message said better. */
-void shard_clock_hear(struct shard_clock *clock, int64_t time_ms, uint64_t mono_us);
+/* The leader of `term` said so in a message that was read at mono_us. The message may have been
+ * under way for long, and have waited while this process stood still: a later time than the
+ * estimate counts at once, an earlier one only after a window of ten heartbeats in which no message
+ * said better. */
+void shard_clock_hear(struct shard_clock *clock, uint64_t term, int64_t time_ms, uint64_t mono_us);
 
 /* How long ago the estimate was last known to be right; only where clock->runs. */
 uint64_t shard_clock_heard_ago_us(const struct shard_clock *clock, uint64_t mono_us);

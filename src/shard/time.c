@@ -61,6 +61,7 @@ static void stamp_vote(const struct shard *shard, struct raft_message *message)
     message->vote_response.time_ms = time_in_message(shard_clock_at(clock, shard->now.mono_us));
     message->vote_response.heard_ago_ms =
         shard_clock_heard_ago_us(clock, shard->now.mono_us) / 1000;
+    message->vote_response.heard_term = clock->heard_term;
 }
 
 void shard_stamp(const struct shard *shard, struct raft_message *message)
@@ -95,7 +96,8 @@ void shard_note_vote(struct shard *shard, const struct raft_message *message)
                  .wall_ms = (int64_t)message->vote_response.wall_ms,
                  .mono_us = shard->now.mono_us},
         .time_ms = (int64_t)message->vote_response.time_ms,
-        .heard_ago_us = message->vote_response.heard_ago_ms * 1000};
+        .heard_ago_us = message->vote_response.heard_ago_ms * 1000,
+        .heard_term = message->vote_response.heard_term};
     shard_clock_vote(&shard->clock, message->term, &vote);
 }
 
@@ -105,7 +107,7 @@ void shard_note_times(struct shard *shard, const struct raft_message *message)
     if (message->term != raft_term(shard->raft))
         return;
     if (message->type == RAFT_APPEND_REQUEST && raft_leader(shard->raft) == message->from)
-        shard_clock_hear(&shard->clock, (int64_t)message->append_request.time_ms,
+        shard_clock_hear(&shard->clock, message->term, (int64_t)message->append_request.time_ms,
                          shard->now.mono_us);
     if (message->type != RAFT_APPEND_RESPONSE || !shard_is_leader(shard))
         return;

@@ -112,6 +112,7 @@ static void add_body(struct builder *builder, const struct raft_message *message
         add_number(builder, message->vote_response.wall_ms);
         add_number(builder, message->vote_response.time_ms);
         add_number(builder, message->vote_response.heard_ago_ms);
+        add_number(builder, message->vote_response.heard_term);
         return;
     case RAFT_APPEND_REQUEST:
         add_number(builder, message->append_request.prev_index);
@@ -343,6 +344,7 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
         message->vote_response.wall_ms = next_time(reader);
         message->vote_response.time_ms = next_time(reader);
         message->vote_response.heard_ago_ms = next_time(reader);
+        message->vote_response.heard_term = next_number(reader);
         break;
     case RAFT_APPEND_REQUEST:
         return parse_append(parsed, reader);
@@ -373,7 +375,7 @@ static enum err parse_body(struct wire_message *parsed, struct reader *reader)
 enum err wire_parse_message(const struct span *args, size_t argc, struct wire_message *parsed)
 {
     static const size_t counts[] = {
-        [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 14,    [RAFT_APPEND_REQUEST] = 16,
+        [RAFT_VOTE_REQUEST] = 10,    [RAFT_VOTE_RESPONSE] = 15,    [RAFT_APPEND_REQUEST] = 16,
         [RAFT_APPEND_RESPONSE] = 15, [RAFT_SNAPSHOT_REQUEST] = 12, [RAFT_SNAPSHOT_RESPONSE] = 9,
         [RAFT_TIMEOUT_NOW] = 6,
     };

@@ -9,6 +9,7 @@
  *                   <last-index> <last-term>
  *     RAFT.VOTED    <cluster-id> <shard> <term> <from> <to> <pre 0|1> <granted 0|1>
  *                   <last-index> <to-incarnation> <witnessed> <wall-ms> <time-ms> <heard-ago-ms>
+ *                   <heard-term>
  *     RAFT.APPEND   <cluster-id> <shard> <term> <from> <to> <prev-index> <prev-term>
  *                   <commit> <read-context> <sent-ms> <to-incarnation> <acknowledged> <time-ms>
  * <count> <records> RAFT.APPENDED <cluster-id> <shard> <term> <from> <to> <success 0|1> <match>

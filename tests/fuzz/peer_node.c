@@ -285,6 +285,7 @@ static void say_voted(void)
     message.vote_response.wall_ms = number((uint64_t)run.fixture.now.wall_ms);
     message.vote_response.time_ms = number((uint64_t)run.fixture.now.wall_ms);
     message.vote_response.heard_ago_ms = number(1);
+    message.vote_response.heard_term = number(1);
     say(&message, SPAN(""));
 }
 

@@ -177,11 +177,11 @@ REFUSED = {
     "a candidate with a log of the future": ("a last entry that cannot be",
                                              lambda w, to, at: vote(w, to, at.term + 1, at.last, at.term + 2)),
     "a vote that nobody asked for": ("a vote that was not asked for", lambda w, to, at:
-                                     w.head("RAFT.VOTED", to, at.term + 5) + [0, 1, 0, 0, 0, 1, 1, 1]),
+                                     w.head("RAFT.VOTED", to, at.term + 5) + [0, 1, 0, 0, 0, 1, 1, 1, 1]),
     "a vote of a log beyond all reason": ("an index beyond all reason", lambda w, to, at:
-                                          w.head("RAFT.VOTED", to, at.term) + [0, 0, 2**63, 0, 0, 1, 1, 1]),
+                                          w.head("RAFT.VOTED", to, at.term) + [0, 0, 2**63, 0, 0, 1, 1, 1, 1]),
     "a witness of a log beyond all reason": ("an index beyond all reason", lambda w, to, at:
-                                             w.head("RAFT.VOTED", to, at.term) + [0, 0, 0, 1, 2**63, 1, 1, 1]),
+                                             w.head("RAFT.VOTED", to, at.term) + [0, 0, 0, 1, 2**63, 1, 1, 1, 1]),
     "a snapshot of nothing": (NO_MESSAGE, lambda w, to, at: snapshot(w, to, at.term + 1, 0, 1, 0, 9, 1, "x")),
     "a snapshot of a later term": ("a snapshot of an entry that cannot be", lambda w, to, at:
                                    snapshot(w, to, at.term + 1, at.last + 9, at.term + 2, 0, 9, 1, "x")),

@@ -70,6 +70,7 @@ static size_t fields_of(struct raft_message *message, uint64_t *fields[FIELDS_MA
         fields[count++] = &message->vote_response.wall_ms;
         fields[count++] = &message->vote_response.time_ms;
         fields[count++] = &message->vote_response.heard_ago_ms;
+        fields[count++] = &message->vote_response.heard_term;
         return count;
     case RAFT_APPEND_REQUEST:
         fields[count++] = &message->append_request.prev_index;

@@ -23,8 +23,10 @@ static struct shard_clock_report report_of(uint64_t node, int64_t wall_ms, uint6
 static struct shard_clock_vote vote_of(uint64_t node, int64_t wall_ms, int64_t time_ms,
                                        uint64_t ago_us)
 {
-    return (struct shard_clock_vote){
-        .wall = report_of(node, wall_ms, start_us), .time_ms = time_ms, .heard_ago_us = ago_us};
+    return (struct shard_clock_vote){.wall = report_of(node, wall_ms, start_us),
+                                     .time_ms = time_ms,
+                                     .heard_ago_us = ago_us,
+                                     .heard_term = time_ms ? 1 : 0};
 }
 
 /* Node 1 leads, and its clock says `time_ms` at start_us. */
@@ -32,7 +34,7 @@ static struct shard_clock leading(int64_t time_ms)
 {
     struct shard_clock clock;
     shard_clock_init(&clock, 0, HEARTBEAT_MS);
-    shard_clock_hear(&clock, time_ms, start_us);
+    shard_clock_hear(&clock, 1, time_ms, start_us);
     shard_clock_lead(&clock, 1, 0, start_us);
     return clock;
 }
@@ -66,7 +68,7 @@ static void test_a_clock_stands_at_the_newest_entry_until_a_leader_is_heard(void
     shard_clock_entry(&clock, 6000);
     shard_clock_entry(&clock, 5500);
     assert_int_equal(shard_clock_at(&clock, start_us + SECOND), 6000);
-    shard_clock_hear(&clock, 9000, start_us);
+    shard_clock_hear(&clock, 1, 9000, start_us);
     assert_int_equal(shard_clock_at(&clock, start_us + SECOND), 10000);
 }
 
@@ -75,8 +77,8 @@ static void test_a_follower_counts_on_from_what_it_heard_last(void **state)
     (void)state;
     struct shard_clock clock;
     shard_clock_init(&clock, 0, HEARTBEAT_MS);
-    shard_clock_hear(&clock, 1000, start_us);
-    shard_clock_hear(&clock, 3000, start_us + SECOND);
+    shard_clock_hear(&clock, 1, 1000, start_us);
+    shard_clock_hear(&clock, 1, 3000, start_us + SECOND);
     assert_int_equal(shard_clock_at(&clock, start_us + 3 * SECOND), 5000);
     assert_int_equal(shard_clock_heard_ago_us(&clock, start_us + 3 * SECOND), 2 * SECOND);
 }
@@ -86,14 +88,14 @@ static void test_messages_that_were_late_do_not_hold_a_follower_back(void **stat
     (void)state;
     struct shard_clock clock;
     shard_clock_init(&clock, 0, HEARTBEAT_MS);
-    shard_clock_hear(&clock, 10000, start_us);
+    shard_clock_hear(&clock, 1, 10000, start_us);
     /* It stood still for three seconds; what waited is read at once, then come the newest. */
     for (uint64_t i = 0; i < 60; i++)
-        shard_clock_hear(&clock, 10000 + 50 * (int64_t)i, start_us + 3 * SECOND + i * 100);
+        shard_clock_hear(&clock, 1, 10000 + 50 * (int64_t)i, start_us + 3 * SECOND + i * 100);
     assert_int_equal(shard_clock_at(&clock, start_us + 3 * SECOND + 10000), 13010);
     assert_in_range(shard_clock_heard_ago_us(&clock, start_us + 3 * SECOND), 2900000, 3000000);
     for (int i = 1; i < 100; i++) /* one in three is on time */
-        shard_clock_hear(&clock, 13000 + 50 * i - i % 3 * 400,
+        shard_clock_hear(&clock, 1, 13000 + 50 * i - i % 3 * 400,
                          start_us + 3 * SECOND + (uint64_t)i * 50000);
     assert_int_equal(shard_clock_at(&clock, start_us + 8 * SECOND), 18000);
     assert_in_range(shard_clock_heard_ago_us(&clock, start_us + 8 * SECOND), 0, 600000);
@@ -105,7 +107,7 @@ static void test_a_follower_keeps_to_a_leader_whose_clock_is_slow(void **state)
     struct shard_clock clock;
     shard_clock_init(&clock, 0, HEARTBEAT_MS);
     for (int i = 0; i <= 1000; i++)
-        shard_clock_hear(&clock, 10000 + 43 * i, start_us + 50000 * (uint64_t)i);
+        shard_clock_hear(&clock, 1, 10000 + 43 * i, start_us + 50000 * (uint64_t)i);
     int64_t time_ms = shard_clock_at(&clock, start_us + 50 * (uint64_t)SECOND);
     assert_in_range(time_ms, 10000 + 43000, 10000 + 43000 + 150);
 }
@@ -125,7 +127,7 @@ static void test_a_new_leader_goes_on_from_what_it_heard_and_what_passed_since(v
     (void)state;
     struct shard_clock clock;
     shard_clock_init(&clock, 100, HEARTBEAT_MS);
-    shard_clock_hear(&clock, 5000, start_us);
+    shard_clock_hear(&clock, 1, 5000, start_us);
     struct shard_clock_vote vote = vote_of(2, 900000, 0, 0);
     shard_clock_vote(&clock, 7, &vote);
     shard_clock_lead(&clock, 7, 900000, start_us + 400000);
@@ -139,14 +141,71 @@ static void test_a_new_leader_goes_by_who_heard_the_last_one_later(void **state)
     for (int order = 0; order < 2; order++) {
         struct shard_clock clock;
         shard_clock_init(&clock, 100, HEARTBEAT_MS);
-        shard_clock_hear(&clock, 5000, start_us - 60 * (uint64_t)SECOND);
+        shard_clock_hear(&clock, 1, 5000, start_us - 60 * (uint64_t)SECOND);
         struct shard_clock_vote fresh = vote_of(2, 0, 64000, 300000);
-        struct shard_clock_vote older = vote_of(3, 0, 70000, 900000);
+        struct shard_clock_vote older = vote_of(3, 0, 64080, 900000);
         shard_clock_vote(&clock, 7, order ? &fresh : &older);
         shard_clock_vote(&clock, 7, order ? &older : &fresh);
         shard_clock_lead(&clock, 7, 0, start_us + 200000);
         assert_int_equal(shard_clock_at(&clock, start_us + 200000), 64200);
     }
+}
+
+static void test_a_new_leader_is_not_held_back_by_a_voter_that_read_an_old_message(void **state)
+{
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        struct shard_clock clock;
+        shard_clock_init(&clock, 100, HEARTBEAT_MS);
+        /* It has just started, and what it read had been under way for a second and a half. */
+        struct shard_clock_vote late = vote_of(2, 0, 62500, 20000);
+        struct shard_clock_vote right = vote_of(3, 0, 64000, 1300000);
+        shard_clock_vote(&clock, 7, &late);
+        if (own)
+            shard_clock_hear(&clock, 1, 62700, start_us - 1300000);
+        else
+            shard_clock_vote(&clock, 7, &right);
+        shard_clock_lead(&clock, 7, 0, start_us);
+        assert_int_equal(shard_clock_at(&clock, start_us), 64000);
+    }
+}
+
+static void test_an_estimate_of_an_earlier_term_does_not_count(void **state)
+{
+    (void)state;
+    /* All that voted for the leader of term 6 had started anew: it began from wall clocks. */
+    struct shard_clock clock;
+    shard_clock_init(&clock, 100, HEARTBEAT_MS);
+    shard_clock_hear(&clock, 5, 3600000, start_us - SECOND);
+    struct shard_clock_vote later = vote_of(2, 0, 64000, 900000);
+    later.heard_term = 6;
+    shard_clock_vote(&clock, 7, &later);
+    shard_clock_lead(&clock, 7, 0, start_us);
+    assert_int_equal(shard_clock_at(&clock, start_us), 64000);
+    assert_int_equal(clock.heard_term, 7);
+
+    shard_clock_init(&clock, 100, HEARTBEAT_MS);
+    shard_clock_hear(&clock, 6, 64000, start_us);
+    later.heard_term = 5;
+    later.time_ms = 3600000;
+    shard_clock_vote(&clock, 7, &later);
+    shard_clock_lead(&clock, 7, 0, start_us);
+    assert_int_equal(shard_clock_at(&clock, start_us), 64000);
+}
+
+static void test_a_line_that_is_lowered_is_the_later_leaders(void **state)
+{
+    (void)state;
+    struct shard_clock clock;
+    shard_clock_init(&clock, 100, HEARTBEAT_MS);
+    shard_clock_hear(&clock, 5, 3600000, start_us);
+    assert_int_equal(clock.heard_term, 5);
+    shard_clock_hear(&clock, 6, 64000, start_us);
+    assert_int_equal(clock.heard_term, 5); /* it may be late */
+    for (int i = 1; i < 20; i++)
+        shard_clock_hear(&clock, 6, 64000 + 50 * i, start_us + (uint64_t)i * 50000);
+    assert_int_equal(clock.heard_term, 6);
+    assert_int_equal(shard_clock_at(&clock, start_us + SECOND), 65000);
 }
 
 static void test_votes_of_an_earlier_term_do_not_count(void **state)
@@ -257,7 +316,7 @@ static void test_times_beyond_reason_stay_within_bounds(void **state)
     shard_clock_init(&clock, INT64_MAX, HEARTBEAT_MS);
     assert_int_equal(shard_clock_at(&clock, UINT64_MAX), RAFT_TIME_MS_MAX);
     shard_clock_init(&clock, INT64_MIN, HEARTBEAT_MS);
-    shard_clock_hear(&clock, INT64_MAX, start_us);
+    shard_clock_hear(&clock, 1, INT64_MAX, start_us);
     assert_int_equal(shard_clock_at(&clock, start_us + SECOND), RAFT_TIME_MS_MAX);
     shard_clock_init(&clock, 0, HEARTBEAT_MS);
     shard_clock_lead(&clock, 1, INT64_MIN, start_us);
@@ -294,6 +353,9 @@ int main(void)
         cmocka_unit_test(test_an_entry_is_never_before_the_newest_one),
         cmocka_unit_test(test_a_new_leader_goes_on_from_what_it_heard_and_what_passed_since),
         cmocka_unit_test(test_a_new_leader_goes_by_who_heard_the_last_one_later),
+        cmocka_unit_test(test_a_new_leader_is_not_held_back_by_a_voter_that_read_an_old_message),
+        cmocka_unit_test(test_an_estimate_of_an_earlier_term_does_not_count),
+        cmocka_unit_test(test_a_line_that_is_lowered_is_the_later_leaders),
         cmocka_unit_test(test_votes_of_an_earlier_term_do_not_count),
         cmocka_unit_test(test_where_nobody_heard_a_leader_the_wall_clocks_lower_median_counts),
         cmocka_unit_test(test_wall_clocks_never_take_a_new_leader_back),

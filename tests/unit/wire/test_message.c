@@ -99,6 +99,7 @@ static void test_messages_without_entries_read_back(void **state)
     messages[1].vote_response.wall_ms = 7;
     messages[1].vote_response.time_ms = RAFT_TIME_MS_MAX;
     messages[1].vote_response.heard_ago_ms = 9;
+    messages[1].vote_response.heard_term = 3;
     messages[2].append_request.time_ms = 10;
     messages[3].append_response.wall_ms = 11;
     messages[3].append_response.success = true;
