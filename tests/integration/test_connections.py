@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from cluster import TOOLS, RedirectingClient
+from cluster import PATIENCE, TOOLS, RedirectingClient
 from resp import Closed, Connection, Error, encode
 from waiting import wait_for
 
@@ -253,14 +253,18 @@ def test_a_dead_node_is_logged_once_and_so_is_its_return(make_cluster):
     cluster = make_cluster()
     dead, witness = cluster.followers()
     dead.kill()
-    wait_for(lambda: "cannot be reached: Connection refused" in witness.tail(1000), 10)
-    time.sleep(2)
+    address = f"node {dead.id} at 127.0.0.1:{dead.port}"
+
+    def since():
+        _, lost, after = witness.tail(1000).rpartition(f"{address} is not connected any more")
+        return lost + after if lost else ""
+    wait_for(lambda: "cannot be reached: Connection refused" in since(), 10 * PATIENCE)
+    time.sleep(2)  # for more attempts, which are counted and not logged
     dead.start()
-    cluster.wait_equal()
-    text = witness.tail(1000)
-    since = text[text.rindex(f"node {dead.id} at 127.0.0.1:{dead.port} is not connected any more"):]
-    assert since.count(f"node {dead.id} at") == 3, since
-    assert re.search(rf"node {dead.id} at 127.0.0.1:{dead.port} is connected, after \d+ attempts that failed", since)
+    back = rf"{re.escape(address)} is connected, after (\d+) attempts that failed"
+    wait_for(lambda: re.search(back, since()), 10 * PATIENCE, "the log says that the node is back")
+    assert int(re.search(back, since())[1]) > 1
+    assert since().count(f"node {dead.id} at") == 3, since()
 
 
 def test_a_node_that_has_moved_is_found_under_its_name(make_cluster):

@@ -395,7 +395,9 @@ def test_a_founder_has_the_data_before_it_says_that_it_has_the_record(make_clust
     for node in cluster.nodes[:2]:
         node.start(False, "--import", redis.dump)
     start_in_little_room(last, redis.dump)
-    start_in_little_room(last, redis.dump)  # all others have stored the record: had it said so, it would have begun
+    wait_for(lambda: all(node.raft()["raft_begin"] == "founding" for node in cluster.nodes[:2]), 10,
+             "the others have stored the record")
+    start_in_little_room(last, redis.dump)  # had it said that it has the record, the cluster would have begun
     assert all(node.raft()["raft_begin"] == "founding" for node in cluster.nodes[:2])
     last.start(True, "--import", redis.dump)
     cluster.wait_leader()

@@ -284,7 +284,8 @@ void sim_note_refusal(struct sim_node *node, uint64_t from)
     const char *refusal = shard_refusal(node->shard);
     /* The answer to a question that the node asked before it lost its disk: it remembers neither.
      */
-    bool is_late = sim->stats.wipes > 0 && strcmp(refusal, "a vote that was not asked for") == 0;
+    bool is_late = sim->stats.wipes + sim->stats.losses > 0 &&
+                   strcmp(refusal, "a vote that was not asked for") == 0;
     if (!sim_has_liar(sim) && !is_late)
         sim_fail(sim, "a message of node %llu is refused: %s", (unsigned long long)from, refusal);
     sim_trace(sim, "node %llu refuses a message of node %llu: %s", (unsigned long long)node->id,
