@@ -67,9 +67,26 @@ bool sim_can_decide(struct sim *sim, const struct raft_membership *membership)
 /* What is under way when a disk is lost arrives within that time. */
 enum { UNDER_WAY_US = 1000000 };
 
+/* The leader may promote learners in the very moment in which their disks are lost: the membership
+ * that follows has to stand it too. */
+static bool has_majority_now_and_next(struct sim *sim, const struct raft_membership *membership,
+                                      const bool without[SIM_NODES_MAX])
+{
+    struct raft_membership next = *membership;
+    for (size_t i = 0; i < next.count; i++)
+        if (next.members[i].roles == RAFT_PROMOTE)
+            next.members[i].roles = RAFT_VOTER;
+    return has_majority(sim, membership, without) &&
+           (raft_membership_is_joint(membership) || has_majority(sim, &next, without));
+}
+
+typedef bool judge_majority(struct sim *sim, const struct raft_membership *membership,
+                            const bool without[SIM_NODES_MAX]);
+
 /* How many of the memberships that any node goes by, or that are under way from a disk that was
  * lost, have a majority left without these disks; of how many. */
-static int count_majorities(struct sim *sim, const bool without[SIM_NODES_MAX], int *memberships)
+static int count_majorities(struct sim *sim, judge_majority *judge,
+                            const bool without[SIM_NODES_MAX], int *memberships)
 {
     int majorities = 0;
     *memberships = 0;
@@ -78,12 +95,12 @@ static int count_majorities(struct sim *sim, const bool without[SIM_NODES_MAX], 
         if (node->membership_lost.count > 0 &&
             sim->now_us < node->membership_lost_us + UNDER_WAY_US) {
             ++*memberships;
-            majorities += has_majority(sim, &node->membership_lost, without);
+            majorities += judge(sim, &node->membership_lost, without);
         }
         if (!node->exists || node->membership_before.count == 0)
             continue;
         ++*memberships;
-        majorities += has_majority(sim, &node->membership_before, without);
+        majorities += judge(sim, &node->membership_before, without);
     }
     return majorities;
 }
@@ -93,7 +110,8 @@ bool sim_can_lose(struct sim *sim, const struct sim_node *victim)
     bool without[SIM_NODES_MAX] = {false};
     without[victim->position] = true;
     int memberships;
-    return victim->exists && count_majorities(sim, without, &memberships) == memberships &&
+    return victim->exists &&
+           count_majorities(sim, has_majority_now_and_next, without, &memberships) == memberships &&
            memberships > 0;
 }
 
@@ -123,9 +141,10 @@ bool sim_lose_majority(struct sim *sim)
 {
     bool without[SIM_NODES_MAX] = {false};
     int memberships;
-    for (int tries = 0; tries < 20 && count_majorities(sim, without, &memberships); tries++)
+    for (int tries = 0; tries < 20 && count_majorities(sim, has_majority, without, &memberships);
+         tries++)
         without[sim_between(sim, 0, (uint64_t)sim->profile.nodes - 1)] = true;
-    if (memberships == 0 || count_majorities(sim, without, &memberships))
+    if (memberships == 0 || count_majorities(sim, has_majority, without, &memberships))
         return false;
     for (int i = 0; i < sim->profile.nodes; i++)
         if (without[i] && sim->nodes[i].exists)
