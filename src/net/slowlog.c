@@ -57,7 +57,9 @@ static void forget_oldest(struct net_slowlog *slowlog, size_t count)
     for (size_t i = 0; i < count; i++)
         forget(&slowlog->entries[i]);
     slowlog->count -= count;
-    memmove(slowlog->entries, slowlog->entries + count, slowlog->count * sizeof *slowlog->entries);
+    if (slowlog->count)
+        memmove(slowlog->entries, slowlog->entries + count,
+                slowlog->count * sizeof *slowlog->entries);
 }
 
 /* A password is not for whoever may read the log. */

@@ -109,7 +109,7 @@ static enum shard_admission submit_transaction(struct sim_client *client, struct
     resp_encode_command(&commands, ping, 1);
     resp_encode_command(&commands, append, 3);
     struct shard_transaction transaction = {
-        .client = {(uint32_t)client->number, client->generation},
+        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
         .protocol = 2,
         .commands = buf_span(&commands),
         .count = 3};
@@ -133,11 +133,12 @@ static enum shard_admission submit(struct sim *sim, struct sim_client *client,
     char text[4][64];
     struct span args[5];
     size_t argc = arguments(client, text, args);
-    struct shard_request request = {.client = {(uint32_t)client->number, client->generation},
-                                    .protocol = 2,
-                                    .command = command_find(sim->table, args, argc),
-                                    .args = args,
-                                    .argc = argc};
+    struct shard_request request = {
+        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
+        .protocol = 2,
+        .command = command_find(sim->table, args, argc),
+        .args = args,
+        .argc = argc};
     return client->kind == SIM_OP_GET ? shard_read(node->shard, &request, now)
                                       : shard_write(node->shard, &request, now);
 }
@@ -182,11 +183,12 @@ static void submit_read_behind(struct sim *sim, struct sim_client *client, struc
     char key[64];
     snprintf(key, sizeof key, "c%d", client->key);
     struct span args[] = {SPAN("GET"), span_text(key)};
-    struct shard_request request = {.client = {(uint32_t)client->number, client->generation},
-                                    .protocol = 2,
-                                    .command = command_find(sim->table, args, 2),
-                                    .args = args,
-                                    .argc = 2};
+    struct shard_request request = {
+        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
+        .protocol = 2,
+        .command = command_find(sim->table, args, 2),
+        .args = args,
+        .argc = 2};
     client->expected++;
     if (shard_read(node->shard, &request, sim_node_time(node)) != SHARD_ACCEPTED) {
         client->expected--;

@@ -69,11 +69,12 @@ static void key_name(const struct sim_client *client, char *out, size_t size)
 static enum shard_admission submit_one(struct sim *sim, struct sim_client *client,
                                        struct sim_node *node, const struct span *args, size_t argc)
 {
-    struct shard_request request = {.client = {(uint32_t)client->number, client->generation},
-                                    .protocol = 2,
-                                    .command = command_find(sim->table, args, argc),
-                                    .args = args,
-                                    .argc = argc};
+    struct shard_request request = {
+        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
+        .protocol = 2,
+        .command = command_find(sim->table, args, argc),
+        .args = args,
+        .argc = argc};
     struct shard_time now = sim_node_time(node);
     return client->register_kind == LINEAR_GET || client->register_kind == LINEAR_CAS
                ? shard_read(node->shard, &request, now)
@@ -144,7 +145,7 @@ static bool submit_exec(struct sim *sim, struct sim_client *client, struct span 
                                           .revision = client->watched_revision,
                                           .was_present = client->watched_present};
     struct shard_transaction transaction = {
-        .client = {(uint32_t)client->number, client->generation},
+        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
         .protocol = 2,
         .commands = buf_span(&commands),
         .count = 1,

@@ -63,11 +63,12 @@ static enum shard_admission submit_write(struct sim *sim, struct sim_client *cli
     snprintf(ttl_ms, sizeof ttl_ms, "%llu", (unsigned long long)ms);
     struct span args[] = {SPAN("SET"), span_text(key), span_text(value), SPAN("PX"),
                           span_text(ttl_ms)};
-    struct shard_request request = {.client = {(uint32_t)client->number, client->generation},
-                                    .protocol = 2,
-                                    .command = command_find(sim->table, args, 5),
-                                    .args = args,
-                                    .argc = 5};
+    struct shard_request request = {
+        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
+        .protocol = 2,
+        .command = command_find(sim->table, args, 5),
+        .args = args,
+        .argc = 5};
     enum shard_admission admission = shard_write(node->shard, &request, sim_node_time(node));
     if (admission == SHARD_ACCEPTED)
         note_write(sim, client, ms * 1000);
@@ -84,17 +85,18 @@ static enum shard_admission submit_read(struct sim *sim, struct sim_client *clie
     struct span args[] = {SPAN("GET"), span_text(key)};
     client->ttl_exec = sim_between(sim, 0, 2) == 0;
     if (!client->ttl_exec) {
-        struct shard_request request = {.client = {(uint32_t)client->number, client->generation},
-                                        .protocol = 2,
-                                        .command = command_find(sim->table, args, 2),
-                                        .args = args,
-                                        .argc = 2};
+        struct shard_request request = {
+            .client = {.slot = (uint32_t)client->number, .generation = client->generation},
+            .protocol = 2,
+            .command = command_find(sim->table, args, 2),
+            .args = args,
+            .argc = 2};
         return shard_read(node->shard, &request, sim_node_time(node));
     }
     struct buf commands = {0};
     resp_encode_command(&commands, args, 2);
     struct shard_transaction transaction = {
-        .client = {(uint32_t)client->number, client->generation},
+        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
         .protocol = 2,
         .commands = buf_span(&commands),
         .count = 1};

@@ -508,6 +508,7 @@ static void test_promises_that_the_majority_keeps_are_accepted(void **state)
     assert_int_equal(config_check(&files.config, &files.error), ERR_INVALID);
     assert_string_equal(files.error.message,
                         "'replica-priority': 0: every node of 'cluster-nodes' can be elected");
+    buf_close(&files.log);
 }
 
 static void test_secret_that_can_be_guessed_is_refused(void **state)

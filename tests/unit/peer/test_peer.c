@@ -447,8 +447,10 @@ static void test_a_node_of_the_cluster_that_is_not_known_yet_is_answered(void **
         struct wire_frame frame = hear_words(&stranger);
         assert_true(span_equal(frame.args[0], SPAN("RAFT.WELCOME")));
         stranger_close(&stranger);
+        struct stranger nobody = {.pair = &pair, .fd = -1};
         for (int i = 0; i < 5; i++)
-            hear(&(struct stranger){.pair = &pair, .fd = -1});
+            hear(&nobody);
+        buf_close(&nobody.heard);
     }
     assert_int_equal(peers_stats(pair.two).handshakes_refused, 0);
     pair_close(&pair);
