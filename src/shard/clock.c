@@ -39,6 +39,11 @@ int64_t shard_clock_at(const struct shard_clock *clock, uint64_t mono_us)
     return time_ms > clock->floor_ms ? time_ms : clock->floor_ms;
 }
 
+void shard_clock_cut(struct shard_clock *clock, int64_t newest_entry_ms)
+{
+    clock->floor_ms = bounded(newest_entry_ms);
+}
+
 void shard_clock_entry(struct shard_clock *clock, int64_t time_ms)
 {
     if (time_ms > clock->floor_ms)

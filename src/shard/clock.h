@@ -82,6 +82,8 @@ void shard_clock_init(struct shard_clock *clock, int64_t newest_entry_ms, uint32
 int64_t shard_clock_at(const struct shard_clock *clock, uint64_t mono_us);
 
 /* The log holds an entry of this time. */
+/* The log was cut: its newest entry is of this time now. What was cut off happened for nobody. */
+void shard_clock_cut(struct shard_clock *clock, int64_t newest_entry_ms);
 void shard_clock_entry(struct shard_clock *clock, int64_t time_ms);
 
 /* The leader of `term` said so in a message that was read at mono_us. The message may have been

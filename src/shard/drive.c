@@ -100,6 +100,17 @@ static void append_own(struct shard *shard, const struct raft_update *update)
     buf_close(&payload);
 }
 
+/* The leader that wrote what was cut off may have been ahead of the group by hours. */
+static int64_t time_of_newest(struct shard *shard, uint64_t index)
+{
+    struct entry entry;
+    if (index <= shard->machine.applied_index)
+        return shard->machine.clock_ms;
+    if (storage_entry(shard->storage, index, &entry) != ERR_NONE)
+        FATAL("an entry cannot be read back from the log");
+    return entry.time_ms;
+}
+
 static void store(struct shard *shard, const struct raft_update *update,
                   const struct entry *entries)
 {
@@ -109,6 +120,7 @@ static void store(struct shard *shard, const struct raft_update *update,
         shard->records_first = 0; /* what was gathered may be of entries that go */
         storage_truncate(shard->storage, update->truncate_after);
         shard_forget_cut(shard, update->truncate_after);
+        shard_clock_cut(&shard->clock, time_of_newest(shard, update->truncate_after));
     }
     if (update->append_count && update->append_own)
         append_own(shard, update);

@@ -94,12 +94,12 @@ static void conflict_resolution(struct sim *sim)
         uint64_t before = raft_last_index(shard_raft(old->shard));
         for (int i = 0; i < 3; i++) {
             struct span args[] = {SPAN("SET"), SPAN("lost"), SPAN("value")};
-            struct shard_request request = {
-                .client = {SIM_CLIENTS_MAX - 1, (uint32_t)(round * 3 + i + 1)},
-                .protocol = 2,
-                .command = command_find(sim->table, args, 3),
-                .args = args,
-                .argc = 3};
+            struct shard_request request = {.client = {.slot = SIM_CLIENTS_MAX - 1,
+                                                       .generation = (uint32_t)(round * 3 + i + 1)},
+                                            .protocol = 2,
+                                            .command = command_find(sim->table, args, 3),
+                                            .args = args,
+                                            .argc = 3};
             if (shard_is_leader(old->shard) &&
                 shard_write(old->shard, &request, sim_node_time(old)) != SHARD_ACCEPTED)
                 sim_fail(sim, "the cut-off leader does not know yet and must accept");

@@ -57,11 +57,12 @@ void sim_expiry_keeps_up(struct sim *sim)
             char key[32];
             snprintf(key, sizeof key, "due-%d-%d", ms, i);
             struct span args[] = {SPAN("SET"), span_text(key), SPAN("v"), SPAN("PX"), SPAN("250")};
-            struct shard_request request = {.client = {SIM_CLIENTS_MAX - 1, (uint32_t)ms + 1},
-                                            .protocol = 2,
-                                            .command = command_find(sim->table, args, 5),
-                                            .args = args,
-                                            .argc = 5};
+            struct shard_request request = {
+                .client = {.slot = SIM_CLIENTS_MAX - 1, .generation = (uint32_t)ms + 1},
+                .protocol = 2,
+                .command = command_find(sim->table, args, 5),
+                .args = args,
+                .argc = 5};
             if (shard_write(leader->shard, &request, sim_node_time(leader)) != SHARD_ACCEPTED)
                 sim_fail(sim, "a calm leader takes no write");
         }

@@ -46,7 +46,7 @@ static void apply_kind(struct fixture *f, enum entry_kind kind, const char *line
     else
         entry_encode(&record, &entry);
     assert_int_equal(record_parse(buf_span(&record), &parsed), RECORD_OK);
-    struct machine_caller caller = {.reply = {replied ? &f->reply : NULL, 3}};
+    struct machine_caller caller = {.reply = {.out = replied ? &f->reply : NULL, .protocol = 3}};
     machine_apply(&f->machine, &parsed.entry, &caller);
     buf_close(&record);
 }

@@ -140,7 +140,7 @@ static void run_transaction(struct fixture *fixture, const struct machine_watch 
     static const struct span set[] = {{"SET", 3}, {"k", 1}, {"in", 2}};
     struct buf commands = {0};
     resp_encode_command(&commands, set, 3);
-    struct shard_transaction transaction = {.client = {1, 1},
+    struct shard_transaction transaction = {.client = {.slot = 1, .generation = 1},
                                             .protocol = 2,
                                             .commands = buf_span(&commands),
                                             .count = 1,

@@ -343,6 +343,19 @@ static void test_the_wall_clocks_of_many_members_that_came_and_went_fit(void **s
     assert_int_equal(clock.rate_ppm, 100); /* a millisecond ahead */
 }
 
+/* A deposed leader's entry was never committed: its time binds nobody. */
+static void test_the_time_of_an_entry_that_was_cut_off_binds_nobody(void **state)
+{
+    (void)state;
+    struct shard_clock clock;
+    shard_clock_init(&clock, 1000, HEARTBEAT_MS);
+    shard_clock_entry(&clock, 7200000);
+    shard_clock_cut(&clock, 1000);
+    shard_clock_hear(&clock, 2, 5000, start_us);
+    shard_clock_lead(&clock, 3, 0, start_us);
+    assert_int_equal(shard_clock_at(&clock, start_us), 5000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_without_a_majority_of_fresh_reports_nothing_draws),
         cmocka_unit_test(test_times_beyond_reason_stay_within_bounds),
         cmocka_unit_test(test_the_wall_clocks_of_many_members_that_came_and_went_fit),
+        cmocka_unit_test(test_the_time_of_an_entry_that_was_cut_off_binds_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

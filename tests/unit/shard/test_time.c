@@ -102,8 +102,10 @@ static enum shard_admission ask_in_exec(struct fixture *fixture, const char *lin
     size_t argc = fixture_words(line, args);
     struct buf commands = {0};
     resp_encode_command(&commands, args, argc);
-    struct shard_transaction transaction = {
-        .client = {2, 1}, .protocol = 2, .commands = buf_span(&commands), .count = 1};
+    struct shard_transaction transaction = {.client = {.slot = 2, .generation = 1},
+                                            .protocol = 2,
+                                            .commands = buf_span(&commands),
+                                            .count = 1};
     enum shard_admission admission = shard_transaction(fixture->shard, &transaction, fixture->now);
     buf_close(&commands);
     return admission;

@@ -34,7 +34,7 @@ static void submit(struct fixture *fixture, const struct machine_watch *watches,
     struct buf commands = {0};
     resp_encode_command(&commands, args, argc);
     resp_encode_command(&commands, &SPAN("PING"), 1);
-    const struct shard_transaction transaction = {.client = {1, 1},
+    const struct shard_transaction transaction = {.client = {.slot = 1, .generation = 1},
                                                   .protocol = 2,
                                                   .commands = buf_span(&commands),
                                                   .count = 2,
@@ -163,8 +163,10 @@ static void test_slow_reads_behind_slow_commands_of_a_transaction_are_refused(vo
     for (int i = 0; i < 3; i++)
         resp_encode_command(&commands, read, 4);
     resp_encode_command(&commands, write, 3);
-    const struct shard_transaction transaction = {
-        .client = {1, 1}, .protocol = 2, .commands = buf_span(&commands), .count = 4};
+    const struct shard_transaction transaction = {.client = {.slot = 1, .generation = 1},
+                                                  .protocol = 2,
+                                                  .commands = buf_span(&commands),
+                                                  .count = 4};
     assert_int_equal(shard_transaction(fixture.shard, &transaction, fixture.now), SHARD_ACCEPTED);
     buf_close(&commands);
     fixture_turn(&fixture);
