@@ -258,11 +258,12 @@ void sim_node_start(struct sim_node *node)
     node->exists = true;
     node->up = true;
     node->altered = node->contradicted = node->is_void = false; /* the log says what is right */
-    node->paused = node->stale = node->heard = false;
+    node->paused = node->stale = node->heard = node->heard_in_time = false;
     node->checked_index = 0;
     node->stale_turns = node->fresh_seen_ms = 0;
     memset(node->stale_seen, 0, sizeof node->stale_seen);
     node->commit_seen = node->installs_seen = node->led_term = node->wall_begins = 0;
+    node->judged_term = 0;
     node->term_seen = 0; /* a term that was not durable when the process ended may be forgotten */
     sim_trace(sim, "node %llu starts: term %llu, last index %llu", (unsigned long long)node->id,
               (unsigned long long)raft_term(shard_raft(node->shard)),
@@ -408,25 +409,30 @@ void sim_node_timer(struct sim_node *node)
 
 /* Time goes on from wall clocks where a process has heard no leader since it started. Who sends an
  * append of a term that the node has left already is no leader to it: nothing in it counts. */
-static void note_heard(struct sim_node *node, uint64_t from, struct span term)
+static void note_heard(struct sim_node *node, const struct sim_event *event, struct span term)
 {
     const struct raft *raft = shard_raft(node->shard);
     uint64_t number;
-    if (number_parse_u64(term, &number) && number == raft_term(raft) && raft_leader(raft) == from)
-        node->heard = true;
+    if (!number_parse_u64(term, &number) || number != raft_term(raft) ||
+        raft_leader(raft) != event->from)
+        return;
+    node->heard = true;
+    if (!event->waited)
+        node->heard_in_time = true;
 }
 
-void sim_node_message(struct sim_node *node, const struct shard_peer *from, struct span bytes)
+void sim_node_message(struct sim_node *node, const struct sim_event *event)
 {
+    const struct shard_peer from = {event->from, event->from_folder};
     static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     struct resp_parser parser = {0};
-    if (resp_parse(&parser, bytes, &limits) != RESP_COMMAND)
-        sim_fail(node->sim, "a message of node %llu is not RESP", (unsigned long long)from->node);
-    enum err err = shard_message(node->shard, from, parser.args, parser.argc, sim_node_time(node));
+    if (resp_parse(&parser, buf_span(&event->bytes), &limits) != RESP_COMMAND)
+        sim_fail(node->sim, "a message of node %llu is not RESP", (unsigned long long)from.node);
+    enum err err = shard_message(node->shard, &from, parser.args, parser.argc, sim_node_time(node));
     if (err)
-        sim_note_refusal(node, from->node);
+        sim_note_refusal(node, from.node);
     else if (parser.argc > 3 && span_is(parser.args[0], "RAFT.APPEND"))
-        note_heard(node, from->node, parser.args[3]);
+        note_heard(node, event, parser.args[3]);
     resp_parser_close(&parser);
     sim_node_settle(node);
 }

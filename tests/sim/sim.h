@@ -101,6 +101,7 @@ struct sim_event {
     uint64_t from; /* id */
     uint64_t from_folder;
     uint32_t connection; /* of a message: lost if it was reset since */
+    bool waited;         /* for a process that was stopped */
     struct buf bytes;
 };
 
@@ -196,6 +197,8 @@ struct sim_node {
     uint64_t term_floor;                 /* a start must find at least this term on the disk */
     struct raft_hard_state vote_promise; /* the newest vote that left this node */
     uint64_t installs_seen;
+    uint64_t judged_term;   /* the newest term that it led, as sim_ttl_check_begin() saw it */
+    bool heard_in_time;     /* a leader, by a message that did not wait for this process */
     uint64_t led_term;      /* led it after the last event; 0: did not lead */
     uint64_t change_seen;   /* index of the newest membership */
     uint64_t checked_index; /* applied entries compared with the history */
@@ -315,6 +318,7 @@ struct sim {
     uint64_t majority_lost_us; /* 0: it was not */
     struct sim_ttl ttl[SIM_CLIENTS_MAX];
     uint64_t time_lost_us; /* when the group's time last went on from the wall clocks */
+    uint64_t time_late_us; /* when it last went on from a leader that knew too little of it */
     bool clients_stop;
     bool faults_stop;
     struct buf told[SIM_TOLD_KEPT]; /* by the liar, the newest ones */
@@ -390,7 +394,7 @@ void sim_node_crash(struct sim_node *node, bool power_loss);
 void sim_node_wipe(struct sim_node *node);      /* down; from here on it is another node */
 void sim_node_lose_disk(struct sim_node *node); /* down; it comes back empty under its id */
 struct sim_node *sim_node_of(struct sim *sim, uint64_t id); /* NULL: it is dead */
-void sim_node_message(struct sim_node *node, const struct shard_peer *from, struct span bytes);
+void sim_node_message(struct sim_node *node, const struct sim_event *event);
 void sim_node_disk_done(struct sim_node *node);
 void sim_node_disk_full(struct sim_node *node);
 void sim_node_image_done(struct sim_node *node);

@@ -193,6 +193,7 @@ bool sim_step(struct sim *sim)
         event.type != SIM_CLIENT && event.type != SIM_OPERATOR && event.type != SIM_MEET) {
         /* A stopped process finds everything waiting when it goes on. */
         event.at_us += 10000;
+        event.waited = true;
         sim_push(sim, event);
         return true;
     }
@@ -203,8 +204,7 @@ bool sim_step(struct sim *sim)
         break;
     case SIM_MESSAGE:
         if (current && is_connected(sim, &event))
-            sim_node_message(node, &(struct shard_peer){event.from, event.from_folder},
-                             buf_span(&event.bytes));
+            sim_node_message(node, &event);
         break;
     case SIM_DISK_DONE:
         if (event.incarnation == node->disk.incarnation)
