@@ -309,8 +309,10 @@ static void take_disk_away(struct sim_node *node)
     node->incarnation++;
     node->folder = ++node->sim->folders;
     node->founder = false;
-    node->membership_lost = node->membership_before;
-    node->membership_lost_us = node->sim->now_us;
+    if (node->membership_before.count > 0) { /* a disk may be lost twice before it knows any */
+        node->membership_lost = node->membership_before;
+        node->membership_lost_us = node->sim->now_us;
+    }
     node->membership_before.count = 0;
     if (node->durable_seen > node->sim->lost_index)
         node->sim->lost_index = node->durable_seen;
