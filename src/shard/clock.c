@@ -81,10 +81,25 @@ static void try_time(struct shard_clock *clock, uint64_t term, int64_t time_us, 
         clock->tried_time_us = time_us;
 }
 
+static int64_t said_line_us(const struct shard_clock *clock, uint64_t mono_us)
+{
+    return clock->said_time_us + (int64_t)since(clock->said_us, mono_us);
+}
+
+static void note_said(struct shard_clock *clock, uint64_t term, int64_t time_us, uint64_t mono_us)
+{
+    if (term == clock->said_term && time_us <= said_line_us(clock, mono_us))
+        return;
+    clock->said_term = term;
+    clock->said_time_us = time_us;
+    clock->said_us = mono_us;
+}
+
 void shard_clock_hear(struct shard_clock *clock, uint64_t term, int64_t time_ms, uint64_t mono_us)
 {
     int64_t time_us = bounded(time_ms) * US_PER_MS;
     try_time(clock, term, time_us, mono_us);
+    note_said(clock, term, time_us, mono_us);
     if (!clock->runs || time_us >= line_us(clock, mono_us)) {
         set_line(clock, time_us, mono_us);
         clock->heard_term = term;
@@ -95,9 +110,18 @@ void shard_clock_hear(struct shard_clock *clock, uint64_t term, int64_t time_ms,
     }
 }
 
-uint64_t shard_clock_heard_ago_us(const struct shard_clock *clock, uint64_t mono_us)
+struct shard_clock_estimate shard_clock_estimate(const struct shard_clock *clock, uint64_t mono_us)
 {
-    return clock->leads ? 0 : since(clock->heard_us, mono_us);
+    if (!clock->runs)
+        return (struct shard_clock_estimate){.term = 0};
+    if (clock->said_term > clock->heard_term)
+        return (struct shard_clock_estimate){.term = clock->said_term,
+                                             .time_us = said_line_us(clock, mono_us),
+                                             .ago_us = since(clock->said_us, mono_us)};
+    return (struct shard_clock_estimate){.term = clock->heard_term,
+                                         .time_us = line_us(clock, mono_us),
+                                         .ago_us =
+                                             clock->leads ? 0 : since(clock->heard_us, mono_us)};
 }
 
 void shard_clock_vote(struct shard_clock *clock, uint64_t term, const struct shard_clock_vote *vote)
@@ -144,15 +168,8 @@ static int64_t median_of_votes(const struct shard_clock *clock, int64_t wall_ms,
     return lower_median(walls, count);
 }
 
-/* An estimate of the group's time, and when a leader was heard that it goes on from. */
-struct estimate {
-    uint64_t term; /* of that leader; 0: none was heard */
-    int64_t time_us;
-    uint64_t ago_us;
-};
-
 /* What has surely passed by an estimate: its node may have counted too fast since. */
-static int64_t certain_us(const struct estimate *estimate)
+static int64_t certain_us(const struct shard_clock_estimate *estimate)
 {
     int64_t ago_us = (int64_t)estimate->ago_us;
     return estimate->time_us - ago_us / PPM * SHARD_CLOCK_ERROR_PPM -
@@ -160,27 +177,24 @@ static int64_t certain_us(const struct estimate *estimate)
 }
 
 /* The leader of a later term may have begun from wall clocks: the time of earlier terms is over. */
-static bool is_better(const struct estimate *one, const struct estimate *other)
+static bool is_better(const struct shard_clock_estimate *one,
+                      const struct shard_clock_estimate *other)
 {
     if (one->term != other->term)
         return one->term > other->term;
     return certain_us(one) > certain_us(other);
 }
 
-static struct estimate best_estimate(const struct shard_clock *clock, uint64_t mono_us)
+static struct shard_clock_estimate best_estimate(const struct shard_clock *clock, uint64_t mono_us)
 {
-    struct estimate best = {.term = 0};
-    if (clock->runs)
-        best = (struct estimate){.term = clock->heard_term,
-                                 .time_us = line_us(clock, mono_us),
-                                 .ago_us = shard_clock_heard_ago_us(clock, mono_us)};
+    struct shard_clock_estimate best = shard_clock_estimate(clock, mono_us);
     for (size_t i = 0; i < clock->vote_count; i++) {
         const struct shard_clock_vote *vote = &clock->votes[i];
         uint64_t passed_us = since(vote->wall.mono_us, mono_us);
-        const struct estimate estimate = {.term = vote->heard_term,
-                                          .time_us = bounded(vote->time_ms) * US_PER_MS +
-                                                     (int64_t)passed_us,
-                                          .ago_us = vote->heard_ago_us + passed_us};
+        const struct shard_clock_estimate estimate = {
+            .term = vote->heard_term,
+            .time_us = bounded(vote->time_ms) * US_PER_MS + (int64_t)passed_us,
+            .ago_us = vote->heard_ago_us + passed_us};
         if (is_better(&estimate, &best))
             best = estimate;
     }
@@ -191,7 +205,7 @@ void shard_clock_lead(struct shard_clock *clock, uint64_t term, int64_t wall_ms,
 {
     if (clock->vote_term != term)
         clock->vote_count = 0;
-    const struct estimate best = best_estimate(clock, mono_us);
+    const struct shard_clock_estimate best = best_estimate(clock, mono_us);
     int64_t time_us = best.time_us;
     if (best.term == 0) {
         time_us = median_of_votes(clock, wall_ms, mono_us) * US_PER_MS;

@@ -60,6 +60,11 @@ struct shard_clock {
     int32_t rate_ppm;
     uint64_t heard_us;   /* when the line was last known to be right: a leader said so, or led */
     uint64_t heard_term; /* of that leader */
+    /* Where a leader of a later term has said an earlier time than the line has: a line through the
+     * message of it that was under way for the shortest time. The group's time is that or later. */
+    uint64_t said_term;
+    uint64_t said_us;
+    int64_t said_time_us;
     /* Leaders' times are tried for a window before the line is lowered to them: another line,
      * through the one that was under way for the shortest time. */
     uint64_t window_us; /* its length */
@@ -82,9 +87,9 @@ void shard_clock_init(struct shard_clock *clock, int64_t newest_entry_ms, uint32
 int64_t shard_clock_at(const struct shard_clock *clock, uint64_t mono_us);
 
 /* The log holds an entry of this time. */
+void shard_clock_entry(struct shard_clock *clock, int64_t time_ms);
 /* The log was cut: its newest entry is of this time now. What was cut off happened for nobody. */
 void shard_clock_cut(struct shard_clock *clock, int64_t newest_entry_ms);
-void shard_clock_entry(struct shard_clock *clock, int64_t time_ms);
 
 /* The leader of `term` said so in a message that was read at mono_us. The message may have been
  * under way for long, and have waited while this process stood still: a later time than the
@@ -92,8 +97,16 @@ void shard_clock_entry(struct shard_clock *clock, int64_t time_ms);
  * said better. */
 void shard_clock_hear(struct shard_clock *clock, uint64_t term, int64_t time_ms, uint64_t mono_us);
 
-/* How long ago the estimate was last known to be right; only where clock->runs. */
-uint64_t shard_clock_heard_ago_us(const struct shard_clock *clock, uint64_t mono_us);
+/* An estimate of the group's time, and when a leader was heard that it goes on from. */
+struct shard_clock_estimate {
+    uint64_t term; /* of that leader; 0: this process has heard none */
+    int64_t time_us;
+    uint64_t ago_us;
+};
+
+/* What this node can say of the latest term that it has heard a leader of. Before the line was
+ * lowered to such a leader's time, that is less than shard_clock_at(). */
+struct shard_clock_estimate shard_clock_estimate(const struct shard_clock *clock, uint64_t mono_us);
 
 /* A vote for this node in `term`. */
 void shard_clock_vote(struct shard_clock *clock, uint64_t term,

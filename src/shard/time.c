@@ -58,10 +58,12 @@ static void stamp_vote(const struct shard *shard, struct raft_message *message)
     message->vote_response.wall_ms = time_in_message(shard->now.wall_ms);
     if (!clock->runs)
         return;
-    message->vote_response.time_ms = time_in_message(shard_clock_at(clock, shard->now.mono_us));
-    message->vote_response.heard_ago_ms =
-        shard_clock_heard_ago_us(clock, shard->now.mono_us) / 1000;
-    message->vote_response.heard_term = clock->heard_term;
+    const struct shard_clock_estimate estimate = shard_clock_estimate(clock, shard->now.mono_us);
+    int64_t time_ms = estimate.time_us / 1000;
+    message->vote_response.time_ms =
+        time_in_message(time_ms > clock->floor_ms ? time_ms : clock->floor_ms);
+    message->vote_response.heard_ago_ms = estimate.ago_us / 1000;
+    message->vote_response.heard_term = estimate.term;
 }
 
 void shard_stamp(const struct shard *shard, struct raft_message *message)

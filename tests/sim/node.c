@@ -258,12 +258,12 @@ void sim_node_start(struct sim_node *node)
     node->exists = true;
     node->up = true;
     node->altered = node->contradicted = node->is_void = false; /* the log says what is right */
-    node->paused = node->stale = node->heard = node->heard_in_time = false;
+    node->paused = node->stale = node->heard = false;
     node->checked_index = 0;
     node->stale_turns = node->fresh_seen_ms = 0;
     memset(node->stale_seen, 0, sizeof node->stale_seen);
     node->commit_seen = node->installs_seen = node->led_term = node->wall_begins = 0;
-    node->judged_term = 0;
+    node->judged_term = node->heard_term = node->heard_in_time_term = 0;
     node->term_seen = 0; /* a term that was not durable when the process ended may be forgotten */
     sim_trace(sim, "node %llu starts: term %llu, last index %llu", (unsigned long long)node->id,
               (unsigned long long)raft_term(shard_raft(node->shard)),
@@ -420,7 +420,9 @@ static void note_heard(struct sim_node *node, const struct sim_event *event, str
         return;
     node->heard = true;
     if (!event->waited)
-        node->heard_in_time = true;
+        node->heard_in_time_term = number;
+    if (number > node->heard_term)
+        node->heard_term = number;
 }
 
 void sim_node_message(struct sim_node *node, const struct sim_event *event)

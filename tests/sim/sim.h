@@ -197,11 +197,12 @@ struct sim_node {
     uint64_t term_floor;                 /* a start must find at least this term on the disk */
     struct raft_hard_state vote_promise; /* the newest vote that left this node */
     uint64_t installs_seen;
-    uint64_t judged_term;   /* the newest term that it led, as sim_ttl_check_begin() saw it */
-    bool heard_in_time;     /* a leader, by a message that did not wait for this process */
-    uint64_t led_term;      /* led it after the last event; 0: did not lead */
-    uint64_t change_seen;   /* index of the newest membership */
-    uint64_t checked_index; /* applied entries compared with the history */
+    uint64_t judged_term;        /* the newest term that it led, as sim_ttl_check_begin() saw it */
+    uint64_t heard_term;         /* the newest of a leader that its process has heard, or was */
+    uint64_t heard_in_time_term; /* the same, by a message that did not wait for this process */
+    uint64_t led_term;           /* led it after the last event; 0: did not lead */
+    uint64_t change_seen;        /* index of the newest membership */
+    uint64_t checked_index;      /* applied entries compared with the history */
     bool role_changed;
     uint64_t stale_turns; /* events since the start, for stale.c */
     uint64_t fresh_seen_ms;

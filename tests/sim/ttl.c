@@ -214,6 +214,21 @@ void sim_ttl_answered(struct sim *sim, struct sim_client *client)
     check_present(sim, client, span_of(end + 1, reply.len - (size_t)(end + 1 - reply.ptr) - 2));
 }
 
+/* It, or somebody who may have voted for it, knows the latest term's time by old messages alone. */
+static bool goes_on_from_old_messages(const struct sim_node *leader)
+{
+    const struct sim *sim = leader->sim;
+    if (leader->heard_in_time_term == 0)
+        return true;
+    for (int i = 0; i < SIM_NODES_MAX; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (node->up && node->heard_term > node->heard_in_time_term &&
+            node->heard_term > leader->heard_in_time_term)
+            return true;
+    }
+    return false;
+}
+
 /* A leader takes its first time from wall clocks only where it has heard no leader. */
 void sim_ttl_check_begin(struct sim_node *node)
 {
@@ -221,9 +236,9 @@ void sim_ttl_check_begin(struct sim_node *node)
     const struct raft *raft = shard_raft(node->shard);
     if (raft_role(raft) == RAFT_LEADER && node->judged_term != raft_term(raft)) {
         node->judged_term = raft_term(raft);
-        if (!node->heard_in_time)
+        if (goes_on_from_old_messages(node))
             sim->time_late_us = sim->now_us;
-        node->heard_in_time = true; /* it knows its own time */
+        node->heard_term = node->heard_in_time_term = raft_term(raft); /* it knows its own time */
     }
     uint64_t begins = shard_stats(node->shard).clock_begun_from_wall;
     if (begins == node->wall_begins)

@@ -80,7 +80,7 @@ static void test_a_follower_counts_on_from_what_it_heard_last(void **state)
     shard_clock_hear(&clock, 1, 1000, start_us);
     shard_clock_hear(&clock, 1, 3000, start_us + SECOND);
     assert_int_equal(shard_clock_at(&clock, start_us + 3 * SECOND), 5000);
-    assert_int_equal(shard_clock_heard_ago_us(&clock, start_us + 3 * SECOND), 2 * SECOND);
+    assert_int_equal(shard_clock_estimate(&clock, start_us + 3 * SECOND).ago_us, 2 * SECOND);
 }
 
 static void test_messages_that_were_late_do_not_hold_a_follower_back(void **state)
@@ -93,12 +93,12 @@ static void test_messages_that_were_late_do_not_hold_a_follower_back(void **stat
     for (uint64_t i = 0; i < 60; i++)
         shard_clock_hear(&clock, 1, 10000 + 50 * (int64_t)i, start_us + 3 * SECOND + i * 100);
     assert_int_equal(shard_clock_at(&clock, start_us + 3 * SECOND + 10000), 13010);
-    assert_in_range(shard_clock_heard_ago_us(&clock, start_us + 3 * SECOND), 2900000, 3000000);
+    assert_in_range(shard_clock_estimate(&clock, start_us + 3 * SECOND).ago_us, 2900000, 3000000);
     for (int i = 1; i < 100; i++) /* one in three is on time */
         shard_clock_hear(&clock, 1, 13000 + 50 * i - i % 3 * 400,
                          start_us + 3 * SECOND + (uint64_t)i * 50000);
     assert_int_equal(shard_clock_at(&clock, start_us + 8 * SECOND), 18000);
-    assert_in_range(shard_clock_heard_ago_us(&clock, start_us + 8 * SECOND), 0, 600000);
+    assert_in_range(shard_clock_estimate(&clock, start_us + 8 * SECOND).ago_us, 0, 600000);
 }
 
 static void test_a_follower_keeps_to_a_leader_whose_clock_is_slow(void **state)
@@ -206,6 +206,32 @@ static void test_a_line_that_is_lowered_is_the_later_leaders(void **state)
         shard_clock_hear(&clock, 6, 64000 + 50 * i, start_us + (uint64_t)i * 50000);
     assert_int_equal(clock.heard_term, 6);
     assert_int_equal(shard_clock_at(&clock, start_us + SECOND), 65000);
+}
+
+static void
+test_a_later_leaders_time_counts_in_an_election_though_it_is_behind_the_own(void **state)
+{
+    (void)state;
+    struct shard_clock clock;
+    shard_clock_init(&clock, 100, HEARTBEAT_MS);
+    shard_clock_hear(&clock, 5, 60000, start_us);
+    assert_int_equal(shard_clock_estimate(&clock, start_us).term, 5);
+    /* The third message was under way for the shortest time. */
+    shard_clock_hear(&clock, 7, 60030, start_us + 100000);
+    shard_clock_hear(&clock, 7, 60090, start_us + 150000);
+    shard_clock_hear(&clock, 7, 60190, start_us + 200000);
+    shard_clock_hear(&clock, 7, 60190, start_us + 250000);
+    const struct shard_clock_estimate estimate = shard_clock_estimate(&clock, start_us + SECOND);
+    assert_int_equal(estimate.term, 7);
+    assert_int_equal(estimate.time_us, 60990000);
+    assert_int_equal(estimate.ago_us, 800000);
+    assert_int_equal(shard_clock_at(&clock, start_us + SECOND), 61000);
+    /* Who was cut off while the leader of term 7 was there says less of it, however late it is. */
+    struct shard_clock_vote earlier = vote_of(2, 0, 3600000, 0);
+    earlier.heard_term = 6;
+    shard_clock_vote(&clock, 8, &earlier);
+    shard_clock_lead(&clock, 8, 0, start_us + SECOND);
+    assert_int_equal(shard_clock_at(&clock, start_us + SECOND), 60990);
 }
 
 static void test_votes_of_an_earlier_term_do_not_count(void **state)
@@ -369,6 +395,8 @@ int main(void)
         cmocka_unit_test(test_a_new_leader_is_not_held_back_by_a_voter_that_read_an_old_message),
         cmocka_unit_test(test_an_estimate_of_an_earlier_term_does_not_count),
         cmocka_unit_test(test_a_line_that_is_lowered_is_the_later_leaders),
+        cmocka_unit_test(
+            test_a_later_leaders_time_counts_in_an_election_though_it_is_behind_the_own),
         cmocka_unit_test(test_votes_of_an_earlier_term_do_not_count),
         cmocka_unit_test(test_where_nobody_heard_a_leader_the_wall_clocks_lower_median_counts),
         cmocka_unit_test(test_wall_clocks_never_take_a_new_leader_back),
