@@ -32,13 +32,13 @@ static size_t find_self(const struct raft *raft)
     return self ? (size_t)(self - raft->membership.members) : (size_t)NOT_A_MEMBER;
 }
 
-void raft_set_incarnation(struct raft *raft, uint64_t incarnation)
+void raft_change_incarnation(struct raft *raft, uint64_t incarnation)
 {
     ASSERT(incarnation != 0);
     raft->options.incarnation = incarnation;
     raft->self = find_self(raft);
     if (raft->role != RAFT_FOLLOWER)
-        raft_follow(raft, raft_term(raft), 0);
+        raft_follow(raft, raft->term, 0);
 }
 
 /* The progress of each member moves to its new position. */

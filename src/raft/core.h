@@ -167,6 +167,7 @@ void raft_configurations_reset(struct raft *raft, uint64_t index,
                                const struct raft_membership *membership);
 void raft_configurations_compact(struct raft *raft, uint64_t index);
 void raft_change_begin(struct raft *raft, const struct raft_membership *wanted);
+void raft_change_incarnation(struct raft *raft, uint64_t incarnation);
 /* Does what a leader has to do once a membership is committed. Called once per step. */
 void raft_change_settle(struct raft *raft);
 

@@ -116,6 +116,9 @@ enum raft_event_type {
      * silent for an election timeout, the leader takes the new one in as a learner to be
      * promoted. */
     RAFT_EVENT_PEER_MET,
+    /* The data folder begins a new `incarnation`, not 0. The node keeps its data, but has no vote
+     * until the leader has taken it in. A leader or candidate becomes a follower. */
+    RAFT_EVENT_INCARNATION,
     RAFT_EVENT_PEER_BUSY, /* node busy.peer, or this one, may be silent for busy.ms; 0: no longer */
     RAFT_EVENT_CHANGE,   /* leader only: change the membership to `change`; raft_change_refusal() at
                             now_ms must not refuse it */
@@ -152,6 +155,7 @@ struct raft_event {
             uint64_t peer;
             uint64_t incarnation;
         } met;
+        uint64_t incarnation;
         const struct raft_membership *change;
         struct {
             struct raft_snapshot snapshot; /* the newest complete snapshot */
@@ -212,7 +216,7 @@ struct raft_update {
     size_t read_count;
 
     /* This node lacks entries that it acknowledged under its incarnation. The host gives it a
-     * new one (raft_set_incarnation()) and makes its connections anew. Set in every update
+     * new one (RAFT_EVENT_INCARNATION) and makes its connections anew. Set in every update
      * until then. */
     bool incarnation_is_void;
     bool membership_changed; /* another membership is in force than before the step */
@@ -264,9 +268,6 @@ enum raft_role raft_role(const struct raft *raft);
 const char *raft_role_name(enum raft_role role); /* the role's name for people */
 uint64_t raft_id(const struct raft *raft);
 uint64_t raft_incarnation(const struct raft *raft);
-/* Begins a new incarnation of the data folder. The node keeps its data, but has no vote until the
- * leader has taken it in. A leader or candidate becomes a follower. */
-void raft_set_incarnation(struct raft *raft, uint64_t incarnation);
 uint64_t raft_leader(const struct raft *raft); /* 0: unknown */
 uint64_t raft_term(const struct raft *raft);
 uint64_t raft_vote(const struct raft *raft);

@@ -97,6 +97,9 @@ static void dispatch(struct raft *raft, const struct raft_event *event)
     case RAFT_EVENT_PEER_MET:
         raft_identity_met(raft, event->met.peer, event->met.incarnation);
         return;
+    case RAFT_EVENT_INCARNATION:
+        raft_change_incarnation(raft, event->incarnation);
+        return;
     case RAFT_EVENT_PEER_BUSY:
         raft_note_busy(raft, event->busy.peer, event->busy.ms);
         return;

@@ -16,11 +16,10 @@ enum raft_refusal shard_change(struct shard *shard, const struct raft_membership
 
 void shard_set_incarnation(struct shard *shard, uint64_t incarnation, struct shard_time now)
 {
-    shard->now = now;
-    raft_set_incarnation(shard->raft, incarnation);
+    shard_set_now(shard, now);
+    struct raft_event event = {.type = RAFT_EVENT_INCARNATION, .now_ms = shard->now.mono_ms};
+    event.incarnation = incarnation;
     shard->incarnation_is_void = false;
-    /* What the core says of the change of its role comes with the next step. */
-    struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ms = now.mono_ms};
     shard_step(shard, &event, NULL, 0);
 }
 

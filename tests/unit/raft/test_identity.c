@@ -500,11 +500,17 @@ static void test_who_has_less_than_it_acknowledged_is_another_folder(void **stat
     solo_close(&solo);
 }
 
+static void begin_anew(struct solo *solo)
+{
+    solo_step(solo,
+              (struct raft_event){.type = RAFT_EVENT_INCARNATION, .incarnation = SECOND_LIFE});
+}
+
 static void test_a_folder_that_begins_anew_keeps_its_log_and_loses_its_vote(void **state)
 {
     (void)state;
     struct solo solo = solo_new(3, 1, TERMS(1, 1, 1));
-    raft_set_incarnation(solo.raft, SECOND_LIFE);
+    begin_anew(&solo);
     assert_int_equal(raft_incarnation(solo.raft), SECOND_LIFE);
     assert_int_equal(raft_last_index(solo.raft), 3);
     solo_tick(&solo, 10 * ELECTION_MS);
@@ -516,9 +522,11 @@ static void test_a_leader_whose_folder_begins_anew_leads_no_more(void **state)
 {
     (void)state;
     struct solo solo = settled_leader();
-    raft_set_incarnation(solo.raft, SECOND_LIFE);
+    begin_anew(&solo);
     assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
     assert_int_equal(raft_leader(solo.raft), 0);
+    assert_true(solo.update.role_changed);
+    assert_true(solo.update.leadership_lost);
     solo_close(&solo);
 }
 

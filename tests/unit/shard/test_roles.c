@@ -51,6 +51,23 @@ static void test_a_write_that_was_cut_off_is_answered_as_unknown(void **state)
     fixture_close(&fixture);
 }
 
+static void test_a_leader_can_begin_anew_with_a_batch_that_the_core_has_not_seen(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    fixture_lead(&fixture);
+    uint64_t last = fixture_last(&fixture);
+    fixture_accept(&fixture, 1, "SET k v");
+    shard_set_incarnation(fixture.shard, 999, fixture.now);
+    assert_false(shard_is_leader(fixture.shard));
+    assert_answered(&fixture, "1:-CLUSTERDOWN leadership was lost before the command was proposed: "
+                              "nothing was executed, try again ");
+    fixture_turn(&fixture);
+    assert_int_equal(fixture_last(&fixture), last);
+    fixture_close(&fixture);
+}
+
 static void test_a_stranded_read_is_answered_once_this_node_leads_again(void **state)
 {
     (void)state;
@@ -138,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_read_does_not_wait_for_a_write_that_was_cut_off),
         cmocka_unit_test(test_a_write_that_was_cut_off_is_answered_as_unknown),
+        cmocka_unit_test(test_a_leader_can_begin_anew_with_a_batch_that_the_core_has_not_seen),
         cmocka_unit_test(test_a_stranded_read_is_answered_once_this_node_leads_again),
         cmocka_unit_test(test_an_election_leaves_the_order_of_requests_behind_it_alone),
         cmocka_unit_test(test_order_survives_a_leadership_that_was_lost_in_the_turn_it_was_won),
