@@ -37,15 +37,14 @@ HEALED_SECONDS = 30  # within so many there is a leader that takes writes, once 
 class Round:
     """One cluster, its clients and its faults. complaints: {check: [text…]}."""
 
-    def __init__(self, seed, nodes=None, seconds=ROUND_SECONDS, clients=12, kinds=None, expiry=False, leases=False):
+    def __init__(self, seed, nodes=None, seconds=ROUND_SECONDS, clients=12, kinds=None, leases=False):
         self.seed = seed
         self.rng = random.Random(f"{seed} round")
         self.size = nodes or self.rng.choice([3, 3, 5])
         self.seconds = seconds
         self.client_count = clients
         self.kinds = kinds or list(KINDS)
-        self.expiry = expiry
-        self.leases = leases
+        self.leases = leases or self.rng.choice([False, False, True])
         self.pause = 0.008
         self.stopping = threading.Event()
         self.complaints = {}
@@ -176,8 +175,7 @@ class Round:
         for key in [key for key in by_key if key.startswith("expiring:")]:
             complaints += [f"{key}: {one}" for one in checks.expiry(by_key[key], self.nemesis.restarts)]
             self.count_judged("expiring", by_key[key])
-        if self.expiry:
-            self.record("expiry", complaints)
+        self.record("expiry", complaints)
         operations = by_key.get("accounts", [])
         self.record("accounts", checks.accounts(operations, list(map(text, self.final("MGET", *ACCOUNTS)))))
         self.count_judged("transfers", operations)
@@ -313,7 +311,6 @@ def main():
     parser.add_argument("--nodes", type=int, choices=[3, 5], help="drawn from the seed if not given")
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--faults", help=f"only these: {','.join(KINDS)}")
-    parser.add_argument("--expiry", action="store_true", help="measure how long keys live")
     parser.add_argument("--leases", action="store_true", help="reads under leases")
     parser.add_argument("--stop", action="store_true", help="no further round after one that failed")
     parser.add_argument("--keep", action="store_true", help="keep the folders of good rounds as well")
@@ -325,7 +322,7 @@ def main():
     print(f"chaos: seed {seed}, {os.path.relpath(os.environ.get('FLOTILLA_SERVER', TOP / 'build/flotilla-server'))}", flush=True)
     while True:
         begin = time.monotonic()
-        one = Round(seed, options.nodes, options.seconds, options.clients, chosen_kinds(options), options.expiry, options.leases)
+        one = Round(seed, options.nodes, options.seconds, options.clients, chosen_kinds(options), options.leases)
         good = False
         try:
             good = one.play()

@@ -9,7 +9,7 @@ def test_a_short_round_is_fine():
         good = one.play()
         assert good, f"{one.cluster.dir}: {one.complaints}"
         assert sum(one.nemesis.counts.values()) >= 2
-        assert len(one.passed) == 8
+        assert len(one.passed) == 9
         assert all(one.judged[kind] > 50 for kind in ("registers", "counters", "appends", "transfers")), one.judged
     finally:
         one.close(keep_folder=not good)

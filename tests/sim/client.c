@@ -37,6 +37,7 @@ static void host_reply_end(void *context, struct shard_client handle, uint64_t i
         return;
     client->got++;
     client->release_us = node->local_us;
+    client->without_room = !shard_has_room_to_free(node->shard);
     if (index > client->reply_index)
         client->reply_index = index;
 }

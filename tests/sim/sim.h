@@ -240,6 +240,7 @@ struct sim_client {
     bool watched_present;
     bool compares;       /* LINEAR_CAS: EXEC is under way, not GET */
     uint64_t release_us; /* its reply is on the way until then: the node stopped before it left */
+    bool without_room;   /* its node's disk took no more entries when the reply was made */
     bool ttl_reads;      /* SIM_OP_EXPIRE: a GET, not a SET … PX */
     bool ttl_exec;       /* within MULTI … EXEC */
     int ttl_key;
