@@ -67,17 +67,38 @@ bool sim_can_decide(struct sim *sim, const struct raft_membership *membership)
 /* What is under way when a disk is lost arrives within that time. */
 enum { UNDER_WAY_US = 1000000 };
 
-/* The leader may promote learners in the very moment in which their disks are lost: the membership
- * that follows has to stand it too. */
+/* What the leader makes of a membership in force once it is committed: a joint one becomes that of
+ * the incoming voters. */
+static struct raft_membership after(const struct raft_membership *membership)
+{
+    struct raft_membership next = *membership;
+    for (size_t i = 0; raft_membership_is_joint(membership) && i < next.count; i++) {
+        unsigned roles = next.members[i].roles;
+        next.members[i].roles = roles & RAFT_VOTER_INCOMING ? RAFT_VOTER : roles & RAFT_PROMOTE;
+    }
+    return next;
+}
+
+/* The leader may promote learners in the very moment in which their disks are lost, one after the
+ * other: the membership that follows has to stand it if just those become voters. */
 static bool has_majority_now_and_next(struct sim *sim, const struct raft_membership *membership,
                                       const bool without[SIM_NODES_MAX])
 {
-    struct raft_membership next = *membership;
-    for (size_t i = 0; i < next.count; i++)
-        if (next.members[i].roles == RAFT_PROMOTE)
+    struct raft_membership next = after(membership);
+    for (size_t i = 0; i < next.count; i++) {
+        const struct sim_node *node = sim_node_of_member(sim, &next.members[i]);
+        if ((next.members[i].roles & RAFT_PROMOTE) && (!node || without[node->position]))
             next.members[i].roles = RAFT_VOTER;
-    return has_majority(sim, membership, without) &&
-           (raft_membership_is_joint(membership) || has_majority(sim, &next, without));
+    }
+    return has_majority(sim, membership, without) && has_majority(sim, &next, without);
+}
+
+/* A joint membership may be committed by what is on its way when the disks are lost. */
+static bool has_majority_now_or_next(struct sim *sim, const struct raft_membership *membership,
+                                     const bool without[SIM_NODES_MAX])
+{
+    const struct raft_membership next = after(membership);
+    return has_majority(sim, membership, without) || has_majority(sim, &next, without);
 }
 
 typedef bool judge_majority(struct sim *sim, const struct raft_membership *membership,
@@ -141,10 +162,11 @@ bool sim_lose_majority(struct sim *sim)
 {
     bool without[SIM_NODES_MAX] = {false};
     int memberships;
-    for (int tries = 0; tries < 20 && count_majorities(sim, has_majority, without, &memberships);
+    for (int tries = 0;
+         tries < 20 && count_majorities(sim, has_majority_now_or_next, without, &memberships);
          tries++)
         without[sim_between(sim, 0, (uint64_t)sim->profile.nodes - 1)] = true;
-    if (memberships == 0 || count_majorities(sim, has_majority, without, &memberships))
+    if (memberships == 0 || count_majorities(sim, has_majority_now_or_next, without, &memberships))
         return false;
     for (int i = 0; i < sim->profile.nodes; i++)
         if (without[i] && sim->nodes[i].exists)
