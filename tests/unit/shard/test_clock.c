@@ -208,8 +208,7 @@ static void test_a_line_that_is_lowered_is_the_later_leaders(void **state)
     assert_int_equal(shard_clock_at(&clock, start_us + SECOND), 65000);
 }
 
-static void
-test_a_later_leaders_time_counts_in_an_election_though_it_is_behind_the_own(void **state)
+static void test_a_later_leaders_time_counts_although_it_is_behind_the_own(void **state)
 {
     (void)state;
     struct shard_clock clock;
@@ -395,8 +394,7 @@ int main(void)
         cmocka_unit_test(test_a_new_leader_is_not_held_back_by_a_voter_that_read_an_old_message),
         cmocka_unit_test(test_an_estimate_of_an_earlier_term_does_not_count),
         cmocka_unit_test(test_a_line_that_is_lowered_is_the_later_leaders),
-        cmocka_unit_test(
-            test_a_later_leaders_time_counts_in_an_election_though_it_is_behind_the_own),
+        cmocka_unit_test(test_a_later_leaders_time_counts_although_it_is_behind_the_own),
         cmocka_unit_test(test_votes_of_an_earlier_term_do_not_count),
         cmocka_unit_test(test_where_nobody_heard_a_leader_the_wall_clocks_lower_median_counts),
         cmocka_unit_test(test_wall_clocks_never_take_a_new_leader_back),
