@@ -14,7 +14,9 @@ def begin_of(node):
 
 
 def votes(node):
-    return node.raft().get("raft_is_voting") == "yes"
+    """By a committed membership: while a joint one is left, the majority of the last one is needed as well."""
+    raft = node.raft()
+    return raft.get("raft_is_voting") == "yes" and raft["raft_membership_state"] == "stable"
 
 
 def restart(node, *more):
