@@ -109,13 +109,16 @@ class ChaosCluster(Cluster):
         (node.dir / "copy").rename(node.data)
 
     def is_whole(self, node):
-        """It has all again that was ever acknowledged: it votes, and has applied what its leader had committed."""
+        """It has all again that was ever acknowledged: it votes, by a membership that is committed and no joint one, and
+        has applied what its leader had committed."""
         leader = self.guess_leader()
         if not leader or not node.running or node.paused or leader is node:
             return bool(leader and leader is node)
         try:
-            committed, raft = int(leader.raft()["raft_commit_index"]), node.raft()
-            return raft["raft_role"] == "follower" and int(raft["raft_last_applied_index"]) >= committed
+            told, raft = leader.raft(), node.raft()
+            return (told["raft_membership_state"] == "stable" and raft["raft_is_voting"] == "yes" and
+                    raft["raft_role"] == "follower" and
+                    int(raft["raft_last_applied_index"]) >= int(told["raft_commit_index"]))
         except (OSError, Closed, KeyError, AssertionError):
             return False
 
