@@ -127,17 +127,18 @@ def expiry(operations, restarts):
     begin = next(op for op in operations if op.kind == "expiring")
     life = begin.expected * 1_000_000
     reads = sorted((op for op in operations if op.kind == "get" and op.outcome == OK), key=lambda op: op.call)
-    gone = None
+    there = min([op.back for op in reads if op.result is not None] + [begin.back] * (begin.outcome == OK), default=None)
+    gone = None  # a read that found nothing after the key was there: a write without an answer may come late
     for op in reads:
         if op.result is not None and op.result != begin.value:
             complaints.append(f"nobody wrote what was read: {op!r}")
         if op.result is not None and gone and gone.back < op.call:
             complaints.append(f"it was gone, and is back:\n  {gone!r}\n  {op!r}")
-        if op.result is None and (not gone or op.back < gone.back):
+        if op.result is None and there is not None and op.call > there and (not gone or op.back < gone.back):
             gone = op
         if begin.outcome != OK or any(begin.call < at < op.back for at in restarts):
             continue
-        if op.result is None and op.back - begin.call < life * (1 - EXPIRY_SHARE) - EXPIRY_EARLY_NS:
+        if op.result is None and op.call > begin.back and op.back - begin.call < life * (1 - EXPIRY_SHARE) - EXPIRY_EARLY_NS:
             complaints.append(f"it was gone too early:\n  {begin!r}\n  {op!r}")
         if op.result is not None and op.call - begin.back > life * (1 + EXPIRY_SHARE) + EXPIRY_LATE_NS:
             complaints.append(f"it lived too long:\n  {begin!r}\n  {op!r}")

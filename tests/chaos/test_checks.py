@@ -91,3 +91,9 @@ def test_lives_with_a_restart_in_them_are_not_measured():
 def test_what_was_gone_stays_gone_also_over_a_restart():
     assert only(expiring((1100, 1110, None), (1120, 1130, "v"), restarts=[50]), "is back")
     assert expiring((1100, 1130, None), (1120, 1125, "v"), restarts=[50]) == []
+
+
+def test_a_write_without_an_answer_may_come_after_a_read_that_found_nothing():
+    assert expiring((500, 510, None), (600, 610, "v"), outcome=UNKNOWN) == []
+    assert only(expiring((600, 610, "v"), (620, 630, None), (640, 650, "v"), outcome=UNKNOWN), "is back")
+    assert expiring((5, 9, None), (20, 30, "v")) == []  # while it was being written
