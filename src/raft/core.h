@@ -149,6 +149,7 @@ void raft_replication_submit(struct raft *raft, const struct raft_entry *entries
 void raft_replication_append_own(struct raft *raft, enum raft_own_entry kind,
                                  const struct raft_membership *membership);
 void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term);
+void raft_replication_tell_commit(struct raft *raft, uint64_t peer);
 void raft_replication_tick(struct raft *raft);
 uint64_t raft_replication_deadline_ms(const struct raft *raft);
 void raft_replication_peer_alive(struct raft *raft, uint64_t peer);

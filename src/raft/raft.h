@@ -120,9 +120,10 @@ enum raft_event_type {
      * until the leader has taken it in. A leader or candidate becomes a follower. */
     RAFT_EVENT_INCARNATION,
     RAFT_EVENT_PEER_BUSY, /* node busy.peer, or this one, may be silent for busy.ms; 0: no longer */
-    RAFT_EVENT_CHANGE,   /* leader only: change the membership to `change`; raft_change_refusal() at
-                            now_ms must not refuse it */
-    RAFT_EVENT_TRANSFER, /* leader only: hand over to voter `peer`; 0: to the most current one */
+    RAFT_EVENT_CHANGE, /* leader only: change the membership to `change`; raft_change_refusal() at
+                          now_ms must not refuse it */
+    RAFT_EVENT_TELL_COMMIT, /* leader only: member `peer` learns the commit index at once */
+    RAFT_EVENT_TRANSFER,    /* leader only: hand over to voter `peer`; 0: to the most current one */
     /* This node has completed a snapshot, or dropped entries that a snapshot covers: `compact`. */
     RAFT_EVENT_COMPACT,
     /* All chunks of a snapshot were received and checked: `installed` can be installed. */
