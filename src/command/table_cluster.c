@@ -13,7 +13,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "cluster|slots",
         .arity = 2,
-        .flags = COMMAND_STALE,
+        .flags = COMMAND_STALE | COMMAND_SHOWS_CLUSTERS,
         .tips = "nondeterministic_output",
         .group = "cluster",
         .since = "3.0.0",
@@ -27,7 +27,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "cluster|shards",
         .arity = 2,
-        .flags = COMMAND_STALE,
+        .flags = COMMAND_STALE | COMMAND_SHOWS_CLUSTERS,
         .tips = "nondeterministic_output",
         .group = "cluster",
         .since = "7.0.0",
@@ -37,7 +37,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "cluster|nodes",
         .arity = 2,
-        .flags = COMMAND_STALE,
+        .flags = COMMAND_STALE | COMMAND_SHOWS_CLUSTERS,
         .tips = "nondeterministic_output",
         .group = "cluster",
         .since = "3.0.0",
@@ -184,7 +184,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "readonly",
         .arity = 1,
-        .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST,
+        .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST | COMMAND_SHOWS_CLUSTERS,
         .categories = CATEGORY_CONNECTION,
         .group = "cluster",
         .since = "3.0.0",
@@ -204,7 +204,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "asking",
         .arity = 1,
-        .flags = COMMAND_FAST,
+        .flags = COMMAND_FAST | COMMAND_SHOWS_CLUSTERS,
         .categories = CATEGORY_CONNECTION,
         .group = "cluster",
         .since = "3.0.0",

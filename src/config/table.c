@@ -36,8 +36,6 @@ static const struct choice fsync_choices[] = {
     {.name = NULL},
 };
 
-#define FOLLOWER_MODE_YET "is not available yet; use 'redirect'"
-
 static const struct choice debug_choices[] = {
     {.name = "no", .value = CONFIG_DEBUG_NO},
     {.name = "yes", .value = CONFIG_DEBUG_YES},
@@ -55,8 +53,8 @@ static const struct choice supervised_choices[] = {
 
 static const struct choice follower_choices[] = {
     {.name = "redirect", .value = CONFIG_FOLLOWER_REDIRECT},
-    {.name = "auto", .value = CONFIG_FOLLOWER_AUTO, .refused = FOLLOWER_MODE_YET},
-    {.name = "proxy", .value = CONFIG_FOLLOWER_PROXY, .refused = FOLLOWER_MODE_YET},
+    {.name = "auto", .value = CONFIG_FOLLOWER_AUTO},
+    {.name = "proxy", .value = CONFIG_FOLLOWER_PROXY},
     {.name = NULL},
 };
 
@@ -245,7 +243,7 @@ static const struct directive rows[] = {
      FIELD(cluster_secret)},
     {.name = "follower-mode",
      .kind = DIRECTIVE_ENUM,
-     .initial = "redirect",
+     .initial = "auto",
      .choices = follower_choices,
      FIELD(follower_mode)},
     {.name = "leader-wait-ms",

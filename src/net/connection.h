@@ -57,9 +57,10 @@ struct client {
     enum client_reply_mode reply_mode;
     bool authenticated;
     bool readonly;
-    bool reading;      /* the read event is added */
-    bool writing;      /* the write event is added */
-    bool flush_queued; /* on net->flush */
+    bool knows_clusters; /* it has asked for the nodes, or said what only cluster clients say */
+    bool reading;        /* the read event is added */
+    bool writing;        /* the write event is added */
+    bool flush_queued;   /* on net->flush */
     bool end_of_input;
     bool is_unix;
     bool no_evict;

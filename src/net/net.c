@@ -411,12 +411,26 @@ static void executed(void *context, const struct command *command, const struct 
         net_stats_error(net, reply.ptr, reply.len);
 }
 
+static bool is_waiting(void *context, struct shard_client handle)
+{
+    return net_find_client(context, handle) != NULL;
+}
+
+static const char *refusal(void *context, const struct command *command, const struct span *args,
+                           size_t argc, bool in_transaction)
+{
+    const struct net_request request = {command, args, argc};
+    return net_write_refusal(context, &request, in_transaction);
+}
+
 struct shard_host net_shard_host(struct net *net)
 {
     return (struct shard_host){.context = net,
                                .reply_begin = reply_begin,
                                .pieces = &net->pieces,
                                .reply_end = reply_end,
+                               .is_waiting = is_waiting,
+                               .refusal = refusal,
                                .run_local = run_local_command,
                                .role_changed = role_changed,
                                .executed = executed};

@@ -52,7 +52,15 @@ struct net_output_limit {
 /* From where DEBUG is allowed: enable-debug-command. */
 enum net_debug { NET_DEBUG_NO, NET_DEBUG_LOCAL, NET_DEBUG_YES };
 
+/* follower-mode: what a node does that does not lead with what needs the leader. */
+enum net_follower_mode {
+    NET_FOLLOWER_AUTO, /* as REDIRECT for connections that have shown that they know clusters */
+    NET_FOLLOWER_PROXY,
+    NET_FOLLOWER_REDIRECT,
+};
+
 struct net_settings {
+    enum net_follower_mode follower_mode;
     uint32_t maxclients;
     uint32_t timeout_seconds;
     uint32_t tcp_keepalive_seconds;

@@ -18,11 +18,25 @@ static enum net_debug debug_of(enum config_debug debug)
     return NET_DEBUG_NO;
 }
 
+static enum net_follower_mode follower_mode_of(enum config_follower_mode mode)
+{
+    switch (mode) {
+    case CONFIG_FOLLOWER_AUTO:
+        return NET_FOLLOWER_AUTO;
+    case CONFIG_FOLLOWER_PROXY:
+        return NET_FOLLOWER_PROXY;
+    case CONFIG_FOLLOWER_REDIRECT:
+        return NET_FOLLOWER_REDIRECT;
+    }
+    return NET_FOLLOWER_REDIRECT;
+}
+
 struct net_settings server_net_settings(const struct server *server)
 {
     const struct config *config = &server->config;
     const struct config_output_limit *normal = &config->output_limits[CONFIG_CLIENT_NORMAL];
     struct net_settings settings = {
+        .follower_mode = follower_mode_of(config->follower_mode),
         .maxclients = (uint32_t)config->maxclients,
         .timeout_seconds = (uint32_t)config->timeout_seconds,
         .tcp_keepalive_seconds = (uint32_t)config->tcp_keepalive_seconds,

@@ -174,6 +174,8 @@ struct raft_chunk shard_step(struct shard *shard, const struct raft_event *event
         ASSERT(update.append_count <= entry_count);
         entries += entry_count - update.append_count;
     }
+    if (update.leadership_lost)
+        shard_lose_office(shard); /* while the log still has what was proposed */
     store(shard, &update, entries);
     for (size_t i = 0; i < update.message_count; i++) {
         if (update.messages[i].when_durable)
@@ -185,12 +187,10 @@ struct raft_chunk shard_step(struct shard *shard, const struct raft_event *event
     note_role(shard, &update);
     shard->membership_changed |= update.membership_changed;
     shard->incarnation_is_void |= update.incarnation_is_void;
-    if (update.leadership_lost) {
+    if (update.leadership_lost)
         shard_clock_follow(&shard->clock);
-        shard_answer_lost_leadership(shard);
-    }
-    if (update.append_own == RAFT_OWN_NOOP)
-        shard_resume_stranded(shard);
+    if (update.role_changed)
+        shard_note_office(shard);
     return update.chunk_received ? update.chunk : (struct raft_chunk){.bytes = 0};
 }
 
@@ -211,7 +211,7 @@ void shard_step_batch(struct shard *shard)
             .record =
                 span_of(shard->batch.ptr + shard->batch_offsets[i], shard->batch_entries[i].bytes),
         };
-    for (size_t i = shard->writes.count; i > 0; i--) {
+    for (size_t i = shard->writes.issued; i > 0; i--) {
         struct pending_write *write = write_queue_at(&shard->writes, i - 1);
         if (write->driven_us)
             break;
@@ -228,7 +228,7 @@ void shard_step_batch(struct shard *shard)
 /* One round at a time: what arrives meanwhile shares the next one. */
 static void step_reads(struct shard *shard)
 {
-    if (!shard->round_has_reads || shard->round_in_flight)
+    if (!shard->round_has_reads || shard->round_in_flight || shard->issue.reads_stale)
         return;
     shard->round_has_reads = false;
     shard->round_in_flight = true;
@@ -315,7 +315,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
     if (shard->stopped)
         return;
     shard_read_clock(shard);
-    shard_answer_stranded(shard);
+    shard_issue_held(shard);
     if (shard_is_leader(shard)) {
         step_reads(shard);
         shard_step_batch(shard);
@@ -324,11 +324,14 @@ void shard_drive(struct shard *shard, struct shard_time now)
     }
     flush_all(shard);
     shard_apply_committed(shard);
+    shard_issue_held(shard); /* what was applied may have settled what was open */
     shard_answer_reads(shard);
     if (shard->batch_count && raft_accepts(shard->raft)) { /* what they wait for */
         shard_step_batch(shard);
         flush_all(shard);
     }
+    shard_forward(shard);
+    shard_answer_origins(shard);
     shard_ask_digests(shard);
     shard_tell_witnesses(shard);
     shard_consider_snapshot(shard);
@@ -376,6 +379,8 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
     shard_announce(shard, argc ? args[argc - 1].len : 0);
     if (argc > 0 && wire_is_digest(args[0]))
         return take_digest(shard, from, args, argc);
+    if (argc > 0 && wire_is_forward(args[0]))
+        return shard_take_forward(shard, from, args, argc);
     if (argc > 0 && wire_is_witness(args[0]))
         return shard_take_witnesses(shard, from, args, argc);
     shard_read_clock(shard); /* a promise not to vote counts from here on */
@@ -429,6 +434,7 @@ void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct s
     event.met.peer = peer->node;
     event.met.incarnation = peer->incarnation;
     shard_step(shard, &event, NULL, 0);
+    shard_forward_again(shard, peer->node);
 }
 
 void shard_peer_alive(struct shard *shard, uint64_t peer, uint32_t busy_ms, struct shard_time now)

@@ -62,6 +62,12 @@ struct shard_host {
     /* Called after each reply, also when reply_begin gave NULL. `index`: of the entry that was
      * applied, 0 if none. */
     void (*reply_end)(void *context, struct shard_client client, uint64_t index);
+    /* Whether the client is still there. What nobody waits for is not carried out a second time. */
+    bool (*is_waiting)(void *context, struct shard_client client);
+    /* Why this command, of a client of any node, must not be proposed now: the error to answer.
+     * NULL: it may. The function may be NULL: everything may. */
+    const char *(*refusal)(void *context, const struct command *command, const struct span *args,
+                           size_t argc, bool in_transaction);
     /* A command within a transaction that concerns the connection or the server: carry it out,
      * write its reply. */
     void (*run_local)(void *context, struct shard_client client, const struct command *command,
@@ -138,11 +144,15 @@ MUST_CHECK enum err shard_open(const struct shard_options *options, struct shard
 void shard_settle(struct shard *shard);
 void shard_close(struct shard *shard);
 
+#define SHARD_IS_DISPUTED                                                                          \
+    "MISCONF The nodes differ in their data and no majority says who is right: writes and "        \
+    "linearizable reads are refused. See the servers' logs and INFO raft."
+
 enum shard_admission {
     SHARD_ACCEPTED,   /* a reply will come through the host */
-    SHARD_NOT_LEADER, /* nothing happened: redirect to shard_leader(), or wait for one if that is 0
-                       */
+    SHARD_NOT_LEADER, /* nothing happened: no leader is known, or none that takes forwards */
     SHARD_DISPUTED,   /* nothing happened: nodes differ in their data, see shard_is_disputed() */
+    SHARD_NO_ROOM,    /* nothing happened: this node's disk is full, it does not keep up */
     SHARD_BUSY,       /* nothing happened: too much is waiting; try again after the next reply */
 };
 
@@ -249,8 +259,10 @@ int64_t shard_clock_ms(const struct shard *shard); /* time of the last applied e
 /* The group's time as far as this node knows (clock.h): by it keys expire, not by wall clocks. */
 int64_t shard_now_ms(const struct shard *shard, struct shard_time now);
 uint64_t shard_digest(const struct shard *shard); /* of the applied state */
-size_t shard_holders(const struct shard *shard,
-                     uint64_t index); /* nodes that hold it durably; leader only */
+/* So many nodes hold the entry durably, at least. A follower knows more after it has asked the
+ * leader, which shard_want_holders() has it do at the next shard_drive(). */
+size_t shard_holders(const struct shard *shard, uint64_t index);
+void shard_want_holders(struct shard *shard, uint64_t index);
 void shard_set_sync(struct shard *shard, enum storage_sync sync);
 void shard_set_leader_wait(struct shard *shard, uint32_t leader_wait_ms);
 
@@ -274,6 +286,8 @@ struct shard_stats {
     uint64_t digests_compared;         /* with other nodes' */
     uint64_t digest_index;             /* newest entry at which one was equal */
     uint64_t unknown_outcomes;         /* writes answered with -UNKNOWN */
+    uint64_t forwarded;                /* writes that a leader was asked to carry out */
+    uint64_t reissued;                 /* writes that a change of leader had undone */
     uint64_t clock_begun_from_wall;    /* terms of this node that no voter's time began */
     const struct histogram *commit_us; /* from the batch being driven to its commit, in microseconds
                                           of the loop's clock */

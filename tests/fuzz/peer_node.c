@@ -135,6 +135,7 @@ static void settle(void)
         fixture_turn(&run.fixture);
     run.fixture.answered.len = 0;
     run.fixture.sent_digests.len = 0;
+    run.fixture.sent_forwards.len = 0;
 }
 
 /* ---- messages ---- */
@@ -218,6 +219,8 @@ static void put_entry(struct buf *records, uint64_t index, uint64_t entry_term)
     entry.time_ms = (int64_t)number((uint64_t)run.fixture.now.wall_ms);
     if (chance(24))
         entry.term = number(entry_term);
+    if (chance(64) && (entry.kind == ENTRY_COMMAND || entry.kind == ENTRY_TRANSACTION))
+        entry.origin = (struct entry_origin){number(1), number(run.fixture.life), number(1)};
     entry.payload = buf_span(&payload);
     entry_encode(records, &entry);
     buf_close(&payload);
@@ -354,6 +357,43 @@ static void say_digest(void)
     struct buf bytes = {0};
     wire_encode_digest(&bytes, &digest);
     say_bytes(&bytes, hear);
+}
+
+/* ---- requests of other nodes' clients, and answers about this one's ---- */
+
+static void put_items(enum wire_forward_type type, struct buf *items, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        struct buf payload = {0};
+        enum entry_kind kind = entries_put(&run.input, run.fixture.table, &payload);
+        if (type == WIRE_FORWARD)
+            wire_add_request(items, kind, buf_span(&payload));
+        else
+            wire_add_refusal(items, number(1 + i), SPAN("OOM no"));
+        buf_close(&payload);
+    }
+}
+
+static void say_forward(void)
+{
+    struct wire_forward message = {.type = (enum wire_forward_type)(input_byte(&run.input) % 6U),
+                                   .cluster_id = span_text(run.fixture.cluster.cluster_id),
+                                   .term = number(raft_term(core())),
+                                   .from = run.from,
+                                   .to = 1,
+                                   .life = number(run.fixture.life)};
+    uint64_t count = input_byte(&run.input) % 4U;
+    struct buf items = {0}, bytes = {0};
+    if (message.life == 0)
+        message.life = 1;
+    message.numbers[0] = number(run.fixture.context);
+    message.numbers[1] = number(message.numbers[0]);
+    message.numbers[2] = number(count);
+    put_items(message.type, &items, count);
+    message.items = buf_span(&items);
+    wire_encode_forward(&bytes, &message);
+    say_bytes(&bytes, hear);
+    buf_close(&items);
 }
 
 /* ---- the begin of the cluster ---- */
@@ -529,6 +569,10 @@ static void step(void)
         break;
     case 27:
         stand();
+        break;
+    case 28:
+    case 29:
+        say_forward();
         break;
     default:
         if ((choice & 31) < MESSAGES)

@@ -202,7 +202,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
                                     .log = &node->log,
                                     .seed = sim->seed + node->id * 7919 + node->starts,
                                     .hash_seed = prng_next(&sim->prng),
-                                    .leader_wait_ms = 1000,
+                                    .leader_wait_ms = SIM_LEADER_WAIT_MS,
                                     .digest_interval_ms = SIM_DIGEST_MS,
                                     .digest_entries = 64,
                                     .apply_entries_max = profile->apply_entries_max,

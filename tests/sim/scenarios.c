@@ -422,9 +422,10 @@ static void check_calm(struct sim *sim)
         sim_fail(sim, "a calm run had %llu leaders, %llu unknown outcomes, %llu refusals",
                  (unsigned long long)sim->stats.elections, (unsigned long long)sim->stats.unknown,
                  (unsigned long long)sim->stats.refused);
-    /* To the leader's disk, to a follower and its disk, back; what came in between waits for that
-     * and has its turn. */
-    uint64_t operation_us = SIM_THINK_US_MAX + 4 * profile->delay_us_max + 4 * profile->sync_us_max;
+    /* To the leader and its disk, to a follower and its disk, back, and what is committed to the
+     * client's node; what came in between waits for that and has its turn. */
+    uint64_t operation_us =
+        SIM_THINK_US_MAX + 10 * profile->delay_us_max + 4 * profile->sync_us_max;
     uint64_t floor = (uint64_t)profile->clients * 15 * SECOND / operation_us;
     if (sim->stats.acknowledged + sim->stats.reads < floor)
         sim_fail(sim, "a calm run was slow: %llu operations, at least %llu were to be expected",

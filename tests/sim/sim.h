@@ -19,6 +19,7 @@
 
 enum {
     SIM_NODES_MAX = 7,
+    SIM_LEADER_WAIT_MS = 1000,
     SIM_CLIENTS_MAX = 32,
     SIM_KEYS = 8,
     SIM_IDS_PER_LIFE = 100, /* a wiped disk is a new node: position p has the ids p + 1 + 100 n */
@@ -227,8 +228,9 @@ struct sim_client {
     int node;
     int key;
     uint64_t started_us;
-    int64_t floor;    /* highest counter value acknowledged before the operation began */
-    struct buf reply; /* all replies, one after the other */
+    uint64_t installs; /* of its node, when it asked */
+    int64_t floor;     /* highest counter value acknowledged before the operation began */
+    struct buf reply;  /* all replies, one after the other */
     unsigned expected;
     unsigned got;
     uint64_t reply_index;
@@ -240,9 +242,10 @@ struct sim_client {
     bool watched_present;
     bool compares;       /* LINEAR_CAS: EXEC is under way, not GET */
     uint64_t release_us; /* its reply is on the way until then: the node stopped before it left */
-    bool without_room;   /* its node's disk took no more entries when the reply was made */
-    bool ttl_reads;      /* SIM_OP_EXPIRE: a GET, not a SET … PX */
-    bool ttl_exec;       /* within MULTI … EXEC */
+    bool without_room; /* its node's or a leader's disk took no more entries when the reply was made
+                        */
+    bool ttl_reads;    /* SIM_OP_EXPIRE: a GET, not a SET … PX */
+    bool ttl_exec;     /* within MULTI … EXEC */
     int ttl_key;
 };
 

@@ -114,8 +114,6 @@ static void test_errors_name_file_line_directive_and_cause(void **state)
     refuses("dir \"a\\x00b\"", "redis.conf:1: 'dir': argument must not hold a zero byte");
     refuses("appendfilename a/b",
             "redis.conf:1: 'appendfilename': appendfilename can't be a path, just a name");
-    refuses("follower-mode proxy",
-            "redis.conf:1: 'follower-mode': 'proxy' is not available yet; use 'redirect'");
     refuses("appendonly maybe", "redis.conf:1: 'appendonly': argument must be 'yes' or 'no'");
 }
 

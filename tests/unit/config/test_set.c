@@ -77,7 +77,8 @@ static void test_errors_are_in_redis_words(void **state)
     refuses(&files, "save", "a b", "Invalid save parameters");
     refuses(&files, "repl-timeout", "foo", "argument couldn't be parsed into an integer");
     refuses(&files, "repl-backlog-size", "foo", "argument must be a memory value");
-    refuses(&files, "follower-mode", "auto", "'auto' is not available yet; use 'redirect'");
+    refuses(&files, "follower-mode", "forward",
+            "argument(s) must be one of the following: redirect, auto, proxy");
 }
 
 static void test_fixed_directives_cannot_be_set(void **state)
