@@ -58,6 +58,13 @@ static const struct choice follower_choices[] = {
     {.name = NULL},
 };
 
+static const struct choice endpoint_choices[] = {
+    {.name = "ip", .value = CONFIG_ENDPOINT_IP},
+    {.name = "hostname", .value = CONFIG_ENDPOINT_HOSTNAME},
+    {.name = "unknown-endpoint", .value = CONFIG_ENDPOINT_UNKNOWN},
+    {.name = NULL},
+};
+
 /* bind and port cannot change at run time: the other nodes know this node by its address. */
 static const struct directive rows[] = {
     /* network */
@@ -246,6 +253,28 @@ static const struct directive rows[] = {
      .initial = "auto",
      .choices = follower_choices,
      FIELD(follower_mode)},
+    {.name = "cluster-announce-ip",
+     .kind = DIRECTIVE_STRING,
+     .initial = "",
+     .marks = "-_.:%",
+     .reason = "an address may only contain alphanumeric characters and any of - _ . : %",
+     FIELD(cluster_announce_ip)},
+    {.name = "cluster-announce-hostname",
+     .kind = DIRECTIVE_STRING,
+     .initial = "",
+     .marks = "-.",
+     .reason = "Hostnames may only contain alphanumeric characters, hyphens or dots",
+     FIELD(cluster_announce_hostname)},
+    {.name = "cluster-announce-port",
+     .kind = DIRECTIVE_INT,
+     .initial = "0",
+     LIMITS(0, 65535),
+     FIELD(cluster_announce_port)},
+    {.name = "cluster-preferred-endpoint-type",
+     .kind = DIRECTIVE_ENUM,
+     .initial = "ip",
+     .choices = endpoint_choices,
+     FIELD(cluster_preferred_endpoint_type)},
     {.name = "leader-wait-ms",
      .kind = DIRECTIVE_INT,
      .initial = "5000",

@@ -117,7 +117,9 @@ static enum net_verdict park(struct client *client)
 static void write_moved(struct client *client, const struct cluster_node *node, unsigned slot)
 {
     struct resp_writer reply = client_begin_reply(client);
-    resp_errorf(&reply, "MOVED %u %s:%u", slot, node->host, (unsigned)node->port);
+    resp_errorf(&reply, "MOVED %u %s:%u", slot,
+                cluster_endpoint(node, client->net->settings.endpoint_type),
+                (unsigned)cluster_client_port(node));
     client_end_reply(client, &reply);
 }
 

@@ -25,6 +25,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/span.h"
+#include "cluster/cluster.h"
 #include "command/command.h"
 #include "resp/write.h"
 #include "shard/shard.h"
@@ -60,6 +61,7 @@ enum net_follower_mode {
 };
 
 struct net_settings {
+    enum cluster_endpoint_type endpoint_type; /* of what -MOVED names */
     enum net_follower_mode follower_mode;
     uint32_t maxclients;
     uint32_t timeout_seconds;

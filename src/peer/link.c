@@ -327,7 +327,7 @@ void link_begin_ready(struct link *link)
         return;
     const struct handshake *said = &link->handshake;
     events->met(events->context, &link->peer,
-                link->dialled ? said->challenge.cluster_id : said->hello.cluster_id);
+                link->dialled ? said->challenge.cluster_id : said->hello.cluster_id, link->dialled);
 }
 
 bool link_lasted(const struct link *link)

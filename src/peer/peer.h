@@ -40,8 +40,9 @@ struct peer_events {
     /* The process of `node` refused or reset a connection. */
     void (*lost)(void *context, uint64_t node);
     /* A connection with `peer` is there: what both sides have proved, and the cluster that the
-     * other one belongs to (zeros: none yet). Once for each connection. May be NULL. */
-    void (*met)(void *context, const struct shard_peer *peer, const char *cluster_id);
+     * other one belongs to (zeros: none yet). Once for each connection; `dialled`: requests to the
+     * other node go out on it. May be NULL. */
+    void (*met)(void *context, const struct shard_peer *peer, const char *cluster_id, bool dialled);
     /* A message of the node itself, for no shard: its name is none of wire/message.h. false: close
      * the connection. NULL: there are none. */
     bool (*told)(void *context, const struct shard_peer *from, const struct span *args,

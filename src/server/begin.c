@@ -53,10 +53,16 @@ static void ask_all(struct server *server)
             send_said(server, server->cluster.nodes[i].id, false);
 }
 
-void server_on_peer_met(void *context, const struct shard_peer *peer, const char *cluster_id)
+void server_on_peer_met(void *context, const struct shard_peer *peer, const char *cluster_id,
+                        bool dialled)
 {
+    static const struct cluster_announcement nothing = {.port = 0};
     struct server *server = context;
     (void)cluster_id; /* the node says it itself */
+    if (dialled)
+        server_announce_to(server, peer->node);
+    else
+        cluster_set_announced(&server->cluster, peer->node, &nothing);
     founding_met(server->founding, peer->node, peer->incarnation);
     for (uint32_t number = 0; server_shard(server, number); number++)
         shard_peer_met(server_shard(server, number), peer, server_now(server));
@@ -77,6 +83,8 @@ bool server_on_peer_told(void *context, const struct shard_peer *from, const str
                          size_t argc)
 {
     struct server *server = context;
+    if (cluster_announcement_is_message(args, argc))
+        return server_hear_announcement(server, from, args, argc);
     struct founding_said said;
     if (!founding_parse(args, argc, &said) || said.id != from->node ||
         said.incarnation != from->incarnation)

@@ -52,6 +52,7 @@ void server_follow_members(void *context)
     cluster_list_text(&server->cluster, before);
     if (strcmp(before, text) == 0)
         return;
+    cluster_keep_announced(&cluster, &server->cluster);
     server->cluster = cluster;
     log_line(&server->log, LOG_NOTICE, "the cluster's nodes are %.900s", text);
     if (server->peers)

@@ -37,6 +37,7 @@ struct net_settings server_net_settings(const struct server *server)
     const struct config_output_limit *normal = &config->output_limits[CONFIG_CLIENT_NORMAL];
     struct net_settings settings = {
         .follower_mode = follower_mode_of(config->follower_mode),
+        .endpoint_type = server_endpoint_type(server),
         .maxclients = (uint32_t)config->maxclients,
         .timeout_seconds = (uint32_t)config->timeout_seconds,
         .tcp_keepalive_seconds = (uint32_t)config->tcp_keepalive_seconds,

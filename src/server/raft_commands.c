@@ -84,7 +84,8 @@ static bool leads(const struct server *server, struct resp_writer *reply)
     uint64_t leader = shard_leader(shard);
     const struct cluster_node *node = leader ? cluster_find(&server->cluster, leader) : NULL;
     if (node)
-        resp_errorf(reply, "MOVED 0 %s:%u", node->host, (unsigned)node->port);
+        resp_errorf(reply, "MOVED 0 %s:%u", cluster_endpoint(node, server_endpoint_type(server)),
+                    (unsigned)cluster_client_port(node));
     else
         resp_error(reply, "CLUSTERDOWN this node knows no leader: ask another node, or try again");
     return false;

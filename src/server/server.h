@@ -136,6 +136,14 @@ void server_incarnation_is_void(void *context); /* host of the shard */
 /* members.c: the node table becomes what the log says. */
 void server_follow_members(void *server);
 
+/* announce.c: what nodes tell each other about where clients find them. */
+void server_announce_open(struct server *server);   /* after the node table was read */
+void server_announce_change(struct server *server); /* the configuration has changed */
+void server_announce_to(struct server *server, uint64_t node);
+bool server_hear_announcement(struct server *server, const struct shard_peer *from,
+                              const struct span *args, size_t argc);
+enum cluster_endpoint_type server_endpoint_type(const struct server *server);
+
 /* begin.c */
 void server_begin_open(struct server *server);
 void server_begin_close(struct server *server); /* there is a shard now */
@@ -144,7 +152,8 @@ bool server_has_begun(const struct server *server);
 MUST_CHECK enum err server_begin_single(struct server *server, char message[SERVER_MESSAGE_MAX]);
 /* Waits until the cluster has begun, or the end was asked for. */
 MUST_CHECK enum err server_begin(struct server *server, char message[SERVER_MESSAGE_MAX]);
-void server_on_peer_met(void *server, const struct shard_peer *peer, const char *cluster_id);
+void server_on_peer_met(void *server, const struct shard_peer *peer, const char *cluster_id,
+                        bool dialled);
 bool server_on_peer_told(void *server, const struct shard_peer *from, const struct span *args,
                          size_t argc);
 
@@ -237,6 +246,9 @@ void server_run_command(void *server, struct client *client, const struct comman
 /* info.c, info_raft.c */
 server_handler server_info;
 void server_info_raft(struct server *server, struct buf *out);
+/* Fills `status`. Its first peers are those to which this node is connected and whose address it
+ * knows; their number. */
+size_t server_live_replicas(const struct server *server, struct raft_status *status);
 
 /* config_commands.c, cluster_commands.c, admin_commands.c */
 server_handler server_config_get, server_config_set, server_config_rewrite, server_config_resetstat;

@@ -87,6 +87,7 @@ enum err server_read_cluster(struct server *server, char message[512])
                  config->node_id);
         return ERR_INVALID;
     }
+    server_announce_open(server);
     return check_secret(server, message);
 }
 
