@@ -116,6 +116,8 @@ struct command {
  * globals. */
 struct command_table;
 struct command_table *command_table_new(void);
+/* The few that a Sentinel understands, and its own (sentinel, subscribe and their like). */
+struct command_table *command_table_new_sentinel(void);
 void command_table_free(struct command_table *table);
 size_t command_table_count(const struct command_table *table); /* including subcommands */
 const struct command *command_table_at(const struct command_table *table, size_t id);

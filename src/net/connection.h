@@ -11,6 +11,7 @@
 #include "net/list.h"
 #include "net/net.h"
 #include "net/places.h"
+#include "net/subscribe.h"
 #include "net/transaction.h"
 #include "resp/parse.h"
 
@@ -90,6 +91,7 @@ struct client {
     uint64_t last_index; /* of this connection's last write */
 
     struct client_transaction transaction;
+    struct client_subscriptions subscriptions;
 
     uint64_t id;
     uint64_t created_ms;

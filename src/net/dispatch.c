@@ -35,7 +35,8 @@ static const char out_of_memory[] = "OOM command not allowed when used memory > 
 /* What nodes say to each other is in no table: to a client it does not exist. */
 static bool is_node_command(const struct net *net, struct span name)
 {
-    return name.len > 5 && span_equal_nocase(span_of(name.ptr, 5), SPAN("RAFT.")) &&
+    return !net->sentinel && name.len > 5 &&
+           span_equal_nocase(span_of(name.ptr, 5), SPAN("RAFT.")) &&
            !command_find(net->table, &name, 1);
 }
 
@@ -491,6 +492,8 @@ static enum net_verdict check_and_run(struct client *client, const struct net_re
         return reject_arity(client, command);
     if (net->settings.password[0] && !client->authenticated && !(command->flags & COMMAND_NO_AUTH))
         return reject(client, command, "NOAUTH Authentication required.");
+    if (client_is_refused_as_subscriber(client, command))
+        return NET_DONE;
     if (!net->shard && !runs_without_shard(net, command))
         return reject(client, command, net_absence(net));
     bool queued = is_queued(client, request);

@@ -78,7 +78,8 @@ struct net_settings {
     bool protected_mode;
     enum net_debug debug;
     struct net_output_limit output_normal;
-    char password[1024]; /* empty: none */
+    struct net_output_limit output_pubsub; /* of connections that hear channels */
+    char password[1024];                   /* empty: none */
 };
 
 struct net_host {
@@ -103,6 +104,7 @@ struct net_options {
     const struct log *log;
     uint64_t self; /* node id */
     struct net_host host;
+    bool sentinel;             /* HELLO says so, and no connection here is a node's */
     const char *redis_version; /* that HELLO names; borrowed; NULL: NET_REDIS_VERSION */
 };
 
@@ -152,6 +154,10 @@ void net_client_close(struct client *client); /* once its output is written */
 enum net_waited { NET_NOT_YET, NET_WAITED, NET_UNBLOCKED };
 enum net_waited net_client_waited(const struct client *client);
 void net_client_wait(struct client *client, bool (*is_over)(void *context), void *context);
+
+/* Sends a message to all connections that hear the channel; their number, as PUBLISH counts them.
+ */
+size_t net_publish(struct net *net, struct span channel, struct span message);
 
 /* INFO clients, stats, commandstats, errorstats, latencystats. */
 struct net_stats {

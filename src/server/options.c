@@ -35,6 +35,7 @@ struct net_settings server_net_settings(const struct server *server)
 {
     const struct config *config = &server->config;
     const struct config_output_limit *normal = &config->output_limits[CONFIG_CLIENT_NORMAL];
+    const struct config_output_limit *pubsub = &config->output_limits[CONFIG_CLIENT_PUBSUB];
     struct net_settings settings = {
         .follower_mode = follower_mode_of(config->follower_mode),
         .endpoint_type = server_endpoint_type(server),
@@ -53,6 +54,7 @@ struct net_settings server_net_settings(const struct server *server)
         .protected_mode = config->protected_mode,
         .debug = debug_of(config->enable_debug_command),
         .output_normal = {normal->hard_bytes, normal->soft_bytes, normal->soft_seconds},
+        .output_pubsub = {pubsub->hard_bytes, pubsub->soft_bytes, pubsub->soft_seconds},
     };
     snprintf(settings.password, sizeof settings.password, "%s", config->requirepass);
     return settings;

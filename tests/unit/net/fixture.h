@@ -63,6 +63,7 @@ struct fixture {
     const struct log *log; /* NULL: none */
     uint64_t used_memory;
     bool saving;
+    bool sentinel;
     const char *peer_error;
     char peer_rest[64];
     int peer_fd;
@@ -302,6 +303,7 @@ static inline void open_net(struct fixture *f)
                                                     .cluster = &f->cluster,
                                                     .log = f->log,
                                                     .self = 1,
+                                                    .sentinel = f->sentinel,
                                                     .redis_version = "7.2.4",
                                                     .host = {.context = f,
                                                              .run = host_run,
