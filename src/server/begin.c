@@ -216,7 +216,7 @@ static void wait_for_events(struct server *server, struct event *timer)
     uint64_t now_ms = server_now(server).mono_ms;
     uint64_t wait_ms = deadline > now_ms ? deadline - now_ms : 0;
     uint32_t most =
-        net_wait_ms(server->net, wait_ms < WAIT_MS_MAX ? (uint32_t)wait_ms : WAIT_MS_MAX);
+        server_clients_wait_ms(server, wait_ms < WAIT_MS_MAX ? (uint32_t)wait_ms : WAIT_MS_MAX);
     struct timeval timeout = {.tv_sec = most / 1000, .tv_usec = (most % 1000) * 1000};
     if (most)
         event_add(timer, &timeout);
@@ -244,10 +244,9 @@ enum err server_begin(struct server *server, char message[SERVER_MESSAGE_MAX])
         if (server_has_begun(server))
             break;
         describe(server);
-        net_flush(server->net);
+        server_clients_flush(server);
         wait_for_events(server, timer);
-        net_tick(server->net);
-        net_resume(server->net);
+        server_clients_resume(server);
     }
     event_free(timer);
     net_set_absence(server->net, NULL);

@@ -20,6 +20,7 @@
 struct event;
 struct event_base;
 struct import;
+struct sentinel;
 
 /* Of what keeps the server from starting. */
 /* Shards of this process: one today. */
@@ -85,6 +86,7 @@ struct server {
     struct event *timer_event;
     struct event *signal_events[SERVER_SIGNALS];
     struct net *net;
+    struct sentinel *sentinel; /* NULL: there is none */
     struct peers *peers;
     uint64_t peer_messages_without_shard; /* for a shard that this node does not have */
     struct server_change changes[SERVER_CHANGES_MAX];
@@ -114,6 +116,7 @@ void server_log_open(struct server *server);
 void server_log_say(const char *text); /* to standard error, before there is a log */
 
 /* start.c: on failure one line in message. */
+struct net_host server_net_host(struct server *server); /* for the clients of any port */
 MUST_CHECK enum err server_read_cluster(struct server *server, char message[512]);
 MUST_CHECK enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX]);
 /* --import alone: reads it as a start would, and writes nothing. */
@@ -143,6 +146,13 @@ void server_announce_to(struct server *server, uint64_t node);
 bool server_hear_announcement(struct server *server, const struct shard_peer *from,
                               const struct span *args, size_t argc);
 enum cluster_endpoint_type server_endpoint_type(const struct server *server);
+
+/* sentinel.c: nothing happens without sentinel-port. */
+MUST_CHECK enum err server_sentinel_open(struct server *server, char message[SERVER_MESSAGE_MAX]);
+void server_sentinel_close(struct server *server);
+void server_sentinel_settings(struct server *server);         /* the configuration has changed */
+struct net *server_sentinel_net(const struct server *server); /* NULL: there is none */
+void server_sentinel_tick(struct server *server);             /* tells subscribers what is new */
 
 /* begin.c */
 void server_begin_open(struct server *server);
@@ -204,6 +214,11 @@ struct shard *server_shard_of_slot(const struct server *server, unsigned slot);
  * 0. NULL while it is loading. */
 struct shard *server_group(const struct server *server);
 struct shard_time server_now(struct server *server); /* reads the clocks once per turn */
+/* What a turn of the event loop does for the clients of all ports: first those that waited, at its
+ * end what there is for them to read; and how long it may wait for events, at most `most`. */
+void server_clients_resume(struct server *server);
+void server_clients_flush(struct server *server);
+uint32_t server_clients_wait_ms(const struct server *server, uint32_t most);
 /* Until the end. On failure one line in message. */
 MUST_CHECK enum err server_run(struct server *server, char message[SERVER_MESSAGE_MAX]);
 void server_watch_signals(struct server *server); /* SIGTERM, SIGINT: the end, from now on */
