@@ -1,6 +1,7 @@
 """How clients find the nodes and learn which one leads: CLUSTER, -MOVED, INFO replication, ROLE."""
 import pytest
 
+from peer import Peer
 from resp import Connection
 from waiting import wait_for
 
@@ -206,3 +207,57 @@ def test_moved_names_the_preferred_endpoint(cluster, kind, wanted):
 def test_what_cannot_be_announced_is_refused(cluster, directive, value, why):
     with Connection(port=cluster.nodes[0].port) as connection:
         assert why in str(connection.call("CONFIG", "SET", directive, value))
+
+
+# --- what nodes say to each other about it ---
+
+@pytest.fixture
+def impostor(make_cluster):
+    """(cluster, a Peer in the place of a follower that was killed, a node that lives, the cluster's id)."""
+    cluster = make_cluster()
+    leader, victim = cluster.wait_leader(), cluster.followers()[0]
+    cluster.wait_equal()
+    members = [dict(zip(entry[::2], entry[1::2])) for entry in leader.call("RAFT.NODE", "LIST")]
+    incarnation = next(int(member[b"incarnation"], 16) for member in members if member[b"id"] == victim.id)
+    victim.kill()
+    return cluster, Peer(cluster, victim, incarnation), leader, leader.raft()["raft_dbid"]
+
+
+def test_a_node_that_announces_nothing_says_nothing(impostor):
+    _, peer, _, cluster_id = impostor
+    with peer.listening(cluster_id) as heard:
+        wait_for(lambda: len(heard) > 5, 20, "the others speak")
+    assert not [message for message in heard if message[0] == b"RAFT.ANNOUNCE"]
+
+
+def test_an_announcement_comes_before_everything_else(impostor):
+    cluster, peer, _, cluster_id = impostor
+    for node in cluster.running:
+        announce(node, cluster_announce_port=str(7000 + node.id))
+    with peer.listening(cluster_id) as heard:
+        wait_for(lambda: len(heard) > 10, 20, "the others speak")
+    assert heard[0][:3] == [b"RAFT.ANNOUNCE", b"", b""]
+
+
+@pytest.mark.parametrize("args", [
+    ("10.0.0.1 x", "", "0", "0"), ("", "a\nb", "0", "0"), ("", "", "65536", "0"), ("", "", "", "0"), ("", "", "0"), (),
+    ("a" * 46, "", "0", "0"), ("", "a" * 256, "0", "0"),
+])
+def test_a_malformed_announcement_ends_the_connection(impostor, args):
+    _, peer, node, cluster_id = impostor
+    before = int(node.raft()["peer_messages_refused"])
+    with peer.dial(node, cluster_id=cluster_id) as link:
+        link.send("RAFT.ANNOUNCE", *args)
+        assert link.is_closed()
+    assert int(node.raft()["peer_messages_refused"]) == before + 1
+    assert peer.port in in_slots(node)
+
+
+def test_an_announcement_lasts_until_its_node_connects_anew(impostor):
+    _, peer, node, cluster_id = impostor
+    with peer.dial(node, cluster_id=cluster_id) as link:
+        link.send("RAFT.ANNOUNCE", "10.0.0.9", "", "7009", "0", "of a later version")
+        wait_for(lambda: in_slots(node).get(7009) == (b"10.0.0.9", {}), 10, "it was heard")
+    assert 7009 in in_slots(node)
+    with peer.dial(node, cluster_id=cluster_id):
+        wait_for(lambda: peer.port in in_slots(node), 10, "it is forgotten")

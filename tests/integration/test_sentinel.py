@@ -1,7 +1,9 @@
 """The Sentinel port: what its clients ask for, and what they hear when the leader changes."""
+import contextlib
+
 import pytest
 
-from cluster import Cluster, run_server
+from cluster import SERVER, Cluster, run_server
 from resp import Closed, Connection, Error
 from waiting import wait_for
 
@@ -274,6 +276,29 @@ def test_limits_that_change_hold_for_its_clients_too(make_cluster):
         with Connection(port=node.sentinel_port) as second:
             assert second.read() == Error("ERR max number of clients reached")
         assert first.call("PING") == "PONG"
+
+
+def test_each_port_has_its_share_of_the_descriptors(make_cluster):
+    shares = {}
+    for with_sentinel in (False, True):
+        cluster = make_cluster(size=1, start=False)
+        node, = cluster.nodes
+        node.sentinel_port = cluster.ports.take()
+        cluster.write_config(node, sentinel_port=node.sentinel_port if with_sentinel else 0)
+        node.program = ["prlimit", "--nofile=200:200", SERVER]
+        node.start()
+        shares[with_sentinel] = int(node.call("CONFIG", "GET", "maxclients")[1])
+    assert shares[False] // 2 - 1 <= shares[True] <= shares[False] // 2
+    crowd = []
+    with contextlib.ExitStack() as stack:
+        for port in (node.sentinel_port, node.port):
+            for _ in range(shares[True] + 5):
+                crowd.append(stack.enter_context(Connection(port=port)))
+        told = [str(connection.call("PING")) for connection in crowd[:shares[True]]]
+        assert set(told) == {"PONG"}
+        told = [str(one.call("PING")) for one in crowd[shares[True] + 5:2 * shares[True] + 5]]
+        assert set(told) == {"PONG"}
+        assert crowd[shares[True]].read() == Error("ERR max number of clients reached")
 
 
 def test_a_port_in_use_stops_the_start(make_cluster):
