@@ -1,27 +1,38 @@
-"""Clients of Sentinel find the leader through the nodes' own Sentinel ports and go on when it dies."""
+"""Clients of Sentinel find the leader through the nodes' own Sentinel ports and go on when it dies.
+
+Those of other languages come from their registries: each is a program of its own in sentinel/."""
+import os
 import pathlib
+import shutil
 import subprocess
-import sys
 import threading
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from cluster import PATIENCE, SERVER, TOP
+from waiting import wait_for
 
-from cluster import PATIENCE, TOP  # noqa: E402
-from test_ioredis import ioredis  # noqa: E402,F401  (a fixture)
-from waiting import wait_for  # noqa: E402
-
+PROGRAMS = TOP / "tests" / "clients" / "sentinel"
+FOLDER = pathlib.Path(SERVER).parent / "clients"
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>tests</groupId><artifactId>tests</artifactId><version>1</version><dependencies><dependency>
+<groupId>redis.clients</groupId><artifactId>jedis</artifactId><version>8.0.2</version></dependency></dependencies>
+</project>
+"""
 WRITES = 20  # before and after the leader's death
+
+
+def with_sentinels(make_cluster):
+    cluster = make_cluster(start=False)
+    for node in cluster.nodes:
+        node.sentinel_port = cluster.ports.take()
+        cluster.write_config(node, sentinel_port=node.sentinel_port)
+    return cluster.start()
 
 
 @pytest.fixture
 def cluster(make_cluster):
-    one = make_cluster(start=False)
-    for node in one.nodes:
-        node.sentinel_port = one.ports.take()
-        one.write_config(node, sentinel_port=node.sentinel_port)
-    return one.start()
+    return with_sentinels(make_cluster)
 
 
 @pytest.fixture
@@ -107,11 +118,85 @@ def test_redis_py_hears_of_the_next_leader(redis, cluster):
     listener.close()
 
 
-def test_ioredis_goes_on_when_the_leader_dies(ioredis, cluster):  # noqa: F811
-    ports = [str(node.sentinel_port) for node in cluster.nodes]
+# --- other languages ---
+
+def need(*programs):
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+
+
+def run_once(folder, command, timeout=120):
+    """Runs what fetches or builds a library, unless an earlier run did; skips if it cannot be had."""
+    done = folder / "done"
+    if done.exists():
+        return
+    try:
+        ended = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"{command[0]} did not answer within {timeout} s")
+    if ended.returncode != 0:
+        pytest.skip(f"{command[0]}: {ended.stdout[-200:]}")
+    done.touch()
+
+
+def folder_of(name):
+    folder = FOLDER / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def with_npm(package, program):
+    need("node", "npm")
+    folder = folder_of(package)
+    (folder / "package.json").write_text("{}\n")
+    run_once(folder, ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", package])
+    return ["node", str(PROGRAMS / program)], {"NODE_PATH": str(folder / "node_modules")}
+
+
+def ioredis():
+    return with_npm("ioredis@6", "ioredis.js")
+
+
+def node_redis():
+    return with_npm("redis@6", "node_redis.js")
+
+
+def only_if_asked():
+    if os.environ.get("FLOTILLA_CLIENTS") != "all":
+        pytest.skip("takes minutes to build: set FLOTILLA_CLIENTS=all")
+
+
+def go_redis():
+    need("go")
+    only_if_asked()
+    folder = folder_of("go-redis")
+    shutil.copy(PROGRAMS / "go_redis.go", folder / "main.go")
+    (folder / "go.mod").write_text("module tests\n")
+    run_once(folder, ["sh", "-c", "go get github.com/redis/go-redis/v9@v9.23.0 && go build -o client ."], 600)
+    return [str(folder / "client")], {}
+
+
+def jedis():
+    need("java", "mvn")
+    only_if_asked()
+    folder = folder_of("jedis")
+    (folder / "pom.xml").write_text(POM)
+    run_once(folder, ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"], 300)
+    return ["java", "-cp", f"{folder}/lib/*", str(PROGRAMS / "Jedis8.java")], {}
+
+
+@pytest.mark.parametrize("library", [ioredis, node_redis, go_redis, jedis])
+def test_a_client_of_another_language_goes_on_when_the_leader_dies(make_cluster, library):
+    command, environment = library()
+    cluster = with_sentinels(make_cluster)
+    command += [str(node.sentinel_port) for node in cluster.nodes]
     acknowledged = []
-    process = subprocess.Popen(["node", str(TOP / "tests" / "clients" / "sentinel.js"), *ports], env=ioredis,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    errors = cluster.dir / "errors"
+    with open(errors, "wb") as stderr:
+        process = subprocess.Popen(command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=stderr, text=True)
 
     def read():
         for line in process.stdout:
@@ -120,10 +205,10 @@ def test_ioredis_goes_on_when_the_leader_dies(ioredis, cluster):  # noqa: F811
     thread.start()
     try:
         kill_leader_under(cluster, acknowledged)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{errors.read_text()}") from error
     finally:
         process.kill()
         process.wait()
         thread.join(60)
-        errors = process.stderr.read()
     assert_kept(cluster, acknowledged)
-    assert "SyntaxError" not in errors, errors

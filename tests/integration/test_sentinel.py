@@ -120,6 +120,16 @@ def test_no_data_is_reached_through_it(cluster):
     assert str(ask(node, "SENTINEL", "SET", "mymaster", "quorum", "1")).startswith("ERR unknown subcommand")
 
 
+def test_every_command_has_an_answer_whatever_its_arguments(cluster):
+    node = cluster.nodes[0]
+    names = [name.decode().split("|") for name in ask(node, "COMMAND", "LIST")]
+    assert ["sentinel", "masters"] in names and ["subscribe"] in names
+    for name in names:
+        for count in range(6):
+            assert ask(node, *name, *["mymaster"] * count) != "", name
+    assert ask(node, "PING") == "PONG"
+
+
 def test_is_master_down_tells_the_truth_and_gives_no_vote(cluster):
     leader = cluster.wait_leader()
     wait_until_named(cluster.nodes, leader)

@@ -1,4 +1,4 @@
-// node sentinel.js SENTINEL-PORT…: writes w:1, w:2, … to the master that the Sentinels name, one line for each that
+// node ioredis.js SENTINEL-PORT…: writes w:1, w:2, … to the master that the Sentinels name, one line for each that
 // was acknowledged, until it is ended.
 'use strict';
 const Redis = require('ioredis');
