@@ -30,6 +30,7 @@ struct seen {
     int lost;
     uint64_t lost_node;
     int met;
+    int met_dialled; /* of those: on connections that this node dialled */
     struct shard_peer met_peer;
     int told;
     const char *refusal; /* of the next messages */
@@ -80,11 +81,13 @@ static void on_lost(void *context, uint64_t node)
     seen->lost_node = node;
 }
 
-static void on_met(void *context, const struct shard_peer *peer, const char *cluster_id)
+static void on_met(void *context, const struct shard_peer *peer, const char *cluster_id,
+                   bool dialled)
 {
     struct seen *seen = context;
     assert_int_equal(strlen(cluster_id), WIRE_CLUSTER_ID);
     seen->met++;
+    seen->met_dialled += dialled;
     seen->met_peer = *peer;
 }
 
@@ -248,6 +251,8 @@ static void test_both_sides_meet_with_what_they_are(void **state)
     struct pair pair;
     pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
     WAIT_FOR(&pair, pair.seen_by_one.met == 1 && pair.seen_by_two.met == 1);
+    assert_int_equal(pair.seen_by_one.met_dialled, 1);
+    assert_int_equal(pair.seen_by_two.met_dialled, 0);
     assert_int_equal(pair.seen_by_one.met_peer.node, 2);
     assert_int_equal(pair.seen_by_one.met_peer.incarnation, 102);
     assert_int_equal(pair.seen_by_two.met_peer.node, 1);
