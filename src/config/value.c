@@ -165,7 +165,7 @@ static bool store_text(struct config *config, const struct directive *directive,
         return false;
     }
     if (directive->marks != NULL && !consists_of(text, directive->marks))
-        return refuse(why, directive->reason);
+        return refuse(why, directive->marks_reason);
     char *field = field_of(config, directive);
     memset(field, 0, directive->size);
     if (text.len > 0)

@@ -389,7 +389,8 @@ void server_sentinel_run(void *context, struct client *client, const struct comm
     struct server *server = context;
     struct server_call call = {client, command, args, argc, reply};
     server_handler *run = server->sentinel->handlers[command->id];
-    if (!run)
+    if (run)
+        run(server, &call);
+    else
         FATAL("a command of the Sentinel table has no handler");
-    run(server, &call);
 }

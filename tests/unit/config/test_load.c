@@ -366,6 +366,9 @@ static void test_check_sees_what_only_makes_sense_together(void **state)
     check_refuses("cluster-nodes 1@a:1,b:1", "'cluster-nodes': entry 2 does not begin");
     check_refuses("cluster-nodes 1@a:1,2@b:1\nport 0", "'port': the other nodes");
     check_refuses("port 0", "nothing to listen on");
+    refuses("sentinel-master-name \"a b\"",
+            "redis.conf:1: 'sentinel-master-name': the name may only contain alphanumeric "
+            "characters and any of . - _");
     check_refuses("port 7000\nsentinel-port 7000", "'sentinel-port': 7000 is already the 'port'");
     check_refuses("port 0\nunixsocket s\nsentinel-port 7000", "'sentinel-port': it would send");
     check_refuses("bind \"\"", "nothing to listen on");
