@@ -180,7 +180,6 @@ static void run_reset(struct client *client, const struct net_request *request,
 {
     (void)request;
     client_transaction_discard(client);
-    client_subscriptions_close(client);
     client_set_text(&client->name, span_of(NULL, 0));
     client->protocol = 2;
     client->readonly = false;
@@ -265,11 +264,7 @@ const struct net_local net_connection_commands[] = {
      .barrier = true,
      .never_queued = true,
      .while_subscribed = true},
-    {.fullname = "reset",
-     .run = run_reset,
-     .submit = submit_reset,
-     .never_queued = true,
-     .while_subscribed = true},
+    {.fullname = "reset", .run = run_reset, .submit = submit_reset, .never_queued = true},
     {.fullname = "ping", .run = run_ping, .while_subscribed = true},
     {.fullname = "echo", .run = run_echo},
     {.fullname = "readonly", .run = run_readonly},

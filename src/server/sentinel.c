@@ -18,6 +18,15 @@ const char *server_sentinel_host(const struct server *server, const struct clust
     return host[0] && strcmp(host, "?") != 0 ? host : cluster_client_ip(node);
 }
 
+void server_sentinel_name(const struct server *server, const struct cluster_node *node,
+                          char name[SENTINEL_NAME_MAX])
+{
+    const char *host = server_sentinel_host(server, node);
+    bool is_ipv6 = strchr(host, ':') != NULL;
+    snprintf(name, SENTINEL_NAME_MAX, "%s%s%s:%u", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "",
+             (unsigned)cluster_client_port(node));
+}
+
 /* Of a follower that leaves its connection open and says nothing only the leader hears. */
 static bool answers_to_leader(const struct server *server, uint64_t id)
 {
@@ -96,10 +105,11 @@ static void publish_replica(struct server *server, const char *channel,
                             const struct cluster_node *node)
 {
     const struct sentinel *sentinel = server->sentinel;
-    const char *host = server_sentinel_host(server, node);
-    unsigned port = cluster_client_port(node);
+    char name[SENTINEL_NAME_MAX];
     char text[SENTINEL_LINE_MAX];
-    snprintf(text, sizeof text, "slave %s:%u %s %u @ %s %s %u", host, port, host, port,
+    server_sentinel_name(server, node, name);
+    snprintf(text, sizeof text, "slave %s %s %u @ %s %s %u", name,
+             server_sentinel_host(server, node), (unsigned)cluster_client_port(node),
              server->config.sentinel_master_name, sentinel->host, (unsigned)sentinel->port);
     publish(server, channel, text);
 }

@@ -11,7 +11,7 @@
 
 #include "server/server.h"
 
-enum { SENTINEL_LINE_MAX = 1024 };
+enum { SENTINEL_LINE_MAX = 1024, SENTINEL_NAME_MAX = CLUSTER_HOST_MAX + 16 };
 
 /* A node as subscribers were last told of it. */
 struct sentinel_node {
@@ -36,6 +36,9 @@ struct sentinel {
 
 /* What clients connect to: the host of a node, by cluster-preferred-endpoint-type. */
 const char *server_sentinel_host(const struct server *server, const struct cluster_node *node);
+/* "host:port", an IPv6 address in brackets. */
+void server_sentinel_name(const struct server *server, const struct cluster_node *node,
+                          char name[SENTINEL_NAME_MAX]);
 /* The node that led last, and still belongs to the cluster; NULL: none is known. */
 const struct cluster_node *server_sentinel_master(const struct server *server);
 /* A node is this one, or connected; on the leader it has also answered within an election

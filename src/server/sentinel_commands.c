@@ -126,9 +126,8 @@ static void write_replica(struct server *server, const struct cluster_node *node
                           const struct cluster_node *master, struct resp_writer *reply)
 {
     bool down = !server_sentinel_sees(server, node);
-    char name[CLUSTER_HOST_MAX + 16];
-    snprintf(name, sizeof name, "%s:%u", server_sentinel_host(server, node),
-             (unsigned)cluster_client_port(node));
+    char name[SENTINEL_NAME_MAX];
+    server_sentinel_name(server, node, name);
     resp_map(reply, COMMON_FIELDS + link_fields(down) + 11);
     add_common(server, node, name, reply);
     add_text(reply, "flags", down ? "slave,s_down,disconnected" : "slave");

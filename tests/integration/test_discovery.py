@@ -168,6 +168,20 @@ def test_what_a_node_announced_before_its_restart_is_forgotten(make_cluster):
     wait_for(lambda: one.port in in_slots(cluster.wait_leader()), 10, "the node announces nothing any more")
 
 
+def test_announcements_outlive_a_change_of_the_members(make_cluster):
+    cluster = make_cluster()
+    leader, (one, other) = cluster.wait_leader(), cluster.followers()
+    for node in (leader, one):
+        announce(node, cluster_announce_port=str(7000 + node.id))
+    told = {7000 + leader.id, 7000 + one.id}
+    for node in (leader, one):
+        wait_for(lambda: told < set(in_slots(node)), 10, "the ports are known")
+    assert leader.call("RAFT.NODE", "REMOVE", other.id) == "OK"
+    for node in (leader, one):
+        wait_for(lambda: len(in_slots(node)) == 2, 10, "the member is gone")
+        assert set(in_slots(node)) == told
+
+
 def test_the_endpoint_is_of_the_preferred_type(make_cluster):
     cluster = make_cluster(size=1)
     node = cluster.nodes[0]

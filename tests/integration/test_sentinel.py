@@ -194,6 +194,11 @@ def test_subscribers_hear_of_replicas_that_go_and_come(make_cluster):
         heard(listener, "-sdown", event)
 
 
+def flags_at(node):
+    replicas = [fields(one) for one in ask(node, "SENTINEL", "REPLICAS", "mymaster")]
+    return {int(one["port"]): one["flags"] for one in replicas}
+
+
 def test_a_sentinel_that_is_cut_off_names_no_leader(make_cluster):
     cluster = with_sentinels(make_cluster, links=True)
     alone, others = cluster.followers()[0], None
@@ -215,8 +220,11 @@ def test_a_sentinel_that_is_cut_off_names_no_leader(make_cluster):
         assert "status=odown" in ask(alone, "INFO", "sentinel").decode()
         for node in others:
             assert master_of(node)["flags"] == "master"
+        wait_for(lambda: flags_at(leader)[alone.port] == "slave,s_down,disconnected", 10, "no answers, no replica")
         cluster.heal()
-        wait_for(lambda: master_of(alone)["flags"] == "master", 30, "the leader is back")
+        heard(listener, "-sdown", f"master mymaster 127.0.1.{leader.id} {leader.port}")
+        wait_for(lambda: flags_at(leader)[alone.port] == "slave", 20, "the replica is back")
+        assert master_of(alone)["flags"] == "master"
 
 
 def test_before_there_was_a_leader_none_is_named(make_cluster):
@@ -275,6 +283,33 @@ def test_the_password_of_the_node_guards_it(make_cluster):
         assert connection.call("SENTINEL", "MASTERS") == Error("NOAUTH Authentication required.")
         assert connection.call("AUTH", "pw") == "OK"
         wait_for(lambda: connection.call("SENTINEL", "MASTERS"), 10)
+
+
+def test_an_address_of_ipv6_is_told_from_its_port(make_cluster):
+    cluster = with_sentinels(make_cluster)
+    leader, one = cluster.wait_leader(), cluster.followers()[0]
+    wait_until_named([leader], leader)
+    with listen(leader, "+sdown") as listener:
+        assert one.call("CONFIG", "SET", "cluster-announce-ip", "fe80::7") == "OK"
+        wait_for(lambda: fields(replica_of(leader, one.port))["name"] == f"[fe80::7]:{one.port}", 10)
+        assert fields(replica_of(leader, one.port))["ip"] == "fe80::7"
+        one.kill()
+        assert listener.read()[2].decode().startswith(f"slave [fe80::7]:{one.port} fe80::7 {one.port} @ mymaster ")
+
+
+def replica_of(node, port):
+    return next(one for one in ask(node, "SENTINEL", "REPLICAS", "mymaster") if fields(one)["port"] == str(port))
+
+
+def test_memory_of_its_clients_is_counted(make_cluster):
+    cluster = with_sentinels(make_cluster, size=1)
+    node, = cluster.nodes
+    before = int(node.info("memory")["mem_clients_normal"])
+    with contextlib.ExitStack() as stack:
+        for _ in range(50):
+            connection = stack.enter_context(Connection(port=node.sentinel_port))
+            assert connection.call("SUBSCRIBE", "c" * 10000)[2] == 1
+        assert int(node.info("memory")["mem_clients_normal"]) > before + 50 * 10000
 
 
 def test_limits_that_change_hold_for_its_clients_too(make_cluster):
