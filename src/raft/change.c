@@ -265,7 +265,7 @@ enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft
         return RAFT_CHANGE_IN_PROGRESS;
     if (raft->transfer_target)
         return RAFT_CHANGE_TRANSFERRING;
-    if (!roles_are_sound(raft, wanted))
+    if (wanted->version < raft->membership.version || !roles_are_sound(raft, wanted))
         return RAFT_CHANGE_UNSOUND;
     if (!new_voters_are_caught_up(raft, wanted, now_ms))
         return RAFT_CHANGE_NOT_CAUGHT_UP;

@@ -294,7 +294,8 @@ enum raft_refusal {
     RAFT_CHANGE_TOO_EARLY,    /* the leader has not committed an entry of its term yet */
     RAFT_CHANGE_IN_PROGRESS,  /* another change is unfinished */
     RAFT_CHANGE_TRANSFERRING, /* leadership is being handed over */
-    RAFT_CHANGE_UNSOUND,  /* no voters, a voter to be promoted, or roles that only the core sets */
+    RAFT_CHANGE_UNSOUND,  /* no voters, a voter to be promoted, roles that only the core sets, or a
+                             lower version */
     RAFT_CHANGE_TOO_MANY, /* old and new members together exceed RAFT_MEMBERS_MAX */
     RAFT_CHANGE_NOT_CAUGHT_UP, /* a new voter must be a learner that has nearly all entries */
     RAFT_CHANGE_OUT_OF_REACH,  /* no majority of the new voters answered lately */

@@ -143,6 +143,7 @@ static enum err parse_v1(struct span text, struct raft_membership *membership)
 enum err members_parse(struct span payload, struct raft_membership *membership)
 {
     membership->count = 0;
+    membership->version = 0;
     if (take_prefix(&payload, prefix_v1))
         return parse_v1(payload, membership);
     while (payload.len > 0) {

@@ -154,6 +154,25 @@ static void test_unsound_memberships_are_refused(void **state)
     solo_close(&solo);
 }
 
+static void test_the_version_rises_by_one_entry_and_never_falls(void **state)
+{
+    (void)state;
+    struct raft_membership wanted = three();
+    struct solo solo = leader_of(1, three());
+    wanted.version = 3;
+    assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_POSSIBLE);
+    solo_change(&solo, wanted);
+    assert_appended(&solo, 3, wanted);
+    assert_int_equal(raft_membership(solo.raft)->version, 3);
+    solo_all_durable(&solo);
+    acknowledge(&solo, 2);
+    assert_int_equal(raft_commit_index(solo.raft), 3);
+    assert_int_equal(solo_refusal(&solo, three()), RAFT_CHANGE_UNSOUND);
+    wanted.version = 2;
+    assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_UNSOUND);
+    solo_close(&solo);
+}
+
 static void test_a_stranger_does_not_become_a_voter_at_once(void **state)
 {
     (void)state;
@@ -943,6 +962,7 @@ int main(void)
         cmocka_unit_test(test_one_change_at_a_time),
         cmocka_unit_test(test_no_change_while_leadership_is_handed_over),
         cmocka_unit_test(test_unsound_memberships_are_refused),
+        cmocka_unit_test(test_the_version_rises_by_one_entry_and_never_falls),
         cmocka_unit_test(test_a_stranger_does_not_become_a_voter_at_once),
         cmocka_unit_test(test_a_new_voter_holds_nearly_all_entries),
         cmocka_unit_test(test_a_new_voter_was_heard_of_within_a_timeout),
