@@ -323,6 +323,7 @@ void link_begin_ready(struct link *link)
     link->state = LINK_READY;
     link->ready_ms = peer_mono_ms();
     link->node->death_told = false;
+    link->node->status.version = link->peer.version;
     if (!events->met)
         return;
     const struct handshake *said = &link->handshake;

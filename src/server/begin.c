@@ -74,6 +74,8 @@ void server_begin_close(struct server *server)
     for (size_t i = 0; i < server->founding->peer_count; i++) {
         const struct founding_peer *met = &server->founding->peers[i];
         struct shard_peer peer = {.node = met->id, .incarnation = met->incarnation};
+        if (met->reached)
+            peer.version = peers_link(server->peers, met->id).version;
         for (uint32_t number = 0; met->reached && server_shard(server, number); number++)
             shard_peer_met(server_shard(server, number), &peer, server_now(server));
     }

@@ -310,6 +310,8 @@ static void open_peers(struct server *server)
                                               .met = server_on_peer_met,
                                               .told = server_on_peer_told}};
     server->peers = peers_new(server->base, &options);
+    if (server_group(server))
+        peers_require(server->peers, shard_version(server_group(server)));
 }
 
 /* As Redis, a node that has its data serves without: the disk may just be full. */

@@ -55,8 +55,16 @@ static void gather_records(struct shard *shard, const struct raft_message *messa
     ASSERT(count == message->append_request.entry_count);
 }
 
+static bool carries_entries(const struct raft_message *message)
+{
+    return message->type == RAFT_SNAPSHOT_REQUEST ||
+           (message->type == RAFT_APPEND_REQUEST && message->append_request.entry_count > 0);
+}
+
 static void send_message(struct shard *shard, const struct raft_message *message)
 {
+    if (carries_entries(message) && !shard_can_read(shard, message->to))
+        return;
     gather_records(shard, message);
     struct raft_message stamped = *message;
     shard_stamp(shard, &stamped);
@@ -319,6 +327,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
     if (shard_is_leader(shard)) {
         step_reads(shard);
         shard_step_batch(shard);
+        shard_raise_version(shard);
         if (shard->options.host.sent)
             shard->options.host.sent(shard->options.host.send_context);
     }
@@ -330,6 +339,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
         shard_step_batch(shard);
         flush_all(shard);
     }
+    shard_note_agreed(shard);
     shard_forward(shard);
     shard_answer_origins(shard);
     shard_ask_digests(shard);
@@ -430,6 +440,7 @@ void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now)
 void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct shard_time now)
 {
     shard_set_now(shard, now);
+    shard_note_version(shard, peer);
     struct raft_event event = {.type = RAFT_EVENT_PEER_MET, .now_ms = shard->now.mono_ms};
     event.met.peer = peer->node;
     event.met.incarnation = peer->incarnation;

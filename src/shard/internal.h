@@ -11,6 +11,7 @@
  *   check.c        messages that cannot be
  *   group.c        the group itself: membership, leadership
  *   digest.c       whether the nodes' machines are equal
+ *   versions.c     who speaks what, and what all may use
  *   witness.c      what each member has acknowledged, told to all
  *   fresh.c        how old the applied state may be
  *   time.c         what messages tell of time, what time entries get
@@ -30,6 +31,7 @@
 #include "shard/forward.h"
 #include "shard/queue.h"
 #include "shard/shard.h"
+#include "shard/versions.h"
 #include "shard/witness.h"
 #include "wire/message.h"
 
@@ -148,6 +150,7 @@ struct shard {
     struct shard_issue issue;
     struct shard_forwarding forwarding;
     struct shard_origins origins;
+    struct shard_versions versions;
 
     uint64_t expiry_indices[SHARD_EXPIRIES_MAX]; /* of entries that are not applied yet */
     size_t expiry_count;

@@ -17,7 +17,7 @@ static bool follows_a_leader(const struct shard *shard)
 {
     uint64_t leader = raft_leader(shard->raft);
     uint64_t patience_ms = (uint64_t)shard->options.raft.election_timeout_ms * SILENT_TIMEOUTS;
-    return leader && leader != raft_id(shard->raft) &&
+    return shard_forwards(shard) && leader && leader != raft_id(shard->raft) &&
            shard->now.mono_ms <= raft_last_contact_ms(shard->raft) + patience_ms;
 }
 

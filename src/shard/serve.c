@@ -128,7 +128,7 @@ static void tell_holders(struct shard *shard, const struct wire_forward *message
 enum err shard_serve(struct shard *shard, const struct shard_peer *from,
                      const struct wire_forward *message)
 {
-    if (!shard_may_propose(shard) || !is_member(shard, from))
+    if (!shard_forwards(shard) || !shard_may_propose(shard) || !is_member(shard, from))
         return ERR_NONE;
     if (message->type == WIRE_HOLDERS) {
         tell_holders(shard, message);

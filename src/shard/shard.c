@@ -108,6 +108,7 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
                      .bytes = recovered->snapshot.bytes}};
     shard_digest_replaced(shard);
     shard->raft = raft_new(&raft, &start, now.mono_ms);
+    shard->versions.agreed = raft.membership.version; /* what it begins with is committed */
     return shard;
 }
 

@@ -50,6 +50,7 @@ struct shard_client {
 struct shard_peer {
     uint64_t node;
     uint64_t incarnation; /* of its data folder */
+    uint32_t version;     /* that the connection speaks (wire/hello.h); 0: unknown */
 };
 
 /* What a shard needs from outside. None of these calls back into the shard. */
@@ -89,8 +90,8 @@ struct shard_host {
     /* The role, term or leader changed: parked clients may go on. Called at the end of shard
      * functions. */
     void (*role_changed)(void *context);
-    /* Another membership is in force (raft_membership()). Called at the end of shard_drive(). May
-     * be NULL. */
+    /* Another membership is in force (raft_membership()), or shard_version() has risen. Called at
+     * the end of shard_drive(). May be NULL. */
     void (*membership_changed)(void *send_context);
     /* The folder's incarnation stands for more than it holds: the host draws another one, stores
      * it, calls shard_set_incarnation() and closes the connections to other nodes. Called at the
@@ -106,6 +107,7 @@ struct shard_options {
     uint32_t number; /* of the shard: 0 */
     struct raft_options raft;
     struct storage_options storage;
+    uint32_t version; /* the newest that this node speaks; 0: WIRE_VERSION. Tests have older ones */
     const struct cluster *cluster;     /* borrowed */
     const struct command_table *table; /* borrowed */
     struct shard_host host;
@@ -223,6 +225,20 @@ uint64_t shard_deadline_ms(const struct shard *shard); /* when shard_tick is due
  * when raft_status() says so, and only then may it be reported as done. */
 enum raft_refusal shard_change(struct shard *shard, const struct raft_membership *wanted,
                                struct shard_time now);
+
+/* The version that all members speak, for ever: that is committed. Nodes that do not speak it are
+ * to be refused. */
+uint32_t shard_version(const struct shard *shard);
+/* What the node spoke when it was met last, or this one speaks; 0: it was not met since the start.
+ */
+uint32_t shard_version_of(const struct shard *shard, uint64_t node);
+/* Whether every member of the membership in force has been met with at least that version. */
+bool shard_all_speak(const struct shard *shard, uint32_t version);
+/* Whether this node has the leader carry out what its clients ask, and carries out what other
+ * nodes' clients ask. */
+bool shard_forwards(const struct shard *shard);
+/* Whether it does or is about to, so that a client may wait for it. */
+bool shard_will_forward(const struct shard *shard);
 
 /* Hands leadership over to `node`, 0: to whom is nearest. Meanwhile new writes are not admitted. */
 void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now);

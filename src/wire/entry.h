@@ -2,7 +2,7 @@
  *
  *     #RAFT:<index>:<term>:<kind>:<time-ms>:<seed>:<bytes>:<crc32c>\r\n<payload>
  *
- * or, of a client of another node than the leader,
+ * or, of a client of another node than the leader (since version 3, see wire/hello.h),
  *
  *     #RAFT:<index>:<term>:<kind>:<time-ms>:<seed>:<bytes>:<node>:<life>:<seq>:<crc32c>\r\n<payload>
  *

@@ -553,7 +553,7 @@ static void step(void)
         shard_peer_lost(fixture->shard, run.from, fixture->now);
         break;
     case 22:
-        shard_peer_met(fixture->shard, &(struct shard_peer){run.from, number(1)}, fixture->now);
+        shard_peer_met(fixture->shard, &(struct shard_peer){run.from, number(1), 0}, fixture->now);
         break;
     case 23:
         shard_peer_alive(fixture->shard, number(run.from), (uint32_t)number(5), fixture->now);

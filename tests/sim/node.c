@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "resp/parse.h"
 #include "sim/sim.h"
+#include "wire/hello.h"
 #include "wire/message.h"
 
 /* Clocks that begin anywhere and are a little fast or slow: nothing may depend on that. */
@@ -152,6 +153,7 @@ static struct raft_options raft_options(struct sim_node *node)
                             &(struct raft_member){.id = (uint64_t)i + 1,
                                                   .roles = RAFT_VOTER,
                                                   .incarnation = (uint64_t)i + 1});
+    options.membership.version = node->sim->profile.old_nodes ? 0 : WIRE_VERSION;
     return options;
 }
 
@@ -195,6 +197,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
                                                 .segment_bytes_max = profile->segment_bytes_max,
                                                 .reserve_bytes = 1024,
                                                 .log = &node->log},
+                                    .version = node->version,
                                     .cluster = &node->cluster,
                                     .table = sim->table,
                                     .host = sim_client_host(node),
@@ -390,6 +393,7 @@ void sim_node_settle(struct sim_node *node)
     shard_drive(node->shard, now);
     node->stale = false;
     sim_check_node(node);
+    sim_check_version(node);
     schedule(node);
 }
 
@@ -427,11 +431,12 @@ static void note_heard(struct sim_node *node, const struct sim_event *event, str
 
 void sim_node_message(struct sim_node *node, const struct sim_event *event)
 {
-    const struct shard_peer from = {event->from, event->from_folder};
+    const struct shard_peer from = {event->from, event->from_folder, 0};
     static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     struct resp_parser parser = {0};
     if (resp_parse(&parser, buf_span(&event->bytes), &limits) != RESP_COMMAND)
         sim_fail(node->sim, "a message of node %llu is not RESP", (unsigned long long)from.node);
+    sim_check_readable(node, parser.args, parser.argc);
     enum err err = shard_message(node->shard, &from, parser.args, parser.argc, sim_node_time(node));
     if (err)
         sim_note_refusal(node, from.node);

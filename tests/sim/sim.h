@@ -148,9 +148,11 @@ struct sim_profile {
     uint64_t snapshot_keep_bytes;
     uint64_t snapshot_bytes_per_s;
     uint32_t snapshot_chunk_bytes;
-    double lies; /* share of one node's messages that are lies; 0: nobody lies */
-    int liar;    /* its position */
-    bool calm;   /* nothing goes wrong: one leader, and fast */
+    double lies;   /* share of one node's messages that are lies; 0: nobody lies */
+    int liar;      /* its position */
+    bool calm;     /* nothing goes wrong: one leader, and fast */
+    int old_nodes; /* the first ones begin with the oldest version; 0: the group has agreed on the
+                      newest */
 };
 
 /* What a process knows of the other end of a connection. */
@@ -165,7 +167,8 @@ struct sim_node {
     struct sim *sim;
     int position;
     uint64_t id;
-    uint64_t folder; /* incarnation of what is on its disk; no two folders have the same */
+    uint64_t folder;  /* incarnation of what is on its disk; no two folders have the same */
+    uint32_t version; /* that its program speaks */
     struct sim_meeting met[SIM_NODES_MAX];
     bool exists; /* its disk has been used by this id */
     bool founder;
@@ -381,6 +384,19 @@ bool sim_can_lose(struct sim *sim, const struct sim_node *victim);
 void sim_lose_disks(struct sim *sim);    /* as many as the group can stand */
 bool sim_lose_majority(struct sim *sim); /* false: not now */
 
+bool sim_have_met(const struct sim *sim, const struct sim_node *one, const struct sim_node *other);
+
+/* ---- versions.c ---- */
+uint32_t sim_spoken(const struct sim_node *one, const struct sim_node *other);
+bool sim_understand(const struct sim_node *one, const struct sim_node *other);
+/* An old node is sent nothing else. */
+void sim_check_readable(struct sim_node *node, const struct span *args, size_t argc);
+void sim_check_version(struct sim_node *node);
+void sim_draw_version(struct sim_node *node); /* before a start */
+void sim_upgrade_all(struct sim *sim);
+void sim_rolling_upgrade(struct sim *sim);
+void sim_member_goes_back_amid_the_agreement(struct sim *sim);
+
 /* ---- lies.c ---- */
 bool sim_has_liar(const struct sim *sim); /* nothing but crashes and starts is judged */
 /* A lie of this node in the place of the message; false: it tells the truth. */
@@ -475,6 +491,7 @@ struct sim_scenario {
     void (*run)(struct sim *sim);
     int nodes;
     uint32_t lease_drift_percent;
+    bool begins_old; /* all nodes are of the oldest version */
 };
 const struct sim_scenario *sim_scenarios(size_t *count);
 /* founding.c: how a cluster begins, in a world of its own. */

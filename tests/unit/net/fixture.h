@@ -34,6 +34,7 @@ struct shard {
     bool leads;
     bool full;
     bool brimful; /* not even deletions fit */
+    bool is_of_old_members;
     uint64_t applied;
     size_t holders;
     size_t wanted;        /* asked to find out holders … */
@@ -176,6 +177,10 @@ bool shard_refuses_to_free(const struct shard *shard)
 uint64_t shard_applied_index(const struct shard *shard)
 {
     return shard->applied;
+}
+bool shard_will_forward(const struct shard *shard)
+{
+    return !shard->is_of_old_members;
 }
 int64_t shard_clock_ms(const struct shard *shard)
 {

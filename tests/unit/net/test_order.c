@@ -356,6 +356,25 @@ static void test_parked_client_is_redirected_to_the_new_leader(void **state)
     close(fd);
 }
 
+/* In each mode, for there is nothing to wait for. */
+static void test_client_is_redirected_while_members_cannot_forward(void **state)
+{
+    struct fixture *f = *state;
+    static const enum net_follower_mode modes[] = {NET_FOLLOWER_AUTO, NET_FOLLOWER_PROXY,
+                                                   NET_FOLLOWER_REDIRECT};
+    f->shard.is_of_old_members = true;
+    loses_leadership_to(f, 2);
+    int fd = dial(f);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        f->settings.follower_mode = modes[i];
+        net_set_settings(f->net, &f->settings);
+        assert_replies(f, fd, "SET foo 1\r\n", "-MOVED 12182 10.0.0.2:7002\r\n");
+        assert_replies(f, fd, "WATCH foo\r\n", "-MOVED 12182 10.0.0.2:7002\r\n");
+    }
+    assert_int_equal(f->shard.count, 0);
+    close(fd);
+}
+
 static void test_parked_client_gives_up_after_leader_wait(void **state)
 {
     struct fixture *f = *state;
@@ -592,6 +611,7 @@ int main(void)
         T(test_what_must_not_be_proposed_is_said_with_redis_words),
         T(test_client_is_parked_until_a_leader_is_known),
         T(test_parked_client_is_redirected_to_the_new_leader),
+        T(test_client_is_redirected_while_members_cannot_forward),
         T(test_parked_client_gives_up_after_leader_wait),
         T(test_pending_replies_come_before_the_redirect),
         T(test_full_shard_is_tried_again_after_a_reply),

@@ -8,6 +8,7 @@
 #include "shard/shard.h"
 #include "unit/storage/fake.h"
 #include "wire/forward.h"
+#include "wire/hello.h"
 #include "wire/message.h"
 
 enum { HEARTBEAT_MS = 50, ELECTION_MS = 300, LEADER_WAIT_MS = 100000, BATCH_BYTES_MAX = 4096 };
@@ -40,6 +41,9 @@ struct fixture {
     unsigned voids;               /* how often the folder's incarnation was said to be void */
     struct log log;
     bool left;                        /* all clients have */
+    bool disagrees;                   /* the group, on a version, until it does by itself */
+    unsigned forwards_sent;           /* messages of wire/forward.h */
+    uint64_t sent_to[4];              /* the last entry that an append to the node carried */
     unsigned lines;                   /* of the log */
     uint64_t (*clock)(void *fixture); /* NULL: calls are given the time that it is */
     uint64_t clock_us;
@@ -109,8 +113,12 @@ static inline void fixture_send(void *context, uint64_t to, bool response, struc
     struct fixture *fixture = context;
     struct resp_parser parser = {0};
     struct wire_message message = {.shard = 0};
-    (void)to;
     (void)response;
+    if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.FORWARD", 12) ||
+        memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.READ", 9)) {
+        fixture->forwards_sent++;
+        return;
+    }
     if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.DIGEST", 11)) {
         buf_add_span(&fixture->sent_digests, bytes);
         return;
@@ -126,8 +134,12 @@ static inline void fixture_send(void *context, uint64_t to, bool response, struc
         return;
     }
     assert_int_equal(wire_parse_message(parser.args, parser.argc, &message), ERR_NONE);
-    if (message.message.type == RAFT_APPEND_REQUEST)
+    if (message.message.type == RAFT_APPEND_REQUEST) {
         fixture->round = message.message.append_request.read_context;
+        if (message.message.append_request.entry_count && to < 4)
+            fixture->sent_to[to] = message.message.append_request.first_index +
+                                   message.message.append_request.entry_count - 1;
+    }
     wire_message_close(&message);
     resp_parser_close(&parser);
 }
@@ -233,6 +245,7 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                                     .batch_bytes_max = BATCH_BYTES_MAX};
     options.storage.log = &fixture->log;
     options.raft.incarnation = fixture->incarnation;
+    options.raft.membership.version = fixture->disagrees ? 0 : WIRE_VERSION;
     options.raft.lease_drift_percent = fixture->lease_drift_percent;
     return shard_open(&options, fixture->now, &fixture->shard, message);
 }
@@ -350,7 +363,7 @@ static inline void fixture_message(struct fixture *fixture, struct raft_message 
     struct resp_parser parser = {0};
     const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
-    if (shard_message(fixture->shard, &(struct shard_peer){message.from, 1}, parser.args,
+    if (shard_message(fixture->shard, &(struct shard_peer){message.from, 1, 0}, parser.args,
                       parser.argc, fixture->now))
         fail_msg("the message is refused: %s", shard_refusal(fixture->shard));
     resp_parser_close(&parser);
