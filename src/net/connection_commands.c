@@ -183,6 +183,7 @@ static void run_reset(struct client *client, const struct net_request *request,
     client_set_text(&client->name, span_of(NULL, 0));
     client->protocol = 2;
     client->readonly = false;
+    client->knows_clusters = false;
     client->no_evict = false;
     client->no_touch = false;
     client->reply_mode = REPLY_ON;

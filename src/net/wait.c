@@ -77,7 +77,7 @@ static bool wait_is_over(struct client *client)
 static bool may_go_on(void *context)
 {
     struct client *client = context;
-    shard_want_holders(client->net->shard, client->wait_index);
+    shard_want_holders(client->net->shard);
     return client_is_redirected(client) || wait_is_over(client);
 }
 

@@ -431,6 +431,8 @@ const char *raft_mark_name(enum raft_mark mark);
 /* How many members have `index`, counting this node once it is durable here. Leader only; else
  * 0. */
 size_t raft_holders(const struct raft *raft, uint64_t index);
+/* The leader: up to where each member has the log on its disk; how many there are. */
+size_t raft_held(const struct raft *raft, uint64_t held[RAFT_MEMBERS_MAX]);
 
 /* How many members have a committed entry of this leader's term. Leader only; else 0. */
 size_t raft_term_holders(const struct raft *raft);

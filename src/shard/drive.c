@@ -103,6 +103,7 @@ static void append_own(struct shard *shard, const struct raft_update *update)
     struct buf record = {0};
     entry_encode(&record, &entry);
     entry.record = buf_span(&record);
+    shard_clock_entry(&shard->clock, entry.time_ms);
     storage_append(shard->storage, &entry, 1);
     buf_close(&record);
     buf_close(&payload);
@@ -347,6 +348,9 @@ void shard_drive(struct shard *shard, struct shard_time now)
     shard_consider_snapshot(shard);
     shard_produce_image(shard);
     shard_free_replaced(shard);
+    bool holds = shard_may_hold(shard); /* who was parked may go on */
+    shard->role_changed |= holds && !shard->could_hold;
+    shard->could_hold = holds;
     if (shard->role_changed) {
         shard->role_changed = false;
         shard->options.host.role_changed(shard->options.host.context);

@@ -12,6 +12,8 @@ enum {
     WINDOW_START = 64 * 1024, /* until the leader has granted one */
     MESSAGE_BYTES = 512 * 1024,
     RESEND_HEARTBEATS = 4,
+    ISSUED_MAX =
+        2048, /* the leader repeats what it refused of these until the oldest is answered */
 };
 
 void shard_begin_forwarding(struct shard *shard)
@@ -22,11 +24,29 @@ void shard_begin_forwarding(struct shard *shard)
     forwarding->bytes = 0;
 }
 
+/* What nobody waits for is not carried out late: only its number is disposed of, by a request for
+ * nothing. No entry and no refusal will say so, so it counts as answered here. */
+static void leave_out_unwanted(struct shard *shard, size_t from)
+{
+    struct write_queue *writes = &shard->writes;
+    const struct shard_host *host = &shard->options.host;
+    for (size_t i = from; i < writes->issued; i++) {
+        struct pending_write *write = write_queue_at(writes, i);
+        if (write->done || host->is_waiting(host->context, write->client))
+            continue;
+        write->done = true;
+        shard->forwarding.bytes -= write->bytes;
+    }
+    write_queue_drop_done(writes);
+}
+
 void shard_forward_held(struct shard *shard)
 {
     struct shard_forwarding *forwarding = &shard->forwarding;
     struct write_queue *writes = &shard->writes;
-    while (writes->issued < writes->count && forwarding->bytes < forwarding->window) {
+    size_t before = writes->issued;
+    while (writes->issued < writes->count && writes->issued < ISSUED_MAX &&
+           (forwarding->bytes == 0 || forwarding->bytes < forwarding->window)) {
         struct pending_write *write = write_queue_at(writes, writes->issued++);
         write->seq = forwarding->next_seq++;
         write->driven_us = shard->now.mono_us ? shard->now.mono_us : 1;
@@ -34,6 +54,7 @@ void shard_forward_held(struct shard *shard)
         forwarding->bytes += write->bytes;
         shard->stats.forwarded++;
     }
+    leave_out_unwanted(shard, before);
 }
 
 /* A leader disposes of requests in order. What comes before an applied one, and was not applied, it
@@ -80,13 +101,6 @@ void shard_send_forward(struct shard *shard, const struct wire_forward *message,
                              buf_span(&shard->encoded));
 }
 
-/* What nobody waits for is not carried out late: only its number is disposed of. */
-static bool is_wanted(const struct shard *shard, const struct pending_write *write)
-{
-    const struct shard_host *host = &shard->options.host;
-    return !write->done && host->is_waiting(host->context, write->client);
-}
-
 /* The requests that stand from `at` on, up to a message full. */
 static size_t send_some(struct shard *shard, size_t at)
 {
@@ -98,7 +112,7 @@ static size_t send_some(struct shard *shard, size_t at)
     while (at < writes->issued && items.len < MESSAGE_BYTES) {
         const struct pending_write *write = write_queue_at(writes, at++);
         ASSERT(write->seq == message.forward.first + message.forward.count);
-        if (is_wanted(shard, write))
+        if (!write->done)
             wire_add_request(&items, write->kind, write_queue_text(writes, write));
         else
             wire_add_request(&items, ENTRY_NOOP, span_of("", 0));
@@ -154,8 +168,10 @@ static bool may_send(const struct shard *shard)
 static void send_again(struct shard *shard)
 {
     struct shard_forwarding *forwarding = &shard->forwarding;
-    if (is_unanswered(shard))
+    if (is_unanswered(shard)) {
+        leave_out_unwanted(shard, 0);
         forwarding->unsent_seq = forwarding->disposed_seq;
+    }
     if (shard->round_in_flight)
         send_read(shard);
 }
@@ -184,20 +200,38 @@ static uint64_t answer_due_ms(const struct shard *shard)
     return due_ms;
 }
 
+static bool waits_for_answer(const struct shard *shard)
+{
+    return may_send(shard) && (is_unanswered(shard) || shard->round_in_flight);
+}
+
+bool shard_forward_is_silent(const struct shard *shard)
+{
+    return waits_for_answer(shard) && shard->now.mono_ms >= shard->forwarding.answered_ms +
+                                                                shard->options.leader_wait_ms +
+                                                                patience_ms(shard);
+}
+
 uint64_t shard_forward_due_ms(const struct shard *shard)
 {
     const struct shard_forwarding *forwarding = &shard->forwarding;
     if (!may_send(shard))
         return UINT64_MAX;
     uint64_t due_ms = answer_due_ms(shard);
+    uint64_t silent_ms =
+        forwarding->answered_ms + shard->options.leader_wait_ms + patience_ms(shard);
+    if (waits_for_answer(shard) && shard->now.mono_ms < silent_ms && silent_ms < due_ms)
+        due_ms = silent_ms;
     uint64_t ask_ms = forwarding->wait_asked_ms + shard->options.raft.heartbeat_ms;
-    return forwarding->wait_index && ask_ms < due_ms ? ask_ms : due_ms;
+    return forwarding->wants_holders && ask_ms < due_ms ? ask_ms : due_ms;
 }
 
 /* One round at a time: what arrives meanwhile shares the next one. */
 static void begin_round(struct shard *shard)
 {
-    if (!shard->round_has_reads || shard->round_in_flight || shard->issue.reads_stale)
+    /* One index stands for all rounds: a node that lags first answers those of the last one. */
+    if (!shard->round_has_reads || shard->round_in_flight || shard->issue.reads_stale ||
+        shard->machine.applied_index < shard->round_confirmed_index)
         return;
     shard->round_has_reads = false;
     shard->round_in_flight = true;
@@ -211,19 +245,17 @@ static void ask_holders(struct shard *shard)
 {
     struct shard_forwarding *forwarding = &shard->forwarding;
     uint64_t due_ms = forwarding->wait_asked_ms + shard->options.raft.heartbeat_ms;
-    if (!forwarding->wait_index || (forwarding->wait_asked_ms && shard->now.mono_ms < due_ms))
+    if (!forwarding->wants_holders || (forwarding->wait_asked_ms && shard->now.mono_ms < due_ms))
         return;
     struct wire_forward message = begin_message(shard, WIRE_HOLDERS);
-    message.holders.index = forwarding->wait_index;
     shard_send_forward(shard, &message, false);
     forwarding->wait_asked_ms = shard->now.mono_ms;
-    forwarding->wait_index = 0; /* who still waits asks again */
+    forwarding->wants_holders = false; /* who still waits asks again */
 }
 
-void shard_want_holders(struct shard *shard, uint64_t index)
+void shard_want_holders(struct shard *shard)
 {
-    if (shard->forwarding.wait_index < index)
-        shard->forwarding.wait_index = index;
+    shard->forwarding.wants_holders = true;
 }
 
 static size_t majority_of(const struct raft_membership *membership)
@@ -241,13 +273,16 @@ size_t shard_known_holders(const struct shard *shard, uint64_t index)
     size_t holders = 0;
     if (index <= shard->machine.applied_index)
         holders = majority_of(raft_membership(shard->raft));
-    if (index <= forwarding->held_index && forwarding->held_by > holders)
-        holders = forwarding->held_by;
-    return holders;
+    size_t told = 0;
+    for (size_t i = 0; i < forwarding->held_count; i++)
+        told += forwarding->held[i] >= index;
+    return told > holders ? told : holders;
 }
 
 void shard_forward(struct shard *shard)
 {
+    if (!waits_for_answer(shard))
+        shard->forwarding.answered_ms = shard->now.mono_ms;
     if (!may_send(shard))
         return;
     ask_holders(shard);
@@ -292,11 +327,28 @@ static void take_forwarded(struct shard *shard, const struct wire_forward *messa
     take_refusals(shard, message->items);
 }
 
+/* The leader answers no reads: the nodes differ in their data. */
+static void refuse_round(struct shard *shard, uint64_t context)
+{
+    for (size_t i = 0; i < shard->reads.count; i++) {
+        struct pending_read *read = read_queue_at(&shard->reads, i);
+        if (read->done || read->context > context)
+            continue;
+        shard_write_error(shard, read->client, SHARD_IS_DISPUTED);
+        read->done = true;
+    }
+    read_queue_drop_done(&shard->reads);
+}
+
 static void take_read_index(struct shard *shard, const struct wire_forward *message)
 {
     if (!shard->round_in_flight || message->read_index.context != shard->round_open - 1)
         return;
     shard->round_in_flight = false;
+    if (message->read_index.index == 0) {
+        refuse_round(shard, message->read_index.context);
+        return;
+    }
     shard->round_confirmed = message->read_index.context;
     if (message->read_index.index > shard->round_confirmed_index)
         shard->round_confirmed_index = message->read_index.index;
@@ -305,9 +357,12 @@ static void take_read_index(struct shard *shard, const struct wire_forward *mess
 
 static void take_held(struct shard *shard, const struct wire_forward *message)
 {
-    shard->forwarding.held_index = message->holders.index;
-    shard->forwarding.held_by =
-        message->holders.holders < RAFT_MEMBERS_MAX ? message->holders.holders : RAFT_MEMBERS_MAX;
+    struct shard_forwarding *forwarding = &shard->forwarding;
+    struct span items = message->items;
+    forwarding->held_count = 0;
+    while (forwarding->held_count < RAFT_MEMBERS_MAX &&
+           wire_take_index(&items, &forwarding->held[forwarding->held_count]))
+        forwarding->held_count++;
 }
 
 /* Only the leader of this node's own term, that it forwards to, is believed. */
@@ -316,6 +371,7 @@ static void take_answer(struct shard *shard, const struct wire_forward *message)
     if (!may_send(shard) || message->from != raft_leader(shard->raft) ||
         message->life != shard->forwarding.life)
         return;
+    shard->forwarding.answered_ms = shard->now.mono_ms;
     if (message->type == WIRE_FORWARDED)
         take_forwarded(shard, message);
     else if (message->type == WIRE_HELD)

@@ -21,12 +21,13 @@ struct shard_forwarding {
     uint64_t disposed_seq; /* all below have been appended or refused */
     uint64_t window;       /* bytes that may be issued and not answered */
     uint64_t bytes;        /* that are */
+    uint64_t answered_ms;  /* the leader answered, or there was nothing to answer */
     uint64_t sent_ms;      /* when requests were sent last, or the leader came further */
     uint64_t read_sent_ms;
-    uint64_t wait_index; /* clients want to know who holds entries up to it; 0 */
+    bool wants_holders; /* clients want to know who holds what */
     uint64_t wait_asked_ms;
-    uint64_t held_index; /* what the leader said of that: so many nodes hold it */
-    uint64_t held_by;
+    uint64_t held[RAFT_MEMBERS_MAX]; /* up to where the members have the log, as the leader said */
+    size_t held_count;
     bool waits_for_entry; /* reads do, that the leader was asked for */
     int64_t due_ms;       /* reads wait for an entry of that time, which the next round asks for */
 };
@@ -59,6 +60,8 @@ size_t shard_known_holders(const struct shard *shard, uint64_t index);
 void shard_forward(struct shard *shard);                      /* sends what is to be sent */
 void shard_forward_again(struct shard *shard, uint64_t node); /* a connection with it was lost */
 bool shard_may_ask_again(const struct shard *shard);          /* for reads */
+/* The leader is heard, and has not answered for leader_wait_ms. */
+bool shard_forward_is_silent(const struct shard *shard);
 uint64_t shard_forward_due_ms(const struct shard *shard);
 /* The write that the entry carries out; NULL: it is of no client that waits here. */
 struct pending_write *shard_forwarded_as(struct shard *shard, const struct entry *entry);

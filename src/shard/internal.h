@@ -147,6 +147,7 @@ struct shard {
     bool round_in_flight;
     int64_t round_time_ms; /* a follower judges reads by the leader's time when it confirmed them */
 
+    bool could_hold; /* at the end of the last turn: shard_may_hold() */
     struct shard_issue issue;
     struct shard_forwarding forwarding;
     struct shard_origins origins;

@@ -35,7 +35,9 @@ static bool may_issue(const struct shard *shard)
 
 bool shard_may_hold(const struct shard *shard)
 {
-    return shard_is_leader(shard) || (follows_a_leader(shard) && !shard_has_stopped(shard));
+    /* What waits while the state comes as a snapshot could only be answered as unknown. */
+    return shard_is_leader(shard) ||
+           (follows_a_leader(shard) && !shard_has_stopped(shard) && !shard->incoming_state);
 }
 
 static void begin_issue(struct shard *shard, bool here)
@@ -90,6 +92,8 @@ uint32_t shard_propose(struct shard *shard, enum entry_kind kind, struct span te
     uint32_t bytes = 0;
     bool sound =
         machine_rewrite(&shard->machine, kind, text, entry.time_ms, &judge_here, &payload, error);
+    if (sound && !*error && payload.len > ENTRY_BYTES_MAX - ENTRY_HEADER_MAX)
+        *error = "ERR the command is too large for an entry of the log";
     if (sound && !*error) {
         entry.seed = prng_next(&shard->prng);
         entry.origin = *origin;
@@ -121,10 +125,12 @@ static void propose_held(struct shard *shard)
             skip_held(shard, write);
             continue;
         }
-        const char *error;
+        const char *error = shard_is_disputed(shard) ? SHARD_IS_DISPUTED : NULL;
         uint64_t index = shard_next_index(shard);
-        write->bytes =
-            shard_propose(shard, write->kind, write_queue_text(writes, write), &own, &error);
+        write->bytes = 0;
+        if (!error)
+            write->bytes =
+                shard_propose(shard, write->kind, write_queue_text(writes, write), &own, &error);
         if (write->bytes) {
             write->index = index;
             shard_note_proposed(shard, write);
@@ -279,7 +285,7 @@ static bool is_stuck(const struct shard *shard)
 {
     if (shard->writes.count == 0 && shard->reads.count == 0)
         return false;
-    return shard->issue.open || !shard_may_hold(shard);
+    return shard->issue.open || !shard_may_hold(shard) || shard_forward_is_silent(shard);
 }
 
 static uint64_t wait_ends_ms(const struct shard *shard, uint64_t arrived_ms)
@@ -363,8 +369,11 @@ void shard_forget_issued(struct shard *shard)
     while (writes->issued) {
         struct pending_write *write = write_queue_at(writes, 0);
         shard_refuse_reads(shard, write->arrival - 1);
-        if (!write->done)
+        if (!write->done) {
             shard_answer_unknown(shard, write);
+            if (!shard->issue.here)
+                shard->forwarding.bytes -= write->bytes;
+        }
         write_queue_pop(writes);
     }
     shard->issue.open = false;

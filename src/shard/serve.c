@@ -12,8 +12,6 @@
 enum {
     WINDOW_MIN = 64 * 1024,
     LIVES_MAX = 4096, /* in one term: runs of other nodes' processes */
-    /* A rewritten request has to fit into an entry: times grow by less than its length. */
-    REQUEST_BYTES_MAX = ENTRY_BYTES_MAX / 2,
 };
 
 void shard_forget_origins(struct shard *shard)
@@ -99,7 +97,7 @@ static enum err take_requests(struct shard *shard, struct shard_origin *origin,
         enum entry_kind kind;
         struct span text;
         shard->refusal = "requests that no node of this version forwards";
-        if (!wire_take_request(&items, &kind, &text) || text.len > REQUEST_BYTES_MAX)
+        if (!wire_take_request(&items, &kind, &text) || text.len > ENTRY_BYTES_MAX)
             return ERR_INVALID;
         if (seq == origin->next_seq && !carry_out(shard, origin, kind, text))
             return ERR_INVALID;
@@ -121,8 +119,14 @@ static void tell_holders(struct shard *shard, const struct wire_forward *message
     answer.type = WIRE_HELD;
     answer.from = message->to;
     answer.to = message->from;
-    answer.holders.holders = raft_holders(shard->raft, message->holders.index);
+    uint64_t held[RAFT_MEMBERS_MAX];
+    size_t count = raft_held(shard->raft, held);
+    struct buf items = {0};
+    for (size_t i = 0; i < count; i++)
+        wire_add_index(&items, held[i]);
+    answer.items = buf_span(&items);
     shard_send_forward(shard, &answer, true);
+    buf_close(&items);
 }
 
 enum err shard_serve(struct shard *shard, const struct shard_peer *from,
@@ -138,9 +142,11 @@ enum err shard_serve(struct shard *shard, const struct shard_peer *from,
     if (!origin)
         return ERR_NONE;
     if (message->type == WIRE_READ) {
+        if (origin->read_context != message->read.context) {
+            origin->read_round = shard->round_open; /* it goes on if the origin asks again */
+            shard->round_has_reads = true;
+        }
         origin->read_context = message->read.context;
-        origin->read_round = shard->round_open;
-        shard->round_has_reads = true;
         propose_expiry_for(shard, message->read.due_ms);
         return ERR_NONE;
     }
@@ -182,7 +188,7 @@ static void answer_read(struct shard *shard, struct shard_origin *origin)
 {
     struct wire_forward answer = begin_answer(shard, origin, WIRE_READ_INDEX);
     answer.read_index.context = origin->read_context;
-    answer.read_index.index = shard->round_confirmed_index;
+    answer.read_index.index = shard_is_disputed(shard) ? 0 : shard->round_confirmed_index;
     answer.read_index.time_ms =
         (uint64_t)(shard_has_room_to_free(shard) ? shard_now_ms(shard, shard->now)
                                                  : shard->machine.clock_ms);
@@ -213,7 +219,8 @@ void shard_answer_origins(struct shard *shard)
         struct shard_origin *origin = &origins->list[i];
         if (origin->answer_due)
             answer_requests(shard, origin);
-        if (origin->read_context && origin->read_round <= shard->round_confirmed)
+        if (origin->read_context &&
+            (shard_is_disputed(shard) || origin->read_round <= shard->round_confirmed))
             answer_read(shard, origin);
         tell_commit(shard, origin);
         if (!shard_is_leader(shard))

@@ -278,7 +278,7 @@ uint64_t shard_digest(const struct shard *shard); /* of the applied state */
 /* So many nodes hold the entry durably, at least. A follower knows more after it has asked the
  * leader, which shard_want_holders() has it do at the next shard_drive(). */
 size_t shard_holders(const struct shard *shard, uint64_t index);
-void shard_want_holders(struct shard *shard, uint64_t index);
+void shard_want_holders(struct shard *shard);
 void shard_set_sync(struct shard *shard, enum storage_sync sync);
 void shard_set_leader_wait(struct shard *shard, uint32_t leader_wait_ms);
 

@@ -34,6 +34,7 @@ uint32_t shard_batch_end(struct shard *shard, const struct entry *entry)
 {
     size_t bytes = shard->batch.len - shard->batch_offsets[shard->batch_count];
     ASSERT(bytes <= ENTRY_BYTES_MAX);
+    shard_clock_entry(&shard->clock, entry->time_ms);
     shard->batch_entries[shard->batch_count++] =
         (struct raft_entry){.index = entry->index, .term = entry->term, .bytes = (uint32_t)bytes};
     return (uint32_t)bytes;

@@ -159,3 +159,14 @@ bool wire_take_refusal(struct span *items, uint64_t *seq, struct span *text)
 {
     return take_number(items, SPAN(":"), seq) && take_text(items, text);
 }
+
+void wire_add_index(struct buf *items, uint64_t index)
+{
+    buf_add_u64(items, index);
+    buf_add(items, "\r\n", 2);
+}
+
+bool wire_take_index(struct span *items, uint64_t *index)
+{
+    return take_number(items, SPAN("\r\n"), index);
+}

@@ -6,8 +6,8 @@
  *                    <refusals>
  *     RAFT.READ      <cluster-id> <shard> <term> <from> <to> <life> <context> <due-ms> 0 ""
  *     RAFT.READINDEX <cluster-id> <shard> <term> <from> <to> <life> <context> <index> <time-ms> ""
- *     RAFT.HOLDERS   <cluster-id> <shard> <term> <from> <to> <life> <index> 0 0 ""
- *     RAFT.HELD      <cluster-id> <shard> <term> <from> <to> <life> <index> <holders> 0 ""
+ *     RAFT.HOLDERS   <cluster-id> <shard> <term> <from> <to> <life> 0 0 0 ""
+ *     RAFT.HELD      <cluster-id> <shard> <term> <from> <to> <life> 0 0 0 <indices>
  *
  * `life` is drawn by each run of the origin's process. The requests of a life are numbered from 1
  * in each term; a RAFT.FORWARD has `count` of them, beginning with number <first>. Everything below
@@ -15,9 +15,11 @@
  * appended or refused, how many bytes the origin may have under way, and why which were refused.
  *
  * RAFT.READ asks for an index to read at, and that there be an entry of <due-ms> or later if that
- * is not 0. RAFT.READINDEX answers all contexts up to its own; <time-ms> is the leader's time.
+ * is not 0. RAFT.READINDEX answers all contexts up to its own (index 0: nodes differ
+ * in their data, and the leader answers no reads); <time-ms> is the leader's time.
  *
- * RAFT.HOLDERS asks how many nodes have the entry <index> on their disks, for WAIT.
+ * RAFT.HOLDERS asks up to which entry each node has the log on its disk, for WAIT. An index is
+ * <index>CRLF.
  *
  * A request is <kind><bytes>CRLF<payload>, with a payload as in a log entry of that kind, but for
  * times, which may be relative. One of kind N, without a payload, asks for nothing: whoever wanted
@@ -70,10 +72,6 @@ struct wire_forward {
             uint64_t index;
             uint64_t time_ms;
         } read_index;
-        struct {
-            uint64_t index;
-            uint64_t holders; /* RAFT.HELD */
-        } holders;
         uint64_t numbers[3];
     };
     struct span items; /* the requests or the refusals */
@@ -90,5 +88,8 @@ void wire_add_refusal(struct buf *items, uint64_t seq, struct span text);
 /* Takes the first item off `items`. False: there is none, or it is malformed. */
 bool wire_take_request(struct span *items, enum entry_kind *kind, struct span *payload);
 bool wire_take_refusal(struct span *items, uint64_t *seq, struct span *text);
+
+void wire_add_index(struct buf *items, uint64_t index);
+bool wire_take_index(struct span *items, uint64_t *index);
 
 #endif

@@ -193,9 +193,8 @@ size_t shard_holders(const struct shard *shard, uint64_t index)
     return shard->leads ? shard->holders : shard->known_holders;
 }
 
-void shard_want_holders(struct shard *shard, uint64_t index)
+void shard_want_holders(struct shard *shard)
 {
-    (void)index;
     shard->wanted++;
 }
 

@@ -74,8 +74,8 @@ static void take(struct fixture *fixture, const struct wire_forward *message)
     sent.term = sent.term ? sent.term : fixture_term(fixture);
     wire_encode_forward(&bytes, &sent);
     assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
-    if (shard_message(fixture->shard, &(struct shard_peer){sent.from, 1}, parser.args, parser.argc,
-                      fixture->now))
+    if (shard_message(fixture->shard, &(struct shard_peer){sent.from, 1, 0}, parser.args,
+                      parser.argc, fixture->now))
         fail_msg("refused: %s", shard_refusal(fixture->shard));
     resp_parser_close(&parser);
     buf_close(&bytes);
@@ -137,10 +137,10 @@ static void test_what_is_not_disposed_of_is_sent_again(void **state)
     fixture_turn(&fixture);
     disposed_below(&fixture, 2);
     fixture.sent_forwards.len = 0;
-    shard_peer_met(fixture.shard, &(struct shard_peer){3, 1}, fixture.now);
+    shard_peer_met(fixture.shard, &(struct shard_peer){3, 1, 0}, fixture.now);
     fixture_turn(&fixture);
     assert_sent(&fixture, "");
-    shard_peer_met(fixture.shard, &(struct shard_peer){2, 1}, fixture.now);
+    shard_peer_met(fixture.shard, &(struct shard_peer){2, 1, 0}, fixture.now);
     fixture_turn(&fixture);
     assert_sent(&fixture, "FORWARD@4:1,2,1 ");
     hear_leader(&fixture, 4, 0, NULL, 0);
@@ -165,10 +165,14 @@ static void test_what_nobody_waits_for_is_not_carried_out_late(void **state)
     assert_sent(&fixture, "FORWARD@4:1,1,1 ");
     assert_int_equal(fixture.wanted, 1);
     fixture.left = true;
-    shard_peer_met(fixture.shard, &(struct shard_peer){2, 1}, fixture.now);
+    shard_peer_met(fixture.shard, &(struct shard_peer){2, 1, 0}, fixture.now);
     fixture_turn(&fixture);
-    assert_sent(&fixture, "FORWARD@4:1,1,1 "); /* its number, for those behind it */
-    assert_int_equal(fixture.wanted, 0);
+    assert_sent(&fixture, "");
+    assert_int_equal(shard_stats(fixture.shard).pending_writes, 0);
+    fixture.left = false;
+    fixture_accept(&fixture, 2, "SET b 1");
+    fixture_turn(&fixture);
+    assert_sent(&fixture, "FORWARD@4:2,2,1 "); /* what had number 1 needs no answer */
     fixture_close(&fixture);
 }
 
@@ -364,14 +368,91 @@ static void test_a_follower_asks_who_holds_an_entry(void **state)
     uint64_t index = fixture_last(&fixture);
     assert_int_equal(shard_holders(fixture.shard, index), 2); /* it is applied */
     assert_int_equal(shard_holders(fixture.shard, index + 1), 0);
-    shard_want_holders(fixture.shard, index);
+    shard_want_holders(fixture.shard);
     fixture_turn(&fixture);
     fixture_turn(&fixture);
-    char expected[64];
-    snprintf(expected, sizeof expected, "HOLDERS@4:%d,0,0 ", (int)index);
-    assert_sent(&fixture, expected);
-    take(&fixture, &(struct wire_forward){.type = WIRE_HELD, .holders = {index, 3}});
+    assert_sent(&fixture, "HOLDERS@4:0,0,0 ");
+    struct buf items = {0};
+    wire_add_index(&items, index);
+    wire_add_index(&items, index + 1);
+    wire_add_index(&items, index);
+    take(&fixture, &(struct wire_forward){.type = WIRE_HELD, .items = buf_span(&items)});
+    buf_close(&items);
     assert_int_equal(shard_holders(fixture.shard, index), 3);
+    assert_int_equal(shard_holders(fixture.shard, index + 1), 1);
+    fixture_close(&fixture);
+}
+
+static void test_reads_of_a_round_do_not_wait_for_the_index_of_the_next(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    follow(&fixture, 4);
+    fixture_accept(&fixture, 1, "GET a");
+    fixture_turn(&fixture);
+    uint64_t last = fixture_last(&fixture);
+    fixture.sent_forwards.len = 0;
+    take(&fixture,
+         &(struct wire_forward){.type = WIRE_READ_INDEX, .read_index = {1, last + 1, 6000}});
+    fixture_accept(&fixture, 2, "GET a");
+    fixture_turn(&fixture);
+    assert_sent(&fixture, ""); /* this node lags */
+    follow(&fixture, 4);
+    assert_answered(&fixture, "1:$-1 ");
+    assert_sent(&fixture, "READ@4:2,0,0 ");
+    fixture_close(&fixture);
+}
+
+static void test_who_is_heard_and_does_not_answer_is_waited_for_no_longer(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    follow(&fixture, 4);
+    fixture_accept(&fixture, 1, "SET a 1");
+    fixture_accept(&fixture, 2, "GET a");
+    fixture_turn(&fixture);
+    for (int i = 0; i < 3 * LEADER_WAIT_MS / 100; i++) { /* its own connection carries heartbeats */
+        hear_leader(&fixture, 4, 0, NULL, 0);
+        fixture_pass(&fixture, 100);
+        fixture_turn(&fixture);
+    }
+    assert_answered(&fixture,
+                    "1:-UNKNOWN leadership was lost before the write was known to be "
+                    "committed: it may still take effect 2:-CLUSTERDOWN leadership was "
+                    "lost before the command was proposed: nothing was executed, try again ");
+    fixture_close(&fixture);
+}
+
+static void test_a_window_of_nothing_lets_one_request_through(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    follow(&fixture, 4);
+    fixture_accept(&fixture, 1, "SET a 1");
+    fixture_turn(&fixture);
+    take(&fixture, &(struct wire_forward){.type = WIRE_FORWARDED, .forwarded = {2, 0, 0}});
+    applies_set(&fixture, 4, "a", 1);
+    fixture.sent_forwards.len = 0;
+    fixture_accept(&fixture, 1, "SET b 1");
+    fixture_accept(&fixture, 1, "SET c 1");
+    fixture_turn(&fixture);
+    assert_sent(&fixture, "FORWARD@4:2,2,1 ");
+    fixture_close(&fixture);
+}
+
+static void test_a_leader_whose_data_is_disputed_answers_no_reads_of_others(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    follow(&fixture, 4);
+    fixture_accept(&fixture, 1, "GET a");
+    fixture_turn(&fixture);
+    take(&fixture, &(struct wire_forward){.type = WIRE_READ_INDEX, .read_index = {1, 0, 6000}});
+    assert_answered(&fixture, "1:-" SHARD_IS_DISPUTED " ");
     fixture_close(&fixture);
 }
 
@@ -412,7 +493,7 @@ static enum err forward(struct fixture *fixture, uint64_t life, uint64_t answere
         wire_add_request(&items, ENTRY_COMMAND, buf_span(&text));
     }
     message.items = buf_span(&items);
-    enum err err = forward_from(fixture, &(struct shard_peer){3, 1}, &message);
+    enum err err = forward_from(fixture, &(struct shard_peer){3, 1, 0}, &message);
     buf_close(&items);
     buf_close(&text);
     return err;
@@ -461,13 +542,14 @@ static void test_a_number_without_a_request_is_disposed_of(void **state)
     uint64_t last = fixture_last(&fixture);
     const struct wire_forward nothing = {
         .type = WIRE_FORWARD, .life = 77, .forward = {1, 1, 1}, .items = SPAN("N0\r\n")};
-    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1}, &nothing), ERR_NONE);
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &nothing), ERR_NONE);
     assert_int_equal(fixture_last(&fixture), last);
     assert_int_equal(forward(&fixture, 77, 1, 1, 2), ERR_NONE);
     assert_k_is(&fixture, "1:$12 ");
     const struct wire_forward something = {
         .type = WIRE_FORWARD, .life = 77, .forward = {3, 3, 1}, .items = SPAN("N1\r\nx")};
-    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1}, &something), ERR_INVALID);
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &something),
+                     ERR_INVALID);
     fixture_close(&fixture);
 }
 
@@ -486,15 +568,15 @@ static void test_requests_of_another_term_are_not_taken(void **state)
     struct wire_forward message = {
         .type = WIRE_FORWARD, .life = 5, .forward = {1, 1, 1}, .items = buf_span(&items)};
     message.term = fixture_term(&fixture) - 1;
-    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1}, &message), ERR_NONE);
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &message), ERR_NONE);
     message.term = fixture_term(&fixture) + 1;
-    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1}, &message), ERR_NONE);
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &message), ERR_NONE);
     message.term = 0;
     /* Nor of a folder that is no member. */
-    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 9}, &message), ERR_NONE);
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 9, 0}, &message), ERR_NONE);
     assert_int_equal(fixture_last(&fixture), last);
     assert_sent(&fixture, "");
-    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1}, &message), ERR_NONE);
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &message), ERR_NONE);
     assert_int_equal(fixture_last(&fixture), last + 1);
     buf_close(&items);
     fixture_close(&fixture);
@@ -552,13 +634,14 @@ static void test_requests_that_no_node_makes_close_the_connection(void **state)
                                              .life = 100 + i,
                                              .forward = {1, 1, 1},
                                              .items = span_text(bad[i])};
-        assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1}, &message), ERR_INVALID);
+        assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &message),
+                         ERR_INVALID);
     }
     const struct wire_forward trailing = {.type = WIRE_FORWARD,
                                           .life = 200,
                                           .forward = {1, 1, 1},
                                           .items = SPAN("C22\r\n*2\r\n$4\r\nINCR\r\n$1\r\nk\r\nx")};
-    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1}, &trailing), ERR_INVALID);
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &trailing), ERR_INVALID);
     assert_in_range(fixture_last(&fixture), last, last + 1);
     fixture_close(&fixture);
 }
@@ -574,7 +657,7 @@ static void test_relative_times_count_from_when_the_leader_appends(void **state)
                      SPAN("*5\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n$2\r\nPX\r\n$4\r\n1000\r\n"));
     const struct wire_forward message = {
         .type = WIRE_FORWARD, .life = 5, .forward = {1, 1, 1}, .items = buf_span(&items)};
-    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1}, &message), ERR_NONE);
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &message), ERR_NONE);
     fixture_acknowledge(&fixture, 0);
     fixture_turn(&fixture);
     const struct item *item = keyspace_find(shard_keyspace(fixture.shard), SPAN("k"), NO_DEADLINE);
@@ -591,7 +674,7 @@ static void test_a_reader_elsewhere_gets_an_index_after_a_round(void **state)
     fixture_open(&fixture, 3);
     fixture_lead(&fixture);
     const struct wire_forward message = {.type = WIRE_READ, .life = 5, .read = {12, 0}};
-    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1}, &message), ERR_NONE);
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &message), ERR_NONE);
     assert_sent(&fixture, "");
     fixture_acknowledge(&fixture, 1000);
     fixture_turn(&fixture);
@@ -599,6 +682,50 @@ static void test_a_reader_elsewhere_gets_an_index_after_a_round(void **state)
     snprintf(expected, sizeof expected, "READINDEX@%d:12,%d,%lld ", (int)fixture_term(&fixture),
              (int)fixture_last(&fixture), (long long)shard_now_ms(fixture.shard, fixture.now));
     assert_sent(&fixture, expected);
+    fixture_close(&fixture);
+}
+
+static void test_a_reader_that_asks_again_waits_for_the_same_round(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    fixture_lead(&fixture);
+    const struct wire_forward message = {.type = WIRE_READ, .life = 5, .read = {12, 0}};
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &message), ERR_NONE);
+    uint64_t round = fixture.round;
+    assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &message), ERR_NONE);
+    fixture_acknowledge(&fixture, round);
+    fixture_turn(&fixture);
+    assert_true(fixture.sent_forwards.len > 0);
+    fixture_close(&fixture);
+}
+
+static void test_a_refused_request_leaves_the_clock_where_it_was(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    fixture_lead(&fixture);
+    fixture_accept(&fixture, 1, "SET e v PX 500");
+    fixture_turn(&fixture);
+    fixture_acknowledge(&fixture, 0);
+    fixture_turn(&fixture);
+    fixture.answered.len = 0;
+    fixture.now.mono_us += 600000; /* before the tick that would remove the key */
+    fixture.now.mono_ms += 600;
+    fixture.refusal = "OOM none";
+    uint64_t last = fixture_last(&fixture);
+    assert_int_equal(forward(&fixture, 77, 1, 1, 1), ERR_NONE);
+    assert_int_equal(fixture_last(&fixture), last);
+    fixture_accept(&fixture, 1, "GET e");
+    for (int i = 0; i < 3; i++) {
+        fixture_turn(&fixture);
+        fixture_acknowledge(&fixture, 1000);
+    }
+    fixture_turn(&fixture);
+    assert_int_equal(fixture_last(&fixture), last + 1); /* the entry that says that it expired */
+    assert_answered(&fixture, "1:$-1 ");
     fixture_close(&fixture);
 }
 
@@ -618,6 +745,10 @@ int main(void)
         cmocka_unit_test(test_a_read_before_a_write_is_answered_just_before_its_entry),
         cmocka_unit_test(test_a_read_is_judged_by_the_leaders_time),
         cmocka_unit_test(test_a_follower_asks_who_holds_an_entry),
+        cmocka_unit_test(test_reads_of_a_round_do_not_wait_for_the_index_of_the_next),
+        cmocka_unit_test(test_who_is_heard_and_does_not_answer_is_waited_for_no_longer),
+        cmocka_unit_test(test_a_window_of_nothing_lets_one_request_through),
+        cmocka_unit_test(test_a_leader_whose_data_is_disputed_answers_no_reads_of_others),
         cmocka_unit_test(test_each_request_becomes_one_entry_in_order),
         cmocka_unit_test(test_a_number_without_a_request_is_disposed_of),
         cmocka_unit_test(test_requests_of_another_term_are_not_taken),
@@ -626,6 +757,8 @@ int main(void)
         cmocka_unit_test(test_requests_that_no_node_makes_close_the_connection),
         cmocka_unit_test(test_relative_times_count_from_when_the_leader_appends),
         cmocka_unit_test(test_a_reader_elsewhere_gets_an_index_after_a_round),
+        cmocka_unit_test(test_a_reader_that_asks_again_waits_for_the_same_round),
+        cmocka_unit_test(test_a_refused_request_leaves_the_clock_where_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
