@@ -163,7 +163,7 @@ void raft_membership_leave(const struct raft_membership *joint, struct raft_memb
             member.roles = RAFT_VOTER;
         else if (member.successor)
             install_successor(&member);
-        else if (member.roles & RAFT_STAYS)
+        else if ((member.roles & RAFT_VOTER) && (member.roles & RAFT_STAYS))
             member.roles = RAFT_LEARNER;
         else if (member.roles & RAFT_VOTER)
             continue;

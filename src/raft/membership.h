@@ -23,6 +23,9 @@ enum raft_member_role {
     RAFT_VOTER_INCOMING = 2, /* votes in the new set of a change */
     RAFT_PROMOTE = 4,        /* a learner that becomes a voter when it has caught up */
     RAFT_STAYS = 8,          /* an old voter that becomes a learner when the change ends */
+    /* A learner that becomes a voter when it has caught up and the group wants more voters
+     * (raft_options.voters_target). The two bits mean this only without RAFT_VOTER. */
+    RAFT_SPARE = RAFT_PROMOTE | RAFT_STAYS,
 };
 
 struct raft_member {
