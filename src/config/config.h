@@ -98,6 +98,7 @@ struct config {
     /* raft */
     int raft_heartbeat_ms;
     int raft_election_timeout_ms;
+    int raft_target_voters;
     int raft_max_entries_per_append;
     uint64_t raft_max_append_bytes;
     uint64_t raft_snapshot_log_bytes;

@@ -367,8 +367,7 @@ static void promote_learners(struct raft *raft)
     size_t ready = promote(raft, &all, RAFT_SPARE, all.count);
     promoted += promote(raft, &wanted, RAFT_SPARE,
                         spares_wanted(raft, count_of(&wanted, RAFT_VOTER), ready));
-    if (promoted == 0 ||
-        raft_change_refusal(raft, &wanted, raft->now_ms) != RAFT_CHANGE_POSSIBLE)
+    if (promoted == 0 || raft_change_refusal(raft, &wanted, raft->now_ms) != RAFT_CHANGE_POSSIBLE)
         return;
     raft_note(raft, RAFT_MARK_LEARNER_PROMOTED);
     raft_change_begin(raft, &wanted);

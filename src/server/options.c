@@ -74,6 +74,7 @@ struct raft_options server_raft_options(const struct server *server)
         .bytes_in_flight_max = config->raft_max_append_bytes * 8,
         .snapshot_chunk_bytes = (uint32_t)config->raft_snapshot_chunk_bytes,
         .lease_drift_percent = (uint32_t)config->raft_lease_drift_percent,
+        .voters_target = (uint32_t)config->raft_target_voters,
         .seed = platform_random(),
     };
     cluster_founders_membership(&server->identity.founders, &options.membership);

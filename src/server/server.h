@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "cluster/cluster.h"
 #include "cluster/founding.h"
+#include "cluster/members.h"
 #include "command/command.h"
 #include "config/config.h"
 #include "net/net.h"
@@ -58,6 +59,9 @@ struct server_change {
     uint64_t term;
     bool joint; /* it is done when the joint membership is left */
     uint64_t until_ms;
+    bool forced;
+    struct cluster_change replacement; /* RAFT.NODE REPLACE, until it has begun; id 0: none */
+    uint64_t received;                 /* by the successor: entries and bytes of a snapshot */
 };
 
 enum { SERVER_CHANGES_MAX = 8 };
@@ -271,7 +275,10 @@ server_handler server_cluster_slots, server_cluster_shards, server_cluster_nodes
     server_cluster_info, server_cluster_myid, server_cluster_myshardid, server_cluster_keyslot,
     server_cluster_countkeysinslot, server_cluster_getkeysinslot, server_cluster_links;
 server_handler server_raft_node_add, server_raft_node_remove, server_raft_node_address,
+    server_raft_node_promote, server_raft_node_demote, server_raft_node_replace,
     server_raft_node_list;
+/* raft_commands.c: false if this node does not lead; the reply then names the one that does. */
+bool server_leads(const struct server *server, struct resp_writer *reply);
 /* persistence_commands.c */
 server_handler server_save, server_bgsave, server_bgrewriteaof, server_lastsave;
 int64_t server_last_save_ms(const struct server *server); /* wall clock */

@@ -240,6 +240,14 @@ bool shard_forwards(const struct shard *shard);
 /* Whether it does or is about to, so that a client may wait for it. */
 bool shard_will_forward(const struct shard *shard);
 
+/* The same, also if it is refused because too few of the new voters answer
+ * (RAFT_CHANGE_OUT_OF_REACH): the group stops until they are back. */
+enum raft_refusal shard_force_change(struct shard *shard, const struct raft_membership *wanted,
+                                     struct shard_time now);
+
+/* How many voters a leader makes of spares (raft_options.voters_target). */
+void shard_set_voters_target(struct shard *shard, uint32_t target);
+
 /* Hands leadership over to `node`, 0: to whom is nearest. Meanwhile new writes are not admitted. */
 void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now);
 

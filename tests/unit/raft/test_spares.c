@@ -1,4 +1,5 @@
-/* Learners that become voters when the group wants more voters, and which members count as alive. */
+/* Learners that become voters when the group wants more voters, and which members count as alive.
+ */
 #include "unit/raft/solo.h"
 
 enum { BOTH = RAFT_VOTER | RAFT_VOTER_INCOMING, INCOMING = RAFT_VOTER_INCOMING };
@@ -59,8 +60,8 @@ static void test_two_spares_become_voters_in_one_change(void **state)
     assert_int_equal(solo.update.append_count, 0); /* waits for the other one */
     assert_true(raft_may_append(solo.raft));
     acknowledge(&solo, 5);
-    assert_membership(raft_membership(solo.raft), MEMBERS({1, BOTH}, {2, BOTH}, {3, BOTH},
-                                                          {4, INCOMING}, {5, INCOMING}));
+    assert_membership(raft_membership(solo.raft),
+                      MEMBERS({1, BOTH}, {2, BOTH}, {3, BOTH}, {4, INCOMING}, {5, INCOMING}));
     assert_true(solo_marked(&solo, RAFT_MARK_LEARNER_PROMOTED));
     solo_close(&solo);
 }
@@ -95,9 +96,9 @@ static void test_as_many_spares_as_the_target_allows_are_promoted(void **state)
     struct solo solo = leader_of(three_and_spares(3), 6);
     acknowledge(&solo, 4);
     acknowledge(&solo, 6);
-    assert_membership(raft_membership(solo.raft),
-                      MEMBERS({1, BOTH}, {2, BOTH}, {3, BOTH}, {4, INCOMING}, {5, RAFT_SPARE},
-                              {6, INCOMING}));
+    assert_membership(
+        raft_membership(solo.raft),
+        MEMBERS({1, BOTH}, {2, BOTH}, {3, BOTH}, {4, INCOMING}, {5, RAFT_SPARE}, {6, INCOMING}));
     solo_close(&solo);
 }
 
@@ -118,8 +119,8 @@ static void test_a_target_that_was_raised_takes_effect(void **state)
 static void test_a_member_to_be_promoted_does_not_wait_for_the_target(void **state)
 {
     (void)state;
-    struct solo solo = leader_of(
-        MEMBERS({1, RAFT_VOTER}, {2, RAFT_VOTER}, {3, RAFT_VOTER}, {4, RAFT_PROMOTE}), 3);
+    struct solo solo =
+        leader_of(MEMBERS({1, RAFT_VOTER}, {2, RAFT_VOTER}, {3, RAFT_VOTER}, {4, RAFT_PROMOTE}), 3);
     acknowledge(&solo, 4);
     assert_membership(raft_membership(solo.raft),
                       MEMBERS({1, BOTH}, {2, BOTH}, {3, BOTH}, {4, INCOMING}));
@@ -134,12 +135,12 @@ static void test_spares_count_those_that_are_promoted_with_them(void **state)
                                  5);
     acknowledge(&solo, 4);
     acknowledge(&solo, 5);
-    solo_change(&solo, MEMBERS({1, RAFT_VOTER}, {2, RAFT_VOTER}, {3, RAFT_VOTER},
-                               {4, RAFT_PROMOTE}, {5, RAFT_SPARE}));
+    solo_change(&solo, MEMBERS({1, RAFT_VOTER}, {2, RAFT_VOTER}, {3, RAFT_VOTER}, {4, RAFT_PROMOTE},
+                               {5, RAFT_SPARE}));
     solo_all_durable(&solo);
     acknowledge(&solo, 2);
-    assert_membership(raft_membership(solo.raft), MEMBERS({1, BOTH}, {2, BOTH}, {3, BOTH},
-                                                          {4, INCOMING}, {5, INCOMING}));
+    assert_membership(raft_membership(solo.raft),
+                      MEMBERS({1, BOTH}, {2, BOTH}, {3, BOTH}, {4, INCOMING}, {5, INCOMING}));
     solo_close(&solo);
 }
 

@@ -1,0 +1,197 @@
+"""Operators change a running cluster: who votes, who takes whose place."""
+import threading
+
+import pytest
+
+from cluster import Cluster, Node
+from resp import Error
+from test_membership import assert_refused, fill, members, promote, silence_ms, state_of
+from waiting import wait_for
+
+
+@pytest.fixture
+def cluster():
+    with Cluster("changes") as one:
+        yield one
+
+
+@pytest.fixture
+def five():
+    with Cluster("changes", size=5) as one:
+        yield one
+
+
+def new_node(cluster, number):
+    node = Node(cluster, number, cluster.ports.take())
+    cluster.nodes.append(node)
+    cluster.write_config(node)
+    return node
+
+
+def add(cluster, number):
+    node = new_node(cluster, number)
+    assert cluster.wait_leader().call("RAFT.NODE", "ADD", str(number), node.address) == "OK"
+    return node.start()
+
+
+def voters(leader):
+    return sorted(id for id, member in members(leader).items() if member["state"] == b"voter")
+
+
+def has_caught_up(leader, node):
+    for name, value in leader.raft().items():
+        fields = dict(pair.split("=", 1) for pair in value.split(",") if "=" in pair)
+        if name.startswith("raft_node") and fields.get("id") == str(node.id):
+            return fields.get("progress") == "replicate" and fields.get("lag") == "0"
+    return False
+
+
+def writable(cluster):
+    leader = cluster.wait_leader()
+    wait_for(lambda: leader.call("SET", "k", "v") == "OK", what="a write")
+    return leader
+
+
+def test_one_spare_waits_and_two_become_voters(cluster):
+    leader = fill(cluster)
+    fourth = add(cluster, 4)
+    wait_for(lambda: has_caught_up(leader, fourth), what="the spare has everything")
+    assert leader.call("SET", "k", "v") == "OK"  # it could have been promoted by now
+    assert state_of(leader, fourth) == "spare" and voters(leader) == [1, 2, 3]
+    add(cluster, 5)
+    wait_for(lambda: voters(leader) == [1, 2, 3, 4, 5], what="five voters")
+    cluster.wait_equal()
+
+
+def test_the_target_can_be_set_while_it_runs(cluster):
+    leader = writable(cluster)
+    for node in cluster.nodes:
+        assert node.call("CONFIG", "SET", "raft-target-voters", "3") == "OK"
+    spares = [add(cluster, number) for number in (4, 5)]
+    wait_for(lambda: all(has_caught_up(leader, node) for node in spares), what="the spares have everything")
+    assert leader.call("SET", "k", "v") == "OK"
+    assert voters(leader) == [1, 2, 3]
+    for value in ("0", "17", "many"):
+        assert isinstance(leader.call("CONFIG", "SET", "raft-target-voters", value), Error)
+    assert leader.call("CONFIG", "SET", "raft-target-voters", "5") == "OK"
+    wait_for(lambda: voters(leader) == [1, 2, 3, 4, 5], what="five voters")
+
+
+def test_a_demoted_voter_stays_a_learner_until_it_is_promoted(cluster):
+    leader = fill(cluster)
+    follower = cluster.followers()[0]
+    assert leader.call("RAFT.NODE", "DEMOTE", str(follower.id)) == "OK"
+    assert state_of(leader, follower) == "learner"
+    assert_refused(leader, "is a learner already", "DEMOTE", str(follower.id))
+    assert leader.call("SET", "k", "v") == "OK"
+    assert state_of(leader, follower) == "learner"
+    promote(leader, follower)
+    cluster.wait_equal()
+
+
+def test_a_leader_demotes_and_removes_itself(cluster):
+    for subcommand, state in (("DEMOTE", "learner"), ("REMOVE", None)):
+        leader = writable(cluster)
+        assert leader.call("RAFT.NODE", subcommand, str(leader.id)) == "OK"
+        cluster.wait_leader(but=leader)
+        after = cluster.leader()
+        assert after is not leader and state_of(after, leader) == state
+        if subcommand == "DEMOTE":
+            promote(after, leader)
+    leader.kill()
+    assert after.call("SET", "k", "w") == "OK"
+
+
+def test_what_cannot_be_promoted_or_demoted_is_refused_with_the_reason(cluster):
+    leader = writable(cluster)
+    for subcommand in ("PROMOTE", "DEMOTE", "REMOVE"):
+        assert_refused(leader, "node 9 is no member", subcommand, "9")
+        assert_refused(leader, "a number", subcommand, "nine")
+        assert_refused(leader, "syntax error", subcommand, "2", "NOW")
+        follower = cluster.followers()[0]
+        assert str(follower.call("RAFT.NODE", subcommand, "9")) == f"MOVED 0 {leader.address}"
+    assert_refused(leader, "is a voter already", "PROMOTE", str(leader.id))
+    fourth = new_node(cluster, 4)
+    assert leader.call("RAFT.NODE", "ADD", "4", fourth.address) == "OK"
+    assert_refused(leader, "has not connected yet", "PROMOTE", "4")
+    for number in range(5, 17):
+        assert leader.call("RAFT.NODE", "ADD", str(number), f"127.0.0.1:{number}") == "OK"
+    assert_refused(leader, "at most 16 members", "ADD", "17", "127.0.0.1:17")
+    assert voters(leader) == [1, 2, 3]
+
+
+def test_a_change_that_leaves_the_dead_in_charge_has_to_be_forced(five):
+    leader = writable(five)
+    alive, _, *dead = five.followers()
+    for node in dead:
+        node.kill()
+    wait_for(lambda: all(silence_ms(leader, node) > 3000 for node in dead), what="the dead nodes' silence")
+    for subcommand in ("REMOVE", "DEMOTE"):
+        assert_refused(leader, "have not been heard of", subcommand, str(alive.id))
+    assert leader.call("SET", "k", "w") == "OK"
+    replies = []
+    thread = threading.Thread(target=lambda: replies.append(leader.call("RAFT.NODE", "REMOVE", str(alive.id), "FORCE")))
+    thread.start()
+    wait_for(lambda: state_of(leader, alive) in (None, "leaving", "voter")
+             and leader.raft()["raft_membership_state"] == "joint", what="the change has begun")
+    dead[0].start(wait=False)  # three of the four that are left
+    thread.join(60)
+    assert replies == ["OK"] or str(replies[0]).startswith(("UNKNOWN", "ERR another leader")), replies
+    five.wait_leader()
+
+
+def test_a_new_node_takes_the_place_of_a_voter_in_one_change(cluster):
+    leader = fill(cluster)
+    old = cluster.followers()[0]
+    fourth = new_node(cluster, 4).start(wait=False)
+    before = int(leader.raft()["raft_membership_index"])
+    assert leader.call("RAFT.NODE", "REPLACE", str(old.id), "4", fourth.address) == "OK"
+    assert voters(leader) == sorted({1, 2, 3, 4} - {old.id})
+    assert sorted(members(leader)) == voters(leader)
+    # The learner, its incarnation, the joint membership, what it leads to.
+    assert int(leader.raft()["raft_membership_index"]) - before >= 4
+    old.kill()
+    cluster.nodes.remove(old)
+    cluster.wait_equal()
+
+
+def test_a_dead_voter_and_the_leader_are_replaced_too(cluster):
+    fill(cluster)
+    leader = cluster.wait_leader()
+    dead = cluster.followers()[0]
+    dead.kill()
+    fourth = new_node(cluster, 4).start(wait=False)
+    assert leader.call("RAFT.NODE", "REPLACE", str(dead.id), "4", fourth.address) == "OK"
+    cluster.nodes.remove(dead)
+    fifth = new_node(cluster, 5).start(wait=False)
+    assert leader.call("RAFT.NODE", "REPLACE", str(leader.id), "5", fifth.address) == "OK"
+    after = cluster.wait_leader(but=leader)
+    assert voters(after) == sorted({1, 2, 3, 4, 5} - {dead.id, leader.id})
+    leader.kill()
+    cluster.nodes.remove(leader)
+    cluster.wait_equal()
+
+
+def test_a_replacement_that_never_comes_replaces_nobody(cluster):
+    leader = writable(cluster)
+    old = cluster.followers()[0]
+    fourth = new_node(cluster, 4)
+    with leader.connect(timeout=30) as connection:
+        reply = str(connection.call("RAFT.NODE", "REPLACE", str(old.id), "4", fourth.address))
+    assert "has not caught up" in reply and "stays a learner" in reply, reply
+    assert voters(leader) == [1, 2, 3] and state_of(leader, fourth) == "learner"
+    fourth.start(wait=False)  # and again, now that it runs
+    assert leader.call("RAFT.NODE", "REPLACE", str(old.id), "4", fourth.address) == "OK"
+    assert voters(leader) == sorted({1, 2, 3, 4} - {old.id})
+
+
+def test_what_cannot_be_replaced_is_refused_with_the_reason(cluster):
+    leader = writable(cluster)
+    a, b = cluster.followers()
+    assert_refused(leader, "node 9 is no member", "REPLACE", "9", "4", "127.0.0.1:1234")
+    assert_refused(leader, "is a voter already", "REPLACE", str(a.id), str(b.id), b.address)
+    assert_refused(leader, "has the address", "REPLACE", str(a.id), "4", b.address)
+    assert_refused(leader, "a number", "REPLACE", str(a.id), "four", "127.0.0.1:1234")
+    assert_refused(leader, "syntax error", "REPLACE", str(a.id), "4", "127.0.0.1:1234", "SOON")
+    assert str(a.call("RAFT.NODE", "REPLACE", "9", "4", "127.0.0.1:1234")) == f"MOVED 0 {leader.address}"
+    assert sorted(members(leader)) == [1, 2, 3]
