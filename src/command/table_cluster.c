@@ -115,6 +115,16 @@ static const struct command_docs rows[] = {
         .summary = "Lists the connections between this node and the others.",
     },
     {
+        .fullname = "cluster|failover",
+        .arity = -2,
+        .flags = COMMAND_ADMIN | COMMAND_STALE | COMMAND_NO_MULTI,
+        .syntax = "[options(FORCE | TAKEOVER)]",
+        .group = "cluster",
+        .since = "3.0.0",
+        .complexity = "O(N) for N nodes, and an election.",
+        .summary = "Makes this node the leader. Answers when it leads.",
+    },
+    {
         .fullname = "cluster|help",
         .arity = 2,
         .flags = COMMAND_LOADING | COMMAND_STALE,
@@ -210,6 +220,16 @@ static const struct command_docs rows[] = {
         .since = "7.2.0",
         .complexity = "O(1)",
         .summary = "Shows the subcommands.",
+    },
+    {
+        .fullname = "raft.transfer_leader",
+        .arity = -1,
+        .flags = COMMAND_ADMIN | COMMAND_STALE | COMMAND_NOSCRIPT | COMMAND_NO_MULTI,
+        .syntax = "[node-id:integer]",
+        .group = "cluster",
+        .since = "7.2.0",
+        .complexity = "O(N) for N nodes, and an election.",
+        .summary = "Hands leadership over to a node. Answers when that node leads.",
     },
     {
         .fullname = "readonly",

@@ -310,6 +310,10 @@ enum raft_refusal {
 enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft_membership *wanted,
                                       uint64_t now_ms);
 
+/* Whether this leader would choose the node as its successor, were it the only one: a voter that
+ * keeps up and has room on its disk. */
+bool raft_can_hand_over_to(const struct raft *raft, uint64_t id);
+
 /* Whether the host may submit entries. A leader that hands over takes none. */
 bool raft_accepts(const struct raft *raft);
 

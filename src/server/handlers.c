@@ -29,6 +29,8 @@ static const struct handler handlers[] = {
     {"cluster|getkeysinslot", server_cluster_getkeysinslot, WITH_SHARD},
     {"cluster|links", server_cluster_links, WITH_SHARD},
     {"cluster|help", server_help, WHILE_LOADING},
+    {"cluster|failover", server_cluster_failover, WITH_SHARD},
+    {"raft.transfer_leader", server_raft_transfer_leader, WITH_SHARD},
     {"raft.node|add", server_raft_node_add, WITH_SHARD},
     {"raft.node|remove", server_raft_node_remove, WITH_SHARD},
     {"raft.node|address", server_raft_node_address, WITH_SHARD},

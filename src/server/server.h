@@ -64,7 +64,17 @@ struct server_change {
     uint64_t received;                 /* by the successor: entries and bytes of a snapshot */
 };
 
-enum { SERVER_CHANGES_MAX = 8 };
+/* Another leader that a client waits for. */
+struct server_handover {
+    struct server *server;
+    const struct client *client; /* NULL: free */
+    uint64_t term;               /* when it asked */
+    uint64_t target;             /* who is to lead */
+    bool any;                    /* or any other node than this one */
+    uint64_t until_ms;
+};
+
+enum { SERVER_CHANGES_MAX = 8 }; /* of each kind */
 
 struct server {
     struct config config;
@@ -94,6 +104,7 @@ struct server {
     struct peers *peers;
     uint64_t peer_messages_without_shard; /* for a shard that this node does not have */
     struct server_change changes[SERVER_CHANGES_MAX];
+    struct server_handover handovers[SERVER_CHANGES_MAX];
     struct shard *shards[SERVER_SHARDS]; /* NULL while they are loading */
     struct loading loading;
     struct platform_disk *disk;
@@ -277,6 +288,8 @@ server_handler server_cluster_slots, server_cluster_shards, server_cluster_nodes
 server_handler server_raft_node_add, server_raft_node_remove, server_raft_node_address,
     server_raft_node_promote, server_raft_node_demote, server_raft_node_replace,
     server_raft_node_list;
+/* handover.c */
+server_handler server_raft_transfer_leader, server_cluster_failover;
 /* raft_commands.c: false if this node does not lead; the reply then names the one that does. */
 bool server_leads(const struct server *server, struct resp_writer *reply);
 /* persistence_commands.c */

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "shard/internal.h"
+#include "wire/handover.h"
 #include "wire/members.h"
 #include "wire/witness.h"
 
@@ -397,6 +398,8 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
         return shard_take_forward(shard, from, args, argc);
     if (argc > 0 && wire_is_witness(args[0]))
         return shard_take_witnesses(shard, from, args, argc);
+    if (argc > 0 && wire_is_handover(args[0]))
+        return shard_take_handover(shard, from, args, argc);
     shard_read_clock(shard); /* a promise not to vote counts from here on */
     struct wire_message *incoming = &shard->incoming;
     enum err err = wire_parse_message(args, argc, incoming);

@@ -43,14 +43,6 @@ void shard_set_incarnation(struct shard *shard, uint64_t incarnation, struct sha
     shard_step(shard, &event, NULL, 0);
 }
 
-void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now)
-{
-    shard_set_now(shard, now);
-    struct raft_event event = {.type = RAFT_EVENT_TRANSFER, .now_ms = shard->now.mono_ms};
-    event.peer = node;
-    shard_step(shard, &event, NULL, 0);
-}
-
 void shard_snapshot(struct shard *shard, struct shard_time now)
 {
     shard_set_now(shard, now);

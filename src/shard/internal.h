@@ -9,7 +9,8 @@
  *   answer.c       replies to what is not carried out
  *   busy.c         announces what takes long in one piece
  *   check.c        messages that cannot be
- *   group.c        the group itself: membership, leadership
+ *   group.c        the group itself: membership
+ *   handover.c     leadership for a node that asks for it, or is named
  *   digest.c       whether the nodes' machines are equal
  *   versions.c     who speaks what, and what all may use
  *   witness.c      what each member has acknowledged, told to all
@@ -251,6 +252,8 @@ void shard_announce_end(struct shard *shard);
 /* check.c */
 /* true: the message is dealt with by this. */
 bool shard_follows_term(struct shard *shard, const struct raft_message *message);
+MUST_CHECK enum err shard_take_handover(struct shard *shard, const struct shard_peer *from,
+                                        const struct span *args, size_t argc);
 const char *shard_message_refusal(struct shard *shard, const struct wire_message *message);
 
 /* drive.c */

@@ -251,6 +251,10 @@ void shard_set_voters_target(struct shard *shard, uint32_t target);
 /* Hands leadership over to `node`, 0: to whom is nearest. Meanwhile new writes are not admitted. */
 void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now);
 
+/* Asks the leader to hand over to this node. The leader does if it can: nothing says that it does
+ * not. False: this node does not follow a leader, or has no vote. */
+bool shard_ask_to_lead(struct shard *shard);
+
 /* Begins a snapshot of this node, unless one is being made. */
 void shard_snapshot(struct shard *shard, struct shard_time now);
 bool shard_snapshot_goes_on(const struct shard *shard);

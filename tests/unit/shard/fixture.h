@@ -34,6 +34,8 @@ struct fixture {
     uint64_t context;             /* its first number */
     unsigned wanted;              /* requests in the last RAFT.FORWARD that ask for something */
     const char *refusal;          /* of everything that is to be proposed; NULL: none */
+    uint64_t asked_to_lead;       /* the node that was last asked to hand over */
+    uint64_t told_to_lead;        /* the node that was last told to stand at once */
     uint32_t digest_interval_ms;  /* of the next start */
     uint64_t snapshot_log_bytes;  /* of the next start */
     uint64_t incarnation;         /* of the folder, at the next start */
@@ -119,6 +121,10 @@ static inline void fixture_send(void *context, uint64_t to, bool response, struc
         buf_add_span(&fixture->sent_digests, bytes);
         return;
     }
+    if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.HANDOVER", 13)) {
+        fixture->asked_to_lead = to;
+        return;
+    }
     if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.WITNESS", 12)) {
         buf_add_span(&fixture->sent_witnesses, bytes);
         return;
@@ -130,6 +136,8 @@ static inline void fixture_send(void *context, uint64_t to, bool response, struc
         return;
     }
     assert_int_equal(wire_parse_message(parser.args, parser.argc, &message), ERR_NONE);
+    if (message.message.type == RAFT_TIMEOUT_NOW)
+        fixture->told_to_lead = to;
     if (message.message.type == RAFT_APPEND_REQUEST) {
         fixture->round = message.message.append_request.read_context;
         if (message.message.append_request.entry_count && to < 4)

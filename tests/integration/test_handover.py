@@ -1,0 +1,129 @@
+"""Leadership goes to another node because somebody asks for it. Whether that was the leader's doing shows in the
+counters of who leads then: an election that a leader asked for has no PreVote before it."""
+import contextlib
+
+import pytest
+
+from cluster import Cluster
+from resp import Error
+from test_changes import new_node
+from test_membership import silence_ms
+from waiting import wait_for
+
+
+@pytest.fixture
+def cluster():
+    with Cluster("handover") as one:
+        yield one
+
+
+def counters(node):
+    raft = node.raft()
+    return int(raft["raft_prevotes_started"]), int(raft["raft_elections_started"])
+
+
+@contextlib.contextmanager
+def asked_for(cluster, *nodes):
+    """One of the nodes is elected, in one election, at the leader's word."""
+    before = {node.id: counters(node) for node in nodes}
+    yield
+    leader = cluster.wait_leader()
+    assert leader in nodes, f"node {leader.id} leads"
+    prevotes, elections = before[leader.id]
+    assert counters(leader) == (prevotes, elections + 1)
+
+
+def writable(cluster):
+    leader = cluster.wait_leader()
+    wait_for(lambda: leader.call("SET", "k", "v") == "OK", what="a write")
+    return leader
+
+
+def assert_error(reply, why):
+    assert isinstance(reply, Error) and why in str(reply), reply
+
+
+def test_leadership_goes_to_the_named_voter(cluster):
+    leader = writable(cluster)
+    for target in cluster.followers():
+        with asked_for(cluster, target):
+            assert cluster.leader().call("RAFT.TRANSFER_LEADER", str(target.id)) == "OK"
+            assert target.says_leader()
+    assert not leader.says_leader()
+
+
+def test_without_a_name_leadership_goes_to_any_voter(cluster):
+    leader = writable(cluster)
+    with asked_for(cluster, *cluster.followers()):
+        assert leader.call("RAFT.TRANSFER_LEADER") == "OK"
+
+
+def test_writes_during_a_transfer_are_neither_lost_nor_refused(cluster):
+    leader = writable(cluster)
+    target = cluster.followers()[0]
+    with leader.connect() as connection:
+        for number in range(100):
+            connection.send("APPEND", "text", f"{number},")
+        assert leader.call("RAFT.TRANSFER_LEADER", str(target.id)) == "OK"
+        replies = [connection.read() for _ in range(100)]
+    assert not [reply for reply in replies if isinstance(reply, Error)], replies
+    expected = "".join(f"{number}," for number in range(100)).encode()
+    assert wait_for(lambda: target.call("GET", "text"), what="a read") == expected
+
+
+def test_what_cannot_lead_is_refused_with_the_reason(cluster):
+    leader = writable(cluster)
+    follower, dead = cluster.followers()
+    fourth = new_node(cluster, 4)
+    assert leader.call("RAFT.NODE", "ADD", "4", fourth.address) == "OK"
+    assert_error(leader.call("RAFT.TRANSFER_LEADER", str(leader.id)), "leads already")
+    assert_error(leader.call("RAFT.TRANSFER_LEADER", "9"), "node 9 is no member")
+    assert_error(leader.call("RAFT.TRANSFER_LEADER", "4"), "node 4 has no vote")
+    for id in ("0", "-1", "two", "99999999999999999999999"):
+        assert_error(leader.call("RAFT.TRANSFER_LEADER", id), "a number of 1 or more")
+    assert_error(leader.call("RAFT.TRANSFER_LEADER", "1", "2"), "wrong number of arguments")
+    assert str(follower.call("RAFT.TRANSFER_LEADER")) == f"MOVED 0 {leader.address}"
+    dead.kill()
+    wait_for(lambda: silence_ms(leader, dead) > 1000, what="the dead node's silence")
+    assert_error(leader.call("RAFT.TRANSFER_LEADER", str(dead.id)), "has not been heard of")
+    assert leader.says_leader() and leader.call("SET", "k", "w") == "OK"
+
+
+def test_nobody_leads_a_cluster_of_one_instead():
+    with Cluster("alone", size=1) as one:
+        leader = writable(one)
+        assert_error(leader.call("RAFT.TRANSFER_LEADER"), "no other voter can lead")
+        assert leader.call("SET", "k", "v") == "OK"
+
+
+def test_a_target_that_does_not_catch_up_leaves_the_leader_in_place(cluster):
+    leader = writable(cluster)
+    target, other = cluster.followers()
+    target.pause()
+    assert leader.call("SET", "k", "w") == "OK"
+    reply = leader.call("RAFT.TRANSFER_LEADER", str(target.id))  # it may be taken for dead by now
+    assert isinstance(reply, Error) and ("did not catch up" in str(reply) or "not been heard of" in str(reply)), reply
+    assert leader.says_leader() and leader.call("SET", "k", "x") == "OK"
+    target.resume()
+
+
+def test_cluster_failover_makes_a_follower_the_leader(cluster):
+    writable(cluster)
+    for target in cluster.followers():
+        with asked_for(cluster, target):
+            assert target.call("CLUSTER", "FAILOVER") == "OK"
+            assert target.call("ROLE")[0] == b"master"
+
+
+def test_cluster_failover_is_refused_with_the_reason(cluster):
+    leader = writable(cluster)
+    follower = cluster.followers()[0]
+    assert_error(leader.call("CLUSTER", "FAILOVER"), "You should send CLUSTER FAILOVER to a replica")
+    for option in ("FORCE", "takeover"):
+        assert_error(follower.call("CLUSTER", "FAILOVER", option), "takes neither FORCE nor TAKEOVER")
+    assert_error(follower.call("CLUSTER", "FAILOVER", "now"), "syntax error")
+    assert_error(follower.call("CLUSTER", "FAILOVER", "FORCE", "FORCE"), "syntax error")
+    assert leader.call("RAFT.NODE", "DEMOTE", str(follower.id)) == "OK"
+    wait_for(lambda: follower.raft()["raft_is_voting"] == "no", what="the learner knows that it is one")
+    assert_error(follower.call("CLUSTER", "FAILOVER"), "has no vote")
+    assert leader.says_leader()
