@@ -256,16 +256,15 @@ static void go_on(struct server *server, const struct server_call *call)
 }
 
 /* False: the reply says why. */
-static bool parse(const struct kind *kind, const struct server_call *call,
-                  struct cluster_change *change, bool *forced)
+static bool parse(const struct kind *kind, const struct server_call *call, struct server_wish *wish)
 {
-    *forced = call->argc == kind->argc + 1 && span_is(call->args[kind->argc], "force");
-    if (call->argc != kind->argc + *forced) {
+    wish->forced = call->argc == kind->argc + 1 && span_is(call->args[kind->argc], "force");
+    if (call->argc != kind->argc + wish->forced) {
         resp_error(call->reply, "ERR syntax error");
         return false;
     }
+    struct cluster_change *change = &wish->change;
     bool replaces = kind->want == cluster_member_replace_begin;
-    *change = (struct cluster_change){.address = span_of("", 0)};
     if (!number_parse_u64(call->args[2], &change->id) ||
         (replaces && !number_parse_u64(call->args[3], &change->successor))) {
         resp_error(call->reply, "ERR a node's id is a number");
@@ -276,16 +275,13 @@ static bool parse(const struct kind *kind, const struct server_call *call,
     return true;
 }
 
-static void change_members(struct server *server, const struct server_call *call,
-                           const struct kind *kind)
+void server_change_members(struct server *server, const struct server_call *call,
+                           const struct server_wish *wish)
 {
-    struct cluster_change asked;
-    bool forced;
-    if (!parse(kind, call, &asked, &forced) || !server_leads(server, call->reply))
-        return;
     struct raft_membership wanted;
     char message[CLUSTER_MESSAGE_MAX];
-    if (kind->want(raft_membership(shard_raft(server_group(server))), &asked, &wanted, message)) {
+    const struct raft_membership *members = raft_membership(shard_raft(server_group(server)));
+    if (wish->want(members, &wish->change, &wanted, message)) {
         resp_errorf(call->reply, "ERR %s", message);
         return;
     }
@@ -294,30 +290,40 @@ static void change_members(struct server *server, const struct server_call *call
         resp_error(call->reply, "ERR too many clients wait for a change of the members: try again");
         return;
     }
-    *change = (struct server_change){.server = server, .client = call->client, .forced = forced};
-    if (kind->want == cluster_member_replace_begin) {
-        change->replacement.id = asked.id;
-        change->replacement.successor = asked.successor;
+    *change =
+        (struct server_change){.server = server, .client = call->client, .forced = wish->forced};
+    if (wish->want == cluster_member_replace_begin) {
+        change->replacement.id = wish->change.id;
+        change->replacement.successor = wish->change.successor;
         begin_replacement(change, call, &wanted);
     } else {
         begin_change(change, call, &wanted);
     }
 }
 
-static void run(struct server *server, const struct server_call *call, const struct kind *kind)
+bool server_go_on_changing(struct server *server, const struct server_call *call)
 {
     switch (net_client_waited(call->client)) {
     case NET_NOT_YET:
-        change_members(server, call, kind);
-        return;
+        return false;
     case NET_WAITED:
         go_on(server, call);
-        return;
+        return true;
     case NET_UNBLOCKED:
         resp_error(call->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK: the change may "
                                 "still take effect");
-        return;
+        return true;
     }
+    return true;
+}
+
+static void run(struct server *server, const struct server_call *call, const struct kind *kind)
+{
+    struct server_wish wish = {.want = kind->want};
+    if (server_go_on_changing(server, call) || !parse(kind, call, &wish) ||
+        !server_leads(server, call->reply))
+        return;
+    server_change_members(server, call, &wish);
 }
 
 void server_raft_node_add(struct server *server, const struct server_call *call)

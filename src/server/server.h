@@ -237,7 +237,8 @@ uint32_t server_clients_wait_ms(const struct server *server, uint32_t most);
 /* Until the end. On failure one line in message. */
 MUST_CHECK enum err server_run(struct server *server, char message[SERVER_MESSAGE_MAX]);
 void server_watch_signals(struct server *server); /* SIGTERM, SIGINT: the end, from now on */
-void server_stop(struct server *server);          /* answers what is waiting, then ends the loop */
+/* Hands leadership over, answers what is waiting, then ends the loop. */
+void server_stop(struct server *server);
 
 /* memory.c */
 void server_memory_open(struct server *server);
@@ -288,6 +289,20 @@ server_handler server_cluster_slots, server_cluster_shards, server_cluster_nodes
 server_handler server_raft_node_add, server_raft_node_remove, server_raft_node_address,
     server_raft_node_promote, server_raft_node_demote, server_raft_node_replace,
     server_raft_node_list;
+/* What an operator wants of the members. */
+struct server_wish {
+    cluster_wanted *want;
+    struct cluster_change change;
+    bool forced; /* even if the cluster stops */
+};
+/* raft_commands.c: at the leader. Answers when the change is committed, or with the reason why not:
+ * the handler is called again meanwhile, and calls server_go_on_changing() first. False: it is not
+ * waiting for a change. */
+void server_change_members(struct server *server, const struct server_call *call,
+                           const struct server_wish *wish);
+bool server_go_on_changing(struct server *server, const struct server_call *call);
+/* cluster_changes.c */
+server_handler server_cluster_meet, server_cluster_forget, server_cluster_reset;
 /* handover.c */
 server_handler server_raft_transfer_leader, server_cluster_failover;
 /* raft_commands.c: false if this node does not lead; the reply then names the one that does. */

@@ -9,15 +9,19 @@ from test_membership import assert_refused, fill, members, promote, silence_ms, 
 from waiting import wait_for
 
 
+# No election but those that a test is about, also on a busy machine.
+PATIENT = {"raft_heartbeat_ms": 100, "raft_election_timeout_ms": 1000}
+
+
 @pytest.fixture
 def cluster():
-    with Cluster("changes") as one:
+    with Cluster("changes", **PATIENT) as one:
         yield one
 
 
 @pytest.fixture
 def five():
-    with Cluster("changes", size=5) as one:
+    with Cluster("changes", size=5, **PATIENT) as one:
         yield one
 
 
@@ -30,7 +34,8 @@ def new_node(cluster, number):
 
 def add(cluster, number):
     node = new_node(cluster, number)
-    assert cluster.wait_leader().call("RAFT.NODE", "ADD", str(number), node.address) == "OK"
+    leader = cluster.wait_leader()  # it may still be taking in the node that was added before
+    wait_for(lambda: leader.call("RAFT.NODE", "ADD", str(number), node.address) == "OK", what=f"node {number} is added")
     return node.start()
 
 
@@ -120,6 +125,21 @@ def test_what_cannot_be_promoted_or_demoted_is_refused_with_the_reason(cluster):
     assert voters(leader) == [1, 2, 3]
 
 
+def test_one_change_at_a_time(cluster):
+    leader = writable(cluster)
+    followers = cluster.followers()
+    with leader.connect() as connection:
+        for follower in followers:
+            follower.pause()  # nothing is committed now
+        connection.send("RAFT.NODE", "ADD", "4", "127.0.0.1:1234")
+        wait_for(lambda: leader.raft()["raft_membership_state"] == "changing", what="the change has begun")
+        assert_refused(leader, "another change of the members goes on", "ADD", "5", "127.0.0.1:1235")
+        for follower in followers:
+            follower.resume()
+        reply = connection.read()
+        assert reply == "OK" or "another leader was elected" in str(reply), reply
+
+
 def test_a_change_that_leaves_the_dead_in_charge_has_to_be_forced(five):
     leader = writable(five)
     alive, _, *dead = five.followers()
@@ -194,4 +214,44 @@ def test_what_cannot_be_replaced_is_refused_with_the_reason(cluster):
     assert_refused(leader, "a number", "REPLACE", str(a.id), "four", "127.0.0.1:1234")
     assert_refused(leader, "syntax error", "REPLACE", str(a.id), "4", "127.0.0.1:1234", "SOON")
     assert str(a.call("RAFT.NODE", "REPLACE", "9", "4", "127.0.0.1:1234")) == f"MOVED 0 {leader.address}"
+    assert sorted(members(leader)) == [1, 2, 3]
+
+
+def node_names(node):
+    """By id, in the order of the ports that CLUSTER NODES shows."""
+    names = {}
+    for line in node.call("CLUSTER", "NODES").decode().splitlines():
+        name, address = line.split()[:2]
+        names[int(address.split("@")[0].rsplit(":", 1)[1])] = name
+    return names
+
+
+def test_cluster_forget_at_the_leader_removes_a_node(cluster):
+    leader = writable(cluster)
+    gone, other = cluster.followers()
+    names = node_names(leader)
+    for node, name, why in ((leader, names[leader.port], "can't forget myself"), (other, names[leader.port], "my master"),
+                            (leader, "0" * 40, f"Unknown node {'0' * 40}"),
+                            (other, names[gone.port], f"MOVED 0 {leader.address}")):
+        reply = node.call("CLUSTER", "FORGET", name)
+        assert isinstance(reply, Error) and why in str(reply), reply
+    assert sorted(members(leader)) == [1, 2, 3]
+    assert leader.call("CLUSTER", "FORGET", names[gone.port]) == "OK"
+    assert sorted(members(leader)) == sorted({leader.id, other.id})
+
+
+def test_cluster_meet_and_reset_say_what_to_do(cluster):
+    leader = writable(cluster)
+    follower = cluster.followers()[0]
+    assert leader.call("CLUSTER", "MEET", "127.0.0.1", str(follower.port)) == "OK"
+    reply = str(leader.call("CLUSTER", "MEET", "10.1.2.3", "6379", "16379"))
+    assert reply.startswith("ERR") and "RAFT.NODE ADD N 10.1.2.3:6379" in reply
+    for port in ("0", "65536", "x"):
+        assert "Invalid port" in str(leader.call("CLUSTER", "MEET", "127.0.0.1", port))
+        assert "Invalid port" in str(leader.call("CLUSTER", "MEET", "127.0.0.1", "7000", port))
+    assert "syntax error" in str(leader.call("CLUSTER", "MEET", "127.0.0.1", "7000", "17000", "x"))
+    for options in ((), ("HARD",), ("soft",)):
+        reply = str(follower.call("CLUSTER", "RESET", *options))
+        assert reply.startswith("ERR") and f"RAFT.NODE REMOVE {follower.id}" in reply
+    assert "syntax error" in str(follower.call("CLUSTER", "RESET", "softly"))
     assert sorted(members(leader)) == [1, 2, 3]
