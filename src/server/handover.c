@@ -1,5 +1,5 @@
 /* RAFT.TRANSFER_LEADER and CLUSTER FAILOVER. Both are answered when another node leads, or when it
- * is known that none will. */
+ * is known that none will. And a leader that shuts down hands over first. */
 #include "cluster/handover.h"
 
 #include <inttypes.h>
@@ -83,19 +83,24 @@ static void answer(struct server *server, const struct server_call *call)
         resp_error(call->reply, "UNKNOWN no new leader is known yet: see INFO raft");
 }
 
-static void transfer(struct server *server, const struct server_call *call, uint64_t target)
+static enum err check(struct server *server, uint64_t target, char message[CLUSTER_MESSAGE_MAX])
 {
-    struct shard *shard = server_group(server);
     struct raft_status status;
-    raft_status(shard_raft(shard), &status);
+    raft_status(shard_raft(server_group(server)), &status);
     const struct cluster_handover wanted = {.status = &status,
                                             .leader = server->config.node_id,
                                             .target = target,
                                             .now_ms = server_now(server).mono_ms,
                                             .silence_ms =
                                                 (uint32_t)server->config.raft_election_timeout_ms};
+    return cluster_handover_check(&wanted, message);
+}
+
+static void transfer(struct server *server, const struct server_call *call, uint64_t target)
+{
+    struct shard *shard = server_group(server);
     char message[CLUSTER_MESSAGE_MAX];
-    if (cluster_handover_check(&wanted, message)) {
+    if (check(server, target, message)) {
         resp_errorf(call->reply, "ERR %s", message);
         return;
     }
@@ -103,6 +108,7 @@ static void transfer(struct server *server, const struct server_call *call, uint
     if (!handover)
         return;
     shard_transfer(shard, target, server_now(server));
+    struct raft_status status;
     raft_status(shard_raft(shard), &status);
     handover->target = status.transfer_target;
     handover->any = target == 0;
@@ -186,4 +192,37 @@ void server_raft_transfer_leader(struct server *server, const struct server_call
 void server_cluster_failover(struct server *server, const struct server_call *call)
 {
     run(server, call, begin_failover);
+}
+
+/* ---- before the end ---- */
+
+void server_hand_over(struct server *server)
+{
+    struct shard *shard = server_group(server);
+    char message[CLUSTER_MESSAGE_MAX];
+    if (!shard || raft_role(shard_raft(shard)) != RAFT_LEADER)
+        return;
+    uint64_t patience_ms = PATIENCE * (uint64_t)server->config.raft_election_timeout_ms;
+    server->led_term = raft_term(shard_raft(shard));
+    server->hand_over_until_ms = server_now(server).mono_ms + patience_ms;
+    if (check(server, 0, message))
+        log_line(&server->log, LOG_WARNING, "leadership is handed to nobody: %s", message);
+    else
+        shard_transfer(shard, 0, server_now(server));
+}
+
+/* The process stays until another leader is known: its vote may be needed. A transfer that failed
+ * is begun again. */
+bool server_is_handing_over(struct server *server)
+{
+    struct shard *shard = server_group(server);
+    if (server->led_term == 0 || server_now(server).mono_ms >= server->hand_over_until_ms)
+        return false;
+    const struct raft *raft = shard_raft(shard);
+    if (raft_role(raft) != RAFT_LEADER)
+        return raft_leader(raft) == 0;
+    char message[CLUSTER_MESSAGE_MAX];
+    if (raft_accepts(raft) && !check(server, 0, message))
+        shard_transfer(shard, 0, server_now(server));
+    return !raft_accepts(raft);
 }

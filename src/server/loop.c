@@ -122,15 +122,19 @@ void server_stop(struct server *server)
     net_close_listeners(server->net);
     if (server->sentinel)
         net_close_listeners(server_sentinel_net(server));
+    server_hand_over(server);
 }
 
-/* The end comes when nothing waits for the cluster any more, or when the time is over. */
-static bool may_end(const struct server *server)
+/* The end comes when another node leads and nothing waits for the cluster any more, or when the
+ * time is over. */
+static bool may_end(struct server *server)
 {
     if (!server->stopping)
         return false;
     if (server->now.mono_ms >= server->stop_deadline_ms)
         return true;
+    if (server_is_handing_over(server))
+        return false;
     for (uint32_t number = 0; number < SERVER_SHARDS; number++) {
         struct shard_stats stats = shard_stats(server_shard(server, number));
         if (stats.pending_writes || stats.pending_reads)

@@ -124,6 +124,8 @@ struct server {
     bool stopping;
     bool stopped;
     uint64_t stop_deadline_ms;
+    uint64_t led_term; /* when the end was asked for; 0: this node did not lead */
+    uint64_t hand_over_until_ms;
 };
 
 /* log.c */
@@ -305,6 +307,10 @@ bool server_go_on_changing(struct server *server, const struct server_call *call
 server_handler server_cluster_meet, server_cluster_forget, server_cluster_reset;
 /* handover.c */
 server_handler server_raft_transfer_leader, server_cluster_failover;
+/* The end was asked for: a leader hands over. While it does, for at most some election timeouts,
+ * the second function returns true; it is called once a turn. */
+void server_hand_over(struct server *server);
+bool server_is_handing_over(struct server *server);
 /* raft_commands.c: false if this node does not lead; the reply then names the one that does. */
 bool server_leads(const struct server *server, struct resp_writer *reply);
 /* persistence_commands.c */

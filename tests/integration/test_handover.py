@@ -6,14 +6,14 @@ import pytest
 
 from cluster import Cluster
 from resp import Error
-from test_changes import new_node
+from test_changes import PATIENT, new_node
 from test_membership import silence_ms
 from waiting import wait_for
 
 
 @pytest.fixture
 def cluster():
-    with Cluster("handover") as one:
+    with Cluster("handover", **PATIENT) as one:
         yield one
 
 
@@ -84,7 +84,7 @@ def test_what_cannot_lead_is_refused_with_the_reason(cluster):
     assert_error(leader.call("RAFT.TRANSFER_LEADER", "1", "2"), "wrong number of arguments")
     assert str(follower.call("RAFT.TRANSFER_LEADER")) == f"MOVED 0 {leader.address}"
     dead.kill()
-    wait_for(lambda: silence_ms(leader, dead) > 1000, what="the dead node's silence")
+    wait_for(lambda: silence_ms(leader, dead) > 3000, what="the dead node's silence")
     assert_error(leader.call("RAFT.TRANSFER_LEADER", str(dead.id)), "has not been heard of")
     assert leader.says_leader() and leader.call("SET", "k", "w") == "OK"
 
@@ -127,3 +127,82 @@ def test_cluster_failover_is_refused_with_the_reason(cluster):
     wait_for(lambda: follower.raft()["raft_is_voting"] == "no", what="the learner knows that it is one")
     assert_error(follower.call("CLUSTER", "FAILOVER"), "has no vote")
     assert leader.says_leader()
+
+
+def sigterm(node):
+    assert node.stop() == 0, node.tail()
+
+
+def shutdown(node):
+    with node.connect() as connection:
+        connection.send("SHUTDOWN")
+        connection.read_to_end()
+    assert node.wait_exit() == 0, node.tail()
+
+
+def shutdown_now(node):
+    with node.connect() as connection:
+        connection.send("SHUTDOWN", "NOW")
+        connection.read_to_end()
+    assert node.wait_exit() == 0, node.tail()
+
+
+@pytest.mark.parametrize("end", [sigterm, shutdown, shutdown_now])
+def test_a_leader_that_shuts_down_hands_over_first(cluster, end):
+    leader = writable(cluster)
+    cluster.wait_equal()
+    with asked_for(cluster, *cluster.followers()):
+        end(leader)
+    assert cluster.leader().call("SET", "k", "w") == "OK"
+
+
+@pytest.mark.parametrize("end", [sigterm, shutdown])
+def test_the_new_leader_is_there_before_the_old_one_ends(cluster, end):
+    leader = writable(cluster)
+    term = int(leader.raft()["raft_current_term"])
+    end(leader)
+    lines = leader.log.read_text().splitlines()
+    known = [number for number, line in enumerate(lines)
+             if f"follower in term {term + 1}, leader " in line and not line.endswith("leader 0")]
+    assert known and known[0] < len(lines) - 1 and lines[-1].endswith("bye"), lines[-10:]
+
+
+def test_with_one_of_three_dead_a_leader_that_shuts_down_votes_for_its_successor(cluster):
+    leader = writable(cluster)
+    dead, successor = cluster.followers()
+    dead.kill()
+    with leader.connect() as connection:
+        assert connection.call("SET", "k", "w") == "OK"
+    term = int(leader.raft()["raft_current_term"])
+    sigterm(leader)
+    assert f"leader in term {term + 1}, leader {successor.id}" in successor.tail(200)
+
+
+def test_a_follower_that_shuts_down_leaves_the_leader_alone(cluster):
+    leader = writable(cluster)
+    term = leader.raft()["raft_current_term"]
+    sigterm(cluster.followers()[0])
+    assert leader.call("SET", "k", "w") == "OK"
+    assert leader.raft()["raft_current_term"] == term
+
+
+def test_a_leader_that_nobody_can_follow_ends_all_the_same(cluster):
+    leader = writable(cluster)
+    for follower in cluster.followers():
+        follower.kill()
+    sigterm(leader)
+    with Cluster("alone", size=1) as one:
+        sigterm(writable(one))
+
+
+def test_clients_of_other_nodes_see_no_error_when_the_leader_shuts_down(cluster):
+    leader = writable(cluster)
+    follower = cluster.followers()[0]
+    with follower.connect() as connection:
+        assert connection.call("INCR", "n") == 1
+        for _ in range(200):
+            connection.send("INCR", "n")
+        sigterm(leader)
+        for _ in range(200):
+            connection.send("INCR", "n")
+        assert [connection.read() for _ in range(400)] == list(range(2, 402))
