@@ -146,6 +146,7 @@ static struct raft_options raft_options(struct sim_node *node)
                                    .bytes_in_flight_max = 1 << 20,
                                    .snapshot_chunk_bytes = node->sim->profile.snapshot_chunk_bytes,
                                    .lease_drift_percent = node->sim->profile.lease_drift_percent,
+                                   .voters_target = node->sim->profile.voters_target,
                                    .seed =
                                        node->sim->seed * 1000003 + node->id * 101 + node->starts};
     for (int i = 0; node->founder && i < node->sim->profile.voters; i++)

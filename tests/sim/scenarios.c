@@ -420,6 +420,7 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
         draw_lies(&prng, profile);
     else if (prng_below(&prng, OLD_ONE_IN) == 0)
         profile->old_nodes = 1 + (int)prng_below(&prng, (uint64_t)profile->voters);
+    profile->voters_target = (uint32_t)prng_below(&prng, SIM_NODES_MAX + 1);
 }
 
 /* Without a fault there is one election, no write in doubt, and nobody waits long. */

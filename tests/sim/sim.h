@@ -135,6 +135,7 @@ struct sim_profile {
     double stale_turn; /* share of pauses after which a turn goes on by the clock of before */
     double read_pause; /* probability that a process stops when it reads its clock */
     double changes_per_second; /* of the membership, and transfers */
+    uint32_t voters_target;    /* what spares are promoted to */
     double wipes_per_second;   /* a disk is lost for good; its node joins as a new one */
     double losses_per_second;  /* disks are lost; their nodes come back under their old ids */
     bool losses_at_start;      /* before anybody has led */
@@ -206,6 +207,7 @@ struct sim_node {
     uint64_t heard_in_time_term; /* the same, by a message that did not wait for this process */
     uint64_t led_term;           /* led it after the last event; 0: did not lead */
     uint64_t change_seen;        /* index of the newest membership */
+    bool change_asked;           /* an operator did, in this event */
     uint64_t checked_index;      /* applied entries compared with the history */
     bool role_changed;
     uint64_t stale_turns; /* events since the start, for stale.c */
