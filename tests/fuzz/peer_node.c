@@ -10,6 +10,7 @@
 #include "fuzz/peer_node_entries.h"
 #include "unit/shard/fixture.h"
 #include "wire/digest.h"
+#include "wire/handover.h"
 
 #include "fuzz/fuzz.h"
 
@@ -396,6 +397,17 @@ static void say_forward(void)
     buf_close(&items);
 }
 
+static void say_handover(void)
+{
+    const struct wire_handover handover = {.cluster_id = span_text(run.fixture.cluster.cluster_id),
+                                           .term = number(raft_term(core())),
+                                           .from = run.from,
+                                           .to = 1};
+    struct buf bytes = {0};
+    wire_encode_handover(&bytes, &handover);
+    say_bytes(&bytes, hear);
+}
+
 /* ---- the begin of the cluster ---- */
 
 /* What is stored can be read again. */
@@ -571,7 +583,10 @@ static void step(void)
         stand();
         break;
     case 28:
+        say_handover();
+        break;
     case 29:
+    case 30:
         say_forward();
         break;
     default:

@@ -255,3 +255,59 @@ def test_cluster_meet_and_reset_say_what_to_do(cluster):
         assert reply.startswith("ERR") and f"RAFT.NODE REMOVE {follower.id}" in reply
     assert "syntax error" in str(follower.call("CLUSTER", "RESET", "softly"))
     assert sorted(members(leader)) == [1, 2, 3]
+
+
+class Counter:
+    """Counts at one node all the time, one INCR after the other."""
+
+    def __init__(self, node, name):
+        self.node = node
+        self.name = name
+        self.count = 0
+        self.wrong = []
+        self.stopping = False
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        with self.node.connect(timeout=60) as connection:
+            while not self.stopping and not self.wrong:
+                reply = connection.call("INCR", self.name)
+                self.count += 1
+                if reply != self.count:
+                    self.wrong.append(reply)
+
+    def __enter__(self):
+        self.thread.start()
+        wait_for(lambda: self.count > 10 or self.wrong, what="some counts")
+        return self
+
+    def __exit__(self, *_):
+        self.stopping = True
+        self.thread.join(90)
+        assert not self.wrong, (self.wrong, self.count)
+
+
+def replace(cluster, old, number):
+    leader = cluster.wait_leader()
+    new = new_node(cluster, number).start(wait=False)
+    assert leader.call("RAFT.NODE", "REPLACE", str(old.id), str(number), new.address) == "OK"
+    cluster.nodes.remove(old)
+    cluster.wait_leader()
+    old.kill()
+
+
+def test_five_nodes_are_replaced_one_by_one_and_clients_of_those_that_stay_see_nothing(five):
+    fill(five)
+    nodes = list(five.nodes)
+    leader = five.wait_leader()
+    stays = five.followers()[0]
+    with Counter(stays, "first") as counter:
+        for number, old in enumerate([node for node in nodes if node is not stays], start=6):
+            replace(five, old, number)
+        assert leader not in five.nodes and stays in five.nodes
+    with Counter(five.nodes[-1], "second"):
+        replace(five, stays, 10)
+    assert sorted(members(five.wait_leader())) == [6, 7, 8, 9, 10]
+    assert voters(five.leader()) == [6, 7, 8, 9, 10]
+    assert int(five.leader().call("GET", "first")) == counter.count
+    five.wait_equal()
