@@ -314,14 +314,18 @@ static void leave_joint(struct raft *raft)
 }
 
 /* Paper §6: a leader that is not in the new set leads until that set is committed. Then it hands
- * over to the most current voter. */
+ * over to the most current voter. Until that one has all entries it goes on as the leader of the
+ * others, takes no entries and does not count itself; after an election timeout it gives up. */
 static void step_down(struct raft *raft)
 {
-    raft_note(raft, RAFT_MARK_LEADER_REMOVED);
-    size_t successor = raft_transfer_candidate(raft);
-    if (successor != NOT_A_MEMBER && raft->progress[successor].match == raft->log.last_index)
-        raft_send_timeout_now(raft, successor);
-    raft_follow(raft, raft->term, 0);
+    if (!raft->leaves) {
+        raft->leaves = true;
+        raft_note(raft, RAFT_MARK_LEADER_REMOVED);
+        raft_transfer_begin(raft, 0);
+    }
+    raft_transfer_settle(raft);
+    if (raft->transfer_target == 0 || raft->timeout_now_sent)
+        raft_follow(raft, raft->term, 0);
 }
 
 static size_t count_of(const struct raft_membership *membership, unsigned roles)

@@ -81,6 +81,7 @@ struct raft {
     uint64_t transfer_target; /* 0: none */
     uint64_t transfer_deadline_ms;
     bool timeout_now_sent; /* to the transfer target */
+    bool leaves;           /* this leader is no voter any more, and hands over */
     bool lease_is_void;    /* a node was told in this term to start an election */
 
     struct raft_snapshot snapshot;

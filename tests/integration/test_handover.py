@@ -6,7 +6,7 @@ import pytest
 
 from cluster import Cluster
 from resp import Error
-from test_changes import PATIENT, new_node
+from test_changes import PATIENT, Counter, new_node
 from test_membership import silence_ms
 from waiting import wait_for
 
@@ -206,3 +206,13 @@ def test_clients_of_other_nodes_see_no_error_when_the_leader_shuts_down(cluster)
         for _ in range(200):
             connection.send("INCR", "n")
         assert [connection.read() for _ in range(400)] == list(range(2, 402))
+
+
+@pytest.mark.parametrize("subcommand", ["REMOVE", "DEMOTE"])
+def test_a_leader_that_leaves_hands_over(cluster, subcommand):
+    leader = writable(cluster)
+    staying = cluster.followers()
+    cluster.wait_equal()
+    with Counter(staying[0], "n"), asked_for(cluster, *staying):
+        assert leader.call("RAFT.NODE", subcommand, str(leader.id)) == "OK"
+        wait_for(lambda: not leader.says_leader(), what="the leader that left is none")
