@@ -41,6 +41,19 @@ static void test_each_member_is_a_line(void **state)
                              "#MEMBER:18446744073709551615:4:0:0:\r\n");
 }
 
+/* Nodes of older versions know both bits. */
+static void test_a_spare_is_two_bits_that_lines_had_before(void **state)
+{
+    (void)state;
+    struct raft_membership membership = {0}, got;
+    raft_membership_put(&membership, &(struct raft_member){.id = 1, .roles = RAFT_VOTER});
+    raft_membership_put(&membership, &(struct raft_member){.id = 2, .roles = RAFT_SPARE});
+    assert_text(&membership, "#MEMBER:1:1:0:0:\r\n#MEMBER:2:12:0:0:\r\n");
+    assert_int_equal(members_parse(SPAN("#MEMBER:1:1:0:0:\r\n#MEMBER:2:12:0:0:\r\n"), &got),
+                     ERR_NONE);
+    assert_true(raft_membership_equal(&membership, &got));
+}
+
 static void test_a_membership_is_read_as_it_was_written(void **state)
 {
     (void)state;
@@ -199,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_member_is_a_line),
+        cmocka_unit_test(test_a_spare_is_two_bits_that_lines_had_before),
         cmocka_unit_test(test_a_membership_is_read_as_it_was_written),
         cmocka_unit_test(test_no_line_is_too_long_for_redis),
         cmocka_unit_test(test_a_membership_that_is_not_ours_is_corrupt),
