@@ -23,22 +23,23 @@ static const struct cluster_node *node_at(const struct cluster *cluster, struct 
     return NULL;
 }
 
-static bool parse_port(struct span text, uint64_t *port)
+/* False: the error is written. */
+static bool parse_port(struct span text, uint64_t *port, struct resp_writer *reply)
 {
-    return number_parse_u64(text, port) && *port >= 1 && *port <= UINT16_MAX;
+    *port = 0;
+    if (number_parse_u64(text, port) && *port >= 1 && *port <= UINT16_MAX)
+        return true;
+    resp_errorf(reply, "ERR Invalid port specified: %.*s", shown(text), text.ptr);
+    return false;
 }
 
 void server_cluster_meet(struct server *server, const struct server_call *call)
 {
     struct span host = call->args[2];
-    uint64_t port, bus_port;
-    for (size_t i = 3; i < call->argc && i < 5; i++) {
-        if (parse_port(call->args[i], i == 3 ? &port : &bus_port))
-            continue;
-        resp_errorf(call->reply, "ERR Invalid port specified: %.*s", shown(call->args[i]),
-                    call->args[i].ptr);
+    uint64_t port, bus_port; /* the second is not used here */
+    if (!parse_port(call->args[3], &port, call->reply) ||
+        (call->argc > 4 && !parse_port(call->args[4], &bus_port, call->reply)))
         return;
-    }
     if (call->argc > 5)
         resp_error(call->reply, "ERR syntax error");
     else if (node_at(&server->cluster, host, port))
