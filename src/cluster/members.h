@@ -27,20 +27,41 @@ typedef enum err cluster_wanted(const struct raft_membership *members,
 
 /* Adds a spare. It becomes a voter by itself when a node has been met at its address and has caught
  * up, if the cluster wants more voters (raft_options.voters_target). */
-MUST_CHECK cluster_wanted cluster_member_add;
-MUST_CHECK cluster_wanted cluster_member_remove;
+MUST_CHECK enum err cluster_member_add(const struct raft_membership *members,
+                                       const struct cluster_change *change,
+                                       struct raft_membership *wanted,
+                                       char message[CLUSTER_MESSAGE_MAX]);
+MUST_CHECK enum err cluster_member_remove(const struct raft_membership *members,
+                                          const struct cluster_change *change,
+                                          struct raft_membership *wanted,
+                                          char message[CLUSTER_MESSAGE_MAX]);
 /* Changes the address. */
-MUST_CHECK cluster_wanted cluster_member_move;
+MUST_CHECK enum err cluster_member_move(const struct raft_membership *members,
+                                        const struct cluster_change *change,
+                                        struct raft_membership *wanted,
+                                        char message[CLUSTER_MESSAGE_MAX]);
 /* Makes a voter of a learner, whatever number of voters the cluster wants. */
-MUST_CHECK cluster_wanted cluster_member_promote;
+MUST_CHECK enum err cluster_member_promote(const struct raft_membership *members,
+                                           const struct cluster_change *change,
+                                           struct raft_membership *wanted,
+                                           char message[CLUSTER_MESSAGE_MAX]);
 /* Makes a learner of a voter or of a spare. It stays a learner until somebody promotes it. */
-MUST_CHECK cluster_wanted cluster_member_demote;
+MUST_CHECK enum err cluster_member_demote(const struct raft_membership *members,
+                                          const struct cluster_change *change,
+                                          struct raft_membership *wanted,
+                                          char message[CLUSTER_MESSAGE_MAX]);
 
 /* A voter leaves and its successor becomes a voter, in one change. First the successor becomes a
  * learner; `wanted` equals `members` if it is one already. When it has caught up, the second
  * function gives the membership in which it has taken the voter's place. */
-MUST_CHECK cluster_wanted cluster_member_replace_begin;
-MUST_CHECK cluster_wanted cluster_member_replace;
+MUST_CHECK enum err cluster_member_replace_begin(const struct raft_membership *members,
+                                                 const struct cluster_change *change,
+                                                 struct raft_membership *wanted,
+                                                 char message[CLUSTER_MESSAGE_MAX]);
+MUST_CHECK enum err cluster_member_replace(const struct raft_membership *members,
+                                           const struct cluster_change *change,
+                                           struct raft_membership *wanted,
+                                           char message[CLUSTER_MESSAGE_MAX]);
 
 /* "voter", "learner", "spare" (a learner that becomes a voter if more are wanted), "joining" (a
  * learner to be promoted), "leaving", "replaced" (its disk was lost). */
