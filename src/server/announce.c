@@ -1,11 +1,11 @@
 /* Where clients find this node (cluster-announce-…, sentinel-port). A node can announce only
  * itself. It tells each other node on the connection that it dials, before anything else; what the
  * others said is forgotten when they connect anew. So no announcement outlives the process that
- * made it, and none is stored. A node that announces nothing says nothing: versions that do not
- * know the message never get it. */
+ * made it, and none is stored. Versions that do not know the message never get it. */
 #include <stdio.h>
 
 #include "server/server.h"
+#include "wire/hello.h"
 
 static void fill(const struct server *server, struct cluster_announcement *announcement)
 {
@@ -27,6 +27,13 @@ static void say(struct server *server, uint64_t node, const struct cluster_annou
     buf_close(&bytes);
 }
 
+/* A version that does not know the message would close the connection. */
+static bool understands(const struct server *server, uint64_t node)
+{
+    const struct shard *shard = server_shard(server, 0);
+    return node != server->config.node_id && shard && shard_version_of(shard, node) >= WIRE_VERSION;
+}
+
 void server_announce_open(struct server *server)
 {
     struct cluster_announcement own;
@@ -43,7 +50,7 @@ void server_announce_change(struct server *server)
         return;
     cluster_set_announced(&server->cluster, server->config.node_id, &own);
     for (size_t i = 0; server->peers && i < server->cluster.count; i++)
-        if (server->cluster.nodes[i].id != server->config.node_id)
+        if (understands(server, server->cluster.nodes[i].id))
             say(server, server->cluster.nodes[i].id, &own);
 }
 

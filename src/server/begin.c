@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "platform/entropy.h"
 #include "server/server.h"
+#include "wire/hello.h"
 
 enum { WAIT_MS_MAX = 100, SAY_AFTER_MS = 500 };
 
@@ -59,9 +60,9 @@ void server_on_peer_met(void *context, const struct shard_peer *peer, const char
     static const struct cluster_announcement nothing = {.port = 0};
     struct server *server = context;
     (void)cluster_id; /* the node says it itself */
-    if (dialled)
+    if (dialled && peer->version >= WIRE_VERSION)
         server_announce_to(server, peer->node);
-    else
+    if (!dialled)
         cluster_set_announced(&server->cluster, peer->node, &nothing);
     founding_met(server->founding, peer->node, peer->incarnation);
     for (uint32_t number = 0; server_shard(server, number); number++)

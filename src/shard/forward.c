@@ -330,10 +330,16 @@ static void take_forwarded(struct shard *shard, const struct wire_forward *messa
 /* The leader answers no reads: the nodes differ in their data. */
 static void refuse_round(struct shard *shard, uint64_t context)
 {
+    uint64_t oldest_write = write_queue_oldest(&shard->writes);
     for (size_t i = 0; i < shard->reads.count; i++) {
         struct pending_read *read = read_queue_at(&shard->reads, i);
         if (read->done || read->context > context)
             continue;
+        if (read->after >= oldest_write) { /* its turn has not come */
+            read->context = shard->round_open;
+            shard->round_has_reads = true;
+            continue;
+        }
         shard_write_error(shard, read->client, SHARD_IS_DISPUTED);
         read->done = true;
     }

@@ -16,7 +16,8 @@ bool shard_ask_to_lead(struct shard *shard)
 {
     struct raft_status status;
     raft_status(shard->raft, &status);
-    if (status.role != RAFT_FOLLOWER || status.leader == 0 || !status.self_is_voter)
+    if (status.role != RAFT_FOLLOWER || status.leader == 0 || !status.self_is_voter ||
+        !shard_forwards(shard)) /* an older leader does not know the message */
         return false;
     const struct wire_handover message = {.cluster_id =
                                               span_text(shard->options.cluster->cluster_id),

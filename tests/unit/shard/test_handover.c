@@ -17,7 +17,7 @@ static enum err ask(struct fixture *f, const struct wire_handover *asked, uint64
     struct resp_parser parser = {0};
     wire_encode_handover(&bytes, asked);
     assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
-    enum err err = shard_message(f->shard, &(struct shard_peer){2, incarnation}, parser.args,
+    enum err err = shard_message(f->shard, &(struct shard_peer){2, incarnation, 0}, parser.args,
                                  parser.argc, f->now);
     resp_parser_close(&parser);
     buf_close(&bytes);
