@@ -366,8 +366,6 @@ void shard_drive(struct shard *shard, struct shard_time now)
         shard->options.host.incarnation_is_void(shard->options.host.send_context);
 }
 
-static const char foreign[] = "a message that is for another node, or says it is of another";
-
 static enum err take_digest(struct shard *shard, const struct shard_peer *from,
                             const struct span *args, size_t argc)
 {
@@ -375,7 +373,7 @@ static enum err take_digest(struct shard *shard, const struct shard_peer *from,
     enum err err = wire_parse_digest(args, argc, &digest);
     if (err)
         return err;
-    shard->refusal = foreign;
+    shard->refusal = shard_foreign;
     if (!span_equal(digest.cluster_id, span_text(shard->options.cluster->cluster_id)) ||
         digest.from != from->node || digest.to != raft_id(shard->raft) ||
         digest.shard != shard->options.number)
@@ -405,7 +403,7 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
     enum err err = wire_parse_message(args, argc, incoming);
     if (err)
         return err;
-    shard->refusal = foreign;
+    shard->refusal = shard_foreign;
     if (!span_equal(incoming->cluster_id, span_text(shard->options.cluster->cluster_id)) ||
         incoming->message.from != from->node || incoming->message.to != raft_id(shard->raft) ||
         incoming->shard != shard->options.number)

@@ -255,6 +255,8 @@ bool shard_follows_term(struct shard *shard, const struct raft_message *message)
 MUST_CHECK enum err shard_take_handover(struct shard *shard, const struct shard_peer *from,
                                         const struct span *args, size_t argc);
 const char *shard_message_refusal(struct shard *shard, const struct wire_message *message);
+/* The one text for that: the log tells refusals apart by their texts' addresses. */
+extern const char shard_foreign[];
 
 /* drive.c */
 void shard_step_batch(struct shard *shard);

@@ -28,16 +28,6 @@ static struct buf *host_reply_begin(void *context, struct shard_client handle)
     return &client->reply;
 }
 
-/* It may have answered for a read of another node's client. */
-static bool leader_lacks_room(const struct sim *sim)
-{
-    for (int i = 0; i < SIM_NODES_MAX; i++)
-        if (sim->nodes[i].up && shard_is_leader(sim->nodes[i].shard) &&
-            !shard_has_room_to_free(sim->nodes[i].shard))
-            return true;
-    return false;
-}
-
 static void host_reply_end(void *context, struct shard_client handle, uint64_t index)
 {
     struct sim_node *node = context;
@@ -47,7 +37,6 @@ static void host_reply_end(void *context, struct shard_client handle, uint64_t i
         return;
     client->got++;
     client->release_us = node->local_us;
-    client->without_room = !shard_has_room_to_free(node->shard) || leader_lacks_room(node->sim);
     if (index > client->reply_index)
         client->reply_index = index;
 }

@@ -247,10 +247,8 @@ struct sim_client {
     bool watched_present;
     bool compares;       /* LINEAR_CAS: EXEC is under way, not GET */
     uint64_t release_us; /* its reply is on the way until then: the node stopped before it left */
-    bool without_room; /* its node's or a leader's disk took no more entries when the reply was made
-                        */
-    bool ttl_reads;    /* SIM_OP_EXPIRE: a GET, not a SET … PX */
-    bool ttl_exec;     /* within MULTI … EXEC */
+    bool ttl_reads;      /* SIM_OP_EXPIRE: a GET, not a SET … PX */
+    bool ttl_exec;       /* within MULTI … EXEC */
     int ttl_key;
 };
 
@@ -327,6 +325,7 @@ struct sim {
     uint64_t folders;          /* the newest */
     uint64_t majority_lost_us; /* 0: it was not */
     struct sim_ttl ttl[SIM_CLIENTS_MAX];
+    uint64_t no_room_us;   /* when a node's disk last took no more entries */
     uint64_t time_lost_us; /* when the group's time last went on from the wall clocks */
     uint64_t time_late_us; /* when it last went on from a leader that knew too little of it */
     bool clients_stop;

@@ -165,7 +165,7 @@ static void check_present(struct sim *sim, const struct sim_client *client, stru
                  (double)write->gone_us / 1e6);
     if (!write->returned_us || client->started_us < write->returned_us || may_be_late(sim, write))
         return;
-    if (client->without_room)
+    if (sim->no_room_us >= client->started_us) /* of its node, or of one that led */
         return; /* no entry can say that the key has expired: the read goes by what is applied */
     double passed_us = least_us(sim, client->started_us - write->returned_us);
     if (passed_us > (double)write->ttl_us + SLACK_US + lost_us(sim, write))
@@ -242,6 +242,8 @@ void sim_ttl_check_begin(struct sim_node *node)
             sim->time_late_us = sim->now_us;
         node->heard_term = node->heard_in_time_term = raft_term(raft); /* it knows its own time */
     }
+    if (!shard_has_room_to_free(node->shard))
+        sim->no_room_us = sim->now_us;
     uint64_t begins = shard_stats(node->shard).clock_begun_from_wall;
     if (begins == node->wall_begins)
         return;
