@@ -173,7 +173,7 @@ static void hear(const struct said *said)
     const struct raft *raft = core();
     uint64_t before[] = {raft_term(raft),      raft_vote(raft),         raft_last_index(raft),
                          raft_last_term(raft), raft_commit_index(raft), raft_leader(raft)};
-    struct shard_peer peer = {run.from, number(1)};
+    struct shard_peer peer = {run.from, number(1), (uint32_t)number(WIRE_VERSION)};
     enum err err = shard_message(run.fixture.shard, &peer, said->args, said->argc, run.fixture.now);
     if (err == ERR_NONE)
         return;
