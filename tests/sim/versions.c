@@ -82,16 +82,22 @@ void sim_draw_version(struct sim_node *node)
     node->version = goes_back ? WIRE_VERSION_OLDEST : WIRE_VERSION;
 }
 
+enum { UNDER_WAY_US = 1000000 };
+
 void sim_upgrade_all(struct sim *sim)
 {
+    bool restarted = false;
     for (int i = 0; i < sim->profile.nodes; i++) {
         struct sim_node *node = &sim->nodes[i];
         if (node->version == WIRE_VERSION)
             continue;
+        restarted |= node->up;
         if (node->up)
             start_as(node, WIRE_VERSION);
         node->version = WIRE_VERSION;
     }
+    if (restarted) /* what the last processes had sent arrives, memberships among it */
+        sim_run_for(sim, UNDER_WAY_US);
 }
 
 static bool all_forward(struct sim *sim)
