@@ -15,7 +15,8 @@
 
 enum {
     STEERING_PERCENT = 5, /* entry time is drawn toward the wall clocks by so much */
-    SLACK_US = 52000,     /* a heartbeat, and what milliseconds round away */
+    UNDER_WAY_US = 5000000,
+    SLACK_US = 52000, /* a heartbeat, and what milliseconds round away */
 };
 
 struct ttl_write {
@@ -174,6 +175,16 @@ static void check_present(struct sim *sim, const struct sim_client *client, stru
                  (double)write->ttl_us / 1e6);
 }
 
+/* A write whose client has gone may have been on its way to the leader, and come after the last
+ * one. */
+static bool may_be_overtaken(const struct sim_ttl *ttl, const struct ttl_write *last)
+{
+    for (const struct ttl_write *write = ttl->writes; write < last; write++)
+        if (!write->returned_us && last->called_us < write->called_us + UNDER_WAY_US)
+            return true;
+    return false;
+}
+
 static void check_absent(struct sim *sim, const struct sim_client *client)
 {
     struct sim_ttl *ttl = &sim->ttl[client->ttl_key];
@@ -187,6 +198,8 @@ static void check_absent(struct sim *sim, const struct sim_client *client)
     const struct ttl_write *last = last_of(ttl);
     if (!last || !last->returned_us || last->returned_us >= client->started_us ||
         is_excused(sim, last))
+        return;
+    if (may_be_overtaken(ttl, last))
         return;
     double passed_us = most_us(sim, sim->now_us - last->called_us) + SLACK_US;
     if (passed_us < (double)last->ttl_us)
