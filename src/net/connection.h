@@ -11,7 +11,6 @@
 #include "net/list.h"
 #include "net/net.h"
 #include "net/places.h"
-#include "net/subscribe.h"
 #include "net/transaction.h"
 #include "resp/parse.h"
 
@@ -58,10 +57,9 @@ struct client {
     enum client_reply_mode reply_mode;
     bool authenticated;
     bool readonly;
-    bool knows_clusters; /* it has asked for the nodes, or said what only cluster clients say */
-    bool reading;        /* the read event is added */
-    bool writing;        /* the write event is added */
-    bool flush_queued;   /* on net->flush */
+    bool reading;      /* the read event is added */
+    bool writing;      /* the write event is added */
+    bool flush_queued; /* on net->flush */
     bool end_of_input;
     bool is_unix;
     bool no_evict;
@@ -91,7 +89,6 @@ struct client {
     uint64_t last_index; /* of this connection's last write */
 
     struct client_transaction transaction;
-    struct client_subscriptions subscriptions;
 
     uint64_t id;
     uint64_t created_ms;

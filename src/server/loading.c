@@ -38,8 +38,9 @@ static void turn(struct server *server)
 {
     server->now_is_old = true;
     event_base_loop(server->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    server_clients_resume(server);
-    server_clients_flush(server);
+    net_tick(server->net);
+    net_resume(server->net);
+    net_flush(server->net);
     if (server->stopping)
         stop(server);
 }

@@ -225,8 +225,7 @@ def test_a_slow_disk_of_the_leader_holds_up_neither_heartbeats_nor_writes(make_s
 
 
 def test_a_slow_disk_of_a_follower_is_not_felt(make_shimmed):
-    """By clients of others: who is on the node itself waits for its disk."""
-    cluster = make_shimmed(follower_mode="redirect")
+    cluster = make_shimmed()
     cluster.start()
     leader, follower = cluster.wait_leader(), cluster.followers()[0]
     load = Load(cluster)
