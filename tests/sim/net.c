@@ -16,7 +16,8 @@ static void deliver(struct sim *sim, const struct sim_node *from, const struct s
                               .from = from->id,
                               .from_folder = from->folder,
                               .connection = sim->connections[from->position][to->position],
-                              .incarnation = to->incarnation};
+                              .incarnation = to->incarnation,
+                              .waited = sent_us > sim->now_us};
     buf_add_span(&event.bytes, bytes);
     sim_push(sim, event);
 }

@@ -101,7 +101,7 @@ struct sim_event {
     uint64_t from; /* id */
     uint64_t from_folder;
     uint32_t connection; /* of a message: lost if it was reset since */
-    bool waited;         /* for a process that was stopped */
+    bool waited;         /* for a process that was stopped: the receiver's or the sender's */
     struct buf bytes;
 };
 
