@@ -60,8 +60,9 @@ struct shard_clock {
     int32_t rate_ppm;
     uint64_t heard_us;   /* when the line was last known to be right: a leader said so, or led */
     uint64_t heard_term; /* of that leader */
-    /* Where a leader of a later term has said an earlier time than the line has: a line through the
-     * message of it that was under way for the shortest time. The group's time is that or later. */
+    /* What the leader of said_term has said: a line through the message of it that was under way
+     * for the shortest time. The group's time is that or later. It matters while the line above is
+     * still that of an earlier term. */
     uint64_t said_term;
     uint64_t said_us;
     int64_t said_time_us;

@@ -199,7 +199,7 @@ struct sim_node {
     uint64_t installs_seen;
     uint64_t judged_term;        /* the newest term that it led, as sim_ttl_check_begin() saw it */
     uint64_t heard_term;         /* the newest of a leader that its process has heard, or was */
-    uint64_t heard_in_time_term; /* the same, by a message that did not wait for this process */
+    uint64_t heard_in_time_term; /* the same, by a message that waited for no stopped process */
     uint64_t led_term;           /* led it after the last event; 0: did not lead */
     uint64_t change_seen;        /* index of the newest membership */
     uint64_t checked_index;      /* applied entries compared with the history */
