@@ -63,6 +63,9 @@ void check_identity_report(const struct check *check)
            identity->begin == CLUSTER_BEGUN      ? "its cluster has begun"
            : identity->begin == CLUSTER_FOUNDING ? "it founds its cluster"
                                                  : "its cluster has not begun");
+    if (identity->version > CLUSTER_VERSION_OLDEST)
+        printf("%-14sit may hold what nodes before version %" PRIu32 " cannot read\n", "",
+               identity->version);
     if (identity->previous)
         printf("%-14sit had incarnation %016" PRIx64 " before the folder was copied or moved\n", "",
                identity->previous);

@@ -9,7 +9,7 @@
 #include "base/crc.h"
 #include "base/number.h"
 
-enum { VERSION = 2, CHECKSUM_CHARS = 8 };
+enum { CHECKSUM_CHARS = 8 };
 
 /* ---- taking lines apart ---- */
 
@@ -218,8 +218,9 @@ void cluster_identity_encode(struct buf *out, const struct cluster_identity *ide
 {
     ASSERT(identity->incarnation != 0 && identity->node_id != 0);
     size_t start = out->len;
-    buf_printf(out, "#NODE:%d:%s:%" PRIu64 ":%" PRIx64 "\r\n", VERSION, identity->cluster_id,
-               identity->node_id, identity->incarnation);
+    uint32_t version = identity->version ? identity->version : CLUSTER_VERSION_OLDEST;
+    buf_printf(out, "#NODE:%" PRIu32 ":%s:%" PRIu64 ":%" PRIx64 "\r\n", version,
+               identity->cluster_id, identity->node_id, identity->incarnation);
     buf_printf(out, "#STATE:%s\r\n", cluster_begin_name(identity->begin));
     if (identity->previous)
         buf_printf(out, "#PREVIOUS:%" PRIx64 "\r\n", identity->previous);
@@ -252,8 +253,12 @@ static bool take_checksum(struct span *text)
 static bool take_node(struct span *text, struct cluster_identity *identity)
 {
     struct span line;
-    return take_line(text, &line) && take_word(&line, "#NODE:2:") &&
-           copy_id(take_field(&line), identity->cluster_id) &&
+    uint64_t version;
+    if (!take_line(text, &line) || !take_word(&line, "#NODE:") ||
+        !number_parse_u64(take_field(&line), &version))
+        return false;
+    identity->version = (uint32_t)version; /* it is known: see cluster_identity_parse() */
+    return copy_id(take_field(&line), identity->cluster_id) &&
            number_parse_u64(take_field(&line), &identity->node_id) && identity->node_id != 0 &&
            parse_hex(line, &identity->incarnation) && identity->incarnation != 0;
 }
@@ -309,7 +314,7 @@ static bool is_of_another_version(struct span text)
 {
     uint64_t version;
     return take_word(&text, "#NODE:") && number_parse_u64(take_field(&text), &version) &&
-           version != VERSION && text.len > 0;
+           (version < CLUSTER_VERSION_OLDEST || version > CLUSTER_VERSION) && text.len > 0;
 }
 
 enum err cluster_identity_parse(struct span text, struct cluster_identity *identity)

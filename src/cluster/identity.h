@@ -1,7 +1,7 @@
 /* What a node knows about itself and about the begin of its cluster, as the text of the file
  * flotilla.identity in its data folder. Pure; storage/identity.h reads and writes the file.
  *
- *     #NODE:2:<cluster-id>:<node-id>:<incarnation>     id of forty zeros: no cluster yet
+ *     #NODE:<version>:<cluster-id>:<node-id>:<incarnation>   id of forty zeros: no cluster yet
  *     #STATE:empty|founding|begun
  *     #PREVIOUS:<incarnation>                          optional: given up because the place changed
  *     #PLACE:<inode>:<birth-ns>                        of the shard's folder; zeros: unknown
@@ -12,7 +12,9 @@
  *     #MEMBER:<id>:<roles>:<incarnation>:<address>     one for each founder
  *     #END:<crc32c>                                    covers all lines before
  *
- * Each line ends with CR and LF. Incarnations and marks are hexadecimal, other numbers decimal. */
+ * The version is that of what the folder may hold (wire/hello.h): a node that does not know it
+ * refuses the folder. Each line ends with CR and LF. Incarnations and marks are hexadecimal, other
+ * numbers decimal. */
 #ifndef FLOTILLA_CLUSTER_IDENTITY_H
 #define FLOTILLA_CLUSTER_IDENTITY_H
 
@@ -26,7 +28,9 @@
 #include "cluster/cluster.h"
 
 enum {
-    CLUSTER_ADDRESS_MAX = 264, /* "host:port" or "[v6]:port", with the NUL */
+    CLUSTER_ADDRESS_MAX = 264,  /* "host:port" or "[v6]:port", with the NUL */
+    CLUSTER_VERSION_OLDEST = 2, /* of a folder that is understood; numbers as in wire/hello.h */
+    CLUSTER_VERSION = 3,
     CLUSTER_LIST_MAX = RAFT_MEMBERS_MAX * (CLUSTER_ADDRESS_MAX + 24),
 };
 
@@ -72,6 +76,7 @@ struct cluster_place {
 bool cluster_place_equal(const struct cluster_place *a, const struct cluster_place *b);
 
 struct cluster_identity {
+    uint32_t version;    /* 0 counts as the oldest */
     char cluster_id[41]; /* CLUSTER_NO_ID: none yet */
     uint64_t node_id;
     uint64_t incarnation; /* never 0 */

@@ -72,61 +72,159 @@ static enum err no_such_member(uint64_t id, char message[CLUSTER_MESSAGE_MAX])
     return ERR_INVALID;
 }
 
-enum err cluster_member_add(const struct raft_membership *members, uint64_t id, struct span address,
-                            struct raft_membership *wanted, char message[CLUSTER_MESSAGE_MAX])
+enum err cluster_member_add(const struct raft_membership *members,
+                            const struct cluster_change *change, struct raft_membership *wanted,
+                            char message[CLUSTER_MESSAGE_MAX])
 {
-    if (id == 0) {
+    if (change->id == 0) {
         snprintf(message, CLUSTER_MESSAGE_MAX, "a node's id is 1 or more");
         return ERR_INVALID;
     }
-    if (raft_membership_find(members, id)) {
+    if (raft_membership_find(members, change->id)) {
         snprintf(message, CLUSTER_MESSAGE_MAX,
-                 "node %llu is a member already: RAFT.NODE ADDRESS changes where it is", U(id));
+                 "node %llu is a member already: RAFT.NODE ADDRESS changes where it is",
+                 U(change->id));
         return ERR_INVALID;
     }
     if (members->count == RAFT_MEMBERS_MAX) {
         snprintf(message, CLUSTER_MESSAGE_MAX, "%s", cluster_refusal_text(RAFT_CHANGE_TOO_MANY));
         return ERR_INVALID;
     }
-    enum err err = check_address(members, id, address, message);
+    enum err err = check_address(members, change->id, change->address, message);
     if (err)
         return err;
-    struct raft_member member = {.id = id, .roles = RAFT_PROMOTE};
-    set_address(&member, address);
+    struct raft_member member = {.id = change->id, .roles = RAFT_SPARE};
+    set_address(&member, change->address);
     *wanted = *members;
     raft_membership_put(wanted, &member);
     return ERR_NONE;
 }
 
-enum err cluster_member_remove(const struct raft_membership *members, uint64_t id,
-                               struct raft_membership *wanted, char message[CLUSTER_MESSAGE_MAX])
+static enum err only_voter(uint64_t id, char message[CLUSTER_MESSAGE_MAX])
 {
-    if (!raft_membership_find(members, id))
-        return no_such_member(id, message);
+    snprintf(message, CLUSTER_MESSAGE_MAX, "node %llu is the only voter", U(id));
+    return ERR_INVALID;
+}
+
+enum err cluster_member_remove(const struct raft_membership *members,
+                               const struct cluster_change *change, struct raft_membership *wanted,
+                               char message[CLUSTER_MESSAGE_MAX])
+{
+    if (!raft_membership_find(members, change->id))
+        return no_such_member(change->id, message);
     *wanted = *members;
-    raft_membership_drop(wanted, id);
-    if (!raft_membership_has_voters(wanted)) {
-        snprintf(message, CLUSTER_MESSAGE_MAX, "node %llu is the only voter", U(id));
+    raft_membership_drop(wanted, change->id);
+    return raft_membership_has_voters(wanted) ? ERR_NONE : only_voter(change->id, message);
+}
+
+enum err cluster_member_move(const struct raft_membership *members,
+                             const struct cluster_change *change, struct raft_membership *wanted,
+                             char message[CLUSTER_MESSAGE_MAX])
+{
+    const struct raft_member *there = raft_membership_find(members, change->id);
+    if (!there)
+        return no_such_member(change->id, message);
+    enum err err = check_address(members, change->id, change->address, message);
+    if (err)
+        return err;
+    struct raft_member member = *there;
+    set_address(&member, change->address);
+    *wanted = *members;
+    raft_membership_put(wanted, &member);
+    return ERR_NONE;
+}
+
+enum err cluster_member_promote(const struct raft_membership *members,
+                                const struct cluster_change *change, struct raft_membership *wanted,
+                                char message[CLUSTER_MESSAGE_MAX])
+{
+    const struct raft_member *there = raft_membership_find(members, change->id);
+    if (!there)
+        return no_such_member(change->id, message);
+    if (there->roles & (RAFT_VOTER | RAFT_VOTER_INCOMING)) {
+        snprintf(message, CLUSTER_MESSAGE_MAX, "node %llu is a voter already", U(change->id));
+        return ERR_INVALID;
+    }
+    if (there->incarnation == 0) {
+        snprintf(message, CLUSTER_MESSAGE_MAX,
+                 "node %llu has not connected yet: start it, and try again when it has caught up",
+                 U(change->id));
+        return ERR_INVALID;
+    }
+    *wanted = *members;
+    raft_membership_set(wanted, change->id, RAFT_VOTER);
+    return ERR_NONE;
+}
+
+enum err cluster_member_demote(const struct raft_membership *members,
+                               const struct cluster_change *change, struct raft_membership *wanted,
+                               char message[CLUSTER_MESSAGE_MAX])
+{
+    const struct raft_member *there = raft_membership_find(members, change->id);
+    if (!there)
+        return no_such_member(change->id, message);
+    if (there->roles == RAFT_LEARNER) {
+        snprintf(message, CLUSTER_MESSAGE_MAX, "node %llu is a learner already", U(change->id));
+        return ERR_INVALID;
+    }
+    *wanted = *members;
+    raft_membership_set(wanted, change->id, RAFT_LEARNER);
+    return raft_membership_has_voters(wanted) ? ERR_NONE : only_voter(change->id, message);
+}
+
+/* The successor may be a learner already, if it is at the address that the operator names. */
+static enum err check_successor(const struct raft_member *there,
+                                const struct cluster_change *change,
+                                char message[CLUSTER_MESSAGE_MAX])
+{
+    if (there->roles & (RAFT_VOTER | RAFT_VOTER_INCOMING)) {
+        snprintf(message, CLUSTER_MESSAGE_MAX,
+                 "node %llu is a voter already: RAFT.NODE REMOVE %llu is enough", U(there->id),
+                 U(change->id));
+        return ERR_INVALID;
+    }
+    if (!span_is(change->address, there->address)) {
+        snprintf(message, CLUSTER_MESSAGE_MAX,
+                 "node %llu is a member already, at %s: RAFT.NODE ADDRESS changes where it is",
+                 U(there->id), there->address);
         return ERR_INVALID;
     }
     return ERR_NONE;
 }
 
-enum err cluster_member_move(const struct raft_membership *members, uint64_t id,
-                             struct span address, struct raft_membership *wanted,
-                             char message[CLUSTER_MESSAGE_MAX])
+enum err cluster_member_replace_begin(const struct raft_membership *members,
+                                      const struct cluster_change *change,
+                                      struct raft_membership *wanted,
+                                      char message[CLUSTER_MESSAGE_MAX])
 {
-    const struct raft_member *there = raft_membership_find(members, id);
-    if (!there)
-        return no_such_member(id, message);
-    enum err err = check_address(members, id, address, message);
-    if (err)
-        return err;
-    struct raft_member member = *there;
-    set_address(&member, address);
+    const struct raft_member *old = raft_membership_find(members, change->id);
+    if (!old)
+        return no_such_member(change->id, message);
+    if (!(old->roles & RAFT_VOTER)) {
+        snprintf(message, CLUSTER_MESSAGE_MAX,
+                 "node %llu is no voter: RAFT.NODE REMOVE and ADD replace it", U(change->id));
+        return ERR_INVALID;
+    }
+    const struct raft_member *there = raft_membership_find(members, change->successor);
     *wanted = *members;
-    raft_membership_put(wanted, &member);
-    return ERR_NONE;
+    if (there)
+        return check_successor(there, change, message);
+    const struct cluster_change addition = {.id = change->successor, .address = change->address};
+    enum err err = cluster_member_add(members, &addition, wanted, message);
+    if (!err)
+        raft_membership_set(wanted, change->successor, RAFT_LEARNER);
+    return err;
+}
+
+enum err cluster_member_replace(const struct raft_membership *members,
+                                const struct cluster_change *change, struct raft_membership *wanted,
+                                char message[CLUSTER_MESSAGE_MAX])
+{
+    if (!raft_membership_find(members, change->successor))
+        return no_such_member(change->successor, message);
+    struct raft_membership promoted = *members;
+    raft_membership_set(&promoted, change->successor, RAFT_VOTER);
+    return cluster_member_remove(&promoted, change, wanted, message);
 }
 
 const char *cluster_member_state(const struct raft_member *member)
@@ -135,10 +233,10 @@ const char *cluster_member_state(const struct raft_member *member)
         return "replaced";
     if ((member->roles & RAFT_VOTER_INCOMING) && !(member->roles & RAFT_VOTER))
         return "joining";
-    if (member->roles & RAFT_STAYS)
-        return "leaving";
     if (member->roles & RAFT_VOTER)
-        return "voter";
+        return member->roles & RAFT_STAYS ? "leaving" : "voter";
+    if (member->roles == RAFT_SPARE)
+        return "spare";
     return member->roles & RAFT_PROMOTE ? "joining" : "learner";
 }
 
@@ -161,10 +259,10 @@ const char *cluster_refusal_text(enum raft_refusal refusal)
     case RAFT_CHANGE_TOO_MANY:
         return "a cluster has at most 16 members";
     case RAFT_CHANGE_NOT_CAUGHT_UP:
-        return "a new voter has not caught up yet";
+        return "a new voter has not caught up yet: see its lag in INFO raft, and try again";
     case RAFT_CHANGE_OUT_OF_REACH:
         return "most of the voters that would be left have not been heard of lately: the cluster "
-               "would stop";
+               "would stop until they are back; FORCE overrides this";
     case RAFT_CHANGE_NONE:
         return "nothing would change";
     }

@@ -14,19 +14,57 @@ enum { CLUSTER_MESSAGE_MAX = 512 };
 /* Whether the text is "host:port" or "[v6]:port", the address of a member. */
 bool cluster_address_is_sound(struct span address);
 
-/* Adds a learner. It becomes a voter when a node has been met at its address and has caught up. */
-MUST_CHECK enum err cluster_member_add(const struct raft_membership *members, uint64_t id,
-                                       struct span address, struct raft_membership *wanted,
+/* What an operator asks for. */
+struct cluster_change {
+    uint64_t id;
+    uint64_t successor;  /* cluster_member_replace…() alone */
+    struct span address; /* of the node that is added or moved, or of the successor */
+};
+
+typedef enum err cluster_wanted(const struct raft_membership *members,
+                                const struct cluster_change *change, struct raft_membership *wanted,
+                                char message[CLUSTER_MESSAGE_MAX]);
+
+/* Adds a spare. It becomes a voter by itself when a node has been met at its address and has caught
+ * up, if the cluster wants more voters (raft_options.voters_target). */
+MUST_CHECK enum err cluster_member_add(const struct raft_membership *members,
+                                       const struct cluster_change *change,
+                                       struct raft_membership *wanted,
                                        char message[CLUSTER_MESSAGE_MAX]);
-MUST_CHECK enum err cluster_member_remove(const struct raft_membership *members, uint64_t id,
+MUST_CHECK enum err cluster_member_remove(const struct raft_membership *members,
+                                          const struct cluster_change *change,
                                           struct raft_membership *wanted,
                                           char message[CLUSTER_MESSAGE_MAX]);
-MUST_CHECK enum err cluster_member_move(const struct raft_membership *members, uint64_t id,
-                                        struct span address, struct raft_membership *wanted,
+/* Changes the address. */
+MUST_CHECK enum err cluster_member_move(const struct raft_membership *members,
+                                        const struct cluster_change *change,
+                                        struct raft_membership *wanted,
                                         char message[CLUSTER_MESSAGE_MAX]);
+/* Makes a voter of a learner, whatever number of voters the cluster wants. */
+MUST_CHECK enum err cluster_member_promote(const struct raft_membership *members,
+                                           const struct cluster_change *change,
+                                           struct raft_membership *wanted,
+                                           char message[CLUSTER_MESSAGE_MAX]);
+/* Makes a learner of a voter or of a spare. It stays a learner until somebody promotes it. */
+MUST_CHECK enum err cluster_member_demote(const struct raft_membership *members,
+                                          const struct cluster_change *change,
+                                          struct raft_membership *wanted,
+                                          char message[CLUSTER_MESSAGE_MAX]);
 
-/* "voter", "learner", "joining" (a learner to be promoted), "leaving", "replaced" (its disk was
- * lost). */
+/* A voter leaves and its successor becomes a voter, in one change. First the successor becomes a
+ * learner; `wanted` equals `members` if it is one already. When it has caught up, the second
+ * function gives the membership in which it has taken the voter's place. */
+MUST_CHECK enum err cluster_member_replace_begin(const struct raft_membership *members,
+                                                 const struct cluster_change *change,
+                                                 struct raft_membership *wanted,
+                                                 char message[CLUSTER_MESSAGE_MAX]);
+MUST_CHECK enum err cluster_member_replace(const struct raft_membership *members,
+                                           const struct cluster_change *change,
+                                           struct raft_membership *wanted,
+                                           char message[CLUSTER_MESSAGE_MAX]);
+
+/* "voter", "learner", "spare" (a learner that becomes a voter if more are wanted), "joining" (a
+ * learner to be promoted), "leaving", "replaced" (its disk was lost). */
 const char *cluster_member_state(const struct raft_member *member);
 
 /* Why a change cannot begin, as a sentence for the operator. */

@@ -39,10 +39,11 @@ enum command_flag {
     COMMAND_PROTECTED =
         1 << 19, /* must be enabled by a directive of the configuration; not shown, as in Redis */
     /* The flags from here on are Flotilla's own and not shown. */
-    COMMAND_VALUE_REPLY = 1 << 20,   /* the reply may be as long as the keys' values */
-    COMMAND_FREES = 1 << 22,         /* runs even when memory or the disk is full */
-    COMMAND_FREES_IF_PAST = 1 << 23, /* the same if the deadline that it sets has passed */
-    COMMAND_LENGTHENS = 1 << 21,     /* may make a value much longer than the command itself */
+    COMMAND_VALUE_REPLY = 1 << 20,    /* the reply may be as long as the keys' values */
+    COMMAND_FREES = 1 << 22,          /* runs even when memory or the disk is full */
+    COMMAND_FREES_IF_PAST = 1 << 23,  /* the same if the deadline that it sets has passed */
+    COMMAND_SHOWS_CLUSTERS = 1 << 24, /* only a client says it that can follow redirects */
+    COMMAND_LENGTHENS = 1 << 21,      /* may make a value much longer than the command itself */
 };
 
 /* Commands that only read are refused in a transaction whose commands cost more before. */
@@ -115,6 +116,8 @@ struct command {
  * globals. */
 struct command_table;
 struct command_table *command_table_new(void);
+/* The few that a Sentinel understands, and its own (sentinel, subscribe and their like). */
+struct command_table *command_table_new_sentinel(void);
 void command_table_free(struct command_table *table);
 size_t command_table_count(const struct command_table *table); /* including subcommands */
 const struct command *command_table_at(const struct command_table *table, size_t id);

@@ -10,6 +10,22 @@ static const struct command_group *const groups[] = {
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
 
+static const struct command_group *const sentinel_groups[] = {
+    &command_group_connection,
+    &command_group_server,
+    &command_group_sentinel,
+};
+
+enum { SENTINEL_GROUPS = sizeof(sentinel_groups) / sizeof(sentinel_groups[0]) };
+
+/* What a Sentinel understands of the commands that every node has. A container stands for its
+ * subcommands. */
+static const char *const sentinel_rows[] = {
+    "ping",        "hello",          "auth",           "quit",        "client",
+    "client|id",   "client|getname", "client|setname", "client|info", "client|setinfo",
+    "client|list", "client|help",    "command",        "info",        "role",
+};
+
 /* Converts eight ASCII letters to lower case at once; bytes from 0x80 on stay as they are. */
 static uint64_t fold_word(uint64_t word)
 {
@@ -172,19 +188,48 @@ static void add_row(struct command_table *table, const struct command_docs *row,
     index_command(table, command);
 }
 
-struct command_table *command_table_new(void)
+static bool takes_all(const struct command_docs *row)
+{
+    (void)row;
+    return true;
+}
+
+static bool takes_for_sentinel(const struct command_docs *row)
+{
+    if (strcmp(row->group, "sentinel") == 0 || strcmp(row->group, "pubsub") == 0 ||
+        strncmp(row->fullname, "command|", 8) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof(sentinel_rows) / sizeof(sentinel_rows[0]); i++)
+        if (strcmp(row->fullname, sentinel_rows[i]) == 0)
+            return true;
+    return false;
+}
+
+static struct command_table *build(const struct command_group *const *from, size_t count,
+                                   bool (*takes)(const struct command_docs *row))
 {
     size_t rows = 0;
-    for (size_t i = 0; i < GROUPS; i++)
-        rows += groups[i]->count;
+    for (size_t i = 0; i < count; i++)
+        rows += from[i]->count;
     ASSERT(rows * 2 <= COMMAND_CELLS);
     struct command_table *table = mem_zalloc(sizeof(*table));
     table->commands = mem_zalloc(rows * sizeof(*table->commands));
     struct command *container = NULL;
-    for (size_t i = 0; i < GROUPS; i++)
-        for (size_t j = 0; j < groups[i]->count; j++)
-            add_row(table, &groups[i]->rows[j], &container);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < from[i]->count; j++)
+            if (takes(&from[i]->rows[j]))
+                add_row(table, &from[i]->rows[j], &container);
     return table;
+}
+
+struct command_table *command_table_new(void)
+{
+    return build(groups, GROUPS, takes_all);
+}
+
+struct command_table *command_table_new_sentinel(void)
+{
+    return build(sentinel_groups, SENTINEL_GROUPS, takes_for_sentinel);
 }
 
 void command_table_free(struct command_table *table)

@@ -100,6 +100,7 @@ extern const struct command_group command_group_generic;
 extern const struct command_group command_group_string;
 extern const struct command_group command_group_transactions;
 extern const struct command_group command_group_cluster;
+extern const struct command_group command_group_sentinel;
 
 /* A name in lower case, stored as words: comparing takes three words and the length. */
 enum { FOLDED_WORDS = 3, FOLDED_BYTES = FOLDED_WORDS * 8 };

@@ -34,7 +34,7 @@
     }
 
 #define NO_TLS        "TLS is not supported: what the directive protects would travel in clear"
-#define NO_ANNOUNCING "clients and nodes are told the addresses of 'cluster-nodes'; set it there"
+#define NO_ANNOUNCING "a replica is announced as every node is: use 'cluster-announce-ip' and -port"
 
 static const struct directive accepted_rows[] = {
     /* clang-format off */
@@ -99,17 +99,10 @@ static const struct directive accepted_rows[] = {
     ROW("cluster-allow-pubsubshard-when-down", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("cluster-allow-replica-migration", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("cluster-link-sendbuf-limit", NULL, DIRECTIVE_MEMORY, 0, "0"),
-    NOT_DONE("cluster-announce-ip", NULL, DIRECTIVE_STRING, 0, "",
-             NO_ANNOUNCING),
-    NOT_DONE("cluster-announce-hostname", NULL, DIRECTIVE_STRING, 0, "",
-             NO_ANNOUNCING),
     ROW("cluster-announce-human-nodename", NULL, DIRECTIVE_STRING, 0, ""),
-    NOT_DONE("cluster-announce-port", NULL, DIRECTIVE_INT, 0, "0",
-             NO_ANNOUNCING),
     NOT_DONE("cluster-announce-tls-port", NULL, DIRECTIVE_INT, 0, "0",
-             NO_ANNOUNCING),
+             NO_TLS),
     INT("cluster-announce-bus-port", NULL, 0, "0", 0, 65535),
-    ROW("cluster-preferred-endpoint-type", NULL, DIRECTIVE_STRING, 0, "ip"),
     /* network */
     NOT_DONE("bind-source-addr", NULL, DIRECTIVE_STRING, 0, "",
              "connections to other nodes leave from the address that the system chooses"),

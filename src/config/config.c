@@ -129,6 +129,18 @@ static void check_limits(const struct config *config, struct buf *why)
     mem_free(copy);
 }
 
+static void check_sentinel(const struct config *config, struct buf *why)
+{
+    if (config->sentinel_port == 0)
+        return;
+    if (config->sentinel_port == config->port)
+        buf_printf(why, "'sentinel-port': %d is already the 'port' of clients and nodes",
+                   config->sentinel_port);
+    else if (config->port == 0 || config->bind_count == 0)
+        buf_add_text(why, "'sentinel-port': it would send clients to a port, but 'port' is 0 or "
+                          "'bind' is empty");
+}
+
 enum err config_check(const struct config *config, struct config_error *error)
 {
     struct buf why = {0};
@@ -149,6 +161,8 @@ enum err config_check(const struct config *config, struct config_error *error)
         config->unixsocket[0] == '\0')
         buf_add_text(&why, "nothing to listen on: 'port' is 0 or 'bind' is empty, and "
                            "'unixsocket' is not set");
+    if (why.len == 0)
+        check_sentinel(config, &why);
     bool fine = why.len == 0;
     if (!fine)
         set_message(error, &why);

@@ -28,6 +28,8 @@ enum config_follower_mode { CONFIG_FOLLOWER_REDIRECT, CONFIG_FOLLOWER_AUTO, CONF
 
 enum config_debug { CONFIG_DEBUG_NO, CONFIG_DEBUG_LOCAL, CONFIG_DEBUG_YES };
 
+enum config_endpoint { CONFIG_ENDPOINT_IP, CONFIG_ENDPOINT_HOSTNAME, CONFIG_ENDPOINT_UNKNOWN };
+
 enum config_supervised { CONFIG_SUPERVISED_NO, CONFIG_SUPERVISED_SYSTEMD, CONFIG_SUPERVISED_AUTO };
 
 struct config_output_limit { /* client-output-buffer-limit <class> <hard> <soft> <soft seconds> */
@@ -85,11 +87,18 @@ struct config {
     char cluster_id[64]; /* empty: derived */
     char cluster_secret[CONFIG_TEXT_MAX];
     enum config_follower_mode follower_mode;
+    char cluster_announce_ip[46]; /* empty: the address in cluster-nodes, as for the next two */
+    char cluster_announce_hostname[256];
+    int cluster_announce_port; /* 0: that of cluster-nodes */
+    enum config_endpoint cluster_preferred_endpoint_type;
+    int sentinel_port; /* 0: there is no Sentinel */
+    char sentinel_master_name[128];
     int leader_wait_ms;
     int replica_max_lag_ms;
     /* raft */
     int raft_heartbeat_ms;
     int raft_election_timeout_ms;
+    int raft_target_voters;
     int raft_max_entries_per_append;
     uint64_t raft_max_append_bytes;
     uint64_t raft_snapshot_log_bytes;

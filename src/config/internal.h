@@ -55,7 +55,9 @@ struct directive {
     uint64_t min, max;
     size_t offset, size; /* of the field within struct config */
     const struct choice *choices;
-    const char *reason;   /* for DIRECTIVE_REFUSED */
+    const char *marks;        /* a string of ASCII letters, digits and these; NULL: of anything */
+    const char *marks_reason; /* what is answered to others */
+    const char *reason;       /* for DIRECTIVE_REFUSED */
     const char *not_done; /* accepted directive: why it refuses values but the default; or NULL */
 };
 

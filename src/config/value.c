@@ -137,6 +137,17 @@ static bool parse_octal(struct config *config, const struct directive *directive
     return true;
 }
 
+static bool consists_of(struct span text, const char *marks)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_word && (c == '\0' || strchr(marks, c) == NULL))
+            return false;
+    }
+    return true;
+}
+
 static bool store_text(struct config *config, const struct directive *directive, struct span text,
                        struct buf *why)
 {
@@ -153,6 +164,8 @@ static bool store_text(struct config *config, const struct directive *directive,
         buf_printf(why, "%s can't be a path, just a name", directive->name);
         return false;
     }
+    if (directive->marks != NULL && !consists_of(text, directive->marks))
+        return refuse(why, directive->marks_reason);
     char *field = field_of(config, directive);
     memset(field, 0, directive->size);
     if (text.len > 0)

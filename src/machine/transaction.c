@@ -88,7 +88,7 @@ static void encode_one(const struct command *command, const struct resp_parser *
                        int64_t now_ms, struct buf *out)
 {
     struct command_rewritten rewritten = {.argc = 0};
-    if (command->rewrite)
+    if (command->rewrite && now_ms != NO_DEADLINE)
         command->rewrite(parser->args, parser->argc, now_ms, &rewritten);
     if (rewritten.argc)
         resp_encode_command(out, rewritten.args, rewritten.argc);
@@ -283,6 +283,60 @@ bool machine_transaction_is_valid(struct machine *machine, struct span payload)
             return false;
     }
     return false;
+}
+
+/* What the parser holds. False: it is refused. */
+static bool rewrite_one(struct machine *machine, int64_t now_ms, const struct machine_judge *judge,
+                        bool in_transaction, struct buf *out, const char **error)
+{
+    const struct resp_parser *parser = &machine->parser;
+    const struct command *command = command_find(machine->table, parser->args, parser->argc);
+    *error = judge->refusal(judge->context, command, parser->args, parser->argc, in_transaction);
+    if (*error)
+        return false;
+    encode_one(command, parser, now_ms, out);
+    return true;
+}
+
+static bool rewrite_transaction(struct machine *machine, struct span payload, int64_t now_ms,
+                                const struct machine_judge *judge, struct buf *out,
+                                const char **error)
+{
+    const char *start = payload.ptr;
+    while (payload.len && payload.ptr[0] == '#') {
+        bool is_watch = watch_is_valid(machine, &payload);
+        ASSERT(is_watch); /* it was checked */
+    }
+    next_command(machine, &machine->parser, &payload); /* MULTI */
+    buf_add(out, start, (size_t)(payload.ptr - start));
+    for (;;) {
+        start = payload.ptr;
+        next_command(machine, &machine->parser, &payload);
+        if (is_exec(&machine->parser))
+            break;
+        if (!rewrite_one(machine, now_ms, judge, true, out, error))
+            return false;
+    }
+    buf_add(out, start, (size_t)(payload.ptr - start));
+    return true;
+}
+
+bool machine_rewrite(struct machine *machine, enum entry_kind kind, struct span payload,
+                     int64_t now_ms, const struct machine_judge *judge, struct buf *out,
+                     const char **error)
+{
+    *error = NULL;
+    size_t start = out->len;
+    const struct entry entry = {.kind = kind, .payload = payload};
+    if ((kind != ENTRY_COMMAND && kind != ENTRY_TRANSACTION) ||
+        !machine_entry_is_valid(machine, &entry))
+        return false;
+    bool done = kind == ENTRY_COMMAND
+                    ? rewrite_one(machine, now_ms, judge, false, out, error)
+                    : rewrite_transaction(machine, payload, now_ms, judge, out, error);
+    if (!done)
+        out->len = start;
+    return true;
 }
 
 void machine_transaction_pack(struct buf *out, const struct machine_transaction *transaction)

@@ -9,6 +9,7 @@
 #define FLOTILLA_MACHINE_TRANSACTION_H
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "machine/machine.h"
 
 struct machine_watch {
@@ -26,10 +27,25 @@ struct machine_transaction {
 bool machine_transaction_writes(const struct machine *machine, struct span commands);
 bool machine_transaction_has_local(const struct machine *machine, struct span commands);
 
-/* Encodes the payload; relative times count from now_ms. */
+/* Encodes the payload; relative times count from now_ms. NO_DEADLINE: they stay relative, for
+ * machine_rewrite(). */
 void machine_transaction_encode(struct machine *machine,
                                 const struct machine_transaction *transaction, int64_t now_ms,
                                 struct buf *out);
+
+/* Whether a command of a request may be proposed. NULL: yes; otherwise the error to answer. */
+struct machine_judge {
+    void *context;
+    const char *(*refusal)(void *context, const struct command *command, const struct span *args,
+                           size_t argc, bool in_transaction);
+};
+
+/* Makes the payload of an entry of `kind` from one whose times may be relative: they count from
+ * now_ms. false: no node of this version sends that. If `error` is not NULL, the request is refused
+ * and nothing was added to `out`. */
+MUST_CHECK bool machine_rewrite(struct machine *machine, enum entry_kind kind, struct span payload,
+                                int64_t now_ms, const struct machine_judge *judge, struct buf *out,
+                                const char **error);
 /* Packs a transaction without writes for machine_read_transaction(). It never leaves this
  * process. */
 void machine_transaction_pack(struct buf *out, const struct machine_transaction *transaction);

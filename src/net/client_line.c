@@ -11,6 +11,8 @@ static void add_flags(const struct client *client, struct buf *out)
     size_t before = out->len;
     if (client->transaction.open)
         buf_add_char(out, 'x');
+    if (client_is_subscriber(client))
+        buf_add_char(out, 'P');
     if (client->state == CLIENT_BLOCKED)
         buf_add_char(out, 'b');
     if (client->state == CLIENT_CLOSING)
@@ -53,8 +55,9 @@ static void add_buffers(const struct client *client, struct buf *out)
 {
     const struct client_transaction *transaction = &client->transaction;
     const struct net_output *output = &client->output;
-    buf_printf(out, " db=0 sub=0 psub=0 ssub=0 multi=%lld",
-               transaction->open ? (long long)transaction->count : -1LL);
+    const struct client_subscriptions *heard = &client->subscriptions;
+    buf_printf(out, " db=0 sub=%zu psub=%zu ssub=0 multi=%lld", heard->count - heard->patterns,
+               heard->patterns, transaction->open ? (long long)transaction->count : -1LL);
     size_t in = client_input_len(client);
     buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu", in, client->in.cap - in,
                client_transaction_memory(transaction));

@@ -102,6 +102,7 @@ void client_free(struct client *client)
     if (client->refusal)
         client_leave_refused(client);
     client_transaction_close(client);
+    client_subscriptions_close(client);
     resp_parser_close(&client->parser);
     buf_close(&client->in);
     net_output_close(&client->output);
@@ -413,7 +414,8 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 size_t client_memory(const struct client *client)
 {
     return sizeof *client + mem_footprint(client->in.cap) + net_output_memory(&client->output) +
-           client_places_memory(&client->places) + client_transaction_memory(&client->transaction);
+           client_places_memory(&client->places) + client_subscriptions_memory(client) +
+           client_transaction_memory(&client->transaction);
 }
 
 void client_set_text(char **text, struct span value)

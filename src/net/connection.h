@@ -11,6 +11,7 @@
 #include "net/list.h"
 #include "net/net.h"
 #include "net/places.h"
+#include "net/subscribe.h"
 #include "net/transaction.h"
 #include "resp/parse.h"
 
@@ -57,9 +58,10 @@ struct client {
     enum client_reply_mode reply_mode;
     bool authenticated;
     bool readonly;
-    bool reading;      /* the read event is added */
-    bool writing;      /* the write event is added */
-    bool flush_queued; /* on net->flush */
+    bool knows_clusters; /* it has asked for the nodes, or said what only cluster clients say */
+    bool reading;        /* the read event is added */
+    bool writing;        /* the write event is added */
+    bool flush_queued;   /* on net->flush */
     bool end_of_input;
     bool is_unix;
     bool no_evict;
@@ -89,6 +91,7 @@ struct client {
     uint64_t last_index; /* of this connection's last write */
 
     struct client_transaction transaction;
+    struct client_subscriptions subscriptions;
 
     uint64_t id;
     uint64_t created_ms;

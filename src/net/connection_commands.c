@@ -106,7 +106,7 @@ static bool parse_hello(const struct net_request *request, struct hello *hello,
 static void write_hello(struct client *client, struct resp_writer *reply)
 {
     struct net *net = client->net;
-    resp_map(reply, 7);
+    resp_map(reply, net->sentinel ? 6 : 7);
     resp_bulk_text(reply, "server");
     resp_bulk_text(reply, "redis");
     resp_bulk_text(reply, "version");
@@ -116,9 +116,11 @@ static void write_hello(struct client *client, struct resp_writer *reply)
     resp_bulk_text(reply, "id");
     resp_integer(reply, (int64_t)client->id);
     resp_bulk_text(reply, "mode");
-    resp_bulk_text(reply, "cluster");
-    resp_bulk_text(reply, "role");
-    resp_bulk_text(reply, net->shard && shard_is_leader(net->shard) ? "master" : "replica");
+    resp_bulk_text(reply, net->sentinel ? "sentinel" : "cluster");
+    if (!net->sentinel) {
+        resp_bulk_text(reply, "role");
+        resp_bulk_text(reply, net->shard && shard_is_leader(net->shard) ? "master" : "replica");
+    }
     resp_bulk_text(reply, "modules");
     resp_array(reply, 0);
 }
@@ -181,6 +183,7 @@ static void run_reset(struct client *client, const struct net_request *request,
     client_set_text(&client->name, span_of(NULL, 0));
     client->protocol = 2;
     client->readonly = false;
+    client->knows_clusters = false;
     client->no_evict = false;
     client->no_touch = false;
     client->reply_mode = REPLY_ON;
@@ -202,8 +205,12 @@ static enum net_verdict submit_reset(struct client *client, const struct net_req
 static void run_ping(struct client *client, const struct net_request *request,
                      struct resp_writer *reply)
 {
-    (void)client;
-    if (request->argc == 1)
+    bool hears = client->protocol == 2 && client_is_subscriber(client);
+    if (hears && request->argc <= 2) {
+        resp_array(reply, 2);
+        resp_bulk_text(reply, "pong");
+        resp_bulk(reply, request->argc == 2 ? request->args[1] : SPAN(""));
+    } else if (request->argc == 1)
         resp_status(reply, "PONG");
     else if (request->argc == 2)
         resp_bulk(reply, request->args[1]);
@@ -253,9 +260,13 @@ const struct net_local net_connection_commands[] = {
     {.fullname = "auth", .run = run_auth},
     {.fullname = "hello", .run = run_hello},
     {.fullname = "select", .run = run_select},
-    {.fullname = "quit", .run = run_quit, .barrier = true, .never_queued = true},
+    {.fullname = "quit",
+     .run = run_quit,
+     .barrier = true,
+     .never_queued = true,
+     .while_subscribed = true},
     {.fullname = "reset", .run = run_reset, .submit = submit_reset, .never_queued = true},
-    {.fullname = "ping", .run = run_ping},
+    {.fullname = "ping", .run = run_ping, .while_subscribed = true},
     {.fullname = "echo", .run = run_echo},
     {.fullname = "readonly", .run = run_readonly},
     {.fullname = "readwrite", .run = run_readwrite},

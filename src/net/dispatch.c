@@ -18,6 +18,9 @@ enum {
 };
 
 static const char not_a_node[] = "NOPERM this connection is not a node of the cluster";
+static const char has_stopped[] = "MISCONF The disk of this node is full, so that it does not keep "
+                                  "up with the leader: nothing was "
+                                  "executed";
 static const char no_leader[] =
     "CLUSTERDOWN The cluster has no leader: nothing was executed, try again";
 static const char debug_forbidden[] =
@@ -32,7 +35,8 @@ static const char out_of_memory[] = "OOM command not allowed when used memory > 
 /* What nodes say to each other is in no table: to a client it does not exist. */
 static bool is_node_command(const struct net *net, struct span name)
 {
-    return name.len > 5 && span_equal_nocase(span_of(name.ptr, 5), SPAN("RAFT.")) &&
+    return !net->sentinel && name.len > 5 &&
+           span_equal_nocase(span_of(name.ptr, 5), SPAN("RAFT.")) &&
            !command_find(net->table, &name, 1);
 }
 
@@ -65,10 +69,6 @@ static enum net_verdict refuse(struct client *client)
 
 /* --- leadership --- */
 
-static const char disputed[] =
-    "MISCONF The nodes differ in their data and no majority says who is right: writes and "
-    "linearizable reads are refused. See the servers' logs and INFO raft.";
-
 unsigned net_request_slot(const struct net_request *request, bool *has_key)
 {
     size_t position;
@@ -80,6 +80,27 @@ static const struct cluster_node *other_leader(const struct net *net)
 {
     uint64_t leader = shard_leader(net->shard);
     return leader && leader != net->self ? cluster_find(net->cluster, leader) : NULL;
+}
+
+/* Where the client shall go with what needs the leader. NULL: it is served here. */
+static const struct cluster_node *redirect_of(const struct client *client)
+{
+    if (!shard_will_forward(client->net->shard))
+        return other_leader(client->net); /* there are members that do not know how */
+    switch (client->net->settings.follower_mode) {
+    case NET_FOLLOWER_AUTO:
+        return client->knows_clusters ? other_leader(client->net) : NULL;
+    case NET_FOLLOWER_PROXY:
+        return NULL;
+    case NET_FOLLOWER_REDIRECT:
+        return other_leader(client->net);
+    }
+    return NULL;
+}
+
+bool client_is_redirected(const struct client *client)
+{
+    return redirect_of(client) != NULL;
 }
 
 static enum net_verdict park(struct client *client)
@@ -99,7 +120,9 @@ static enum net_verdict park(struct client *client)
 static void write_moved(struct client *client, const struct cluster_node *node, unsigned slot)
 {
     struct resp_writer reply = client_begin_reply(client);
-    resp_errorf(&reply, "MOVED %u %s:%u", slot, node->host, (unsigned)node->port);
+    resp_errorf(&reply, "MOVED %u %s:%u", slot,
+                cluster_endpoint(node, client->net->settings.endpoint_type),
+                (unsigned)cluster_client_port(node));
     client_end_reply(client, &reply);
 }
 
@@ -112,10 +135,14 @@ enum net_verdict client_not_admitted(struct client *client, enum shard_admission
     if (client_owed(client))
         return client_hold(client, CLIENT_BARRIER);
     if (admission == SHARD_DISPUTED) {
-        client_error(client, disputed);
+        client_error(client, SHARD_IS_DISPUTED);
         return NET_DONE;
     }
-    const struct cluster_node *leader = other_leader(client->net);
+    const struct cluster_node *leader = redirect_of(client);
+    if (!leader && admission == SHARD_NO_ROOM) {
+        client_error(client, has_stopped);
+        return NET_DONE;
+    }
     if (!leader)
         return park(client);
     write_moved(client, leader, slot);
@@ -190,6 +217,9 @@ static enum net_verdict run_data(struct client *client, const struct net_request
         client->owed_bytes = 0;
         client->owed_lengthening = false;
     }
+    bool has_key;
+    if (client_is_redirected(client))
+        return client_not_admitted(client, SHARD_NOT_LEADER, net_request_slot(request, &has_key));
     if (!count_reply(client, request))
         return client_hold(client, CLIENT_BARRIER);
     asked.client = client_expect_reply(client);
@@ -200,9 +230,7 @@ static enum net_verdict run_data(struct client *client, const struct net_request
         return NET_DONE;
     }
     client_expect_no_reply(client);
-    bool has_key;
-    unsigned slot = client_owed(client) ? 0 : net_request_slot(request, &has_key);
-    return client_not_admitted(client, admission, slot);
+    return client_not_admitted(client, admission, 0);
 }
 
 /* Writes one reply; within a transaction too. */
@@ -223,6 +251,8 @@ void client_run_local(struct client *client, const struct net_request *request,
 static enum net_verdict run_here(struct client *client, const struct net_request *request)
 {
     struct net *net = client->net;
+    if (request->command->flags & COMMAND_SHOWS_CLUSTERS)
+        client->knows_clusters = true;
     const struct net_local *local = net->locals[request->command->id];
     if (local && local->submit)
         return local->submit(client, request);
@@ -397,6 +427,17 @@ bool net_lacks_room(const struct net *net, uint32_t flags, bool frees)
     return !frees || shard_refuses_to_free(net->shard);
 }
 
+const char *net_write_refusal(struct net *net, const struct net_request *request,
+                              bool in_transaction)
+{
+    uint32_t flags = request->command->flags;
+    if ((flags & COMMAND_DENYOOM) && net_is_over_memory(net))
+        return in_transaction ? NET_EXEC_OUT_OF_MEMORY : out_of_memory;
+    if (net_lacks_room(net, flags, net_request_frees(net, request)))
+        return in_transaction ? NET_EXEC_NO_ROOM : NET_NO_ROOM;
+    return NULL;
+}
+
 /* At the most, as it is queued. */
 static size_t encoded_bytes(const struct net_request *request)
 {
@@ -411,7 +452,7 @@ static enum net_verdict queue(struct client *client, const struct net_request *r
     if (client_transaction_memory(&client->transaction) + encoded_bytes(request) >
         NET_COMMAND_BYTES_MAX)
         return reject(client, request->command, "ERR the transaction is too large");
-    const struct cluster_node *leader = request->command->run ? other_leader(client->net) : NULL;
+    const struct cluster_node *leader = request->command->run ? redirect_of(client) : NULL;
     bool reads_here = !(request->command->flags & COMMAND_WRITE) && client->readonly;
     if (leader && !reads_here) {
         if (client_owed(client))
@@ -453,6 +494,8 @@ static enum net_verdict check_and_run(struct client *client, const struct net_re
         return reject_arity(client, command);
     if (net->settings.password[0] && !client->authenticated && !(command->flags & COMMAND_NO_AUTH))
         return reject(client, command, "NOAUTH Authentication required.");
+    if (client_is_refused_as_subscriber(client, command))
+        return NET_DONE;
     if (!net->shard && !runs_without_shard(net, command))
         return reject(client, command, net_absence(net));
     bool queued = is_queued(client, request);

@@ -157,6 +157,10 @@ static void welcome(struct net_listener *listener, int fd, const struct sockaddr
     struct net *net = listener->net;
     net->statistics.connections_received++;
     const char *error = refusal(net, address);
+    if (error && net->sentinel) { /* no node comes through this door */
+        refuse_at_once(net, fd, error);
+        return;
+    }
     if (error && net->reserved == NET_RESERVED)
         drop_a_refused_one(net);
     struct client *client = client_new(net, fd);

@@ -25,6 +25,7 @@ struct net_local {
     bool not_in_transaction;  /* MULTI refuses it */
     bool ends_transaction;    /* also when its arguments are wrong */
     bool needs_shard;         /* refused while that is being loaded */
+    bool while_subscribed;    /* also on a RESP2 connection that hears channels */
     bool with_subcommands;    /* the row stands for all of them */
 };
 
@@ -34,6 +35,7 @@ extern const struct net_local net_client_commands[];
 extern const struct net_local net_kill_commands[];
 extern const struct net_local net_transaction_commands[];
 extern const struct net_local net_wait_commands[];
+extern const struct net_local net_subscribe_commands[];
 
 enum client_type {
     CLIENT_TYPE_NORMAL,

@@ -39,6 +39,7 @@ struct net {
     const struct net_local **locals; /* by command id; NULL: not net's */
     size_t command_count;
     const char *redis_version;
+    bool sentinel;
 
     struct client_slot *slots;
     uint32_t slot_count;

@@ -16,7 +16,7 @@
 
 static const struct net_local *const local_tables[] = {
     net_connection_commands,  net_client_commands, net_kill_commands,
-    net_transaction_commands, net_wait_commands,
+    net_transaction_commands, net_wait_commands,   net_subscribe_commands,
 };
 
 static bool is_row_of(const struct net_local *local, const struct command *command)
@@ -51,6 +51,7 @@ struct net *net_new(struct event_base *base, const struct net_options *options)
     net->log = options->log;
     net->self = options->self;
     net->host = options->host;
+    net->sentinel = options->sentinel;
     net->redis_version = options->redis_version ? options->redis_version : NET_REDIS_VERSION;
     for (size_t state = 0; state < CLIENT_STATES; state++)
         list_init(&net->waiting[state]);
@@ -249,7 +250,7 @@ static bool is_idle_too_long(const struct client *client, uint64_t idle_ms)
 {
     uint32_t limit = client->net->settings.timeout_seconds;
     return limit && client->state == CLIENT_OPEN && client_owed(client) == 0 &&
-           idle_ms > (uint64_t)limit * 1000;
+           !client_is_subscriber(client) && idle_ms > (uint64_t)limit * 1000;
 }
 
 static void visit(struct client *client)
@@ -411,12 +412,26 @@ static void executed(void *context, const struct command *command, const struct 
         net_stats_error(net, reply.ptr, reply.len);
 }
 
+static bool is_waiting(void *context, struct shard_client handle)
+{
+    return net_find_client(context, handle) != NULL;
+}
+
+static const char *refusal(void *context, const struct command *command, const struct span *args,
+                           size_t argc, bool in_transaction)
+{
+    const struct net_request request = {command, args, argc};
+    return net_write_refusal(context, &request, in_transaction);
+}
+
 struct shard_host net_shard_host(struct net *net)
 {
     return (struct shard_host){.context = net,
                                .reply_begin = reply_begin,
                                .pieces = &net->pieces,
                                .reply_end = reply_end,
+                               .is_waiting = is_waiting,
+                               .refusal = refusal,
                                .run_local = run_local_command,
                                .role_changed = role_changed,
                                .executed = executed};

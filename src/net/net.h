@@ -25,6 +25,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/span.h"
+#include "cluster/cluster.h"
 #include "command/command.h"
 #include "resp/write.h"
 #include "shard/shard.h"
@@ -52,7 +53,16 @@ struct net_output_limit {
 /* From where DEBUG is allowed: enable-debug-command. */
 enum net_debug { NET_DEBUG_NO, NET_DEBUG_LOCAL, NET_DEBUG_YES };
 
+/* follower-mode: what a node does that does not lead with what needs the leader. */
+enum net_follower_mode {
+    NET_FOLLOWER_AUTO, /* as REDIRECT for connections that have shown that they know clusters */
+    NET_FOLLOWER_PROXY,
+    NET_FOLLOWER_REDIRECT,
+};
+
 struct net_settings {
+    enum cluster_endpoint_type endpoint_type; /* of what -MOVED names */
+    enum net_follower_mode follower_mode;
     uint32_t maxclients;
     uint32_t timeout_seconds;
     uint32_t tcp_keepalive_seconds;
@@ -68,7 +78,8 @@ struct net_settings {
     bool protected_mode;
     enum net_debug debug;
     struct net_output_limit output_normal;
-    char password[1024]; /* empty: none */
+    struct net_output_limit output_pubsub; /* of connections that hear channels */
+    char password[1024];                   /* empty: none */
 };
 
 struct net_host {
@@ -93,6 +104,7 @@ struct net_options {
     const struct log *log;
     uint64_t self; /* node id */
     struct net_host host;
+    bool sentinel;             /* HELLO says so, and no connection here is a node's */
     const char *redis_version; /* that HELLO names; borrowed; NULL: NET_REDIS_VERSION */
 };
 
@@ -142,6 +154,10 @@ void net_client_close(struct client *client); /* once its output is written */
 enum net_waited { NET_NOT_YET, NET_WAITED, NET_UNBLOCKED };
 enum net_waited net_client_waited(const struct client *client);
 void net_client_wait(struct client *client, bool (*is_over)(void *context), void *context);
+
+/* Sends a message to all connections that hear the channel; their number, as PUBLISH counts them.
+ */
+size_t net_publish(struct net *net, struct span channel, struct span message);
 
 /* INFO clients, stats, commandstats, errorstats, latencystats. */
 struct net_stats {

@@ -37,10 +37,16 @@ static void over_limit(struct client *client)
     client_kill(client);
 }
 
+static const struct net_output_limit *output_limit(const struct client *client)
+{
+    const struct net_settings *settings = &client->net->settings;
+    return client_is_subscriber(client) ? &settings->output_pubsub : &settings->output_normal;
+}
+
 /* True if it was, and the client is closed. */
 bool client_over_hard_limit(struct client *client)
 {
-    uint64_t hard = client->net->settings.output_normal.hard_bytes;
+    uint64_t hard = output_limit(client)->hard_bytes;
     if (hard == 0 || client_output_len(client) <= hard)
         return false;
     over_limit(client);
@@ -65,7 +71,7 @@ void client_check_unread(struct client *client)
 
 void client_check_soft_limit(struct client *client)
 {
-    const struct net_output_limit *limit = &client->net->settings.output_normal;
+    const struct net_output_limit *limit = output_limit(client);
     if (client->state == CLIENT_DEAD)
         return;
     if (limit->soft_bytes == 0 || client_output_len(client) <= limit->soft_bytes) {

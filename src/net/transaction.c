@@ -108,20 +108,22 @@ static void watch_key(struct client *client, struct span key)
         transaction->watches = mem_realloc(transaction->watches,
                                            transaction->watch_cap * sizeof *transaction->watches);
     }
+    /* By a follower's own clock a key may seem gone that its client then reads. */
+    int64_t now_ms = shard_is_leader(net->shard) ? shard_now_ms(net->shard, *net_now(net))
+                                                 : shard_clock_ms(net->shard);
     char *copy = mem_alloc(key.len + 1);
     memcpy(copy, key.ptr, key.len);
     transaction->watches[transaction->watch_count++] = (struct machine_watch){
         .key = span_of(copy, key.len),
         .revision = shard_applied_index(net->shard),
-        .was_present = keyspace_find(shard_keyspace(net->shard), key,
-                                     shard_now_ms(net->shard, *net_now(net))) != NULL,
+        .was_present = keyspace_find(shard_keyspace(net->shard), key, now_ms) != NULL,
     };
     transaction->watch_bytes += key.len + sizeof *transaction->watches;
 }
 
-/* What is remembered is this node's applied state. If that is behind the cluster's (a leader that
- * was deposed and does not know it), the later changes have higher revisions: one abort too many,
- * never one too few. The connection's own earlier writes must be in it, hence the barrier. */
+/* What is remembered is this node's applied state. If that is behind the cluster's, the later
+ * changes have higher revisions: one abort too many, never one too few. The connection's own
+ * earlier writes must be in it, hence the barrier. */
 static enum net_verdict submit_watch(struct client *client, const struct net_request *request)
 {
     struct net *net = client->net;
@@ -132,7 +134,7 @@ static enum net_verdict submit_watch(struct client *client, const struct net_req
     }
     if (client_owed(client))
         return client_hold(client, CLIENT_BARRIER);
-    if (!shard_is_leader(net->shard)) {
+    if (client_is_redirected(client)) {
         bool has_key;
         return client_not_admitted(client, SHARD_NOT_LEADER, net_request_slot(request, &has_key));
     }
@@ -191,10 +193,20 @@ static void run_transaction_here(struct client *client)
     buf_close(&queued.commands);
 }
 
+static enum net_verdict exec_not_admitted(struct client *client, enum shard_admission admission)
+{
+    enum net_verdict verdict = client_not_admitted(client, admission, client->transaction.slot);
+    if (verdict == NET_DONE)
+        client_transaction_discard(client);
+    return verdict;
+}
+
 static enum net_verdict submit_transaction(struct client *client)
 {
     struct net *net = client->net;
     const struct client_transaction *transaction = &client->transaction;
+    if (client_is_redirected(client))
+        return exec_not_admitted(client, SHARD_NOT_LEADER);
     struct shard_transaction asked = {.client = client_expect_reply(client),
                                       .protocol = client->protocol,
                                       .commands = buf_span(&transaction->commands),
@@ -208,10 +220,7 @@ static enum net_verdict submit_transaction(struct client *client)
         return NET_DONE;
     }
     client_expect_no_reply(client);
-    enum net_verdict verdict = client_not_admitted(client, admission, transaction->slot);
-    if (verdict == NET_DONE)
-        client_transaction_discard(client);
-    return verdict;
+    return exec_not_admitted(client, admission);
 }
 
 static enum net_verdict refuse_exec(struct client *client, const struct net_request *request,
@@ -236,12 +245,9 @@ static enum net_verdict submit_exec(struct client *client, const struct net_requ
                            "EXECABORT Transaction discarded because of previous errors.");
     if ((transaction->flags & COMMAND_DENYOOM) && shard_is_leader(client->net->shard) &&
         net_is_over_memory(client->net))
-        return refuse_exec(client, request,
-                           "EXECABORT Transaction discarded because of: OOM command not allowed "
-                           "when used memory > 'maxmemory'.");
+        return refuse_exec(client, request, NET_EXEC_OUT_OF_MEMORY);
     if (net_lacks_room(client->net, transaction->flags, !transaction->grows))
-        return refuse_exec(client, request,
-                           "EXECABORT Transaction discarded because of: " NET_NO_ROOM);
+        return refuse_exec(client, request, NET_EXEC_NO_ROOM);
     bool here = transaction->watch_count == 0 &&
                 (!transaction->has_data ||
                  (!(transaction->flags & COMMAND_WRITE) && client_may_read_here(client)));

@@ -77,7 +77,8 @@ static bool wait_is_over(struct client *client)
 static bool may_go_on(void *context)
 {
     struct client *client = context;
-    return !shard_is_leader(client->net->shard) || wait_is_over(client);
+    shard_want_holders(client->net->shard);
+    return client_is_redirected(client) || wait_is_over(client);
 }
 
 static enum net_verdict go_on(struct client *client, const struct net_request *request)
@@ -86,7 +87,7 @@ static enum net_verdict go_on(struct client *client, const struct net_request *r
         return answer(client, request, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
     if (client->wait_phase == WAIT_UNBLOCKED || wait_is_over(client))
         return answer(client, request, NULL);
-    if (!shard_is_leader(client->net->shard))
+    if (client_is_redirected(client))
         return answer(client, request,
                       "UNBLOCKED force unblock from blocking operation, instance state changed "
                       "(master -> replica?)");
@@ -110,7 +111,7 @@ static enum net_verdict submit_wait(struct client *client, const struct net_requ
         net_stats_executed(client->net, request->command, true);
         return NET_DONE;
     }
-    if (!shard_is_leader(client->net->shard)) {
+    if (client_is_redirected(client)) {
         client_error(client, "ERR WAIT cannot be used with replica instances. Please also note "
                              "that since Redis 4.0 if a replica is configured to be writable "
                              "(which is not the default) writes to replicas are just local and "

@@ -215,10 +215,12 @@ static void become_ready(struct link *guest)
     link_free(node->in);
     node->in = guest;
     guest->node = node;
-    guest->peer = (struct shard_peer){.node = hello->from, .incarnation = hello->incarnation};
+    guest->peer = (struct shard_peer){
+        .node = hello->from, .incarnation = hello->incarnation, .version = hello->version};
     wire_encode_proof(&guest->pending, WIRE_ACCEPTOR, &proof);
     link_flush(guest);
     link_begin_ready(guest);
+    node_catch_up(node);
 }
 
 bool guest_take_proof(struct link *guest, const struct span *args, size_t argc)
@@ -269,6 +271,20 @@ static const char *refusal_at_the_door(struct peers *peers, int fd, const struct
     return handshake_refusal(peers, fd);
 }
 
+static const char *refusal_of_hello(const struct peers *peers, const struct span *args, size_t argc,
+                                    struct wire_hello *hello)
+{
+    enum err err = wire_parse_hello(args, argc, hello);
+    if (err == ERR_FOREIGN)
+        return "NOPERM this node does not speak the version of that RAFT.HELLO";
+    if (err)
+        return "NOPERM malformed RAFT.HELLO";
+    if (hello->version < peers->version_min)
+        return "NOPERM the nodes of this cluster speak a later version: that node needs a newer "
+               "Flotilla";
+    return NULL;
+}
+
 const char *peers_accept(struct peers *peers, int fd, const struct span *args, size_t argc,
                          struct span rest)
 {
@@ -276,14 +292,12 @@ const char *peers_accept(struct peers *peers, int fd, const struct span *args, s
     struct sockaddr_storage from = {0};
     socklen_t len = sizeof from;
     struct guard_key key = {0};
-    const char *refusal = NULL;
-    if (wire_parse_hello(args, argc, &hello) != ERR_NONE)
-        refusal = "NOPERM malformed RAFT.HELLO, or of another version";
-    else if (rest.len)
+    const char *refusal = refusal_of_hello(peers, args, argc, &hello);
+    if (!refusal && rest.len)
         refusal = "NOPERM nothing may follow RAFT.HELLO before the challenge";
-    else if (getpeername(fd, (struct sockaddr *)&from, &len))
+    else if (!refusal && getpeername(fd, (struct sockaddr *)&from, &len))
         refusal = "NOPERM this connection has ended";
-    else
+    else if (!refusal)
         refusal = refusal_at_the_door(peers, fd, (struct sockaddr *)&from, &key);
     if (refusal) {
         peers->stats.handshakes_refused++;

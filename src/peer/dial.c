@@ -149,6 +149,8 @@ void node_dial(struct node *node)
     struct link *link = node->out;
     struct peers *peers = link->peers;
     const struct cluster_node *address = &node->address;
+    link->handshake.hello.version = node->older_version ? node->older_version : WIRE_VERSION;
+    node->older_version = 0;
     if (resolver_is_address(address->host, address->port, &node->resolved)) {
         dial_first(link);
         return;

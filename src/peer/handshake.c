@@ -42,7 +42,8 @@ void handshake_greet(struct link *link)
 {
     const struct peer_options *options = &link->peers->options;
     struct wire_hello *hello = &link->handshake.hello;
-    *hello = (struct wire_hello){.from = options->self,
+    *hello = (struct wire_hello){.version = hello->version,
+                                 .from = options->self,
                                  .to = link->node->id,
                                  .incarnation = options->incarnation,
                                  .lane = WIRE_BULK};
@@ -85,10 +86,32 @@ static bool take_welcome(struct link *link, const struct span *args, size_t argc
     if (!wire_cluster_ids_agree(handshake->challenge.cluster_id, handshake->hello.cluster_id))
         return refused(link, "belongs to another cluster");
     link->peer = (struct shard_peer){.node = link->node->id,
-                                     .incarnation = handshake->challenge.incarnation};
+                                     .incarnation = handshake->challenge.incarnation,
+                                     .version = handshake->hello.version};
     link_begin_ready(link);
     node_connected(link->node, true);
-    return true;
+    return !node_catch_up(link->node);
+}
+
+/* A node of an older version answers the greeting with an error. Whatever the error says: if it has
+ * another cause, the next answer has it too. */
+static bool may_name_older(const struct link *link)
+{
+    uint32_t version = link->handshake.hello.version;
+    return link->state == LINK_GREETING && version > WIRE_VERSION_OLDEST &&
+           version > link->peers->version_min;
+}
+
+static bool take_error(struct link *link, struct span text)
+{
+    if (may_name_older(link)) {
+        link->node->older_version = link->handshake.hello.version - 1;
+        return false;
+    }
+    char why[TROUBLE_MAX];
+    int len = text.len < 200 ? (int)text.len : 200;
+    snprintf(why, sizeof why, "refuses this node: %.*s", len, text.ptr);
+    return refused(link, why);
 }
 
 bool handshake_take(struct link *link, bool is_error)
@@ -98,12 +121,8 @@ bool handshake_take(struct link *link, bool is_error)
     switch (link->state) {
     case LINK_GREETING:
     case LINK_PROVING:
-        if (is_error) {
-            char why[TROUBLE_MAX];
-            int len = args[0].len < 200 ? (int)args[0].len : 200;
-            snprintf(why, sizeof why, "refuses this node: %.*s", len, args[0].ptr);
-            return refused(link, why);
-        }
+        if (is_error)
+            return take_error(link, args[0]);
         return link->state == LINK_GREETING ? take_challenge(link, args, argc)
                                             : take_welcome(link, args, argc);
     case LINK_CHALLENGING:

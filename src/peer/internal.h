@@ -107,6 +107,7 @@ struct node {
     uint64_t ticket;          /* of the question to the resolver */
     struct event *redial;
     uint32_t backoff_ms;
+    uint32_t older_version;    /* that the next greeting names; 0: the newest */
     bool death_told;           /* of the process that was there */
     char trouble[TROUBLE_MAX]; /* why there is no connection, as it was logged; empty: none */
     uint64_t attempts;         /* that failed in that way */
@@ -124,6 +125,8 @@ struct peers {
     struct link *guests[GUESTS_MAX];
     size_t guest_count;
     struct guard guard;
+    uint32_t version_min; /* of all connections */
+    bool drop_older;      /* with the next flush: connections of a lower version */
     struct peer_stats stats;
     uint64_t foreign_said_ms; /* a node of another cluster was refused; 0: never */
     bool restart;             /* with the next flush */
@@ -179,6 +182,9 @@ void node_connected(struct node *node, bool connected);
 struct node *peers_find(const struct peers *peers, uint64_t id);
 /* A visitor has connected and is not in the table: it is answered, and not dialled. */
 bool peers_has_place(const struct peers *peers);
+/* If the node has connected with a newer version than this node's own connection to it speaks, that
+ * one is closed and made anew. Whether it is. */
+bool node_catch_up(struct node *node);
 struct node *peers_add_visitor(struct peers *peers, uint64_t id);
 void link_lost(struct link *link, int error); /* error: errno of the connection, 0 at its end */
 /* The command in link->frame. */

@@ -323,11 +323,12 @@ void link_begin_ready(struct link *link)
     link->state = LINK_READY;
     link->ready_ms = peer_mono_ms();
     link->node->death_told = false;
+    link->node->status.version = link->peer.version;
     if (!events->met)
         return;
     const struct handshake *said = &link->handshake;
     events->met(events->context, &link->peer,
-                link->dialled ? said->challenge.cluster_id : said->hello.cluster_id);
+                link->dialled ? said->challenge.cluster_id : said->hello.cluster_id, link->dialled);
 }
 
 bool link_lasted(const struct link *link)

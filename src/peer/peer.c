@@ -70,7 +70,9 @@ void link_lost(struct link *link, int error)
         /* What does not last is not dialled again at once: the other side may refuse each time. */
         if (was_ready && link_lasted(link))
             node->backoff_ms = BACKOFF_MIN_MS;
-        if (was_ready && error != EPROTO && link_lasted(link))
+        if (node->older_version)
+            node_redial_later(node, 0);
+        else if (was_ready && error != EPROTO && link_lasted(link))
             node_dial(node);
         else
             node_redial(node);
@@ -180,6 +182,7 @@ struct peers *peers_new(struct event_base *base, const struct peer_options *opti
     struct peers *peers = mem_zalloc(sizeof *peers);
     peers->base = base;
     peers->options = *options;
+    peers->version_min = WIRE_VERSION_OLDEST;
     peers->resolver = resolver_new(base, dial_resolved, peers);
     peers->options.guarded = false;
     peers_set_guarded(peers, options->guarded);
@@ -204,6 +207,43 @@ static void restart(struct peers *peers)
     guests_end(peers);
     for (size_t i = 0; i < peers->count; i++)
         begin_anew(peers->nodes[i]);
+}
+
+static bool is_older(const struct link *link, uint32_t version)
+{
+    return link && link->state == LINK_READY && link->peer.version < version;
+}
+
+static void drop_older(struct peers *peers)
+{
+    peers->drop_older = false;
+    for (size_t i = 0; i < peers->count; i++)
+        if (is_older(peers->nodes[i]->out, peers->version_min) ||
+            is_older(peers->nodes[i]->in, peers->version_min))
+            begin_anew(peers->nodes[i]);
+}
+
+void peers_require(struct peers *peers, uint32_t version)
+{
+    if (version <= peers->version_min)
+        return;
+    peers->version_min = version;
+    peers->drop_older = true;
+}
+
+/* The other node was older when this one dialled it, or could not answer to the newest version. The
+ * connection that it began may also be the one that is out of date: hence the backoff. */
+bool node_catch_up(struct node *node)
+{
+    const struct link *in = node->in;
+    if (!in || in->state != LINK_READY || !is_older(node->out, in->peer.version))
+        return false;
+    if (link_lasted(node->out))
+        node->backoff_ms = BACKOFF_MIN_MS;
+    link_close(node->out);
+    node_connected(node, false);
+    node_redial(node);
+    return true;
 }
 
 void peers_restart(struct peers *peers, uint64_t incarnation)
@@ -322,6 +362,8 @@ void peers_flush(struct peers *peers)
 {
     if (peers->restart && !peers->taking) /* else the bytes of what is being taken would go */
         restart(peers);
+    if (peers->drop_older && !peers->taking)
+        drop_older(peers);
     for (size_t i = 0; i < peers->count; i++) {
         link_flush(peers->nodes[i]->out);
         if (peers->nodes[i]->in)

@@ -6,6 +6,10 @@
  * which net/ hands over when a client says RAFT.HELLO. Output beyond the limit is dropped: Raft
  * sends again what matters.
  *
+ * Versions. A node names the newest version that it speaks (wire/hello.h). One that does not know
+ * it answers with an error, and is greeted once more at once, in the version before. When such a
+ * connection ends, or the other node comes with a newer version, the newest is tried again.
+ *
  * Who is a node. Both sides prove that they have `secret` before anything else is said; the secret
  * never travels, and a proof is worth nothing on another connection. Without a secret a connection
  * is a node's only if both of its ends are loopback addresses, and none is while a password guards
@@ -40,8 +44,9 @@ struct peer_events {
     /* The process of `node` refused or reset a connection. */
     void (*lost)(void *context, uint64_t node);
     /* A connection with `peer` is there: what both sides have proved, and the cluster that the
-     * other one belongs to (zeros: none yet). Once for each connection. May be NULL. */
-    void (*met)(void *context, const struct shard_peer *peer, const char *cluster_id);
+     * other one belongs to (zeros: none yet). Once for each connection; `dialled`: requests to the
+     * other node go out on it. May be NULL. */
+    void (*met)(void *context, const struct shard_peer *peer, const char *cluster_id, bool dialled);
     /* A message of the node itself, for no shard: its name is none of wire/message.h. false: close
      * the connection. NULL: there are none. */
     bool (*told)(void *context, const struct shard_peer *from, const struct span *args,
@@ -73,6 +78,10 @@ void peers_restart(struct peers *peers, uint64_t incarnation);
  * those with another address are dialled there. */
 void peers_follow(struct peers *peers);
 
+/* From now on all connections speak `version` or a later one: nodes that do not are refused, and
+ * told why. It only rises. */
+void peers_require(struct peers *peers, uint32_t version);
+
 /* Queues one encoded message; peers_flush() writes all of a turn with one system call per node. */
 void peers_send(struct peers *peers, uint64_t to, bool response, struct span bytes);
 
@@ -87,6 +96,7 @@ const char *peers_accept(struct peers *peers, int fd, const struct span *args, s
 
 struct peer_link {
     bool connected;
+    uint32_t version;  /* that the newest connection speaks; 0: there was none */
     uint64_t connects; /* successful ones since start */
     uint64_t bytes_sent;
     uint64_t bytes_received;

@@ -196,7 +196,7 @@ static bool is_sound_for_a_voter(const struct raft *raft, size_t position,
                                  const struct raft_member *wanted)
 {
     if (raft->membership.members[position].incarnation == wanted->incarnation)
-        return wanted->roles != RAFT_PROMOTE;
+        return wanted->roles == RAFT_VOTER || wanted->roles == RAFT_LEARNER;
     return wanted->roles == RAFT_PROMOTE && wanted->incarnation != 0 && position != raft->self;
 }
 
@@ -205,7 +205,7 @@ static bool roles_are_sound(const struct raft *raft, const struct raft_membershi
     for (size_t i = 0; i < wanted->count; i++) {
         const struct raft_member *member = &wanted->members[i];
         if (member->roles != RAFT_LEARNER && member->roles != RAFT_VOTER &&
-            member->roles != RAFT_PROMOTE)
+            member->roles != RAFT_PROMOTE && member->roles != RAFT_SPARE)
             return false;
         if (member->successor || (member->roles == RAFT_VOTER && member->incarnation == 0))
             return false;
@@ -233,6 +233,16 @@ static bool new_voters_are_caught_up(const struct raft *raft, const struct raft_
     return true;
 }
 
+/* A member is alive if it has answered this leader within an election timeout. A new leader has
+ * heard of nobody before the first answers. */
+static bool is_alive(const struct raft *raft, size_t position, uint64_t now_ms)
+{
+    const struct raft_progress *progress = &raft->progress[position];
+    return position == raft->self ||
+           (progress->answered &&
+            now_ms < progress->contact_ms + raft->options.election_timeout_ms);
+}
+
 /* Removing live voters while others are dead could leave no majority and stop the group for
  * good. */
 static bool are_in_reach(const struct raft *raft, const struct raft_membership *wanted,
@@ -241,9 +251,7 @@ static bool are_in_reach(const struct raft *raft, const struct raft_membership *
     bool heard[RAFT_MEMBERS_MAX] = {false};
     for (size_t i = 0; i < wanted->count; i++) {
         size_t position = raft_position_of(raft, wanted->members[i].id);
-        if (position != NOT_A_MEMBER)
-            heard[i] = position == raft->self || now_ms < raft->progress[position].contact_ms +
-                                                              raft->options.election_timeout_ms;
+        heard[i] = position != NOT_A_MEMBER && is_alive(raft, position, now_ms);
     }
     return raft_membership_has_majority(wanted, heard);
 }
@@ -265,7 +273,7 @@ enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft
         return RAFT_CHANGE_IN_PROGRESS;
     if (raft->transfer_target)
         return RAFT_CHANGE_TRANSFERRING;
-    if (!roles_are_sound(raft, wanted))
+    if (wanted->version < raft->membership.version || !roles_are_sound(raft, wanted))
         return RAFT_CHANGE_UNSOUND;
     if (!new_voters_are_caught_up(raft, wanted, now_ms))
         return RAFT_CHANGE_NOT_CAUGHT_UP;
@@ -286,7 +294,8 @@ void raft_change_begin(struct raft *raft, const struct raft_membership *wanted)
 {
     if (raft->role != RAFT_LEADER)
         return;
-    ASSERT(raft_change_refusal(raft, wanted, raft->now_ms) == RAFT_CHANGE_POSSIBLE);
+    enum raft_refusal refusal = raft_change_refusal(raft, wanted, raft->now_ms);
+    ASSERT(refusal == RAFT_CHANGE_POSSIBLE || refusal == RAFT_CHANGE_OUT_OF_REACH);
     struct raft_membership joint;
     raft_membership_enter(&raft->membership, wanted, &joint);
     if (raft_membership_is_joint(&joint))
@@ -305,49 +314,83 @@ static void leave_joint(struct raft *raft)
 }
 
 /* Paper §6: a leader that is not in the new set leads until that set is committed. Then it hands
- * over to the most current voter. */
+ * over to the most current voter. Until that one has all entries it goes on as the leader of the
+ * others, takes no entries and does not count itself; after an election timeout it gives up. */
 static void step_down(struct raft *raft)
 {
-    raft_note(raft, RAFT_MARK_LEADER_REMOVED);
-    size_t successor = raft_transfer_candidate(raft);
-    if (successor != NOT_A_MEMBER && raft->progress[successor].match == raft->log.last_index)
-        raft_send_timeout_now(raft, successor);
-    raft_follow(raft, raft->term, 0);
+    if (!raft->leaves) {
+        raft->leaves = true;
+        raft_note(raft, RAFT_MARK_LEADER_REMOVED);
+        raft_transfer_begin(raft, 0);
+    }
+    raft_transfer_settle(raft);
+    if (raft->transfer_target == 0 || raft->timeout_now_sent)
+        raft_follow(raft, raft->term, 0);
 }
 
-static bool can_promote(const struct raft *raft, size_t position)
+static size_t count_of(const struct raft_membership *membership, unsigned roles)
 {
-    return (raft->membership.members[position].roles & RAFT_PROMOTE) &&
-           is_caught_up(raft, position, raft->now_ms);
+    size_t count = 0;
+    for (size_t i = 0; i < membership->count; i++)
+        count += membership->members[i].roles == roles;
+    return count;
+}
+
+/* How many of `spares` become voters beside `voters`. An even number of voters survives no more
+ * deaths than one voter fewer, so the number becomes odd or stays as it is. */
+static size_t spares_wanted(const struct raft *raft, size_t voters, size_t spares)
+{
+    size_t target = raft->options.voters_target;
+    size_t more = voters < target ? target - voters : 0;
+    if (more > spares)
+        more = spares;
+    if (more > 0 && (voters + more) % 2 == 0)
+        more--;
+    return more;
+}
+
+/* Makes voters of up to `most` caught-up learners with these roles; returns how many. */
+static size_t promote(struct raft *raft, struct raft_membership *wanted, unsigned roles,
+                      size_t most)
+{
+    size_t promoted = 0;
+    for (size_t i = 0; i < wanted->count && promoted < most; i++) {
+        if (wanted->members[i].roles != roles || !is_caught_up(raft, i, raft->now_ms))
+            continue;
+        wanted->members[i].roles = RAFT_VOTER;
+        promoted++;
+    }
+    return promoted;
 }
 
 static void promote_learners(struct raft *raft)
 {
-    size_t first = 0;
-    while (first < raft->membership.count && !can_promote(raft, first))
-        first++;
-    if (first == raft->membership.count)
-        return;
     struct raft_membership wanted = raft->membership;
-    for (size_t i = first; i < wanted.count; i++) {
-        if (can_promote(raft, i))
-            wanted.members[i].roles = RAFT_VOTER;
-    }
-    if (raft_change_refusal(raft, &wanted, raft->now_ms) != RAFT_CHANGE_POSSIBLE)
+    size_t promoted = promote(raft, &wanted, RAFT_PROMOTE, wanted.count);
+    struct raft_membership all = wanted;
+    size_t ready = promote(raft, &all, RAFT_SPARE, all.count);
+    promoted += promote(raft, &wanted, RAFT_SPARE,
+                        spares_wanted(raft, count_of(&wanted, RAFT_VOTER), ready));
+    if (promoted == 0 || raft_change_refusal(raft, &wanted, raft->now_ms) != RAFT_CHANGE_POSSIBLE)
         return;
     raft_note(raft, RAFT_MARK_LEARNER_PROMOTED);
     raft_change_begin(raft, &wanted);
+}
+
+void raft_set_voters_target(struct raft *raft, uint32_t target)
+{
+    raft->options.voters_target = target;
 }
 
 bool raft_may_append(const struct raft *raft)
 {
     if (raft->role != RAFT_LEADER || !change_is_committed(raft))
         return true;
-    for (size_t i = 0; i < raft->membership.count; i++) {
-        if (raft->membership.members[i].roles & RAFT_PROMOTE)
-            return true;
-    }
-    return raft_meets_others(raft);
+    const struct raft_membership *membership = &raft->membership;
+    size_t voters = count_of(membership, RAFT_VOTER);
+    return count_of(membership, RAFT_PROMOTE) > 0 ||
+           spares_wanted(raft, voters, count_of(membership, RAFT_SPARE)) > 0 ||
+           raft_meets_others(raft);
 }
 
 static bool take_in(struct raft *raft)

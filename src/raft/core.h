@@ -81,6 +81,7 @@ struct raft {
     uint64_t transfer_target; /* 0: none */
     uint64_t transfer_deadline_ms;
     bool timeout_now_sent; /* to the transfer target */
+    bool leaves;           /* this leader is no voter any more, and hands over */
     bool lease_is_void;    /* a node was told in this term to start an election */
 
     struct raft_snapshot snapshot;
@@ -149,6 +150,7 @@ void raft_replication_submit(struct raft *raft, const struct raft_entry *entries
 void raft_replication_append_own(struct raft *raft, enum raft_own_entry kind,
                                  const struct raft_membership *membership);
 void raft_replication_durable(struct raft *raft, uint64_t index, uint64_t term);
+void raft_replication_tell_commit(struct raft *raft, uint64_t peer);
 void raft_replication_tick(struct raft *raft);
 uint64_t raft_replication_deadline_ms(const struct raft *raft);
 void raft_replication_peer_alive(struct raft *raft, uint64_t peer);

@@ -31,6 +31,7 @@ void raft_follow(struct raft *raft, uint64_t term, uint64_t leader)
         raft_witness_own(raft);
         raft_election_timer_restart(raft);
         raft_transfer_end(raft);
+        raft->leaves = false;
     }
     raft->role = RAFT_FOLLOWER;
     if (term > raft->term) {

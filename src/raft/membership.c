@@ -69,7 +69,7 @@ static bool same_member(const struct raft_member *a, const struct raft_member *b
 
 bool raft_membership_equal(const struct raft_membership *a, const struct raft_membership *b)
 {
-    if (a->count != b->count)
+    if (a->count != b->count || a->version != b->version)
         return false;
     for (size_t i = 0; i < a->count; i++) {
         if (!same_member(&a->members[i], &b->members[i]))
@@ -156,13 +156,14 @@ static void install_successor(struct raft_member *member)
 void raft_membership_leave(const struct raft_membership *joint, struct raft_membership *after)
 {
     after->count = 0;
+    after->version = joint->version;
     for (size_t i = 0; i < joint->count; i++) {
         struct raft_member member = joint->members[i];
         if (member.roles & RAFT_VOTER_INCOMING)
             member.roles = RAFT_VOTER;
         else if (member.successor)
             install_successor(&member);
-        else if (member.roles & RAFT_STAYS)
+        else if ((member.roles & RAFT_VOTER) && (member.roles & RAFT_STAYS))
             member.roles = RAFT_LEARNER;
         else if (member.roles & RAFT_VOTER)
             continue;

@@ -23,6 +23,9 @@ enum raft_member_role {
     RAFT_VOTER_INCOMING = 2, /* votes in the new set of a change */
     RAFT_PROMOTE = 4,        /* a learner that becomes a voter when it has caught up */
     RAFT_STAYS = 8,          /* an old voter that becomes a learner when the change ends */
+    /* A learner that becomes a voter when it has caught up and the group wants more voters
+     * (raft_options.voters_target). The two bits mean this only without RAFT_VOTER. */
+    RAFT_SPARE = RAFT_PROMOTE | RAFT_STAYS,
 };
 
 struct raft_member {
@@ -40,6 +43,9 @@ struct raft_member {
 struct raft_membership {
     struct raft_member members[RAFT_MEMBERS_MAX]; /* ascending ids */
     size_t count;
+    /* What all members speak, and all later ones have to (wire/hello.h); 0: that was never agreed.
+     * It only rises. The core keeps it and does not interpret it. */
+    uint32_t version;
 };
 
 const struct raft_member *raft_membership_find(const struct raft_membership *membership,
@@ -52,7 +58,7 @@ void raft_membership_put(struct raft_membership *membership, const struct raft_m
 void raft_membership_set(struct raft_membership *membership, uint64_t id, unsigned roles);
 void raft_membership_drop(struct raft_membership *membership, uint64_t id);
 
-/* Whether all fields of all members are equal, including addresses. */
+/* Whether all fields of all members are equal, including addresses, and the version. */
 bool raft_membership_equal(const struct raft_membership *a, const struct raft_membership *b);
 bool raft_membership_has_voters(const struct raft_membership *membership);
 

@@ -222,16 +222,22 @@ struct raft_counters raft_counters(const struct raft *raft)
     return raft->counters;
 }
 
-size_t raft_holders(const struct raft *raft, uint64_t index)
+size_t raft_held(const struct raft *raft, uint64_t held[RAFT_MEMBERS_MAX])
 {
     if (raft->role != RAFT_LEADER)
         return 0;
+    for (size_t i = 0; i < raft->membership.count; i++)
+        held[i] = i == raft->self ? raft->durable : raft->progress[i].match;
+    return raft->membership.count;
+}
+
+size_t raft_holders(const struct raft *raft, uint64_t index)
+{
+    uint64_t held[RAFT_MEMBERS_MAX];
+    size_t count = raft_held(raft, held);
     size_t holders = 0;
-    for (size_t i = 0; i < raft->membership.count; i++) {
-        uint64_t held = i == raft->self ? raft->durable : raft->progress[i].match;
-        if (held >= index)
-            holders++;
-    }
+    for (size_t i = 0; i < count; i++)
+        holders += held[i] >= index;
     return holders;
 }
 

@@ -64,6 +64,9 @@ struct raft_options {
      * no leases. All members of a group must agree on whether there are leases: with leases a
      * follower waits for the timeout even if it knows that the leader's process died. */
     uint32_t lease_drift_percent;
+    /* A leader makes voters of spares (RAFT_SPARE) up to this number of voters, and never an even
+     * number of voters; 0: none. Later: raft_set_voters_target(). */
+    uint32_t voters_target;
     uint64_t seed; /* for election timeouts; must differ between nodes and starts */
 };
 
@@ -120,9 +123,11 @@ enum raft_event_type {
      * until the leader has taken it in. A leader or candidate becomes a follower. */
     RAFT_EVENT_INCARNATION,
     RAFT_EVENT_PEER_BUSY, /* node busy.peer, or this one, may be silent for busy.ms; 0: no longer */
-    RAFT_EVENT_CHANGE,   /* leader only: change the membership to `change`; raft_change_refusal() at
-                            now_ms must not refuse it */
-    RAFT_EVENT_TRANSFER, /* leader only: hand over to voter `peer`; 0: to the most current one */
+    /* Leader only: change the membership to `change`. raft_change_refusal() at now_ms must not
+     * refuse it, except with RAFT_CHANGE_OUT_OF_REACH if an operator insists. */
+    RAFT_EVENT_CHANGE,
+    RAFT_EVENT_TELL_COMMIT, /* leader only: member `peer` learns the commit index at once */
+    RAFT_EVENT_TRANSFER,    /* leader only: hand over to voter `peer`; 0: to the most current one */
     /* This node has completed a snapshot, or dropped entries that a snapshot covers: `compact`. */
     RAFT_EVENT_COMPACT,
     /* All chunks of a snapshot were received and checked: `installed` can be installed. */
@@ -286,17 +291,18 @@ const struct raft_membership *raft_membership(const struct raft *raft);
 const struct raft_membership *raft_membership_at(const struct raft *raft, uint64_t index);
 
 /* Why a change of membership cannot begin now. `wanted` names the voters (RAFT_VOTER) and learners
- * (RAFT_LEARNER, RAFT_PROMOTE); other members leave. */
+ * (RAFT_LEARNER, RAFT_PROMOTE, RAFT_SPARE); other members leave. */
 enum raft_refusal {
     RAFT_CHANGE_POSSIBLE,
     RAFT_CHANGE_NOT_LEADER,
     RAFT_CHANGE_TOO_EARLY,    /* the leader has not committed an entry of its term yet */
     RAFT_CHANGE_IN_PROGRESS,  /* another change is unfinished */
     RAFT_CHANGE_TRANSFERRING, /* leadership is being handed over */
-    RAFT_CHANGE_UNSOUND,  /* no voters, a voter to be promoted, or roles that only the core sets */
+    RAFT_CHANGE_UNSOUND,  /* no voters, a voter to be promoted, roles that only the core sets, or a
+                             lower version */
     RAFT_CHANGE_TOO_MANY, /* old and new members together exceed RAFT_MEMBERS_MAX */
     RAFT_CHANGE_NOT_CAUGHT_UP, /* a new voter must be a learner that has nearly all entries */
-    RAFT_CHANGE_OUT_OF_REACH,  /* no majority of the new voters answered lately */
+    RAFT_CHANGE_OUT_OF_REACH,  /* no majority of the new voters answered this leader lately */
     RAFT_CHANGE_NONE,          /* it is the membership already */
 };
 /* Whether a member has caught up depends on when it last answered, so the result is valid for a
@@ -304,11 +310,17 @@ enum raft_refusal {
 enum raft_refusal raft_change_refusal(const struct raft *raft, const struct raft_membership *wanted,
                                       uint64_t now_ms);
 
+/* Whether this leader would choose the node as its successor, were it the only one: a voter that
+ * keeps up and has room on its disk. */
+bool raft_can_hand_over_to(const struct raft *raft, uint64_t id);
+
 /* Whether the host may submit entries. A leader that hands over takes none. */
 bool raft_accepts(const struct raft *raft);
 
+void raft_set_voters_target(struct raft *raft, uint32_t target);
+
 /* Tells the core whether this node's disk takes more entries. A node without room tells the leader,
- * which then hands leadership to it only if an operator names it. */
+ * which then hands leadership to it only if the host names it. */
 void raft_set_room(struct raft *raft, bool has_room);
 
 /* Whether the next step may append an entry of the core's own. The host must first submit the
@@ -429,6 +441,8 @@ const char *raft_mark_name(enum raft_mark mark);
 /* How many members have `index`, counting this node once it is durable here. Leader only; else
  * 0. */
 size_t raft_holders(const struct raft *raft, uint64_t index);
+/* The leader: up to where each member has the log on its disk; how many there are. */
+size_t raft_held(const struct raft *raft, uint64_t held[RAFT_MEMBERS_MAX]);
 
 /* How many members have a committed entry of this leader's term. Leader only; else 0. */
 size_t raft_term_holders(const struct raft *raft);

@@ -237,6 +237,18 @@ static bool flush_is_due(const struct raft *raft, size_t peer)
            progress->state == RAFT_REPLICATE && progress->commit_sent < raft->commit;
 }
 
+/* Whoever needs it knows it from the next append otherwise, or after FLUSH_MS. */
+void raft_replication_tell_commit(struct raft *raft, uint64_t peer)
+{
+    size_t position = raft_position_of(raft, peer);
+    if (raft->role != RAFT_LEADER || position == NOT_A_MEMBER || !is_peer(raft, position) ||
+        !raft_is_reachable(raft, position))
+        return;
+    const struct raft_progress *progress = &raft->progress[position];
+    if (progress->state == RAFT_REPLICATE && progress->commit_sent < raft->commit)
+        send_append(raft, position, 0);
+}
+
 void raft_replication_tick(struct raft *raft)
 {
     uint64_t quorum_ms = quorum_excused_ms(raft);

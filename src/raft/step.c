@@ -106,6 +106,9 @@ static void dispatch(struct raft *raft, const struct raft_event *event)
     case RAFT_EVENT_CHANGE:
         raft_change_begin(raft, event->change);
         return;
+    case RAFT_EVENT_TELL_COMMIT:
+        raft_replication_tell_commit(raft, event->peer);
+        return;
     case RAFT_EVENT_TRANSFER:
         raft_transfer_begin(raft, event->peer);
         return;

@@ -29,6 +29,12 @@ size_t raft_transfer_candidate(const struct raft *raft)
     return best;
 }
 
+bool raft_can_hand_over_to(const struct raft *raft, uint64_t id)
+{
+    size_t position = raft_position_of(raft, id);
+    return raft->role == RAFT_LEADER && position != NOT_A_MEMBER && can_follow(raft, position);
+}
+
 /* The receiver may win an election although this leader is alive. So this leader's lease is void
  * from now on, however late the message arrives. */
 void raft_send_timeout_now(struct raft *raft, size_t peer)

@@ -5,6 +5,7 @@
 #include "base/number.h"
 #include "server/server.h"
 
+/* Offsets as in INFO replication. */
 void server_role(struct server *server, const struct server_call *call)
 {
     const struct shard *shard = server_group(server);
@@ -13,26 +14,24 @@ void server_role(struct server *server, const struct server_call *call)
         const struct cluster_node *leader = cluster_find(&server->cluster, shard_leader(shard));
         resp_array(reply, 5);
         resp_bulk_text(reply, "slave");
-        resp_bulk_text(reply, leader ? leader->host : "");
-        resp_integer(reply, leader ? leader->port : 0);
+        resp_bulk_text(reply, leader ? cluster_client_ip(leader) : "");
+        resp_integer(reply, leader ? cluster_client_port(leader) : 0);
         resp_bulk_text(reply, leader ? "connected" : "connect");
         resp_integer(reply, (int64_t)shard_applied_index(shard));
         return;
     }
     struct raft_status status;
-    raft_status(shard_raft(shard), &status);
-    const struct raft_peer_status *peers = status.peers;
-    size_t count = status.peer_count;
+    size_t count = server_live_replicas(server, &status);
     resp_array(reply, 3);
     resp_bulk_text(reply, "master");
-    resp_integer(reply, (int64_t)shard_applied_index(shard));
+    resp_integer(reply, (int64_t)raft_last_index(shard_raft(shard)));
     resp_array(reply, count);
     for (size_t i = 0; i < count; i++) {
-        const struct cluster_node *node = cluster_find(&server->cluster, peers[i].id);
+        const struct cluster_node *node = cluster_find(&server->cluster, status.peers[i].id);
         resp_array(reply, 3);
-        resp_bulk_text(reply, node ? node->host : "");
-        resp_bulk_i64(reply, node ? node->port : 0);
-        resp_bulk_i64(reply, (int64_t)peers[i].match);
+        resp_bulk_text(reply, cluster_client_ip(node));
+        resp_bulk_i64(reply, cluster_client_port(node));
+        resp_bulk_i64(reply, (int64_t)status.peers[i].match);
     }
 }
 

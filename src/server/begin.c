@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "platform/entropy.h"
 #include "server/server.h"
+#include "wire/hello.h"
 
 enum { WAIT_MS_MAX = 100, SAY_AFTER_MS = 500 };
 
@@ -53,10 +54,16 @@ static void ask_all(struct server *server)
             send_said(server, server->cluster.nodes[i].id, false);
 }
 
-void server_on_peer_met(void *context, const struct shard_peer *peer, const char *cluster_id)
+void server_on_peer_met(void *context, const struct shard_peer *peer, const char *cluster_id,
+                        bool dialled)
 {
+    static const struct cluster_announcement nothing = {.port = 0};
     struct server *server = context;
     (void)cluster_id; /* the node says it itself */
+    if (dialled && peer->version >= WIRE_VERSION)
+        server_announce_to(server, peer->node);
+    if (!dialled)
+        cluster_set_announced(&server->cluster, peer->node, &nothing);
     founding_met(server->founding, peer->node, peer->incarnation);
     for (uint32_t number = 0; server_shard(server, number); number++)
         shard_peer_met(server_shard(server, number), peer, server_now(server));
@@ -68,6 +75,8 @@ void server_begin_close(struct server *server)
     for (size_t i = 0; i < server->founding->peer_count; i++) {
         const struct founding_peer *met = &server->founding->peers[i];
         struct shard_peer peer = {.node = met->id, .incarnation = met->incarnation};
+        if (met->reached)
+            peer.version = peers_link(server->peers, met->id).version;
         for (uint32_t number = 0; met->reached && server_shard(server, number); number++)
             shard_peer_met(server_shard(server, number), &peer, server_now(server));
     }
@@ -77,6 +86,8 @@ bool server_on_peer_told(void *context, const struct shard_peer *from, const str
                          size_t argc)
 {
     struct server *server = context;
+    if (cluster_announcement_is_message(args, argc))
+        return server_hear_announcement(server, from, args, argc);
     struct founding_said said;
     if (!founding_parse(args, argc, &said) || said.id != from->node ||
         said.incarnation != from->incarnation)
@@ -208,7 +219,7 @@ static void wait_for_events(struct server *server, struct event *timer)
     uint64_t now_ms = server_now(server).mono_ms;
     uint64_t wait_ms = deadline > now_ms ? deadline - now_ms : 0;
     uint32_t most =
-        net_wait_ms(server->net, wait_ms < WAIT_MS_MAX ? (uint32_t)wait_ms : WAIT_MS_MAX);
+        server_clients_wait_ms(server, wait_ms < WAIT_MS_MAX ? (uint32_t)wait_ms : WAIT_MS_MAX);
     struct timeval timeout = {.tv_sec = most / 1000, .tv_usec = (most % 1000) * 1000};
     if (most)
         event_add(timer, &timeout);
@@ -236,10 +247,9 @@ enum err server_begin(struct server *server, char message[SERVER_MESSAGE_MAX])
         if (server_has_begun(server))
             break;
         describe(server);
-        net_flush(server->net);
+        server_clients_flush(server);
         wait_for_events(server, timer);
-        net_tick(server->net);
-        net_resume(server->net);
+        server_clients_resume(server);
     }
     event_free(timer);
     net_set_absence(server->net, NULL);

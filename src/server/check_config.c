@@ -83,6 +83,8 @@ static enum err check_addresses(const struct server *server, char message[SERVER
     bool runs = platform_folder_is_in_use(config->dir);
     for (size_t i = 0; i < config->bind_count && config->port; i++) {
         enum err err = net_can_bind(config->bind[i], (uint16_t)config->port, message);
+        if (!err && config->sentinel_port)
+            err = net_can_bind(config->bind[i], (uint16_t)config->sentinel_port, message);
         if (err && !(runs && err == ERR_BUSY))
             return err;
     }

@@ -6,8 +6,6 @@
 #include "base/number.h"
 #include "server/server.h"
 
-enum { BUS_PORT_OFFSET = 10000 };
-
 static const char no_leader[] =
     "CLUSTERDOWN this node knows no leader: ask another node, or try again";
 
@@ -28,11 +26,6 @@ static const struct cluster_node *leader_or_error(struct server *server,
     return leader;
 }
 
-static unsigned bus_port(const struct cluster_node *node)
-{
-    return node->port + BUS_PORT_OFFSET <= 65535 ? (unsigned)node->port + BUS_PORT_OFFSET : 0;
-}
-
 static bool is_self(const struct server *server, const struct cluster_node *node)
 {
     return node->id == server->config.node_id;
@@ -43,13 +36,45 @@ static bool is_connected(const struct server *server, const struct cluster_node 
     return is_self(server, node) || peers_link(server->peers, node->id).connected;
 }
 
-static void write_slots_node(const struct cluster_node *node, struct resp_writer *reply)
+/* The host that clients shall connect to, as CLUSTER SLOTS writes it: NULL is that they are already
+ * connected to. */
+static void write_endpoint(const struct server *server, const struct cluster_node *node,
+                           struct resp_writer *reply)
+{
+    enum cluster_endpoint_type type = server_endpoint_type(server);
+    if (type == CLUSTER_ENDPOINT_UNKNOWN)
+        resp_null(reply);
+    else
+        resp_bulk_text(reply, cluster_endpoint(node, type));
+}
+
+/* The names of the node that the endpoint does not show. */
+static void write_metadata(const struct server *server, const struct cluster_node *node,
+                           struct resp_writer *reply)
+{
+    enum cluster_endpoint_type type = server_endpoint_type(server);
+    const char *hostname = node->announced.hostname;
+    bool with_ip = type != CLUSTER_ENDPOINT_IP;
+    bool with_hostname = type != CLUSTER_ENDPOINT_HOSTNAME && hostname[0];
+    resp_map(reply, (size_t)with_ip + with_hostname);
+    if (with_ip) {
+        resp_bulk_text(reply, "ip");
+        resp_bulk_text(reply, cluster_client_ip(node));
+    }
+    if (with_hostname) {
+        resp_bulk_text(reply, "hostname");
+        resp_bulk_text(reply, hostname);
+    }
+}
+
+static void write_slots_node(const struct server *server, const struct cluster_node *node,
+                             struct resp_writer *reply)
 {
     resp_array(reply, 4);
-    resp_bulk_text(reply, node->host);
-    resp_integer(reply, node->port);
+    write_endpoint(server, node, reply);
+    resp_integer(reply, cluster_client_port(node));
     resp_bulk_text(reply, node->name);
-    resp_array(reply, 0);
+    write_metadata(server, node, reply);
 }
 
 void server_cluster_slots(struct server *server, const struct server_call *call)
@@ -61,24 +86,29 @@ void server_cluster_slots(struct server *server, const struct server_call *call)
     resp_array(call->reply, 2 + server->cluster.count);
     resp_integer(call->reply, 0);
     resp_integer(call->reply, CLUSTER_SLOTS - 1);
-    write_slots_node(leader, call->reply);
+    write_slots_node(server, leader, call->reply);
     for (size_t i = 0; i < server->cluster.count; i++)
         if (&server->cluster.nodes[i] != leader)
-            write_slots_node(&server->cluster.nodes[i], call->reply);
+            write_slots_node(server, &server->cluster.nodes[i], call->reply);
 }
 
 static void write_shard_node(struct server *server, const struct cluster_node *node,
                              const struct cluster_node *leader, struct resp_writer *reply)
 {
-    resp_map(reply, 7);
+    const char *hostname = node->announced.hostname;
+    resp_map(reply, hostname[0] ? 8 : 7);
     resp_bulk_text(reply, "id");
     resp_bulk_text(reply, node->name);
     resp_bulk_text(reply, "port");
-    resp_integer(reply, node->port);
+    resp_integer(reply, cluster_client_port(node));
     resp_bulk_text(reply, "ip");
-    resp_bulk_text(reply, node->host);
+    resp_bulk_text(reply, cluster_client_ip(node));
     resp_bulk_text(reply, "endpoint");
-    resp_bulk_text(reply, node->host);
+    resp_bulk_text(reply, cluster_endpoint(node, server_endpoint_type(server)));
+    if (hostname[0]) {
+        resp_bulk_text(reply, "hostname");
+        resp_bulk_text(reply, hostname);
+    }
     resp_bulk_text(reply, "role");
     resp_bulk_text(reply, node == leader ? "master" : "replica");
     resp_bulk_text(reply, "replication-offset");
@@ -106,13 +136,16 @@ void server_cluster_shards(struct server *server, const struct server_call *call
             write_shard_node(server, &server->cluster.nodes[i], leader, call->reply);
 }
 
+/* The port behind the '@' is the one on which nodes talk to each other: that of the members. */
 static void add_nodes_line(struct server *server, const struct cluster_node *node,
                            const struct cluster_node *leader, struct buf *out)
 {
     struct peer_link link = peers_link(server->peers, node->id);
     bool self = is_self(server, node);
-    buf_printf(out, "%s %s:%u@%u %s%s %s 0 %lld %llu %s%s\n", node->name, node->host,
-               (unsigned)node->port, bus_port(node), self ? "myself," : "",
+    const char *hostname = node->announced.hostname;
+    buf_printf(out, "%s %s:%u@%u%s%s %s%s %s 0 %lld %llu %s%s\n", node->name,
+               cluster_client_ip(node), (unsigned)cluster_client_port(node), (unsigned)node->port,
+               hostname[0] ? "," : "", hostname, self ? "myself," : "",
                node == leader ? "master" : "slave", node == leader ? "-" : leader->name,
                self ? 0LL : (long long)link.since_ms,
                (unsigned long long)raft_term(shard_raft(server_group(server))),
@@ -132,6 +165,22 @@ void server_cluster_nodes(struct server *server, const struct server_call *call)
     buf_close(&text);
 }
 
+/* Under the names that Valkey's Raft bus has for them. */
+static void add_raft(const struct server *server, struct buf *out)
+{
+    const struct shard *shard = server_group(server);
+    struct raft_status status = {.role = RAFT_FOLLOWER};
+    if (shard)
+        raft_status(shard_raft(shard), &status);
+    const struct cluster_node *leader = shard ? leader_of(server) : NULL;
+    buf_printf(out,
+               "cluster_raft_role:%s\r\ncluster_raft_current_term:%" PRIu64
+               "\r\ncluster_raft_commit_index:%" PRIu64 "\r\ncluster_raft_last_applied:%" PRIu64
+               "\r\ncluster_raft_leader:%s\r\n",
+               raft_role_name(status.role), status.term, status.commit_index,
+               shard ? shard_applied_index(shard) : 0, leader ? leader->name : "");
+}
+
 void server_cluster_info(struct server *server, const struct server_call *call)
 {
     const struct shard *shard = server_group(server);
@@ -146,6 +195,7 @@ void server_cluster_info(struct server *server, const struct server_call *call)
                "total_cluster_links_buffer_limit_exceeded:0\r\n",
                ok ? "ok" : "fail", ok ? CLUSTER_SLOTS : 0, ok ? 0 : CLUSTER_SLOTS,
                server->cluster.count, term, term);
+    add_raft(server, &text);
     resp_verbatim(call->reply, "txt", buf_span(&text));
     buf_close(&text);
 }

@@ -99,10 +99,13 @@ static void apply(struct server *server, const struct config *old)
     net_set_settings(server->net, &settings);
     if (server->peers)
         peers_set_guarded(server->peers, server->config.requirepass[0] != '\0');
+    server_sentinel_settings(server);
+    server_announce_change(server);
     server->log.level = server->config.loglevel;
     if (server_is_loading(server))
         return; /* the shard begins with these */
     shard_set_leader_wait(server_group(server), (uint32_t)server->config.leader_wait_ms);
+    shard_set_voters_target(server_group(server), (uint32_t)server->config.raft_target_voters);
     if (old->appendfsync != server->config.appendfsync)
         server_apply_fsync(server);
 }

@@ -16,18 +16,24 @@ enum {
     DESCRIPTORS_PER_NODE = 4,
 };
 
+/* Each port may have as many clients as maxclients says. */
+static rlim_t doors(const struct config *config)
+{
+    return config->sentinel_port ? 2 : 1;
+}
+
 static rlim_t reserved(const struct server *server)
 {
     const struct config *config = &server->config;
     return OWN_DESCRIPTORS + NET_RESERVED +
-           DESCRIPTORS_PER_NODE * (rlim_t)(server->cluster.count - 1) + (rlim_t)config->bind_count +
-           (config->unixsocket[0] != 0);
+           DESCRIPTORS_PER_NODE * (rlim_t)(server->cluster.count - 1) +
+           doors(config) * (rlim_t)config->bind_count + (config->unixsocket[0] != 0);
 }
 
 int server_clients_that_fit(const struct server *server, int wanted)
 {
     struct rlimit limit;
-    rlim_t needed = (rlim_t)wanted + reserved(server);
+    rlim_t needed = (rlim_t)wanted * doors(&server->config) + reserved(server);
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= needed)
         return wanted;
     limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
@@ -35,7 +41,9 @@ int server_clients_that_fit(const struct server *server, int wanted)
         return wanted;
     if (limit.rlim_cur >= needed)
         return wanted;
-    return limit.rlim_cur > reserved(server) ? (int)(limit.rlim_cur - reserved(server)) : 0;
+    if (limit.rlim_cur <= reserved(server))
+        return 0;
+    return (int)((limit.rlim_cur - reserved(server)) / doors(&server->config));
 }
 
 /* As Redis: rather fewer clients than none. */

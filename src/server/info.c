@@ -203,6 +203,57 @@ static void section_stats(struct server *server, struct buf *out)
                net.query_buffer_limit_disconnections, net.output_buffer_limit_disconnections);
 }
 
+/* Offsets are indices of the log: they move with every write, and mean the same on all nodes. A
+ * follower has read what is in its log, and taken what it has applied. */
+static void add_slave(struct server *server, struct buf *out)
+{
+    const struct shard *shard = server_group(server);
+    const struct raft *raft = shard_raft(shard);
+    const struct cluster_node *leader = cluster_find(&server->cluster, shard_leader(shard));
+    uint64_t silent_s = (server->now.mono_ms - raft_last_contact_ms(raft)) / 1000;
+    buf_printf(out,
+               "role:slave\r\nmaster_host:%s\r\nmaster_port:%u\r\nmaster_link_status:%s\r\n"
+               "master_last_io_seconds_ago:%" PRId64
+               "\r\nmaster_sync_in_progress:0\r\nslave_read_repl_offset:%" PRIu64
+               "\r\nslave_repl_offset:%" PRIu64 "\r\n",
+               leader ? cluster_client_ip(leader) : "?",
+               leader ? (unsigned)cluster_client_port(leader) : 0, leader ? "up" : "down",
+               leader ? (int64_t)silent_s : -1, raft_last_index(raft), shard_applied_index(shard));
+    if (!leader)
+        buf_printf(out, "master_link_down_since_seconds:%" PRIu64 "\r\n", silent_s);
+    buf_add_text(out, "slave_priority:100\r\nslave_read_only:1\r\nreplica_announced:1\r\n");
+}
+
+size_t server_live_replicas(const struct server *server, struct raft_status *status)
+{
+    raft_status(shard_raft(server_group(server)), status);
+    size_t count = 0;
+    for (size_t i = 0; i < status->peer_count; i++)
+        if (peers_link(server->peers, status->peers[i].id).connected &&
+            cluster_find(&server->cluster, status->peers[i].id))
+            status->peers[count++] = status->peers[i];
+    return count;
+}
+
+static void add_slaves(struct server *server, struct buf *out)
+{
+    struct raft_status status;
+    size_t count = 0;
+    if (shard_is_leader(server_group(server)))
+        count = server_live_replicas(server, &status);
+    buf_printf(out, "connected_slaves:%zu\r\n", count);
+    for (size_t i = 0; i < count; i++) {
+        const struct raft_peer_status *peer = &status.peers[i];
+        const struct cluster_node *node = cluster_find(&server->cluster, peer->id);
+        uint64_t silent_ms =
+            peer->last_contact_ms ? server->now.mono_ms - peer->last_contact_ms : 0;
+        buf_printf(out, "slave%zu:ip=%s,port=%u,state=%s,offset=%" PRIu64 ",lag=%" PRIu64 "\r\n", i,
+                   cluster_client_ip(node), (unsigned)cluster_client_port(node),
+                   peer->state == RAFT_SNAPSHOT ? "send_bulk" : "online", peer->match,
+                   silent_ms / 1000);
+    }
+}
+
 static void section_replication(struct server *server, struct buf *out)
 {
     if (server_is_loading(server)) {
@@ -210,41 +261,20 @@ static void section_replication(struct server *server, struct buf *out)
         return;
     }
     const struct shard *shard = server_group(server);
-    const struct raft *raft = shard_raft(shard);
-    uint64_t offset = shard_applied_index(shard);
-    if (!shard_is_leader(shard)) {
-        const struct cluster_node *leader = cluster_find(&server->cluster, shard_leader(shard));
-        buf_printf(out,
-                   "role:slave\r\nmaster_host:%s\r\nmaster_port:%u\r\nmaster_link_status:%s\r\n"
-                   "master_last_io_seconds_ago:%" PRIu64
-                   "\r\nmaster_sync_in_progress:0\r\nslave_read_repl_offset:%" PRIu64
-                   "\r\nslave_repl_offset:%" PRIu64
-                   "\r\nslave_priority:100\r\nslave_read_only:1\r\nreplica_announced:1\r\n",
-                   leader ? leader->host : "?", leader ? (unsigned)leader->port : 0,
-                   leader ? "up" : "down",
-                   (server->now.mono_ms - raft_last_contact_ms(raft)) / 1000, offset, offset);
-    } else
+    bool leads = shard_is_leader(shard);
+    if (leads)
         buf_add_text(out, "role:master\r\n");
-    struct raft_status status;
-    raft_status(raft, &status);
-    const struct raft_peer_status *peers = status.peers;
-    size_t count = shard_is_leader(shard) ? status.peer_count : 0;
-    buf_printf(out, "connected_slaves:%zu\r\n", count);
-    for (size_t i = 0; i < count; i++) {
-        const struct cluster_node *node = cluster_find(&server->cluster, peers[i].id);
-        bool connected = peers_link(server->peers, peers[i].id).connected;
-        buf_printf(out, "slave%zu:ip=%s,port=%u,state=%s,offset=%" PRIu64 ",lag=%" PRIu64 "\r\n", i,
-                   node ? node->host : "", node ? (unsigned)node->port : 0,
-                   connected ? "online" : "offline", peers[i].match,
-                   (server->now.mono_ms - peers[i].last_contact_ms) / 1000);
-    }
+    else
+        add_slave(server, out);
+    add_slaves(server, out);
     buf_printf(out,
                "master_failover_state:no-failover\r\nmaster_replid:%s\r\n"
                "master_replid2:0000000000000000000000000000000000000000\r\n"
                "master_repl_offset:%" PRIu64
                "\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:0\r\nrepl_backlog_size:0\r\n"
                "repl_backlog_first_byte_offset:0\r\nrepl_backlog_histlen:0\r\n",
-               server->cluster.cluster_id, offset);
+               server->cluster.cluster_id,
+               leads ? raft_last_index(shard_raft(shard)) : shard_applied_index(shard));
 }
 
 static void section_cpu(struct server *server, struct buf *out)

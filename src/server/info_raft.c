@@ -33,10 +33,11 @@ static void add_node(struct server *server, size_t number, const struct raft_pee
     const struct cluster_node *node = cluster_find(&server->cluster, peer->id);
     struct peer_link link = peers_link(server->peers, peer->id);
     buf_printf(out,
-               "raft_node%zu:id=%" PRIu64 ",incarnation=%" PRIx64
+               "raft_node%zu:id=%" PRIu64 ",incarnation=%" PRIx64 ",version=%" PRIu32
                ",state=%s,voting=%s,addr=%s,port=%u",
-               number, peer->id, peer->incarnation, link.connected ? "connected" : "disconnected",
-               peer->voter ? "yes" : "no", node ? node->host : "", node ? (unsigned)node->port : 0);
+               number, peer->id, peer->incarnation, shard_version_of(shard, peer->id),
+               link.connected ? "connected" : "disconnected", peer->voter ? "yes" : "no",
+               node ? node->host : "", node ? (unsigned)node->port : 0);
     if (shard_is_leader(shard)) {
         uint64_t last = raft_last_index(shard_raft(shard));
         buf_printf(out,
@@ -79,12 +80,15 @@ static void add_activity(struct server *server, struct buf *out)
     buf_printf(out,
                "raft_elections_started:%" PRIu64 "\r\nraft_prevotes_started:%" PRIu64
                "\r\nraft_elections_won:%" PRIu64 "\r\nraft_leader_changes:%" PRIu64
+               "\r\nraft_transfers_started:%" PRIu64 "\r\nraft_transfers_aborted:%" PRIu64
                "\r\nraft_writes:%" PRIu64 "\r\nraft_reads:%" PRIu64 "\r\nraft_read_rounds:%" PRIu64
                "\r\nraft_pending_writes:%" PRIu64 "\r\nraft_pending_reads:%" PRIu64
+               "\r\nraft_forwarded_writes:%" PRIu64 "\r\nraft_reissued_writes:%" PRIu64
                "\r\nraft_unknown_outcomes:%" PRIu64 "\r\n",
                counters.elections_started, counters.prevotes_started, counters.elections_won,
-               counters.leader_changes, stats.writes, stats.reads, stats.read_rounds,
-               stats.pending_writes, stats.pending_reads, stats.unknown_outcomes);
+               counters.leader_changes, counters.transfers_started, counters.transfers_aborted,
+               stats.writes, stats.reads, stats.read_rounds, stats.pending_writes,
+               stats.pending_reads, stats.forwarded, stats.reissued, stats.unknown_outcomes);
     buf_printf(out,
                "raft_snapshot_in_progress:%d\r\nraft_snapshots:%" PRIu64
                "\r\nraft_snapshots_failed:%" PRIu64 "\r\nraft_snapshot_last_ms:%" PRIu64
@@ -122,6 +126,15 @@ static void add_membership(const struct raft_status *status, struct buf *out)
                status->transfer_target);
 }
 
+static void add_versions(const struct shard *shard, struct buf *out)
+{
+    buf_printf(out,
+               "raft_version:%" PRIu32 "\r\nraft_version_agreed:%" PRIu32
+               "\r\nraft_forwarding:%s\r\n",
+               shard_version_of(shard, raft_id(shard_raft(shard))), shard_version(shard),
+               shard_forwards(shard) ? "on" : "off");
+}
+
 void server_info_raft(struct server *server, struct buf *out)
 {
     if (server_is_loading(server)) {
@@ -154,6 +167,7 @@ void server_info_raft(struct server *server, struct buf *out)
     buf_printf(out, "raft_clock_ms:%" PRId64 "\r\nraft_clock_offset_ms:%" PRId64 "\r\n", clock_ms,
                server->now.wall_ms - clock_ms);
     add_membership(&status, out);
+    add_versions(shard, out);
     add_log(server, out);
     for (size_t i = 0; i < status.peer_count; i++)
         add_node(server, i + 1, &status.peers[i], out);

@@ -38,9 +38,8 @@ static void turn(struct server *server)
 {
     server->now_is_old = true;
     event_base_loop(server->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    net_tick(server->net);
-    net_resume(server->net);
-    net_flush(server->net);
+    server_clients_resume(server);
+    server_clients_flush(server);
     if (server->stopping)
         stop(server);
 }

@@ -65,6 +65,34 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     server_stop(server);
 }
 
+void server_clients_resume(struct server *server)
+{
+    struct net *sentinel = server_sentinel_net(server);
+    net_tick(server->net);
+    net_resume(server->net);
+    if (!sentinel)
+        return;
+    net_tick(sentinel);
+    net_resume(sentinel);
+}
+
+void server_clients_flush(struct server *server)
+{
+    struct net *sentinel = server_sentinel_net(server);
+    net_flush(server->net);
+    if (!sentinel)
+        return;
+    server_sentinel_tick(server);
+    net_flush(sentinel);
+}
+
+uint32_t server_clients_wait_ms(const struct server *server, uint32_t most)
+{
+    const struct net *sentinel = server_sentinel_net(server);
+    most = net_wait_ms(server->net, most);
+    return sentinel ? net_wait_ms(sentinel, most) : most;
+}
+
 void server_watch_signals(struct server *server)
 {
     static const int signals[] = {SIGTERM, SIGINT};
@@ -92,15 +120,21 @@ void server_stop(struct server *server)
     server->stop_deadline_ms =
         server->now.mono_ms + (uint64_t)server->config.shutdown_timeout_seconds * 1000;
     net_close_listeners(server->net);
+    if (server->sentinel)
+        net_close_listeners(server_sentinel_net(server));
+    server_hand_over(server);
 }
 
-/* The end comes when nothing waits for the cluster any more, or when the time is over. */
-static bool may_end(const struct server *server)
+/* The end comes when another node leads and nothing waits for the cluster any more, or when the
+ * time is over. */
+static bool may_end(struct server *server)
 {
     if (!server->stopping)
         return false;
     if (server->now.mono_ms >= server->stop_deadline_ms)
         return true;
+    if (server_is_handing_over(server))
+        return false;
     for (uint32_t number = 0; number < SERVER_SHARDS; number++) {
         struct shard_stats stats = shard_stats(server_shard(server, number));
         if (stats.pending_writes || stats.pending_reads)
@@ -119,7 +153,7 @@ static void wait_for_events(struct server *server)
     }
     uint64_t wait_ms = deadline > server->now.mono_ms ? deadline - server->now.mono_ms : 0;
     uint32_t most = wait_ms < WAIT_MS_MAX ? (uint32_t)wait_ms : WAIT_MS_MAX;
-    most = net_wait_ms(server->net, most);
+    most = server_clients_wait_ms(server, most);
     struct timeval timeout = {.tv_sec = most / 1000, .tv_usec = (most % 1000) * 1000};
     if (most)
         event_add(server->timer_event, &timeout);
@@ -133,14 +167,13 @@ static void turn(struct server *server)
     wait_for_events(server);
     struct shard_time now = server_now(server);
     server_memory_tick(server);
-    net_tick(server->net);
-    net_resume(server->net);
+    server_clients_resume(server);
     for (uint32_t number = 0; number < SERVER_SHARDS; number++) {
         shard_tick(server_shard(server, number), now);
         shard_drive(server_shard(server, number), now);
     }
     peers_flush(server->peers);
-    net_flush(server->net);
+    server_clients_flush(server);
     histogram_add(&server->turn_us, platform_mono_us() - now.mono_us);
 }
 
@@ -162,7 +195,7 @@ enum err server_run(struct server *server, char message[SERVER_MESSAGE_MAX])
         return err;
     if (!server_is_loading(server))
         serve(server);
-    net_flush(server->net);
+    server_clients_flush(server);
     log_line(&server->log, LOG_NOTICE, "bye");
     for (size_t i = 0; i < SERVER_SIGNALS; i++)
         if (server->signal_events[i])

@@ -5,6 +5,11 @@
 #include <string.h>
 
 #include "server/server.h"
+#include "wire/hello.h"
+
+_Static_assert((int)CLUSTER_VERSION == (int)WIRE_VERSION &&
+                   (int)CLUSTER_VERSION_OLDEST == (int)WIRE_VERSION_OLDEST,
+               "a folder says what its node speaks");
 
 /* A member of a log of the first format has no address: the list's is the only one there is. */
 static void fill_addresses(const struct cluster *known, struct raft_membership *membership)
@@ -32,9 +37,31 @@ static void keep_self(const struct server *server, struct raft_membership *membe
     raft_membership_put(membership, &member);
 }
 
+/* A folder whose log may hold what older versions do not know says so: they refuse it by its
+ * identity, which they can read. */
+static void mark_folder(struct server *server, uint32_t version)
+{
+    char message[512];
+    uint32_t before = server->identity.version;
+    server->identity.version = version > CLUSTER_VERSION_OLDEST ? version : CLUSTER_VERSION_OLDEST;
+    if (server->identity.version == before || server_store_identity(server, message) == ERR_NONE)
+        return;
+    server->identity.version = before; /* the next change tries again */
+    log_line(&server->log, LOG_WARNING, "%s", message);
+}
+
+static void follow_version(struct server *server)
+{
+    const struct shard *shard = server_group(server);
+    mark_folder(server, raft_membership(shard_raft(shard))->version);
+    if (server->peers)
+        peers_require(server->peers, shard_version(shard));
+}
+
 void server_follow_members(void *context)
 {
     struct server *server = context;
+    follow_version(server);
     struct raft_membership membership = *raft_membership(shard_raft(server_group(server)));
     if (membership.count == 0)
         return; /* not known yet: the list is what there is */
@@ -52,6 +79,7 @@ void server_follow_members(void *context)
     cluster_list_text(&server->cluster, before);
     if (strcmp(before, text) == 0)
         return;
+    cluster_keep_announced(&cluster, &server->cluster);
     server->cluster = cluster;
     log_line(&server->log, LOG_NOTICE, "the cluster's nodes are %.900s", text);
     if (server->peers)

@@ -59,6 +59,8 @@ struct server_usage server_usage(struct server *server)
         usage.log = shard_memory(server_group(server));
         usage.disk = platform_disk_memory(server->disk);
     }
+    if (server->sentinel)
+        usage.clients += net_stats(server_sentinel_net(server)).clients_memory;
     if (server->peers)
         usage.peers = peers_memory(server->peers);
     usage.not_counted = usage.clients + usage.log + usage.disk + usage.peers;

@@ -18,11 +18,27 @@ static enum net_debug debug_of(enum config_debug debug)
     return NET_DEBUG_NO;
 }
 
+static enum net_follower_mode follower_mode_of(enum config_follower_mode mode)
+{
+    switch (mode) {
+    case CONFIG_FOLLOWER_AUTO:
+        return NET_FOLLOWER_AUTO;
+    case CONFIG_FOLLOWER_PROXY:
+        return NET_FOLLOWER_PROXY;
+    case CONFIG_FOLLOWER_REDIRECT:
+        return NET_FOLLOWER_REDIRECT;
+    }
+    return NET_FOLLOWER_REDIRECT;
+}
+
 struct net_settings server_net_settings(const struct server *server)
 {
     const struct config *config = &server->config;
     const struct config_output_limit *normal = &config->output_limits[CONFIG_CLIENT_NORMAL];
+    const struct config_output_limit *pubsub = &config->output_limits[CONFIG_CLIENT_PUBSUB];
     struct net_settings settings = {
+        .follower_mode = follower_mode_of(config->follower_mode),
+        .endpoint_type = server_endpoint_type(server),
         .maxclients = (uint32_t)config->maxclients,
         .timeout_seconds = (uint32_t)config->timeout_seconds,
         .tcp_keepalive_seconds = (uint32_t)config->tcp_keepalive_seconds,
@@ -38,6 +54,7 @@ struct net_settings server_net_settings(const struct server *server)
         .protected_mode = config->protected_mode,
         .debug = debug_of(config->enable_debug_command),
         .output_normal = {normal->hard_bytes, normal->soft_bytes, normal->soft_seconds},
+        .output_pubsub = {pubsub->hard_bytes, pubsub->soft_bytes, pubsub->soft_seconds},
     };
     snprintf(settings.password, sizeof settings.password, "%s", config->requirepass);
     return settings;
@@ -57,6 +74,7 @@ struct raft_options server_raft_options(const struct server *server)
         .bytes_in_flight_max = config->raft_max_append_bytes * 8,
         .snapshot_chunk_bytes = (uint32_t)config->raft_snapshot_chunk_bytes,
         .lease_drift_percent = (uint32_t)config->raft_lease_drift_percent,
+        .voters_target = (uint32_t)config->raft_target_voters,
         .seed = platform_random(),
     };
     cluster_founders_membership(&server->identity.founders, &options.membership);

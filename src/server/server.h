@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "cluster/cluster.h"
 #include "cluster/founding.h"
+#include "cluster/members.h"
 #include "command/command.h"
 #include "config/config.h"
 #include "net/net.h"
@@ -20,6 +21,7 @@
 struct event;
 struct event_base;
 struct import;
+struct sentinel;
 
 /* Of what keeps the server from starting. */
 /* Shards of this process: one today. */
@@ -57,9 +59,22 @@ struct server_change {
     uint64_t term;
     bool joint; /* it is done when the joint membership is left */
     uint64_t until_ms;
+    bool forced;
+    struct cluster_change replacement; /* RAFT.NODE REPLACE, until it has begun; id 0: none */
+    uint64_t received;                 /* by the successor: entries and bytes of a snapshot */
 };
 
-enum { SERVER_CHANGES_MAX = 8 };
+/* Another leader that a client waits for. */
+struct server_handover {
+    struct server *server;
+    const struct client *client; /* NULL: free */
+    uint64_t term;               /* when it asked */
+    uint64_t target;             /* who is to lead */
+    bool any;                    /* or any other node than this one */
+    uint64_t until_ms;
+};
+
+enum { SERVER_CHANGES_MAX = 8 }; /* of each kind */
 
 struct server {
     struct config config;
@@ -85,9 +100,11 @@ struct server {
     struct event *timer_event;
     struct event *signal_events[SERVER_SIGNALS];
     struct net *net;
+    struct sentinel *sentinel; /* NULL: there is none */
     struct peers *peers;
     uint64_t peer_messages_without_shard; /* for a shard that this node does not have */
     struct server_change changes[SERVER_CHANGES_MAX];
+    struct server_handover handovers[SERVER_CHANGES_MAX];
     struct shard *shards[SERVER_SHARDS]; /* NULL while they are loading */
     struct loading loading;
     struct platform_disk *disk;
@@ -107,6 +124,8 @@ struct server {
     bool stopping;
     bool stopped;
     uint64_t stop_deadline_ms;
+    uint64_t led_term; /* when the end was asked for; 0: this node did not lead */
+    uint64_t hand_over_until_ms;
 };
 
 /* log.c */
@@ -114,6 +133,7 @@ void server_log_open(struct server *server);
 void server_log_say(const char *text); /* to standard error, before there is a log */
 
 /* start.c: on failure one line in message. */
+struct net_host server_net_host(struct server *server); /* for the clients of any port */
 MUST_CHECK enum err server_read_cluster(struct server *server, char message[512]);
 MUST_CHECK enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX]);
 /* --import alone: reads it as a start would, and writes nothing. */
@@ -136,6 +156,21 @@ void server_incarnation_is_void(void *context); /* host of the shard */
 /* members.c: the node table becomes what the log says. */
 void server_follow_members(void *server);
 
+/* announce.c: what nodes tell each other about where clients find them. */
+void server_announce_open(struct server *server);   /* after the node table was read */
+void server_announce_change(struct server *server); /* the configuration has changed */
+void server_announce_to(struct server *server, uint64_t node);
+bool server_hear_announcement(struct server *server, const struct shard_peer *from,
+                              const struct span *args, size_t argc);
+enum cluster_endpoint_type server_endpoint_type(const struct server *server);
+
+/* sentinel.c: nothing happens without sentinel-port. */
+MUST_CHECK enum err server_sentinel_open(struct server *server, char message[SERVER_MESSAGE_MAX]);
+void server_sentinel_close(struct server *server);
+void server_sentinel_settings(struct server *server);         /* the configuration has changed */
+struct net *server_sentinel_net(const struct server *server); /* NULL: there is none */
+void server_sentinel_tick(struct server *server);             /* tells subscribers what is new */
+
 /* begin.c */
 void server_begin_open(struct server *server);
 void server_begin_close(struct server *server); /* there is a shard now */
@@ -144,7 +179,8 @@ bool server_has_begun(const struct server *server);
 MUST_CHECK enum err server_begin_single(struct server *server, char message[SERVER_MESSAGE_MAX]);
 /* Waits until the cluster has begun, or the end was asked for. */
 MUST_CHECK enum err server_begin(struct server *server, char message[SERVER_MESSAGE_MAX]);
-void server_on_peer_met(void *server, const struct shard_peer *peer, const char *cluster_id);
+void server_on_peer_met(void *server, const struct shard_peer *peer, const char *cluster_id,
+                        bool dialled);
 bool server_on_peer_told(void *server, const struct shard_peer *from, const struct span *args,
                          size_t argc);
 
@@ -195,10 +231,16 @@ struct shard *server_shard_of_slot(const struct server *server, unsigned slot);
  * 0. NULL while it is loading. */
 struct shard *server_group(const struct server *server);
 struct shard_time server_now(struct server *server); /* reads the clocks once per turn */
+/* What a turn of the event loop does for the clients of all ports: first those that waited, at its
+ * end what there is for them to read; and how long it may wait for events, at most `most`. */
+void server_clients_resume(struct server *server);
+void server_clients_flush(struct server *server);
+uint32_t server_clients_wait_ms(const struct server *server, uint32_t most);
 /* Until the end. On failure one line in message. */
 MUST_CHECK enum err server_run(struct server *server, char message[SERVER_MESSAGE_MAX]);
 void server_watch_signals(struct server *server); /* SIGTERM, SIGINT: the end, from now on */
-void server_stop(struct server *server);          /* answers what is waiting, then ends the loop */
+/* Hands leadership over, answers what is waiting, then ends the loop. */
+void server_stop(struct server *server);
 
 /* memory.c */
 void server_memory_open(struct server *server);
@@ -237,6 +279,9 @@ void server_run_command(void *server, struct client *client, const struct comman
 /* info.c, info_raft.c */
 server_handler server_info;
 void server_info_raft(struct server *server, struct buf *out);
+/* Fills `status`. Its first peers are those to which this node is connected and whose address it
+ * knows; their number. */
+size_t server_live_replicas(const struct server *server, struct raft_status *status);
 
 /* config_commands.c, cluster_commands.c, admin_commands.c */
 server_handler server_config_get, server_config_set, server_config_rewrite, server_config_resetstat;
@@ -244,7 +289,30 @@ server_handler server_cluster_slots, server_cluster_shards, server_cluster_nodes
     server_cluster_info, server_cluster_myid, server_cluster_myshardid, server_cluster_keyslot,
     server_cluster_countkeysinslot, server_cluster_getkeysinslot, server_cluster_links;
 server_handler server_raft_node_add, server_raft_node_remove, server_raft_node_address,
+    server_raft_node_promote, server_raft_node_demote, server_raft_node_replace,
     server_raft_node_list;
+/* What an operator wants of the members. */
+struct server_wish {
+    cluster_wanted *want;
+    struct cluster_change change;
+    bool forced; /* even if the cluster stops */
+};
+/* raft_commands.c: at the leader. Answers when the change is committed, or with the reason why not:
+ * the handler is called again meanwhile, and calls server_go_on_changing() first. False: it is not
+ * waiting for a change. */
+void server_change_members(struct server *server, const struct server_call *call,
+                           const struct server_wish *wish);
+bool server_go_on_changing(struct server *server, const struct server_call *call);
+/* cluster_changes.c */
+server_handler server_cluster_meet, server_cluster_forget, server_cluster_reset;
+/* handover.c */
+server_handler server_raft_transfer_leader, server_cluster_failover;
+/* The end was asked for: a leader hands over. While it does, for at most some election timeouts,
+ * the second function returns true; it is called once a turn. */
+void server_hand_over(struct server *server);
+bool server_is_handing_over(struct server *server);
+/* raft_commands.c: false if this node does not lead; the reply then names the one that does. */
+bool server_leads(const struct server *server, struct resp_writer *reply);
 /* persistence_commands.c */
 server_handler server_save, server_bgsave, server_bgrewriteaof, server_lastsave;
 int64_t server_last_save_ms(const struct server *server); /* wall clock */

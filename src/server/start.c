@@ -87,6 +87,7 @@ enum err server_read_cluster(struct server *server, char message[512])
                  config->node_id);
         return ERR_INVALID;
     }
+    server_announce_open(server);
     return check_secret(server, message);
 }
 
@@ -121,6 +122,17 @@ static const char *host_accept_peer(void *context, int fd, const struct span *ar
     return peers_accept(server->peers, fd, args, argc, rest);
 }
 
+struct net_host server_net_host(struct server *server)
+{
+    return (struct net_host){.context = server,
+                             .run = server_run_command,
+                             .accept_peer = host_accept_peer,
+                             .used_memory = host_used_memory,
+                             .now = host_now,
+                             .wall_us = host_wall_us,
+                             .clock_us = host_clock_us};
+}
+
 static enum err open_net(struct server *server, char *message)
 {
     struct net_settings settings = server_net_settings(server);
@@ -130,13 +142,7 @@ static enum err open_net(struct server *server, char *message)
                                   .log = &server->log,
                                   .self = server->config.node_id,
                                   .redis_version = FLOTILLA_REDIS_VERSION,
-                                  .host = {.context = server,
-                                           .run = server_run_command,
-                                           .accept_peer = host_accept_peer,
-                                           .used_memory = host_used_memory,
-                                           .now = host_now,
-                                           .wall_us = host_wall_us,
-                                           .clock_us = host_clock_us}};
+                                  .host = server_net_host(server)};
     const struct config *config = &server->config;
     server->net = net_new(server->base, &options);
     enum err err = ERR_NONE;
@@ -150,7 +156,7 @@ static enum err open_net(struct server *server, char *message)
     if (!err && config->unixsocket[0])
         err = net_listen_unix(server->net, config->unixsocket, config->unixsocketperm,
                               config->tcp_backlog, message);
-    return err;
+    return err ? err : server_sentinel_open(server, message);
 }
 
 static enum err claim_folder(struct server *server, char *message)
@@ -304,6 +310,8 @@ static void open_peers(struct server *server)
                                               .met = server_on_peer_met,
                                               .told = server_on_peer_told}};
     server->peers = peers_new(server->base, &options);
+    if (server_group(server))
+        peers_require(server->peers, shard_version(server_group(server)));
 }
 
 /* As Redis, a node that has its data serves without: the disk may just be full. */
@@ -388,6 +396,7 @@ void server_close(struct server *server)
         shard_close(server_shard(server, number));
     mem_free(server->founding);
     import_free(server->import);
+    server_sentinel_close(server);
     net_free(server->net);
     event_base_free(server->base);
     command_table_free(server->table);

@@ -58,28 +58,25 @@ static void begin_reply(struct machine_caller *caller, int protocol)
  * owed. */
 static struct pending_write *write_waiting_for(struct shard *shard, const struct entry *entry)
 {
-    if (shard->writes.count == 0)
+    struct write_queue *writes = &shard->writes;
+    if (writes->issued == 0 || entry->term != shard->issue.term)
         return NULL;
-    struct pending_write *write = write_queue_at(&shard->writes, 0);
-    if (write->index != entry->index)
-        return NULL;
-    ASSERT(write->term == entry->term);
-    return write;
+    if (!shard->issue.here)
+        return shard_forwarded_as(shard, entry);
+    struct pending_write *write = write_queue_at(writes, 0);
+    return write->index == entry->index ? write : NULL;
 }
 
-static void finish_write(struct shard *shard, struct pending_write *write)
+static void finish_write(struct shard *shard, struct pending_write *write, uint64_t index)
 {
     if (write->driven_us && shard->now.mono_us > write->driven_us)
         histogram_add(&shard->commit_us, shard->now.mono_us - write->driven_us);
-    shard->options.host.reply_end(shard->options.host.context, write->client, write->index);
-    ASSERT(write->bytes <= shard->log_bytes_pending);
-    shard->log_bytes_pending -= write->bytes;
-    write_queue_pop(&shard->writes);
+    shard->options.host.reply_end(shard->options.host.context, write->client, index);
+    shard_note_answered(shard, write);
 }
 
-static void apply_one(struct shard *shard, const struct entry *entry)
+static void apply_one(struct shard *shard, const struct entry *entry, struct pending_write *write)
 {
-    struct pending_write *write = write_waiting_for(shard, entry);
     struct waiter waiter = {.shard = shard};
     struct machine_caller caller = caller_of(&waiter);
     if (write) {
@@ -90,7 +87,7 @@ static void apply_one(struct shard *shard, const struct entry *entry)
     machine_apply(&shard->machine, entry, &caller);
     shard_digest_applied(shard);
     if (write)
-        finish_write(shard, write);
+        finish_write(shard, write, entry->index);
 }
 
 static void answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
@@ -131,19 +128,26 @@ static bool turn_is_over(const struct shard *shard)
     return shard->machine.stats.work - shard->turn_work >= SHARD_TURN_WORK;
 }
 
-/* Everything that came before the entry was appended: that it is committed, by this leader, proves
- * that it still led when those reads arrived, and nothing after them is applied yet. What is
+/* Everything that came before the entry was appended: that it is committed proves that who appended
+ * it still led when those reads arrived, and nothing after them is applied yet. What came before an
+ * own write that waits for this entry came before it was appended, whoever did that. What is
  * expired by the entry's time is so for everybody from here on. */
-static bool answer_reads_before(struct shard *shard, const struct entry *entry, bool in_turns)
+static bool answer_reads_before(struct shard *shard, const struct entry *entry,
+                                const struct pending_write *write)
 {
     struct read_queue *reads = &shard->reads;
+    bool leads = shard_is_leader(shard) && entry->term == raft_term(shard->raft) &&
+                 !shard->issue.reads_stale;
+    uint64_t oldest_write = write_queue_oldest(&shard->writes);
     int64_t now_ms = entry->time_ms;
     bool all = true;
     for (size_t i = 0; i < reads->count; i++) {
         struct pending_read *read = read_queue_at(reads, i);
-        if (read->position >= entry->index)
+        if (!(leads && read->position < entry->index) && !(write && read->arrival < write->arrival))
             break;
-        all = !in_turns || !turn_is_over(shard);
+        if (read->after >= oldest_write)
+            continue; /* behind a write of its client that is held back */
+        all = !turn_is_over(shard);
         if (!all)
             break;
         if (!read->done)
@@ -162,8 +166,10 @@ static bool is_held(struct shard *shard, const struct pending_read *read)
 void shard_answer_reads(struct shard *shard)
 {
     struct read_queue *reads = &shard->reads;
+    uint64_t oldest_write = write_queue_oldest(&shard->writes);
     bool any_held = false;
     shard->judge_pass++;
+    shard->forwarding.waits_for_entry = false;
     shard->reads_left = false;
     if (shard->machine.applied_index < shard->round_confirmed_index)
         return;
@@ -174,8 +180,7 @@ void shard_answer_reads(struct shard *shard)
         shard->reads_left = turn_is_over(shard);
         if (shard->reads_left)
             break;
-        if (read->done || read->after > shard->machine.applied_index ||
-            (any_held && is_held(shard, read)))
+        if (read->done || read->after >= oldest_write || (any_held && is_held(shard, read)))
             continue;
         int64_t now_ms;
         if (shard_judge_read(shard, read, &now_ms)) {
@@ -190,22 +195,22 @@ void shard_answer_reads(struct shard *shard)
 }
 
 /* False: reads come before the entry, and the turn is over. */
-static bool apply_next(struct shard *shard, bool in_turns)
+static bool apply_next(struct shard *shard)
 {
     uint64_t index = shard->machine.applied_index + 1;
     struct entry entry;
     if (storage_entry(shard->storage, index, &entry) != ERR_NONE)
         FATAL("a committed entry cannot be read back from the log");
-    if (shard_is_leader(shard) && entry.term == raft_term(shard->raft) &&
-        !answer_reads_before(shard, &entry, in_turns)) {
+    struct pending_write *write = write_waiting_for(shard, &entry);
+    if (!answer_reads_before(shard, &entry, write)) {
         shard_note_announced(shard);
         return false;
     }
     shard_announce_amid(shard, entry.record.len);
-    apply_one(shard, &entry);
+    apply_one(shard, &entry, write);
     shard_note_announced(shard);
     shard_take_image_if_due(shard);
-    return !in_turns || !turn_is_over(shard);
+    return !turn_is_over(shard);
 }
 
 void shard_apply_committed(struct shard *shard)
@@ -214,13 +219,7 @@ void shard_apply_committed(struct shard *shard)
     uint32_t most = shard->options.apply_entries_max;
     shard->turn_work = shard->machine.stats.work;
     for (uint32_t i = 0; i < most && shard->machine.applied_index < commit; i++)
-        if (!apply_next(shard, true))
+        if (!apply_next(shard))
             break;
     storage_pin(shard->storage, shard->machine.applied_index);
-}
-
-void shard_apply_up_to(struct shard *shard, uint64_t index)
-{
-    while (shard->machine.applied_index < index)
-        apply_next(shard, false);
 }

@@ -1,6 +1,8 @@
 /* What a message of another node would do to this one, before it does it. */
 #include "shard/internal.h"
 
+const char shard_foreign[] = "a message that is for another node, or says it is of another";
+
 /* The entry is in the log already. */
 static bool is_known(const struct shard *shard, const struct entry *entry)
 {

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "shard/internal.h"
+#include "wire/handover.h"
 #include "wire/members.h"
 #include "wire/witness.h"
 
@@ -55,8 +56,16 @@ static void gather_records(struct shard *shard, const struct raft_message *messa
     ASSERT(count == message->append_request.entry_count);
 }
 
+static bool carries_entries(const struct raft_message *message)
+{
+    return message->type == RAFT_SNAPSHOT_REQUEST ||
+           (message->type == RAFT_APPEND_REQUEST && message->append_request.entry_count > 0);
+}
+
 static void send_message(struct shard *shard, const struct raft_message *message)
 {
+    if (carries_entries(message) && !shard_can_read(shard, message->to))
+        return;
     gather_records(shard, message);
     struct raft_message stamped = *message;
     shard_stamp(shard, &stamped);
@@ -95,6 +104,7 @@ static void append_own(struct shard *shard, const struct raft_update *update)
     struct buf record = {0};
     entry_encode(&record, &entry);
     entry.record = buf_span(&record);
+    shard_clock_entry(&shard->clock, entry.time_ms);
     storage_append(shard->storage, &entry, 1);
     buf_close(&record);
     buf_close(&payload);
@@ -174,6 +184,8 @@ struct raft_chunk shard_step(struct shard *shard, const struct raft_event *event
         ASSERT(update.append_count <= entry_count);
         entries += entry_count - update.append_count;
     }
+    if (update.leadership_lost)
+        shard_lose_office(shard); /* while the log still has what was proposed */
     store(shard, &update, entries);
     for (size_t i = 0; i < update.message_count; i++) {
         if (update.messages[i].when_durable)
@@ -185,12 +197,10 @@ struct raft_chunk shard_step(struct shard *shard, const struct raft_event *event
     note_role(shard, &update);
     shard->membership_changed |= update.membership_changed;
     shard->incarnation_is_void |= update.incarnation_is_void;
-    if (update.leadership_lost) {
+    if (update.leadership_lost)
         shard_clock_follow(&shard->clock);
-        shard_answer_lost_leadership(shard);
-    }
-    if (update.append_own == RAFT_OWN_NOOP)
-        shard_resume_stranded(shard);
+    if (update.role_changed)
+        shard_note_office(shard);
     return update.chunk_received ? update.chunk : (struct raft_chunk){.bytes = 0};
 }
 
@@ -211,7 +221,7 @@ void shard_step_batch(struct shard *shard)
             .record =
                 span_of(shard->batch.ptr + shard->batch_offsets[i], shard->batch_entries[i].bytes),
         };
-    for (size_t i = shard->writes.count; i > 0; i--) {
+    for (size_t i = shard->writes.issued; i > 0; i--) {
         struct pending_write *write = write_queue_at(&shard->writes, i - 1);
         if (write->driven_us)
             break;
@@ -228,7 +238,7 @@ void shard_step_batch(struct shard *shard)
 /* One round at a time: what arrives meanwhile shares the next one. */
 static void step_reads(struct shard *shard)
 {
-    if (!shard->round_has_reads || shard->round_in_flight)
+    if (!shard->round_has_reads || shard->round_in_flight || shard->issue.reads_stale)
         return;
     shard->round_has_reads = false;
     shard->round_in_flight = true;
@@ -315,25 +325,33 @@ void shard_drive(struct shard *shard, struct shard_time now)
     if (shard->stopped)
         return;
     shard_read_clock(shard);
-    shard_answer_stranded(shard);
+    shard_issue_held(shard);
     if (shard_is_leader(shard)) {
         step_reads(shard);
         shard_step_batch(shard);
+        shard_raise_version(shard);
         if (shard->options.host.sent)
             shard->options.host.sent(shard->options.host.send_context);
     }
     flush_all(shard);
     shard_apply_committed(shard);
+    shard_issue_held(shard); /* what was applied may have settled what was open */
     shard_answer_reads(shard);
     if (shard->batch_count && raft_accepts(shard->raft)) { /* what they wait for */
         shard_step_batch(shard);
         flush_all(shard);
     }
+    shard_note_agreed(shard);
+    shard_forward(shard);
+    shard_answer_origins(shard);
     shard_ask_digests(shard);
     shard_tell_witnesses(shard);
     shard_consider_snapshot(shard);
     shard_produce_image(shard);
     shard_free_replaced(shard);
+    bool holds = shard_may_hold(shard); /* who was parked may go on */
+    shard->role_changed |= holds && !shard->could_hold;
+    shard->could_hold = holds;
     if (shard->role_changed) {
         shard->role_changed = false;
         shard->options.host.role_changed(shard->options.host.context);
@@ -348,8 +366,6 @@ void shard_drive(struct shard *shard, struct shard_time now)
         shard->options.host.incarnation_is_void(shard->options.host.send_context);
 }
 
-static const char foreign[] = "a message that is for another node, or says it is of another";
-
 static enum err take_digest(struct shard *shard, const struct shard_peer *from,
                             const struct span *args, size_t argc)
 {
@@ -357,7 +373,7 @@ static enum err take_digest(struct shard *shard, const struct shard_peer *from,
     enum err err = wire_parse_digest(args, argc, &digest);
     if (err)
         return err;
-    shard->refusal = foreign;
+    shard->refusal = shard_foreign;
     if (!span_equal(digest.cluster_id, span_text(shard->options.cluster->cluster_id)) ||
         digest.from != from->node || digest.to != raft_id(shard->raft) ||
         digest.shard != shard->options.number)
@@ -376,14 +392,18 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
     shard_announce(shard, argc ? args[argc - 1].len : 0);
     if (argc > 0 && wire_is_digest(args[0]))
         return take_digest(shard, from, args, argc);
+    if (argc > 0 && wire_is_forward(args[0]))
+        return shard_take_forward(shard, from, args, argc);
     if (argc > 0 && wire_is_witness(args[0]))
         return shard_take_witnesses(shard, from, args, argc);
+    if (argc > 0 && wire_is_handover(args[0]))
+        return shard_take_handover(shard, from, args, argc);
     shard_read_clock(shard); /* a promise not to vote counts from here on */
     struct wire_message *incoming = &shard->incoming;
     enum err err = wire_parse_message(args, argc, incoming);
     if (err)
         return err;
-    shard->refusal = foreign;
+    shard->refusal = shard_foreign;
     if (!span_equal(incoming->cluster_id, span_text(shard->options.cluster->cluster_id)) ||
         incoming->message.from != from->node || incoming->message.to != raft_id(shard->raft) ||
         incoming->shard != shard->options.number)
@@ -425,10 +445,12 @@ void shard_peer_lost(struct shard *shard, uint64_t peer, struct shard_time now)
 void shard_peer_met(struct shard *shard, const struct shard_peer *peer, struct shard_time now)
 {
     shard_set_now(shard, now);
+    shard_note_version(shard, peer);
     struct raft_event event = {.type = RAFT_EVENT_PEER_MET, .now_ms = shard->now.mono_ms};
     event.met.peer = peer->node;
     event.met.incarnation = peer->incarnation;
     shard_step(shard, &event, NULL, 0);
+    shard_forward_again(shard, peer->node);
 }
 
 void shard_peer_alive(struct shard *shard, uint64_t peer, uint32_t busy_ms, struct shard_time now)

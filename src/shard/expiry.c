@@ -74,33 +74,78 @@ static int64_t due_for(struct shard *shard, struct pending_read *read, int64_t u
     return NO_DEADLINE;
 }
 
+static bool propose_one_more(struct shard *shard)
+{
+    forget_applied(shard);
+    if (shard->expiry_count == SHARD_EXPIRIES_MAX)
+        return false;
+    propose(shard);
+    return true;
+}
+
+void shard_propose_expiry_now(struct shard *shard)
+{
+    if (may_propose(shard))
+        propose_one_more(shard);
+}
+
+/* A follower's own clock says nothing that the group goes by. */
+static int64_t time_of_reads(struct shard *shard)
+{
+    if (shard_is_leader(shard))
+        return shard_now_ms(shard, shard->now);
+    int64_t applied_ms = shard->machine.clock_ms;
+    return shard->round_time_ms > applied_ms ? shard->round_time_ms : applied_ms;
+}
+
+/* The next round asks the leader for an entry that is as late. */
+static void ask_for(struct shard *shard, int64_t due_ms)
+{
+    struct shard_forwarding *forwarding = &shard->forwarding;
+    if (forwarding->due_ms == NO_DEADLINE || forwarding->due_ms < due_ms)
+        forwarding->due_ms = due_ms;
+    shard->round_has_reads = true;
+}
+
+/* Where the leader's disk has no room for such an entry, it answers with the time of what is
+ * applied: then nobody can say that the key has expired. */
+static bool waits_for_entry(struct shard *shard, int64_t due_ms)
+{
+    if (shard_is_leader(shard) || shard->issue.reads_stale)
+        return true;
+    if (shard->round_time_ms < due_ms)
+        return false;
+    shard->forwarding.waits_for_entry = true;
+    if (shard_may_ask_again(shard))
+        ask_for(shard, due_ms);
+    return true;
+}
+
 bool shard_judge_read(struct shard *shard, struct pending_read *read, int64_t *now_ms)
 {
     int64_t applied_ms = shard->machine.clock_ms;
-    int64_t time_ms = shard_now_ms(shard, shard->now);
+    int64_t time_ms = time_of_reads(shard);
     *now_ms = time_ms;
-    if (read->expiry_index) {
+    if (read->due_ms != NO_DEADLINE) {
         *now_ms = applied_ms;
-        return shard->machine.applied_index >= read->expiry_index;
+        return applied_ms >= read->due_ms || !waits_for_entry(shard, read->due_ms);
     }
     if (time_ms <= applied_ms || keyspace_count_expired(shard->machine.keyspace, time_ms, 1) == 0)
         return true;
     int64_t due_ms = due_for(shard, read, time_ms);
     if (due_ms == NO_DEADLINE)
         return true;
-    if (shard->clock.floor_ms < due_ms) { /* no entry of the log is as late as that */
+    if (!shard_is_leader(shard)) {
+        ask_for(shard, due_ms);
+    } else if (shard->clock.floor_ms < due_ms) { /* no entry of the log is as late as that */
         if (!shard_has_room_to_free(shard)) {
             *now_ms = applied_ms;
             return true;
         }
-        if (!may_propose(shard))
-            return false; /* the office is being handed over */
-        forget_applied(shard);
-        if (shard->expiry_count == SHARD_EXPIRIES_MAX)
-            return false;
-        propose(shard);
+        if (!may_propose(shard) || !propose_one_more(shard))
+            return false; /* the office is being handed over, or enough is under way */
     }
-    read->expiry_index = shard_next_index(shard) - 1;
+    read->due_ms = due_ms;
     *now_ms = applied_ms;
-    return shard->machine.applied_index >= read->expiry_index;
+    return applied_ms >= due_ms;
 }

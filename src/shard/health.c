@@ -31,6 +31,12 @@ bool shard_refuses_to_free(const struct shard *shard)
     return !storage_may_free(shard->storage, 0) && raft_accepts(shard->raft);
 }
 
+/* The disk takes nothing more of the log: what is committed does not come here. */
+bool shard_has_stopped(const struct shard *shard)
+{
+    return shard->no_room && storage_status(shard->storage).waits_for_room;
+}
+
 static void note_room(struct shard *shard)
 {
     bool has_room = shard_has_room(shard);

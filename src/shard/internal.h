@@ -1,13 +1,18 @@
 /* The inside of a shard; nobody but shard/ includes this.
  *
  *   submit.c       requests in: the open batch, the queues of what waits
+ *   issue.c        where they go: proposed here or forwarded; what became of them
+ *   forward.c      to the leader, for this node's clients
+ *   serve.c        by the leader, for other nodes' clients
  *   drive.c        events to the core, its effects to the disk and the peers
  *   apply.c        committed entries to the machine, replies to the clients
- *   answer.c       replies to what cannot be carried out: lost leadership
+ *   answer.c       replies to what is not carried out
  *   busy.c         announces what takes long in one piece
  *   check.c        messages that cannot be
- *   group.c        the group itself: membership, leadership
+ *   group.c        the group itself: membership
+ *   handover.c     leadership for a node that asks for it, or is named
  *   digest.c       whether the nodes' machines are equal
+ *   versions.c     who speaks what, and what all may use
  *   witness.c      what each member has acknowledged, told to all
  *   fresh.c        how old the applied state may be
  *   time.c         what messages tell of time, what time entries get
@@ -24,8 +29,10 @@
 #include "resp/parse.h"
 #include "shard/clock.h"
 #include "shard/digest.h"
+#include "shard/forward.h"
 #include "shard/queue.h"
 #include "shard/shard.h"
+#include "shard/versions.h"
 #include "shard/witness.h"
 #include "wire/message.h"
 
@@ -36,6 +43,14 @@ enum {
 };
 
 #define NEXT_FLUSH UINT64_MAX
+
+#define SHARD_NO_LEADER                                                                            \
+    "CLUSTERDOWN leadership was lost before the command was proposed: nothing was executed, try "  \
+    "again"
+
+#define SHARD_REFUSED                                                                              \
+    "MISCONF the leader refused the write, and was lost before it could say why: nothing was "     \
+    "executed"
 
 /* A message that waits for a sync. */
 struct outgoing {
@@ -68,7 +83,7 @@ struct shard_image {
 /* What is remembered of a client, by its position in the host's table. */
 struct client_note {
     uint32_t generation;
-    uint64_t last_write; /* index of its newest write in this leadership, 0: none */
+    uint64_t last_write; /* arrival of its newest write, 0: none */
     uint64_t held_pass;  /* of shard_answer_reads(), in which one of its reads had to wait */
 };
 
@@ -83,6 +98,17 @@ struct shard_freshness {
     uint64_t at_ms;               /* everything that was committed then is applied; 0: never */
     struct shard_contact waiting; /* the oldest contact whose commit index is not applied … */
     struct shard_contact newest;  /* … and the newest */
+};
+
+/* Where writes go. */
+struct shard_issue {
+    uint64_t term;           /* in which the issued writes were issued */
+    bool here;               /* they were proposed by this node, not forwarded */
+    bool open;               /* that term or office is over, and what became of them is not known */
+    bool reads_stale;        /* reads that are not confirmed have to be asked for anew */
+    bool reads_here;         /* in what office they were … */
+    uint64_t reads_term;     /* … and in what term */
+    uint64_t stuck_since_ms; /* something waits, and there is nowhere to issue it; 0 */
 };
 
 struct shard {
@@ -120,9 +146,13 @@ struct shard {
     uint64_t round_confirmed_index;
     bool round_has_reads;
     bool round_in_flight;
+    int64_t round_time_ms; /* a follower judges reads by the leader's time when it confirmed them */
 
-    uint64_t stranded_until_ms; /* reads of a lost leadership wait for the new leader until then; 0:
-                                   none */
+    bool could_hold; /* at the end of the last turn: shard_may_hold() */
+    struct shard_issue issue;
+    struct shard_forwarding forwarding;
+    struct shard_origins origins;
+    struct shard_versions versions;
 
     uint64_t expiry_indices[SHARD_EXPIRIES_MAX]; /* of entries that are not applied yet */
     size_t expiry_count;
@@ -182,6 +212,8 @@ struct shard {
 void shard_trim(struct shard *shard);
 
 /* submit.c */
+struct entry shard_batch_begin(struct shard *shard, enum entry_kind kind);
+uint32_t shard_batch_end(struct shard *shard, const struct entry *entry);
 void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload);
 uint64_t shard_next_index(const struct shard *shard);
 
@@ -199,6 +231,7 @@ void shard_steer_clock(struct shard *shard);
 
 /* expiry.c */
 void shard_propose_expiry(struct shard *shard);
+void shard_propose_expiry_now(struct shard *shard);      /* if there is room for one more */
 uint64_t shard_expiry_due_ms(const struct shard *shard); /* UINT64_MAX: nothing is to come */
 /* A read that is confirmed: the time to judge it by. False: it has to wait until an entry is
  * applied, by whose time what it would see expired is expired for everybody and for ever. */
@@ -206,7 +239,6 @@ bool shard_judge_read(struct shard *shard, struct pending_read *read, int64_t *n
 
 /* apply.c */
 void shard_apply_committed(struct shard *shard);
-void shard_apply_up_to(struct shard *shard, uint64_t index); /* which is committed */
 void shard_answer_reads(struct shard *shard);
 
 /* busy.c: before something of so many bytes is done in one piece, and when it is over */
@@ -220,7 +252,11 @@ void shard_announce_end(struct shard *shard);
 /* check.c */
 /* true: the message is dealt with by this. */
 bool shard_follows_term(struct shard *shard, const struct raft_message *message);
+MUST_CHECK enum err shard_take_handover(struct shard *shard, const struct shard_peer *from,
+                                        const struct span *args, size_t argc);
 const char *shard_message_refusal(struct shard *shard, const struct wire_message *message);
+/* The one text for that: the log tells refusals apart by their texts' addresses. */
+extern const char shard_foreign[];
 
 /* drive.c */
 void shard_step_batch(struct shard *shard);
@@ -247,10 +283,26 @@ void shard_note_majority(struct shard *shard);
 
 /* health.c */
 void shard_consider_health(struct shard *shard);
+bool shard_has_stopped(const struct shard *shard);
+
+/* issue.c */
+bool shard_may_propose(const struct shard *shard);
+bool shard_may_hold(const struct shard *shard); /* until it can be issued */
+void shard_note_proposed(struct shard *shard, struct pending_write *write);
+void shard_note_answered(struct shard *shard, struct pending_write *write);
+uint32_t shard_propose(struct shard *shard, enum entry_kind kind, struct span text,
+                       const struct entry_origin *origin, const char **error);
+void shard_lose_office(struct shard *shard); /* before the step's effects reach the log */
+void shard_note_office(struct shard *shard); /* after them */
+void shard_issue_held(struct shard *shard);
+uint64_t shard_issue_due_ms(const struct shard *shard);
+void shard_forget_issued(struct shard *shard); /* a snapshot was installed */
 
 /* answer.c */
-void shard_answer_lost_leadership(struct shard *shard);
-void shard_answer_stranded(struct shard *shard);
-void shard_resume_stranded(struct shard *shard);
+void shard_write_error(struct shard *shard, struct shard_client client, const char *text);
+void shard_write_refusal(struct shard *shard, struct shard_client client, struct span text);
+void shard_answer_unknown(struct shard *shard, const struct pending_write *write);
+void shard_refuse_read(struct shard *shard, struct pending_read *read);
+void shard_refuse_reads(struct shard *shard, uint64_t arrival); /* up to that one */
 
 #endif

@@ -13,7 +13,8 @@ uint64_t shard_memory(const struct shard *shard)
         shard->encoded.cap,
         shard->incoming.unpacked.cap,
         shard->unread.cap,
-        shard->reads.arena.cap,
+        shard->reads.arena.bytes.cap,
+        shard->writes.arena.bytes.cap,
         shard->writes.cap * sizeof *shard->writes.items,
         shard->reads.cap * sizeof *shard->reads.items,
         shard->notes_cap * sizeof *shard->notes,
@@ -45,7 +46,8 @@ void shard_trim(struct shard *shard)
     shard->trim_ms = shard->now.mono_ms + TRIM_MS;
     trim(&shard->batch);
     trim(&shard->image.piece);
-    trim(&shard->reads.arena);
+    trim(&shard->reads.arena.bytes);
+    trim(&shard->writes.arena.bytes);
     trim_scratch(&shard->encoded);
     trim_scratch(&shard->unread);
     trim_scratch(&shard->incoming.unpacked);

@@ -24,13 +24,39 @@ static void *ring_grow(void *items, size_t item_size, size_t *cap, size_t *head,
     return fresh;
 }
 
+static uint64_t arena_end(const struct arena *arena)
+{
+    return arena->base + arena->bytes.len;
+}
+
+static struct span arena_span(const struct arena *arena, uint64_t at, size_t len)
+{
+    ASSERT(at >= arena->base && len <= arena_end(arena) - at);
+    return span_of(arena->bytes.ptr + (at - arena->base), len);
+}
+
+/* Moves what is left only when that is less than what goes. */
+static void arena_drop_before(struct arena *arena, uint64_t at)
+{
+    uint64_t unused = at - arena->base;
+    ASSERT(unused <= arena->bytes.len);
+    if (unused == arena->bytes.len)
+        arena->bytes.len = 0;
+    else if (unused > ARENA_COMPACT_BYTES && unused > arena->bytes.len / 2)
+        buf_consume(&arena->bytes, unused);
+    else
+        return;
+    arena->base = at;
+}
+
 struct pending_write *write_queue_push(struct write_queue *queue)
 {
     if (queue->count == queue->cap)
         queue->items =
             ring_grow(queue->items, sizeof *queue->items, &queue->cap, &queue->head, queue->count);
     struct pending_write *write = &queue->items[(queue->head + queue->count++) & (queue->cap - 1)];
-    *write = (struct pending_write){0};
+    *write =
+        (struct pending_write){.arrival = ++queue->arrivals, .text_at = arena_end(&queue->arena)};
     return write;
 }
 
@@ -40,11 +66,40 @@ struct pending_write *write_queue_at(const struct write_queue *queue, size_t pos
     return &queue->items[(queue->head + position) & (queue->cap - 1)];
 }
 
+uint64_t write_queue_oldest(const struct write_queue *queue)
+{
+    return queue->count ? queue->items[queue->head].arrival : UINT64_MAX;
+}
+
 void write_queue_pop(struct write_queue *queue)
 {
-    mem_free(write_queue_at(queue, 0)->script);
+    struct pending_write *write = write_queue_at(queue, 0);
+    mem_free(write->script);
+    if (write->text_len)
+        arena_drop_before(&queue->arena, write->text_at + write->text_len);
     queue->head = (queue->head + 1) & (queue->cap - 1);
     queue->count--;
+    if (queue->issued)
+        queue->issued--;
+}
+
+void write_queue_drop_done(struct write_queue *queue)
+{
+    while (queue->issued && queue->items[queue->head].done)
+        write_queue_pop(queue);
+}
+
+void write_queue_keep(struct write_queue *queue, struct pending_write *write, struct span text)
+{
+    ASSERT(write->text_len == 0);
+    write->text_at = arena_end(&queue->arena);
+    write->text_len = text.len;
+    buf_add_span(&queue->arena.bytes, text);
+}
+
+struct span write_queue_text(const struct write_queue *queue, const struct pending_write *write)
+{
+    return arena_span(&queue->arena, write->text_at, write->text_len);
 }
 
 void write_queue_close(struct write_queue *queue)
@@ -52,6 +107,7 @@ void write_queue_close(struct write_queue *queue)
     while (queue->count)
         write_queue_pop(queue);
     mem_free(queue->items);
+    buf_close(&queue->arena.bytes);
     *queue = (struct write_queue){0};
 }
 
@@ -61,8 +117,7 @@ struct pending_read *read_queue_push(struct read_queue *queue)
         queue->items =
             ring_grow(queue->items, sizeof *queue->items, &queue->cap, &queue->head, queue->count);
     struct pending_read *read = &queue->items[(queue->head + queue->count++) & (queue->cap - 1)];
-    *read = (struct pending_read){0};
-    read->bytes_at = queue->arena_base + queue->arena.len;
+    *read = (struct pending_read){.bytes_at = arena_end(&queue->arena), .due_ms = NO_DEADLINE};
     return read;
 }
 
@@ -78,29 +133,21 @@ void read_queue_drop_done(struct read_queue *queue)
         queue->head = (queue->head + 1) & (queue->cap - 1);
         queue->count--;
     }
-    if (queue->count == 0) {
-        queue->arena_base += queue->arena.len;
-        queue->arena.len = 0;
-        return;
-    }
-    uint64_t unused = read_queue_at(queue, 0)->bytes_at - queue->arena_base;
-    if (unused > ARENA_COMPACT_BYTES && unused > queue->arena.len / 2) {
-        buf_consume(&queue->arena, unused);
-        queue->arena_base += unused;
-    }
+    uint64_t used = queue->count ? read_queue_at(queue, 0)->bytes_at : arena_end(&queue->arena);
+    arena_drop_before(&queue->arena, used);
 }
 
 void read_queue_close(struct read_queue *queue)
 {
     mem_free(queue->items);
     mem_free(queue->args);
-    buf_close(&queue->arena);
+    buf_close(&queue->arena.bytes);
     *queue = (struct read_queue){0};
 }
 
 void read_queue_keep(struct read_queue *queue, struct pending_read *read, struct span bytes)
 {
-    buf_add_span(&queue->arena, bytes);
+    buf_add_span(&queue->arena.bytes, bytes);
     read->bytes_len += bytes.len;
 }
 
@@ -116,8 +163,7 @@ void read_queue_keep_args(struct read_queue *queue, struct pending_read *read,
 
 struct span read_queue_bytes(const struct read_queue *queue, const struct pending_read *read)
 {
-    ASSERT(read->bytes_at >= queue->arena_base);
-    return span_of(queue->arena.ptr + (read->bytes_at - queue->arena_base), read->bytes_len);
+    return arena_span(&queue->arena, read->bytes_at, read->bytes_len);
 }
 
 const struct span *read_queue_args(struct read_queue *queue, const struct pending_read *read)

@@ -1,10 +1,13 @@
 /* What waits for an answer. Two queues, both in the order of arrival:
  *
- *   - writes, by the log index of their entry;
- *   - reads, by position: the last index of the log when they came. Answered ones may stand in the
- *     middle until everything before them is answered too.
+ *   - writes. Those in front have been issued: proposed here, or forwarded to the leader. The ones
+ *     behind them are held until they can be;
+ *   - reads. Answered ones may stand in the middle until everything before them is answered too.
  *
- * The arguments of reads are kept in one arena, so that a turn's reads cost no allocation. */
+ * Writes are numbered by arrival, and a read remembers the newest number when it came. That gives
+ * the order between the two, whatever leader carries them out.
+ *
+ * The texts of both are kept in arenas, so that a turn's requests cost no allocation. */
 #ifndef FLOTILLA_SHARD_QUEUE_H
 #define FLOTILLA_SHARD_QUEUE_H
 
@@ -15,14 +18,28 @@
 #include "base/buf.h"
 #include "command/command.h"
 #include "shard/shard.h"
+#include "wire/entry.h"
+
+/* Texts, of which the oldest are dropped first. */
+struct arena {
+    struct buf bytes;
+    uint64_t base; /* what was dropped, counted since the arena was new: texts are found by that */
+};
 
 struct pending_write {
-    uint64_t index;
-    uint64_t term;
-    uint64_t driven_us; /* when it went to the core; 0 while it is in the open batch */
+    uint64_t arrival;
+    uint64_t index;      /* of its entry; 0: it was not proposed here */
+    uint64_t seq;        /* under which it was forwarded; 0: it was not */
+    uint64_t arrived_ms; /* monotonic */
+    uint64_t driven_us;  /* when it went to the core; 0 while it is in the open batch */
     struct shard_client client;
-    uint32_t bytes;
+    bool done;      /* answered, but others before it are not */
+    uint32_t bytes; /* of its record, or of its text */
     int protocol;
+    enum entry_kind kind;
+    /* What to propose or to forward: a payload of `kind`. Not kept while the log has it. */
+    uint64_t text_at;
+    size_t text_len;
     char *script; /* of a transaction with local commands; owned */
     size_t script_len;
 };
@@ -32,11 +49,20 @@ struct write_queue {
     size_t cap;                  /* a power of two */
     size_t head;
     size_t count;
+    size_t issued;
+    struct arena arena;
+    uint64_t arrivals; /* the newest number given */
 };
 
 struct pending_write *write_queue_push(struct write_queue *queue);
 struct pending_write *write_queue_at(const struct write_queue *queue, size_t position);
-void write_queue_pop(struct write_queue *queue); /* frees its script */
+void write_queue_pop(struct write_queue *queue);       /* the oldest one; frees its script */
+void write_queue_drop_done(struct write_queue *queue); /* from the front */
+/* The number of the oldest write that is not answered; UINT64_MAX: there is none. */
+uint64_t write_queue_oldest(const struct write_queue *queue);
+/* Keeps a text for the write, which must be the newest that has one. */
+void write_queue_keep(struct write_queue *queue, struct pending_write *write, struct span text);
+struct span write_queue_text(const struct write_queue *queue, const struct pending_write *write);
 void write_queue_close(struct write_queue *queue);
 
 enum pending_read_kind {
@@ -50,12 +76,14 @@ struct pending_read {
     int protocol;
     struct shard_client client;
     const struct command *command; /* PENDING_READ */
-    uint64_t position;
-    uint64_t after;        /* this client's last write: to be applied before */
-    uint64_t context;      /* round that confirms it; 0: needs none */
-    uint64_t expiry_index; /* it saw keys due: waits for this entry, is judged by its time; 0 */
+    uint64_t arrived_ms;
+    uint64_t arrival;  /* of the newest write when it came */
+    uint64_t position; /* the leader: the last index of the log then */
+    uint64_t after;    /* arrival of this client's last write, which has to be answered before */
+    uint64_t context;  /* round that confirms it; 0: needs none */
+    int64_t due_ms;    /* it saw keys due then: waits for an entry of that time; NO_DEADLINE */
     size_t argc;
-    uint64_t bytes_at; /* place in the arena, counted since the arena was new */
+    uint64_t bytes_at; /* place in the arena */
     size_t bytes_len;
 };
 
@@ -64,9 +92,8 @@ struct read_queue {
     size_t cap;                 /* a power of two */
     size_t head;
     size_t count;
-    struct buf arena;
-    uint64_t arena_base; /* what was consumed of it */
-    struct span *args;   /* scratch of read_queue_args() */
+    struct arena arena;
+    struct span *args; /* scratch of read_queue_args() */
     size_t args_cap;
 };
 

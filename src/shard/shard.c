@@ -87,6 +87,11 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
     shard->now = now;
     prng_init(&shard->prng, options->seed);
     shard->round_open = 1;
+    shard->round_time_ms = NO_DEADLINE;
+    shard->forwarding.due_ms = NO_DEADLINE;
+    do
+        shard->forwarding.life = prng_next(&shard->prng);
+    while (shard->forwarding.life == 0);
     struct raft_options raft = options->raft;
     machine_init(&shard->machine, options->table, options->hash_seed);
     if (found->state) {
@@ -103,6 +108,7 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
                      .bytes = recovered->snapshot.bytes}};
     shard_digest_replaced(shard);
     shard->raft = raft_new(&raft, &start, now.mono_ms);
+    shard->versions.agreed = raft.membership.version; /* what it begins with is committed */
     return shard;
 }
 
@@ -183,6 +189,8 @@ void shard_close(struct shard *shard)
     buf_close(&shard->batch);
     buf_close(&shard->records);
     buf_close(&shard->encoded);
+    shard_forget_origins(shard);
+    mem_free(shard->origins.list);
     mem_free(shard->notes);
     mem_free(shard->batch_entries);
     mem_free(shard->batch_offsets);
@@ -200,8 +208,10 @@ uint64_t shard_deadline_ms(const struct shard *shard)
     uint64_t deadline = raft_deadline_ms(shard->raft);
     if (shard_expiry_due_ms(shard) < deadline)
         deadline = shard_expiry_due_ms(shard);
-    if (shard->stranded_until_ms && shard->stranded_until_ms < deadline)
-        deadline = shard->stranded_until_ms;
+    if (shard_issue_due_ms(shard) < deadline)
+        deadline = shard_issue_due_ms(shard);
+    if (shard_forward_due_ms(shard) < deadline)
+        deadline = shard_forward_due_ms(shard);
     if (shard_image_due_ms(shard) < deadline)
         deadline = shard_image_due_ms(shard);
     return deadline;
@@ -251,7 +261,8 @@ uint64_t shard_digest(const struct shard *shard)
 
 size_t shard_holders(const struct shard *shard, uint64_t index)
 {
-    return raft_holders(shard->raft, index);
+    return shard_is_leader(shard) ? raft_holders(shard->raft, index)
+                                  : shard_known_holders(shard, index);
 }
 
 void shard_set_sync(struct shard *shard, enum storage_sync sync)

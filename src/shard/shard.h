@@ -50,6 +50,7 @@ struct shard_client {
 struct shard_peer {
     uint64_t node;
     uint64_t incarnation; /* of its data folder */
+    uint32_t version;     /* that the connection speaks (wire/hello.h); 0: unknown */
 };
 
 /* What a shard needs from outside. None of these calls back into the shard. */
@@ -62,6 +63,12 @@ struct shard_host {
     /* Called after each reply, also when reply_begin gave NULL. `index`: of the entry that was
      * applied, 0 if none. */
     void (*reply_end)(void *context, struct shard_client client, uint64_t index);
+    /* Whether the client is still there. What nobody waits for is not carried out a second time. */
+    bool (*is_waiting)(void *context, struct shard_client client);
+    /* Why this command, of a client of any node, must not be proposed now: the error to answer.
+     * NULL: it may. The function may be NULL: everything may. */
+    const char *(*refusal)(void *context, const struct command *command, const struct span *args,
+                           size_t argc, bool in_transaction);
     /* A command within a transaction that concerns the connection or the server: carry it out,
      * write its reply. */
     void (*run_local)(void *context, struct shard_client client, const struct command *command,
@@ -83,8 +90,8 @@ struct shard_host {
     /* The role, term or leader changed: parked clients may go on. Called at the end of shard
      * functions. */
     void (*role_changed)(void *context);
-    /* Another membership is in force (raft_membership()). Called at the end of shard_drive(). May
-     * be NULL. */
+    /* Another membership is in force (raft_membership()), or shard_version() has risen. Called at
+     * the end of shard_drive(). May be NULL. */
     void (*membership_changed)(void *send_context);
     /* The folder's incarnation stands for more than it holds: the host draws another one, stores
      * it, calls shard_set_incarnation() and closes the connections to other nodes. Called at the
@@ -100,6 +107,7 @@ struct shard_options {
     uint32_t number; /* of the shard: 0 */
     struct raft_options raft;
     struct storage_options storage;
+    uint32_t version; /* the newest that this node speaks; 0: WIRE_VERSION. Tests have older ones */
     const struct cluster *cluster;     /* borrowed */
     const struct command_table *table; /* borrowed */
     struct shard_host host;
@@ -138,11 +146,15 @@ MUST_CHECK enum err shard_open(const struct shard_options *options, struct shard
 void shard_settle(struct shard *shard);
 void shard_close(struct shard *shard);
 
+#define SHARD_IS_DISPUTED                                                                          \
+    "MISCONF The nodes differ in their data and no majority says who is right: writes and "        \
+    "linearizable reads are refused. See the servers' logs and INFO raft."
+
 enum shard_admission {
     SHARD_ACCEPTED,   /* a reply will come through the host */
-    SHARD_NOT_LEADER, /* nothing happened: redirect to shard_leader(), or wait for one if that is 0
-                       */
+    SHARD_NOT_LEADER, /* nothing happened: no leader is known, or none that takes forwards */
     SHARD_DISPUTED,   /* nothing happened: nodes differ in their data, see shard_is_disputed() */
+    SHARD_NO_ROOM,    /* nothing happened: this node's disk is full, it does not keep up */
     SHARD_BUSY,       /* nothing happened: too much is waiting; try again after the next reply */
 };
 
@@ -214,8 +226,34 @@ uint64_t shard_deadline_ms(const struct shard *shard); /* when shard_tick is due
 enum raft_refusal shard_change(struct shard *shard, const struct raft_membership *wanted,
                                struct shard_time now);
 
+/* The version that all members speak, for ever: that is committed. Nodes that do not speak it are
+ * to be refused. */
+uint32_t shard_version(const struct shard *shard);
+/* What the node spoke when it was met last, or this one speaks; 0: it was not met since the start.
+ */
+uint32_t shard_version_of(const struct shard *shard, uint64_t node);
+/* Whether every member of the membership in force has been met with at least that version. */
+bool shard_all_speak(const struct shard *shard, uint32_t version);
+/* Whether this node has the leader carry out what its clients ask, and carries out what other
+ * nodes' clients ask. */
+bool shard_forwards(const struct shard *shard);
+/* Whether it does or is about to, so that a client may wait for it. */
+bool shard_will_forward(const struct shard *shard);
+
+/* The same, also if it is refused because too few of the new voters answer
+ * (RAFT_CHANGE_OUT_OF_REACH): the group stops until they are back. */
+enum raft_refusal shard_force_change(struct shard *shard, const struct raft_membership *wanted,
+                                     struct shard_time now);
+
+/* How many voters a leader makes of spares (raft_options.voters_target). */
+void shard_set_voters_target(struct shard *shard, uint32_t target);
+
 /* Hands leadership over to `node`, 0: to whom is nearest. Meanwhile new writes are not admitted. */
 void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now);
+
+/* Asks the leader to hand over to this node. The leader does if it can: nothing says that it does
+ * not. False: this node does not follow a leader, or has no vote. */
+bool shard_ask_to_lead(struct shard *shard);
 
 /* Begins a snapshot of this node, unless one is being made. */
 void shard_snapshot(struct shard *shard, struct shard_time now);
@@ -249,8 +287,10 @@ int64_t shard_clock_ms(const struct shard *shard); /* time of the last applied e
 /* The group's time as far as this node knows (clock.h): by it keys expire, not by wall clocks. */
 int64_t shard_now_ms(const struct shard *shard, struct shard_time now);
 uint64_t shard_digest(const struct shard *shard); /* of the applied state */
-size_t shard_holders(const struct shard *shard,
-                     uint64_t index); /* nodes that hold it durably; leader only */
+/* So many nodes hold the entry durably, at least. A follower knows more after it has asked the
+ * leader, which shard_want_holders() has it do at the next shard_drive(). */
+size_t shard_holders(const struct shard *shard, uint64_t index);
+void shard_want_holders(struct shard *shard);
 void shard_set_sync(struct shard *shard, enum storage_sync sync);
 void shard_set_leader_wait(struct shard *shard, uint32_t leader_wait_ms);
 
@@ -274,6 +314,8 @@ struct shard_stats {
     uint64_t digests_compared;         /* with other nodes' */
     uint64_t digest_index;             /* newest entry at which one was equal */
     uint64_t unknown_outcomes;         /* writes answered with -UNKNOWN */
+    uint64_t forwarded;                /* writes that a leader was asked to carry out */
+    uint64_t reissued;                 /* writes that a change of leader had undone */
     uint64_t clock_begun_from_wall;    /* terms of this node that no voter's time began */
     const struct histogram *commit_us; /* from the batch being driven to its commit, in microseconds
                                           of the loop's clock */

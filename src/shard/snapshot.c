@@ -393,6 +393,7 @@ void shard_install(struct shard *shard, const struct raft_snapshot *snapshot)
     shard->gathered_term = snapshot->term;
     storage_pin(shard->storage, shard->machine.applied_index);
     shard_digest_replaced(shard);
+    shard_forget_issued(shard);
     shard->stats.installs++;
     shard->stats.snapshot_failed = false;
     log_line(shard->options.log, LOG_NOTICE,

@@ -20,7 +20,7 @@ static void batch_reserve(struct shard *shard)
         mem_realloc(shard->batch_offsets, shard->batch_cap * sizeof *shard->batch_offsets);
 }
 
-static struct entry batch_begin(struct shard *shard, enum entry_kind kind)
+struct entry shard_batch_begin(struct shard *shard, enum entry_kind kind)
 {
     batch_reserve(shard);
     shard->batch_offsets[shard->batch_count] = shard->batch.len;
@@ -30,10 +30,11 @@ static struct entry batch_begin(struct shard *shard, enum entry_kind kind)
                           .time_ms = shard_entry_time(shard)};
 }
 
-static uint32_t batch_end(struct shard *shard, const struct entry *entry)
+uint32_t shard_batch_end(struct shard *shard, const struct entry *entry)
 {
     size_t bytes = shard->batch.len - shard->batch_offsets[shard->batch_count];
     ASSERT(bytes <= ENTRY_BYTES_MAX);
+    shard_clock_entry(&shard->clock, entry->time_ms);
     shard->batch_entries[shard->batch_count++] =
         (struct raft_entry){.index = entry->index, .term = entry->term, .bytes = (uint32_t)bytes};
     return (uint32_t)bytes;
@@ -41,19 +42,19 @@ static uint32_t batch_end(struct shard *shard, const struct entry *entry)
 
 void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload)
 {
-    struct entry entry = batch_begin(shard, kind);
+    struct entry entry = shard_batch_begin(shard, kind);
     entry.seed = seed;
     entry.payload = payload;
     entry_encode(&shard->batch, &entry);
-    batch_end(shard, &entry);
+    shard_batch_end(shard, &entry);
 }
 
 static enum shard_admission admit(struct shard *shard, struct shard_time now)
 {
     shard_set_now(shard, now);
-    if (!shard_is_leader(shard))
-        return SHARD_NOT_LEADER;
-    if (shard_is_disputed(shard))
+    if (!shard_may_hold(shard))
+        return shard_has_stopped(shard) ? SHARD_NO_ROOM : SHARD_NOT_LEADER;
+    if (shard_is_leader(shard) && shard_is_disputed(shard))
         return SHARD_DISPUTED;
     return SHARD_ACCEPTED;
 }
@@ -61,9 +62,9 @@ static enum shard_admission admit(struct shard *shard, struct shard_time now)
 static enum shard_admission admit_write(struct shard *shard, struct shard_time now)
 {
     enum shard_admission admission = admit(shard, now);
-    if (admission == SHARD_ACCEPTED && !raft_accepts(shard->raft))
-        return SHARD_NOT_LEADER; /* leadership is being handed over */
-    if (admission == SHARD_ACCEPTED && shard->log_bytes_pending > shard->options.batch_bytes_max)
+    uint64_t held = shard->writes.arena.bytes.len;
+    if (admission == SHARD_ACCEPTED &&
+        shard->log_bytes_pending + held > shard->options.batch_bytes_max)
         return SHARD_BUSY;
     return admission;
 }
@@ -86,19 +87,38 @@ struct client_note *shard_note_of(struct shard *shard, struct shard_client clien
 }
 
 static struct pending_write *push_write(struct shard *shard, struct shard_client client,
-                                        int protocol, const struct entry *entry)
+                                        int protocol)
 {
-    size_t before = shard->writes.count; /* in the order of the log */
-    ASSERT(before == 0 || write_queue_at(&shard->writes, before - 1)->index < entry->index);
-    shard_note_of(shard, client)->last_write = entry->index;
     struct pending_write *write = write_queue_push(&shard->writes);
-    write->index = entry->index;
-    write->term = entry->term;
     write->client = client;
     write->protocol = protocol;
-    write->bytes = batch_end(shard, entry);
-    shard->log_bytes_pending += write->bytes;
-    shard->stats.writes++;
+    write->arrived_ms = shard->now.mono_ms;
+    shard_note_of(shard, client)->last_write = write->arrival;
+    return write;
+}
+
+/* Nothing is held back, so that the request may go into the batch as it comes. */
+static bool goes_at_once(const struct shard *shard)
+{
+    return shard_may_propose(shard) && shard->writes.issued == shard->writes.count;
+}
+
+static struct pending_write *push_proposed(struct shard *shard, struct shard_client client,
+                                           int protocol, const struct entry *entry)
+{
+    struct pending_write *write = push_write(shard, client, protocol);
+    write->index = entry->index;
+    write->bytes = shard_batch_end(shard, entry);
+    shard_note_proposed(shard, write);
+    return write;
+}
+
+static struct pending_write *push_held(struct shard *shard, struct shard_client client,
+                                       int protocol, enum entry_kind kind, struct span text)
+{
+    struct pending_write *write = push_write(shard, client, protocol);
+    write->kind = kind;
+    write_queue_keep(&shard->writes, write, text);
     return write;
 }
 
@@ -110,6 +130,14 @@ static size_t bytes_of(const struct shard_request *request)
     return bytes;
 }
 
+static void hold_command(struct shard *shard, const struct shard_request *request)
+{
+    struct buf text = {0};
+    resp_encode_command(&text, request->args, request->argc);
+    push_held(shard, request->client, request->protocol, ENTRY_COMMAND, buf_span(&text));
+    buf_close(&text);
+}
+
 enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
                                  struct shard_time now)
 {
@@ -118,7 +146,11 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
         return admission;
 
     shard_announce(shard, bytes_of(request));
-    struct entry entry = batch_begin(shard, ENTRY_COMMAND);
+    if (!goes_at_once(shard)) {
+        hold_command(shard, request);
+        return SHARD_ACCEPTED;
+    }
+    struct entry entry = shard_batch_begin(shard, ENTRY_COMMAND);
     entry.seed = prng_next(&shard->prng);
     struct command_rewritten rewritten = {.argc = 0};
     if (request->command->rewrite)
@@ -128,7 +160,7 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     else
         entry_encode_command(&shard->batch, &entry, request->args, request->argc);
 
-    push_write(shard, request->client, request->protocol, &entry);
+    push_proposed(shard, request->client, request->protocol, &entry);
     return SHARD_ACCEPTED;
 }
 
@@ -137,6 +169,8 @@ static struct pending_read *push_read(struct shard *shard, struct shard_client c
     struct pending_read *read = read_queue_push(&shard->reads);
     read->client = client;
     read->protocol = protocol;
+    read->arrived_ms = shard->now.mono_ms;
+    read->arrival = shard->writes.arrivals;
     read->position = shard_next_index(shard) - 1;
     read->after = shard_note_of(shard, client)->last_write;
     return read;
@@ -193,17 +227,23 @@ enum shard_admission shard_transaction(struct shard *shard,
     if (!machine_transaction_writes(&shard->machine, transaction->commands))
         return read_transaction(shard, transaction);
 
-    struct entry entry = batch_begin(shard, ENTRY_TRANSACTION);
-    entry.seed = prng_next(&shard->prng);
+    bool at_once = goes_at_once(shard);
     struct buf payload = {0};
     const struct machine_transaction content = content_of(transaction);
-    machine_transaction_encode(&shard->machine, &content, entry.time_ms, &payload);
-    entry.payload = buf_span(&payload);
-    entry_encode(&shard->batch, &entry);
+    struct pending_write *write;
+    if (at_once) {
+        struct entry entry = shard_batch_begin(shard, ENTRY_TRANSACTION);
+        entry.seed = prng_next(&shard->prng);
+        machine_transaction_encode(&shard->machine, &content, entry.time_ms, &payload);
+        entry.payload = buf_span(&payload);
+        entry_encode(&shard->batch, &entry);
+        write = push_proposed(shard, transaction->client, transaction->protocol, &entry);
+    } else {
+        machine_transaction_encode(&shard->machine, &content, NO_DEADLINE, &payload);
+        write = push_held(shard, transaction->client, transaction->protocol, ENTRY_TRANSACTION,
+                          buf_span(&payload));
+    }
     buf_close(&payload);
-
-    struct pending_write *write =
-        push_write(shard, transaction->client, transaction->protocol, &entry);
     if (machine_transaction_has_local(&shard->machine, transaction->commands)) {
         write->script_len = transaction->commands.len;
         write->script = mem_alloc(write->script_len);

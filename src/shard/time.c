@@ -33,9 +33,7 @@ void shard_read_clock(struct shard *shard)
 int64_t shard_entry_time(struct shard *shard)
 {
     shard_read_clock(shard);
-    int64_t time_ms = shard_clock_at(&shard->clock, shard->now.mono_us);
-    shard_clock_entry(&shard->clock, time_ms);
-    return time_ms;
+    return shard_clock_at(&shard->clock, shard->now.mono_us);
 }
 
 int64_t shard_now_ms(const struct shard *shard, struct shard_time now)

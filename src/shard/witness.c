@@ -51,7 +51,7 @@ enum err shard_take_witnesses(struct shard *shard, const struct shard_peer *from
     enum err err = wire_parse_witness(args, argc, &message);
     if (err)
         return err;
-    shard->refusal = "a message that is for another node, or says it is of another";
+    shard->refusal = shard_foreign;
     if (!span_equal(message.cluster_id, span_text(shard->options.cluster->cluster_id)) ||
         message.from != from->node || message.to != raft_id(shard->raft) ||
         message.shard != shard->options.number)

@@ -47,6 +47,14 @@ static size_t put_header(char *start, const struct entry *entry, size_t payload_
     *at++ = ':';
     at += number_format_u64(at, payload_len);
     *at++ = ':';
+    if (entry->origin.life) {
+        at += number_format_u64(at, entry->origin.node);
+        *at++ = ':';
+        at += put_hex(at, entry->origin.life);
+        *at++ = ':';
+        at += number_format_u64(at, entry->origin.seq);
+        *at++ = ':';
+    }
     return (size_t)(at - start);
 }
 

@@ -2,11 +2,15 @@
  *
  *     #RAFT:<index>:<term>:<kind>:<time-ms>:<seed>:<bytes>:<crc32c>\r\n<payload>
  *
- * Numbers are decimal, except the seed (lower-case hexadecimal) and the checksum (eight lower-case
- * hexadecimal digits). The checksum covers everything from '#' up to the ':' before it, then the
- * payload. The payload is `bytes` bytes of RESP commands, exactly as Redis writes them to its
- * append-only file. Redis skips lines that begin with '#'. A log file also has these annotations
- * between entries:
+ * or, of a client of another node than the leader (since version 3, see wire/hello.h),
+ *
+ *     #RAFT:<index>:<term>:<kind>:<time-ms>:<seed>:<bytes>:<node>:<life>:<seq>:<crc32c>\r\n<payload>
+ *
+ * Numbers are decimal, except the seed and the life (lower-case hexadecimal) and the checksum
+ * (eight lower-case hexadecimal digits). The checksum covers everything from '#' up to the ':'
+ * before it, then the payload. The payload is `bytes` bytes of RESP commands, exactly as Redis
+ * writes them to its append-only file. Redis skips lines that begin with '#'. A log file also has
+ * these annotations between entries:
  *
  *     #NODE:2:<cluster-id>:<node-id>:<incarnation>:<crc32c>\r\n
  *         the owner of the log; a file's first line. The incarnation (hexadecimal) is the one that
@@ -41,14 +45,23 @@ enum entry_kind {
     ENTRY_MEMBERSHIP = 'M', /* a membership of the group */
 };
 
-enum { ENTRY_HEADER_MAX = 160, ENTRY_BYTES_MAX = 0x7fffffff };
+enum { ENTRY_HEADER_MAX = 192, ENTRY_BYTES_MAX = 0x7fffffff };
+
+/* Who asked for an entry: node `node`, in the run of its process that has drawn `life`, as its
+ * request number `seq` of the entry's term. Life 0: a client of the leader itself, or nobody. */
+struct entry_origin {
+    uint64_t node;
+    uint64_t life;
+    uint64_t seq; /* from 1 in each term */
+};
 
 struct entry {
     uint64_t index;
     uint64_t term;
     enum entry_kind kind;
-    int64_t time_ms; /* the leader's wall clock; never goes back along the log */
-    uint64_t seed;   /* all randomness that applying needs; for ENTRY_EXPIRY the limit */
+    int64_t time_ms;            /* the leader's wall clock; never goes back along the log */
+    uint64_t seed;              /* all randomness that applying needs; for ENTRY_EXPIRY the limit */
+    struct entry_origin origin; /* only of commands and transactions; applying ignores it */
     struct span payload;
     struct span record; /* header and payload; parsing and encoding set it */
 };

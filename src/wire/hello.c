@@ -39,7 +39,7 @@ void wire_encode_hello(struct buf *out, const struct wire_hello *hello)
 {
     buf_add_text(out, "*8\r\n");
     add_bulk(out, SPAN("RAFT.HELLO"));
-    add_number(out, WIRE_VERSION);
+    add_number(out, hello->version);
     add_number(out, hello->from);
     add_number(out, hello->to);
     add_number(out, hello->incarnation);
@@ -107,9 +107,13 @@ static bool parse_lane(struct span text, enum wire_lane *lane)
 enum err wire_parse_hello(const struct span *args, size_t argc, struct wire_hello *hello)
 {
     uint64_t version;
-    if (argc != 8 || !span_is(args[0], "RAFT.HELLO") || !number_parse_u64(args[1], &version) ||
-        version != WIRE_VERSION)
+    if (argc < 2 || !span_is(args[0], "RAFT.HELLO") || !number_parse_u64(args[1], &version))
         return ERR_INVALID;
+    if (version < WIRE_VERSION_OLDEST || version > WIRE_VERSION)
+        return ERR_FOREIGN;
+    if (argc != 8)
+        return ERR_INVALID;
+    hello->version = (uint32_t)version;
     if (!number_parse_u64(args[2], &hello->from) || !number_parse_u64(args[3], &hello->to) ||
         !number_parse_u64(args[4], &hello->incarnation) || hello->incarnation == 0)
         return ERR_INVALID;
@@ -162,7 +166,7 @@ void wire_encode_transcript(struct buf *out, enum wire_role role, const struct w
 {
     static const char protocol[] = "flotilla node handshake";
     add_field(out, protocol, sizeof protocol - 1);
-    add_number_field(out, WIRE_VERSION);
+    add_number_field(out, hello->version);
     add_number_field(out, role);
     add_number_field(out, hello->lane);
     add_field(out, hello->nonce, WIRE_NONCE_BYTES);

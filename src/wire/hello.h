@@ -20,8 +20,17 @@
 #include "base/err.h"
 #include "base/span.h"
 
+/* What a node speaks, on the wire and in its log; versions 2 and 3 greet alike.
+ *
+ *     2  the oldest that is understood
+ *     3  RAFT.FORWARD and its like (wire/forward.h), entries with an origin (wire/entry.h), the
+ *        version of a membership (wire/members.h)
+ *
+ * A connection speaks the version that its RAFT.HELLO names. An acceptor that does not know it
+ * answers with an error; the dialler may then name an older one. */
+enum { WIRE_VERSION = 3, WIRE_VERSION_OLDEST = 2, WIRE_VERSION_FORWARDS = 3 };
+
 enum {
-    WIRE_VERSION = 2,
     WIRE_CLUSTER_ID = 40, /* characters */
     WIRE_NONCE_BYTES = 32,
     WIRE_PROOF_BYTES = 32,
@@ -38,6 +47,7 @@ enum { WIRE_LANES = 2 };
 enum wire_role { WIRE_DIALLER, WIRE_ACCEPTOR };
 
 struct wire_hello {
+    uint32_t version; /* WIRE_VERSION_OLDEST … WIRE_VERSION */
     uint64_t from;
     uint64_t to;
     uint64_t incarnation; /* incarnation of `from` */
@@ -63,7 +73,8 @@ void wire_encode_challenge(struct buf *out, const struct wire_challenge *challen
 /* RAFT.PROOF of the dialler, RAFT.WELCOME of the acceptor. */
 void wire_encode_proof(struct buf *out, enum wire_role role, const struct wire_proof *proof);
 
-/* ERR_INVALID: another command, malformed, or (hello) another version. */
+/* ERR_INVALID: another command, or malformed. ERR_FOREIGN: a hello of an unknown version; what it
+ * says besides is not looked at. */
 MUST_CHECK enum err wire_parse_hello(const struct span *args, size_t argc,
                                      struct wire_hello *hello);
 MUST_CHECK enum err wire_parse_challenge(const struct span *args, size_t argc,

@@ -1,14 +1,18 @@
 #include "wire/members.h"
 
 #include "base/number.h"
+#include "wire/hello.h"
 
 enum { ROLES_KNOWN = RAFT_VOTER | RAFT_VOTER_INCOMING | RAFT_PROMOTE | RAFT_STAYS };
 
 static const char prefix[] = "#MEMBER:";
 static const char prefix_v1[] = "#MEMBERS:";
+static const char prefix_version[] = "#VERSION:";
 
 void members_encode(struct buf *out, const struct raft_membership *membership)
 {
+    if (membership->version > WIRE_VERSION_OLDEST)
+        buf_printf(out, "%s%u\r\n", prefix_version, (unsigned)membership->version);
     for (size_t i = 0; i < membership->count; i++) {
         const struct raft_member *member = &membership->members[i];
         buf_printf(out, "%s%llu:%u:%llx:%llx:%s\r\n", prefix, (unsigned long long)member->id,
@@ -140,11 +144,30 @@ static enum err parse_v1(struct span text, struct raft_membership *membership)
     return membership->count > 0 ? ERR_NONE : ERR_CORRUPT;
 }
 
+/* Takes the line off the front of `text`, if it is there. */
+static enum err take_version(struct span *text, uint32_t *version)
+{
+    uint64_t number;
+    if (!take_prefix(text, prefix_version))
+        return ERR_NONE;
+    if (!next_number(text, '\r', &number) || !take_prefix(text, "\n") ||
+        number <= WIRE_VERSION_OLDEST)
+        return ERR_CORRUPT;
+    if (number > WIRE_VERSION)
+        return ERR_FOREIGN;
+    *version = (uint32_t)number;
+    return ERR_NONE;
+}
+
 enum err members_parse(struct span payload, struct raft_membership *membership)
 {
     membership->count = 0;
+    membership->version = 0;
     if (take_prefix(&payload, prefix_v1))
         return parse_v1(payload, membership);
+    enum err err = take_version(&payload, &membership->version);
+    if (err)
+        return err;
     while (payload.len > 0) {
         if (!next_member(&payload, membership))
             return ERR_CORRUPT;

@@ -8,7 +8,9 @@
 #include "base/number.h"
 #include "raft/raft.h"
 #include "wire/digest.h"
+#include "wire/forward.h"
 #include "wire/frame.h"
+#include "wire/handover.h"
 #include "wire/members.h"
 #include "wire/witness.h"
 
@@ -399,7 +401,8 @@ enum err wire_parse_message(const struct span *args, size_t argc, struct wire_me
 
 bool wire_is_message(struct span name)
 {
-    return find_type(name) < MESSAGE_TYPES || wire_is_digest(name) || wire_is_witness(name);
+    return find_type(name) < MESSAGE_TYPES || wire_is_digest(name) || wire_is_witness(name) ||
+           wire_is_forward(name) || wire_is_handover(name);
 }
 
 static enum err parse_u32(struct span text, uint32_t *value)

@@ -21,6 +21,7 @@
  *     RAFT.TIMEOUTNOW <cluster-id> <shard> <term> <from> <to>
  *     RAFT.DIGEST, RAFT.DIGESTED   see wire/digest.h
  *     RAFT.WITNESS                 see wire/witness.h
+ *     RAFT.HANDOVER                see wire/handover.h
  *     RAFT.ALIVE <shard> <busy-ms>   (a large message is arriving in pieces, or the sender will be
  *                              silent for up to <busy-ms>: it does something large in one piece)
  */

@@ -3,7 +3,7 @@
 #include "base/number.h"
 #include "wire/entry.h"
 
-enum { CHECKSUM_CHARS = 8, FIELDS_MAX = 7, LINE_MAX = ENTRY_HEADER_MAX };
+enum { CHECKSUM_CHARS = 8, FIELDS_MAX = 10, ENTRY_FIELDS = 7, LINE_MAX = ENTRY_HEADER_MAX };
 
 /* The fields of an annotation between colons; the last one is the checksum. */
 struct line {
@@ -113,6 +113,28 @@ static bool take_hex(const char **at, const char *end, uint64_t *value)
     return true;
 }
 
+/* What stands between two ends of lines or colons is a checksum by its length alone. */
+static bool is_checksum(const char *at, const char *end)
+{
+    return end - at >= CHECKSUM_CHARS + 2 && !memchr(at, ':', CHECKSUM_CHARS) &&
+           !memchr(at, '\r', CHECKSUM_CHARS) && at[CHECKSUM_CHARS] == '\r' &&
+           at[CHECKSUM_CHARS + 1] == '\n';
+}
+
+static bool take_origin(const char **at, const char *end, struct entry_origin *origin)
+{
+    return take_number(at, end, &origin->node) && take_hex(at, end, &origin->life) &&
+           take_number(at, end, &origin->seq);
+}
+
+/* The leader's own clients have no life in the log: a life of 0 would be a second form of that. */
+static bool origin_is_valid(const struct entry *entry)
+{
+    const struct entry_origin *origin = &entry->origin;
+    return origin->node && origin->life && origin->seq &&
+           (entry->kind == ENTRY_COMMAND || entry->kind == ENTRY_TRANSACTION);
+}
+
 /* Parses the usual form of an entry's line in one pass. False: the slow path parses it and finds
  * out what it is. */
 static bool take_entry_line(struct span input, struct entry *entry, uint64_t *len,
@@ -126,14 +148,15 @@ static bool take_entry_line(struct span input, struct entry *entry, uint64_t *le
         return false;
     at += 2;
     if (!take_number(&at, end, &time_ms) || time_ms > INT64_MAX ||
-        !take_hex(&at, end, &entry->seed) || !take_number(&at, end, len) ||
-        end - at < CHECKSUM_CHARS + 2 || memchr(at, ':', CHECKSUM_CHARS) ||
-        memchr(at, '\r', CHECKSUM_CHARS) || at[CHECKSUM_CHARS] != '\r' ||
-        at[CHECKSUM_CHARS + 1] != '\n')
+        !take_hex(&at, end, &entry->seed) || !take_number(&at, end, len))
+        return false;
+    entry->origin = (struct entry_origin){.life = 0};
+    if (!is_checksum(at, end) && (!take_origin(&at, end, &entry->origin) ||
+                                  !origin_is_valid(entry) || !is_checksum(at, end)))
         return false;
     entry->time_ms = (int64_t)time_ms;
-    line->fields[FIELDS_MAX - 1] = span_of(at, CHECKSUM_CHARS);
-    line->count = FIELDS_MAX;
+    line->count = entry->origin.life ? FIELDS_MAX : ENTRY_FIELDS;
+    line->fields[line->count - 1] = span_of(at, CHECKSUM_CHARS);
     line->checked_len = (size_t)(at - input.ptr);
     line->bytes = line->checked_len + CHECKSUM_CHARS + 2;
     return true;
@@ -145,11 +168,19 @@ static enum record_outcome split_entry_line(struct span input, struct entry *ent
     enum record_outcome outcome = split(input, 6, line);
     if (outcome != RECORD_OK)
         return outcome;
-    if (line->count != FIELDS_MAX || !number_parse_u64(line->fields[0], &entry->index) ||
+    bool has_origin = line->count == FIELDS_MAX;
+    if ((!has_origin && line->count != ENTRY_FIELDS) ||
+        !number_parse_u64(line->fields[0], &entry->index) ||
         !number_parse_u64(line->fields[1], &entry->term) ||
         !parse_kind(line->fields[2], &entry->kind) ||
         !number_parse_i64(line->fields[3], &entry->time_ms) ||
         !parse_hex(line->fields[4], &entry->seed) || !number_parse_u64(line->fields[5], len))
+        return RECORD_BAD;
+    entry->origin = (struct entry_origin){.life = 0};
+    if (has_origin &&
+        (!number_parse_u64(line->fields[6], &entry->origin.node) ||
+         !parse_hex(line->fields[7], &entry->origin.life) ||
+         !number_parse_u64(line->fields[8], &entry->origin.seq) || !origin_is_valid(entry)))
         return RECORD_BAD;
     return RECORD_OK;
 }
@@ -171,7 +202,7 @@ static enum record_outcome parse_entry(struct span input, struct record *record)
     entry->payload = span_of(input.ptr + line.bytes, len);
     entry->record = span_of(input.ptr, line.bytes + len);
     uint32_t checksum = crc32c(0, input.ptr, line.checked_len);
-    if (!checksum_is(line.fields[6], crc32c(checksum, entry->payload.ptr, len)))
+    if (!checksum_is(line.fields[line.count - 1], crc32c(checksum, entry->payload.ptr, len)))
         return RECORD_BAD;
     record->kind = RECORD_ENTRY;
     record->bytes = entry->record.len;

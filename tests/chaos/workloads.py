@@ -483,7 +483,7 @@ class Climbers(Workload):
             reply = self.client.exchange([("GET", Ladder.KEY)])[0]
             if isinstance(reply, Error):
                 self.client.count(reply.code)
-                if reply.code not in ("CLUSTERDOWN", "MOVED", "LOADING", "MASTERDOWN"):
+                if reply.code not in ("CLUSTERDOWN", "MOVED", "LOADING", "MASTERDOWN", "MISCONF"):
                     raise Unexpected(str(reply))
                 return
             value = int(reply or 0)

@@ -10,6 +10,7 @@
 #include "fuzz/peer_node_entries.h"
 #include "unit/shard/fixture.h"
 #include "wire/digest.h"
+#include "wire/handover.h"
 
 #include "fuzz/fuzz.h"
 
@@ -135,6 +136,7 @@ static void settle(void)
         fixture_turn(&run.fixture);
     run.fixture.answered.len = 0;
     run.fixture.sent_digests.len = 0;
+    run.fixture.sent_forwards.len = 0;
 }
 
 /* ---- messages ---- */
@@ -171,7 +173,7 @@ static void hear(const struct said *said)
     const struct raft *raft = core();
     uint64_t before[] = {raft_term(raft),      raft_vote(raft),         raft_last_index(raft),
                          raft_last_term(raft), raft_commit_index(raft), raft_leader(raft)};
-    struct shard_peer peer = {run.from, number(1)};
+    struct shard_peer peer = {run.from, number(1), (uint32_t)number(WIRE_VERSION)};
     enum err err = shard_message(run.fixture.shard, &peer, said->args, said->argc, run.fixture.now);
     if (err == ERR_NONE)
         return;
@@ -218,6 +220,8 @@ static void put_entry(struct buf *records, uint64_t index, uint64_t entry_term)
     entry.time_ms = (int64_t)number((uint64_t)run.fixture.now.wall_ms);
     if (chance(24))
         entry.term = number(entry_term);
+    if (chance(64) && (entry.kind == ENTRY_COMMAND || entry.kind == ENTRY_TRANSACTION))
+        entry.origin = (struct entry_origin){number(1), number(run.fixture.life), number(1)};
     entry.payload = buf_span(&payload);
     entry_encode(records, &entry);
     buf_close(&payload);
@@ -353,6 +357,54 @@ static void say_digest(void)
     digest.verdict = (enum wire_verdict)(input_byte(&run.input) % 3U);
     struct buf bytes = {0};
     wire_encode_digest(&bytes, &digest);
+    say_bytes(&bytes, hear);
+}
+
+/* ---- requests of other nodes' clients, and answers about this one's ---- */
+
+static void put_items(enum wire_forward_type type, struct buf *items, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        struct buf payload = {0};
+        enum entry_kind kind = entries_put(&run.input, run.fixture.table, &payload);
+        if (type == WIRE_FORWARD)
+            wire_add_request(items, kind, buf_span(&payload));
+        else
+            wire_add_refusal(items, number(1 + i), SPAN("OOM no"));
+        buf_close(&payload);
+    }
+}
+
+static void say_forward(void)
+{
+    struct wire_forward message = {.type = (enum wire_forward_type)(input_byte(&run.input) % 6U),
+                                   .cluster_id = span_text(run.fixture.cluster.cluster_id),
+                                   .term = number(raft_term(core())),
+                                   .from = run.from,
+                                   .to = 1,
+                                   .life = number(run.fixture.life)};
+    uint64_t count = input_byte(&run.input) % 4U;
+    struct buf items = {0}, bytes = {0};
+    if (message.life == 0)
+        message.life = 1;
+    message.numbers[0] = number(run.fixture.context);
+    message.numbers[1] = number(message.numbers[0]);
+    message.numbers[2] = number(count);
+    put_items(message.type, &items, count);
+    message.items = buf_span(&items);
+    wire_encode_forward(&bytes, &message);
+    say_bytes(&bytes, hear);
+    buf_close(&items);
+}
+
+static void say_handover(void)
+{
+    const struct wire_handover handover = {.cluster_id = span_text(run.fixture.cluster.cluster_id),
+                                           .term = number(raft_term(core())),
+                                           .from = run.from,
+                                           .to = 1};
+    struct buf bytes = {0};
+    wire_encode_handover(&bytes, &handover);
     say_bytes(&bytes, hear);
 }
 
@@ -513,7 +565,7 @@ static void step(void)
         shard_peer_lost(fixture->shard, run.from, fixture->now);
         break;
     case 22:
-        shard_peer_met(fixture->shard, &(struct shard_peer){run.from, number(1)}, fixture->now);
+        shard_peer_met(fixture->shard, &(struct shard_peer){run.from, number(1), 0}, fixture->now);
         break;
     case 23:
         shard_peer_alive(fixture->shard, number(run.from), (uint32_t)number(5), fixture->now);
@@ -529,6 +581,13 @@ static void step(void)
         break;
     case 27:
         stand();
+        break;
+    case 28:
+        say_handover();
+        break;
+    case 29:
+    case 30:
+        say_forward();
         break;
     default:
         if ((choice & 31) < MESSAGES)

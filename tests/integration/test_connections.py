@@ -190,7 +190,7 @@ class Crowd:
 def test_a_crowd_at_their_address_keeps_no_node_out(make_cluster, guesses):
     cluster = make_cluster()
     leader = cluster.wait_leader()
-    hello = [["RAFT.HELLO", 2, leader.id, node.id, 1, leader.raft()["raft_dbid"], "bulk", "0" * 64]
+    hello = [["RAFT.HELLO", 3, leader.id, node.id, 1, leader.raft()["raft_dbid"], "bulk", "0" * 64]
              for node in cluster.nodes]
     assert leader.call(*hello[0][:3], leader.id, *hello[0][4:])[0] == b"RAFT.CHALLENGE"
     proof = [["RAFT.PROOF", "0" * 64]] if guesses else []

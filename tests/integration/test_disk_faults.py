@@ -225,7 +225,8 @@ def test_a_slow_disk_of_the_leader_holds_up_neither_heartbeats_nor_writes(make_s
 
 
 def test_a_slow_disk_of_a_follower_is_not_felt(make_shimmed):
-    cluster = make_shimmed()
+    """By clients of others: who is on the node itself waits for its disk."""
+    cluster = make_shimmed(follower_mode="redirect")
     cluster.start()
     leader, follower = cluster.wait_leader(), cluster.followers()[0]
     load = Load(cluster)

@@ -198,6 +198,9 @@ REFUSED = {
                                     ["RAFT.DIGEST", "f" * 40, 0, at.term, w.victim.id, to.id, 1, 1, 1, 0, 0]),
     "a digest with another verdict": (NO_MESSAGE, lambda w, to, at:
                                       w.head("RAFT.DIGEST", to, at.term) + [1, 1, 1, 0, 9]),
+    "a wish to lead that is for another node": ("a message that is for another node, or says it is of another",
+                                                lambda w, to, at: [*w.head("RAFT.HANDOVER", to, at.term)[:5], 77]),
+    "a wish to lead with more behind it": (NO_MESSAGE, lambda w, to, at: w.head("RAFT.HANDOVER", to, at.term) + [1]),
     "a message of another language": ("a message that this version does not know", lambda w, to, at: ["RAFT.EVIL", 1]),
     "a founders' record of somebody else": ("a message that this version does not know", lambda w, to, at: [
         "RAFT.FOUND", w.victim.id, w.evil.incarnation + 1, "begun", "f" * 40, 0, 0, 1, ""]),

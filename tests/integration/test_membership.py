@@ -181,16 +181,22 @@ def state_of(leader, node):
     return member and member["state"].decode()
 
 
+def promote(leader, node):
+    """An even number of voters has to be asked for."""
+    wait_for(lambda: leader.call("RAFT.NODE", "PROMOTE", str(node.id)) == "OK", what=f"node {node.id} is a voter")
+    assert state_of(leader, node) == "voter"
+
+
 def test_a_fourth_node_joins_and_votes(cluster):
     from cluster import Node
     leader = fill(cluster)
     fourth = Node(cluster, 4, cluster.ports.take())
     assert leader.call("RAFT.NODE", "ADD", "4", fourth.address) == "OK"
-    assert state_of(leader, fourth) == "joining"
+    assert state_of(leader, fourth) == "spare"
     cluster.nodes.append(fourth)
     cluster.write_config(fourth)
     fourth.start()
-    wait_for(lambda: state_of(leader, fourth) == "voter", what="a fourth voter")
+    promote(leader, fourth)
     cluster.wait_equal()
     for node in cluster.nodes:
         assert sorted(members(node)) == [1, 2, 3, 4]
@@ -280,7 +286,7 @@ def test_a_node_that_was_away_hears_a_leader_that_was_added_meanwhile(cluster, w
     cluster.nodes.append(fourth)
     cluster.write_config(fourth)
     fourth.start()
-    wait_for(lambda: state_of(leader, fourth) == "voter", what="a fourth voter")
+    promote(leader, fourth)
     for _ in range(20):
         if leader is fourth:
             break

@@ -54,8 +54,8 @@ def test_the_log_stays_bounded_and_everything_survives_the_kill_of_all(make_clus
 
 
 class Asker(threading.Thread):
-    """A client of one node: others than READONLY reads are redirected, and those as well until the node has caught up
-    for the first time; none of them is kept waiting for long. Its errors are raised by finish()."""
+    """A client of one node that redirects: others than READONLY reads are, and those as well until the node has caught
+    up for the first time; none of them is kept waiting for long. Its errors are raised by finish()."""
 
     def __init__(self, node, key):
         super().__init__(daemon=True)
@@ -95,7 +95,7 @@ class Asker(threading.Thread):
 
 
 def test_a_follower_that_was_down_during_three_snapshots_catches_up_while_clients_write(make_cluster):
-    cluster = make_cluster(**SMALL)
+    cluster = make_cluster(**SMALL, follower_mode="redirect")
     leader = cluster.wait_leader()
     follower = cluster.followers()[0]
     with leader.connect() as connection:

@@ -37,7 +37,6 @@ static void host_reply_end(void *context, struct shard_client handle, uint64_t i
         return;
     client->got++;
     client->release_us = node->local_us;
-    client->without_room = !shard_has_room_to_free(node->shard);
     if (index > client->reply_index)
         client->reply_index = index;
 }
@@ -53,11 +52,32 @@ static void host_run_local(void *context, struct shard_client client, const stru
     resp_status(reply, "PONG");
 }
 
+static bool host_is_waiting(void *context, struct shard_client handle)
+{
+    const struct sim_node *node = context;
+    const struct sim_client *client = &node->sim->clients[handle.slot];
+    return client->waiting && client->node == node->position &&
+           client->generation == handle.generation;
+}
+
+static const char *host_refusal(void *context, const struct command *command,
+                                const struct span *args, size_t argc, bool in_transaction)
+{
+    const struct sim_node *node = context;
+    (void)command;
+    (void)args;
+    (void)argc;
+    (void)in_transaction;
+    return shard_has_room(node->shard) ? NULL : "MISCONF no room";
+}
+
 struct shard_host sim_client_host(struct sim_node *node)
 {
     return (struct shard_host){.context = node,
                                .reply_begin = host_reply_begin,
                                .reply_end = host_reply_end,
+                               .is_waiting = host_is_waiting,
+                               .refusal = host_refusal,
                                .run_local = host_run_local};
 }
 
@@ -123,7 +143,7 @@ static enum shard_admission submit(struct sim *sim, struct sim_client *client,
                                    struct sim_node *node)
 {
     struct shard_time now = sim_node_time(node);
-    if (client->kind != SIM_OP_GET && !shard_has_room(node->shard))
+    if (client->kind != SIM_OP_GET && shard_is_leader(node->shard) && !shard_has_room(node->shard))
         return SHARD_NOT_LEADER; /* as a server refuses it */
     if (client->kind == SIM_OP_TRANSACTION)
         return submit_transaction(client, node->shard, now);
@@ -229,6 +249,7 @@ void sim_client_wake(struct sim *sim, int number)
     client->got = 0;
     client->expected = 1;
     client->started_us = sim->now_us;
+    client->installs = shard_stats(node->shard).installs;
     client->floor = sim->keys[client->key].observed;
     if (increments(client->kind))
         sim->keys[client->key].attempted++;
@@ -236,6 +257,8 @@ void sim_client_wake(struct sim *sim, int number)
         not_admitted(sim, client, node);
         return;
     }
+    sim_trace(sim, "client %d on node %llu: operation %d of key %d", number,
+              (unsigned long long)node->id, (int)client->kind, client->key);
     record_call(sim, client);
     if (client->kind == SIM_OP_PIPELINE)
         submit_read_behind(sim, client, node);
@@ -356,6 +379,22 @@ static void refused(struct sim *sim, struct sim_client *client)
         linear_failed(sim->linear, client->second_operation);
 }
 
+/* Whoever is on a node that goes on hears of no trouble of the others, unless its own node got its
+ * state as a snapshot, has no room, or nobody could be asked for as long as a client has to wait.
+ */
+static void check_trouble(struct sim *sim, const struct sim_client *client)
+{
+    const struct sim_node *node = &sim->nodes[client->node];
+    uint64_t waited_us = (sim->now_us - client->started_us) * 11 / 10; /* by the node's clock */
+    if (waited_us >= (uint64_t)SIM_LEADER_WAIT_MS * 1000 ||
+        memcmp(client->reply.ptr, "-MISCONF", 8) == 0 ||
+        (node->up && shard_stats(node->shard).installs != client->installs))
+        return;
+    sim_fail(sim, "client %d on node %llu is told after %llu us: %.*s", client->number,
+             (unsigned long long)node->id, (unsigned long long)waited_us, (int)client->reply.len,
+             client->reply.ptr);
+}
+
 static void collect(struct sim *sim, struct sim_client *client)
 {
     client->waiting = false;
@@ -377,11 +416,12 @@ static void collect(struct sim *sim, struct sim_client *client)
         return;
     }
     bool unknown = reply.len > 8 && memcmp(reply.ptr, "-UNKNOWN", 8) == 0;
-    bool definite = (reply.len > 6 && memcmp(reply.ptr, "-MOVED", 6) == 0) ||
+    bool definite = (reply.len > 8 && memcmp(reply.ptr, "-MISCONF", 8) == 0) ||
                     (reply.len > 12 && memcmp(reply.ptr, "-CLUSTERDOWN", 12) == 0);
     if (!unknown && !definite)
         sim_fail(sim, "client %d: unexpected error: %.*s", client->number, (int)reply.len,
                  reply.ptr);
+    check_trouble(sim, client);
     if (unknown)
         sim->stats.unknown++;
     else

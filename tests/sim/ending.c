@@ -193,6 +193,7 @@ void sim_end(struct sim *sim)
         end_without_majority(sim);
         return;
     }
+    sim_upgrade_all(sim);
     if (sim->profile.clients > 0)
         core_heals(sim);
     sim->clients_stop = true;

@@ -10,8 +10,10 @@ void sim_restart(struct sim *sim, const struct sim_event *event)
         sim_node_go_on(node);
         return;
     }
-    if (!node->up && node->exists)
-        sim_node_start(node);
+    if (node->up || !node->exists)
+        return;
+    sim_draw_version(node);
+    sim_node_start(node);
 }
 
 void sim_restart_later(struct sim *sim, const struct sim_node *victim)

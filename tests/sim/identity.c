@@ -15,21 +15,32 @@ struct sim_node *sim_node_of_member(struct sim *sim, const struct raft_member *m
 static bool is_open(const struct sim *sim, const struct sim_node *one, const struct sim_node *other)
 {
     return one->up && other->up && !one->paused && !other->paused &&
-           !sim->cut[one->position][other->position] && !sim->cut[other->position][one->position];
+           !sim->cut[one->position][other->position] && !sim->cut[other->position][one->position] &&
+           sim_understand(one, other);
+}
+
+static struct sim_meeting meeting_of(const struct sim *sim, const struct sim_node *one,
+                                     const struct sim_node *other)
+{
+    return (struct sim_meeting){.life = one->incarnation,
+                                .other_life = other->incarnation,
+                                .connection = sim->connections[one->position][other->position],
+                                .folder = other->folder};
+}
+
+bool sim_have_met(const struct sim *sim, const struct sim_node *one, const struct sim_node *other)
+{
+    const struct sim_meeting now = meeting_of(sim, one, other);
+    return memcmp(&one->met[other->position], &now, sizeof now) == 0;
 }
 
 /* A connection is made anew after either process began, and after it was reset. */
 static void meet(struct sim *sim, struct sim_node *one, const struct sim_node *other)
 {
-    struct sim_meeting now = {.life = one->incarnation,
-                              .other_life = other->incarnation,
-                              .connection = sim->connections[one->position][other->position],
-                              .folder = other->folder};
-    struct sim_meeting *last = &one->met[other->position];
-    if (memcmp(last, &now, sizeof now) == 0)
+    if (sim_have_met(sim, one, other))
         return;
-    *last = now;
-    const struct shard_peer peer = {other->id, other->folder};
+    one->met[other->position] = meeting_of(sim, one, other);
+    const struct shard_peer peer = {other->id, other->folder, sim_spoken(one, other)};
     shard_peer_met(one->shard, &peer, sim_node_time(one));
     sim_node_settle(one);
 }

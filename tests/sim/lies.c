@@ -7,6 +7,7 @@
 #include "resp/parse.h"
 #include "sim/sim.h"
 #include "wire/digest.h"
+#include "wire/forward.h"
 #include "wire/message.h"
 #include "wire/witness.h"
 
@@ -182,6 +183,15 @@ static void bend_witness(struct sim *sim, struct wire_witness *witness)
     bend_number(sim, fields[sim_between(sim, 0, 2)]);
 }
 
+static void bend_forward(struct sim *sim, struct wire_forward *forward)
+{
+    uint64_t *fields[] = {&forward->term, &forward->numbers[0], &forward->numbers[1],
+                          &forward->numbers[2]};
+    bend_number(sim, fields[sim_between(sim, 0, 3)]);
+    if (sim_chance(sim, 0.2) && forward->items.len)
+        forward->items.len = sim_between(sim, 0, forward->items.len);
+}
+
 /* `text`, of this node, for `to`, as it was or with other content. False: it is nothing that can be
  * bent. */
 static bool retell(struct sim *sim, struct span text, uint64_t to, bool bends, struct buf *lie)
@@ -191,6 +201,7 @@ static bool retell(struct sim *sim, struct span text, uint64_t to, bool bends, s
     struct wire_message message = {0};
     struct wire_digest digest;
     struct wire_witness witness;
+    struct wire_forward forward;
     struct buf tail = {0};
     bool parses = resp_parse(&parser, text, &limits) == RESP_COMMAND;
     if (parses && wire_parse_digest(parser.args, parser.argc, &digest) == ERR_NONE) {
@@ -203,6 +214,11 @@ static bool retell(struct sim *sim, struct span text, uint64_t to, bool bends, s
         if (bends)
             bend_witness(sim, &witness);
         wire_encode_witness(lie, &witness);
+    } else if (parses && wire_parse_forward(parser.args, parser.argc, &forward) == ERR_NONE) {
+        forward.to = to;
+        if (bends)
+            bend_forward(sim, &forward);
+        wire_encode_forward(lie, &forward);
     } else if (parses && wire_parse_message(parser.args, parser.argc, &message) == ERR_NONE) {
         message.message.to = to;
         buf_add_text(&tail, "");

@@ -127,6 +127,8 @@ static void run(uint64_t seed, const struct sim_scenario *scenario, bool trace, 
     struct sim_profile profile;
     if (scenario)
         profile = sim_calm_profile(scenario->nodes);
+    if (scenario && scenario->begins_old)
+        profile.old_nodes = scenario->nodes;
     if (scenario)
         profile.lease_drift_percent = scenario->lease_drift_percent;
     else

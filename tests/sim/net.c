@@ -22,12 +22,19 @@ static void deliver(struct sim *sim, const struct sim_node *from, const struct s
     sim_push(sim, event);
 }
 
+/* Where versions differ, nothing is sent on a connection before it is known what that speaks. */
+static bool is_reached(const struct sim *sim, const struct sim_node *from,
+                       const struct sim_node *to)
+{
+    return to && to->up && !sim->cut[from->position][to->position] && sim_understand(from, to) &&
+           (sim->profile.old_nodes == 0 || sim_have_met(sim, from, to));
+}
+
 void sim_send(struct sim *sim, const struct sim_node *from, uint64_t to, struct span bytes)
 {
     sim->stats.messages++;
     struct sim_node *receiver = sim_node_of(sim, to);
-    if (!receiver || !receiver->up || sim->cut[from->position][receiver->position] ||
-        sim_chance(sim, sim->profile.drop)) {
+    if (!is_reached(sim, from, receiver) || sim_chance(sim, sim->profile.drop)) {
         sim->stats.dropped++;
         return;
     }

@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "resp/parse.h"
 #include "sim/sim.h"
+#include "wire/hello.h"
 #include "wire/message.h"
 
 /* Clocks that begin anywhere and are a little fast or slow: nothing may depend on that. */
@@ -145,6 +146,7 @@ static struct raft_options raft_options(struct sim_node *node)
                                    .bytes_in_flight_max = 1 << 20,
                                    .snapshot_chunk_bytes = node->sim->profile.snapshot_chunk_bytes,
                                    .lease_drift_percent = node->sim->profile.lease_drift_percent,
+                                   .voters_target = node->sim->profile.voters_target,
                                    .seed =
                                        node->sim->seed * 1000003 + node->id * 101 + node->starts};
     for (int i = 0; node->founder && i < node->sim->profile.voters; i++)
@@ -152,6 +154,7 @@ static struct raft_options raft_options(struct sim_node *node)
                             &(struct raft_member){.id = (uint64_t)i + 1,
                                                   .roles = RAFT_VOTER,
                                                   .incarnation = (uint64_t)i + 1});
+    options.membership.version = node->sim->profile.old_nodes ? 0 : WIRE_VERSION;
     return options;
 }
 
@@ -195,6 +198,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
                                                 .segment_bytes_max = profile->segment_bytes_max,
                                                 .reserve_bytes = 1024,
                                                 .log = &node->log},
+                                    .version = node->version,
                                     .cluster = &node->cluster,
                                     .table = sim->table,
                                     .host = sim_client_host(node),
@@ -202,7 +206,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
                                     .log = &node->log,
                                     .seed = sim->seed + node->id * 7919 + node->starts,
                                     .hash_seed = prng_next(&sim->prng),
-                                    .leader_wait_ms = 1000,
+                                    .leader_wait_ms = SIM_LEADER_WAIT_MS,
                                     .digest_interval_ms = SIM_DIGEST_MS,
                                     .digest_entries = 64,
                                     .apply_entries_max = profile->apply_entries_max,
@@ -390,6 +394,7 @@ void sim_node_settle(struct sim_node *node)
     shard_drive(node->shard, now);
     node->stale = false;
     sim_check_node(node);
+    sim_check_version(node);
     schedule(node);
 }
 
@@ -427,11 +432,12 @@ static void note_heard(struct sim_node *node, const struct sim_event *event, str
 
 void sim_node_message(struct sim_node *node, const struct sim_event *event)
 {
-    const struct shard_peer from = {event->from, event->from_folder};
+    const struct shard_peer from = {event->from, event->from_folder, 0};
     static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     struct resp_parser parser = {0};
     if (resp_parse(&parser, buf_span(&event->bytes), &limits) != RESP_COMMAND)
         sim_fail(node->sim, "a message of node %llu is not RESP", (unsigned long long)from.node);
+    sim_check_readable(node, parser.args, parser.argc);
     enum err err = shard_message(node->shard, &from, parser.args, parser.argc, sim_node_time(node));
     if (err)
         sim_note_refusal(node, from.node);

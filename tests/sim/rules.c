@@ -69,6 +69,23 @@ static bool is_new_voter(const struct raft_membership *before, const struct raft
            !is_voter(before, member->id, member->incarnation);
 }
 
+/* What the leader makes of spares by itself: an odd number of voters, up to the target. */
+static void check_spares(struct sim_node *node, const struct raft_membership *before,
+                         const struct raft_membership *after)
+{
+    size_t voters = 0;
+    bool promoted = false;
+    for (size_t i = 0; i < after->count; i++) {
+        const struct raft_member *member = &after->members[i];
+        const struct raft_member *was = same_member(before, member);
+        voters += (member->roles & RAFT_VOTER_INCOMING) != 0;
+        promoted |= is_new_voter(before, member) && was && was->roles == RAFT_SPARE;
+    }
+    if (promoted && (voters % 2 == 0 || voters > node->sim->profile.voters_target))
+        sim_fail(node->sim, "node %llu makes voters of spares: %zu voters, the target is %u",
+                 (unsigned long long)node->id, voters, node->sim->profile.voters_target);
+}
+
 /* A leader goes from one membership to the next. */
 static void check_change(struct sim_node *node, const struct raft_status *status)
 {
@@ -88,11 +105,14 @@ static void check_change(struct sim_node *node, const struct raft_status *status
     for (size_t i = 0; i < after->count; i++)
         if (is_new_voter(before, &after->members[i]))
             check_new_voter(node, status, after->members[i].id);
+    if (!node->change_asked)
+        check_spares(node, before, after);
 }
 
 static void check_removed_leader(struct sim_node *node, const struct raft_status *status)
 {
-    if (!status->self_is_voter && status->change_is_committed && !status->joint)
+    bool hands_over = status->transfer_target != 0;
+    if (!status->self_is_voter && status->change_is_committed && !status->joint && !hands_over)
         sim_fail(node->sim, "node %llu leads a group in which it has no vote",
                  (unsigned long long)node->id);
 }

@@ -5,7 +5,11 @@
 #include "resp/parse.h"
 #include "sim/sim.h"
 
-enum { SECOND = 1000000, LIARS_ONE_IN = 24 }; /* of those where something goes wrong */
+enum {
+    SECOND = 1000000,
+    OLD_ONE_IN = 8,
+    LIARS_ONE_IN = 24
+}; /* of those where something goes wrong */
 
 static bool has_leader(struct sim *sim)
 {
@@ -264,23 +268,25 @@ static void dispute_of_three(struct sim *sim)
 }
 
 static const struct sim_scenario scenarios[] = {
-    {"leader-election", leader_election, 3, 0},
-    {"re-election-on-leader-failure", re_election_on_leader_failure, 3, 0},
-    {"split-vote", split_vote, 5, 0},
-    {"log-replication", log_replication, 3, 0},
-    {"concurrent-submits", concurrent_submits, 3, 0},
-    {"conflict-resolution", conflict_resolution, 3, 0},
-    {"leader-failure", leader_failure, 3, 0},
-    {"partition-and-recover", partition_and_recover, 5, 0},
-    {"split-brain-prevention", split_brain_prevention, 3, 0},
-    {"message-loss", message_loss, 3, 0},
-    {"persistence", persistence, 3, 0},
-    {"altered-state-is-found", altered_state_is_found, 3, 0},
-    {"dispute-of-two", dispute_of_two, 2, 0},
-    {"dispute-of-three", dispute_of_three, 3, 0},
-    {"clocks-leap", sim_clocks_leap, 3, 0},
-    {"turns-stop-under-a-lease", sim_turns_stop_under_a_lease, 3, 10},
-    {"expiry-keeps-up", sim_expiry_keeps_up, 3, 0},
+    {"leader-election", leader_election, 3, 0, false},
+    {"re-election-on-leader-failure", re_election_on_leader_failure, 3, 0, false},
+    {"split-vote", split_vote, 5, 0, false},
+    {"log-replication", log_replication, 3, 0, false},
+    {"concurrent-submits", concurrent_submits, 3, 0, false},
+    {"conflict-resolution", conflict_resolution, 3, 0, false},
+    {"leader-failure", leader_failure, 3, 0, false},
+    {"partition-and-recover", partition_and_recover, 5, 0, false},
+    {"split-brain-prevention", split_brain_prevention, 3, 0, false},
+    {"message-loss", message_loss, 3, 0, false},
+    {"persistence", persistence, 3, 0, false},
+    {"altered-state-is-found", altered_state_is_found, 3, 0, false},
+    {"dispute-of-two", dispute_of_two, 2, 0, false},
+    {"dispute-of-three", dispute_of_three, 3, 0, false},
+    {"clocks-leap", sim_clocks_leap, 3, 0, false},
+    {"turns-stop-under-a-lease", sim_turns_stop_under_a_lease, 3, 10, false},
+    {"expiry-keeps-up", sim_expiry_keeps_up, 3, 0, false},
+    {"rolling-upgrade", sim_rolling_upgrade, 3, 0, true},
+    {"member-goes-back-amid-the-agreement", sim_member_goes_back_amid_the_agreement, 3, 0, true},
 };
 
 const struct sim_scenario *sim_scenarios(size_t *count)
@@ -412,6 +418,9 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
     draw_stops(&prng, profile);
     if (prng_below(&prng, LIARS_ONE_IN) == 0)
         draw_lies(&prng, profile);
+    else if (prng_below(&prng, OLD_ONE_IN) == 0)
+        profile->old_nodes = 1 + (int)prng_below(&prng, (uint64_t)profile->voters);
+    profile->voters_target = (uint32_t)prng_below(&prng, SIM_NODES_MAX + 1);
 }
 
 /* Without a fault there is one election, no write in doubt, and nobody waits long. */
@@ -422,9 +431,10 @@ static void check_calm(struct sim *sim)
         sim_fail(sim, "a calm run had %llu leaders, %llu unknown outcomes, %llu refusals",
                  (unsigned long long)sim->stats.elections, (unsigned long long)sim->stats.unknown,
                  (unsigned long long)sim->stats.refused);
-    /* To the leader's disk, to a follower and its disk, back; what came in between waits for that
-     * and has its turn. */
-    uint64_t operation_us = SIM_THINK_US_MAX + 4 * profile->delay_us_max + 4 * profile->sync_us_max;
+    /* To the leader and its disk, to a follower and its disk, back, and what is committed to the
+     * client's node; what came in between waits for that and has its turn. */
+    uint64_t operation_us =
+        SIM_THINK_US_MAX + 10 * profile->delay_us_max + 4 * profile->sync_us_max;
     uint64_t floor = (uint64_t)profile->clients * 15 * SECOND / operation_us;
     if (sim->stats.acknowledged + sim->stats.reads < floor)
         sim_fail(sim, "a calm run was slow: %llu operations, at least %llu were to be expected",

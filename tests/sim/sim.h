@@ -19,6 +19,7 @@
 
 enum {
     SIM_NODES_MAX = 7,
+    SIM_LEADER_WAIT_MS = 1000,
     SIM_CLIENTS_MAX = 32,
     SIM_KEYS = 8,
     SIM_IDS_PER_LIFE = 100, /* a wiped disk is a new node: position p has the ids p + 1 + 100 n */
@@ -134,6 +135,7 @@ struct sim_profile {
     double stale_turn; /* share of pauses after which a turn goes on by the clock of before */
     double read_pause; /* probability that a process stops when it reads its clock */
     double changes_per_second; /* of the membership, and transfers */
+    uint32_t voters_target;    /* what spares are promoted to */
     double wipes_per_second;   /* a disk is lost for good; its node joins as a new one */
     double losses_per_second;  /* disks are lost; their nodes come back under their old ids */
     bool losses_at_start;      /* before anybody has led */
@@ -147,9 +149,11 @@ struct sim_profile {
     uint64_t snapshot_keep_bytes;
     uint64_t snapshot_bytes_per_s;
     uint32_t snapshot_chunk_bytes;
-    double lies; /* share of one node's messages that are lies; 0: nobody lies */
-    int liar;    /* its position */
-    bool calm;   /* nothing goes wrong: one leader, and fast */
+    double lies;   /* share of one node's messages that are lies; 0: nobody lies */
+    int liar;      /* its position */
+    bool calm;     /* nothing goes wrong: one leader, and fast */
+    int old_nodes; /* the first ones begin with the oldest version; 0: the group has agreed on the
+                      newest */
 };
 
 /* What a process knows of the other end of a connection. */
@@ -164,7 +168,8 @@ struct sim_node {
     struct sim *sim;
     int position;
     uint64_t id;
-    uint64_t folder; /* incarnation of what is on its disk; no two folders have the same */
+    uint64_t folder;  /* incarnation of what is on its disk; no two folders have the same */
+    uint32_t version; /* that its program speaks */
     struct sim_meeting met[SIM_NODES_MAX];
     bool exists; /* its disk has been used by this id */
     bool founder;
@@ -202,6 +207,7 @@ struct sim_node {
     uint64_t heard_in_time_term; /* the same, by a message that waited for no stopped process */
     uint64_t led_term;           /* led it after the last event; 0: did not lead */
     uint64_t change_seen;        /* index of the newest membership */
+    bool change_asked;           /* an operator did, in this event */
     uint64_t checked_index;      /* applied entries compared with the history */
     bool role_changed;
     uint64_t stale_turns; /* events since the start, for stale.c */
@@ -227,8 +233,9 @@ struct sim_client {
     int node;
     int key;
     uint64_t started_us;
-    int64_t floor;    /* highest counter value acknowledged before the operation began */
-    struct buf reply; /* all replies, one after the other */
+    uint64_t installs; /* of its node, when it asked */
+    int64_t floor;     /* highest counter value acknowledged before the operation began */
+    struct buf reply;  /* all replies, one after the other */
     unsigned expected;
     unsigned got;
     uint64_t reply_index;
@@ -240,7 +247,6 @@ struct sim_client {
     bool watched_present;
     bool compares;       /* LINEAR_CAS: EXEC is under way, not GET */
     uint64_t release_us; /* its reply is on the way until then: the node stopped before it left */
-    bool without_room;   /* its node's disk took no more entries when the reply was made */
     bool ttl_reads;      /* SIM_OP_EXPIRE: a GET, not a SET … PX */
     bool ttl_exec;       /* within MULTI … EXEC */
     int ttl_key;
@@ -319,6 +325,7 @@ struct sim {
     uint64_t folders;          /* the newest */
     uint64_t majority_lost_us; /* 0: it was not */
     struct sim_ttl ttl[SIM_CLIENTS_MAX];
+    uint64_t no_room_us;   /* when a node's disk last took no more entries */
     uint64_t time_lost_us; /* when the group's time last went on from the wall clocks */
     uint64_t time_late_us; /* when it last went on from a leader that knew too little of it */
     bool clients_stop;
@@ -377,6 +384,19 @@ bool sim_can_decide(struct sim *sim, const struct raft_membership *membership);
 bool sim_can_lose(struct sim *sim, const struct sim_node *victim);
 void sim_lose_disks(struct sim *sim);    /* as many as the group can stand */
 bool sim_lose_majority(struct sim *sim); /* false: not now */
+
+bool sim_have_met(const struct sim *sim, const struct sim_node *one, const struct sim_node *other);
+
+/* ---- versions.c ---- */
+uint32_t sim_spoken(const struct sim_node *one, const struct sim_node *other);
+bool sim_understand(const struct sim_node *one, const struct sim_node *other);
+/* An old node is sent nothing else. */
+void sim_check_readable(struct sim_node *node, const struct span *args, size_t argc);
+void sim_check_version(struct sim_node *node);
+void sim_draw_version(struct sim_node *node); /* before a start */
+void sim_upgrade_all(struct sim *sim);
+void sim_rolling_upgrade(struct sim *sim);
+void sim_member_goes_back_amid_the_agreement(struct sim *sim);
 
 /* ---- lies.c ---- */
 bool sim_has_liar(const struct sim *sim); /* nothing but crashes and starts is judged */
@@ -472,6 +492,7 @@ struct sim_scenario {
     void (*run)(struct sim *sim);
     int nodes;
     uint32_t lease_drift_percent;
+    bool begins_old; /* all nodes are of the oldest version */
 };
 const struct sim_scenario *sim_scenarios(size_t *count);
 /* founding.c: how a cluster begins, in a world of its own. */

@@ -15,7 +15,8 @@
 
 enum {
     STEERING_PERCENT = 5, /* entry time is drawn toward the wall clocks by so much */
-    SLACK_US = 52000,     /* a heartbeat, and what milliseconds round away */
+    UNDER_WAY_US = 5000000,
+    SLACK_US = 52000, /* a heartbeat, and what milliseconds round away */
 };
 
 struct ttl_write {
@@ -165,13 +166,23 @@ static void check_present(struct sim *sim, const struct sim_client *client, stru
                  (double)write->gone_us / 1e6);
     if (!write->returned_us || client->started_us < write->returned_us || may_be_late(sim, write))
         return;
-    if (client->without_room)
+    if (sim->no_room_us >= client->started_us) /* of its node, or of one that led */
         return; /* no entry can say that the key has expired: the read goes by what is applied */
     double passed_us = least_us(sim, client->started_us - write->returned_us);
     if (passed_us > (double)write->ttl_us + SLACK_US + lost_us(sim, write))
         sim_fail(sim, "client %d sees e%d for %.6f s, it was to live for %.6f s", client->number,
                  client->ttl_key, (double)(client->started_us - write->returned_us) / 1e6,
                  (double)write->ttl_us / 1e6);
+}
+
+/* A write whose client has gone may have been on its way to the leader, and come after the last
+ * one. */
+static bool may_be_overtaken(const struct sim_ttl *ttl, const struct ttl_write *last)
+{
+    for (const struct ttl_write *write = ttl->writes; write < last; write++)
+        if (!write->returned_us && last->called_us < write->called_us + UNDER_WAY_US)
+            return true;
+    return false;
 }
 
 static void check_absent(struct sim *sim, const struct sim_client *client)
@@ -187,6 +198,8 @@ static void check_absent(struct sim *sim, const struct sim_client *client)
     const struct ttl_write *last = last_of(ttl);
     if (!last || !last->returned_us || last->returned_us >= client->started_us ||
         is_excused(sim, last))
+        return;
+    if (may_be_overtaken(ttl, last))
         return;
     double passed_us = most_us(sim, sim->now_us - last->called_us) + SLACK_US;
     if (passed_us < (double)last->ttl_us)
@@ -242,6 +255,8 @@ void sim_ttl_check_begin(struct sim_node *node)
             sim->time_late_us = sim->now_us;
         node->heard_term = node->heard_in_time_term = raft_term(raft); /* it knows its own time */
     }
+    if (!shard_has_room_to_free(node->shard))
+        sim->no_room_us = sim->now_us;
     uint64_t begins = shard_stats(node->shard).clock_begun_from_wall;
     if (begins == node->wall_begins)
         return;

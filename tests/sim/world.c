@@ -7,6 +7,7 @@
 #include "base/crc.h"
 #include "base/mem.h"
 #include "sim/sim.h"
+#include "wire/hello.h"
 
 struct sim *sim_running;
 
@@ -113,6 +114,8 @@ static void make_node(struct sim *sim, int position)
                               .position = position,
                               .id = (uint64_t)position + 1,
                               .folder = ++sim->folders,
+                              .version = position < profile->old_nodes ? WIRE_VERSION_OLDEST
+                                                                       : WIRE_VERSION,
                               .founder = position < profile->voters,
                               .log = {LOG_NOTICE, write_log, node},
                               .disk = {.sim = sim, .node = position}};

@@ -275,7 +275,15 @@ class Cluster:
         for node in self.nodes:
             node.wait_until_up()
         self.wait_leader()
+        self.wait_agreed()
         return self
+
+    def wait_agreed(self):
+        """All nodes use what the newest version brings. Nodes of an older version do not say so."""
+        def agreed():
+            return all(node.raft().get("raft_version_agreed") == node.raft().get("raft_version") for node in self.nodes)
+        if len(self.nodes) > 1:
+            wait_for(agreed, 20 * PATIENCE, "the nodes agree on their version")
 
     def close(self, keep_logs=False):
         for node in self.nodes:

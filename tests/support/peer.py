@@ -9,7 +9,7 @@ import threading
 
 from resp import Closed, Connection, Error, encode
 
-VERSION = 2
+VERSION = 3
 DIALLER, ACCEPTOR = 0, 1
 LANES = {"bulk": 0, "urgent": 1}
 NO_CLUSTER = "0" * 40
@@ -49,7 +49,8 @@ class Greeting:
     """What both sides have said before one proves anything."""
 
     def __init__(self, hello, challenge):
-        _, _, sender, receiver, incarnation, cluster_id, lane, nonce = (part.decode() for part in hello)
+        _, version, sender, receiver, incarnation, cluster_id, lane, nonce = (part.decode() for part in hello)
+        self.version = int(version)
         _, other_incarnation, other_cluster_id, other_nonce = (part.decode() for part in challenge)
         self.hello = (int(sender), int(receiver), int(incarnation), cluster_id, lane, bytes.fromhex(nonce))
         self.challenge = (int(other_incarnation), other_cluster_id, bytes.fromhex(other_nonce))
@@ -57,7 +58,7 @@ class Greeting:
     def transcript(self, role):
         sender, receiver, incarnation, cluster_id, lane, nonce = self.hello
         other_incarnation, other_cluster_id, other_nonce = self.challenge
-        fields = [b"flotilla node handshake", VERSION, role, LANES[lane], nonce, other_nonce, sender, receiver,
+        fields = [b"flotilla node handshake", self.version, role, LANES[lane], nonce, other_nonce, sender, receiver,
                   incarnation, other_incarnation, cluster_id.encode(), other_cluster_id.encode()]
         packed = (struct.pack(">Q", field) if isinstance(field, int) else field for field in fields)
         return b"".join(bytes([len(field)]) + field for field in packed)

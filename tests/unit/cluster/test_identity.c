@@ -89,7 +89,27 @@ static void test_an_identity_of_another_version_is_foreign(void **state)
 {
     (void)state;
     struct cluster_identity parsed;
-    assert_int_equal(cluster_identity_parse(SPAN("#NODE:3:x:1:1\r\n"), &parsed), ERR_FOREIGN);
+    assert_int_equal(cluster_identity_parse(SPAN("#NODE:4:x:1:1\r\n"), &parsed), ERR_FOREIGN);
+    assert_int_equal(cluster_identity_parse(SPAN("#NODE:1:x:1:1\r\n"), &parsed), ERR_FOREIGN);
+}
+
+static void test_a_folder_says_what_it_may_hold(void **state)
+{
+    (void)state;
+    struct cluster_identity identity = make_identity();
+    struct cluster_identity parsed;
+    struct buf text = {0};
+    cluster_identity_encode(&text, &identity); /* what older versions can read */
+    assert_memory_equal(text.ptr, "#NODE:2:", 8);
+    assert_int_equal(cluster_identity_parse(buf_span(&text), &parsed), ERR_NONE);
+    assert_int_equal(parsed.version, 2);
+    text.len = 0;
+    identity.version = 3;
+    cluster_identity_encode(&text, &identity);
+    assert_memory_equal(text.ptr, "#NODE:3:", 8);
+    assert_int_equal(cluster_identity_parse(buf_span(&text), &parsed), ERR_NONE);
+    assert_int_equal(parsed.version, 3);
+    buf_close(&text);
 }
 
 /* What a program that is wrong might store. */
@@ -224,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_an_identity_cut_at_any_byte_is_damaged),
         cmocka_unit_test(test_an_identity_with_any_byte_changed_is_refused),
         cmocka_unit_test(test_an_identity_of_another_version_is_foreign),
+        cmocka_unit_test(test_a_folder_says_what_it_may_hold),
         cmocka_unit_test(test_an_identity_that_contradicts_itself_is_damaged),
         cmocka_unit_test(test_a_place_without_a_birth_time_is_judged_by_its_inode),
         cmocka_unit_test(test_a_record_that_makes_no_sense_is_refused),

@@ -114,8 +114,6 @@ static void test_errors_name_file_line_directive_and_cause(void **state)
     refuses("dir \"a\\x00b\"", "redis.conf:1: 'dir': argument must not hold a zero byte");
     refuses("appendfilename a/b",
             "redis.conf:1: 'appendfilename': appendfilename can't be a path, just a name");
-    refuses("follower-mode proxy",
-            "redis.conf:1: 'follower-mode': 'proxy' is not available yet; use 'redirect'");
     refuses("appendonly maybe", "redis.conf:1: 'appendonly': argument must be 'yes' or 'no'");
 }
 
@@ -368,6 +366,11 @@ static void test_check_sees_what_only_makes_sense_together(void **state)
     check_refuses("cluster-nodes 1@a:1,b:1", "'cluster-nodes': entry 2 does not begin");
     check_refuses("cluster-nodes 1@a:1,2@b:1\nport 0", "'port': the other nodes");
     check_refuses("port 0", "nothing to listen on");
+    refuses("sentinel-master-name \"a b\"",
+            "redis.conf:1: 'sentinel-master-name': the name may only contain alphanumeric "
+            "characters and any of . - _");
+    check_refuses("port 7000\nsentinel-port 7000", "'sentinel-port': 7000 is already the 'port'");
+    check_refuses("port 0\nunixsocket s\nsentinel-port 7000", "'sentinel-port': it would send");
     check_refuses("bind \"\"", "nothing to listen on");
     struct files files = {0};
     assert_int_equal(files_load_text(&files, "raft-heartbeat-ms 150\nnode-id 3\n"
@@ -453,8 +456,7 @@ static void test_what_promises_something_that_is_not_done_is_refused(void **stat
         "tls-protocols \"TLSv1.3\"",
         "replica-serve-stale-data no",
         "slave-read-only no",
-        "cluster-announce-ip 10.0.0.1",
-        "cluster-announce-port 7000",
+        "cluster-announce-tls-port 7000",
         "replica-announce-ip 10.0.0.1",
         "cluster-replica-no-failover yes",
         "cluster-allow-reads-when-down yes",

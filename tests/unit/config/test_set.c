@@ -77,7 +77,26 @@ static void test_errors_are_in_redis_words(void **state)
     refuses(&files, "save", "a b", "Invalid save parameters");
     refuses(&files, "repl-timeout", "foo", "argument couldn't be parsed into an integer");
     refuses(&files, "repl-backlog-size", "foo", "argument must be a memory value");
-    refuses(&files, "follower-mode", "auto", "'auto' is not available yet; use 'redirect'");
+    refuses(&files, "follower-mode", "forward",
+            "argument(s) must be one of the following: redirect, auto, proxy");
+}
+
+static void test_what_is_announced_has_no_characters_that_break_a_line(void **state)
+{
+    (void)state;
+    struct files files = {0};
+    config_init(&files.config);
+    sets(&files, "cluster-announce-ip", "fe80::1%eth0");
+    sets(&files, "cluster-announce-hostname", "n-1.example");
+    sets(&files, "cluster-announce-hostname", "");
+    refuses(&files, "cluster-announce-ip", "10.0.0.1 x",
+            "an address may only contain alphanumeric characters and any of - _ . : %");
+    refuses(&files, "cluster-announce-hostname", "n_1",
+            "Hostnames may only contain alphanumeric characters, hyphens or dots");
+    refuses(&files, "cluster-announce-port", "65536",
+            "argument must be between 0 and 65535 inclusive");
+    refuses(&files, "cluster-preferred-endpoint-type", "best",
+            "argument(s) must be one of the following: ip, hostname, unknown-endpoint");
 }
 
 static void test_fixed_directives_cannot_be_set(void **state)
@@ -183,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_read_back_as_redis_shows_them),
         cmocka_unit_test(test_errors_are_in_redis_words),
+        cmocka_unit_test(test_what_is_announced_has_no_characters_that_break_a_line),
         cmocka_unit_test(test_fixed_directives_cannot_be_set),
         cmocka_unit_test(test_unknown_directives_are_unknown),
         cmocka_unit_test(test_accepted_directives_are_replaced_not_added_to),

@@ -34,8 +34,11 @@ struct shard {
     bool leads;
     bool full;
     bool brimful; /* not even deletions fit */
+    bool is_of_old_members;
     uint64_t applied;
     size_t holders;
+    size_t wanted;        /* asked to find out holders … */
+    size_t known_holders; /* … which a follower knows then */
     uint64_t contact_ms;
     struct keyspace *keyspace;
     struct asked asked[ASKED_MAX];
@@ -61,6 +64,7 @@ struct fixture {
     const struct log *log; /* NULL: none */
     uint64_t used_memory;
     bool saving;
+    bool sentinel;
     const char *peer_error;
     char peer_rest[64];
     int peer_fd;
@@ -174,10 +178,24 @@ uint64_t shard_applied_index(const struct shard *shard)
 {
     return shard->applied;
 }
+bool shard_will_forward(const struct shard *shard)
+{
+    return !shard->is_of_old_members;
+}
+int64_t shard_clock_ms(const struct shard *shard)
+{
+    (void)shard;
+    return NO_DEADLINE;
+}
 size_t shard_holders(const struct shard *shard, uint64_t index)
 {
     (void)index;
-    return shard->leads ? shard->holders : 0;
+    return shard->leads ? shard->holders : shard->known_holders;
+}
+
+void shard_want_holders(struct shard *shard)
+{
+    shard->wanted++;
 }
 
 /* One of those that wait, by the order in which they were asked. */
@@ -289,6 +307,7 @@ static inline void open_net(struct fixture *f)
                                                     .cluster = &f->cluster,
                                                     .log = f->log,
                                                     .self = 1,
+                                                    .sentinel = f->sentinel,
                                                     .redis_version = "7.2.4",
                                                     .host = {.context = f,
                                                              .run = host_run,
@@ -310,6 +329,7 @@ static inline int set_up(void **state)
     f->now_ms = 1000000;
     f->peer_fd = -1;
     f->settings = (struct net_settings){.maxclients = 100,
+                                        .follower_mode = NET_FOLLOWER_REDIRECT,
                                         .leader_wait_ms = 500,
                                         .replica_max_lag_ms = 1000,
                                         .query_buffer_max = 1 << 20,

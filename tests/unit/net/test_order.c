@@ -211,6 +211,124 @@ static void test_follower_redirects_with_the_keys_slot(void **state)
     close(fd);
 }
 
+/* The shard forwards: node 2 leads. */
+static void follows_in_mode(struct fixture *f, enum net_follower_mode mode)
+{
+    loses_leadership_to(f, 2);
+    f->shard.admission = SHARD_ACCEPTED;
+    f->settings.follower_mode = mode;
+    net_set_settings(f->net, &f->settings);
+}
+
+static void test_a_follower_serves_who_does_not_know_clusters(void **state)
+{
+    struct fixture *f = *state;
+    follows_in_mode(f, NET_FOLLOWER_AUTO);
+    int fd = dial(f);
+    say(f, fd, "SET foo 1\r\nGET foo\r\nMULTI\r\nSET foo 2\r\nEXEC\r\n");
+    assert_int_equal(f->shard.count, 3);
+    answer(f, 3);
+    assert_hears(f, fd, "+set.foo\r\n+get.foo\r\n+OK\r\n+QUEUED\r\n+EXECUTED\r\n");
+    assert_replies(f, fd, "READONLY\r\nSET foo 1\r\n", "+OK\r\n-MOVED 12182 10.0.0.2:7002\r\n");
+    assert_replies(f, fd, "READWRITE\r\nSET foo 1\r\n", "+OK\r\n-MOVED 12182 10.0.0.2:7002\r\n");
+    assert_replies(f, fd, "WATCH foo\r\n", "-MOVED 12182 10.0.0.2:7002\r\n");
+    assert_replies(f, fd, "MULTI\r\nSET foo 1\r\nEXEC\r\n",
+                   "+OK\r\n-MOVED 12182 10.0.0.2:7002\r\n"
+                   "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    close(fd);
+    fd = dial(f); /* what one connection has said counts for no other */
+    say(f, fd, "ASKING\r\nSET foo 1\r\n");
+    assert_hears(f, fd, "+OK\r\n-MOVED 12182 10.0.0.2:7002\r\n");
+    close(fd);
+}
+
+static void test_a_proxy_serves_everybody(void **state)
+{
+    struct fixture *f = *state;
+    follows_in_mode(f, NET_FOLLOWER_PROXY);
+    int fd = dial(f);
+    assert_replies(f, fd, "ASKING\r\nREADONLY\r\nSET foo 1\r\n", "+OK\r\n+OK\r\n");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.foo\r\n");
+    close(fd);
+}
+
+static void test_watch_on_a_follower_notes_what_is_applied_there(void **state)
+{
+    struct fixture *f = *state;
+    follows_in_mode(f, NET_FOLLOWER_AUTO);
+    f->shard.applied = 41;
+    int fd = dial(f);
+    say(f, fd, "SET foo 1\r\nWATCH foo\r\n");
+    f->shard.applied = 42; /* the connection's own write */
+    answer(f, 1);
+    assert_hears(f, fd, "+set.foo\r\n+OK\r\n");
+    say(f, fd, "MULTI\r\nSET foo 2\r\nEXEC\r\n");
+    assert_int_equal(f->shard.watch_count, 1);
+    assert_int_equal(f->shard.watch.revision, 42);
+    answer(f, 1);
+    assert_hears(f, fd, "+OK\r\n+QUEUED\r\n+EXECUTED\r\n");
+    close(fd);
+}
+
+static void test_a_follower_asks_who_holds_what_its_client_waits_for(void **state)
+{
+    struct fixture *f = *state;
+    follows_in_mode(f, NET_FOLLOWER_AUTO);
+    f->shard.leads = false;
+    int fd = dial(f);
+    say(f, fd, "SET foo 1\r\nWAIT 2 0\r\n");
+    answer(f, 1);
+    assert_hears(f, fd, "+set.foo\r\n");
+    turns(f);
+    assert_true(f->shard.wanted > 0);
+    f->shard.known_holders = 3;
+    turns(f);
+    assert_hears(f, fd, ":2\r\n");
+    close(fd);
+}
+
+static void test_a_node_whose_disk_is_full_says_so(void **state)
+{
+    struct fixture *f = *state;
+    follows_in_mode(f, NET_FOLLOWER_AUTO);
+    f->shard.admission = SHARD_NO_ROOM;
+    int fd = dial(f);
+    assert_replies(f, fd, "SET foo 1\r\n",
+                   "-MISCONF The disk of this node is full, so that it does not keep up with the "
+                   "leader: nothing was executed\r\n");
+    assert_replies(f, fd, "ASKING\r\nSET foo 1\r\n", "+OK\r\n-MOVED 12182 10.0.0.2:7002\r\n");
+    close(fd);
+}
+
+/* The shard asks for a client of another node, too. */
+static void test_what_must_not_be_proposed_is_said_with_redis_words(void **state)
+{
+    struct fixture *f = *state;
+    const struct shard_host *host = &f->shard.host;
+    struct span set[] = {SPAN("SET"), SPAN("k"), SPAN("v")}, del[] = {SPAN("DEL"), SPAN("k")};
+    const struct command *sets = command_find(f->table, set, 3),
+                         *dels = command_find(f->table, del, 2);
+    assert_null(host->refusal(host->context, sets, set, 3, false));
+    f->settings.maxmemory = 1;
+    f->used_memory = 2;
+    net_set_settings(f->net, &f->settings);
+    turns(f);
+    assert_string_equal(host->refusal(host->context, sets, set, 3, false),
+                        "OOM command not allowed when used memory > 'maxmemory'.");
+    assert_string_equal(host->refusal(host->context, sets, set, 3, true),
+                        "EXECABORT Transaction discarded because of: OOM command not allowed when "
+                        "used memory > 'maxmemory'.");
+    assert_null(host->refusal(host->context, dels, del, 2, false));
+    f->settings.maxmemory = 0;
+    net_set_settings(f->net, &f->settings);
+    f->shard.full = true;
+    assert_non_null(host->refusal(host->context, sets, set, 3, false));
+    assert_null(host->refusal(host->context, dels, del, 2, false));
+    f->shard.brimful = true;
+    assert_non_null(host->refusal(host->context, dels, del, 2, true));
+}
+
 static void test_client_is_parked_until_a_leader_is_known(void **state)
 {
     struct fixture *f = *state;
@@ -235,6 +353,25 @@ static void test_parked_client_is_redirected_to_the_new_leader(void **state)
     assert_replies(f, fd, "SET foo 1\r\n", "");
     loses_leadership_to(f, 2);
     assert_hears(f, fd, "-MOVED 12182 10.0.0.2:7002\r\n");
+    close(fd);
+}
+
+/* In each mode, for there is nothing to wait for. */
+static void test_client_is_redirected_while_members_cannot_forward(void **state)
+{
+    struct fixture *f = *state;
+    static const enum net_follower_mode modes[] = {NET_FOLLOWER_AUTO, NET_FOLLOWER_PROXY,
+                                                   NET_FOLLOWER_REDIRECT};
+    f->shard.is_of_old_members = true;
+    loses_leadership_to(f, 2);
+    int fd = dial(f);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        f->settings.follower_mode = modes[i];
+        net_set_settings(f->net, &f->settings);
+        assert_replies(f, fd, "SET foo 1\r\n", "-MOVED 12182 10.0.0.2:7002\r\n");
+        assert_replies(f, fd, "WATCH foo\r\n", "-MOVED 12182 10.0.0.2:7002\r\n");
+    }
+    assert_int_equal(f->shard.count, 0);
     close(fd);
 }
 
@@ -466,8 +603,15 @@ int main(void)
         T(test_big_argument_arrives_whole),
         T(test_pipeline_of_many_reads_of_the_socket_stays_in_order),
         T(test_follower_redirects_with_the_keys_slot),
+        T(test_a_follower_serves_who_does_not_know_clusters),
+        T(test_a_proxy_serves_everybody),
+        T(test_watch_on_a_follower_notes_what_is_applied_there),
+        T(test_a_follower_asks_who_holds_what_its_client_waits_for),
+        T(test_a_node_whose_disk_is_full_says_so),
+        T(test_what_must_not_be_proposed_is_said_with_redis_words),
         T(test_client_is_parked_until_a_leader_is_known),
         T(test_parked_client_is_redirected_to_the_new_leader),
+        T(test_client_is_redirected_while_members_cannot_forward),
         T(test_parked_client_gives_up_after_leader_wait),
         T(test_pending_replies_come_before_the_redirect),
         T(test_full_shard_is_tried_again_after_a_reply),

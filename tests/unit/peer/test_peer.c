@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 #include <event2/listener.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "peer/proof.h"
 #include "resp/parse.h"
 #include "unit/support/test.h"
@@ -30,6 +32,7 @@ struct seen {
     int lost;
     uint64_t lost_node;
     int met;
+    int met_dialled; /* of those: on connections that this node dialled */
     struct shard_peer met_peer;
     int told;
     const char *refusal; /* of the next messages */
@@ -44,6 +47,12 @@ struct pair {
     struct seen seen_by_one;
     struct seen seen_by_two;
     const char *refusal;
+    bool two_is_old;     /* it knows the oldest version alone */
+    bool two_is_deaf;    /* it closes what is dialled */
+    unsigned greetings;  /* that the listener heard */
+    uint64_t version;    /* that the last of them named */
+    uint64_t greeted_ms; /* when, and how long after the one before */
+    uint64_t pause_ms;
     struct buf log; /* of node 2 */
     struct log logger;
 };
@@ -80,11 +89,13 @@ static void on_lost(void *context, uint64_t node)
     seen->lost_node = node;
 }
 
-static void on_met(void *context, const struct shard_peer *peer, const char *cluster_id)
+static void on_met(void *context, const struct shard_peer *peer, const char *cluster_id,
+                   bool dialled)
 {
     struct seen *seen = context;
     assert_int_equal(strlen(cluster_id), WIRE_CLUSTER_ID);
     seen->met++;
+    seen->met_dialled += dialled;
     seen->met_peer = *peer;
 }
 
@@ -112,6 +123,24 @@ static uint64_t next_random(void)
     return last += 0x9e3779b97f4a7c15;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void note_greeting(struct pair *pair, const struct span *args, size_t argc)
+{
+    uint64_t at_ms = now_ms();
+    pair->refusal = NULL;
+    pair->greetings++;
+    pair->pause_ms = at_ms - pair->greeted_ms;
+    pair->greeted_ms = at_ms;
+    if (argc > 1 && !number_parse_u64(args[1], &pair->version))
+        pair->version = 0;
+}
+
 /* The greeting comes in one piece: it is short and sent at once. */
 static void on_greeting(evutil_socket_t fd, short what, void *context)
 {
@@ -125,7 +154,15 @@ static void on_greeting(evutil_socket_t fd, short what, void *context)
         close(fd);
     } else {
         struct span rest = span_of(bytes + parser.consumed, (size_t)got - parser.consumed);
-        pair->refusal = peers_accept(pair->two, fd, parser.args, parser.argc, rest);
+        bool is_for_one = parser.argc > 3 && span_is(parser.args[3], "1");
+        note_greeting(pair, parser.args, parser.argc);
+        if (pair->two_is_deaf && !is_for_one)
+            close(fd);
+        else if (pair->two_is_old && !is_for_one && pair->version != WIRE_VERSION_OLDEST)
+            pair->refusal = "NOPERM malformed RAFT.HELLO, or of another version";
+        else
+            pair->refusal = peers_accept(is_for_one ? pair->one : pair->two, fd, parser.args,
+                                         parser.argc, rest);
         if (pair->refusal) {
             char reply[256];
             int len = snprintf(reply, sizeof reply, "-%s\r\n", pair->refusal);
@@ -248,6 +285,8 @@ static void test_both_sides_meet_with_what_they_are(void **state)
     struct pair pair;
     pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
     WAIT_FOR(&pair, pair.seen_by_one.met == 1 && pair.seen_by_two.met == 1);
+    assert_int_equal(pair.seen_by_one.met_dialled, 1);
+    assert_int_equal(pair.seen_by_two.met_dialled, 0);
     assert_int_equal(pair.seen_by_one.met_peer.node, 2);
     assert_int_equal(pair.seen_by_one.met_peer.incarnation, 102);
     assert_int_equal(pair.seen_by_two.met_peer.node, 1);
@@ -334,7 +373,8 @@ struct stranger {
 
 static void stranger_open(struct stranger *stranger, struct pair *pair)
 {
-    *stranger = (struct stranger){.pair = pair, .hello = {.from = 1, .to = 2, .incarnation = 1}};
+    *stranger = (struct stranger){
+        .pair = pair, .hello = {.version = WIRE_VERSION, .from = 1, .to = 2, .incarnation = 1}};
     memcpy(stranger->hello.cluster_id, pair->cluster.cluster_id, sizeof stranger->hello.cluster_id);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     address.sin_port = htons(cluster_find(&pair->cluster, 2)->port);
@@ -396,6 +436,177 @@ static void prove(struct stranger *stranger, struct span secret, enum wire_role 
     say(stranger, &bytes);
 }
 
+/* --- versions --- */
+
+static void test_nodes_meet_in_the_newest_version(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    WAIT_FOR(&pair, pair.seen_by_one.met == 1 && pair.seen_by_two.met == 1);
+    assert_int_equal(pair.seen_by_one.met_peer.version, WIRE_VERSION);
+    assert_int_equal(pair.seen_by_two.met_peer.version, WIRE_VERSION);
+    assert_int_equal(peers_link(pair.one, 2).version, WIRE_VERSION);
+    assert_int_equal(pair.greetings, 1);
+    pair_close(&pair);
+}
+
+/* What refuses the newest version is greeted in the one before at once, however long the pause was
+ * that the greeting had waited for. */
+static void test_a_node_of_an_older_version_is_met_at_once(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    pair.two_is_deaf = true;
+    WAIT_FOR(&pair, pair.greetings == 6); /* the backoff is some 600 ms by now */
+    pair.two_is_deaf = false;
+    pair.two_is_old = true;
+    WAIT_FOR(&pair, pair.seen_by_one.met == 1 && pair.seen_by_two.met == 1);
+    assert_int_equal(pair.greetings, 8);
+    assert_true(pair.pause_ms < 300);
+    assert_int_equal(pair.seen_by_one.met_peer.version, WIRE_VERSION_OLDEST);
+    assert_int_equal(pair.seen_by_two.met_peer.version, WIRE_VERSION_OLDEST);
+    pair_close(&pair);
+}
+
+static void test_the_newest_version_is_tried_again_after_the_connection(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    pair.two_is_old = true;
+    WAIT_FOR(&pair, pair.seen_by_one.met == 1);
+    pair.two_is_old = false;
+    peers_restart(pair.two, 102); /* closes its end */
+    WAIT_FOR(&pair, pair.seen_by_one.met == 2);
+    assert_int_equal(pair.version, WIRE_VERSION);
+    assert_int_equal(pair.seen_by_one.met_peer.version, WIRE_VERSION);
+    pair_close(&pair);
+}
+
+/* Node 2 was old when node 1 dialled it; its next process dials node 1 first. */
+static void test_who_comes_with_a_newer_version_is_dialled_anew(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    pair.two_is_old = true;
+    WAIT_FOR(&pair, pair.seen_by_one.met == 1);
+    pair.two_is_old = false;
+    struct stranger two;
+    stranger_open(&two, &pair);
+    two.hello.from = 2;
+    two.hello.to = 1;
+    greet(&two);
+    prove(&two, SPAN(SECRET), WIRE_DIALLER);
+    WAIT_FOR(&pair, pair.seen_by_one.met == 3 && pair.seen_by_two.met == 2);
+    assert_int_equal(pair.seen_by_one.met_peer.version, WIRE_VERSION);
+    assert_int_equal(pair.seen_by_two.met_peer.version, WIRE_VERSION);
+    assert_true(peers_link(pair.one, 2).connected);
+    stranger_close(&two);
+    pair_close(&pair);
+}
+
+/* The connection that node 2 began says that it speaks a newer version than it answers to. */
+static void test_a_connection_in_an_older_version_than_the_other_is_made_anew(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    pair.two_is_deaf = pair.two_is_old = true;
+    struct stranger two;
+    stranger_open(&two, &pair);
+    two.hello.from = 2;
+    two.hello.to = 1;
+    greet(&two);
+    prove(&two, SPAN(SECRET), WIRE_DIALLER);
+    WAIT_FOR(&pair, pair.seen_by_one.met == 1);
+    pair.two_is_deaf = false;
+    WAIT_FOR(&pair, pair.seen_by_one.met == 2);
+    assert_int_equal(pair.seen_by_one.met_peer.version, WIRE_VERSION_OLDEST);
+    assert_false(peers_link(pair.one, 2).connected);
+    pair.two_is_old = false;
+    WAIT_FOR(&pair, pair.seen_by_one.met == 3);
+    assert_int_equal(pair.seen_by_one.met_peer.version, WIRE_VERSION);
+    assert_true(peers_link(pair.one, 2).connected);
+    stranger_close(&two);
+    pair_close(&pair);
+}
+
+/* Every version is refused for another reason: no greeting after the other without a pause. */
+static void test_who_refuses_every_version_is_left_alone_for_a_while(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN("another secret, no shorter than the others"), SPAN(""));
+    peers_set_guarded(pair.two, true);
+    WAIT_FOR(&pair, pair.greetings == 2);
+    struct timeval half = {.tv_usec = 500000};
+    event_base_loopexit(pair.base, &half);
+    event_base_dispatch(pair.base);
+    assert_int_equal(pair.greetings, 2);
+    assert_int_equal(pair.version, WIRE_VERSION_OLDEST);
+    pair_close(&pair);
+}
+
+static void test_a_required_version_is_the_least_that_is_spoken(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    pair.two_is_old = true;
+    WAIT_FOR(&pair, pair.seen_by_one.met == 1 && pair.seen_by_two.met == 1);
+    pair.two_is_old = false;
+    peers_require(pair.two, WIRE_VERSION); /* ends the connection that is there */
+    WAIT_FOR(&pair, pair.seen_by_two.met == 2);
+    assert_int_equal(pair.seen_by_two.met_peer.version, WIRE_VERSION);
+    struct stranger stranger;
+    stranger_open(&stranger, &pair);
+    stranger.hello.version = WIRE_VERSION_OLDEST;
+    struct buf bytes = {0};
+    wire_encode_hello(&bytes, &stranger.hello);
+    say(&stranger, &bytes);
+    struct wire_frame frame = hear_words(&stranger);
+    assert_non_null(memmem(frame.args[0].ptr, frame.args[0].len, "needs a newer Flotilla", 22));
+    stranger_close(&stranger);
+    pair_close(&pair);
+}
+
+static void test_a_node_that_needs_the_newest_version_names_no_older(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    peers_require(pair.one, WIRE_VERSION);
+    pair.two_is_old = true;
+    WAIT_FOR(&pair, pair.greetings == 1);
+    struct timeval half = {.tv_usec = 300000};
+    event_base_loopexit(pair.base, &half);
+    event_base_dispatch(pair.base);
+    assert_int_equal(pair.greetings, 1);
+    assert_int_equal(pair.seen_by_one.met, 0);
+    pair_close(&pair);
+}
+
+/* The proof covers the version: nobody in between can have two nodes speak an older one. */
+static void test_a_version_that_was_changed_on_the_way_spoils_the_proof(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    struct stranger stranger;
+    stranger_open(&stranger, &pair);
+    stranger.hello.version = WIRE_VERSION_OLDEST;
+    greet(&stranger);
+    stranger.hello.version = WIRE_VERSION; /* what its sender had said */
+    prove(&stranger, SPAN(SECRET), WIRE_DIALLER);
+    struct wire_frame frame = hear_words(&stranger);
+    assert_non_null(memmem(frame.args[0].ptr, frame.args[0].len, "wrong cluster-secret", 20));
+    stranger_close(&stranger);
+    pair_close(&pair);
+}
+
 /* With the right secret, but with something else that is wrong. */
 static void expect_refused(struct pair *pair, const struct wire_hello *hello, const char *expected)
 {
@@ -414,7 +625,7 @@ static void test_strangers_are_refused(void **state)
     (void)state;
     struct pair pair;
     pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
-    struct wire_hello right = {.from = 1, .to = 2, .incarnation = 1};
+    struct wire_hello right = {.version = WIRE_VERSION, .from = 1, .to = 2, .incarnation = 1};
     memcpy(right.cluster_id, pair.cluster.cluster_id, sizeof right.cluster_id);
     struct wire_hello wrong = right;
     memset(wrong.cluster_id, '1', WIRE_CLUSTER_ID);
@@ -763,6 +974,15 @@ int main(void)
         cmocka_unit_test(test_a_refused_connection_is_evidence_once),
         cmocka_unit_test(test_a_large_message_arrives_whole_with_signs_of_life),
         cmocka_unit_test(test_output_beyond_the_limit_is_dropped),
+        cmocka_unit_test(test_nodes_meet_in_the_newest_version),
+        cmocka_unit_test(test_a_node_of_an_older_version_is_met_at_once),
+        cmocka_unit_test(test_the_newest_version_is_tried_again_after_the_connection),
+        cmocka_unit_test(test_who_comes_with_a_newer_version_is_dialled_anew),
+        cmocka_unit_test(test_a_connection_in_an_older_version_than_the_other_is_made_anew),
+        cmocka_unit_test(test_who_refuses_every_version_is_left_alone_for_a_while),
+        cmocka_unit_test(test_a_required_version_is_the_least_that_is_spoken),
+        cmocka_unit_test(test_a_node_that_needs_the_newest_version_names_no_older),
+        cmocka_unit_test(test_a_version_that_was_changed_on_the_way_spoils_the_proof),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

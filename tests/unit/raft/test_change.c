@@ -154,6 +154,25 @@ static void test_unsound_memberships_are_refused(void **state)
     solo_close(&solo);
 }
 
+static void test_the_version_rises_by_one_entry_and_never_falls(void **state)
+{
+    (void)state;
+    struct raft_membership wanted = three();
+    struct solo solo = leader_of(1, three());
+    wanted.version = 3;
+    assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_POSSIBLE);
+    solo_change(&solo, wanted);
+    assert_appended(&solo, 3, wanted);
+    assert_int_equal(raft_membership(solo.raft)->version, 3);
+    solo_all_durable(&solo);
+    acknowledge(&solo, 2);
+    assert_int_equal(raft_commit_index(solo.raft), 3);
+    assert_int_equal(solo_refusal(&solo, three()), RAFT_CHANGE_UNSOUND);
+    wanted.version = 2;
+    assert_int_equal(solo_refusal(&solo, wanted), RAFT_CHANGE_UNSOUND);
+    solo_close(&solo);
+}
+
 static void test_a_stranger_does_not_become_a_voter_at_once(void **state)
 {
     (void)state;
@@ -539,17 +558,45 @@ static void test_a_leader_that_becomes_a_learner_steps_down_too(void **state)
     solo_close(&solo);
 }
 
-static void test_nobody_is_told_to_follow_who_lacks_an_entry(void **state)
+/* Nobody is told to follow while it lacks an entry. */
+static struct solo leaver_that_waits(void)
 {
-    (void)state;
     struct solo solo = leaving_leader(without_1());
     solo_submit(&solo, 1);
     solo_accepted(&solo, 3, 4, 0);
     solo_accepted(&solo, 4, 4, 0);
     assert_int_equal(solo.update.commit_index, 4);
-    assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+    assert_int_equal(raft_role(solo.raft), RAFT_LEADER);
+    assert_false(raft_accepts(solo.raft));
     for (uint64_t to = 2; to <= 4; to++)
         assert_int_equal(solo_count(&solo, RAFT_TIMEOUT_NOW, to), 0);
+    return solo;
+}
+
+static void test_a_leader_that_left_waits_until_its_successor_has_all(void **state)
+{
+    (void)state;
+    struct solo solo = leaver_that_waits();
+    solo_accepted(&solo, 3, 5, 0); /* committed by 3 and 4 alone */
+    assert_int_equal(raft_role(solo.raft), RAFT_LEADER);
+    solo_accepted(&solo, 4, 5, 0);
+    assert_int_equal(solo.update.commit_index, 5);
+    assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
+    assert_int_equal(
+        solo_count(&solo, RAFT_TIMEOUT_NOW, 3) + solo_count(&solo, RAFT_TIMEOUT_NOW, 4), 1);
+    solo_close(&solo);
+}
+
+static void test_a_leader_that_left_waits_for_one_timeout_at_most(void **state)
+{
+    (void)state;
+    struct solo solo = leaver_that_waits();
+    solo_tick(&solo, ELECTION_MS - 1);
+    solo_accepted(&solo, 3, 4, 0);
+    solo_accepted(&solo, 4, 4, 0);
+    assert_int_equal(raft_role(solo.raft), RAFT_LEADER);
+    solo_tick(&solo, 1);
+    assert_int_equal(raft_role(solo.raft), RAFT_FOLLOWER);
     assert_false(solo_marked(&solo, RAFT_MARK_TRANSFERRED));
     solo_close(&solo);
 }
@@ -943,6 +990,7 @@ int main(void)
         cmocka_unit_test(test_one_change_at_a_time),
         cmocka_unit_test(test_no_change_while_leadership_is_handed_over),
         cmocka_unit_test(test_unsound_memberships_are_refused),
+        cmocka_unit_test(test_the_version_rises_by_one_entry_and_never_falls),
         cmocka_unit_test(test_a_stranger_does_not_become_a_voter_at_once),
         cmocka_unit_test(test_a_new_voter_holds_nearly_all_entries),
         cmocka_unit_test(test_a_new_voter_was_heard_of_within_a_timeout),
@@ -965,7 +1013,8 @@ int main(void)
         cmocka_unit_test(test_a_leader_that_left_steps_down_and_tells_who_is_nearest),
         cmocka_unit_test(test_the_last_voter_lets_a_leader_that_leaves_finish),
         cmocka_unit_test(test_a_leader_that_becomes_a_learner_steps_down_too),
-        cmocka_unit_test(test_nobody_is_told_to_follow_who_lacks_an_entry),
+        cmocka_unit_test(test_a_leader_that_left_waits_until_its_successor_has_all),
+        cmocka_unit_test(test_a_leader_that_left_waits_for_one_timeout_at_most),
         cmocka_unit_test(test_a_node_that_left_votes_but_does_not_stand),
         cmocka_unit_test(test_a_learner_is_promoted_when_it_has_caught_up),
         cmocka_unit_test(test_who_caught_up_meanwhile_is_promoted_by_the_next_change),

@@ -203,6 +203,21 @@ static struct raft_membership with(struct raft_membership membership, uint64_t i
     return membership;
 }
 
+static void test_the_version_stays_through_a_joint_change(void **state)
+{
+    (void)state;
+    struct raft_membership from = voters(3), to = voters(2), joint, after;
+    from.version = to.version = 3;
+    assert_true(raft_membership_enter(&from, &to, &joint));
+    assert_true(raft_membership_is_joint(&joint));
+    assert_int_equal(joint.version, 3);
+    raft_membership_leave(&joint, &after);
+    assert_int_equal(after.version, 3);
+    assert_true(raft_membership_equal(&after, &to));
+    to.version = 0;
+    assert_false(raft_membership_equal(&after, &to));
+}
+
 static void test_memberships_with_another_incarnation_or_address_differ(void **state)
 {
     (void)state;
@@ -361,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_a_voter_that_leaves_votes_in_the_old_set_only),
         cmocka_unit_test(test_a_voter_that_becomes_a_learner_stays_through_the_change),
         cmocka_unit_test(test_learners_come_and_go_with_a_joint_change),
+        cmocka_unit_test(test_the_version_stays_through_a_joint_change),
         cmocka_unit_test(test_memberships_with_another_incarnation_or_address_differ),
         cmocka_unit_test(test_a_voter_that_is_set_keeps_its_incarnation_and_address),
         cmocka_unit_test(test_who_is_dropped_is_no_member),

@@ -76,6 +76,22 @@ static void test_nobody_without_room_is_chosen(void **state)
     solo_close(&solo);
 }
 
+static void test_a_leader_says_to_whom_it_would_hand_over(void **state)
+{
+    (void)state;
+    struct solo solo = leader(0);
+    assert_true(raft_can_hand_over_to(solo.raft, 2));
+    assert_true(raft_can_hand_over_to(solo.raft, 3));
+    assert_false(raft_can_hand_over_to(solo.raft, 1)); /* itself */
+    assert_false(raft_can_hand_over_to(solo.raft, 9));
+    answer_without_room(&solo, 2);
+    assert_false(raft_can_hand_over_to(solo.raft, 2));
+    solo_close(&solo);
+    solo = solo_new(3, 1, TERMS(1));
+    assert_false(raft_can_hand_over_to(solo.raft, 2)); /* it does not lead */
+    solo_close(&solo);
+}
+
 static void test_a_leader_that_hands_over_takes_no_entries(void **state)
 {
     (void)state;
@@ -441,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_target_that_has_everything_is_told_at_once),
         cmocka_unit_test(test_nobody_without_room_is_chosen),
+        cmocka_unit_test(test_a_leader_says_to_whom_it_would_hand_over),
         cmocka_unit_test(test_a_leader_that_hands_over_takes_no_entries),
         cmocka_unit_test(test_a_target_gets_what_it_lacks_first),
         cmocka_unit_test(test_all_that_the_leader_took_is_committed_first),

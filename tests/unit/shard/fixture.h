@@ -7,6 +7,8 @@
 #include "resp/parse.h"
 #include "shard/shard.h"
 #include "unit/storage/fake.h"
+#include "wire/forward.h"
+#include "wire/hello.h"
 #include "wire/message.h"
 
 enum { HEARTBEAT_MS = 50, ELECTION_MS = 300, LEADER_WAIT_MS = 100000, BATCH_BYTES_MAX = 4096 };
@@ -27,12 +29,23 @@ struct fixture {
     unsigned contradicted;
     struct buf sent_digests;      /* the encoded messages */
     struct buf sent_witnesses;    /* the same */
+    struct buf sent_forwards;     /* the messages of wire/forward.h, as texts */
+    uint64_t life;                /* in the last of them */
+    uint64_t context;             /* its first number */
+    unsigned wanted;              /* requests in the last RAFT.FORWARD that ask for something */
+    const char *refusal;          /* of everything that is to be proposed; NULL: none */
+    uint64_t asked_to_lead;       /* the node that was last asked to hand over */
+    uint64_t told_to_lead;        /* the node that was last told to stand at once */
     uint32_t digest_interval_ms;  /* of the next start */
     uint64_t snapshot_log_bytes;  /* of the next start */
     uint64_t incarnation;         /* of the folder, at the next start */
     uint32_t lease_drift_percent; /* of the next start */
     unsigned voids;               /* how often the folder's incarnation was said to be void */
     struct log log;
+    bool left;                        /* all clients have */
+    bool disagrees;                   /* the group, on a version, until it does by itself */
+    unsigned forwards_sent;           /* messages of wire/forward.h */
+    uint64_t sent_to[4];              /* the last entry that an append to the node carried */
     unsigned lines;                   /* of the log */
     uint64_t (*clock)(void *fixture); /* NULL: calls are given the time that it is */
     uint64_t clock_us;
@@ -46,6 +59,24 @@ static inline struct buf *fixture_reply_begin(void *context, struct shard_client
     return fixture->silent ? NULL : &fixture->reply;
 }
 
+static inline bool fixture_is_waiting(void *context, struct shard_client client)
+{
+    const struct fixture *fixture = context;
+    (void)client;
+    return !fixture->left;
+}
+
+static inline const char *fixture_refusal(void *context, const struct command *command,
+                                          const struct span *args, size_t argc, bool in_transaction)
+{
+    const struct fixture *fixture = context;
+    (void)command;
+    (void)args;
+    (void)argc;
+    (void)in_transaction;
+    return fixture->refusal;
+}
+
 static inline void fixture_reply_end(void *context, struct shard_client client, uint64_t index)
 {
     (void)client;
@@ -57,16 +88,41 @@ static inline void fixture_reply_end(void *context, struct shard_client client, 
     buf_add_char(&fixture->answered, ' ');
 }
 
+/* "FORWARD@<term>:<number>,<number>,<number> " */
+static inline void fixture_note_forward(struct fixture *fixture, const struct span *args,
+                                        size_t argc)
+{
+    struct wire_forward message;
+    assert_int_equal(wire_parse_forward(args, argc, &message), ERR_NONE);
+    assert_int_equal(message.from, 1);
+    fixture->forwards_sent++;
+    fixture->life = message.life;
+    if (message.type == WIRE_FORWARD) {
+        enum entry_kind kind;
+        struct span payload, items = message.items;
+        for (fixture->wanted = 0; wire_take_request(&items, &kind, &payload);)
+            fixture->wanted += kind != ENTRY_NOOP;
+    }
+    fixture->context = message.numbers[0];
+    buf_printf(&fixture->sent_forwards, "%.*s@%llu:%llu,%llu,%llu ", (int)args[0].len - 5,
+               args[0].ptr + 5, (unsigned long long)message.term,
+               (unsigned long long)message.numbers[0], (unsigned long long)message.numbers[1],
+               (unsigned long long)message.numbers[2]);
+}
+
 static inline void fixture_send(void *context, uint64_t to, bool response, struct span bytes)
 {
     static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     struct fixture *fixture = context;
     struct resp_parser parser = {0};
     struct wire_message message = {.shard = 0};
-    (void)to;
     (void)response;
     if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.DIGEST", 11)) {
         buf_add_span(&fixture->sent_digests, bytes);
+        return;
+    }
+    if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.HANDOVER", 13)) {
+        fixture->asked_to_lead = to;
         return;
     }
     if (memmem(bytes.ptr, bytes.len < 40 ? bytes.len : 40, "RAFT.WITNESS", 12)) {
@@ -74,9 +130,20 @@ static inline void fixture_send(void *context, uint64_t to, bool response, struc
         return;
     }
     assert_int_equal(resp_parse(&parser, bytes, &limits), RESP_COMMAND);
+    if (wire_is_forward(parser.args[0])) {
+        fixture_note_forward(fixture, parser.args, parser.argc);
+        resp_parser_close(&parser);
+        return;
+    }
     assert_int_equal(wire_parse_message(parser.args, parser.argc, &message), ERR_NONE);
-    if (message.message.type == RAFT_APPEND_REQUEST)
+    if (message.message.type == RAFT_TIMEOUT_NOW)
+        fixture->told_to_lead = to;
+    if (message.message.type == RAFT_APPEND_REQUEST) {
         fixture->round = message.message.append_request.read_context;
+        if (message.message.append_request.entry_count && to < 4)
+            fixture->sent_to[to] = message.message.append_request.first_index +
+                                   message.message.append_request.entry_count - 1;
+    }
     wire_message_close(&message);
     resp_parser_close(&parser);
 }
@@ -161,6 +228,8 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                                     .host = {.context = fixture,
                                              .reply_begin = fixture_reply_begin,
                                              .reply_end = fixture_reply_end,
+                                             .is_waiting = fixture_is_waiting,
+                                             .refusal = fixture_refusal,
                                              .run_local = fixture_run_local,
                                              .executed = fixture_executed,
                                              .send_context = fixture,
@@ -180,6 +249,7 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                                     .batch_bytes_max = BATCH_BYTES_MAX};
     options.storage.log = &fixture->log;
     options.raft.incarnation = fixture->incarnation;
+    options.raft.membership.version = fixture->disagrees ? 0 : WIRE_VERSION;
     options.raft.lease_drift_percent = fixture->lease_drift_percent;
     return shard_open(&options, fixture->now, &fixture->shard, message);
 }
@@ -224,6 +294,7 @@ static inline void fixture_close(struct fixture *fixture)
     buf_close(&fixture->answered);
     buf_close(&fixture->sent_digests);
     buf_close(&fixture->sent_witnesses);
+    buf_close(&fixture->sent_forwards);
 }
 
 /* One turn: drives, lets the disk finish, and so on until there is nothing to do. */
@@ -296,7 +367,7 @@ static inline void fixture_message(struct fixture *fixture, struct raft_message 
     struct resp_parser parser = {0};
     const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
     assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
-    if (shard_message(fixture->shard, &(struct shard_peer){message.from, 1}, parser.args,
+    if (shard_message(fixture->shard, &(struct shard_peer){message.from, 1, 0}, parser.args,
                       parser.argc, fixture->now))
         fail_msg("the message is refused: %s", shard_refusal(fixture->shard));
     resp_parser_close(&parser);

@@ -12,7 +12,7 @@ static const char *say(struct fixture *fixture, const struct raft_message *messa
     wire_encode_message(&bytes, span_text(fixture->cluster.cluster_id), 0, message,
                         buf_span(records));
     assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
-    enum err err = shard_message(fixture->shard, &(struct shard_peer){2, 1}, parser.args,
+    enum err err = shard_message(fixture->shard, &(struct shard_peer){2, 1, 0}, parser.args,
                                  parser.argc, fixture->now);
     fixture_turn(fixture);
     resp_parser_close(&parser);
@@ -149,7 +149,7 @@ static void test_a_refused_message_says_why(void **state)
     struct fixture fixture;
     fixture_open(&fixture, 3);
     const struct span args[] = {SPAN("RAFT.VOTE"), SPAN("x"), SPAN("0")};
-    const struct shard_peer peer = {2, 1};
+    const struct shard_peer peer = {2, 1, 0};
     assert_int_equal(shard_message(fixture.shard, &peer, args, 3, fixture.now), ERR_INVALID);
     assert_string_equal(shard_refusal(fixture.shard), "bytes that are no message");
     fixture_close(&fixture);

@@ -42,7 +42,7 @@ static void receive(struct fixture *f, struct wire_digest digest)
     digest.cluster_id = span_text(f->cluster.cluster_id);
     wire_encode_digest(&bytes, &digest);
     assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
-    assert_int_equal(shard_message(f->shard, &(struct shard_peer){digest.from, 1}, parser.args,
+    assert_int_equal(shard_message(f->shard, &(struct shard_peer){digest.from, 1, 0}, parser.args,
                                    parser.argc, f->now),
                      ERR_NONE);
     resp_parser_close(&parser);

@@ -82,7 +82,7 @@ static enum err receive(struct fixture *f, uint64_t from, struct wire_witness me
     wire_encode_witness(&bytes, &message);
     assert_int_equal(resp_parse(&parser, buf_span(&bytes), &limits), RESP_COMMAND);
     enum err err =
-        shard_message(f->shard, &(struct shard_peer){from, 1}, parser.args, parser.argc, f->now);
+        shard_message(f->shard, &(struct shard_peer){from, 1, 0}, parser.args, parser.argc, f->now);
     resp_parser_close(&parser);
     buf_close(&bytes);
     return err;

@@ -6,7 +6,7 @@
 #include "unit/support/test.h"
 #include "wire/entry.h"
 
-enum { KINDS = 8 };
+enum { KINDS = 9 };
 
 static const struct span set_args[] = {{"SET", 3}, {"key", 3}, {"v\r\n#\0x", 6}};
 
@@ -42,6 +42,10 @@ static void encode_all_kinds(struct buf *out, size_t ends[KINDS])
     size_t count = 0;
     entry_encode_command(out, &entry, set_args, 3);
     ends[count++] = out->len;
+    entry.origin = (struct entry_origin){2, 0xfeed, 9};
+    entry_encode_command(out, &entry, set_args, 3);
+    ends[count++] = out->len;
+    entry.origin = (struct entry_origin){.life = 0};
     entry.kind = ENTRY_NOOP;
     entry_encode(out, &entry);
     ends[count++] = out->len;
@@ -136,6 +140,13 @@ static void test_an_entry_reads_back_as_it_was_written(void **state)
          .time_ms = INT64_MAX,
          .seed = UINT64_MAX},
         {.index = 10, .term = 1, .kind = ENTRY_MEMBERSHIP, .time_ms = -1, .seed = 16},
+        {.index = UINT64_MAX,
+         .term = UINT64_MAX,
+         .kind = ENTRY_TRANSACTION,
+         .time_ms = INT64_MAX,
+         .seed = UINT64_MAX,
+         .origin = {UINT64_MAX, UINT64_MAX, UINT64_MAX}},
+        {.index = 7, .term = 2, .kind = ENTRY_COMMAND, .time_ms = 5, .origin = {3, 0xab, 1}},
     };
     for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++) {
         struct buf out = {0};
@@ -150,6 +161,9 @@ static void test_an_entry_reads_back_as_it_was_written(void **state)
         assert_int_equal(record.entry.kind, extremes[i].kind);
         assert_int_equal(record.entry.time_ms, extremes[i].time_ms);
         assert_int_equal(record.entry.seed, extremes[i].seed);
+        assert_int_equal(record.entry.origin.node, extremes[i].origin.node);
+        assert_int_equal(record.entry.origin.life, extremes[i].origin.life);
+        assert_int_equal(record.entry.origin.seq, extremes[i].origin.seq);
         assert_int_equal(record.entry.payload.len, 0);
         assert_span(record.entry.record, out.ptr, out.len);
         buf_close(&out);
@@ -159,9 +173,9 @@ static void test_an_entry_reads_back_as_it_was_written(void **state)
 static void test_records_of_all_kinds_follow_each_other(void **state)
 {
     (void)state;
-    static const enum record_kind kinds[] = {RECORD_ENTRY, RECORD_ENTRY,    RECORD_ENTRY,
-                                             RECORD_VOTE,  RECORD_IDENTITY, RECORD_ENTRY,
-                                             RECORD_PREV,  RECORD_SYNC};
+    static const enum record_kind kinds[] = {RECORD_ENTRY, RECORD_ENTRY, RECORD_ENTRY,
+                                             RECORD_ENTRY, RECORD_VOTE,  RECORD_IDENTITY,
+                                             RECORD_ENTRY, RECORD_PREV,  RECORD_SYNC};
     struct buf out = {0};
     size_t ends[KINDS];
     encode_all_kinds(&out, ends);
@@ -225,6 +239,25 @@ static void test_every_beginning_of_a_record_is_truncated_not_bad(void **state)
         }
     }
     buf_close(&out);
+}
+
+static void test_an_origin_that_cannot_be_is_bad(void **state)
+{
+    (void)state;
+    const struct entry entries[] = {
+        {.index = 1, .term = 1, .kind = ENTRY_COMMAND, .origin = {0, 1, 1}},
+        {.index = 1, .term = 1, .kind = ENTRY_COMMAND, .origin = {1, 1, 0}},
+        {.index = 1, .term = 1, .kind = ENTRY_NOOP, .origin = {1, 1, 1}},
+        {.index = 1, .term = 1, .kind = ENTRY_EXPIRY, .origin = {1, 1, 1}},
+        {.index = 1, .term = 1, .kind = ENTRY_MEMBERSHIP, .origin = {1, 1, 1}},
+    };
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        struct buf out = {0};
+        struct record record;
+        entry_encode(&out, &entries[i]);
+        assert_int_equal(record_parse(buf_span(&out), &record), RECORD_BAD);
+        buf_close(&out);
+    }
 }
 
 static void test_lines_that_are_no_records_are_bad(void **state)
@@ -354,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_records_of_all_kinds_follow_each_other),
         cmocka_unit_test(test_every_changed_byte_of_a_record_is_detected),
         cmocka_unit_test(test_every_beginning_of_a_record_is_truncated_not_bad),
+        cmocka_unit_test(test_an_origin_that_cannot_be_is_bad),
         cmocka_unit_test(test_lines_that_are_no_records_are_bad),
         cmocka_unit_test(test_whose_log_it_is_can_be_read_in_the_first_format),
         cmocka_unit_test(test_an_endless_line_is_bad),

@@ -7,7 +7,8 @@
 
 static struct wire_hello hello_of(void)
 {
-    struct wire_hello hello = {.from = 1,
+    struct wire_hello hello = {.version = WIRE_VERSION,
+                               .from = 1,
                                .to = UINT64_MAX,
                                .incarnation = 77,
                                .cluster_id = "0123456789abcdef0123456789abcdef01234567",
@@ -68,7 +69,7 @@ static void test_a_greeting_of_another_version_or_shape_is_refused(void **state)
     static const struct {
         size_t at;
         const char *text;
-    } bad[] = {{1, "1"},    {1, "3"},        {2, "-1"},     {3, "01"}, {4, "0"}, {4, "x"},
+    } bad[] = {{1, "x"},    {1, "03"},       {2, "-1"},     {3, "01"}, {4, "0"}, {4, "x"},
                {5, "0123"}, {6, "sideways"}, {6, "URGENT"}, {7, "00"}, {7, ""}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct span args[8];
@@ -83,6 +84,28 @@ static void test_a_greeting_of_another_version_or_shape_is_refused(void **state)
     args[7] = span_of(nonce, 64);
     assert_int_equal(wire_parse_hello(args, 8, &parsed), ERR_INVALID);
     buf_close(&out);
+}
+
+static void test_a_greeting_names_its_version(void **state)
+{
+    (void)state;
+    struct wire_hello hello = hello_of();
+    for (uint32_t version = 1; version <= WIRE_VERSION + 1; version++) {
+        struct buf out = {0};
+        struct wire_frame frame;
+        struct wire_hello parsed = {.version = 0};
+        hello.version = version;
+        wire_encode_hello(&out, &hello);
+        read_back(&frame, &out);
+        bool is_known = version >= WIRE_VERSION_OLDEST && version <= WIRE_VERSION;
+        assert_int_equal(wire_parse_hello(frame.args, frame.argc, &parsed),
+                         is_known ? ERR_NONE : ERR_FOREIGN);
+        assert_int_equal(parsed.version, is_known ? version : 0);
+        /* Another version may have other words. */
+        if (!is_known)
+            assert_int_equal(wire_parse_hello(frame.args, 3, &parsed), ERR_FOREIGN);
+        buf_close(&out);
+    }
 }
 
 static void test_a_challenge_reads_back(void **state)
@@ -147,6 +170,9 @@ static void test_everything_that_was_said_is_in_the_transcript(void **state)
     wire_encode_transcript(&one, WIRE_DIALLER, &hello, &challenge);
     expect_another(&one, WIRE_ACCEPTOR, &hello, &challenge);
     struct wire_hello said = hello;
+    said.version--;
+    expect_another(&one, WIRE_DIALLER, &said, &challenge);
+    said = hello;
     said.from++;
     expect_another(&one, WIRE_DIALLER, &said, &challenge);
     said = hello;
@@ -193,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_greeting_reads_back),
         cmocka_unit_test(test_a_greeting_of_another_version_or_shape_is_refused),
+        cmocka_unit_test(test_a_greeting_names_its_version),
         cmocka_unit_test(test_a_challenge_reads_back),
         cmocka_unit_test(test_a_proof_reads_back_in_its_own_direction_only),
         cmocka_unit_test(test_everything_that_was_said_is_in_the_transcript),

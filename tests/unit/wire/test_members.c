@@ -2,6 +2,7 @@
 
 #include "unit/support/test.h"
 #include "wire/entry.h"
+#include "wire/hello.h"
 #include "wire/members.h"
 
 static const struct raft_member sample[] = {
@@ -38,6 +39,19 @@ static void test_each_member_is_a_line(void **state)
     assert_text(&membership, "#MEMBER:1:3:1:0:n1:7001\r\n"
                              "#MEMBER:2:9:fedcba9876543210:ffffffffffffffff:[2001:db8::1]:7002\r\n"
                              "#MEMBER:18446744073709551615:4:0:0:\r\n");
+}
+
+/* Nodes of older versions know both bits. */
+static void test_a_spare_is_two_bits_that_lines_had_before(void **state)
+{
+    (void)state;
+    struct raft_membership membership = {0}, got;
+    raft_membership_put(&membership, &(struct raft_member){.id = 1, .roles = RAFT_VOTER});
+    raft_membership_put(&membership, &(struct raft_member){.id = 2, .roles = RAFT_SPARE});
+    assert_text(&membership, "#MEMBER:1:1:0:0:\r\n#MEMBER:2:12:0:0:\r\n");
+    assert_int_equal(members_parse(SPAN("#MEMBER:1:1:0:0:\r\n#MEMBER:2:12:0:0:\r\n"), &got),
+                     ERR_NONE);
+    assert_true(raft_membership_equal(&membership, &got));
 }
 
 static void test_a_membership_is_read_as_it_was_written(void **state)
@@ -151,10 +165,54 @@ static void test_a_text_of_version_1_that_is_not_ours_is_corrupt(void **state)
         assert_int_equal(members_parse(span_text(bad[i]), &membership), ERR_CORRUPT);
 }
 
+static void test_the_version_that_all_speak_is_a_line_of_its_own(void **state)
+{
+    (void)state;
+    struct raft_membership membership = {.count = 0};
+    struct raft_membership read;
+    raft_membership_put(&membership, &(struct raft_member){.id = 1, .roles = RAFT_VOTER});
+    struct buf out = {0};
+    for (uint32_t version = 0; version <= WIRE_VERSION_OLDEST; version++) {
+        out.len = 0;
+        membership.version = version;
+        members_encode(&out, &membership);
+        assert_memory_equal(out.ptr, "#MEMBER:", 8); /* as nodes of that version write it */
+        assert_int_equal(members_parse(buf_span(&out), &read), ERR_NONE);
+        assert_int_equal(read.version, 0);
+    }
+    out.len = 0;
+    membership.version = WIRE_VERSION;
+    members_encode(&out, &membership);
+    assert_memory_equal(out.ptr, "#VERSION:3\r\n#MEMBER:1:", 22);
+    assert_int_equal(members_parse(buf_span(&out), &read), ERR_NONE);
+    assert_true(raft_membership_equal(&read, &membership));
+    membership.version = 0;
+    assert_false(raft_membership_equal(&read, &membership));
+    buf_close(&out);
+}
+
+static void test_a_version_that_is_not_ours_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"#VERSION:2", "#VERSION:0", "#VERSION:x",
+                                      "#VERSION:", "#VERSION:03"};
+    struct raft_membership membership;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct buf text = {0};
+        buf_printf(&text, "%s\r\n#MEMBER:1:1:0:0:\r\n", bad[i]);
+        assert_int_equal(members_parse(buf_span(&text), &membership), ERR_CORRUPT);
+        buf_close(&text);
+    }
+    assert_int_equal(members_parse(SPAN("#VERSION:3\r\n"), &membership), ERR_CORRUPT);
+    assert_int_equal(members_parse(SPAN("#VERSION:4\r\n#MEMBER:1:1:0:0:\r\n"), &membership),
+                     ERR_FOREIGN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_member_is_a_line),
+        cmocka_unit_test(test_a_spare_is_two_bits_that_lines_had_before),
         cmocka_unit_test(test_a_membership_is_read_as_it_was_written),
         cmocka_unit_test(test_no_line_is_too_long_for_redis),
         cmocka_unit_test(test_a_membership_that_is_not_ours_is_corrupt),
@@ -162,6 +220,8 @@ int main(void)
         cmocka_unit_test(test_more_members_than_there_can_be_are_corrupt),
         cmocka_unit_test(test_the_text_of_version_1_has_neither_incarnations_nor_addresses),
         cmocka_unit_test(test_a_text_of_version_1_that_is_not_ours_is_corrupt),
+        cmocka_unit_test(test_the_version_that_all_speak_is_a_line_of_its_own),
+        cmocka_unit_test(test_a_version_that_is_not_ours_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,172 @@
+#include "wire/forward.h"
+
+#include "base/assert.h"
+#include "base/number.h"
+#include "raft/message.h"
+
+enum { ARGS = 11, NUMBERS = 3 };
+
+static const char *const names[] = {
+    [WIRE_FORWARD] = "RAFT.FORWARD", [WIRE_FORWARDED] = "RAFT.FORWARDED",
+    [WIRE_READ] = "RAFT.READ",       [WIRE_READ_INDEX] = "RAFT.READINDEX",
+    [WIRE_HOLDERS] = "RAFT.HOLDERS", [WIRE_HELD] = "RAFT.HELD",
+};
+
+enum { TYPES = sizeof names / sizeof *names };
+
+/* TYPES: none of them. */
+static size_t find_type(struct span name)
+{
+    size_t type = 0;
+    while (type < TYPES && !span_is(name, names[type]))
+        type++;
+    return type;
+}
+
+bool wire_is_forward(struct span name)
+{
+    return find_type(name) < TYPES;
+}
+
+static void add_argument(struct buf *out, struct span text)
+{
+    buf_reserve(out, text.len + NUMBER_I64_CHARS + 5);
+    buf_add_char(out, '$');
+    buf_add_u64(out, text.len);
+    buf_add(out, "\r\n", 2);
+    buf_add_span(out, text);
+    buf_add(out, "\r\n", 2);
+}
+
+static void add_number(struct buf *out, uint64_t number)
+{
+    char text[NUMBER_I64_CHARS];
+    add_argument(out, span_of(text, number_format_u64(text, number)));
+}
+
+void wire_encode_forward(struct buf *out, const struct wire_forward *message)
+{
+    ASSERT(message->life != 0);
+    buf_add(out, "*11\r\n", 5);
+    add_argument(out, span_text(names[message->type]));
+    add_argument(out, message->cluster_id);
+    add_number(out, message->shard);
+    add_number(out, message->term);
+    add_number(out, message->from);
+    add_number(out, message->to);
+    add_number(out, message->life);
+    for (size_t i = 0; i < NUMBERS; i++)
+        add_number(out, message->numbers[i]);
+    add_argument(out, message->items);
+}
+
+static bool is_sound(const struct wire_forward *message)
+{
+    switch (message->type) {
+    case WIRE_FORWARD:
+        return message->forward.first > 0 && message->forward.answered > 0 &&
+               message->forward.answered <= message->forward.first;
+    case WIRE_FORWARDED:
+        return message->forwarded.next > 0;
+    case WIRE_READ:
+        return message->read.context > 0 && message->read.due_ms <= RAFT_TIME_MS_MAX;
+    case WIRE_READ_INDEX:
+        return message->read_index.context > 0 && message->read_index.time_ms <= RAFT_TIME_MS_MAX;
+    case WIRE_HOLDERS:
+    case WIRE_HELD:
+        return true;
+    }
+    return false;
+}
+
+enum err wire_parse_forward(const struct span *args, size_t argc, struct wire_forward *message)
+{
+    size_t type = argc == ARGS ? find_type(args[0]) : TYPES;
+    if (type == TYPES)
+        return ERR_INVALID;
+    *message = (struct wire_forward){
+        .type = (enum wire_forward_type)type, .cluster_id = args[1], .items = args[ARGS - 1]};
+    uint64_t shard = 0;
+    uint64_t *numbers[] = {
+        &shard,         &message->term,       &message->from,       &message->to,
+        &message->life, &message->numbers[0], &message->numbers[1], &message->numbers[2]};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (!number_parse_u64(args[2 + i], numbers[i]))
+            return ERR_INVALID;
+    if (shard > UINT32_MAX || message->life == 0 || !is_sound(message))
+        return ERR_INVALID;
+    message->shard = (uint32_t)shard;
+    return ERR_NONE;
+}
+
+static void add_length(struct buf *items, size_t len)
+{
+    buf_add_u64(items, len);
+    buf_add(items, "\r\n", 2);
+}
+
+void wire_add_request(struct buf *items, enum entry_kind kind, struct span payload)
+{
+    buf_reserve(items, payload.len + NUMBER_I64_CHARS + 3);
+    buf_add_char(items, (char)kind);
+    add_length(items, payload.len);
+    buf_add_span(items, payload);
+}
+
+void wire_add_refusal(struct buf *items, uint64_t seq, struct span text)
+{
+    buf_add_u64(items, seq);
+    buf_add_char(items, ':');
+    add_length(items, text.len);
+    buf_add_span(items, text);
+}
+
+/* A number and the text `end` behind it. */
+static bool take_number(struct span *items, struct span end, uint64_t *number)
+{
+    size_t len = 0;
+    while (len < items->len && len < NUMBER_I64_CHARS && items->ptr[len] >= '0' &&
+           items->ptr[len] <= '9')
+        len++;
+    if (!number_parse_u64(span_of(items->ptr, len), number) || items->len - len < end.len ||
+        memcmp(items->ptr + len, end.ptr, end.len) != 0)
+        return false;
+    *items = span_of(items->ptr + len + end.len, items->len - len - end.len);
+    return true;
+}
+
+static bool take_text(struct span *items, struct span *text)
+{
+    uint64_t len;
+    if (!take_number(items, SPAN("\r\n"), &len) || len > items->len)
+        return false;
+    *text = span_of(items->ptr, len);
+    *items = span_of(items->ptr + len, items->len - len);
+    return true;
+}
+
+bool wire_take_request(struct span *items, enum entry_kind *kind, struct span *payload)
+{
+    static const char kinds[] = {ENTRY_NOOP, ENTRY_COMMAND, ENTRY_TRANSACTION};
+    if (items->len == 0 || !memchr(kinds, items->ptr[0], sizeof kinds))
+        return false;
+    *kind = (enum entry_kind)items->ptr[0];
+    *items = span_of(items->ptr + 1, items->len - 1);
+    return take_text(items, payload);
+}
+
+bool wire_take_refusal(struct span *items, uint64_t *seq, struct span *text)
+{
+    return take_number(items, SPAN(":"), seq) && take_text(items, text);
+}
+
+void wire_add_index(struct buf *items, uint64_t index)
+{
+    buf_add_u64(items, index);
+    buf_add(items, "\r\n", 2);
+}
+
+bool wire_take_index(struct span *items, uint64_t *index)
+{
+    return take_number(items, SPAN("\r\n"), index);
+}

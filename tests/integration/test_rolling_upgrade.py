@@ -1,0 +1,185 @@
+"""Nodes of an older version are replaced one after the other, while clients write. The older version is built from the
+repository's own history: the last commit whose nodes know neither forwarded requests nor log entries with an origin."""
+import os
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from cluster import PATIENCE, SERVER, TOP, RedirectingClient
+from load import Incrementer, Setter
+from resp import Error
+from waiting import wait_for
+
+OLDER = "cbc2a4baa07d87a14abb15d5221b7660e9bfa0c6"
+OLDEST, NEWEST = 2, 3
+
+
+@pytest.fixture(scope="module")
+def older():
+    """The program of the older version."""
+    with tempfile.TemporaryDirectory(prefix="flotilla-older-") as folder:
+        archive = subprocess.run(["git", "-C", str(TOP), "archive", OLDER], capture_output=True, check=False)
+        if archive.returncode:
+            pytest.skip(f"the history is not there: {archive.stderr.decode().strip()}")
+        subprocess.run(["tar", "x", "-C", folder], input=archive.stdout, check=True)
+        built = subprocess.run(["make", "-C", folder, "-j2", "SILENT=1", "build/flotilla-server"], check=False,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               env={key: value for key, value in os.environ.items() if key != "MAKEFLAGS"})
+        assert built.returncode == 0, built.stdout.decode()
+        yield f"{folder}/build/flotilla-server"
+
+
+@pytest.fixture
+def old_cluster(make_cluster, older):
+    """old_cluster(directive=value …): three nodes of the older version."""
+    def make(**directives):
+        cluster = make_cluster(start=False, **directives)
+        for node in cluster.nodes:
+            node.program = [older]
+        return cluster.start()
+    return make
+
+
+def replace(node, program):
+    """An orderly end, and a start of another program, until the node takes part again."""
+    assert node.stop() == 0
+    node.program = [program]
+    node.start()
+    wait_for(lambda: node.raft()["raft_leader_id"] != "0", 20 * PATIENCE, f"node {node.id} has a leader")
+    leader = node.cluster.wait_leader()
+    committed = int(leader.raft()["raft_commit_index"])
+    wait_for(lambda: node.applied >= committed, 20 * PATIENCE, f"node {node.id} keeps up")
+
+
+def others(raft):
+    """What INFO raft says of the other members."""
+    nodes = [raft[key] for key in sorted(raft) if key.startswith("raft_node") and key[len("raft_node"):].isdigit()]
+    return [dict(field.split("=", 1) for field in node.split(",")) for node in nodes]
+
+
+def speaks(node, version):
+    """Whether the node is connected with all others, and all of them speak that version."""
+    told = others(node.raft())
+    return len(told) == 2 and all(one["state"] == "connected" and int(one["version"]) == version for one in told)
+
+
+def forwards(node):
+    raft = node.raft()
+    return raft["raft_forwarding"] == "on" and int(raft["raft_version_agreed"]) == NEWEST
+
+
+def wait_forwarding(nodes):
+    wait_for(lambda: all(forwards(node) for node in nodes), 20 * PATIENCE, "all nodes forward")
+
+
+def is_moved(reply):
+    return isinstance(reply, Error) and reply.code == "MOVED"
+
+
+def serves_itself(node):
+    """A client that knows nothing of clusters, on a node that does not lead."""
+    return wait_for(lambda: node.call("SET", f"through-{node.id}", "1") == "OK", 10 * PATIENCE, "it is served") and \
+        node.call("GET", f"through-{node.id}") == b"1"
+
+
+def test_nodes_are_replaced_one_after_the_other_under_load(old_cluster):
+    cluster = old_cluster()
+    counter = Incrementer(cluster)
+    setter = Setter(cluster, "upgrade")
+    workers = [counter, setter]
+    for worker in workers:
+        worker.start()
+    leader = cluster.wait_leader()
+    order = [node for node in cluster.nodes if node is not leader] + [leader]
+    for number, node in enumerate(order, 1):
+        before = counter.acknowledged
+        replace(node, SERVER)
+        wait_for(lambda: counter.acknowledged > before + 20, 20 * PATIENCE, "clients go on")
+        if number == len(order):
+            continue
+        raft = node.raft()
+        assert (int(raft["raft_version"]), int(raft["raft_version_agreed"])) == (NEWEST, OLDEST)
+        assert raft["raft_forwarding"] == "off"
+        told = wait_for(lambda node=node: [one for one in others(node.raft()) if one["version"] != "0"], 10 * PATIENCE)
+        assert str(OLDEST) in [one["version"] for one in told]
+        if not node.says_leader():
+            assert is_moved(node.call("SET", "a", "1"))  # where nobody forwards, a client is sent on
+            assert is_moved(node.call("GET", "a"))
+        assert "refuses this node" not in node.tail(200)
+    wait_forwarding(cluster.nodes)
+    for node in cluster.followers():
+        assert serves_itself(node)
+    before = counter.acknowledged
+    wait_for(lambda: counter.acknowledged > before + 20, 20 * PATIENCE, "clients go on")
+    for worker in workers:
+        worker.finish()
+    leader = cluster.wait_leader()
+    assert counter.acknowledged <= int(leader.call("GET", counter.key)) <= counter.attempted
+    with leader.connect() as connection:
+        assert setter.lost(connection) == []
+    cluster.wait_equal()
+
+
+def test_a_new_node_meets_old_ones_without_delay(old_cluster):
+    """Their refusal of the newest version costs a round, not a backoff."""
+    cluster = old_cluster()
+    node = cluster.followers()[0]
+    assert node.stop() == 0
+    node.program = [SERVER]
+    node.start()
+    start = time.monotonic()
+    wait_for(lambda: speaks(node, OLDEST), 20 * PATIENCE, "it is connected with the old nodes")
+    assert time.monotonic() - start < 2 * PATIENCE
+    refused = [int(other.raft()["peer_handshakes_refused"]) for other in cluster.nodes if other is not node]
+    assert max(refused) <= 3, refused
+
+
+def test_a_node_goes_back_while_there_are_old_ones(old_cluster, older):
+    cluster = old_cluster()
+    node = cluster.followers()[0]
+    for program in (SERVER, older, SERVER, older):
+        assert RedirectingClient(cluster).call("SET", "last", program) == "OK"
+        replace(node, program)
+        wait_for(lambda: node.read_stale("GET", "last") == program.encode(), 20 * PATIENCE, "it follows")
+    cluster.wait_equal()
+
+
+def test_an_old_node_is_refused_once_all_were_new(make_cluster, older):
+    cluster = make_cluster()
+    wait_forwarding(cluster.nodes)
+    for node in cluster.followers():
+        assert serves_itself(node)
+    node = cluster.followers()[0]
+    assert node.stop() == 0
+    node.program = [older]
+    node.start(wait=False)
+    assert node.wait_exit() != 0
+    assert "was written by another version of Flotilla" in node.tail(10)
+    # With an empty folder it is refused by the others.
+    for path in sorted(node.data.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    node.start()
+    wait_for(lambda: "needs a newer Flotilla" in node.tail(200), 20 * PATIENCE, "the others refuse it")
+    assert node.stop() == 0
+    node.program = [SERVER]
+    node.start()
+    wait_for(lambda: node.raft().get("raft_is_voting") == "yes" and forwards(node), 30 * PATIENCE, "it is taken in")
+    assert serves_itself(cluster.followers()[0])
+
+
+def test_what_was_agreed_outlives_a_restart_beside_a_dead_node(make_cluster):
+    cluster = make_cluster()
+    wait_forwarding(cluster.nodes)
+    dead, *alive = cluster.nodes
+    for node in cluster.nodes:
+        node.kill()
+    assert dead not in alive
+    for node in alive:
+        node.start(wait=False)
+    for node in alive:
+        node.wait_until_up()
+    cluster.wait_leader()
+    wait_forwarding(alive)
+    assert all(serves_itself(node) for node in cluster.followers())
