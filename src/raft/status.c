@@ -34,6 +34,8 @@ void raft_status(const struct raft *raft, struct raft_status *status)
         .commit_index = raft->commit,
         .snapshot = raft->snapshot,
         .self_is_voter = raft->self != NOT_A_MEMBER && raft_is_voter(raft, raft->self),
+        .may_stand = raft_may_stand(raft),
+        .may_vote = raft_may_vote(raft),
         .joint = raft_membership_is_joint(&raft->membership),
         .change_index = newest->index,
         .change_is_committed = newest->index <= raft->commit,

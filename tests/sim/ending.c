@@ -25,32 +25,49 @@ static void bring_up(struct sim_node *node)
     node->disk.full_until_us = 0;
 }
 
-/* Who has a disk is enough of this membership, or nobody could ever go on. */
-static bool can_have_majority(struct sim *sim, const struct raft_membership *membership)
+/* Whether `candidate` would get the vote of `voter` (Raft paper, section 5.4.1). */
+static bool would_vote(const struct sim_node *voter, const struct sim_node *candidate)
 {
-    bool yes[RAFT_MEMBERS_MAX] = {false};
-    for (size_t i = 0; i < membership->count; i++)
-        yes[i] = sim_node_of_member(sim, &membership->members[i]) != NULL;
-    return raft_membership_has_majority(membership, yes);
+    if (!voter || !voter->up)
+        return false;
+    struct raft_status status, wanted;
+    raft_status(shard_raft(voter->shard), &status);
+    raft_status(shard_raft(candidate->shard), &wanted);
+    return status.may_vote && (wanted.last_term > status.last_term ||
+                               (wanted.last_term == status.last_term &&
+                                wanted.last_index >= status.last_index));
 }
 
-/* Members in a random order join the core until it has a majority. */
-static void add_majority(struct sim *sim, const struct raft_membership *membership,
+/* Whether every disk that is left suffices to elect this node by its own membership. */
+static bool can_be_elected(struct sim *sim, const struct sim_node *node)
+{
+    struct raft_status status;
+    raft_status(shard_raft(node->shard), &status);
+    const struct raft_membership *membership = raft_membership(shard_raft(node->shard));
+    bool yes[RAFT_MEMBERS_MAX] = {false};
+    for (size_t i = 0; i < membership->count; i++)
+        yes[i] = would_vote(sim_node_of_member(sim, &membership->members[i]), node);
+    return status.may_stand && status.last_index >= sim_committed_last(sim) &&
+           raft_membership_has_majority(membership, yes);
+}
+
+/* Members in a random order join the core until it has a majority that elects this node. */
+static void add_majority(struct sim *sim, const struct sim_node *candidate,
                          bool core[SIM_NODES_MAX])
 {
-    if (!can_have_majority(sim, membership))
-        sim_fail(sim, "too many members of a node that can be elected are gone for good");
+    const struct raft_membership *membership = raft_membership(shard_raft(candidate->shard));
+    core[candidate->position] = true;
     for (;;) {
         bool yes[RAFT_MEMBERS_MAX] = {false};
         for (size_t i = 0; i < membership->count; i++) {
             const struct sim_node *node = sim_node_of_member(sim, &membership->members[i]);
-            yes[i] = node && core[node->position];
+            yes[i] = node && core[node->position] && would_vote(node, candidate);
         }
         if (raft_membership_has_majority(membership, yes))
             return;
         size_t pick = sim_between(sim, 0, membership->count - 1);
         const struct sim_node *node = sim_node_of_member(sim, &membership->members[pick]);
-        if (node)
+        if (would_vote(node, candidate))
             core[node->position] = true;
     }
 }
@@ -67,21 +84,24 @@ static void add_promoted(struct sim *sim, const struct raft_membership *membersh
     }
 }
 
-/* Who can be elected, because nothing committed is missing there, goes by its own membership:
- * whoever that will be, the core has a majority of it. False: nobody can. */
+/* Whoever can be elected goes by its own membership: whoever that will be, the core has a majority
+ * of it. False: no node knows of a group yet. */
 static bool choose_core(struct sim *sim, bool core[SIM_NODES_MAX])
 {
-    bool chosen = false;
+    bool known = false, chosen = false;
     for (int i = 0; i < sim->profile.nodes; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        const struct raft *raft = node->up ? shard_raft(node->shard) : NULL;
-        if (!raft || raft_last_index(raft) < sim_committed_last(sim) ||
-            raft_membership(raft)->count == 0)
+        if (!node->up || raft_membership(shard_raft(node->shard))->count == 0)
             continue;
-        add_promoted(sim, raft_membership(raft), core);
-        add_majority(sim, raft_membership(raft), core);
+        known = true;
+        if (!can_be_elected(sim, node))
+            continue;
+        add_promoted(sim, raft_membership(shard_raft(node->shard)), core);
+        add_majority(sim, node, core);
         chosen = true;
     }
+    if (known && !chosen)
+        sim_fail(sim, "no node can be elected with the disks that are left");
     return chosen;
 }
 
