@@ -33,9 +33,9 @@ static bool would_vote(const struct sim_node *voter, const struct sim_node *cand
     struct raft_status status, wanted;
     raft_status(shard_raft(voter->shard), &status);
     raft_status(shard_raft(candidate->shard), &wanted);
-    return status.may_vote && (wanted.last_term > status.last_term ||
-                               (wanted.last_term == status.last_term &&
-                                wanted.last_index >= status.last_index));
+    return status.may_vote &&
+           (wanted.last_term > status.last_term ||
+            (wanted.last_term == status.last_term && wanted.last_index >= status.last_index));
 }
 
 /* Whether every disk that is left suffices to elect this node by its own membership. */

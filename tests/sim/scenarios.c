@@ -433,8 +433,7 @@ static void check_calm(struct sim *sim)
                  (unsigned long long)sim->stats.refused);
     /* To the leader and its disk, to a follower and its disk, back, and what is committed to the
      * client's node; what came in between waits for that and has its turn. */
-    uint64_t operation_us =
-        SIM_THINK_US_MAX + 10 * profile->delay_us_max + 4 * profile->sync_us_max;
+    uint64_t operation_us = SIM_THINK_US_MAX + 5 * profile->delay_us_max + 3 * profile->sync_us_max;
     uint64_t floor = (uint64_t)profile->clients * 15 * SECOND / operation_us;
     if (sim->stats.acknowledged + sim->stats.reads < floor)
         sim_fail(sim, "a calm run was slow: %llu operations, at least %llu were to be expected",

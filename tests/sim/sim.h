@@ -318,6 +318,7 @@ struct sim {
     struct sim_node nodes[SIM_NODES_MAX];
     bool cut[SIM_NODES_MAX][SIM_NODES_MAX];             /* [from][to] */
     uint32_t connections[SIM_NODES_MAX][SIM_NODES_MAX]; /* [from][to], counts resets */
+    uint64_t arrives_us[SIM_NODES_MAX][SIM_NODES_MAX];  /* the last message from one to the other */
     int flapping[2];                                    /* the link that comes and goes */
     uint64_t flapping_until_us;
     struct sim_client clients[SIM_CLIENTS_MAX];
