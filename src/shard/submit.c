@@ -86,13 +86,22 @@ struct client_note *shard_note_of(struct shard *shard, struct shard_client clien
     return note;
 }
 
+/* Who comes while nothing can be issued waits from now on, not from when this turn began: the
+ * process may have stood still since. */
+static uint64_t arrival_ms(struct shard *shard)
+{
+    if (shard->issue.stuck_since_ms)
+        shard_read_clock(shard);
+    return shard->now.mono_ms;
+}
+
 static struct pending_write *push_write(struct shard *shard, struct shard_client client,
                                         int protocol)
 {
     struct pending_write *write = write_queue_push(&shard->writes);
     write->client = client;
     write->protocol = protocol;
-    write->arrived_ms = shard->now.mono_ms;
+    write->arrived_ms = arrival_ms(shard);
     shard_note_of(shard, client)->last_write = write->arrival;
     return write;
 }
@@ -169,7 +178,7 @@ static struct pending_read *push_read(struct shard *shard, struct shard_client c
     struct pending_read *read = read_queue_push(&shard->reads);
     read->client = client;
     read->protocol = protocol;
-    read->arrived_ms = shard->now.mono_ms;
+    read->arrived_ms = arrival_ms(shard);
     read->arrival = shard->writes.arrivals;
     read->position = shard_next_index(shard) - 1;
     read->after = shard_note_of(shard, client)->last_write;
