@@ -74,7 +74,7 @@ help:
 ## make chaos MINUTES=10 [SEED=1] [NODES=3|5]   real processes, cut networks, wrong clocks, bad disks; all is judged
 ## make coverage    lines of src/raft that its tests reach, rare situations that the simulator meets
 ## make bench-sim   events per second of the simulator on one core
-## make bench       compares with redis-server on this machine
+## make bench       compares with redis-server, a follower with the leader; times changes of the leader
 ## make lint        format, rings, purity, clang-tidy, cppcheck
 ## make format      writes the C files as clang-format would
 ## make install     to DESTDIR/PREFIX (default /usr/local); make uninstall takes it back

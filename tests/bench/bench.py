@@ -1,26 +1,26 @@
 #!/usr/bin/env python3
 """Flotilla and Redis side by side: three nodes here, a primary with two replicas there, both syncing every write.
 
-usage: bench.py [--rounds N] [--requests N]     (environment: FLOTILLA_SERVER)
+usage: bench.py [--rounds N] [--requests N] [--changes N] [--only redis|any-node|gaps]…
+                                                     (environment: FLOTILLA_SERVER)
 
-Each round measures one after the other, in alternating order; the table shows medians. The numbers say something
-about this machine in this hour only; the ratios are what to look at.
+Each round measures one after the other, in alternating order; the tables show medians. The numbers say something
+about this machine in this hour only; the ratios are what to look at. A second table compares a follower to the
+leader (any_node.py), a third one says for how long no write is answered when the leader changes (gaps.py).
 """
 import argparse
-import csv
-import io
 import pathlib
 import shutil
 import statistics
-import subprocess
 import sys
-import time
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "support"), str(TESTS / "compat")]
 
-from cluster import Cluster, RedirectingClient  # noqa: E402
-from resp import Closed, Error  # noqa: E402
+import any_node  # noqa: E402
+import gaps  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from runs import benchmark, show_progress  # noqa: E402
 from servers import Redis  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
@@ -50,16 +50,6 @@ class RedisWithReplicas:
             one.close()
 
 
-def benchmark(port, requests, *arguments):
-    """(requests per second, p50 ms, p99 ms)"""
-    done = subprocess.run(["redis-benchmark", "-p", str(port), "-n", str(requests), "-r", "100000", "-d", "64",
-                           "--csv", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          timeout=600, check=True)
-    rows = list(csv.DictReader(io.StringIO(done.stdout[done.stdout.index('"test"'):])))
-    row = rows[-1]
-    return float(row["rps"]), float(row["p50_latency_ms"]), float(row["p99_latency_ms"])
-
-
 # name, arguments, share of --requests, which of the three numbers, its unit, what the ratio should be
 MEASURES = [
     ("SET, 50 connections", ("-t", "set", "-c", "50"), 1, 0, "/s", ">= 0.7"),
@@ -72,11 +62,6 @@ MEASURES = [
     ("SET, 1 connection, p99", ("-t", "set", "-c", "1"), 0.1, 2, "ms", ""),
     ("GET, 1 connection, p50", ("-t", "get", "-c", "1"), 0.1, 1, "ms", ""),
 ]
-
-
-def show_progress(text):
-    if sys.stderr.isatty():
-        print(f"\r{text:70}\r", end="", file=sys.stderr, flush=True)
 
 
 def measure(cluster, redis, rounds, requests):
@@ -94,46 +79,23 @@ def measure(cluster, redis, rounds, requests):
     return results
 
 
-def failover(cluster):
-    """Seconds from kill -9 of the leader to the first write that is accepted again."""
-    old = cluster.wait_leader()
-    cluster.wait_equal()
-    client = RedirectingClient(cluster)
-    client.call("SET", "failover", "before")
-    old.kill()
-    start = time.monotonic()
-    while True:
-        try:
-            if client.call("SET", "failover", "after") == "OK":
-                break
-        except (RedirectingClient.Unknown, Closed, Error):
-            continue
-    took = time.monotonic() - start
-    client.close()
-    old.start()
-    cluster.wait_equal()
-    return took
-
-
-def print_table(results, failovers):
+def print_table(results):
     print(f"{'':40} {'flotilla':>12} {'redis':>12} {'ratio':>7}  goal")
     for name, arguments, _, which, unit, goal in MEASURES:
         ours, theirs = (statistics.median(row[which] for row in results[arguments, who])
                         for who in ("flotilla", "redis"))
         digits = 0 if unit == "/s" else 3
         print(f"{name:40} {ours:>9,.{digits}f} {unit:2} {theirs:>9,.{digits}f} {unit:2} {ours / theirs:>7.2f}  {goal}")
-    if failovers:
-        median = statistics.median(failovers)
-        print(f"{'leader killed, writes accepted again':40} {median * 1000:>9,.0f} ms {'(no failover)':>12} {'':>7}  "
-              f"< 1000 ms (of {len(failovers)}: {', '.join(f'{value * 1000:.0f}' for value in failovers)})")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=20000)
-    parser.add_argument("--failovers", type=int, default=5)
+    parser.add_argument("--changes", type=int, default=20, help="of the leader, of each kind")
+    parser.add_argument("--only", action="append", choices=["redis", "any-node", "gaps"])
     options = parser.parse_args()
+    wanted = options.only or ["redis", "any-node", "gaps"]
     for tool in ("redis-server", "redis-benchmark"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing; install it with: deps/install.sh")
@@ -146,11 +108,15 @@ def main():
     redis = None
     try:
         cluster.start()
-        redis = RedisWithReplicas()
-        results = measure(cluster, redis, options.rounds, options.requests)
-        redis.close()
-        redis = None
-        print_table(results, [failover(cluster) for _ in range(options.failovers)])
+        if "redis" in wanted:
+            redis = RedisWithReplicas()
+            print_table(measure(cluster, redis, options.rounds, options.requests))
+            redis.close()
+            redis = None
+        if "any-node" in wanted:
+            any_node.run(cluster, options.rounds, options.requests)
+        if "gaps" in wanted:
+            gaps.run(cluster, options.changes)
     finally:
         cluster.close()
         if redis:
