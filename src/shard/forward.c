@@ -12,6 +12,7 @@ enum {
     WINDOW_START = 64 * 1024, /* until the leader has granted one */
     MESSAGE_BYTES = 512 * 1024,
     RESEND_HEARTBEATS = 4,
+    RESEND_DOUBLINGS = 4, /* what is large takes long, and every copy of it longer */
     ISSUED_MAX =
         2048, /* the leader repeats what it refused of these until the oldest is answered */
 };
@@ -20,6 +21,7 @@ void shard_begin_forwarding(struct shard *shard)
 {
     struct shard_forwarding *forwarding = &shard->forwarding;
     forwarding->next_seq = forwarding->unsent_seq = forwarding->disposed_seq = 1;
+    forwarding->resends = 0;
     forwarding->window = WINDOW_START;
     forwarding->bytes = 0;
 }
@@ -142,7 +144,8 @@ static void send_read(struct shard *shard)
     struct shard_forwarding *forwarding = &shard->forwarding;
     struct wire_forward message = begin_message(shard, WIRE_READ);
     message.read.context = shard->round_open - 1;
-    message.read.due_ms = forwarding->due_ms == NO_DEADLINE ? 0 : (uint64_t)forwarding->due_ms;
+    message.read.due_ms =
+        forwarding->round_due_ms == NO_DEADLINE ? 0 : (uint64_t)forwarding->round_due_ms;
     shard_send_forward(shard, &message, false);
     forwarding->read_sent_ms = shard->now.mono_ms;
 }
@@ -150,6 +153,12 @@ static void send_read(struct shard *shard)
 static uint64_t patience_ms(const struct shard *shard)
 {
     return (uint64_t)shard->options.raft.heartbeat_ms * RESEND_HEARTBEATS;
+}
+
+/* How long an answer is waited for before the request is sent once more. */
+static uint64_t resend_ms(const struct shard *shard)
+{
+    return patience_ms(shard) << shard->forwarding.resends;
 }
 
 static bool is_unanswered(const struct shard *shard)
@@ -192,8 +201,8 @@ static uint64_t answer_due_ms(const struct shard *shard)
 {
     const struct shard_forwarding *forwarding = &shard->forwarding;
     uint64_t due_ms = UINT64_MAX;
-    if (is_unanswered(shard) && forwarding->sent_ms + patience_ms(shard) < due_ms)
-        due_ms = forwarding->sent_ms + patience_ms(shard);
+    if (is_unanswered(shard))
+        due_ms = forwarding->sent_ms + resend_ms(shard);
     if ((shard->round_in_flight || forwarding->waits_for_entry) &&
         forwarding->read_sent_ms + patience_ms(shard) < due_ms)
         due_ms = forwarding->read_sent_ms + patience_ms(shard);
@@ -237,8 +246,9 @@ static void begin_round(struct shard *shard)
     shard->round_in_flight = true;
     shard->stats.read_rounds++;
     shard->round_open++;
-    send_read(shard);
+    shard->forwarding.round_due_ms = shard->forwarding.due_ms;
     shard->forwarding.due_ms = NO_DEADLINE;
+    send_read(shard);
 }
 
 static void ask_holders(struct shard *shard)
@@ -281,13 +291,16 @@ size_t shard_known_holders(const struct shard *shard, uint64_t index)
 
 void shard_forward(struct shard *shard)
 {
+    struct shard_forwarding *forwarding = &shard->forwarding;
     if (!waits_for_answer(shard))
         shard->forwarding.answered_ms = shard->now.mono_ms;
     if (!may_send(shard))
         return;
     ask_holders(shard);
-    if (shard->now.mono_ms >= answer_due_ms(shard))
+    if (shard->now.mono_ms >= answer_due_ms(shard)) {
+        forwarding->resends += forwarding->resends < RESEND_DOUBLINGS && is_unanswered(shard);
         send_again(shard);
+    }
     send_requests(shard);
     begin_round(shard);
 }
@@ -321,10 +334,13 @@ static void take_forwarded(struct shard *shard, const struct wire_forward *messa
     if (next > forwarding->disposed_seq) {
         forwarding->disposed_seq = next;
         forwarding->sent_ms = shard->now.mono_ms; /* there is progress: what is left may take */
+        forwarding->resends = 0;
     }
     if (forwarding->unsent_seq < forwarding->disposed_seq)
         forwarding->unsent_seq = forwarding->disposed_seq;
     take_refusals(shard, message->items);
+    if (message->forwarded.again)
+        send_again(shard);
 }
 
 /* The leader answers no reads: the nodes differ in their data. */

@@ -23,6 +23,7 @@ struct shard_forwarding {
     uint64_t bytes;        /* that are */
     uint64_t answered_ms;  /* the leader answered, or there was nothing to answer */
     uint64_t sent_ms;      /* when requests were sent last, or the leader came further */
+    unsigned resends;      /* since then */
     uint64_t read_sent_ms;
     bool wants_holders; /* clients want to know who holds what */
     uint64_t wait_asked_ms;
@@ -30,6 +31,7 @@ struct shard_forwarding {
     size_t held_count;
     bool waits_for_entry; /* reads do, that the leader was asked for */
     int64_t due_ms;       /* reads wait for an entry of that time, which the next round asks for */
+    int64_t round_due_ms; /* that the round under way asks for */
 };
 
 /* A run of another node's process that has forwarded something in this term. */
@@ -37,11 +39,12 @@ struct shard_origin {
     uint64_t node;
     uint64_t life;
     uint64_t next_seq;
-    struct buf refusals; /* that it has not acknowledged, as items of wire/forward.h */
-    uint64_t refusal_count;
+    struct buf refusals;  /* that it has not acknowledged, as items of wire/forward.h */
     uint64_t last_index;  /* of its newest entry: it waits to learn that it is committed */
     uint64_t told_commit; /* what it was told */
     bool answer_due;
+    bool missed;           /* it sent what was left out, and is to send it once more */
+    uint64_t missed_at;    /* the number that was waited for when it last overtook itself */
     uint64_t read_context; /* that it asked for; 0: none */
     uint64_t read_round;   /* of this node, that confirms it */
 };

@@ -3,7 +3,8 @@
  * Within a term it disposes of every request of a life exactly once, and in order: it appends it,
  * or refuses it. It takes requests only in the term that they name, so nothing that is on its way
  * from an earlier one can become an entry a second time. What cannot be taken just now, because the
- * office is being handed over, is dropped: the origin sends it again. */
+ * office is being handed over or has just begun, stays with the origin: it is told to send it again
+ * as soon as it can be taken. */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "shard/forward.h"
@@ -56,10 +57,8 @@ static void forget_refusals(struct shard_origin *origin, uint64_t answered)
     struct span items = buf_span(&origin->refusals);
     uint64_t seq;
     struct span text, rest = items;
-    while (wire_take_refusal(&rest, &seq, &text) && seq < answered) {
+    while (wire_take_refusal(&rest, &seq, &text) && seq < answered)
         items = rest;
-        origin->refusal_count--;
-    }
     buf_consume(&origin->refusals, origin->refusals.len - items.len);
 }
 
@@ -77,7 +76,6 @@ static bool carry_out(struct shard *shard, struct shard_origin *origin, enum ent
         origin->last_index = index;
     } else if (error) {
         wire_add_refusal(&origin->refusals, origin->next_seq, span_text(error));
-        origin->refusal_count++;
     } else {
         return false;
     }
@@ -93,6 +91,11 @@ static enum err take_requests(struct shard *shard, struct shard_origin *origin,
     if (origin->next_seq < message->forward.answered)
         origin->next_seq = message->forward.answered; /* given up by those who asked */
     forget_refusals(origin, message->forward.answered);
+    if (seq > origin->next_seq &&
+        origin->missed_at != origin->next_seq) { /* once: it may be late */
+        origin->missed = true;
+        origin->missed_at = origin->next_seq;
+    }
     for (uint64_t i = 0; i < message->forward.count; i++, seq++) {
         enum entry_kind kind;
         struct span text;
@@ -132,7 +135,7 @@ static void tell_holders(struct shard *shard, const struct wire_forward *message
 enum err shard_serve(struct shard *shard, const struct shard_peer *from,
                      const struct wire_forward *message)
 {
-    if (!shard_forwards(shard) || !shard_may_propose(shard) || !is_member(shard, from))
+    if (!shard_forwards(shard) || !shard_is_leader(shard) || !is_member(shard, from))
         return ERR_NONE;
     if (message->type == WIRE_HOLDERS) {
         tell_holders(shard, message);
@@ -141,6 +144,10 @@ enum err shard_serve(struct shard *shard, const struct shard_peer *from,
     struct shard_origin *origin = origin_of(shard, from->node, message->life);
     if (!origin)
         return ERR_NONE;
+    if (!shard_may_propose(shard)) {
+        origin->missed = true;
+        return ERR_NONE;
+    }
     if (message->type == WIRE_READ) {
         if (origin->read_context != message->read.context) {
             origin->read_round = shard->round_open; /* it goes on if the origin asks again */
@@ -178,10 +185,11 @@ static void answer_requests(struct shard *shard, struct shard_origin *origin)
     struct wire_forward answer = begin_answer(shard, origin, WIRE_FORWARDED);
     answer.forwarded.next = origin->next_seq;
     answer.forwarded.window = window_of(shard);
-    answer.forwarded.count = origin->refusal_count;
+    answer.forwarded.again = origin->missed && shard_may_propose(shard);
     answer.items = buf_span(&origin->refusals);
     shard_send_forward(shard, &answer, true);
     origin->answer_due = false;
+    origin->missed = origin->missed && !answer.forwarded.again;
 }
 
 static void answer_read(struct shard *shard, struct shard_origin *origin)
@@ -217,7 +225,7 @@ void shard_answer_origins(struct shard *shard)
         return;
     for (size_t i = 0; i < origins->count; i++) {
         struct shard_origin *origin = &origins->list[i];
-        if (origin->answer_due)
+        if (origin->answer_due || (origin->missed && shard_may_propose(shard)))
             answer_requests(shard, origin);
         if (origin->read_context &&
             (shard_is_disputed(shard) || origin->read_round <= shard->round_confirmed))

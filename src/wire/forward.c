@@ -67,7 +67,7 @@ static bool is_sound(const struct wire_forward *message)
         return message->forward.first > 0 && message->forward.answered > 0 &&
                message->forward.answered <= message->forward.first;
     case WIRE_FORWARDED:
-        return message->forwarded.next > 0;
+        return message->forwarded.next > 0 && message->forwarded.again <= 1;
     case WIRE_READ:
         return message->read.context > 0 && message->read.due_ms <= RAFT_TIME_MS_MAX;
     case WIRE_READ_INDEX:

@@ -2,7 +2,7 @@
  *
  *     RAFT.FORWARD   <cluster-id> <shard> <term> <from> <to> <life> <answered> <first> <count>
  *                    <requests>
- *     RAFT.FORWARDED <cluster-id> <shard> <term> <from> <to> <life> <next> <window> <count>
+ *     RAFT.FORWARDED <cluster-id> <shard> <term> <from> <to> <life> <next> <window> <again>
  *                    <refusals>
  *     RAFT.READ      <cluster-id> <shard> <term> <from> <to> <life> <context> <due-ms> 0 ""
  *     RAFT.READINDEX <cluster-id> <shard> <term> <from> <to> <life> <context> <index> <time-ms> ""
@@ -13,6 +13,7 @@
  * in each term; a RAFT.FORWARD has `count` of them, beginning with number <first>. Everything below
  * <answered> needs no answer any more. RAFT.FORWARDED says that everything below <next> has been
  * appended or refused, how many bytes the origin may have under way, and why which were refused.
+ * <again> is 1 where the leader has left out something, which the origin is to send once more.
  *
  * RAFT.READ asks for an index to read at, and that there be an entry of <due-ms> or later if that
  * is not 0. RAFT.READINDEX answers all contexts up to its own (index 0: nodes differ
@@ -61,7 +62,7 @@ struct wire_forward {
         struct {
             uint64_t next;
             uint64_t window;
-            uint64_t count;
+            uint64_t again; /* 0 or 1 */
         } forwarded;
         struct {
             uint64_t context; /* not 0 */

@@ -33,6 +33,7 @@ struct fixture {
     uint64_t life;                /* in the last of them */
     uint64_t context;             /* its first number */
     unsigned wanted;              /* requests in the last RAFT.FORWARD that ask for something */
+    unsigned refusals;            /* in the last RAFT.FORWARDED */
     const char *refusal;          /* of everything that is to be proposed; NULL: none */
     uint64_t asked_to_lead;       /* the node that was last asked to hand over */
     uint64_t told_to_lead;        /* the node that was last told to stand at once */
@@ -102,6 +103,12 @@ static inline void fixture_note_forward(struct fixture *fixture, const struct sp
         struct span payload, items = message.items;
         for (fixture->wanted = 0; wire_take_request(&items, &kind, &payload);)
             fixture->wanted += kind != ENTRY_NOOP;
+    }
+    if (message.type == WIRE_FORWARDED) {
+        uint64_t seq;
+        struct span text, items = message.items;
+        for (fixture->refusals = 0; wire_take_refusal(&items, &seq, &text);)
+            fixture->refusals++;
     }
     fixture->context = message.numbers[0];
     buf_printf(&fixture->sent_forwards, "%.*s@%llu:%llu,%llu,%llu ", (int)args[0].len - 5,

@@ -147,10 +147,34 @@ static void test_what_is_not_disposed_of_is_sent_again(void **state)
     fixture_pass(&fixture, HEARTBEAT_MS * 4);
     fixture_turn(&fixture);
     assert_sent(&fixture, "FORWARD@4:1,2,1 ");
+    hear_leader(&fixture, 4, 0, NULL, 0);
+    fixture_pass(&fixture, HEARTBEAT_MS * 4); /* it may be large: twice as long, the next time */
+    fixture_turn(&fixture);
+    assert_sent(&fixture, "");
+    hear_leader(&fixture, 4, 0, NULL, 0);
+    fixture_pass(&fixture, HEARTBEAT_MS * 4);
+    fixture_turn(&fixture);
+    assert_sent(&fixture, "FORWARD@4:1,2,1 ");
     disposed_below(&fixture, 3);
     fixture_pass(&fixture, HEARTBEAT_MS * 4);
     fixture_turn(&fixture);
     assert_sent(&fixture, "");
+    fixture_close(&fixture);
+}
+
+static void test_what_the_leader_has_left_out_is_sent_again_at_once(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    follow(&fixture, 4);
+    fixture_accept(&fixture, 1, "SET a 1");
+    fixture_accept(&fixture, 1, "SET b 1");
+    fixture_accept(&fixture, 2, "GET a");
+    fixture_turn(&fixture);
+    fixture.sent_forwards.len = 0;
+    take(&fixture, &(struct wire_forward){.type = WIRE_FORWARDED, .forwarded = {2, 1000, 1}});
+    assert_sent(&fixture, "READ@4:1,0,0 FORWARD@4:1,2,1 ");
     fixture_close(&fixture);
 }
 
@@ -188,7 +212,7 @@ static void test_a_refused_request_is_answered_with_the_leaders_words(void **sta
     struct buf items = {0};
     wire_add_refusal(&items, 2, SPAN("OOM no memory"));
     const struct wire_forward answer = {
-        .type = WIRE_FORWARDED, .forwarded = {3, 1000, 1}, .items = buf_span(&items)};
+        .type = WIRE_FORWARDED, .forwarded = {3, 1000, 0}, .items = buf_span(&items)};
     take(&fixture, &answer);
     assert_answered(&fixture, "2:-OOM no memory ");
     take(&fixture, &answer); /* the leader repeats itself */
@@ -349,6 +373,9 @@ static void test_a_read_is_judged_by_the_leaders_time(void **state)
     take(&fixture, &late);
     assert_answered(&fixture, ""); /* no entry says so yet: the leader is asked for one */
     assert_sent(&fixture, "READ@4:3,9000,0 ");
+    shard_peer_met(fixture.shard, &(struct shard_peer){2, 1, 0}, fixture.now);
+    fixture_turn(&fixture);
+    assert_sent(&fixture, "READ@4:3,9000,0 "); /* the question may have been lost */
     records.len = 0;
     entry = (struct entry){
         .index = index + 1, .term = 4, .kind = ENTRY_EXPIRY, .time_ms = 9002, .seed = 10};
@@ -593,14 +620,17 @@ static void test_a_refusal_is_repeated_until_it_is_acknowledged(void **state)
     fixture.refusal = "OOM none";
     assert_int_equal(forward(&fixture, 77, 1, 1, 1), ERR_NONE);
     fixture.refusal = NULL;
-    snprintf(refused, sizeof refused, "FORWARDED@%d:2,65536,1 ", (int)term);
+    snprintf(refused, sizeof refused, "FORWARDED@%d:2,65536,0 ", (int)term);
     assert_sent(&fixture, refused);
+    assert_int_equal(fixture.refusals, 1);
     assert_int_equal(forward(&fixture, 77, 1, 1, 1), ERR_NONE);
     assert_sent(&fixture, refused);
+    assert_int_equal(fixture.refusals, 1);
     assert_int_equal(fixture_last(&fixture), last); /* it was disposed of, there is room or not */
     assert_int_equal(forward(&fixture, 77, 2, 2, 2), ERR_NONE);
     snprintf(forgotten, sizeof forgotten, "FORWARDED@%d:3,65536,0 ", (int)term);
     assert_sent(&fixture, forgotten);
+    assert_int_equal(fixture.refusals, 0);
     fixture_close(&fixture);
 }
 
@@ -664,6 +694,56 @@ static void test_relative_times_count_from_when_the_leader_appends(void **state)
     assert_non_null(item);
     assert_int_equal(item->deadline_ms, shard_clock_ms(fixture.shard) + 1000);
     buf_close(&items);
+    fixture_close(&fixture);
+}
+
+static void assert_says(struct fixture *fixture, unsigned next, unsigned again)
+{
+    char expected[64];
+    snprintf(expected, sizeof expected, "FORWARDED@%d:%u,65536,%u ", (int)fixture_term(fixture),
+             next, again);
+    assert_sent(fixture, expected);
+}
+
+static void test_a_leader_says_once_that_requests_are_missing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    fixture_lead(&fixture);
+    assert_int_equal(forward(&fixture, 77, 1, 2, 2), ERR_NONE);
+    assert_says(&fixture, 1, 1);
+    assert_int_equal(forward(&fixture, 77, 1, 3, 3), ERR_NONE);
+    assert_says(&fixture, 1, 0); /* they may be on their way by now */
+    assert_int_equal(forward(&fixture, 77, 1, 1, 2), ERR_NONE);
+    assert_says(&fixture, 3, 0);
+    assert_int_equal(forward(&fixture, 77, 1, 4, 4), ERR_NONE);
+    assert_says(&fixture, 3, 1);
+    assert_int_equal(forward(&fixture, 77, 1, 3, 4), ERR_NONE);
+    assert_says(&fixture, 5, 0);
+    assert_k_is(&fixture, "1:$41234 ");
+    fixture_close(&fixture);
+}
+
+static void test_what_came_during_a_transfer_is_asked_for_when_that_is_over(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    fixture_lead(&fixture);
+    uint64_t last = fixture_last(&fixture);
+    shard_transfer(fixture.shard, 2, fixture.now);
+    assert_int_equal(forward(&fixture, 77, 1, 1, 1), ERR_NONE);
+    assert_sent(&fixture, "");
+    assert_int_equal(fixture_last(&fixture), last);
+    for (int i = 0; i < 2; i++) { /* node 2 does not stand: this node leads on */
+        fixture_pass(&fixture, ELECTION_MS / 2);
+        fixture_acknowledge(&fixture, 1000);
+    }
+    fixture_turn(&fixture);
+    assert_says(&fixture, 1, 1);
+    fixture_turn(&fixture);
+    assert_sent(&fixture, "");
     fixture_close(&fixture);
 }
 
@@ -735,6 +815,7 @@ int main(void)
         cmocka_unit_test(test_a_follower_answers_when_it_applies_what_the_leader_appended),
         cmocka_unit_test(test_entries_of_others_answer_nobody),
         cmocka_unit_test(test_what_is_not_disposed_of_is_sent_again),
+        cmocka_unit_test(test_what_the_leader_has_left_out_is_sent_again_at_once),
         cmocka_unit_test(test_what_nobody_waits_for_is_not_carried_out_late),
         cmocka_unit_test(test_a_refused_request_is_answered_with_the_leaders_words),
         cmocka_unit_test(test_what_an_applied_request_has_overtaken_was_refused),
@@ -756,6 +837,8 @@ int main(void)
         cmocka_unit_test(test_requests_that_were_given_up_are_not_waited_for),
         cmocka_unit_test(test_requests_that_no_node_makes_close_the_connection),
         cmocka_unit_test(test_relative_times_count_from_when_the_leader_appends),
+        cmocka_unit_test(test_a_leader_says_once_that_requests_are_missing),
+        cmocka_unit_test(test_what_came_during_a_transfer_is_asked_for_when_that_is_over),
         cmocka_unit_test(test_a_reader_elsewhere_gets_an_index_after_a_round),
         cmocka_unit_test(test_a_reader_that_asks_again_waits_for_the_same_round),
         cmocka_unit_test(test_a_refused_request_leaves_the_clock_where_it_was),

@@ -35,6 +35,8 @@ static void test_each_message_reads_back_as_it_was_written(void **state)
         struct buf items = {0}, bytes = {0};
         struct resp_parser parser = {0};
         struct wire_forward got;
+        if (type == WIRE_FORWARDED)
+            sent.forwarded.again = 1;
         buf_add(&items, "a\r\n\0b", 5);
         sent.items = buf_span(&items);
         wire_encode_forward(&bytes, &sent);
@@ -107,6 +109,9 @@ static void test_numbers_that_cannot_be_are_refused(void **state)
     assert_refused(&sent);
     sent = message_of(WIRE_FORWARDED);
     sent.forwarded.next = 0;
+    assert_refused(&sent);
+    sent.forwarded.next = 1;
+    sent.forwarded.again = 2;
     assert_refused(&sent);
     sent = message_of(WIRE_READ);
     sent.read.context = 0;
