@@ -194,6 +194,8 @@ static void run_reset(struct client *client, const struct net_request *request,
 /* RESET ends CLIENT REPLY OFF, so that its own reply is wanted. */
 static enum net_verdict submit_reset(struct client *client, const struct net_request *request)
 {
+    if (client->transaction.watches_asked && client_owed(client))
+        return client_hold(client, CLIENT_BARRIER);
     client->reply_mode = REPLY_ON;
     struct resp_writer reply = client_begin_reply(client);
     run_reset(client, request, &reply);

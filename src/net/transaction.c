@@ -24,6 +24,7 @@ static void forget_watches(struct client_transaction *transaction)
         mem_free((void *)(uintptr_t)transaction->watches[i].key.ptr);
     transaction->watch_count = 0;
     transaction->watch_bytes = 0;
+    transaction->watches_asked = 0;
 }
 
 void client_transaction_discard(struct client *client)
@@ -121,9 +122,38 @@ static void watch_key(struct client *client, struct span key)
     transaction->watch_bytes += key.len + sizeof *transaction->watches;
 }
 
-/* What is remembered is this node's applied state. If that is behind the cluster's, the later
- * changes have higher revisions: one abort too many, never one too few. The connection's own
- * earlier writes must be in it, hence the barrier. */
+static void run_watch(struct client *client, const struct net_request *request,
+                      struct resp_writer *reply)
+{
+    client->transaction.watches_asked -= client->transaction.watches_asked > 0;
+    for (size_t i = 1; i < request->argc; i++)
+        watch_key(client, request->args[i]);
+    resp_status(reply, "OK");
+}
+
+/* A follower notes what it has applied once that is no older than the request, as for a read. */
+static enum net_verdict watch_at_follower(struct client *client, const struct net_request *request)
+{
+    struct net *net = client->net;
+    const struct shard_request asked = {.client = client_expect_reply(client),
+                                        .protocol = client->protocol,
+                                        .command = request->command,
+                                        .args = request->args,
+                                        .argc = request->argc};
+    enum shard_admission admission = shard_read(net->shard, &asked, *net_now(net));
+    if (admission == SHARD_ACCEPTED) {
+        client->transaction.watches_asked++;
+        net->submitted = true;
+        return NET_DONE;
+    }
+    client_expect_no_reply(client);
+    enum net_verdict verdict = client_not_admitted(client, admission, 0);
+    client->transaction.watches_asked += verdict == NET_DONE; /* it was answered with an error */
+    return verdict;
+}
+
+/* What is remembered is this node's applied state. The connection's own earlier writes must be in
+ * it, hence the barrier. */
 static enum net_verdict submit_watch(struct client *client, const struct net_request *request)
 {
     struct net *net = client->net;
@@ -132,15 +162,17 @@ static enum net_verdict submit_watch(struct client *client, const struct net_req
         net_stats_executed(net, request->command, true);
         return NET_DONE;
     }
-    if (client_owed(client))
-        return client_hold(client, CLIENT_BARRIER);
     if (client_is_redirected(client)) {
         bool has_key;
         return client_not_admitted(client, SHARD_NOT_LEADER, net_request_slot(request, &has_key));
     }
-    for (size_t i = 1; i < request->argc; i++)
-        watch_key(client, request->args[i]);
-    client_status(client, "OK");
+    if (!shard_is_leader(net->shard))
+        return watch_at_follower(client, request);
+    if (client_owed(client))
+        return client_hold(client, CLIENT_BARRIER);
+    struct resp_writer reply = client_begin_reply(client);
+    run_watch(client, request, &reply);
+    client_end_reply(client, &reply);
     net_stats_executed(net, request->command, false);
     return NET_DONE;
 }
@@ -240,7 +272,9 @@ static enum net_verdict submit_exec(struct client *client, const struct net_requ
         net_stats_executed(client->net, request->command, true);
         return NET_DONE;
     }
-    if (transaction->aborted)
+    if (transaction->watches_asked && client_owed(client))
+        return client_hold(client, CLIENT_BARRIER);
+    if (transaction->aborted || transaction->watches_asked) /* a WATCH was answered with an error */
         return refuse_exec(client, request,
                            "EXECABORT Transaction discarded because of previous errors.");
     if ((transaction->flags & COMMAND_DENYOOM) && shard_is_leader(client->net->shard) &&
@@ -265,13 +299,17 @@ static enum net_verdict submit_exec(struct client *client, const struct net_requ
 
 const struct net_local net_transaction_commands[] = {
     {.fullname = "multi", .run = run_multi, .never_queued = true},
-    {.fullname = "discard", .run = run_discard, .never_queued = true},
+    {.fullname = "discard", .run = run_discard, .barrier = true, .never_queued = true},
     {.fullname = "exec",
      .submit = submit_exec,
      .never_queued = true,
      .ends_transaction = true,
      .needs_shard = true},
-    {.fullname = "watch", .submit = submit_watch, .never_queued = true, .needs_shard = true},
-    {.fullname = "unwatch", .run = run_unwatch},
+    {.fullname = "watch",
+     .run = run_watch,
+     .submit = submit_watch,
+     .never_queued = true,
+     .needs_shard = true},
+    {.fullname = "unwatch", .run = run_unwatch, .barrier = true},
     {.fullname = NULL},
 };

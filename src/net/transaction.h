@@ -22,6 +22,7 @@ struct client_transaction {
     size_t watch_count;
     size_t watch_cap;
     size_t watch_bytes;
+    size_t watches_asked; /* WATCH commands that were not carried out, or not yet */
 };
 
 void client_transaction_discard(struct client *client); /* with its watches */

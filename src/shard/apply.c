@@ -98,8 +98,12 @@ static void answer_read(struct shard *shard, struct pending_read *read, int64_t 
     begin_reply(&caller, read->protocol);
     switch (read->kind) {
     case PENDING_READ:
-        machine_read(&shard->machine, read->command, read_queue_args(&shard->reads, read),
-                     read->argc, &view, &caller);
+        if (read->command->run)
+            machine_read(&shard->machine, read->command, read_queue_args(&shard->reads, read),
+                         read->argc, &view, &caller);
+        else
+            caller.run_local(caller.context, read->command, read_queue_args(&shard->reads, read),
+                             read->argc, &caller.reply);
         break;
     case PENDING_TRANSACTION:
         machine_read_transaction(&shard->machine, read_queue_bytes(&shard->reads, read), &view,

@@ -72,6 +72,39 @@ def test_watch_notices_what_others_did_elsewhere(cluster, follower):
     assert leader.call("GET", "w") == b"3"
 
 
+def test_watch_on_a_node_that_is_behind_notes_what_was_acknowledged_before(make_cluster):
+    cluster = make_cluster(links=True)
+    leader, behind = cluster.wait_leader(), cluster.followers()[0]
+    assert leader.call("SET", "w", "1") == "OK"
+    cluster.wait_equal()
+    with behind.connect() as connection:
+        cluster.cut([behind])
+        assert leader.call("SET", "w", "2") == "OK"
+        connection.send("WATCH", "w")
+        connection.send("GET", "w")
+        cluster.heal()
+        assert connection.read() == "OK"
+        assert connection.read() == b"2"
+        assert connection.pipeline([("MULTI",), ("SET", "w", "3"), ("EXEC",)])[-1] == ["OK"]
+
+
+def test_exec_refuses_when_watch_could_not_be_carried_out(make_cluster):
+    cluster = make_cluster(links=True)
+    alone = cluster.followers()[0]
+    with alone.connect() as connection:
+        assert connection.call("SET", "w", "1") == "OK"
+        cluster.cut([alone])
+        wait_for(lambda: alone.raft()["raft_leader_id"] == "0", 30 * PATIENCE, "the node misses its leader")
+        connection.send("WATCH", "w")
+        reply = connection.read()
+        assert isinstance(reply, Error) and reply.code == "CLUSTERDOWN"
+        cluster.heal()
+        wait_for(lambda: connection.call("GET", "w") == b"1", 30 * PATIENCE, "the node finds its leader")
+        replies = connection.pipeline([("MULTI",), ("SET", "w", "2"), ("EXEC",)])
+        assert isinstance(replies[-1], Error) and replies[-1].code == "EXECABORT"
+        assert connection.pipeline([("MULTI",), ("SET", "w", "2"), ("EXEC",)])[-1] == ["OK"]
+
+
 def test_compare_and_set_from_all_nodes_loses_nothing(cluster):
     cluster.wait_leader().call("SET", "cas", "0")
     errors = []

@@ -329,6 +329,22 @@ static void test_a_read_is_answered_when_the_leaders_index_is_applied(void **sta
     fixture_close(&fixture);
 }
 
+static void test_a_command_of_the_connection_takes_its_turn_as_a_read(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    follow(&fixture, 4);
+    fixture_accept(&fixture, 1, "WATCH a");
+    fixture_turn(&fixture);
+    assert_int_equal(fixture.locals_run, 0);
+    const struct wire_forward index = {
+        .type = WIRE_READ_INDEX, .read_index = {fixture.context, fixture_last(&fixture), 6000}};
+    take(&fixture, &index);
+    assert_int_equal(fixture.locals_run, 1);
+    fixture_close(&fixture);
+}
+
 static void test_a_read_before_a_write_is_answered_just_before_its_entry(void **state)
 {
     (void)state;
@@ -823,6 +839,7 @@ int main(void)
         cmocka_unit_test(test_what_a_later_term_does_not_hold_is_forwarded_again_in_order),
         cmocka_unit_test(test_a_request_that_the_next_term_holds_is_answered_once),
         cmocka_unit_test(test_a_read_is_answered_when_the_leaders_index_is_applied),
+        cmocka_unit_test(test_a_command_of_the_connection_takes_its_turn_as_a_read),
         cmocka_unit_test(test_a_read_before_a_write_is_answered_just_before_its_entry),
         cmocka_unit_test(test_a_read_is_judged_by_the_leaders_time),
         cmocka_unit_test(test_a_follower_asks_who_holds_an_entry),
