@@ -18,12 +18,10 @@ void shard_write_refusal(struct shard *shard, struct shard_client client, struct
     host->reply_end(host->context, client, 0);
 }
 
-void shard_answer_unknown(struct shard *shard, const struct pending_write *write)
+void shard_answer_unknown(struct shard *shard, const struct pending_write *write, const char *text)
 {
     shard->stats.unknown_outcomes++;
-    shard_write_error(shard, write->client,
-                      "UNKNOWN leadership was lost before the write was known to be committed: it "
-                      "may still take effect");
+    shard_write_error(shard, write->client, text);
 }
 
 void shard_refuse_read(struct shard *shard, struct pending_read *read)

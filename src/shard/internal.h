@@ -44,6 +44,12 @@ enum {
 
 #define NEXT_FLUSH UINT64_MAX
 
+#define SHARD_UNKNOWN                                                                              \
+    "UNKNOWN leadership was lost before the write was known to be committed: it may still take "   \
+    "effect"
+#define SHARD_UNKNOWN_AFTER_SNAPSHOT                                                               \
+    "UNKNOWN this node was sent the data as a whole before it knew what became of the write: it "  \
+    "may have taken effect"
 #define SHARD_NO_LEADER                                                                            \
     "CLUSTERDOWN leadership was lost before the command was proposed: nothing was executed, try "  \
     "again"
@@ -301,7 +307,7 @@ void shard_forget_issued(struct shard *shard); /* a snapshot was installed */
 /* answer.c */
 void shard_write_error(struct shard *shard, struct shard_client client, const char *text);
 void shard_write_refusal(struct shard *shard, struct shard_client client, struct span text);
-void shard_answer_unknown(struct shard *shard, const struct pending_write *write);
+void shard_answer_unknown(struct shard *shard, const struct pending_write *write, const char *text);
 void shard_refuse_read(struct shard *shard, struct pending_read *read);
 void shard_refuse_reads(struct shard *shard, uint64_t arrival); /* up to that one */
 

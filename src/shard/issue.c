@@ -313,7 +313,7 @@ static void give_up_write(struct shard *shard, struct pending_write *write)
 {
     shard_refuse_reads(shard, write->arrival - 1);
     if (!write->done && shard->writes.issued)
-        shard_answer_unknown(shard, write);
+        shard_answer_unknown(shard, write, SHARD_UNKNOWN);
     else if (!write->done)
         shard_write_error(shard, write->client, SHARD_NO_LEADER);
     if (!write->done && shard->writes.issued && !shard->issue.here)
@@ -370,7 +370,7 @@ void shard_forget_issued(struct shard *shard)
         struct pending_write *write = write_queue_at(writes, 0);
         shard_refuse_reads(shard, write->arrival - 1);
         if (!write->done) {
-            shard_answer_unknown(shard, write);
+            shard_answer_unknown(shard, write, SHARD_UNKNOWN_AFTER_SNAPSHOT);
             if (!shard->issue.here)
                 shard->forwarding.bytes -= write->bytes;
         }

@@ -24,8 +24,9 @@ struct asked {
     struct shard_client client;
     int protocol;
     bool write;
-    char *text; /* the reply, encoded */
+    char *text; /* the reply, encoded; of a command of the connection: its argument */
     size_t len;
+    const struct command *local; /* a command of the connection; NULL: none */
 };
 
 struct shard {
@@ -79,8 +80,17 @@ static inline void ask(struct shard *shard, struct shard_client client, int prot
 {
     assert_true(shard->count < ASKED_MAX);
     struct asked *asked = &shard->asked[(shard->first + shard->count++) % ASKED_MAX];
-    *asked = (struct asked){client, protocol, write, mem_alloc(len + 1), len};
+    *asked = (struct asked){client, protocol, write, mem_alloc(len + 1), len, NULL};
     memcpy(asked->text, text, len);
+}
+
+static inline enum shard_admission ask_local(struct shard *shard,
+                                             const struct shard_request *request)
+{
+    ask(shard, request->client, request->protocol, false, request->args[1].ptr,
+        request->args[1].len);
+    shard->asked[(shard->first + shard->count - 1) % ASKED_MAX].local = request->command;
+    return SHARD_ACCEPTED;
 }
 
 /* Answers "+NAME" and the first argument. */
@@ -89,6 +99,8 @@ static inline enum shard_admission admit(struct shard *shard, const struct shard
 {
     if (shard->admission != SHARD_ACCEPTED)
         return shard->admission;
+    if (!request->command->run)
+        return ask_local(shard, request);
     char text[300];
     int len = snprintf(text, sizeof text, "+%s.%.*s\r\n", request->command->name,
                        request->argc > 1 ? (int)(request->args[1].len % 200) : 0,
@@ -213,7 +225,11 @@ static inline void answer_at(struct fixture *f, size_t position)
     shard->first = (shard->first + 1) % ASKED_MAX;
     shard->count--;
     struct buf *out = shard->host.reply_begin(shard->host.context, asked.client);
-    if (out)
+    if (asked.local) {
+        const struct span args[] = {span_text(asked.local->name), span_of(asked.text, asked.len)};
+        struct resp_writer reply = {.out = out, .protocol = asked.protocol};
+        shard->host.run_local(shard->host.context, asked.client, asked.local, args, 2, &reply);
+    } else if (out)
         buf_add(out, asked.text, asked.len);
     mem_free(asked.text);
     if (asked.write)
