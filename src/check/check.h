@@ -21,7 +21,7 @@
 #include "platform/disk.h"
 #include "storage/storage.h"
 
-enum { CHECK_PATH_MAX = 4096, CHECK_MESSAGE_MAX = 512, CHECK_KINDS = 5 };
+enum { CHECK_PATH_MAX = 4096, CHECK_MESSAGE_MAX = 512, CHECK_KINDS = 6 };
 
 struct check_kind {
     enum entry_kind kind;
@@ -87,7 +87,8 @@ struct check {
     uint64_t first_index;
     uint64_t first_term;
     uint64_t voids;    /* aborted transactions */
-    uint64_t unjudged; /* dumped transactions that may have been aborted */
+    uint64_t repeats;  /* entries that carry a number that was carried out, or of no session */
+    uint64_t unjudged; /* dumped entries that may be one of both */
     struct storage_recovered found;
     struct cluster_identity identity;
     enum err identity_err; /* ERR_NOT_FOUND: there is no such file */
@@ -137,7 +138,8 @@ void check_report_verdict(const struct check *check);
 void check_format_time(int64_t time_ms, char out[40]);
 
 /* dump.c */
-void check_dump_entry(struct check *check, const struct entry *entry, bool is_void);
+/* `why`: nothing of it was carried out; NULL: it was. */
+void check_dump_entry(struct check *check, const struct entry *entry, const char *why);
 void check_dump_end(const struct check *check);
 
 /* export.c */

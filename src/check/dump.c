@@ -65,7 +65,7 @@ static void add_commands(struct buf *out, struct span payload)
     resp_parser_close(&parser);
 }
 
-static void add_text(struct buf *out, const struct entry *entry, bool is_void)
+static void add_text(struct buf *out, const struct entry *entry, const char *why)
 {
     char time[40];
     check_format_time(entry->time_ms, time);
@@ -83,11 +83,14 @@ static void add_text(struct buf *out, const struct entry *entry, bool is_void)
         buf_printf(out, " at most %" PRIu64 " keys", entry->seed);
         break;
     case ENTRY_MEMBERSHIP:
+    case ENTRY_SESSION:
         buf_add_char(out, ' ');
         add_quoted(out, next_line(&payload));
         break;
     }
-    buf_add_text(out, is_void ? " (void: a watched key had changed)\n" : "\n");
+    if (why)
+        buf_printf(out, " (void: %s)", why);
+    buf_add_char(out, '\n');
 }
 
 static void add_resp(struct buf *out, const struct entry *entry)
@@ -101,20 +104,26 @@ static void add_resp(struct buf *out, const struct entry *entry)
     resp_parser_close(&parser);
 }
 
-static bool watches(const struct entry *entry)
+static bool runs_commands(const struct entry *entry)
 {
-    return entry->kind == ENTRY_TRANSACTION && entry->payload.len && entry->payload.ptr[0] == '#';
+    return entry->kind == ENTRY_COMMAND || entry->kind == ENTRY_TRANSACTION;
 }
 
-void check_dump_entry(struct check *check, const struct entry *entry, bool is_void)
+/* Watched keys, or the number of a session. */
+static bool has_condition(const struct entry *entry)
+{
+    return runs_commands(entry) && entry->payload.len && entry->payload.ptr[0] == '#';
+}
+
+void check_dump_entry(struct check *check, const struct entry *entry, const char *why)
 {
     struct buf *line = &check->line;
     line->len = 0;
     if (!check->options.resp)
-        add_text(line, entry, is_void);
-    else if (!is_void && (entry->kind == ENTRY_COMMAND || entry->kind == ENTRY_TRANSACTION))
+        add_text(line, entry, why);
+    else if (!why && runs_commands(entry))
         add_resp(line, entry);
-    if (watches(entry) && entry->index <= machine_replay_position(check->replay)->index)
+    if (has_condition(entry) && entry->index <= machine_replay_position(check->replay)->index)
         check->unjudged++;
     if (line->len)
         fwrite(line->ptr, 1, line->len, stdout);
@@ -126,8 +135,9 @@ void check_dump_end(const struct check *check)
     if (!check->options.resp)
         return;
     if (check->unjudged)
-        check_say("%" PRIu64 " transactions that the snapshot covers watch keys: whether they came "
-                  "to nothing is not known",
+        check_say("%" PRIu64
+                  " entries that the snapshot covers watch keys or carry the number of a "
+                  "session: whether they came to nothing is not known",
                   check->unjudged);
     if (covered && check->first_index != 1)
         check_say("the commands alone are not all of the data: what was before entry %" PRIu64

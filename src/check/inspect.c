@@ -7,7 +7,7 @@
 const struct check_kind check_kinds[CHECK_KINDS] = {
     {ENTRY_COMMAND, "command", "commands"}, {ENTRY_TRANSACTION, "transaction", "transactions"},
     {ENTRY_EXPIRY, "expiry", "expiries"},   {ENTRY_MEMBERSHIP, "membership", "memberships"},
-    {ENTRY_NOOP, "no-op", "no-ops"},
+    {ENTRY_NOOP, "no-op", "no-ops"},        {ENTRY_SESSION, "session", "of sessions"},
 };
 
 static size_t kind_position(enum entry_kind kind)
@@ -71,16 +71,30 @@ static void count_entry(struct check *check, const struct entry *entry)
     check->kinds[kind_position(entry->kind)]++;
 }
 
+/* NULL: the entry is carried out. */
+static const char *why_nothing(struct check *check, const struct entry *entry)
+{
+    if (check->state_err)
+        return NULL;
+    if (machine_replay_is_repeated(check->replay, entry)) {
+        check->repeats++;
+        return "its number was carried out before, or its session is over";
+    }
+    if (!machine_replay_is_void(check->replay, entry))
+        return NULL;
+    check->voids++;
+    return "a watched key had changed";
+}
+
 static void take_entry(void *context, const struct entry *entry)
 {
     struct check *check = context;
     count_entry(check, entry);
     if (entry->index > check->options.to)
         return;
-    bool is_void = !check->state_err && machine_replay_is_void(check->replay, entry);
-    check->voids += is_void;
+    const char *why = why_nothing(check, entry);
     if (check->options.dump && entry->index >= check->options.from)
-        check_dump_entry(check, entry, is_void);
+        check_dump_entry(check, entry, why);
     if (!check->state_err)
         check->state_err = machine_replay_apply(check->replay, entry, check->state_message);
 }

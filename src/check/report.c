@@ -105,6 +105,12 @@ static void report_kinds(const struct check *check)
         printf("%" PRIu64 " of the transactions came to nothing: a watched key had changed\n",
                check->voids);
     }
+    if (check->repeats) {
+        label("");
+        printf("%" PRIu64 " came to nothing: their number was carried out before, or their session "
+               "was over\n",
+               check->repeats);
+    }
 }
 
 static void report_log(const struct check *check)
@@ -167,6 +173,10 @@ static void report_state(const struct check *check)
     printf("as of entry %" PRIu64 ": %zu keys (%zu with a deadline), clock %s\n", position->index,
            keyspace_count(machine_replay_keyspace(check->replay)),
            keyspace_count_with_deadline(machine_replay_keyspace(check->replay)), clock);
+    const struct sessions *sessions = machine_replay_sessions(check->replay);
+    label("");
+    printf("%" PRIu32 " sessions of clients, with %" PRIu64 " bytes of replies\n", sessions->count,
+           sessions->bytes);
     label("");
     print_members(&position->membership);
     label("Digest");

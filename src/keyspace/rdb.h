@@ -29,6 +29,10 @@ struct rdb_aux {
 
 struct rdb_writer_options {
     struct span redis_version; /* for the AUX field redis-ver; empty: no such field */
+    /* AUX fields behind the keys, each when its turn comes; false: there are no more. The field
+     * stays until the next call. May be NULL. */
+    bool (*late_aux)(void *context, struct rdb_aux *aux);
+    void *context;
     /* Omit raft-revisions and raft-removals, for files that are given away. */
     bool plain;
 };

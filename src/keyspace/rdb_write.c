@@ -213,7 +213,14 @@ static int write_value(struct rdb_writer *writer, struct buf *out)
 
 static int write_end(struct rdb_writer *writer, struct buf *out)
 {
-    (void)writer;
+    struct rdb_aux aux;
+    if (writer->options.late_aux && writer->options.late_aux(writer->options.context, &aux)) {
+        buf_add_char(out, (char)RDB_OPCODE_AUX);
+        add_string(out, aux.name);
+        rdb_add_length(out, aux.value.len);
+        writer->pending = aux.value;
+        return STEP_END;
+    }
     buf_add_char(out, (char)RDB_OPCODE_EOF);
     return STEP_DONE;
 }

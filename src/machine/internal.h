@@ -2,6 +2,7 @@
 #ifndef FLOTILLA_MACHINE_INTERNAL_H
 #define FLOTILLA_MACHINE_INTERNAL_H
 
+#include "base/err.h"
 #include "machine/machine.h"
 
 /* machine.c */
@@ -11,7 +12,26 @@ void machine_execute(struct machine *machine, const struct command *command,
 /* Parses the next command of an unverified entry into machine->parser. */
 bool machine_take_command(struct machine *machine, struct span *rest);
 bool machine_can_run(const struct machine *machine); /* the command may stand in an entry */
+uint64_t machine_sum(const struct keyspace *keyspace, const struct sessions *sessions);
 void machine_count(struct machine *machine, const struct command_context *context);
+
+/* The entry's command or transaction, without the number of a session. */
+void machine_apply_data(struct machine *machine, const struct entry *entry,
+                        struct command_context *context, const struct machine_caller *caller);
+
+/* numbered.c */
+static inline bool machine_is_numbered(const struct entry *entry)
+{
+    return entry->payload.len > 1 && entry->payload.ptr[0] == '#' && entry->payload.ptr[1] == 'S' &&
+           (entry->kind == ENTRY_COMMAND || entry->kind == ENTRY_TRANSACTION);
+}
+void machine_apply_numbered(struct machine *machine, const struct entry *entry,
+                            struct command_context *context, const struct machine_caller *caller);
+void machine_apply_session(struct machine *machine, const struct entry *entry,
+                           struct command_context *context);
+bool machine_session_is_valid(struct span payload);
+MUST_CHECK bool machine_rewrite_session(struct span payload, const struct session_terms *offer,
+                                        struct buf *out, const char **error);
 
 /* transaction.c */
 void machine_apply_transaction(struct machine *machine, const struct entry *entry,

@@ -53,6 +53,7 @@ struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspa
 void machine_init(struct machine *machine, const struct command_table *table, uint64_t hash_seed)
 {
     *machine = (struct machine){.table = table};
+    sessions_init(&machine->sessions);
     machine_replace_keyspace(machine, keyspace_new(hash_seed));
 }
 
@@ -60,6 +61,7 @@ void machine_close(struct machine *machine)
 {
     keyspace_free(machine->keyspace);
     machine->keyspace = NULL;
+    sessions_close(&machine->sessions);
     resp_parser_close(&machine->parser);
     resp_parser_close(&machine->script_parser);
 }
@@ -129,6 +131,15 @@ static void apply_command(struct machine *machine, const struct entry *entry,
     machine_execute(machine, command, parser->args, parser->argc, context, caller);
 }
 
+void machine_apply_data(struct machine *machine, const struct entry *entry,
+                        struct command_context *context, const struct machine_caller *caller)
+{
+    if (entry->kind == ENTRY_TRANSACTION)
+        machine_apply_transaction(machine, entry, context, caller);
+    else
+        apply_command(machine, entry, context, caller);
+}
+
 static void apply_entry(struct machine *machine, const struct entry *entry,
                         struct command_context *context, const struct machine_caller *caller)
 {
@@ -137,12 +148,17 @@ static void apply_entry(struct machine *machine, const struct entry *entry,
     case ENTRY_MEMBERSHIP:
         return;
     case ENTRY_COMMAND:
-        apply_command(machine, entry, context, caller);
-        return;
     case ENTRY_TRANSACTION:
-        machine_apply_transaction(machine, entry, context, caller);
+        if (machine_is_numbered(entry))
+            machine_apply_numbered(machine, entry, context, caller);
+        else
+            machine_apply_data(machine, entry, context, caller);
+        return;
+    case ENTRY_SESSION:
+        machine_apply_session(machine, entry, context);
         return;
     case ENTRY_EXPIRY:
+        sessions_expire(&machine->sessions, entry->time_ms);
         machine->stats.expired += keyspace_remove_expired(machine->keyspace, entry->time_ms,
                                                           (size_t)entry->seed, entry->index);
         return;
@@ -162,7 +178,10 @@ void machine_apply(struct machine *machine, const struct entry *entry,
                                       .prng = &prng,
                                       .reply = &caller->reply,
                                       .wall_ms = caller->wall_ms};
+    uint64_t before = machine->sessions.sum;
     apply_entry(machine, entry, &context, caller);
+    if (machine->sessions.sum != before)
+        machine->chain = mix(machine->chain ^ before, machine->sessions.sum);
     ASSERT(context.keyspace == machine->keyspace); /* no command replaces the keyspace */
     machine_count(machine, &context);
     machine->applied_index = entry->index;
@@ -184,7 +203,10 @@ void machine_read(struct machine *machine, const struct command *command, const 
 bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)
 {
     struct raft_membership membership;
+    struct session_note note;
     struct span rest = entry->payload;
+    if (machine_is_numbered(entry) && !session_note_take(&rest, &note))
+        return false;
     switch (entry->kind) {
     case ENTRY_NOOP:
     case ENTRY_EXPIRY:
@@ -195,14 +217,21 @@ bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)
         return machine_take_command(machine, &rest) && rest.len == 0 && machine_can_run(machine);
     case ENTRY_TRANSACTION:
         return machine_transaction_is_valid(machine, rest);
+    case ENTRY_SESSION:
+        return machine_session_is_valid(rest);
     }
     return false;
+}
+
+uint64_t machine_sum(const struct keyspace *keyspace, const struct sessions *sessions)
+{
+    return keyspace_sum(keyspace) + sessions->sum;
 }
 
 struct machine_digest machine_digest(const struct machine *machine)
 {
     return (struct machine_digest){.index = machine->applied_index,
-                                   .sum = keyspace_sum(machine->keyspace),
+                                   .sum = machine_sum(machine->keyspace, &machine->sessions),
                                    .chain = machine->chain,
                                    .chain_from = machine->chain_from};
 }
@@ -215,7 +244,7 @@ bool machine_digest_equal(const struct machine_digest *a, const struct machine_d
 
 uint64_t machine_digest_number(const struct machine *machine)
 {
-    uint64_t number = mix(keyspace_sum(machine->keyspace), machine->chain);
+    uint64_t number = mix(machine_sum(machine->keyspace, &machine->sessions), machine->chain);
     number = mix(number, machine->applied_index);
     return mix(number, (uint64_t)machine->clock_ms);
 }

@@ -3,6 +3,7 @@
  * Raft group, the log or clients.
  *
  *   machine.c      applies entries to the keyspace
+ *   numbered.c     sessions of clients, and commands that are carried out once (session.h)
  *   transaction.c  encodes MULTI … EXEC as one payload, and runs it
  *   state.c        writes the machine to a file and reads it back
  *   replay.c       a machine that checks entries before it applies them
@@ -19,6 +20,7 @@
 #include "base/span.h"
 #include "command/command.h"
 #include "keyspace/keyspace.h"
+#include "machine/session.h"
 #include "resp/parse.h"
 #include "wire/entry.h"
 
@@ -28,7 +30,8 @@ struct machine_stats {
     uint64_t hits;
     uint64_t misses;
     uint64_t expired;
-    uint64_t work; /* command_context.work, of all */
+    uint64_t work;    /* command_context.work, of all */
+    uint64_t repeats; /* numbered commands that were carried out before */
 };
 
 /* Is told of changes before they happen, for a writer that saves the machine while it changes.
@@ -42,6 +45,7 @@ struct machine_watcher {
 struct machine {
     const struct command_table *table; /* borrowed */
     struct keyspace *keyspace;
+    struct sessions sessions;
     uint64_t applied_index;
     int64_t clock_ms; /* time of the last applied entry */
     uint64_t chain;   /* hash over all entries after chain_from and the changes they made */
@@ -97,6 +101,10 @@ void machine_read(struct machine *machine, const struct command *command, const 
 int64_t machine_due(const struct machine *machine, const struct command *command,
                     const struct span *args, size_t argc, int64_t until_ms);
 
+/* Whether applying the entry now would not run its command, because it carries a number of a
+ * session that was carried out, or of no session. */
+bool machine_is_repeated(const struct machine *machine, const struct entry *entry);
+
 /* Whether a node could have written the entry's payload, with commands that this version knows. */
 bool machine_entry_is_valid(struct machine *machine, const struct entry *entry);
 
@@ -106,7 +114,7 @@ struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspa
 /* The digest that nodes compare. Computing it does not walk over the keys. */
 struct machine_digest {
     uint64_t index;
-    uint64_t sum;   /* keyspace_sum(): equal if the data is equal now */
+    uint64_t sum;   /* of keys and sessions: equal if the data is equal now */
     uint64_t chain; /* equal if the histories after chain_from are equal */
     /* The chain covers the entries after this one: 0, or the index of a snapshot written by a
      * version without chains. */

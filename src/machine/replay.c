@@ -102,6 +102,12 @@ bool machine_replay_is_void(struct machine_replay *replay, const struct entry *e
            machine_transaction_is_void(&replay->machine, entry);
 }
 
+bool machine_replay_is_repeated(const struct machine_replay *replay, const struct entry *entry)
+{
+    return entry->index == replay->position.index + 1 &&
+           machine_is_repeated(&replay->machine, entry);
+}
+
 const struct machine_position *machine_replay_position(const struct machine_replay *replay)
 {
     return &replay->position;
@@ -115,6 +121,11 @@ const struct machine_position *machine_replay_snapshot(const struct machine_repl
 const struct keyspace *machine_replay_keyspace(const struct machine_replay *replay)
 {
     return replay->machine.keyspace;
+}
+
+const struct sessions *machine_replay_sessions(const struct machine_replay *replay)
+{
+    return &replay->machine.sessions;
 }
 
 uint64_t machine_replay_digest(const struct machine_replay *replay)

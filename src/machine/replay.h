@@ -36,12 +36,16 @@ MUST_CHECK enum err machine_replay_apply(struct machine_replay *replay, const st
  * next entry. */
 bool machine_replay_is_void(struct machine_replay *replay, const struct entry *entry);
 
+/* See machine_is_repeated(). Only for the next entry. */
+bool machine_replay_is_repeated(const struct machine_replay *replay, const struct entry *entry);
+
 /* The position of the last applied entry. Its membership is empty if neither the snapshot nor the
  * log has one. */
 const struct machine_position *machine_replay_position(const struct machine_replay *replay);
 const struct machine_position *
 machine_replay_snapshot(const struct machine_replay *replay); /* index 0: no snapshot */
 const struct keyspace *machine_replay_keyspace(const struct machine_replay *replay);
+const struct sessions *machine_replay_sessions(const struct machine_replay *replay);
 /* Equals DEBUG DIGEST of such a node. */
 uint64_t machine_replay_digest(const struct machine_replay *replay);
 

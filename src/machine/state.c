@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/number.h"
+#include "machine/internal.h"
 #include "wire/members.h"
 
 enum field { FIELD_INDEX, FIELD_TERM, FIELD_CLOCK, FIELD_MEMBERS, FIELD_DIGEST };
@@ -17,21 +18,37 @@ static const struct span field_names[STATE_FIELDS] = {
     [FIELD_CLOCK] = {"raft-clock-ms", 13}, [FIELD_MEMBERS] = {"raft-members", 12},
     [FIELD_DIGEST] = {"raft-digest", 11}, /* <sum>:<chain>:<chain-from> */
 };
+static const struct span session_name = {"raft-session", 12};
+
+static bool next_session(void *context, struct rdb_aux *aux)
+{
+    struct machine_writer *writer = context;
+    if (writer->next_session == writer->sessions.count)
+        return false;
+    writer->session.len = 0;
+    session_save(&writer->sessions.list[writer->next_session++], &writer->session);
+    *aux = (struct rdb_aux){session_name, buf_span(&writer->session)};
+    return true;
+}
 
 void machine_writer_init(struct machine_writer *writer, const struct keyspace *keyspace,
-                         const struct machine_position *position)
+                         const struct sessions *sessions, const struct machine_position *position)
 {
+    static const struct sessions none;
+    sessions = sessions ? sessions : &none;
     *writer = (struct machine_writer){0};
+    sessions_copy(sessions, &writer->sessions);
     buf_add_u64(&writer->texts[FIELD_INDEX], position->index);
     buf_add_u64(&writer->texts[FIELD_TERM], position->term);
     buf_add_i64(&writer->texts[FIELD_CLOCK], position->clock_ms);
     members_encode(&writer->texts[FIELD_MEMBERS], &position->membership);
     buf_printf(&writer->texts[FIELD_DIGEST], "%llu:%llu:%llu",
-               (unsigned long long)keyspace_sum(keyspace), (unsigned long long)position->chain,
-               (unsigned long long)position->chain_from);
+               (unsigned long long)machine_sum(keyspace, sessions),
+               (unsigned long long)position->chain, (unsigned long long)position->chain_from);
     for (size_t i = 0; i < STATE_FIELDS; i++)
         writer->aux[i] = (struct rdb_aux){field_names[i], buf_span(&writer->texts[i])};
-    const struct rdb_writer_options options = {.redis_version = SPAN("7.2.0")};
+    const struct rdb_writer_options options = {
+        .redis_version = SPAN("7.2.0"), .late_aux = next_session, .context = writer};
     rdb_writer_init(&writer->rdb, keyspace, writer->aux, STATE_FIELDS, &options);
 }
 
@@ -39,6 +56,8 @@ void machine_writer_close(struct machine_writer *writer)
 {
     for (size_t i = 0; i < STATE_FIELDS; i++)
         buf_close(&writer->texts[i]);
+    sessions_close(&writer->sessions);
+    buf_close(&writer->session);
 }
 
 bool machine_writer_next(void *context, struct buf *out)
@@ -101,6 +120,8 @@ static bool parse_field(struct machine_reader *reader, enum field field, struct 
 static void take_aux(void *context, struct span name, struct span value)
 {
     struct machine_reader *reader = context;
+    if (span_equal(name, session_name))
+        reader->sessions_damaged |= !session_load(&reader->sessions, value);
     for (unsigned i = 0; i < STATE_FIELDS; i++) {
         if (!span_equal(name, field_names[i]))
             continue;
@@ -114,6 +135,7 @@ struct machine_reader *machine_reader_new(uint64_t hash_seed)
 {
     struct machine_reader *reader = mem_zalloc(sizeof *reader);
     reader->keyspace = keyspace_new(hash_seed);
+    sessions_init(&reader->sessions);
     const struct rdb_reader_options options = {.checksum_required = true,
                                                .unsupported_is_error = true,
                                                .on_aux = take_aux,
@@ -128,6 +150,7 @@ void machine_reader_free(struct machine_reader *reader)
         return;
     rdb_reader_free(reader->rdb);
     keyspace_free(reader->keyspace);
+    sessions_close(&reader->sessions);
     mem_free(reader);
 }
 
@@ -158,13 +181,15 @@ enum err machine_reader_finish(struct machine_reader *reader, uint64_t index, ui
     enum err err = machine_reader_feed(reader, span_of("", 0), message);
     if (err)
         return err;
+    if (reader->sessions_damaged)
+        return damaged(message, "a session in it is none");
     if ((reader->fields & FIELDS_NEEDED) != FIELDS_NEEDED || reader->damaged)
         return damaged(message, "it does not say which entry it stands for");
     if (reader->position.index != index || reader->position.term != term)
         return damaged(message, "it stands for another entry than the log says");
     if (reader->fields != FIELDS_ALL)
         reader->position.chain_from = reader->position.index;
-    else if (reader->sum != keyspace_sum(reader->keyspace))
+    else if (reader->sum != machine_sum(reader->keyspace, &reader->sessions))
         return damaged(message, "its keys are not those that it says it holds");
     return ERR_NONE;
 }
@@ -173,6 +198,9 @@ struct keyspace *machine_take_state(struct machine *machine, struct machine_read
 {
     struct keyspace *replaced = machine_replace_keyspace(machine, reader->keyspace);
     reader->keyspace = NULL;
+    sessions_close(&machine->sessions);
+    machine->sessions = reader->sessions;
+    sessions_init(&reader->sessions);
     machine->applied_index = reader->position.index;
     machine->clock_ms = reader->position.clock_ms;
     machine->chain = reader->position.chain;

@@ -1,4 +1,5 @@
-/* The state machine as a file: the keyspace as RDB, with the group's data in AUX fields. */
+/* The state machine as a file: the keyspace as RDB, with the group's data and the sessions of
+ * clients in AUX fields. */
 #ifndef FLOTILLA_MACHINE_STATE_H
 #define FLOTILLA_MACHINE_STATE_H
 
@@ -18,18 +19,22 @@ struct machine_position {
     uint64_t chain_from;
 };
 
-enum { STATE_FIELDS = 5 };
+enum { STATE_FIELDS = 5 }; /* before the keys; each session is one behind them */
 
 /* Writes a state. */
 struct machine_writer {
     struct buf texts[STATE_FIELDS];
     struct rdb_aux aux[STATE_FIELDS];
+    struct sessions sessions; /* as they were when the writer began */
+    uint32_t next_session;
+    struct buf session; /* the text of the last one */
     struct rdb_writer rdb;
 };
 
-/* The keyspace and the writer must stay where they are until the last byte is written. */
+/* The keyspace and the writer must stay where they are until the last byte is written. The sessions
+ * are copied; NULL: there are none. */
 void machine_writer_init(struct machine_writer *writer, const struct keyspace *keyspace,
-                         const struct machine_position *position);
+                         const struct sessions *sessions, const struct machine_position *position);
 void machine_writer_close(struct machine_writer *writer);
 /* Saves the state of this moment while the keyspace goes on changing; see rdb_writer_begin(). */
 void machine_writer_begin(struct machine_writer *writer, struct buf *out);
@@ -41,11 +46,13 @@ bool machine_writer_next(void *writer, struct buf *out);
 /* Reads a state. */
 struct machine_reader {
     struct keyspace *keyspace;
+    struct sessions sessions;
     struct rdb_reader *rdb;
     struct machine_position position;
     unsigned fields; /* bits of the fields read so far */
     bool damaged;    /* one of the fields is damaged */
-    uint64_t sum;    /* keyspace_sum() as the writer computed it */
+    bool sessions_damaged;
+    uint64_t sum; /* of keys and sessions, as the writer computed it */
     uint64_t bytes;
 };
 

@@ -251,7 +251,10 @@ void machine_apply_transaction(struct machine *machine, const struct entry *entr
 
 bool machine_transaction_is_void(struct machine *machine, const struct entry *entry)
 {
+    struct session_note note;
     struct span payload = entry->payload;
+    if (machine_is_numbered(entry) && !session_note_take(&payload, &note))
+        return false;
     return watched_changed(machine, &payload, entry->time_ms);
 }
 
@@ -321,6 +324,15 @@ static bool rewrite_transaction(struct machine *machine, struct span payload, in
     return true;
 }
 
+static void keep_number(struct span *payload, struct buf *out)
+{
+    struct session_note note;
+    const char *start = payload->ptr;
+    bool fine = session_note_take(payload, &note);
+    ASSERT(fine); /* it was checked */
+    buf_add(out, start, (size_t)(payload->ptr - start));
+}
+
 bool machine_rewrite(struct machine *machine, enum entry_kind kind, struct span payload,
                      int64_t now_ms, const struct machine_judge *judge, struct buf *out,
                      const char **error)
@@ -328,9 +340,13 @@ bool machine_rewrite(struct machine *machine, enum entry_kind kind, struct span 
     *error = NULL;
     size_t start = out->len;
     const struct entry entry = {.kind = kind, .payload = payload};
+    if (kind == ENTRY_SESSION)
+        return machine_rewrite_session(payload, &judge->offer, out, error);
     if ((kind != ENTRY_COMMAND && kind != ENTRY_TRANSACTION) ||
         !machine_entry_is_valid(machine, &entry))
         return false;
+    if (machine_is_numbered(&entry))
+        keep_number(&payload, out);
     bool done = kind == ENTRY_COMMAND
                     ? rewrite_one(machine, now_ms, judge, false, out, error)
                     : rewrite_transaction(machine, payload, now_ms, judge, out, error);

@@ -38,6 +38,7 @@ struct machine_judge {
     void *context;
     const char *(*refusal)(void *context, const struct command *command, const struct span *args,
                            size_t argc, bool in_transaction);
+    struct session_terms offer; /* what a session is begun with */
 };
 
 /* Makes the payload of an entry of `kind` from one whose times may be relative: they count from

@@ -1,6 +1,7 @@
 /* What is past its deadline: entries that remove it, and reads that would see it gone.
  *
- * An expiry entry names a time and a limit; every node removes the same keys. From the moment it is
+ * An expiry entry names a time and a limit; every node removes the same keys, and the sessions that
+ * are over by then. From the moment it is
  * applied the keys due by its time are gone for every reader, removed or not. */
 #include "machine/transaction.h"
 #include "shard/internal.h"
@@ -46,6 +47,9 @@ void shard_propose_expiry(struct shard *shard)
     size_t covered = shard->expiry_count * KEYS_PER_ENTRY;
     size_t due = keyspace_count_expired(shard->machine.keyspace, now_ms,
                                         (size_t)ENTRIES_WAITING_MAX * KEYS_PER_ENTRY);
+    /* The ticks of a leader are often enough for them: nobody waits for the end of a session. */
+    if (shard->machine.sessions.due_ms <= now_ms && shard->expiry_count == 0)
+        propose(shard);
     while (covered < due && shard->expiry_count < ENTRIES_WAITING_MAX) {
         propose(shard);
         covered += KEYS_PER_ENTRY;

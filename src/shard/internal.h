@@ -20,6 +20,7 @@
  *   expiry.c       what is past its deadline
  *   health.c       a disk that is full or stalls
  *   snapshot.c     snapshots, this node's own and those of a leader
+ *   session.c      sessions of clients: whether there are any, and how one begins
  *   shard.c        start, end, accessors */
 #ifndef FLOTILLA_SHARD_INTERNAL_H
 #define FLOTILLA_SHARD_INTERNAL_H
@@ -159,6 +160,7 @@ struct shard {
     struct shard_forwarding forwarding;
     struct shard_origins origins;
     struct shard_versions versions;
+    uint64_t session_secret[2];
 
     uint64_t expiry_indices[SHARD_EXPIRIES_MAX]; /* of entries that are not applied yet */
     size_t expiry_count;
@@ -303,6 +305,12 @@ void shard_note_office(struct shard *shard); /* after them */
 void shard_issue_held(struct shard *shard);
 uint64_t shard_issue_due_ms(const struct shard *shard);
 void shard_forget_issued(struct shard *shard); /* a snapshot was installed */
+
+/* session.c */
+void shard_session_secret(struct shard *shard); /* draws it */
+struct session_terms shard_offer_session(struct shard *shard);
+/* Why this ENTRY_SESSION must not be appended: the disk is full. NULL: it may. */
+const char *shard_session_refusal(const struct shard *shard, struct span payload);
 
 /* answer.c */
 void shard_write_error(struct shard *shard, struct shard_client client, const char *text);

@@ -86,12 +86,16 @@ static const char *judge(void *context, const struct command *command, const str
 uint32_t shard_propose(struct shard *shard, enum entry_kind kind, struct span text,
                        const struct entry_origin *origin, const char **error)
 {
-    const struct machine_judge judge_here = {shard, judge};
+    struct machine_judge judge_here = {.context = shard, .refusal = judge};
+    if (kind == ENTRY_SESSION)
+        judge_here.offer = shard_offer_session(shard);
     struct entry entry = shard_batch_begin(shard, kind);
     struct buf payload = {0};
     uint32_t bytes = 0;
     bool sound =
         machine_rewrite(&shard->machine, kind, text, entry.time_ms, &judge_here, &payload, error);
+    if (sound && !*error && kind == ENTRY_SESSION)
+        *error = shard_session_refusal(shard, buf_span(&payload));
     if (sound && !*error && payload.len > ENTRY_BYTES_MAX - ENTRY_HEADER_MAX)
         *error = "ERR the command is too large for an entry of the log";
     if (sound && !*error) {

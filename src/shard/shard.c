@@ -92,6 +92,7 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
     do
         shard->forwarding.life = prng_next(&shard->prng);
     while (shard->forwarding.life == 0);
+    shard_session_secret(shard);
     struct raft_options raft = options->raft;
     machine_init(&shard->machine, options->table, options->hash_seed);
     if (found->state) {
@@ -288,6 +289,9 @@ struct shard_stats shard_stats(const struct shard *shard)
     stats.pending_writes = shard->writes.count;
     stats.pending_reads = shard->reads.count;
     stats.clock_begun_from_wall = shard->clock.begun_from_wall;
+    stats.sessions = shard->machine.sessions.count;
+    stats.session_bytes = shard->machine.sessions.bytes;
+    stats.session_repeats = machine->repeats;
     stats.commit_us = &shard->commit_us;
     return stats;
 }

@@ -118,6 +118,7 @@ struct shard_options {
     uint32_t digest_interval_ms; /* a leader compares the members' digests; 0: never */
     uint32_t digest_entries;     /* or after so many entries */
     uint32_t leader_wait_ms;
+    struct session_terms sessions; /* see shard_set_sessions() */
     uint32_t apply_entries_max;  /* per turn of the loop, so that a long log stalls no heartbeats */
     uint64_t snapshot_log_bytes; /* log behind the newest snapshot that begins the next; 0: only
                                     when asked for */
@@ -164,6 +165,7 @@ struct shard_request {
     const struct command *command;
     const struct span *args; /* copied as needed */
     size_t argc;
+    struct session_number session; /* of a write; see shard_has_sessions() */
 };
 
 /* A data command that writes. */
@@ -188,12 +190,25 @@ struct shard_transaction {
     size_t count;
     const struct machine_watch *watches;
     size_t watch_count;
+    struct session_number session; /* then all commands are data commands */
 };
 
 /* MULTI … EXEC: one entry; without a write in it, one read. The reply is EXEC's. */
 enum shard_admission shard_transaction(struct shard *shard,
                                        const struct shard_transaction *transaction,
                                        struct shard_time now);
+
+/* Begins a session, ends one, or lets one go on: SESSION_ASK, SESSION_END, SESSION_ANSWERED. The
+ * reply to SESSION_ASK is a map with the id and the terms. */
+enum shard_admission shard_session(struct shard *shard, struct shard_client client, int protocol,
+                                   const struct session_note *note, struct shard_time now);
+/* Whether all members know sessions. If not, numbered writes and shard_session() are not admitted.
+ */
+bool shard_has_sessions(const struct shard *shard);
+/* Whether they do, or are about to agree on it: then clients may wait for host.role_changed. */
+bool shard_ask_sessions(struct shard *shard);
+/* What later sessions begin with if this node leads; the id is not looked at. */
+void shard_set_sessions(struct shard *shard, const struct session_terms *terms);
 
 /* Everything that gathered since the last call goes to the core, the disk and the peers. Once per
  * turn. */
@@ -316,6 +331,9 @@ struct shard_stats {
     uint64_t unknown_outcomes;         /* writes answered with -UNKNOWN */
     uint64_t forwarded;                /* writes that a leader was asked to carry out */
     uint64_t reissued;                 /* writes that a change of leader had undone */
+    uint64_t sessions;                 /* of clients */
+    uint64_t session_bytes;            /* of replies that are kept for them */
+    uint64_t session_repeats;          /* numbered writes that were not carried out again */
     uint64_t clock_begun_from_wall;    /* terms of this node that no voter's time began */
     const struct histogram *commit_us; /* from the batch being driven to its commit, in microseconds
                                           of the loop's clock */

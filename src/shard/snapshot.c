@@ -206,7 +206,8 @@ void shard_take_image_if_due(struct shard *shard)
                                   .begun_ms = shard->now.mono_ms,
                                   .changes = shard->machine.stats.changes};
     shard->snapshot_keys = keyspace_count(shard->machine.keyspace);
-    machine_writer_init(&image->writer, shard->machine.keyspace, &position);
+    machine_writer_init(&image->writer, shard->machine.keyspace, &shard->machine.sessions,
+                        &position);
     machine_writer_begin(&image->writer, &image->piece);
     shard->machine.watcher = (struct machine_watcher){shard, before_change, before_clear};
     hand_over_piece(shard);

@@ -139,12 +139,34 @@ static size_t bytes_of(const struct shard_request *request)
     return bytes;
 }
 
+static void add_number(struct buf *text, const struct session_number *number, int protocol)
+{
+    const struct session_note note = {
+        .verb = SESSION_NUMBER, .number = *number, .protocol = protocol};
+    if (number->number)
+        session_note_add(text, &note);
+}
+
 static void hold_command(struct shard *shard, const struct shard_request *request)
 {
     struct buf text = {0};
+    add_number(&text, &request->session, request->protocol);
     resp_encode_command(&text, request->args, request->argc);
     push_held(shard, request->client, request->protocol, ENTRY_COMMAND, buf_span(&text));
     buf_close(&text);
+}
+
+/* The entry's payload from its parts, which takes a copy more. */
+static void encode_numbered(struct shard *shard, struct entry *entry,
+                            const struct shard_request *request, const struct span *args,
+                            size_t argc)
+{
+    struct buf payload = {0};
+    add_number(&payload, &request->session, request->protocol);
+    resp_encode_command(&payload, args, argc);
+    entry->payload = buf_span(&payload);
+    entry_encode(&shard->batch, entry);
+    buf_close(&payload);
 }
 
 enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
@@ -153,6 +175,8 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     enum shard_admission admission = admit_write(shard, now);
     if (admission != SHARD_ACCEPTED)
         return admission;
+    if (request->session.number && !shard_has_sessions(shard))
+        return SHARD_NOT_LEADER;
 
     shard_announce(shard, bytes_of(request));
     if (!goes_at_once(shard)) {
@@ -164,12 +188,30 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     struct command_rewritten rewritten = {.argc = 0};
     if (request->command->rewrite)
         request->command->rewrite(request->args, request->argc, entry.time_ms, &rewritten);
-    if (rewritten.argc)
-        entry_encode_command(&shard->batch, &entry, rewritten.args, rewritten.argc);
+    const struct span *args = rewritten.argc ? rewritten.args : request->args;
+    size_t argc = rewritten.argc ? rewritten.argc : request->argc;
+    if (request->session.number)
+        encode_numbered(shard, &entry, request, args, argc);
     else
-        entry_encode_command(&shard->batch, &entry, request->args, request->argc);
+        entry_encode_command(&shard->batch, &entry, args, argc);
 
     push_proposed(shard, request->client, request->protocol, &entry);
+    return SHARD_ACCEPTED;
+}
+
+/* It enters the batch when all of the turn's requests are there. */
+enum shard_admission shard_session(struct shard *shard, struct shard_client client, int protocol,
+                                   const struct session_note *note, struct shard_time now)
+{
+    enum shard_admission admission = admit_write(shard, now);
+    if (admission != SHARD_ACCEPTED)
+        return admission;
+    if (!shard_has_sessions(shard))
+        return SHARD_NOT_LEADER;
+    struct buf text = {0};
+    session_note_add(&text, note);
+    push_held(shard, client, protocol, ENTRY_SESSION, buf_span(&text));
+    buf_close(&text);
     return SHARD_ACCEPTED;
 }
 
@@ -236,8 +278,12 @@ enum shard_admission shard_transaction(struct shard *shard,
     if (!machine_transaction_writes(&shard->machine, transaction->commands))
         return read_transaction(shard, transaction);
 
+    if (transaction->session.number && !shard_has_sessions(shard))
+        return SHARD_NOT_LEADER;
+
     bool at_once = goes_at_once(shard);
     struct buf payload = {0};
+    add_number(&payload, &transaction->session, transaction->protocol);
     const struct machine_transaction content = content_of(transaction);
     struct pending_write *write;
     if (at_once) {
@@ -253,7 +299,9 @@ enum shard_admission shard_transaction(struct shard *shard,
                           buf_span(&payload));
     }
     buf_close(&payload);
-    if (machine_transaction_has_local(&shard->machine, transaction->commands)) {
+    bool has_local = machine_transaction_has_local(&shard->machine, transaction->commands);
+    ASSERT(!has_local || transaction->session.number == 0);
+    if (has_local) {
         write->script_len = transaction->commands.len;
         write->script = mem_alloc(write->script_len);
         memcpy(write->script, transaction->commands.ptr, write->script_len);

@@ -96,13 +96,14 @@ void shard_note_agreed(struct shard *shard)
              (unsigned)shard->options.number, (unsigned)version);
 }
 
-/* A node that is alone needs nothing of the kind, and may still be set back. */
+/* A node that is alone agrees when a client wants what that brings: until then it may still be set
+ * back. */
 void shard_raise_version(struct shard *shard)
 {
     const struct raft_membership *members = raft_membership(shard->raft);
     uint32_t version = own_version(shard);
-    if (!shard_is_leader(shard) || members->count < 2 || members->version >= version ||
-        !shard_all_speak(shard, version))
+    if (!shard_is_leader(shard) || (members->count < 2 && !shard->versions.wanted) ||
+        members->version >= version || !shard_all_speak(shard, version))
         return;
     struct raft_membership wanted = *members;
     wanted.version = version;

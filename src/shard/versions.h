@@ -17,6 +17,7 @@ enum { SHARD_MET_MAX = 2 * RAFT_MEMBERS_MAX }; /* members, and nodes that are no
 
 struct shard_versions {
     uint32_t agreed; /* that a committed membership names; 0: none does */
+    bool wanted;     /* what the newest version brings, also by a node that is alone */
     struct shard_peer met[SHARD_MET_MAX];
     size_t count;
 };

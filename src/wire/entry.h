@@ -43,6 +43,7 @@ enum entry_kind {
     ENTRY_EXPIRY =
         'E', /* no payload; removes keys past their deadline at time_ms, at most `seed` of them */
     ENTRY_MEMBERSHIP = 'M', /* a membership of the group */
+    ENTRY_SESSION = 'S',    /* a session begins, goes on or ends (since version 3) */
 };
 
 enum { ENTRY_HEADER_MAX = 192, ENTRY_BYTES_MAX = 0x7fffffff };
@@ -61,7 +62,7 @@ struct entry {
     enum entry_kind kind;
     int64_t time_ms;            /* the leader's wall clock; never goes back along the log */
     uint64_t seed;              /* all randomness that applying needs; for ENTRY_EXPIRY the limit */
-    struct entry_origin origin; /* only of commands and transactions; applying ignores it */
+    struct entry_origin origin; /* not of a leader's own entries; applying ignores it */
     struct span payload;
     struct span record; /* header and payload; parsing and encoding set it */
 };

@@ -147,7 +147,7 @@ static bool take_text(struct span *items, struct span *text)
 
 bool wire_take_request(struct span *items, enum entry_kind *kind, struct span *payload)
 {
-    static const char kinds[] = {ENTRY_NOOP, ENTRY_COMMAND, ENTRY_TRANSACTION};
+    static const char kinds[] = {ENTRY_NOOP, ENTRY_COMMAND, ENTRY_TRANSACTION, ENTRY_SESSION};
     if (items->len == 0 || !memchr(kinds, items->ptr[0], sizeof kinds))
         return false;
     *kind = (enum entry_kind)items->ptr[0];

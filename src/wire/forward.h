@@ -23,8 +23,9 @@
  * <index>CRLF.
  *
  * A request is <kind><bytes>CRLF<payload>, with a payload as in a log entry of that kind, but for
- * times, which may be relative. One of kind N, without a payload, asks for nothing: whoever wanted
- * what had its number is gone. A refusal is <seq>:<bytes>CRLF<text>. All numbers are decimal. */
+ * times, which may be relative, and the terms of a new session, which the leader sets. One of kind
+ * N, without a payload, asks for nothing: whoever wanted what had its number is gone. A refusal is
+ * <seq>:<bytes>CRLF<text>. All numbers are decimal. */
 #ifndef FLOTILLA_WIRE_FORWARD_H
 #define FLOTILLA_WIRE_FORWARD_H
 

@@ -24,11 +24,16 @@
  *
  *     2  the oldest that is understood
  *     3  RAFT.FORWARD and its like (wire/forward.h), entries with an origin (wire/entry.h), the
- *        version of a membership (wire/members.h)
+ *        version of a membership (wire/members.h), sessions of clients (machine/session.h)
  *
  * A connection speaks the version that its RAFT.HELLO names. An acceptor that does not know it
  * answers with an error; the dialler may then name an older one. */
-enum { WIRE_VERSION = 3, WIRE_VERSION_OLDEST = 2, WIRE_VERSION_FORWARDS = 3 };
+enum {
+    WIRE_VERSION = 3,
+    WIRE_VERSION_OLDEST = 2,
+    WIRE_VERSION_FORWARDS = 3,
+    WIRE_VERSION_SESSIONS = 3
+};
 
 enum {
     WIRE_CLUSTER_ID = 40, /* characters */

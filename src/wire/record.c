@@ -78,6 +78,7 @@ static bool parse_kind(struct span text, enum entry_kind *kind)
     case ENTRY_TRANSACTION:
     case ENTRY_EXPIRY:
     case ENTRY_MEMBERSHIP:
+    case ENTRY_SESSION:
         *kind = (enum entry_kind)text.ptr[0];
         return true;
     }
@@ -132,7 +133,8 @@ static bool origin_is_valid(const struct entry *entry)
 {
     const struct entry_origin *origin = &entry->origin;
     return origin->node && origin->life && origin->seq &&
-           (entry->kind == ENTRY_COMMAND || entry->kind == ENTRY_TRANSACTION);
+           (entry->kind == ENTRY_COMMAND || entry->kind == ENTRY_TRANSACTION ||
+            entry->kind == ENTRY_SESSION);
 }
 
 /* Parses the usual form of an entry's line in one pass. False: the slow path parses it and finds

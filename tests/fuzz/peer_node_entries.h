@@ -77,6 +77,22 @@ static inline void entries_put_members(struct input *input, struct buf *out)
         buf_printf(out, "#MEMBERS:1=1,2=%u\r\n", who >> 6);
 }
 
+/* One of four sessions; what is written may be none. */
+static inline struct session_note entries_note(struct input *input, enum session_verb verb)
+{
+    uint8_t how = input_byte(input);
+    struct session_note note = {.verb = verb, .protocol = how & 64 ? 3 : 2 + (how >> 7) * 2};
+    note.number.id.low = how & 3;
+    note.number.number = how >> 2 & 7;
+    note.number.answered = input_byte(input) & 7U;
+    note.terms = (struct session_terms){.id = note.number.id,
+                                        .ttl_ms = how & 32 ? 1 : 100000,
+                                        .sessions_max = how >> 5,
+                                        .replies_max = how >> 6,
+                                        .bytes_max = how};
+    return note;
+}
+
 static inline enum entry_kind entries_put(struct input *input, const struct command_table *table,
                                           struct buf *out)
 {
@@ -85,6 +101,15 @@ static inline enum entry_kind entries_put(struct input *input, const struct comm
     uint8_t choice = input_byte(input);
     enum entry_kind kind = kinds[choice % 5];
     buf_add_text(out, "");
+    if (choice >= 224 && choice < 240) {
+        struct session_note note = entries_note(input, (enum session_verb)(choice % 5));
+        session_note_add(out, &note);
+        return ENTRY_SESSION;
+    }
+    if (choice >= 192 && choice < 224) {
+        struct session_note note = entries_note(input, SESSION_NUMBER);
+        session_note_add(out, &note);
+    }
     if (choice >= 240) {
         struct input text = input_part(input, input_byte(input) % 64U);
         buf_add(out, (const char *)text.bytes, text.left);
@@ -122,7 +147,7 @@ static inline void entries_put_image(struct input *input, const struct command_t
     if (members_parse(buf_span(&members), &position.membership) != ERR_NONE)
         position.membership.count = 0;
     struct machine_writer writer;
-    machine_writer_init(&writer, machine.keyspace, &position);
+    machine_writer_init(&writer, machine.keyspace, &machine.sessions, &position);
     while (machine_writer_next(&writer, out)) {
     }
     machine_writer_close(&writer);

@@ -70,7 +70,7 @@ static void expect_same_state(struct machine_reader *reader)
     struct buf file = {0};
     char message[512] = "";
     const struct machine_position *position = &reader->position;
-    machine_writer_init(&writer, reader->keyspace, position);
+    machine_writer_init(&writer, reader->keyspace, &reader->sessions, position);
     while (machine_writer_next(&writer, &file))
         continue;
     struct machine_reader *again = machine_reader_new(3);
@@ -204,7 +204,7 @@ static void seeds(void)
     raft_membership_set(&position.membership, 1, RAFT_VOTER);
     raft_membership_set(&position.membership, 2, RAFT_VOTER | RAFT_VOTER_INCOMING);
     struct machine_writer state;
-    machine_writer_init(&state, keyspace, &position);
+    machine_writer_init(&state, keyspace, NULL, &position);
     while (machine_writer_next(&state, &file))
         continue;
     put(KIND_STATE, &file);

@@ -357,6 +357,7 @@ void sim_check_final_state(struct sim *sim)
             continue;
         check_counters(sim, node);
         check_appends(sim, node);
+        sim_check_numbered(sim, node);
         if (shard_digest(node->shard) != shard_digest(leader->shard))
             sim_fail(sim, "nodes %llu and %llu differ at the end", (unsigned long long)leader->id,
                      (unsigned long long)node->id);

@@ -12,6 +12,7 @@ enum { RETRY_US = 20000 };
 
 static void wake_in(struct sim *sim, int number, uint64_t us)
 {
+    sim->clients[number].wake_us = sim->now_us + us;
     sim_push(sim,
              (struct sim_event){.at_us = sim->now_us + us, .type = SIM_CLIENT, .node = number});
 }
@@ -108,6 +109,7 @@ static size_t arguments(const struct sim_client *client, char text[4][64], struc
         return argc;
     case SIM_OP_REGISTER:
     case SIM_OP_EXPIRE:
+    case SIM_OP_NUMBERED:
         break;
     }
     return argc;
@@ -151,6 +153,8 @@ static enum shard_admission submit(struct sim *sim, struct sim_client *client,
         return sim_register_submit(sim, client, node);
     if (client->kind == SIM_OP_EXPIRE)
         return sim_ttl_submit(sim, client, node);
+    if (client->kind == SIM_OP_NUMBERED)
+        return sim_numbered_submit(sim, client, node);
     char text[4][64];
     struct span args[5];
     size_t argc = arguments(client, text, args);
@@ -218,13 +222,24 @@ static void submit_read_behind(struct sim *sim, struct sim_client *client, struc
     client->second_operation = sim_history_call(sim, client, 'c', LINEAR_GET, span_of("", 0));
 }
 
+/* Who has numbered commands under way asks nothing else: what it does is one thing after the other.
+ */
+static enum sim_op_kind draw_kind(struct sim *sim, const struct sim_client *client)
+{
+    if (client->session.open || client->session.in_doubt || sim_chance(sim, sim->profile.numbered))
+        return SIM_OP_NUMBERED;
+    return (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_PIPELINE);
+}
+
 /* ---- replies ---- */
 
 void sim_client_wake(struct sim *sim, int number)
 {
     struct sim_client *client = &sim->clients[number];
-    if (sim->clients_stop || client->waiting)
+    if (sim->clients_stop || (client->waiting && !sim_numbered_gives_up(client)))
         return;
+    if (sim->now_us < client->wake_us)
+        return; /* it would have given up by now */
     int position = client->wanted_node >= 0
                        ? client->wanted_node
                        : (int)sim_between(sim, 0, (uint64_t)sim->profile.nodes - 1);
@@ -240,7 +255,7 @@ void sim_client_wake(struct sim *sim, int number)
         return;
     }
     client->generation++;
-    client->kind = (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_PIPELINE);
+    client->kind = draw_kind(sim, client);
     client->key = (int)sim_between(sim, 0, SIM_KEYS - 1);
     client->node = position;
     client->waiting = true;
@@ -382,17 +397,16 @@ static void refused(struct sim *sim, struct sim_client *client)
 /* Whoever is on a node that goes on hears of no trouble of the others, unless its own node got its
  * state as a snapshot, has no room, or nobody could be asked for as long as a client has to wait.
  */
-static void check_trouble(struct sim *sim, const struct sim_client *client)
+void sim_check_trouble(struct sim *sim, const struct sim_client *client, struct span reply)
 {
     const struct sim_node *node = &sim->nodes[client->node];
     uint64_t waited_us = (sim->now_us - client->started_us) * 11 / 10; /* by the node's clock */
-    if (waited_us >= (uint64_t)SIM_LEADER_WAIT_MS * 1000 ||
-        memcmp(client->reply.ptr, "-MISCONF", 8) == 0 ||
+    if (waited_us >= (uint64_t)SIM_LEADER_WAIT_MS * 1000 || memcmp(reply.ptr, "-MISCONF", 8) == 0 ||
         (node->up && shard_stats(node->shard).installs != client->installs))
         return;
     sim_fail(sim, "client %d on node %llu is told after %llu us: %.*s", client->number,
-             (unsigned long long)node->id, (unsigned long long)waited_us, (int)client->reply.len,
-             client->reply.ptr);
+             (unsigned long long)node->id, (unsigned long long)waited_us, (int)reply.len,
+             reply.ptr);
 }
 
 static void collect(struct sim *sim, struct sim_client *client)
@@ -405,6 +419,12 @@ static void collect(struct sim *sim, struct sim_client *client)
         sim_fail(sim, "client %d: an empty reply", client->number);
     if (sim_has_liar(sim)) { /* what it says may be anything */
         wake_in(sim, client->number, RETRY_US);
+        return;
+    }
+    if (client->kind == SIM_OP_NUMBERED) {
+        sim_numbered_answered(sim, client);
+        wake_in(sim, client->number,
+                reply.ptr[0] == '-' ? RETRY_US : sim_between(sim, 0, SIM_THINK_US_MAX));
         return;
     }
     if (reply.ptr[0] != '-') {
@@ -421,7 +441,7 @@ static void collect(struct sim *sim, struct sim_client *client)
     if (!unknown && !definite)
         sim_fail(sim, "client %d: unexpected error: %.*s", client->number, (int)reply.len,
                  reply.ptr);
-    check_trouble(sim, client);
+    sim_check_trouble(sim, client, reply);
     if (unknown)
         sim->stats.unknown++;
     else

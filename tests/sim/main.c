@@ -184,6 +184,8 @@ static void print(const char *what, const struct total *total)
         {"reads", stats->reads},
         {"unknown", stats->unknown},
         {"refused", stats->refused},
+        {"numbered", stats->numbered},
+        {"sent again although answered", stats->repeats},
         {"runs with a liar", stats->liars},
         {"lies told", stats->lies},
         {"lies refused", stats->lies_refused},

@@ -207,6 +207,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
                                     .seed = sim->seed + node->id * 7919 + node->starts,
                                     .hash_seed = prng_next(&sim->prng),
                                     .leader_wait_ms = SIM_LEADER_WAIT_MS,
+                                    .sessions = sim_session_terms(),
                                     .digest_interval_ms = SIM_DIGEST_MS,
                                     .digest_entries = 64,
                                     .apply_entries_max = profile->apply_entries_max,

@@ -285,6 +285,7 @@ static const struct sim_scenario scenarios[] = {
     {"clocks-leap", sim_clocks_leap, 3, 0, false},
     {"turns-stop-under-a-lease", sim_turns_stop_under_a_lease, 3, 10, false},
     {"expiry-keeps-up", sim_expiry_keeps_up, 3, 0, false},
+    {"numbered-clients", sim_numbered_clients, 3, 0, false},
     {"rolling-upgrade", sim_rolling_upgrade, 3, 0, true},
     {"member-goes-back-amid-the-agreement", sim_member_goes_back_amid_the_agreement, 3, 0, true},
 };
@@ -300,6 +301,7 @@ struct sim_profile sim_calm_profile(int nodes)
     return (struct sim_profile){.nodes = nodes,
                                 .voters = nodes,
                                 .clients = 8,
+                                .numbered = 0.1,
                                 .delay_us_min = 100,
                                 .delay_us_max = 1000,
                                 .sync_us_max = 3000,
@@ -376,6 +378,8 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
     profile->sync_us_max = 10 + (uint32_t)prng_below(&prng, 30000);
     draw_sizes(&prng, profile);
     profile->calm = prng_below(&prng, 12) == 0;
+    if (prng_below(&prng, 4) == 0)
+        profile->numbered = 0.7;
     if (profile->calm)
         return;
     if (prng_below(&prng, 2))

@@ -22,6 +22,7 @@ enum {
     SIM_LEADER_WAIT_MS = 1000,
     SIM_CLIENTS_MAX = 32,
     SIM_KEYS = 8,
+    SIM_NUMBERED_MAX = 3,   /* commands of a session under way */
     SIM_IDS_PER_LIFE = 100, /* a wiped disk is a new node: position p has the ids p + 1 + 100 n */
     SIM_ELECTION_MS = 300,
     SIM_DIGEST_MS = 500,
@@ -134,6 +135,7 @@ struct sim_profile {
     bool pause;        /* processes stop and go on */
     double stale_turn; /* share of pauses after which a turn goes on by the clock of before */
     double read_pause; /* probability that a process stops when it reads its clock */
+    double numbered;   /* share of what clients ask that is numbered in a session */
     double changes_per_second; /* of the membership, and transfers */
     uint32_t voters_target;    /* what spares are promoted to */
     double wipes_per_second;   /* a disk is lost for good; its node joins as a new one */
@@ -223,6 +225,43 @@ enum sim_op_kind {
     SIM_OP_EXPIRE,
     SIM_OP_REGISTER,
     SIM_OP_PIPELINE, /* INCR and GET of one counter, without waiting in between */
+    SIM_OP_NUMBERED, /* of a session: numbered.c */
+};
+
+enum sim_session_stage {
+    SIM_SESSION_BEGINS,
+    SIM_SESSION_READS, /* the counter, because the last session ended amid something */
+    SIM_SESSION_RUNS,
+    SIM_SESSION_REPEATS, /* a number that was answered */
+};
+
+enum sim_number_fate { SIM_NUMBER_OPEN, SIM_NUMBER_DONE, SIM_NUMBER_SKIPPED };
+
+struct sim_numbered {
+    uint64_t number;
+    bool exec; /* a transaction */
+    enum sim_number_fate fate;
+    int64_t value; /* SIM_NUMBER_DONE: of its counter */
+};
+
+/* Of one client. */
+struct sim_session {
+    struct session_id id;
+    bool begun;
+    bool in_doubt; /* the last session ended: the counter is not known */
+    bool open;     /* some of the items have no reply */
+    bool says_answered;
+    enum sim_session_stage stage;
+    uint64_t next; /* the newest number */
+    uint64_t answered;
+    struct sim_numbered items[SIM_NUMBERED_MAX]; /* the newest commands */
+    unsigned count;
+    unsigned count_at_end; /* of commands in doubt, when the session ended */
+    unsigned sent;
+    unsigned which[SIM_NUMBERED_MAX]; /* items, in the order of the replies */
+    uint32_t impatient;               /* the generation that it gives up */
+    int64_t value;                    /* of its counter, as far as it was told */
+    int64_t execs;                    /* the same of its transactions; -1: it is not known */
 };
 
 struct sim_client {
@@ -232,6 +271,7 @@ struct sim_client {
     uint32_t generation;
     int node;
     int key;
+    uint64_t wake_us; /* it rests until then, unless it waits */
     uint64_t started_us;
     uint64_t installs; /* of its node, when it asked */
     int64_t floor;     /* highest counter value acknowledged before the operation began */
@@ -250,6 +290,7 @@ struct sim_client {
     bool ttl_reads;      /* SIM_OP_EXPIRE: a GET, not a SET … PX */
     bool ttl_exec;       /* within MULTI … EXEC */
     int ttl_key;
+    struct sim_session session;
 };
 
 /* Per key, what the clients know. */
@@ -296,6 +337,8 @@ struct sim_stats {
     uint64_t reads;
     uint64_t unknown;
     uint64_t redirected;
+    uint64_t numbered; /* commands of sessions that were answered */
+    uint64_t repeats;  /* of them sent again on purpose */
     uint64_t refused;
     uint64_t liars;        /* runs with one */
     uint64_t lies;         /* told */
@@ -445,7 +488,19 @@ void sim_flap(struct sim *sim, bool begins); /* ten times a second */
 void sim_client_wake(struct sim *sim, int number);
 void sim_clients_collect(struct sim *sim); /* replies that came during the last event */
 void sim_clients_of_crashed(struct sim *sim, int node);
+/* The client is told of trouble: is there any? */
+void sim_check_trouble(struct sim *sim, const struct sim_client *client, struct span reply);
 struct shard_host sim_client_host(struct sim_node *node);
+
+/* ---- numbered.c ---- */
+struct session_terms sim_session_terms(void);
+enum shard_admission sim_numbered_submit(struct sim *sim, struct sim_client *client,
+                                         struct sim_node *node);
+/* It waits for an answer no longer. False: it does. */
+bool sim_numbered_gives_up(struct sim_client *client);
+void sim_numbered_answered(struct sim *sim, struct sim_client *client);
+void sim_check_numbered(struct sim *sim, const struct sim_node *node); /* at the end */
+void sim_numbered_clients(struct sim *sim);
 
 /* ---- ttl.c ---- */
 void sim_ttl_close(struct sim *sim);

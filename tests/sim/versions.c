@@ -32,7 +32,9 @@ static void check_message(struct sim_node *node, const struct wire_message *mess
         bool names_version =
             entry->kind == ENTRY_MEMBERSHIP &&
             memmem(entry->payload.ptr, entry->payload.len, "#VERSION:", strlen("#VERSION:"));
-        if (entry->origin.life || names_version)
+        bool of_session = entry->kind == ENTRY_SESSION ||
+                          (entry->kind == ENTRY_COMMAND && entry->payload.ptr[0] == '#');
+        if (entry->origin.life || names_version || of_session)
             sim_fail(node->sim, "old node %llu is sent entry %llu, which it cannot read",
                      (unsigned long long)node->id, (unsigned long long)entry->index);
     }

@@ -146,7 +146,7 @@ static struct machine_reader *write_and_read(struct fixture *f, const char *with
     raft_membership_set(&position.membership, 1, RAFT_VOTER);
     struct machine_writer writer;
     struct buf file = {0};
-    machine_writer_init(&writer, f->machine.keyspace, &position);
+    machine_writer_init(&writer, f->machine.keyspace, NULL, &position);
     for (size_t i = 0; without && i < STATE_FIELDS; i++)
         if (span_is(writer.aux[i].name, without))
             writer.aux[i].name = SPAN("other-field");

@@ -38,7 +38,7 @@ static void end(struct rewriting *r)
 
 static bool rewrite(struct rewriting *r, enum entry_kind kind, struct span payload)
 {
-    const struct machine_judge judge = {r, refusal};
+    const struct machine_judge judge = {.context = r, .refusal = refusal};
     return machine_rewrite(&r->machine, kind, payload, 1000, &judge, &r->out, &r->error);
 }
 

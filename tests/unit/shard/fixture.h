@@ -32,6 +32,7 @@ struct fixture {
     struct buf sent_forwards;     /* the messages of wire/forward.h, as texts */
     uint64_t life;                /* in the last of them */
     uint64_t context;             /* its first number */
+    char forwarded[512];          /* the last of its requests: the kind, then the payload */
     unsigned wanted;              /* requests in the last RAFT.FORWARD that ask for something */
     unsigned refusals;            /* in the last RAFT.FORWARDED */
     const char *refusal;          /* of everything that is to be proposed; NULL: none */
@@ -101,8 +102,11 @@ static inline void fixture_note_forward(struct fixture *fixture, const struct sp
     if (message.type == WIRE_FORWARD) {
         enum entry_kind kind;
         struct span payload, items = message.items;
-        for (fixture->wanted = 0; wire_take_request(&items, &kind, &payload);)
+        for (fixture->wanted = 0; wire_take_request(&items, &kind, &payload);) {
             fixture->wanted += kind != ENTRY_NOOP;
+            snprintf(fixture->forwarded, sizeof fixture->forwarded, "%c%.*s", kind,
+                     (int)payload.len, payload.ptr);
+        }
     }
     if (message.type == WIRE_FORWARDED) {
         uint64_t seq;
@@ -228,32 +232,34 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
     if (cluster_parse(&fixture->cluster, SPAN("1@n1:7001,2@n2:7002,3@n3:7003"), cluster_one,
                       message))
         fail_msg("%s", message);
-    struct shard_options options = {.raft = fixture_raft_options(voters),
-                                    .storage = fixture->node.options,
-                                    .cluster = &fixture->cluster,
-                                    .table = fixture->table,
-                                    .host = {.context = fixture,
-                                             .reply_begin = fixture_reply_begin,
-                                             .reply_end = fixture_reply_end,
-                                             .is_waiting = fixture_is_waiting,
-                                             .refusal = fixture_refusal,
-                                             .run_local = fixture_run_local,
-                                             .executed = fixture_executed,
-                                             .send_context = fixture,
-                                             .clock = fixture->clock,
-                                             .send = fixture_send,
-                                             .contradicted = fixture_contradicted,
-                                             .incarnation_is_void = fixture_incarnation_is_void,
-                                             .role_changed = fixture_role_changed},
-                                    .disk = &fixture->node.port,
-                                    .log = &fixture->log,
-                                    .leader_wait_ms = LEADER_WAIT_MS,
-                                    .digest_interval_ms = fixture->digest_interval_ms,
-                                    .digest_entries = 1024,
-                                    .apply_entries_max = 4096,
-                                    .snapshot_log_bytes = fixture->snapshot_log_bytes,
-                                    .snapshot_bytes_per_s = 24 << 20,
-                                    .batch_bytes_max = BATCH_BYTES_MAX};
+    struct shard_options options = {
+        .raft = fixture_raft_options(voters),
+        .storage = fixture->node.options,
+        .cluster = &fixture->cluster,
+        .table = fixture->table,
+        .host = {.context = fixture,
+                 .reply_begin = fixture_reply_begin,
+                 .reply_end = fixture_reply_end,
+                 .is_waiting = fixture_is_waiting,
+                 .refusal = fixture_refusal,
+                 .run_local = fixture_run_local,
+                 .executed = fixture_executed,
+                 .send_context = fixture,
+                 .clock = fixture->clock,
+                 .send = fixture_send,
+                 .contradicted = fixture_contradicted,
+                 .incarnation_is_void = fixture_incarnation_is_void,
+                 .role_changed = fixture_role_changed},
+        .disk = &fixture->node.port,
+        .log = &fixture->log,
+        .leader_wait_ms = LEADER_WAIT_MS,
+        .digest_interval_ms = fixture->digest_interval_ms,
+        .digest_entries = 1024,
+        .sessions = {.ttl_ms = 60000, .sessions_max = 10, .replies_max = 8, .bytes_max = 100},
+        .apply_entries_max = 4096,
+        .snapshot_log_bytes = fixture->snapshot_log_bytes,
+        .snapshot_bytes_per_s = 24 << 20,
+        .batch_bytes_max = BATCH_BYTES_MAX};
     options.storage.log = &fixture->log;
     options.raft.incarnation = fixture->incarnation;
     options.raft.membership.version = fixture->disagrees ? 0 : WIRE_VERSION;

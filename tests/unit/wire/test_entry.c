@@ -260,6 +260,22 @@ static void test_an_origin_that_cannot_be_is_bad(void **state)
     }
 }
 
+static void test_whatever_clients_ask_for_may_have_an_origin(void **state)
+{
+    (void)state;
+    static const enum entry_kind kinds[] = {ENTRY_COMMAND, ENTRY_TRANSACTION, ENTRY_SESSION};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const struct entry entry = {.index = 1, .term = 1, .kind = kinds[i], .origin = {1, 2, 3}};
+        struct buf out = {0};
+        struct record record;
+        entry_encode(&out, &entry);
+        assert_int_equal(record_parse(buf_span(&out), &record), RECORD_OK);
+        assert_int_equal(record.entry.kind, kinds[i]);
+        assert_int_equal(record.entry.origin.life, 2);
+        buf_close(&out);
+    }
+}
+
 static void test_lines_that_are_no_records_are_bad(void **state)
 {
     (void)state;
@@ -388,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_every_changed_byte_of_a_record_is_detected),
         cmocka_unit_test(test_every_beginning_of_a_record_is_truncated_not_bad),
         cmocka_unit_test(test_an_origin_that_cannot_be_is_bad),
+        cmocka_unit_test(test_whatever_clients_ask_for_may_have_an_origin),
         cmocka_unit_test(test_lines_that_are_no_records_are_bad),
         cmocka_unit_test(test_whose_log_it_is_can_be_read_in_the_first_format),
         cmocka_unit_test(test_an_endless_line_is_bad),

@@ -133,6 +133,7 @@ static void test_requests_and_refusals_come_one_after_the_other(void **state)
     uint64_t seq;
     wire_add_request(&items, ENTRY_COMMAND, SPAN("*1\r\n$4\r\nPING\r\n"));
     wire_add_request(&items, ENTRY_TRANSACTION, SPAN(""));
+    wire_add_request(&items, ENTRY_SESSION, SPAN("#BEGIN:0\r\n"));
     struct span rest = buf_span(&items);
     assert_true(wire_take_request(&rest, &kind, &text));
     assert_int_equal(kind, ENTRY_COMMAND);
@@ -140,6 +141,8 @@ static void test_requests_and_refusals_come_one_after_the_other(void **state)
     assert_true(wire_take_request(&rest, &kind, &text));
     assert_int_equal(kind, ENTRY_TRANSACTION);
     assert_int_equal(text.len, 0);
+    assert_true(wire_take_request(&rest, &kind, &text));
+    assert_int_equal(kind, ENTRY_SESSION);
     assert_false(wire_take_request(&rest, &kind, &text));
     items.len = 0;
     wire_add_refusal(&items, UINT64_MAX, SPAN("OOM no"));
