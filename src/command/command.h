@@ -43,6 +43,7 @@ enum command_flag {
     COMMAND_FREES = 1 << 22,          /* runs even when memory or the disk is full */
     COMMAND_FREES_IF_PAST = 1 << 23,  /* the same if the deadline that it sets has passed */
     COMMAND_SHOWS_CLUSTERS = 1 << 24, /* only a client says it that can follow redirects */
+    COMMAND_OF_NODE = 1 << 25,        /* the reply depends on the node, not on the data alone */
     COMMAND_LENGTHENS = 1 << 21,      /* may make a value much longer than the command itself */
 };
 

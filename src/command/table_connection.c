@@ -254,6 +254,19 @@ static const struct command_docs rows[] = {
         .summary = "Ends a pause.",
     },
     {
+        .fullname = "client|session",
+        .arity = -3,
+        .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+        .categories = CATEGORY_CONNECTION,
+        .syntax = "action(begin{BEGIN [TTL milliseconds:integer]} | use{USE id} | "
+                  "seq{SEQ number:integer [ACK lowest:integer]} | ack{ACK lowest:integer} | "
+                  "end{END [id]})",
+        .group = "connection",
+        .since = "7.2.0",
+        .complexity = "O(1); BEGIN, ACK and END also a round to a majority of the nodes.",
+        .summary = "Numbers commands, so that one that is sent again is carried out once.",
+    },
+    {
         .fullname = "client|trackinginfo",
         .arity = 2,
         .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,

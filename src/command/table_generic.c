@@ -234,7 +234,7 @@ static const struct command_docs rows[] = {
         .fullname = "object|idletime",
         .run = command_object_idletime_run,
         .arity = 3,
-        .flags = COMMAND_READONLY,
+        .flags = COMMAND_READONLY | COMMAND_OF_NODE,
         .categories = CATEGORY_KEYSPACE,
         .keys = {{.flags = KEY_RO, .first = 2, .last = 0, .step = 1}},
         .syntax = "key#0",

@@ -229,7 +229,7 @@ static const struct command_docs rows[] = {
         .fullname = "memory|usage",
         .run = command_memory_usage_run,
         .arity = -3,
-        .flags = COMMAND_READONLY,
+        .flags = COMMAND_READONLY | COMMAND_OF_NODE,
         .keys = {{.flags = KEY_RO, .first = 2, .last = 0, .step = 1}},
         .syntax = "key#0 [SAMPLES count:integer]",
         .group = "server",

@@ -11,6 +11,7 @@
 #include "net/list.h"
 #include "net/net.h"
 #include "net/places.h"
+#include "net/session.h"
 #include "net/subscribe.h"
 #include "net/transaction.h"
 #include "resp/parse.h"
@@ -92,6 +93,7 @@ struct client {
 
     struct client_transaction transaction;
     struct client_subscriptions subscriptions;
+    struct client_session session;
 
     uint64_t id;
     uint64_t created_ms;

@@ -180,6 +180,7 @@ static void run_reset(struct client *client, const struct net_request *request,
 {
     (void)request;
     client_transaction_discard(client);
+    client_session_forget(client);
     client_set_text(&client->name, span_of(NULL, 0));
     client->protocol = 2;
     client->readonly = false;

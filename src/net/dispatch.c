@@ -103,14 +103,14 @@ bool client_is_redirected(const struct client *client)
     return redirect_of(client) != NULL;
 }
 
-static enum net_verdict park(struct client *client)
+enum net_verdict client_park(struct client *client, const char *text)
 {
     struct net *net = client->net;
     uint64_t now_ms = net_now(net)->mono_ms;
     if (client->park_until_ms == 0)
         client->park_until_ms = now_ms + net->settings.leader_wait_ms;
     if (now_ms >= client->park_until_ms) {
-        client_error(client, no_leader);
+        client_error(client, text);
         return NET_DONE;
     }
     net_due(net, client->park_until_ms);
@@ -144,7 +144,7 @@ enum net_verdict client_not_admitted(struct client *client, enum shard_admission
         return NET_DONE;
     }
     if (!leader)
-        return park(client);
+        return client_park(client, no_leader);
     write_moved(client, leader, slot);
     return NET_DONE;
 }
@@ -204,7 +204,8 @@ static enum net_verdict run_data(struct client *client, const struct net_request
     struct shard_request asked = {.protocol = client->protocol,
                                   .command = request->command,
                                   .args = request->args,
-                                  .argc = request->argc};
+                                  .argc = request->argc,
+                                  .session = client_session_number(client)};
     if (!writes && client->readonly && client_may_read_here(client)) {
         struct resp_writer reply = client_begin_reply(client);
         net_slowlog_begin(net, client->handle);
@@ -220,6 +221,8 @@ static enum net_verdict run_data(struct client *client, const struct net_request
     bool has_key;
     if (client_is_redirected(client))
         return client_not_admitted(client, SHARD_NOT_LEADER, net_request_slot(request, &has_key));
+    if (writes && client->session.pending && !shard_has_sessions(net->shard))
+        return client_wait_for_sessions(client);
     if (!count_reply(client, request))
         return client_hold(client, CLIENT_BARRIER);
     asked.client = client_expect_reply(client);
@@ -300,6 +303,9 @@ static enum net_verdict reject(struct client *client, const struct command *comm
     struct net *net = client->net;
     net_stats_rejected(net, command);
     client->transaction.aborted = client->transaction.open;
+    const struct net_local *local = net->locals[command->id];
+    if (local && local->numbers)
+        client_session_rejected(client);
     client_error(client, text);
     return NET_DONE;
 }
@@ -518,7 +524,7 @@ static enum net_verdict check_and_run(struct client *client, const struct net_re
     return queued ? queue(client, request) : client_run(client, request);
 }
 
-static enum net_verdict find_and_run(struct client *client, const struct span *args, size_t argc,
+enum net_verdict client_find_and_run(struct client *client, const struct span *args, size_t argc,
                                      size_t bytes)
 {
     struct net_request request = {command_find(client->net->table, args, argc), args, argc};
@@ -528,12 +534,19 @@ static enum net_verdict find_and_run(struct client *client, const struct span *a
     return check_and_run(client, &request, bytes);
 }
 
+static enum net_verdict run_one(struct client *client, const struct span *args, size_t argc,
+                                size_t bytes)
+{
+    return client->session.pending ? client_run_numbered(client, args, argc, bytes)
+                                   : client_find_and_run(client, args, argc, bytes);
+}
+
 static enum net_verdict run_in_reply_mode(struct client *client, const struct span *args,
                                           size_t argc, size_t bytes)
 {
     if (client->reply_mode == REPLY_SKIP_NEXT)
         client->reply_mode = REPLY_SKIP_THIS;
-    enum net_verdict verdict = find_and_run(client, args, argc, bytes);
+    enum net_verdict verdict = run_one(client, args, argc, bytes);
     if (verdict == NET_DONE && client->reply_mode == REPLY_SKIP_THIS)
         client->reply_mode = REPLY_ON;
     return verdict;
@@ -547,6 +560,6 @@ enum net_verdict client_dispatch(struct client *client, const struct span *args,
     if (client->refusal)
         return refuse(client);
     if (client->reply_mode == REPLY_ON)
-        return find_and_run(client, args, argc, bytes);
+        return run_one(client, args, argc, bytes);
     return run_in_reply_mode(client, args, argc, bytes);
 }

@@ -14,6 +14,16 @@ enum net_verdict client_run(struct client *client, const struct net_request *req
 /* Writes one reply; within a transaction too. */
 void client_run_local(struct client *client, const struct net_request *request,
                       struct resp_writer *reply);
+/* Finds the command, checks it and carries it out. */
+enum net_verdict client_find_and_run(struct client *client, const struct span *args, size_t argc,
+                                     size_t bytes);
+/* session.c: the command after CLIENT SESSION SEQ */
+enum net_verdict client_run_numbered(struct client *client, const struct span *args, size_t argc,
+                                     size_t bytes);
+/* A write has a number, and not all nodes are known to understand it. */
+enum net_verdict client_wait_for_sessions(struct client *client);
+/* The client waits for a change of role, and gets `text` if none comes in time. */
+enum net_verdict client_park(struct client *client, const char *text);
 /* The shard refused the request: the client waits, or got an error. */
 enum net_verdict client_not_admitted(struct client *client, enum shard_admission admission,
                                      unsigned slot);

@@ -27,12 +27,14 @@ struct net_local {
     bool needs_shard;         /* refused while that is being loaded */
     bool while_subscribed;    /* also on a RESP2 connection that hears channels */
     bool with_subcommands;    /* the row stands for all of them */
+    bool numbers;             /* what follows counts on it: if it is refused, so is that */
 };
 
 /* Each ends with a row without a name. */
 extern const struct net_local net_connection_commands[];
 extern const struct net_local net_client_commands[];
 extern const struct net_local net_kill_commands[];
+extern const struct net_local net_session_commands[];
 extern const struct net_local net_transaction_commands[];
 extern const struct net_local net_wait_commands[];
 extern const struct net_local net_subscribe_commands[];

@@ -15,8 +15,8 @@
 #include "base/mem.h"
 
 static const struct net_local *const local_tables[] = {
-    net_connection_commands,  net_client_commands, net_kill_commands,
-    net_transaction_commands, net_wait_commands,   net_subscribe_commands,
+    net_connection_commands, net_client_commands,    net_kill_commands,    net_transaction_commands,
+    net_wait_commands,       net_subscribe_commands, net_session_commands,
 };
 
 static bool is_row_of(const struct net_local *local, const struct command *command)

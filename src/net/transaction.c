@@ -55,6 +55,8 @@ void client_transaction_queue(struct client *client, const struct net_request *r
     transaction->flags |= request->command->flags;
     if ((request->command->flags & COMMAND_WRITE) && !net_request_frees(client->net, request))
         transaction->grows = true;
+    if (!request->command->run || (request->command->flags & COMMAND_OF_NODE))
+        transaction->of_node = true;
     if (!request->command->run)
         return;
     transaction->has_data = true;
@@ -225,12 +227,17 @@ static void run_transaction_here(struct client *client)
     buf_close(&queued.commands);
 }
 
-static enum net_verdict exec_not_admitted(struct client *client, enum shard_admission admission)
+/* Nothing of it was given to the shard: EXEC waits, or got an error. */
+static enum net_verdict exec_not_taken(struct client *client, enum net_verdict verdict)
 {
-    enum net_verdict verdict = client_not_admitted(client, admission, client->transaction.slot);
     if (verdict == NET_DONE)
         client_transaction_discard(client);
     return verdict;
+}
+
+static enum net_verdict exec_not_admitted(struct client *client, enum shard_admission admission)
+{
+    return exec_not_taken(client, client_not_admitted(client, admission, client->transaction.slot));
 }
 
 static enum net_verdict submit_transaction(struct client *client)
@@ -239,12 +246,16 @@ static enum net_verdict submit_transaction(struct client *client)
     const struct client_transaction *transaction = &client->transaction;
     if (client_is_redirected(client))
         return exec_not_admitted(client, SHARD_NOT_LEADER);
+    if ((transaction->flags & COMMAND_WRITE) && client->session.pending &&
+        !shard_has_sessions(net->shard))
+        return exec_not_taken(client, client_wait_for_sessions(client));
     struct shard_transaction asked = {.client = client_expect_reply(client),
                                       .protocol = client->protocol,
                                       .commands = buf_span(&transaction->commands),
                                       .count = transaction->count,
                                       .watches = transaction->watches,
-                                      .watch_count = transaction->watch_count};
+                                      .watch_count = transaction->watch_count,
+                                      .session = client_session_number(client)};
     enum shard_admission admission = shard_transaction(net->shard, &asked, *net_now(net));
     if (admission == SHARD_ACCEPTED) {
         net->submitted = true;
@@ -282,6 +293,10 @@ static enum net_verdict submit_exec(struct client *client, const struct net_requ
         return refuse_exec(client, request, NET_EXEC_OUT_OF_MEMORY);
     if (net_lacks_room(client->net, transaction->flags, !transaction->grows))
         return refuse_exec(client, request, NET_EXEC_NO_ROOM);
+    if (client->session.pending && (transaction->flags & COMMAND_WRITE) && transaction->of_node)
+        return refuse_exec(client, request,
+                           "EXECABORT Transaction discarded because of: a numbered transaction "
+                           "cannot hold commands whose reply depends on the node");
     bool here = transaction->watch_count == 0 &&
                 (!transaction->has_data ||
                  (!(transaction->flags & COMMAND_WRITE) && client_may_read_here(client)));

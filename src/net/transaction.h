@@ -16,6 +16,7 @@ struct client_transaction {
     uint32_t flags; /* of all queued commands */
     bool grows;     /* one of them writes and does not delete */
     bool has_data;  /* one of them concerns the keyspace */
+    bool of_node;   /* the reply of one depends on the node that carries it out */
     bool has_slot;
     unsigned slot;                 /* of the first key: where -MOVED points */
     struct machine_watch *watches; /* keys are owned */

@@ -36,6 +36,11 @@ struct shard {
     bool full;
     bool brimful; /* not even deletions fit */
     bool is_of_old_members;
+    bool has_no_sessions;
+    bool will_have_sessions;
+    struct session_number session; /* of the last write or transaction */
+    struct session_note note;      /* of the last shard_session() */
+    size_t notes;
     uint64_t applied;
     size_t holders;
     size_t wanted;        /* asked to find out holders … */
@@ -114,6 +119,7 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
 {
     (void)now;
     shard->writes++;
+    shard->session = request->session;
     return admit(shard, request, true);
 }
 
@@ -143,12 +149,32 @@ enum shard_admission shard_transaction(struct shard *shard,
     shard->transactions++;
     shard->transaction_count = transaction->count;
     shard->watch_count = transaction->watch_count;
+    shard->session = transaction->session;
     if (transaction->watch_count)
         shard->watch = transaction->watches[0];
     ask(shard, transaction->client, transaction->protocol, true, "+EXECUTED\r\n", 11);
     return SHARD_ACCEPTED;
 }
 
+enum shard_admission shard_session(struct shard *shard, struct shard_client client, int protocol,
+                                   const struct session_note *note, struct shard_time now)
+{
+    (void)now;
+    if (shard->admission != SHARD_ACCEPTED)
+        return shard->admission;
+    shard->note = *note;
+    shard->notes++;
+    ask(shard, client, protocol, true, "+SESSION\r\n", 10);
+    return SHARD_ACCEPTED;
+}
+bool shard_has_sessions(const struct shard *shard)
+{
+    return !shard->has_no_sessions;
+}
+bool shard_ask_sessions(struct shard *shard)
+{
+    return !shard->has_no_sessions || shard->will_have_sessions;
+}
 uint64_t shard_fresh_ms(struct shard *shard)
 {
     return shard->contact_ms;
