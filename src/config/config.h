@@ -95,6 +95,10 @@ struct config {
     char sentinel_master_name[128];
     int leader_wait_ms;
     int replica_max_lag_ms;
+    int session_max;
+    int session_replies_max;
+    uint64_t session_bytes_max;
+    int session_ttl_ms;
     /* raft */
     int raft_heartbeat_ms;
     int raft_election_timeout_ms;

@@ -31,6 +31,14 @@ static enum net_follower_mode follower_mode_of(enum config_follower_mode mode)
     return NET_FOLLOWER_REDIRECT;
 }
 
+struct session_terms server_session_terms(const struct config *config)
+{
+    return (struct session_terms){.ttl_ms = config->session_ttl_ms,
+                                  .sessions_max = (uint32_t)config->session_max,
+                                  .replies_max = (uint32_t)config->session_replies_max,
+                                  .bytes_max = (uint32_t)config->session_bytes_max};
+}
+
 struct net_settings server_net_settings(const struct server *server)
 {
     const struct config *config = &server->config;

@@ -186,6 +186,7 @@ bool server_on_peer_told(void *server, const struct shard_peer *from, const stru
 
 /* options.c */
 void server_apply_fsync(struct server *server); /* appendfsync, with its warning */
+struct session_terms server_session_terms(const struct config *config);
 struct net_settings server_net_settings(const struct server *server);
 /* The path is printed to `folder` and borrowed. */
 struct storage_options server_storage_options(const struct server *server, char *folder,

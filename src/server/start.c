@@ -227,6 +227,7 @@ enum err server_open_shard(struct server *server, char message[512])
                                     .seed = platform_random(),
                                     .hash_seed = platform_random(),
                                     .leader_wait_ms = (uint32_t)config->leader_wait_ms,
+                                    .sessions = server_session_terms(config),
                                     .apply_entries_max = APPLY_ENTRIES_MAX,
                                     .digest_interval_ms = (uint32_t)config->raft_digest_interval_ms,
                                     .digest_entries = (uint32_t)config->raft_digest_entries,
