@@ -4,6 +4,8 @@
  *   say.c      messages to standard error
  *   folder.c   finds the folder, locks it, a read-only disk port, the cut of --repair
  *   identity.c flotilla.identity: check, --upgrade, --moved
+ *   recover.c  --recover-quorum
+ *   compare.c  --compare
  *   inspect.c  walks once over all data in the folder
  *   report.c   the findings as text
  *   dump.c     entries as text or as commands
@@ -48,6 +50,8 @@ struct check_options {
     bool repair;
     bool upgrade;
     bool moved;
+    bool recover;
+    bool compare;
     bool yes;
     bool force;
     bool dump;
@@ -109,6 +113,8 @@ bool check_folder_has_log(struct check *check); /* prints nothing */
  * refused. */
 MUST_CHECK bool check_folder_lock(struct check *check, bool alone);
 void check_folder_disk(struct platform_disk *platform, struct disk *disk);
+void check_folder_unlock(struct check *check);
+MUST_CHECK enum err check_folder_sync_file(const char *folder, const char *name);
 bool check_folder_cut(const char *path, uint64_t offset, uint64_t bytes);
 
 /* main.c: reads the answer to a question that was printed. */
@@ -120,9 +126,21 @@ void check_identity_load(struct check *check);
 bool check_identity_find(struct check *check);
 enum check_status check_identity_alone(struct check *check);
 void check_identity_report(const struct check *check);
-/* Asks the operator first. */
+/* Asks the operator, and says that nothing was changed if the answer is no. */
+bool check_is_wanted(const struct check *check, const char *question);
+/* Replaces flotilla.identity; prints why it failed. */
+enum check_status check_identity_store(struct platform_disk *platform, const struct check *check,
+                                       const struct cluster_identity *identity);
+/* These ask the operator first. */
 enum check_status check_upgrade(struct platform_disk *platform, struct check *check);
 enum check_status check_moved(struct platform_disk *platform, struct check *check);
+
+/* recover.c: asks the operator first, and prints why the folder is refused. */
+enum check_status check_recover(struct platform_disk *platform, struct check *check);
+
+/* compare.c: prints a table of the folders and which of them has most. `template` has the names of
+ * files. */
+enum check_status check_compare(const struct check *template, char *const *paths, size_t count);
 
 /* inspect.c */
 void check_inspect(struct check *check);

@@ -120,6 +120,13 @@ bool check_folder_lock(struct check *check, bool alone)
     return false;
 }
 
+void check_folder_unlock(struct check *check)
+{
+    if (check->lock >= 0)
+        close(check->lock);
+    check->lock = -1;
+}
+
 /* ---- a read-only disk port ---- */
 
 static enum err require_file(const struct stat *status)
@@ -163,7 +170,20 @@ void check_folder_disk(struct platform_disk *platform, struct disk *disk)
                           .list = port.list};
 }
 
-/* ---- the cut ---- */
+/* ---- the cut, and what was not synced ---- */
+
+enum err check_folder_sync_file(const char *folder, const char *name)
+{
+    char path[CHECK_PATH_MAX];
+    if (!join(path, folder, name))
+        return ERR_INVALID;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return platform_err(errno);
+    enum err err = fsync(file) ? platform_err(errno) : ERR_NONE;
+    close(file);
+    return err;
+}
 
 bool check_folder_cut(const char *path, uint64_t offset, uint64_t bytes)
 {

@@ -22,6 +22,8 @@ void check_identity_load(struct check *check)
     node_folder(check, folder);
     check->identity_err =
         storage_identity_load(&check->disk, folder, &check->identity, check->identity_message);
+    if (check->identity_err) /* nothing of it counts */
+        check->identity = (struct cluster_identity){.node_id = 0};
 }
 
 bool check_identity_find(struct check *check)
@@ -48,6 +50,15 @@ static void report_founders(const struct cluster_founders *founders)
     puts(founders->mark ? " (with imported data)" : "");
 }
 
+static void report_superseded(const struct cluster_superseded *superseded)
+{
+    for (size_t i = 0; i < superseded->count; i++) {
+        const struct cluster_predecessor *old = &superseded->items[i];
+        printf("%-14s%s up to entry %" PRIu64 " of term %" PRIu64 "\n",
+               i ? "" : "Supersedes", old->cluster_id, old->last_index, old->last_term);
+    }
+}
+
 void check_identity_report(const struct check *check)
 {
     const struct cluster_identity *identity = &check->identity;
@@ -69,6 +80,7 @@ void check_identity_report(const struct check *check)
     if (identity->previous)
         printf("%-14sit had incarnation %016" PRIx64 " before the folder was copied or moved\n", "",
                identity->previous);
+    report_superseded(&identity->superseded);
     if (identity->founders.count)
         report_founders(&identity->founders);
 }
@@ -88,7 +100,7 @@ enum check_status check_identity_alone(struct check *check)
 
 /* ---- changes ---- */
 
-static bool is_wanted(const struct check *check, const char *question)
+bool check_is_wanted(const struct check *check, const char *question)
 {
     printf("%s [y/N] ", question);
     bool wanted = check_confirm(check);
@@ -97,8 +109,8 @@ static bool is_wanted(const struct check *check, const char *question)
     return wanted;
 }
 
-static enum check_status store(struct platform_disk *platform, const struct check *check,
-                               const struct cluster_identity *identity)
+enum check_status check_identity_store(struct platform_disk *platform, const struct check *check,
+                                       const struct cluster_identity *identity)
 {
     char folder[CHECK_PATH_MAX];
     char message[CHECK_MESSAGE_MAX];
@@ -126,7 +138,7 @@ enum check_status check_upgrade(struct platform_disk *platform, struct check *ch
     snprintf(question, sizeof question,
              "Upgrade node %" PRIu64 " of cluster %s? All of its nodes have to be stopped.",
              old->node_id, old->cluster_id);
-    if (!is_wanted(check, question))
+    if (!check_is_wanted(check, question))
         return CHECK_FINE;
     struct cluster_identity identity = {
         .node_id = old->node_id,
@@ -134,7 +146,7 @@ enum check_status check_upgrade(struct platform_disk *platform, struct check *ch
         .begin = CLUSTER_BEGUN,
         .has_log = true};
     memcpy(identity.cluster_id, old->cluster_id, sizeof identity.cluster_id);
-    enum check_status status = store(platform, check, &identity);
+    enum check_status status = check_identity_store(platform, check, &identity);
     if (status == CHECK_FINE)
         puts("upgraded: start the node with the same cluster-nodes as before");
     return status;
@@ -156,13 +168,13 @@ enum check_status check_moved(struct platform_disk *platform, struct check *chec
         puts("the folder was not moved: there is nothing to do");
         return CHECK_FINE;
     }
-    if (!is_wanted(check, "Was the only copy of this folder moved, and does no other one exist?"))
+    if (!check_is_wanted(check, "Was the only copy of this folder moved, and does no other one exist?"))
         return CHECK_FINE;
     identity.place = place;
     if (identity.previous)
         identity.incarnation = identity.previous;
     identity.previous = 0;
-    enum check_status status = store(platform, check, &identity);
+    enum check_status status = check_identity_store(platform, check, &identity);
     if (status == CHECK_FINE)
         printf("the node is incarnation %016" PRIx64 "\n", identity.incarnation);
     return status;

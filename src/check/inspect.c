@@ -114,6 +114,15 @@ static void check_state(struct check *check)
     check->err = err;
 }
 
+/* Whose log it is if its first segments are of a cluster that was superseded. */
+static struct identity identity_of(const struct check *check)
+{
+    struct identity identity = {.node_id = check->identity.node_id,
+                                .incarnation = check->identity.incarnation};
+    memcpy(identity.cluster_id, check->identity.cluster_id, sizeof identity.cluster_id);
+    return identity;
+}
+
 void check_inspect(struct check *check)
 {
     check->table = command_table_new();
@@ -123,6 +132,8 @@ void check_inspect(struct check *check)
     const struct storage_options options = {.folder = check->folder,
                                             .append_folder = check->append_folder,
                                             .append_filename = check->options.append_filename,
+                                            .identity = identity_of(check),
+                                            .superseded = &check->identity.superseded,
                                             .inspection = &inspection};
     const struct storage_visitor visitor = {
         .context = check, .load = take_snapshot, .visit = take_entry};

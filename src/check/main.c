@@ -12,16 +12,21 @@
 
 static const char usage[] =
     "Usage: flotilla-check [options] <dir>\n"
+    "       flotilla-check --compare <dir> <dir> ...\n"
     "\n"
     "Reads the data folder of a node that does not run, and says what is in it and whether it is\n"
     "whole. <dir> is the node's data folder, its shard-0 folder, or the appendonlydir itself.\n"
-    "Nothing is changed, but by --repair, --upgrade and --moved. While it reads, no node can start "
-    "in the folder.\n"
+    "Nothing is changed, but by --repair, --upgrade, --moved and --recover-quorum. While it reads, "
+    "no\nnode can start in the folder.\n"
     "\n"
     "  --repair                cut off a torn tail (and nothing else), after asking\n"
     "  --upgrade               begin once more with a folder of the first version, after asking\n"
     "  --moved                 the only copy of the folder was moved: take its vote back, after\n"
     "                          asking\n"
+    "  --compare               which of several folders of a cluster has the newest data\n"
+    "  --recover-quorum        A MAJORITY IS LOST FOR GOOD: go on from this folder alone, under "
+    "another\n"
+    "                          cluster id, after asking. Writes that only others have are lost\n"
     "  --yes                   the answer to what is asked\n"
     "  --dump                  print the entries of the log instead of the report\n"
     "    --from INDEX          from this entry on\n"
@@ -37,7 +42,8 @@ static const char usage[] =
     "Exit status:\n"
     "  0  fine\n"
     "  1  the tail is torn, as a crash leaves it: a start cuts it off, --repair as well\n"
-    "  2  the command line makes no sense, or a file would be overwritten\n"
+    "  2  the command line makes no sense, a file would be overwritten, or the folder is none to\n"
+    "     recover from\n"
     "  3  corrupt or incomplete\n"
     "  4  cannot be read or written (missing, no permission, in use by a node)\n";
 
@@ -45,6 +51,8 @@ enum {
     OPTION_REPAIR = 256,
     OPTION_UPGRADE,
     OPTION_MOVED,
+    OPTION_COMPARE,
+    OPTION_RECOVER,
     OPTION_YES,
     OPTION_DUMP,
     OPTION_FROM,
@@ -59,6 +67,8 @@ enum {
 static const struct option long_options[] = {
     {"repair", no_argument, NULL, OPTION_REPAIR},
     {"upgrade", no_argument, NULL, OPTION_UPGRADE},
+    {"compare", no_argument, NULL, OPTION_COMPARE},
+    {"recover-quorum", no_argument, NULL, OPTION_RECOVER},
     {"moved", no_argument, NULL, OPTION_MOVED},
     {"yes", no_argument, NULL, OPTION_YES},
     {"dump", no_argument, NULL, OPTION_DUMP},
@@ -109,6 +119,10 @@ static bool take_option(struct check_options *options, int option)
         return options->upgrade = true;
     case OPTION_MOVED:
         return options->moved = true;
+    case OPTION_COMPARE:
+        return options->compare = true;
+    case OPTION_RECOVER:
+        return options->recover = true;
     case OPTION_YES:
         return options->yes = true;
     case OPTION_DUMP:
@@ -136,12 +150,15 @@ static bool take_option(struct check_options *options, int option)
 
 static bool fits_together(const struct check_options *options)
 {
-    if (options->repair + options->upgrade + options->moved + options->dump +
-            (options->export_path != NULL) >
+    if (options->repair + options->upgrade + options->moved + options->recover + options->compare +
+            options->dump + (options->export_path != NULL) >
         1)
-        check_say("--repair, --upgrade, --moved, --dump and --export are for one run each");
+        check_say("--repair, --upgrade, --moved, --recover-quorum, --compare, --dump and --export "
+                  "are for one run each");
     else if (options->repair && options->to != UINT64_MAX)
         check_say("--repair cuts a torn tail alone: it takes no --to");
+    else if ((options->recover || options->compare) && options->to != UINT64_MAX)
+        check_say("--recover-quorum and --compare are about whole folders: they take no --to");
     else if (options->from > options->to)
         check_say("--from is behind --to");
     else
@@ -165,7 +182,7 @@ static bool parse(int argc, char **argv, struct check_options *options, int *sta
         if (!take_option(options, option))
             return false;
     }
-    if (optind + 1 != argc) {
+    if (optind == argc || (optind + 1 != argc && !options->compare)) {
         check_say(optind == argc ? "the data folder is missing; see --help"
                                  : "one data folder at a time; see --help");
         return false;
@@ -234,11 +251,18 @@ static int run(struct platform_disk *platform, struct check *check)
         status = check_upgrade(platform, check);
     if (options->moved)
         status = check_moved(platform, check);
+    if (options->recover)
+        status = check_recover(platform, check);
     if (options->export_path && !check->err)
         status = check_export_state(check);
     check_report_verdict(check);
     check_inspect_close(check);
     return status ? (int)status : (int)check_inspect_status(check);
+}
+
+static bool changes(const struct check_options *options)
+{
+    return options->repair || options->upgrade || options->moved || options->recover;
 }
 
 static int begin(struct check *check)
@@ -247,8 +271,12 @@ static int begin(struct check *check)
         return CHECK_USAGE;
     const struct check_options *options = &check->options;
     bool alone = !check_folder_has_log(check) && check_identity_find(check);
+    if (alone && options->recover) {
+        check_say("--recover-quorum: this node never was a member: it has no log");
+        return CHECK_USAGE;
+    }
     if ((!alone && !check_folder_find(check)) ||
-        !check_folder_lock(check, options->repair || options->upgrade || options->moved))
+        !check_folder_lock(check, changes(options)))
         return CHECK_UNREADABLE;
     struct platform_disk *platform = platform_disk_new();
     check_folder_disk(platform, &check->disk);
@@ -265,9 +293,10 @@ int main(int argc, char **argv)
     check->lock = -1;
     int status;
     if (parse(argc, argv, &check->options, &status))
-        status = begin(check);
-    if (check->lock >= 0)
-        close(check->lock);
+        status = check->options.compare
+                     ? (int)check_compare(check, argv + optind, (size_t)(argc - optind))
+                     : begin(check);
+    check_folder_unlock(check);
     mem_free(check);
     if (fflush(stdout) || ferror(stdout)) {
         check_say("cannot write to standard output");

@@ -212,14 +212,95 @@ bool cluster_place_equal(const struct cluster_place *a, const struct cluster_pla
     return a->birth_ns == b->birth_ns || a->birth_ns == 0 || b->birth_ns == 0;
 }
 
+/* ---- superseded clusters ---- */
+
+bool cluster_supersedes(const struct cluster_superseded *superseded, const char *cluster_id)
+{
+    for (size_t i = 0; superseded && i < superseded->count; i++)
+        if (strcmp(superseded->items[i].cluster_id, cluster_id) == 0)
+            return true;
+    return false;
+}
+
+enum err cluster_identity_recover(struct cluster_identity *identity,
+                                  const struct cluster_recovery *recovery)
+{
+    struct cluster_superseded *superseded = &identity->superseded;
+    ASSERT(identity->begin == CLUSTER_BEGUN && recovery->incarnation != 0);
+    if (superseded->count == CLUSTER_SUPERSEDED_MAX)
+        return ERR_RANGE;
+    struct cluster_predecessor *old = &superseded->items[superseded->count++];
+    *old = (struct cluster_predecessor){.last_index = recovery->last_index,
+                                        .last_term = recovery->last_term};
+    memcpy(old->cluster_id, identity->cluster_id, sizeof old->cluster_id);
+    memcpy(identity->cluster_id, recovery->cluster_id, sizeof identity->cluster_id);
+    identity->incarnation = recovery->incarnation;
+    identity->previous = 0; /* it belongs to the old cluster */
+    identity->place = recovery->place;
+    identity->mark = 0;
+    struct cluster_founders *founders = &identity->founders;
+    *founders = (struct cluster_founders){.count = 1};
+    memcpy(founders->cluster_id, identity->cluster_id, sizeof founders->cluster_id);
+    founders->members[0] = (struct cluster_founder){
+        .id = identity->node_id, .roles = RAFT_VOTER, .incarnation = identity->incarnation};
+    snprintf(founders->members[0].address, CLUSTER_ADDRESS_MAX, "%s", recovery->address);
+    return ERR_NONE;
+}
+
+const struct cluster_predecessor *
+cluster_identity_recovered(const struct cluster_identity *identity)
+{
+    const struct cluster_founder *self =
+        cluster_founders_find(&identity->founders, identity->node_id);
+    if (identity->superseded.count == 0 || !self || self->incarnation != identity->incarnation)
+        return NULL;
+    return &identity->superseded.items[identity->superseded.count - 1];
+}
+
+static void encode_superseded(struct buf *out, const struct cluster_superseded *superseded)
+{
+    for (size_t i = 0; i < superseded->count; i++) {
+        const struct cluster_predecessor *old = &superseded->items[i];
+        buf_printf(out, "#SUPERSEDED:%s:%" PRIu64 ":%" PRIu64 "\r\n", old->cluster_id,
+                   old->last_index, old->last_term);
+    }
+}
+
+/* Takes the lines #SUPERSEDED from the front of the text. */
+static bool take_superseded(struct span *text, struct cluster_superseded *superseded)
+{
+    while (begins_with(*text, "#SUPERSEDED:")) {
+        struct span line;
+        if (superseded->count == CLUSTER_SUPERSEDED_MAX || !take_line(text, &line) ||
+            !take_word(&line, "#SUPERSEDED:"))
+            return false;
+        struct cluster_predecessor *old = &superseded->items[superseded->count];
+        if (!copy_id(take_field(&line), old->cluster_id) ||
+            strcmp(old->cluster_id, CLUSTER_NO_ID) == 0 ||
+            cluster_supersedes(superseded, old->cluster_id) ||
+            !number_parse_u64(take_field(&line), &old->last_index) ||
+            !number_parse_u64(line, &old->last_term))
+            return false;
+        superseded->count++;
+    }
+    return true;
+}
+
 /* ---- the whole file ---- */
+
+static uint32_t version_of(const struct cluster_identity *identity)
+{
+    uint32_t version = identity->version ? identity->version : CLUSTER_VERSION_OLDEST;
+    if (identity->superseded.count && version < CLUSTER_VERSION_SUPERSEDES)
+        return CLUSTER_VERSION_SUPERSEDES;
+    return version;
+}
 
 void cluster_identity_encode(struct buf *out, const struct cluster_identity *identity)
 {
     ASSERT(identity->incarnation != 0 && identity->node_id != 0);
     size_t start = out->len;
-    uint32_t version = identity->version ? identity->version : CLUSTER_VERSION_OLDEST;
-    buf_printf(out, "#NODE:%" PRIu32 ":%s:%" PRIu64 ":%" PRIx64 "\r\n", version,
+    buf_printf(out, "#NODE:%" PRIu32 ":%s:%" PRIu64 ":%" PRIx64 "\r\n", version_of(identity),
                identity->cluster_id, identity->node_id, identity->incarnation);
     buf_printf(out, "#STATE:%s\r\n", cluster_begin_name(identity->begin));
     if (identity->previous)
@@ -230,6 +311,7 @@ void cluster_identity_encode(struct buf *out, const struct cluster_identity *ide
         buf_add_text(out, "#LOG:begun\r\n");
     buf_printf(out, "#LIST:%s\r\n", identity->list);
     buf_printf(out, "#MARK:%" PRIx64 "\r\n", identity->mark);
+    encode_superseded(out, &identity->superseded);
     cluster_founders_encode(out, &identity->founders);
     uint32_t crc = crc32c(0, out->ptr + start, out->len - start);
     buf_printf(out, "#END:%08" PRIx32 "\r\n", crc);
@@ -297,6 +379,10 @@ static bool take_list(struct span *text, struct cluster_identity *identity)
 static bool is_sound(const struct cluster_identity *identity)
 {
     bool has_id = strcmp(identity->cluster_id, CLUSTER_NO_ID) != 0;
+    if (identity->superseded.count &&
+        (identity->begin != CLUSTER_BEGUN ||
+         cluster_supersedes(&identity->superseded, identity->cluster_id)))
+        return false;
     switch (identity->begin) {
     case CLUSTER_EMPTY:
         return !has_id && identity->founders.count == 0;
@@ -328,6 +414,7 @@ enum err cluster_identity_parse(struct span text, struct cluster_identity *ident
         return ERR_CORRUPT;
     if (!take_place(&text, &identity->place) || !take_log(&text, &identity->has_log) ||
         !take_list(&text, identity) || !take_hex_line(&text, "#MARK:", &identity->mark) ||
+        !take_superseded(&text, &identity->superseded) ||
         !cluster_founders_parse(text, &identity->founders) || !is_sound(identity))
         return ERR_CORRUPT;
     return ERR_NONE;

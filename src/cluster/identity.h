@@ -8,13 +8,19 @@
  *     #LOG:begun                                       optional: a log was begun once
  *     #LIST:<id>@<host>:<port>,…                       cluster-nodes as accepted
  *     #MARK:<mark>                                     identifies the data that --import reads
+ *     #SUPERSEDED:<cluster-id>:<index>:<term>          optional, oldest first: see below
  *     #FOUNDERS:<cluster-id>:<mark>:<count>            optional: if the node knows the founders
  *     #MEMBER:<id>:<roles>:<incarnation>:<address>     one for each founder
  *     #END:<crc32c>                                    covers all lines before
  *
  * The version is that of what the folder may hold (wire/hello.h): a node that does not know it
  * refuses the folder. Each line ends with CR and LF. Incarnations and marks are hexadecimal, other
- * numbers decimal. */
+ * numbers decimal.
+ *
+ * A cluster that lost its majority goes on from one folder under a new cluster id, which supersedes
+ * the old one (flotilla-check --recover-quorum). The log up to entry <index> of term <term> was
+ * written under the old id. The founders' record has this node alone: it is the membership that
+ * takes effect behind that entry. */
 #ifndef FLOTILLA_CLUSTER_IDENTITY_H
 #define FLOTILLA_CLUSTER_IDENTITY_H
 
@@ -31,7 +37,9 @@ enum {
     CLUSTER_ADDRESS_MAX = 264,  /* "host:port" or "[v6]:port", with the NUL */
     CLUSTER_VERSION_OLDEST = 2, /* of a folder that is understood; numbers as in wire/hello.h */
     CLUSTER_VERSION = 3,
+    CLUSTER_VERSION_SUPERSEDES = 3, /* the first one that knows #SUPERSEDED */
     CLUSTER_LIST_MAX = RAFT_MEMBERS_MAX * (CLUSTER_ADDRESS_MAX + 24),
+    CLUSTER_SUPERSEDED_MAX = 16,
 };
 
 #define CLUSTER_NO_ID "0000000000000000000000000000000000000000"
@@ -75,6 +83,20 @@ struct cluster_place {
 };
 bool cluster_place_equal(const struct cluster_place *a, const struct cluster_place *b);
 
+/* A cluster that this one goes on from. */
+struct cluster_predecessor {
+    char cluster_id[41];
+    uint64_t last_index; /* the newest entry that was written under that id; 0: there is none */
+    uint64_t last_term;
+};
+
+struct cluster_superseded {
+    struct cluster_predecessor items[CLUSTER_SUPERSEDED_MAX]; /* oldest first */
+    size_t count;
+};
+/* NULL allowed: nothing is superseded. */
+bool cluster_supersedes(const struct cluster_superseded *superseded, const char *cluster_id);
+
 struct cluster_identity {
     uint32_t version;    /* 0 counts as the oldest */
     char cluster_id[41]; /* CLUSTER_NO_ID: none yet */
@@ -87,8 +109,28 @@ struct cluster_identity {
     bool has_log;               /* a log was begun here once; if it is missing, it was lost */
     char list[CLUSTER_LIST_MAX];
     uint64_t mark;
+    struct cluster_superseded superseded;
     struct cluster_founders founders;
 };
+
+/* What a recovery draws and finds. */
+struct cluster_recovery {
+    char cluster_id[41];       /* drawn */
+    uint64_t incarnation;      /* drawn, not 0 */
+    struct cluster_place place; /* of the shard's folder as it is now */
+    const char *address;       /* of this node among the members */
+    uint64_t last_index;       /* the end of the log */
+    uint64_t last_term;
+};
+/* Turns the identity into that of the only member of a new cluster, which supersedes the present
+ * one. ERR_RANGE: too many were superseded already; the identity stays as it was. */
+MUST_CHECK enum err cluster_identity_recover(struct cluster_identity *identity,
+                                             const struct cluster_recovery *recovery);
+/* The entry behind which the founders' record takes effect: the last one of the cluster that was
+ * superseded last. NULL: the record is the begin of the log, or the folder has begun a new
+ * incarnation since, to which the record gives no vote. */
+const struct cluster_predecessor *
+cluster_identity_recovered(const struct cluster_identity *identity);
 
 void cluster_identity_encode(struct buf *out, const struct cluster_identity *identity);
 /* ERR_CORRUPT: the text is incomplete or damaged. ERR_FOREIGN: another version wrote it. */

@@ -164,7 +164,7 @@ static bool refuse_guess(struct link *guest)
 }
 
 /* Once a minute: such a node dials again and again. */
-static void say_foreign(const struct link *guest)
+static void say_foreign(const struct link *guest, const char *which)
 {
     struct peers *peers = guest->peers;
     uint64_t now_ms = peer_mono_ms();
@@ -172,8 +172,8 @@ static void say_foreign(const struct link *guest)
         return;
     peers->foreign_said_ms = now_ms;
     log_line(peers->options.log, LOG_WARNING,
-             "node %llu at %s is refused: it belongs to another cluster",
-             (unsigned long long)guest->handshake.hello.from, guest->handshake.address);
+             "node %llu at %s is refused: it belongs to %s",
+             (unsigned long long)guest->handshake.hello.from, guest->handshake.address, which);
 }
 
 /* Who is of the same cluster may be a member that this node has not heard of: it may even lead. */
@@ -190,8 +190,13 @@ static const char *refusal_of_member(const struct link *guest)
     const struct peers *peers = guest->peers;
     const struct wire_hello *hello = &guest->handshake.hello;
     const char *own_id = peers->options.cluster->cluster_id;
+    if (cluster_supersedes(peers->options.superseded, hello->cluster_id)) {
+        say_foreign(guest, "a cluster that this one has superseded: " SUPERSEDED_WHAT_TO_DO);
+        return "NOPERM the cluster of that node has been superseded (flotilla-check "
+               "--recover-quorum): " SUPERSEDED_WHAT_TO_DO;
+    }
     if (!wire_cluster_ids_agree(hello->cluster_id, own_id)) {
-        say_foreign(guest);
+        say_foreign(guest, "another cluster");
         return "NOPERM this node belongs to another cluster";
     }
     if (hello->to != peers->options.self)

@@ -42,6 +42,8 @@ enum {
     LASTING_MS = 1000, /* a connection that was good */
 };
 
+#define SUPERSEDED_WHAT_TO_DO "empty its data folder, then add it with RAFT.NODE ADD"
+
 enum link_state {
     LINK_DOWN,        /* the backoff timer runs */
     LINK_RESOLVING,   /* the name is looked up */

@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "base/span.h"
 #include "cluster/cluster.h"
+#include "cluster/identity.h"
 #include "shard/shard.h"
 
 struct event_base;
@@ -57,6 +58,7 @@ struct peer_options {
     uint64_t self;
     uint64_t incarnation;          /* of this node's data folder; not 0 */
     const struct cluster *cluster; /* borrowed; see peers_restart() and peers_follow() */
+    const struct cluster_superseded *superseded; /* borrowed; NULL: none */
     struct span secret;            /* borrowed; empty: none */
     bool guarded;                  /* see peers_set_guarded() */
     size_t output_bytes_max;       /* per connection */

@@ -3,21 +3,18 @@
  * sends. */
 #include "raft/core.h"
 
-/* No real number gets there: at one term per microsecond it would take 146,000 years. Sums of
- * indices and counts fit into 64 bits. */
-#define NUMBER_MAX (UINT64_C(1) << 62)
 /* A node that was away may be behind, but not by this many elections. */
 #define TERM_LEAP_MAX (UINT64_C(1) << 32)
 
 uint64_t raft_term_step(const struct raft *raft, const struct raft_message *message)
 {
     uint64_t most = raft->term + TERM_LEAP_MAX;
-    return message->term <= NUMBER_MAX && message->term > most ? most : 0;
+    return message->term <= RAFT_NUMBER_MAX && message->term > most ? most : 0;
 }
 
 static const char *term_refusal(const struct raft *raft, const struct raft_message *message)
 {
-    if (message->term > NUMBER_MAX)
+    if (message->term > RAFT_NUMBER_MAX)
         return "a term beyond all reason";
     if (message->term > raft->term + TERM_LEAP_MAX)
         return "a term that leaps";
@@ -60,7 +57,7 @@ static const char *append_refusal(const struct raft *raft, const struct raft_mes
     uint64_t prev = message->append_request.prev_index;
     size_t count = message->append_request.entry_count;
     uint64_t term = message->append_request.prev_term;
-    if (prev > NUMBER_MAX || count > NUMBER_MAX || message->append_request.commit > NUMBER_MAX)
+    if (prev > RAFT_NUMBER_MAX || count > RAFT_NUMBER_MAX || message->append_request.commit > RAFT_NUMBER_MAX)
         return "an index beyond all reason";
     if (term > message->term || (prev == 0) != (term == 0))
         return "an entry before the first one that cannot be";
@@ -103,7 +100,7 @@ static const char *vote_refusal(const struct raft_message *message)
     uint64_t term = message->vote_request.last_term;
     if (message->term == 0)
         return "a candidate of no term";
-    if (index > NUMBER_MAX || term > message->term || (index == 0) != (term == 0))
+    if (index > RAFT_NUMBER_MAX || term > message->term || (index == 0) != (term == 0))
         return "a last entry that cannot be";
     return NULL;
 }
@@ -114,8 +111,8 @@ static const char *voted_refusal(const struct raft *raft, const struct raft_mess
 {
     if (message->vote_response.granted && !message->vote_response.pre && message->term > raft->term)
         return "a vote that was not asked for";
-    if (message->vote_response.last_index > NUMBER_MAX ||
-        message->vote_response.witnessed > NUMBER_MAX)
+    if (message->vote_response.last_index > RAFT_NUMBER_MAX ||
+        message->vote_response.witnessed > RAFT_NUMBER_MAX)
         return "an index beyond all reason";
     return NULL;
 }
@@ -124,7 +121,7 @@ const char *raft_witness_refusal(const struct raft_witness *witness)
 {
     if (witness->id == 0 || witness->incarnation == 0)
         return "an acknowledgement of nobody";
-    if (witness->index == 0 || witness->index > NUMBER_MAX)
+    if (witness->index == 0 || witness->index > RAFT_NUMBER_MAX)
         return "an acknowledgement of an entry that cannot be";
     return NULL;
 }
@@ -135,7 +132,7 @@ static const char *snapshot_refusal(const struct raft *raft, const struct raft_m
     uint64_t term = message->snapshot_request.term;
     uint64_t total = message->snapshot_request.total;
     uint64_t offset = message->snapshot_request.offset;
-    if (index == 0 || index > NUMBER_MAX || term == 0 || term > message->term)
+    if (index == 0 || index > RAFT_NUMBER_MAX || term == 0 || term > message->term)
         return "a snapshot of an entry that cannot be";
     if (total == 0 || offset > total || message->snapshot_request.bytes > total - offset)
         return "a piece that is not of its snapshot";

@@ -102,6 +102,10 @@ struct raft_entry {
 /* Longer silences are taken for deaths, whatever was announced. */
 enum { RAFT_BUSY_MS_MAX = 20000 };
 
+/* Of terms and indices. No real number gets there: at one term per microsecond it would take
+ * 146,000 years. Sums of indices and counts fit into 64 bits. */
+#define RAFT_NUMBER_MAX (UINT64_C(1) << 62)
+
 enum raft_event_type {
     RAFT_EVENT_TICK,    /* time passed; see raft_deadline_ms() */
     RAFT_EVENT_MESSAGE, /* from a peer; already authenticated and of this group */

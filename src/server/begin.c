@@ -1,6 +1,5 @@
 /* Until the cluster has begun: nodes tell each other what they know (cluster/founding.h decides),
  * clients are told for whom this one waits. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,10 +25,9 @@ void server_begin_open(struct server *server)
         .cluster_id = server->config.cluster_id[0] ? server->config.cluster_id : NULL,
         .mark = server->import_mark,
         .alone = server->begin_alone,
-        .drawn_incarnation = server_draw_incarnation(),
+        .drawn_incarnation = platform_draw_incarnation(),
         .stored = server->identity};
-    snprintf(options.drawn_id, sizeof options.drawn_id, "%016" PRIx64 "%016" PRIx64 "%08" PRIx64,
-             server_draw_incarnation(), platform_random(), platform_random() & 0xffffffff);
+    platform_draw_cluster_id(options.drawn_id);
     server->founding = mem_zalloc(sizeof *server->founding);
     founding_init(server->founding, &options, server_now(server).mono_ms);
 }

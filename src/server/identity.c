@@ -13,15 +13,6 @@
 
 enum { MESSAGE_MAX = 512 };
 
-uint64_t server_draw_incarnation(void)
-{
-    uint64_t drawn;
-    do
-        drawn = platform_random();
-    while (drawn == 0);
-    return drawn;
-}
-
 enum err server_store_identity(struct server *server, char message[512])
 {
     return storage_identity_store(&server->disk_port, server->config.dir, &server->identity,
@@ -35,7 +26,7 @@ void server_incarnation_is_void(void *context)
     struct server *server = context;
     char message[MESSAGE_MAX];
     uint64_t before = server->identity.incarnation;
-    server->identity.incarnation = server_draw_incarnation();
+    server->identity.incarnation = platform_draw_incarnation();
     server->identity.previous = 0; /* nobody may go back to it */
     if (server_store_identity(server, message))
         FATAL("a new incarnation could not be stored");
@@ -88,7 +79,7 @@ static enum err begin_identity(struct server *server, char *message)
         return refuse_log_without_identity(server, &found, message);
     server->identity = (struct cluster_identity){.cluster_id = CLUSTER_NO_ID,
                                                  .node_id = server->config.node_id,
-                                                 .incarnation = server_draw_incarnation()};
+                                                 .incarnation = platform_draw_incarnation()};
     return ERR_NONE;
 }
 
@@ -249,7 +240,7 @@ static void begin_incarnation(struct server *server, uint64_t previous, const ch
 {
     struct cluster_identity *identity = &server->identity;
     identity->previous = previous;
-    identity->incarnation = server_draw_incarnation();
+    identity->incarnation = platform_draw_incarnation();
     if (identity->begin != CLUSTER_EMPTY)
         log_line(&server->log, LOG_WARNING, "%s", why);
 }

@@ -125,6 +125,7 @@ struct storage_options server_storage_options(const struct server *server, char 
         .append_folder = config->appenddirname,
         .append_filename = config->appendfilename,
         .identity = {.node_id = config->node_id, .incarnation = server->identity.incarnation},
+        .superseded = &server->identity.superseded,
         .sync = sync_of(config->appendfsync),
         .cache_bytes_max = config->raft_entry_cache_bytes,
         .segment_bytes_max = config->raft_segment_bytes,

@@ -150,7 +150,6 @@ MUST_CHECK enum err server_store_identity(struct server *server, char message[51
 MUST_CHECK enum err server_note_log(struct server *server, char message[512]);
 /* A list of nodes that was never accepted has to be that of the log's members. */
 MUST_CHECK enum err server_check_members(struct server *server, char message[512]);
-uint64_t server_draw_incarnation(void);
 void server_incarnation_is_void(void *context); /* host of the shard */
 
 /* members.c: the node table becomes what the log says. */

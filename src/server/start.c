@@ -219,6 +219,7 @@ enum err server_open_shard(struct server *server, char message[512])
     struct shard_options options = {.raft = server_raft_options(server),
                                     .storage =
                                         server_storage_options(server, folder, sizeof folder),
+                                    .recovered = cluster_identity_recovered(&server->identity),
                                     .cluster = &server->cluster,
                                     .table = server->table,
                                     .host = net_shard_host(server->net),
@@ -300,6 +301,7 @@ static void open_peers(struct server *server)
                                    .cluster = &server->cluster,
                                    .secret = span_text(server->config.cluster_secret),
                                    .incarnation = server->identity.incarnation,
+                                   .superseded = &server->identity.superseded,
                                    .guarded = server->config.requirepass[0] != '\0',
                                    .random = platform_random,
                                    .output_bytes_max = PEER_OUTPUT_BYTES_MAX,

@@ -32,30 +32,40 @@ static enum err load_state(void *context, struct span piece, char *message)
     return machine_reader_feed(found->state, piece, message);
 }
 
-static void note_membership(struct found *found, const struct entry *entry)
+static struct raft_membership *add_membership(struct found *found, uint64_t index)
 {
     found->memberships =
         mem_realloc(found->memberships, (found->membership_count + 1) * sizeof *found->memberships);
     struct found_membership *noted = &found->memberships[found->membership_count++];
-    noted->index = entry->index;
-    if (members_parse(entry->payload, &noted->membership) != ERR_NONE)
+    noted->index = index;
+    return &noted->membership;
+}
+
+static void note_membership(struct found *found, const struct entry *entry)
+{
+    if (members_parse(entry->payload, add_membership(found, entry->index)) != ERR_NONE)
         FATAL("the log holds a membership that this version does not know: it is older than the "
               "log");
 }
 
-static void visit_entry(void *context, const struct entry *entry)
+static void add_entry(struct found *found, const struct entry *entry)
 {
-    struct found *found = context;
     if (found->count == found->cap) {
         found->cap = found->cap ? found->cap * 2 : 1024;
         found->entries = mem_realloc(found->entries, found->cap * sizeof *found->entries);
     }
     found->entries[found->count++] = (struct raft_entry){
         .index = entry->index, .term = entry->term, .bytes = (uint32_t)entry->record.len};
-    if (entry->kind == ENTRY_MEMBERSHIP)
-        note_membership(found, entry);
     if (entry->time_ms > found->time_ms)
         found->time_ms = entry->time_ms;
+}
+
+static void visit_entry(void *context, const struct entry *entry)
+{
+    struct found *found = context;
+    add_entry(found, entry);
+    if (entry->kind == ENTRY_MEMBERSHIP)
+        note_membership(found, entry);
 }
 
 static void report_progress(void *context, uint64_t bytes, uint64_t total)
@@ -75,6 +85,79 @@ static void complete(struct raft_membership *membership, const struct raft_membe
         member->incarnation = known->incarnation;
         memcpy(member->address, known->address, sizeof member->address);
     }
+}
+
+/* ---- a group that goes on without its majority ---- */
+
+/* What the members agreed on stays agreed: entries that older versions do not know may follow. */
+static uint32_t newest_version(const struct found *found)
+{
+    if (found->membership_count)
+        return found->memberships[found->membership_count - 1].membership.version;
+    return found->state ? found->state->position.membership.version
+                        : found->options->raft.membership.version;
+}
+
+/* The entry is as durable as all that follows it: the disk carries out what it is told in order. */
+static void append_membership(struct found *found, struct storage *storage, struct entry *entry)
+{
+    struct buf payload = {0};
+    struct buf record = {0};
+    struct raft_membership membership = found->options->raft.membership;
+    membership.version = newest_version(found);
+    members_encode(&payload, &membership);
+    entry->payload = buf_span(&payload);
+    entry_encode(&record, entry);
+    entry->record = buf_span(&record);
+    storage_vote(storage, (struct vote_record){.term = entry->term});
+    storage_append(storage, entry, 1);
+    storage_flush(storage);
+    add_entry(found, entry);
+    *add_membership(found, entry->index) = membership;
+    buf_close(&record);
+    buf_close(&payload);
+}
+
+static enum err refuse_recovered(const struct found *found,
+                                 const struct storage_recovered *recovered, char message[512])
+{
+    const struct cluster_predecessor *old = found->options->recovered;
+    snprintf(message, 512,
+             "the log in '%.200s' ends with entry %llu of term %llu, but the cluster was recovered "
+             "from entry %llu of term %llu: data is missing",
+             found->options->storage.folder, (unsigned long long)recovered->last_index,
+             (unsigned long long)recovered->last_term, (unsigned long long)old->last_index,
+             (unsigned long long)old->last_term);
+    return ERR_CORRUPT;
+}
+
+/* The first start makes the membership that goes on an entry of the log. A crash before it is
+ * durable leaves a log without it, and the next start is the first one again. */
+static enum err go_on_recovered(struct found *found, struct storage *storage,
+                                struct storage_recovered *recovered, char message[512])
+{
+    const struct cluster_predecessor *old = found->options->recovered;
+    if (!old || old->last_index == 0 || recovered->last_index > old->last_index)
+        return ERR_NONE;
+    if (recovered->last_index < old->last_index || recovered->last_term != old->last_term ||
+        recovered->vote.term >= RAFT_NUMBER_MAX)
+        return refuse_recovered(found, recovered, message);
+    enum err err = storage_cut(storage); /* the next segment has the new cluster's id */
+    if (err) {
+        snprintf(message, 512, "cannot begin log segment in '%.200s': %s",
+                 found->options->storage.folder, err_text(err));
+        return err;
+    }
+    int64_t time_ms = found->time_ms;
+    if (found->state && found->state->position.clock_ms > time_ms)
+        time_ms = found->state->position.clock_ms;
+    struct entry entry = {.index = recovered->last_index + 1,
+                          .term = recovered->vote.term + 1,
+                          .kind = ENTRY_MEMBERSHIP,
+                          .time_ms = time_ms};
+    append_membership(found, storage, &entry);
+    recovered->vote = (struct vote_record){.term = entry.term};
+    return ERR_NONE;
 }
 
 static struct shard *create(const struct shard_options *options, struct shard_time now,
@@ -150,6 +233,8 @@ enum err shard_open(const struct shard_options *options, struct shard_time now,
         storage_open(options->disk, &options->storage, &visitor, &storage, &recovered, message);
     if (!err)
         err = check_state(&found, &recovered, options->storage.folder, message);
+    if (!err)
+        err = go_on_recovered(&found, storage, &recovered, message);
     if (!err) {
         struct shard *created = create(options, now, storage, &recovered, &found);
         load_entries(created, &found);

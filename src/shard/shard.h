@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "base/span.h"
 #include "cluster/cluster.h"
+#include "cluster/identity.h"
 #include "command/command.h"
 #include "keyspace/keyspace.h"
 #include "machine/transaction.h"
@@ -107,6 +108,9 @@ struct shard_options {
     uint32_t number; /* of the shard: 0 */
     struct raft_options raft;
     struct storage_options storage;
+    /* The group goes on from this entry under another cluster id, with raft.membership in place of
+     * the members that the log names up to there. Read by shard_open() alone. NULL: it does not. */
+    const struct cluster_predecessor *recovered;
     uint32_t version; /* the newest that this node speaks; 0: WIRE_VERSION. Tests have older ones */
     const struct cluster *cluster;     /* borrowed */
     const struct command_table *table; /* borrowed */

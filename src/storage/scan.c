@@ -87,10 +87,13 @@ static enum err check_identity(const struct scan *scan, const struct identity *f
 {
     struct storage *storage = scan->recovery->storage;
     struct identity *own = &storage->options.identity;
-    if (storage->options.inspection && storage->segment_count == 1)
+    bool is_older = found->node_id == own->node_id &&
+                    cluster_supersedes(storage->options.superseded, found->cluster_id);
+    if (storage->options.inspection && storage->segment_count == 1 && !is_older)
         *own = *found;
     scan->recovery->found->identity = *own;
-    if (found->node_id == own->node_id && strcmp(found->cluster_id, own->cluster_id) == 0)
+    if (is_older ||
+        (found->node_id == own->node_id && strcmp(found->cluster_id, own->cluster_id) == 0))
         return ERR_NONE;
     const char *folder = tail_of(storage->options.folder);
     snprintf(

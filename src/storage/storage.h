@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/histogram.h"
 #include "base/log.h"
+#include "cluster/identity.h"
 #include "storage/disk.h"
 #include "wire/entry.h"
 
@@ -57,6 +58,8 @@ struct storage_options {
     const char *append_folder;   /* the setting appenddirname */
     const char *append_filename; /* the setting appendfilename */
     struct identity identity;
+    /* Segments may also carry the id of one of these clusters. NULL: of none. */
+    const struct cluster_superseded *superseded;
     const struct storage_inspection *inspection; /* NULL: the start of a node */
     enum storage_sync sync;
     uint64_t cache_bytes_max;

@@ -133,6 +133,120 @@ static void test_an_identity_that_contradicts_itself_is_damaged(void **state)
     }
 }
 
+static const char new_id[] = "ffffffffffffffffffffffffffffffffffffffff";
+
+static struct cluster_recovery make_recovery(void)
+{
+    struct cluster_recovery recovery = {.incarnation = 0xd00d,
+                                        .place = {.inode = 77, .birth_ns = 78},
+                                        .address = "10.0.0.9:1",
+                                        .last_index = 120,
+                                        .last_term = UINT64_MAX};
+    memcpy(recovery.cluster_id, new_id, sizeof new_id);
+    return recovery;
+}
+
+static struct cluster_identity make_recovered(void)
+{
+    struct cluster_identity identity = make_identity();
+    const struct cluster_recovery recovery = make_recovery();
+    identity.begin = CLUSTER_BEGUN;
+    assert_int_equal(cluster_identity_recover(&identity, &recovery), ERR_NONE);
+    return identity;
+}
+
+static void test_a_recovered_folder_is_the_only_voter_of_a_new_cluster(void **state)
+{
+    (void)state;
+    struct cluster_identity identity = make_recovered();
+    struct cluster_identity parsed;
+    struct buf text = {0};
+    cluster_identity_encode(&text, &identity);
+    assert_memory_equal(text.ptr, "#NODE:3:", 8); /* older versions do not know the line */
+    assert_int_equal(cluster_identity_parse(buf_span(&text), &parsed), ERR_NONE);
+    assert_string_equal(parsed.cluster_id, new_id);
+    assert_int_equal(parsed.incarnation, 0xd00d);
+    assert_int_equal(parsed.previous, 0);
+    assert_int_equal(parsed.place.inode, 77);
+    assert_string_equal(parsed.list, identity.list);
+    assert_int_equal(parsed.founders.count, 1);
+    assert_int_equal(parsed.founders.members[0].id, 11);
+    assert_int_equal(parsed.founders.members[0].incarnation, 0xd00d);
+    assert_string_equal(parsed.founders.members[0].address, "10.0.0.9:1");
+    assert_int_equal(parsed.superseded.count, 1);
+    assert_true(cluster_supersedes(&parsed.superseded, an_id));
+    assert_false(cluster_supersedes(&parsed.superseded, new_id));
+    assert_false(cluster_supersedes(NULL, an_id));
+    const struct cluster_predecessor *old = cluster_identity_recovered(&parsed);
+    assert_int_equal(old->last_index, 120);
+    assert_true(old->last_term == UINT64_MAX);
+    buf_close(&text);
+}
+
+static void test_a_record_gives_no_vote_to_a_later_incarnation(void **state)
+{
+    (void)state;
+    struct cluster_identity identity = make_recovered();
+    identity.incarnation++;
+    assert_null(cluster_identity_recovered(&identity));
+    identity.incarnation--;
+    identity.superseded.count = 0;
+    assert_null(cluster_identity_recovered(&identity));
+}
+
+static void test_clusters_are_superseded_in_order_and_not_without_end(void **state)
+{
+    (void)state;
+    struct cluster_identity identity = make_recovered();
+    struct cluster_recovery recovery = make_recovery();
+    for (size_t count = 1; count < CLUSTER_SUPERSEDED_MAX; count++) {
+        recovery.cluster_id[0] = (char)("0123456789abcdef"[count - 1]);
+        recovery.last_index++;
+        assert_int_equal(cluster_identity_recover(&identity, &recovery), ERR_NONE);
+    }
+    assert_int_equal(cluster_identity_recovered(&identity)->last_index, recovery.last_index);
+    struct cluster_identity parsed;
+    struct buf text = {0};
+    cluster_identity_encode(&text, &identity);
+    assert_int_equal(cluster_identity_parse(buf_span(&text), &parsed), ERR_NONE);
+    assert_int_equal(parsed.superseded.count, CLUSTER_SUPERSEDED_MAX);
+    assert_string_equal(parsed.superseded.items[0].cluster_id, an_id);
+    const struct cluster_identity before = identity;
+    assert_int_equal(cluster_identity_recover(&identity, &recovery), ERR_RANGE);
+    assert_memory_equal(&identity, &before, sizeof identity);
+    buf_close(&text);
+}
+
+static void assert_damaged(const struct cluster_identity *identity)
+{
+    struct cluster_identity parsed;
+    struct buf text = {0};
+    cluster_identity_encode(&text, identity);
+    assert_int_equal(cluster_identity_parse(buf_span(&text), &parsed), ERR_CORRUPT);
+    buf_close(&text);
+}
+
+static void test_what_nothing_can_supersede_is_damaged(void **state)
+{
+    (void)state;
+    struct cluster_identity identity = make_recovered();
+    memcpy(identity.superseded.items[0].cluster_id, new_id, sizeof new_id); /* itself */
+    assert_damaged(&identity);
+    identity = make_recovered();
+    memcpy(identity.superseded.items[0].cluster_id, CLUSTER_NO_ID, 41);
+    assert_damaged(&identity);
+    identity = make_recovered();
+    identity.begin = CLUSTER_FOUNDING;
+    assert_damaged(&identity);
+    identity = make_recovered();
+    identity.superseded.items[1] = identity.superseded.items[0];
+    identity.superseded.count = 2;
+    assert_damaged(&identity);
+    identity = make_recovered();
+    identity.superseded.items[0].cluster_id[3] = '\0';
+    assert_damaged(&identity);
+}
+
 static void test_a_place_without_a_birth_time_is_judged_by_its_inode(void **state)
 {
     (void)state;
@@ -246,6 +360,10 @@ int main(void)
         cmocka_unit_test(test_an_identity_of_another_version_is_foreign),
         cmocka_unit_test(test_a_folder_says_what_it_may_hold),
         cmocka_unit_test(test_an_identity_that_contradicts_itself_is_damaged),
+        cmocka_unit_test(test_a_recovered_folder_is_the_only_voter_of_a_new_cluster),
+        cmocka_unit_test(test_a_record_gives_no_vote_to_a_later_incarnation),
+        cmocka_unit_test(test_clusters_are_superseded_in_order_and_not_without_end),
+        cmocka_unit_test(test_what_nothing_can_supersede_is_damaged),
         cmocka_unit_test(test_a_place_without_a_birth_time_is_judged_by_its_inode),
         cmocka_unit_test(test_a_record_that_makes_no_sense_is_refused),
         cmocka_unit_test(test_what_a_node_says_comes_back_as_it_was),

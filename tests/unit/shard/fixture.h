@@ -42,6 +42,7 @@ struct fixture {
     uint64_t snapshot_log_bytes;  /* of the next start */
     uint64_t incarnation;         /* of the folder, at the next start */
     uint32_t lease_drift_percent; /* of the next start */
+    const struct cluster_predecessor *recovered; /* of the next start */
     unsigned voids;               /* how often the folder's incarnation was said to be void */
     struct log log;
     bool left;                        /* all clients have */
@@ -235,6 +236,7 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
     struct shard_options options = {
         .raft = fixture_raft_options(voters),
         .storage = fixture->node.options,
+        .recovered = fixture->recovered,
         .cluster = &fixture->cluster,
         .table = fixture->table,
         .host = {.context = fixture,
