@@ -139,9 +139,9 @@ $(SIM): $(SIM_OBJECTS) $(BUILD)/libcore.a
 
 $(UNIT_TESTS): | check-test-deps
 
-# What tests with real processes need besides the server: the same server with failpoints (platform/ alone knows them),
+# What tests with real processes need besides the server: the same programs with failpoints (platform/ alone knows them),
 # libraries that come between it and the disk, and a reader of what they recorded.
-TEST_TOOLS := $(BUILD)/tests/flotilla-server-failpoints $(BUILD)/tests/disk_faults.so $(BUILD)/tests/disk_record.so \
+TEST_TOOLS := $(BUILD)/tests/flotilla-server-failpoints $(BUILD)/tests/flotilla-check-failpoints $(BUILD)/tests/disk_faults.so $(BUILD)/tests/disk_record.so \
 	$(BUILD)/tests/clock.so $(BUILD)/tests/names.so $(BUILD)/tests/power_loss
 PLATFORM_FAILPOINTS := $(patsubst src/%.c,$(BUILD)/obj/failpoints/%.o,$(call sources,platform))
 
@@ -155,6 +155,12 @@ $(BUILD)/tests/flotilla-server-failpoints: $(PLATFORM_FAILPOINTS) $(SERVER_OBJEC
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(PLATFORM_FAILPOINTS) \
 		$(filter-out $(call objects,$(call sources,platform)),$(SERVER_OBJECTS)) $(BUILD)/libcore.a $(SERVER_LIBS)
+
+$(BUILD)/tests/flotilla-check-failpoints: $(PLATFORM_FAILPOINTS) $(CHECK_OBJECTS) $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(PLATFORM_FAILPOINTS) \
+		$(filter-out $(call objects,$(call sources,platform)),$(CHECK_OBJECTS)) $(BUILD)/libcore.a $(CORE_LIBS)
 
 # Never with a sanitizer: its runtime has to be the first library.
 $(BUILD)/tests/%.so: tests/shim/%.c $(FLAGS_STAMP)

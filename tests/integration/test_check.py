@@ -502,12 +502,14 @@ def test_an_export_overwrites_only_when_told(make_cluster, tmp_path):
 
 def test_the_command_line(tmp_path):
     text = report("--help")
-    for option in ("--repair", "--yes", "--dump", "--from", "--to", "--format", "--export", "--force", "--appenddirname",
+    for option in ("--repair", "--compare", "--recover-quorum", "--yes", "--dump", "--from", "--to", "--format", "--export", "--force", "--appenddirname",
                    "--appendfilename", "--version", "Exit status"):
         assert option in text
     assert re.match(r"Flotilla check v=\d", report("--version"))
     for wrong in ((), ("--bogus", tmp_path), (tmp_path, tmp_path), ("--from", "x", tmp_path), ("--from",),
                   ("--format", "xml", tmp_path), ("--from", 3, "--to", 2, tmp_path), ("--dump", "--repair", tmp_path),
+                  ("--recover-quorum", "--repair", tmp_path), ("--recover-quorum", "--to", 3, tmp_path),
+                  ("--recover-quorum", tmp_path, tmp_path), ("--compare", "--to", 3, tmp_path, tmp_path), ("--compare",),
                   ("--to", 0, tmp_path), ("--appendfilename", "a/b", tmp_path)):
         out, error = check(*wrong, status=USAGE)
         assert out == b"" and error.startswith("flotilla-check: "), (wrong, error)

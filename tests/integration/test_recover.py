@@ -3,18 +3,22 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 
 import pytest
 
-from cluster import PATIENCE, Node
+from cluster import PATIENCE, TOOLS, Node
 from resp import Error
 from test_changes import has_caught_up
-from test_check import CHECK, CORRUPT, FINE, TORN, UNREADABLE, USAGE, check, report, sums, tear
+from test_check import CHECK, CORRUPT, TORN, UNREADABLE, USAGE, check, report, sums, tear
+from test_failpoints import die_at, disarm
 from test_membership import fill, members, wipe
 from waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not os.access(CHECK, os.X_OK), reason="flotilla-check is not built")
+CHECK_FAILPOINTS = TOOLS / "flotilla-check-failpoints"
+needs_failpoints = pytest.mark.skipif(not os.access(CHECK_FAILPOINTS, os.X_OK), reason="failpoints are not built")
 KEYS = 50
 
 
@@ -76,6 +80,7 @@ def test_a_minority_goes_on_with_its_data_and_the_others_come_back_empty(make_cl
     listed = members(first)
     assert list(listed) == [1] and listed[1]["state"] == b"voter"
     assert first.call("SET", "after", "1") == "OK"
+    assert first.raft()["raft_version_agreed"] == first.raft()["raft_version"]
     # Those with the folders of the old cluster are refused, and both sides say what to do.
     others[0].start(wait=False)
     wait_for(lambda: "has been superseded" in others[0].tail(1000), 20 * PATIENCE, "the refused node says why")
@@ -109,7 +114,7 @@ def test_an_added_node_with_the_old_folder_is_named_in_the_log_of_the_one_that_d
     second.start(wait=False)
     wait_for(lambda: "belongs to a cluster that this one has superseded" in first.tail(1000), 20 * PATIENCE,
              "the dialler says why")
-    assert "has been superseded" in wait_for(lambda: second.tail(1000), what="a log")
+    wait_for(lambda: "has been superseded" in second.tail(1000), 20 * PATIENCE, "the other node hears why")
     assert members(first)[2]["state"] != b"voter"
 
 
@@ -403,30 +408,85 @@ def test_a_higher_term_counts_more_than_a_longer_log(make_cluster):
 
 # ---- interrupted ----
 
-def test_an_interrupted_recovery_leaves_the_old_or_the_new_cluster(make_cluster):
-    """The tool is killed at whatever moment; whatever it leaves is whole."""
+# Each step in which the tool replaces flotilla.identity; the new cluster is there from the renaming on.
+STEPS = {"replace:before-write": False, "replace:after-write": False, "replace:after-sync": False,
+         "replace:after-rename": True, "replace:after-folder-sync": True}
+
+
+@needs_failpoints
+def test_the_tool_killed_at_any_step_leaves_the_old_or_the_new_cluster(make_cluster):
     cluster = stopped(make_cluster)
     node = cluster.nodes[0]
-    before = sums(node.data)
-    kept = node.dir / "kept"
-    shutil.copytree(node.data, kept)
-    seen = set()
-    for delay in range(400):
-        tool = subprocess.Popen([CHECK, "--recover-quorum", "--yes", str(node.data)], stdout=subprocess.DEVNULL)
-        try:
-            tool.wait(delay / 4000)
-        except subprocess.TimeoutExpired:
-            tool.send_signal(signal.SIGKILL)
-            tool.wait()
-        text = identity_of(node)
-        recovered = "#SUPERSEDED:" in text
-        seen.add(recovered)
-        if recovered:
-            break
-        left = {name for name, value in sums(node.data).items() if before.get(name) != value}
-        assert all("tmp" in str(name) or "temp" in str(name) for name in left), left
-        report(node.data, status=FINE)
-    assert seen == {False, True}
+    identity = node.data / "flotilla.identity"
+    kept = identity.read_bytes()
+    for step, is_new in STEPS.items():
+        identity.write_bytes(kept)
+        done = subprocess.run([CHECK_FAILPOINTS, "--recover-quorum", "--yes", node.data], stdout=subprocess.DEVNULL,
+                              env={**os.environ, "FLOTILLA_FAILPOINT": f"{step}:abort@1"}, check=False)
+        assert done.returncode == -signal.SIGKILL, step
+        assert (identity.read_bytes() != kept) == is_new and ("SUPERSEDED" in identity_of(node)) == is_new, step
+        assert report(node.data).splitlines()[-1].startswith("fine: ")
+        assert ("nothing to recover" if is_new else "recovered: ") in recover(node), step
     node.start()
     leads(node)
     assert values(node) == FILLED
+
+
+@needs_failpoints
+def test_a_first_start_killed_at_any_step_is_made_up_for(make_cluster):
+    cluster = stopped(make_cluster)
+    node = cluster.nodes[0]
+    kept = node.dir / "kept"
+    recover(node)
+    shutil.copytree(node.data, kept)
+    for name, passage in (("append:before-write", 1), ("append:after-write", 1), ("append:after-sync", 1),
+                          ("append:before-write", 2), ("append:after-write", 2), ("append:after-sync", 2),
+                          ("replace:before-write", 1), ("replace:after-rename", 1), ("replace:after-folder-sync", 2),
+                          ("recover:after-truncate", 1)):
+        copy_into(kept, node.data)
+        die_at(node, name, passage)
+        disarm(node)
+        node.start()
+        leads(node)
+        assert values(node) == FILLED, (name, passage)
+        assert list(members(node)) == [1], (name, passage)
+        index = newest_of(node)
+        node.kill()
+        dumped = report("--dump", "--from", index + 1, node.data)
+        assert dumped.count("membership") == 1, (name, passage, dumped)
+
+
+def copy_into(source, target):
+    """The folders of the target stay the same ones."""
+    for path in sorted(target.rglob("*")):
+        if path.is_file():
+            path.unlink()
+    for path in source.rglob("*"):
+        if path.is_file():
+            shutil.copyfile(path, target / path.relative_to(source))
+
+
+def journal(path):
+    """What disk_record.so wrote down: (event, name of the file)."""
+    data, at, events = path.read_bytes(), 0, []
+    while at < len(data):
+        _, kind, _, _, length, path_length, _ = struct.unpack_from("=IIQQQII", data, at)
+        at += 40
+        events.append((kind, data[at:at + path_length].rstrip(b"\0").decode().rsplit("/", 1)[-1]))
+        at += path_length + length
+    return events
+
+
+def test_the_log_is_synced_before_the_new_cluster_rests_on_it(make_cluster):
+    """A node that was killed may have written what a power loss would take."""
+    cluster = stopped(make_cluster)
+    node = cluster.nodes[0]
+    sync, sync_folder, rename = 4, 5, 6  # tests/shim/record.h
+    options = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS", ""), "verify_asan_link_order=0"]))
+    subprocess.run([CHECK, "--recover-quorum", "--yes", node.data], stdout=subprocess.DEVNULL, check=True,
+                   env={**os.environ, "LD_PRELOAD": str(TOOLS / "disk_record.so"), "ASAN_OPTIONS": options,
+                        "FLOTILLA_RECORD": str(node.dir / "journal"), "FLOTILLA_RECORD_FOLDER": str(node.data)})
+    events = journal(node.dir / "journal")
+    at = next(i for i, (kind, name) in enumerate(events) if kind == rename and name.startswith("flotilla.identity"))
+    before = events[:at]
+    assert (sync, node.aof.name) in before and (sync_folder, "appendonlydir") in before, events
