@@ -32,6 +32,9 @@ def counter(operations, final):
     unknown = sum(op.kind == "incr" and op.outcome == UNKNOWN for op in operations)
     if not len(answered) <= final <= len(answered) + unknown:
         complaints.append(f"it ends with {final}: {len(answered)} increments were acknowledged, {unknown} are unknown")
+    complaints += [f"an increment was answered with what is no number: {op!r}" for op in answered
+                   if not isinstance(op.result, int)]
+    answered = [op for op in answered if isinstance(op.result, int)]
     by_value = {}
     for op in answered:
         if op.result in by_value:
@@ -46,6 +49,37 @@ def counter(operations, final):
     if pair:
         complaints.append(f"it went back:\n  {pair[1]!r}\n  then {pair[0]!r}")
     return complaints
+
+
+class ExactlyOnce:
+    """Increments of a counter that one client alone makes, one after the other. Each answered one gives the next number,
+    but for those whose outcome nobody knows: each of them may take effect once, at any later time."""
+
+    def __init__(self):
+        self.count = 0     # the last number that was answered
+        self.unknown = 0   # may take effect behind it
+        self.answered = 0
+
+    def take(self, number):
+        """A complaint, or None."""
+        before, most = self.count, self.count + 1 + self.unknown
+        self.answered += 1
+        if not isinstance(number, int) or not before < number <= most:
+            self.count = number if isinstance(number, int) else before
+            return f"{number!r} was answered after {before}; it can be {before + 1} to {most}"
+        self.unknown -= number - before - 1
+        self.count = number
+        return None
+
+    def lose(self):
+        """One was sent, and nobody learned what became of it."""
+        self.unknown += 1
+
+    def end(self, final):
+        """A complaint, or None."""
+        if self.count <= final <= self.count + self.unknown:
+            return None
+        return f"it ends with {final}; it can be {self.count} to {self.count + self.unknown}"
 
 
 def appended(operations, final):

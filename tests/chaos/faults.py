@@ -4,11 +4,12 @@ A fault has begin() and end(), and between them it is active for a while. What c
 its node for itself; faults of the network, of clocks and of disks come on top of everything."""
 import json
 import signal
+import threading
 import time
 
 import network
 from cluster import PATIENCE
-from resp import Closed
+from resp import Closed, Error
 
 # A node that is told to end has so long: its own shutdown-timeout, and what the machine takes.
 TERM_SECONDS = 15
@@ -181,7 +182,7 @@ class Wipe(OneProcess):
     longest = 4.0
 
     def strike(self):
-        if not self.nemesis.all_disks_are_whole():
+        if not self.nemesis.may_lose_a_disk():
             return None
         self.nemesis.note_lost_disk(self.node)
         self.node.kill()
@@ -198,7 +199,7 @@ class LoseDisk(Fault):
 
     def begin(self):
         size = len(self.cluster.nodes)
-        if self.nemesis.taken or not self.nemesis.all_disks_are_whole() or \
+        if self.nemesis.taken or not self.nemesis.may_lose_a_disk() or \
                 not all(node.running and not node.paused for node in self.cluster.nodes):
             return None
         order = list(self.cluster.nodes)
@@ -236,7 +237,7 @@ class Restore(OneProcess):
     longest = 4.0
 
     def strike(self):
-        if not self.cluster.has_copy(self.node) or not self.nemesis.all_disks_are_whole():
+        if not self.cluster.has_copy(self.node) or not self.nemesis.may_lose_a_disk():
             return None
         self.nemesis.note_lost_disk(self.node)
         self.node.kill()
@@ -473,10 +474,199 @@ class Resets(Fault):
             self.network.reset(self.pairs)
 
 
+# --- members and leaders: what an operator asks for in the midst of it all ---
+
+# What a request for a change may hear. Anything else is a fault of the server's.
+ANSWERS = {"ERR", "MOVED", "CLUSTERDOWN", "UNKNOWN", "LOADING", "MISCONF"}
+
+
+class Change(Fault):
+    """plan() draws what is asked; act() asks, in a thread of its own, for answers take their time; settle() does what
+    follows from the answers. One at a time, and not while a disk is lost: a change needs a majority of live voters, and
+    the one that was lost counts as dead."""
+
+    longest = 1.5
+    patience = 3
+
+    def begin(self):
+        self.replies = []
+        self.node = None
+        if self.nemesis.change or not self.nemesis.all_disks_are_whole():
+            return None
+        more = self.plan()
+        if more is None:
+            return None
+        self.nemesis.change = self
+        self.thread = threading.Thread(target=self.act, daemon=True)
+        self.thread.start()
+        return more
+
+    def end(self):
+        self.thread.join()
+        self.nemesis.change = None
+        self.settle()
+        for words, reply in self.replies:
+            self.nemesis.timeline.note("asked", words=words, reply=str(reply))
+            self.nemesis.count_answer(words, reply)
+
+    def plan(self):
+        return {}
+
+    def act(self):
+        raise NotImplementedError
+
+    def settle(self):
+        pass
+
+    def ask(self, node, *words):
+        """True: it is done. False: it is not, or nobody knows."""
+        reply = None
+        try:
+            if node:
+                with node.connect(timeout=self.patience * PATIENCE) as connection:
+                    reply = connection.call(*map(str, words))
+        except (OSError, Closed) as error:
+            reply = error
+        self.replies.append((list(map(str, words)), reply))
+        return reply == "OK"
+
+    def ask_leader(self, *words):
+        return self.ask(self.cluster.guess_leader(), *words)
+
+    def take_member(self):
+        """A member that no other fault has, if enough voters stay without it."""
+        members = self.cluster.membership() or {}
+        voters = [id for id, state in members.items() if state == "voter"]
+        free = [node for node in self.cluster.nodes
+                if node.id in members and node not in self.nemesis.taken and node.running]
+        if len(voters) < 3 or not free:
+            return None
+        leader = self.cluster.guess_leader()
+        self.node = leader if leader in free and self.rng.random() < self.nemesis.likes_leaders else self.rng.choice(free)
+        self.nemesis.taken.add(self.node)
+        return self.node
+
+    def take_new(self):
+        """A node of the pool, running and empty."""
+        if not self.cluster.pool:
+            return None
+        new = self.rng.choice(self.cluster.pool)
+        self.nemesis.strangers.add(new)
+        self.cluster.activate(new)
+        self.nemesis.start(new)
+        return new
+
+    def let_go(self):
+        if self.node:
+            self.nemesis.release(self.node)
+
+
+class Transfer(Change):
+    """RAFT.TRANSFER_LEADER, to somebody or to whom the leader likes."""
+
+    def plan(self):
+        self.to = self.rng.choice([None, *self.cluster.nodes])
+        return {"to": self.to and self.to.id}
+
+    def act(self):
+        self.ask_leader("RAFT.TRANSFER_LEADER", *([self.to.id] if self.to else []))
+
+
+class Failover(Change):
+    """CLUSTER FAILOVER at any node."""
+
+    def plan(self):
+        self.at = self.rng.choice(self.cluster.nodes)
+        return {"node": self.at.id}
+
+    def act(self):
+        self.ask(self.at, "CLUSTER", "FAILOVER")
+
+
+class Demote(Change):
+    """A voter becomes a learner, and a voter again."""
+
+    longest = 3.0
+
+    def plan(self):
+        self.pause = self.rng.choice([0, 0.1, 0.5])
+        return {"node": self.node.id} if self.take_member() else None
+
+    def act(self):
+        if self.ask_leader("RAFT.NODE", "DEMOTE", self.node.id):
+            time.sleep(self.pause)
+        for _ in range(3):
+            if self.ask_leader("RAFT.NODE", "PROMOTE", self.node.id):
+                return
+            time.sleep(0.3)
+
+    def settle(self):
+        self.nemesis.demoted.add(self.node)
+        self.let_go()
+
+
+class Leave(Change):
+    """A member is removed, dead or alive. Its folder is emptied when that is known to be done."""
+
+    def plan(self):
+        if not self.take_member():
+            return None
+        self.nemesis.strangers.add(self.node)
+        dies = self.rng.random() < 0.3
+        if dies:
+            self.node.kill()
+        return {"node": self.node.id, "dead": dies}
+
+    def act(self):
+        self.gone = self.ask_leader("RAFT.NODE", "REMOVE", self.node.id)
+
+    def settle(self):
+        if self.gone:
+            self.cluster.retire(self.node)
+        else:
+            self.nemesis.start(self.node)
+        self.let_go()
+
+
+class Join(Change):
+    """A fresh node comes as a spare; it becomes a voter if the group wants one."""
+
+    def plan(self):
+        self.new = self.take_new()
+        return {"node": self.new.id} if self.new else None
+
+    def act(self):
+        self.ask_leader("RAFT.NODE", "ADD", self.new.id, self.cluster.member_address(self.new))
+
+
+class Replace(Change):
+    """A fresh node takes the place of a voter in one step, once it has caught up."""
+
+    longest = 5.0
+    patience = 6
+
+    def plan(self):
+        if not self.cluster.pool or not self.take_member():
+            return None
+        self.new = self.take_new()
+        self.nemesis.strangers.add(self.node)
+        return {"old": self.node.id, "node": self.new.id}
+
+    def act(self):
+        self.gone = self.ask_leader("RAFT.NODE", "REPLACE", self.node.id, self.new.id,
+                                    self.cluster.member_address(self.new))
+
+    def settle(self):
+        if self.gone:
+            self.cluster.retire(self.node)
+        self.let_go()
+
+
 KINDS = {kind.name(): kind for kind in (
     Kill, KillMany, Pause, Flicker, Stall, Terminate, DiskFull, DiskSlow, DiskShort, DiskFails, ClockStep, CutOneNode,
     CutOneFromAll, CutOutgoing, CutIncoming, CutHalves, CutBridge, CutRing, CutChaos, CutClients, Flapping, Loss,
-    SlowLinks, Resets, Wipe, Restore, LoseDisk)}
+    SlowLinks, Resets, Wipe, Restore, LoseDisk, Transfer, Failover, Demote, Leave, Join, Replace)}
+
 
 class Nemesis:
     """Begins faults at random and ends them; storms alternate with calms in which all is well."""
@@ -497,6 +687,10 @@ class Nemesis:
         self.bad_disks = set()
         self.failed_disks = set()
         self.lost_disk = None
+        self.change = None      # that is being asked for
+        self.demoted = set()    # by a Demote, and perhaps not promoted again
+        self.strangers = set(cluster.pool)  # may be no members, as far as is known
+        self.answers = {}       # to requests for changes
         self.restarts = []  # when a node was started
         self.started = {}   # node: when, for the last time
         self.counts = {}
@@ -555,6 +749,47 @@ class Nemesis:
             self.lost_disk = None
         return self.lost_disk is None
 
+    # --- members ---
+
+    def may_lose_a_disk(self):
+        """No disk is lost, and the members are so many and so settled that one may be."""
+        if self.change or not self.all_disks_are_whole():
+            return False
+        members = self.cluster.membership() or {}
+        return list(members.values()).count("voter") >= 3 and set(members) == {node.id for node in self.cluster.nodes}
+
+    def count_answer(self, words, reply):
+        name = " ".join(word for word in words if not word[0].isdigit())
+        code = reply.code if isinstance(reply, Error) else str(reply) if reply == "OK" else "none"
+        self.answers[f"{name} {code}"] = self.answers.get(f"{name} {code}", 0) + 1
+        if isinstance(reply, Error) and reply.code not in ANSWERS:
+            self.complain(f"unexpected reply to {' '.join(words)}: {reply}")
+
+    def reconcile(self):
+        """Processes run for the members, and for nobody else, and who was demoted votes again. False: not yet."""
+        members = self.cluster.membership()
+        if members is None:
+            return False
+        for node in [node for node in self.cluster.nodes if node.id not in members]:
+            self.cluster.retire(node)
+            self.strangers.add(node)
+        for node in [node for node in self.cluster.pool if node.id in members]:
+            self.cluster.activate(node)
+            self.start(node)
+        self.strangers -= {node for node in self.cluster.nodes if members[node.id] == "voter"}
+        learners = [node for node in self.demoted if members.get(node.id) == "learner"]
+        for node in learners:
+            leader = self.cluster.guess_leader()
+            try:
+                if leader:
+                    leader.call("RAFT.NODE", "PROMOTE", str(node.id))
+            except (OSError, Closed):
+                pass
+        if learners:
+            return False
+        self.demoted.clear()
+        return True
+
     # --- the course of a run ---
 
     def begin_one(self):
@@ -606,6 +841,8 @@ class Nemesis:
 
     def calm(self, until):
         self.end_due(everything=True)
+        if self.change is None and not self.taken:
+            self.reconcile()
         while time.monotonic() < until:
             self.watch_processes()
             time.sleep(0.05)

@@ -1,10 +1,11 @@
-"""A cluster whose nodes reach each other, and are reached, through the mesh alone; with wrong clocks and bad disks."""
+"""A cluster whose nodes reach each other, and are reached, through the mesh alone; with wrong clocks and bad disks; and
+with a pool of nodes that are no members, and may become some."""
 import contextlib
 import os
 import shutil
 import struct
 
-from cluster import TOOLS, Cluster
+from cluster import TOOLS, Cluster, Node
 from network import Network
 from resp import Closed, Error
 
@@ -17,6 +18,7 @@ SMALL = {
     "raft-disk-reserve-bytes": "1mb",
     "shutdown-timeout": 3,
 }
+POOL = 2  # nodes beside the founders
 
 
 class ChaosCluster(Cluster):
@@ -24,11 +26,17 @@ class ChaosCluster(Cluster):
     is the same on all nodes, and the tests' own questions (node.call) go past the mesh."""
 
     def __init__(self, seed, size=3, name="chaos", **directives):
+        self.founders = []
+        self.seen_by = {}
         super().__init__(name=name, size=size, secret=SECRET, **{**SMALL, **directives})
         self.network = None
+        self.founders = list(self.nodes)
+        self.pool = [Node(self, number, self.ports.take()) for number in range(size + 1, size + 1 + POOL)]
         try:
             self.network = Network(seed, log=str(self.dir / "mesh.log"))
-            for node in self.nodes:
+            for node in self.everybody:
+                if node in self.pool:
+                    self.see_members(node)
                 self.network.listen(node.id, self.host(node), node.port, node.port)
                 self.shim(node)
         except BaseException:
@@ -39,13 +47,22 @@ class ChaosCluster(Cluster):
     def host(node):
         return f"127.0.1.{node.id}"
 
+    def member_address(self, node):
+        return f"{self.host(node)}:{node.port}"
+
     def members_seen_by(self, node):
-        return ",".join(f"{other.id}@{self.host(other)}:{other.port}" for other in self.nodes)
+        """The founders, until its folder is emptied: an operator names those that there are then, so that it finds
+        somebody."""
+        return ",".join(f"{other.id}@{self.member_address(other)}" for other in self.seen_by.get(node, self.founders or self.nodes))
+
+    @property
+    def everybody(self):
+        return sorted(self.nodes + self.pool, key=lambda node: node.id)
 
     @property
     def addresses(self):
-        """Where clients reach the nodes."""
-        return [(self.host(node), node.port) for node in self.nodes]
+        """Where clients reach the nodes, also those that are no members now."""
+        return [(self.host(node), node.port) for node in self.everybody]
 
     @property
     def names(self):
@@ -56,6 +73,7 @@ class ChaosCluster(Cluster):
 
     def shim(self, node):
         node.ahead_ns = node.drift_ppm = 0
+        node.has_served = False  # a loyal client, from the folder that it has
         self.write_clock(node)
         options = os.environ.get("ASAN_OPTIONS", "")
         node.environment = {
@@ -89,10 +107,15 @@ class ChaosCluster(Cluster):
 
     # --- folders of nodes that are down ---
 
-    @staticmethod
-    def wipe(node):
+    def wipe(self, node):
         shutil.rmtree(node.data)
         node.data.mkdir()
+        node.has_served = False
+        self.see_members(node)
+
+    def see_members(self, node):
+        self.seen_by[node] = [other for other in self.everybody if other is node or other in self.nodes]
+        self.write_config(node)
 
     @staticmethod
     def keep_copy(node):
@@ -107,6 +130,7 @@ class ChaosCluster(Cluster):
     def restore_copy(self, node):
         shutil.rmtree(node.data)
         (node.dir / "copy").rename(node.data)
+        node.has_served = False
 
     def is_whole(self, node):
         """It has all again that was ever acknowledged: it votes, by a membership that is committed and no joint one, and
@@ -121,6 +145,40 @@ class ChaosCluster(Cluster):
                     int(raft["raft_last_applied_index"]) >= int(told["raft_commit_index"]))
         except (OSError, Closed, KeyError, AssertionError):
             return False
+
+    # --- nodes that come and go; `nodes` has those whose processes are to run ---
+
+    def activate(self, node):
+        self.see_members(node)
+        self.pool = [other for other in self.pool if other is not node]
+        self.nodes = sorted([*self.nodes, node], key=lambda node: node.id)
+
+    def retire(self, node):
+        """It is no member any more: whoever takes its id next begins with nothing."""
+        node.kill()
+        self.set_disk(node)
+        self.wipe(node)
+        shutil.rmtree(node.dir / "copy", ignore_errors=True)
+        self.nodes = [other for other in self.nodes if other is not node]
+        self.pool = [*self.pool, node]
+
+    def membership(self):
+        """({id: state}) that the group has agreed on; None if nobody can say."""
+        leader = self.guess_leader()
+        try:
+            with leader.connect(timeout=1) as connection:
+                listed = connection.call("RAFT.NODE", "LIST")
+                text = connection.call("INFO", "raft").decode()
+                if isinstance(connection.call("EXISTS", "nothing"), Error):
+                    return None  # it does not lead any more, or is not sure
+        except (OSError, Closed, AttributeError):
+            return None
+        raft = dict(line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
+        if raft["raft_membership_state"] != "stable" or \
+                int(raft["raft_membership_index"]) > int(raft["raft_commit_index"]):
+            return None
+        members = [dict(zip(fields[::2], fields[1::2])) for fields in listed]
+        return {int(member[b"id"]): member[b"state"].decode() for member in members}
 
     # --- who leads, asked in a hurry ---
 
@@ -138,7 +196,7 @@ class ChaosCluster(Cluster):
         return next((node for node in self.nodes if best and node.id == best[1]), None)
 
     def close(self, keep_logs=False, keep_folder=False):
-        for node in self.nodes:
+        for node in self.everybody:
             if node.running:
                 node.kill()
         if self.network:

@@ -28,7 +28,7 @@ from history import UNKNOWN, History  # noqa: E402
 from nodes import ChaosCluster  # noqa: E402
 from resp import Closed, Error  # noqa: E402
 from waiting import TimedOut, wait_for  # noqa: E402
-from workloads import ACCOUNTS, EACH_BEGINS_WITH, Climbers, Counters, Workload, make_all, text  # noqa: E402
+from workloads import ACCOUNTS, EACH_BEGINS_WITH, Climbers, Counters, Loyal, Workload, make_all, text  # noqa: E402
 
 ROUND_SECONDS = 40
 HEALED_SECONDS = 30  # within so many there is a leader that takes writes, once all is healed
@@ -52,14 +52,15 @@ class Round:
         self.configurations = 0
         self.judged = {}
         timeout = self.rng.choice([300, 500, 800])
+        self.leader_wait_ms = self.rng.choice([0, 300, 2000, 60000])
         self.cluster = ChaosCluster(seed, self.size, f"chaos-{seed}", **{
             "raft-election-timeout-ms": int(timeout * PATIENCE), "raft-heartbeat-ms": int(timeout * PATIENCE / 8),
-            "leader-wait-ms": self.rng.choice([0, 300, 2000])})
+            "leader-wait-ms": self.leader_wait_ms})
         if self.leases:
             self.cluster.directives["raft-lease-drift-percent"] = 10
-            for node in self.cluster.nodes:
+            for node in self.cluster.everybody:
                 self.cluster.write_config(node)
-        for node in self.cluster.nodes:
+        for node in self.cluster.everybody:
             node.drift_ppm = self.rng.choice([0, 0, -20000, 20000])
             node.ahead_ns = int(self.rng.choice([0, 0, 2, -2, 3600]) * 1e9)
             self.cluster.write_clock(node)
@@ -112,8 +113,9 @@ class Round:
         """All nodes run; there is a leader; it takes writes."""
         complaints = []
         try:
-            wait_for(self.all_up, HEALED_SECONDS * PATIENCE, "all nodes run and answer")
             self.cluster.wait_leader(timeout=HEALED_SECONDS)
+            wait_for(self.nemesis.reconcile, HEALED_SECONDS * PATIENCE, "the members are known, and none is demoted")
+            wait_for(self.all_up, HEALED_SECONDS * PATIENCE, "all nodes run and answer")
             wait_for(self.takes_writes, HEALED_SECONDS * PATIENCE, "a write is acknowledged")
         except TimedOut as error:
             complaints.append(str(error))
@@ -123,7 +125,8 @@ class Round:
         self.nemesis.watch_processes()
         for node in self.cluster.nodes:
             with contextlib.suppress(OSError, Closed):
-                if not isinstance(node.call("INFO", "raft"), Error):
+                reply = node.call("INFO", "raft")  # one that has not begun has applied nothing
+                if not isinstance(reply, Error) and b"raft_last_applied_index" in reply:
                     continue
             return False
         return True
@@ -140,7 +143,9 @@ class Round:
         for workload in self.workloads:
             workload.join(max(0, deadline - time.monotonic()))
         hanging = [f"client {one.number} hangs" for one in self.workloads if one.is_alive()]
-        self.record("clients", hanging + [text for one in self.workloads for text in one.complaints])
+        loyal = [one for one in self.workloads if isinstance(one, Loyal)]
+        self.record("clients", hanging + [text for one in self.workloads if one not in loyal for text in one.complaints])
+        self.record("exactly once", [text for one in loyal for text in one.complaints])
 
     def compare_nodes(self):
         complaints = []
@@ -166,6 +171,10 @@ class Round:
             complaints += [f"{key}: {one}" for one in found]
             self.count_judged("counters", operations)
         self.record("counters", complaints)
+        loyal = [one for one in self.workloads if isinstance(one, Loyal)]
+        complaints = [(one, one.numbers.end(int(self.final("GET", one.key) or 0))) for one in loyal]
+        self.record("exactly once, at the end", [f"{one.key}: {text}" for one, text in complaints if text])
+        self.judged["increments of loyal clients"] = sum(one.numbers.answered for one in loyal)
         complaints = []
         for key in [key for key in by_key if key.startswith("appended:")]:
             complaints += [f"{key}: {one}" for one in checks.appended(by_key[key], text(self.final("GET", key)))]
@@ -219,6 +228,8 @@ class Round:
             elif status != 0:
                 complaints.append(f"node {node.id} ended with status {status} on SIGTERM: {node.tail(3)}")
             complaints += self.read_log(node)
+        for node in self.cluster.pool:
+            complaints += self.read_log(node)
         complaints += self.processes_left()
         self.record("processes", complaints)
 
@@ -233,6 +244,8 @@ class Round:
 
     @staticmethod
     def read_log(node):
+        if not node.log.exists():
+            return []
         bad = ("assertion failed", "differs from that of a majority", "no majority says who is right", "Sanitizer",
                "runtime error", "stack smashing", "double free")
         lines = node.log.read_text(errors="replace").splitlines()
@@ -247,6 +260,7 @@ class Summary:
     def __init__(self):
         self.rounds = self.passed = self.failed = 0
         self.faults, self.operations, self.judged, self.answers, self.network = {}, {}, {}, {}, {}
+        self.changes = {}
         self.configurations = 0
 
     @staticmethod
@@ -260,6 +274,7 @@ class Summary:
         self.failed += len(one.complaints)
         self.configurations += one.configurations
         self.add(self.faults, one.nemesis.counts)
+        self.add(self.changes, one.nemesis.answers)
         self.add(self.operations, {f"{kind} {outcome}": n for (kind, outcome), n in one.history.counts.items()})
         self.add(self.judged, one.judged)
         if one.cluster.network:
@@ -272,6 +287,7 @@ class Summary:
             print(f"{name}: " + (", ".join(f"{what} {n}" for what, n in sorted(counts.items())) or "none"))
         row(f"faults ({sum(self.faults.values())})", self.faults)
         row("network", self.network)
+        row("answers to changes", self.changes)
         row("operations", self.operations)
         row("answers on the way", self.answers)
         row("judged", {**self.judged, "configurations": self.configurations})

@@ -27,6 +27,10 @@ def test_a_counter_gives_each_value_once():
     assert "same value" in checks.counter([op("incr", 1, 2, result=1), op("incr", 3, 4, result=1)], 2)[0]
 
 
+def test_an_increment_is_answered_with_a_number():
+    assert only(checks.counter([op("incr", 1, 2, result=b"x")], 1), "no number")
+
+
 def test_a_counter_never_goes_back():
     assert only(checks.counter([*INCREMENTS, op("get", 9, 10, result="1")], 3), "went back")
     assert only(checks.counter([op("incr", 5, 6, result=1), op("incr", 1, 2, result=2)], 2), "went back")
@@ -34,6 +38,40 @@ def test_a_counter_never_goes_back():
 
 def test_a_read_of_an_increment_before_it_was_made_is_found():
     assert only(checks.counter([op("get", 1, 2, result="1"), op("incr", 3, 4, result=1)], 1), "went back")
+
+
+def counted(*numbers):
+    """What one client was answered; None: nobody knows."""
+    one, complaints = checks.ExactlyOnce(), []
+    for number in numbers:
+        complaint = one.lose() if number is None else one.take(number)
+        complaints += [complaint] if complaint else []
+    return one, complaints
+
+
+def test_a_client_alone_gets_each_number_once_and_in_order():
+    assert counted(1, 2, 3)[1] == []
+    assert only(counted(1, 2, 2)[1], "2 was answered after 2")
+    assert only(counted(1, 3)[1], "3 was answered after 1")
+    assert only(counted(1, 2, 1)[1], "1 was answered after 2")
+    assert only(counted(1, "2")[1], "'2' was answered")
+
+
+def test_what_nobody_knows_takes_effect_once_or_never():
+    assert counted(1, None, 2, 3)[1] == []
+    assert counted(1, None, 3, 4)[1] == []
+    assert counted(1, None, 2, 4)[1] == []  # late
+    assert only(counted(1, None, 4)[1], "it can be 2 to 3")
+    assert only(counted(1, None, 3, 5)[1], "5 was answered")
+    assert counted(1, None, None, 4)[1] == []
+
+
+def test_the_counter_ends_with_what_was_answered():
+    assert counted(1, 2)[0].end(2) is None
+    assert "ends with 3" in counted(1, 2)[0].end(3)
+    assert "ends with 1" in counted(1, 2)[0].end(1)
+    assert counted(1, None)[0].end(1) is None and counted(1, None)[0].end(2) is None
+    assert counted(1, None)[0].end(3)
 
 
 APPENDED = [op("append", 1, 2, "a;", 2), op("append", 3, 9, "b;", 4), op("get", 4, 5, result="a;b;"),

@@ -6,7 +6,9 @@ import threading
 import time
 import zlib
 
+import checks
 from clients import HARMLESS, Client, NothingHappened, Stopped, Unexpected, Unknown
+from cluster import PATIENCE
 from history import FAILED, OK, UNKNOWN, Operation
 from resp import Closed, Error
 
@@ -496,6 +498,127 @@ class Climbers(Workload):
             time.sleep(self.rng.random() * self.run_of.pause * 4)
 
 
+class Loyal(Workload):
+    """Counts a key of its own at one node, past the mesh, with all the patience there is. While that node's process
+    lives and is a member, each number comes once and in order, and no error but those that the README names: an outcome
+    is unknown, or a command without effect for lack of a leader, when leader-wait-ms have passed, and not before."""
+
+    # Nothing was executed, for reasons that have nothing to do with who leads.
+    EXCUSED = {"LOADING", "MISCONF", "OOM"}
+    DRIFT = 0.95  # clocks of nodes are slow by 2 %
+
+    def __init__(self, run, number, node):
+        super().__init__(run, number)
+        self.node = node
+        self.key = f"loyal:{node.id}"
+        self.numbers = checks.ExactlyOnce()
+        self.connection = None
+        self.installed = 0
+
+    def step(self):
+        if not self.connection and not self.connect():
+            time.sleep(0.05)
+            return
+        process, call = self.node.process, time.monotonic()
+        try:
+            self.connection.send("INCR", self.key)
+            reply = self.read()
+        except (OSError, Closed) as error:
+            self.numbers.lose()
+            self.drop()
+            if not self.has_died(process):
+                self.complain(f"its node lives and has closed the connection: {error}")
+            return
+        if isinstance(reply, Error):
+            self.take_error(reply, time.monotonic() - call, process)
+        else:
+            self.client.count("exactly once")
+            self.node.has_served = True
+            self.told(self.numbers.take(reply))
+
+    def connect(self):
+        self.drop()
+        try:
+            self.connection = self.node.connect(timeout=5 * PATIENCE)
+            self.installed = self.snapshots_installed()
+            return True
+        except (OSError, Closed):
+            self.drop()
+            return False
+
+    def drop(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
+
+    def read(self):
+        """Waits as long as it takes; a while, once all is healed."""
+        deadline = None
+        while not select.select([self.connection.socket], [], [], 0.2)[0]:
+            if self.run_of.stopping.is_set():
+                deadline = deadline or time.monotonic() + 20 * PATIENCE
+            if deadline and time.monotonic() > deadline:
+                self.complaints.append(f"client {self.number}: an INCR of {self.key} is not answered")
+                raise Stopped
+        return self.connection.read()
+
+    def snapshots_installed(self):
+        with self.node.connect(timeout=5 * PATIENCE) as connection:
+            reply = connection.call("INFO", "raft")
+        if isinstance(reply, Error):
+            return 0
+        lines = [line.split(":") for line in reply.decode().splitlines() if line.startswith("raft_snapshots_installed:")]
+        return int(lines[0][1]) if lines else 0
+
+    def has_died(self, process):
+        """The end of a connection shows before the end of the process."""
+        deadline = time.monotonic() + 3 * PATIENCE
+        while time.monotonic() < deadline:
+            if self.node.process is not process or not self.node.running or self.is_stranger():
+                return True
+            time.sleep(0.01)
+        return False
+
+    def is_stranger(self):
+        return self.node in self.run_of.nemesis.strangers
+
+    def has_installed(self):
+        try:
+            before, self.installed = self.installed, self.snapshots_installed()
+        except (OSError, Closed):
+            return True  # it is dying
+        return self.installed != before
+
+    def knows_nothing(self, reply):
+        """It began with an empty folder, and has not got the log yet: not even what the members speak."""
+        return not self.node.has_served and (reply.code == "MOVED" or "has not begun" in str(reply))
+
+    def take_error(self, reply, seconds, process):
+        self.client.count(f"exactly once: {reply.code}")
+        if reply.code == "UNKNOWN":
+            self.numbers.lose()
+        if reply.code in self.EXCUSED or self.is_stranger():
+            time.sleep(0.02)
+            return
+        if self.knows_nothing(reply):
+            time.sleep(0.02)
+            return
+        waited = seconds * 1000 >= self.run_of.leader_wait_ms * self.DRIFT
+        if reply.code in ("UNKNOWN", "CLUSTERDOWN") and (waited or self.has_installed()):
+            time.sleep(0.02)
+            return
+        if self.node.process is process and not self.is_stranger():
+            self.complain(f"after {seconds:.3f} s, with leader-wait-ms {self.run_of.leader_wait_ms}: {reply}")
+        time.sleep(0.02)
+
+    def told(self, complaint):
+        if complaint:
+            self.complain(complaint)
+
+    def complain(self, text):
+        self.complaints.append(f"client {self.number} at node {self.node.id}, {self.key}, at {now()}: {text}")
+
+
 def make_all(run, clients):
     """So many clients, with the numbers from 1 on, two more for each node, and one."""
     whole = Keys("register", 5, 250)
@@ -514,4 +637,6 @@ def make_all(run, clients):
         made.append(Faithful(run, clients + 1 + node, whole, node))
         made.append(Impatient(run, clients + 1 + run.size + node, whole, node))
     made.append(Flood(run, clients + 1 + 2 * run.size, whole))
+    for number, node in enumerate(run.cluster.everybody, start=made[-1].number + 1):
+        made.append(Loyal(run, number, node))
     return made
