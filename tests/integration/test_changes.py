@@ -1,10 +1,11 @@
 """Operators change a running cluster: who votes, who takes whose place."""
+import contextlib
 import threading
 
 import pytest
 
 from cluster import PATIENCE, Cluster, Node
-from resp import Error
+from resp import Closed, Error
 from test_membership import assert_refused, fill, members, promote, silence_ms, state_of
 from waiting import wait_for
 
@@ -281,33 +282,37 @@ def test_cluster_meet_and_reset_say_what_to_do(cluster):
 
 
 class Counter:
-    """Counts at one node all the time, one INCR after the other."""
+    """Counts at one node all the time: one INCR after the other, or so many in one piece."""
 
-    def __init__(self, node, name):
+    def __init__(self, node, name, at_once=1):
         self.node = node
         self.name = name
+        self.at_once = at_once
         self.count = 0
         self.wrong = []
         self.stopping = False
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
-        with self.node.connect(timeout=60) as connection:
-            while not self.stopping and not self.wrong:
-                reply = connection.call("INCR", self.name)
-                self.count += 1
-                if reply != self.count:
-                    self.wrong.append(reply)
+        try:
+            with self.node.connect(timeout=60 * PATIENCE) as connection:
+                while not self.stopping and not self.wrong:
+                    replies = connection.pipeline([("INCR", self.name)] * self.at_once)
+                    if replies != list(range(self.count + 1, self.count + 1 + self.at_once)):
+                        self.wrong.append(replies)
+                    self.count += self.at_once
+        except (OSError, Closed) as error:
+            self.wrong.append(error)
 
     def __enter__(self):
         self.thread.start()
-        wait_for(lambda: self.count > 10 or self.wrong, what="some counts")
+        wait_for(lambda: self.count > 10 or self.wrong, 60 * PATIENCE, "some counts")
         return self
 
     def __exit__(self, *_):
         self.stopping = True
-        self.thread.join(90)
-        assert not self.wrong, (self.wrong, self.count)
+        self.thread.join(90 * PATIENCE)
+        assert not self.thread.is_alive() and not self.wrong, (self.name, self.wrong, self.count)
 
 
 def replace(cluster, old, number):
@@ -316,20 +321,34 @@ def replace(cluster, old, number):
     cluster.nodes.remove(old)
     cluster.wait_leader()
     old.kill()
+    return new
 
 
 def test_five_nodes_are_replaced_one_by_one_and_clients_of_those_that_stay_see_nothing(five):
     fill(five)
-    nodes = list(five.nodes)
-    leader = five.wait_leader()
+    old = list(five.nodes)
+    leaders = 0
     stays = five.followers()[0]
-    with Counter(stays, "first") as counter:
-        for number, old in enumerate([node for node in nodes if node is not stays], start=6):
-            replace(five, old, number)
-        assert leader not in five.nodes and stays in five.nodes
-    with Counter(five.nodes[-1], "second"):
+    counters = []
+
+    def count(stack, node, *args):
+        counters.append(stack.enter_context(Counter(node, f"{node.id}-{len(counters)}", *args)))
+
+    with contextlib.ExitStack() as all_the_time:
+        with contextlib.ExitStack() as as_long_as_it_stays:
+            count(as_long_as_it_stays, stays)
+            count(as_long_as_it_stays, stays, 20)
+            old.remove(stays)
+            for number in (6, 7, 8, 9):
+                leader = five.wait_leader()
+                leaders += leader in old
+                gone = leader if leader in old else old[0]
+                old.remove(gone)
+                count(all_the_time, replace(five, gone, number))
+            assert leaders and five.nodes[0] is stays
         replace(five, stays, 10)
     assert sorted(members(five.wait_leader())) == [6, 7, 8, 9, 10]
     assert voters(five.leader()) == [6, 7, 8, 9, 10]
-    assert int(five.leader().call("GET", "first")) == counter.count
+    for counter in counters:
+        assert int(five.leader().call("GET", counter.name)) == counter.count
     five.wait_equal()
