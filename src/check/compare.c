@@ -34,7 +34,9 @@ static void take(struct compared *folder, const struct check *check)
     folder->snapshot_index = check->found.snapshot.index;
     folder->identity_err = check->identity_err;
     snprintf(folder->message, sizeof folder->message, "%s",
-             check->err ? check->message : check->identity_err ? check->identity_message : "");
+             check->err            ? check->message
+             : check->identity_err ? check->identity_message
+                                   : "");
 }
 
 static void look_at(struct compared *folder, const struct check *template)

@@ -54,8 +54,8 @@ static void report_superseded(const struct cluster_superseded *superseded)
 {
     for (size_t i = 0; i < superseded->count; i++) {
         const struct cluster_predecessor *old = &superseded->items[i];
-        printf("%-14s%s up to entry %" PRIu64 " of term %" PRIu64 "\n",
-               i ? "" : "Supersedes", old->cluster_id, old->last_index, old->last_term);
+        printf("%-14s%s up to entry %" PRIu64 " of term %" PRIu64 "\n", i ? "" : "Supersedes",
+               old->cluster_id, old->last_index, old->last_term);
     }
 }
 
@@ -168,7 +168,8 @@ enum check_status check_moved(struct platform_disk *platform, struct check *chec
         puts("the folder was not moved: there is nothing to do");
         return CHECK_FINE;
     }
-    if (!check_is_wanted(check, "Was the only copy of this folder moved, and does no other one exist?"))
+    if (!check_is_wanted(check,
+                         "Was the only copy of this folder moved, and does no other one exist?"))
         return CHECK_FINE;
     identity.place = place;
     if (identity.previous)

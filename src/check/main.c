@@ -275,8 +275,7 @@ static int begin(struct check *check)
         check_say("--recover-quorum: this node never was a member: it has no log");
         return CHECK_USAGE;
     }
-    if ((!alone && !check_folder_find(check)) ||
-        !check_folder_lock(check, changes(options)))
+    if ((!alone && !check_folder_find(check)) || !check_folder_lock(check, changes(options)))
         return CHECK_UNREADABLE;
     struct platform_disk *platform = platform_disk_new();
     check_folder_disk(platform, &check->disk);

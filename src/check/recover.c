@@ -36,8 +36,8 @@ static bool is_recovered(const struct check *check)
 static bool is_only_voter(const struct check *check, const struct raft_membership *members)
 {
     const struct raft_member *self = find_self(check, members);
-    if (!self || !(self->roles & RAFT_VOTER) ||
-        self->incarnation != check->identity.incarnation || raft_membership_is_joint(members))
+    if (!self || !(self->roles & RAFT_VOTER) || self->incarnation != check->identity.incarnation ||
+        raft_membership_is_joint(members))
         return false;
     for (size_t i = 0; i < members->count; i++)
         if (members->members[i].id != self->id && members->members[i].roles & RAFT_VOTER)

@@ -115,11 +115,11 @@ struct cluster_identity {
 
 /* What a recovery draws and finds. */
 struct cluster_recovery {
-    char cluster_id[41];       /* drawn */
-    uint64_t incarnation;      /* drawn, not 0 */
+    char cluster_id[41];        /* drawn */
+    uint64_t incarnation;       /* drawn, not 0 */
     struct cluster_place place; /* of the shard's folder as it is now */
-    const char *address;       /* of this node among the members */
-    uint64_t last_index;       /* the end of the log */
+    const char *address;        /* of this node among the members */
+    uint64_t last_index;        /* the end of the log */
     uint64_t last_term;
 };
 /* Turns the identity into that of the only member of a new cluster, which supersedes the present

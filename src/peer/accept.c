@@ -171,8 +171,7 @@ static void say_foreign(const struct link *guest, const char *which)
     if (peers->foreign_said_ms && now_ms < peers->foreign_said_ms + REFUSAL_SAY_MS)
         return;
     peers->foreign_said_ms = now_ms;
-    log_line(peers->options.log, LOG_WARNING,
-             "node %llu at %s is refused: it belongs to %s",
+    log_line(peers->options.log, LOG_WARNING, "node %llu at %s is refused: it belongs to %s",
              (unsigned long long)guest->handshake.hello.from, guest->handshake.address, which);
 }
 

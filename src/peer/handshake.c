@@ -111,8 +111,8 @@ static bool take_error(struct link *link, struct span text)
     char why[TROUBLE_MAX];
     if (link->state == LINK_PROVING &&
         cluster_supersedes(link->peers->options.superseded, link->handshake.challenge.cluster_id))
-        return refused(link, "belongs to a cluster that this one has superseded: "
-                             SUPERSEDED_WHAT_TO_DO);
+        return refused(link,
+                       "belongs to a cluster that this one has superseded: " SUPERSEDED_WHAT_TO_DO);
     int len = text.len < 200 ? (int)text.len : 200;
     snprintf(why, sizeof why, "refuses this node: %.*s", len, text.ptr);
     return refused(link, why);

@@ -59,10 +59,10 @@ struct peer_options {
     uint64_t incarnation;          /* of this node's data folder; not 0 */
     const struct cluster *cluster; /* borrowed; see peers_restart() and peers_follow() */
     const struct cluster_superseded *superseded; /* borrowed; NULL: none */
-    struct span secret;            /* borrowed; empty: none */
-    bool guarded;                  /* see peers_set_guarded() */
-    size_t output_bytes_max;       /* per connection */
-    uint64_t (*random)(void);      /* of the system, unpredictable */
+    struct span secret;                          /* borrowed; empty: none */
+    bool guarded;                                /* see peers_set_guarded() */
+    size_t output_bytes_max;                     /* per connection */
+    uint64_t (*random)(void);                    /* of the system, unpredictable */
     const struct log *log;
     struct peer_events events;
 };

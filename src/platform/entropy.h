@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 uint64_t platform_random(void);
-uint64_t platform_draw_incarnation(void);     /* of a data folder; never 0 */
+uint64_t platform_draw_incarnation(void);   /* of a data folder; never 0 */
 void platform_draw_cluster_id(char id[41]); /* forty hexadecimal digits, not all 0 */
 
 #endif

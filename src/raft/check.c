@@ -57,7 +57,8 @@ static const char *append_refusal(const struct raft *raft, const struct raft_mes
     uint64_t prev = message->append_request.prev_index;
     size_t count = message->append_request.entry_count;
     uint64_t term = message->append_request.prev_term;
-    if (prev > RAFT_NUMBER_MAX || count > RAFT_NUMBER_MAX || message->append_request.commit > RAFT_NUMBER_MAX)
+    if (prev > RAFT_NUMBER_MAX || count > RAFT_NUMBER_MAX ||
+        message->append_request.commit > RAFT_NUMBER_MAX)
         return "an index beyond all reason";
     if (term > message->term || (prev == 0) != (term == 0))
         return "an entry before the first one that cannot be";

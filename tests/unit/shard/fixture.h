@@ -43,7 +43,7 @@ struct fixture {
     uint64_t incarnation;         /* of the folder, at the next start */
     uint32_t lease_drift_percent; /* of the next start */
     const struct cluster_predecessor *recovered; /* of the next start */
-    unsigned voids;               /* how often the folder's incarnation was said to be void */
+    unsigned voids; /* how often the folder's incarnation was said to be void */
     struct log log;
     bool left;                        /* all clients have */
     bool disagrees;                   /* the group, on a version, until it does by itself */

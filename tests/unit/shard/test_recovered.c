@@ -140,9 +140,9 @@ static void test_the_next_segment_has_the_id_of_the_new_cluster(void **state)
     fixture_end(&node.fixture);
     struct storage_peek found;
     char message[512];
-    assert_int_equal(storage_peek(&node.fixture.node.port, &node.fixture.node.options, &found,
-                                  message),
-                     ERR_NONE);
+    assert_int_equal(
+        storage_peek(&node.fixture.node.port, &node.fixture.node.options, &found, message),
+        ERR_NONE);
     assert_string_equal(found.identity.cluster_id, cluster_two);
     fixture_close(&node.fixture);
 }
