@@ -137,6 +137,9 @@ enum check_status check_moved(struct platform_disk *platform, struct check *chec
 
 /* recover.c: asks the operator first, and prints why the folder is refused. */
 enum check_status check_recover(struct platform_disk *platform, struct check *check);
+/* The folder was recovered and not started since: its identity alone says that the node is the only
+ * member. */
+bool check_recover_is_pending(const struct check *check);
 
 /* compare.c: prints a table of the folders and which of them has most. `template` has the names of
  * files. */

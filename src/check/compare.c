@@ -119,8 +119,11 @@ static enum check_status conclude(const struct compared *folders, size_t count)
         puts("none of these folders can be recovered from");
         return CHECK_CORRUPT;
     }
-    printf("the one that has most: %s\n%s", best->path,
-           best->status == CHECK_TORN ? "use --repair on it first\n" : "");
+    for (size_t i = 0; i < count; i++)
+        if (&folders[i] != best && can_compare(&folders[i]) && !has_more(best, &folders[i]))
+            printf("as much as the one below: %s\n", folders[i].path);
+    printf("%sthe one that has most: %s\n",
+           best->status == CHECK_TORN ? "use --repair on it first\n" : "", best->path);
     return CHECK_FINE;
 }
 

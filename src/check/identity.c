@@ -81,6 +81,8 @@ void check_identity_report(const struct check *check)
         printf("%-14sit had incarnation %016" PRIx64 " before the folder was copied or moved\n", "",
                identity->previous);
     report_superseded(&identity->superseded);
+    if (check_recover_is_pending(check))
+        printf("%-14sthe next start makes this node the only member, behind all entries\n", "");
     if (identity->founders.count)
         report_founders(&identity->founders);
 }

@@ -25,11 +25,10 @@ static void find_members(const struct check *check, struct raft_membership *memb
         cluster_founders_membership(&check->identity.founders, members);
 }
 
-/* A folder that was recovered and not started since says the rest in its identity alone. */
-static bool is_recovered(const struct check *check)
+bool check_recover_is_pending(const struct check *check)
 {
     const struct cluster_predecessor *old = cluster_identity_recovered(&check->identity);
-    return old && old->last_index == check->found.last_index &&
+    return old && old->last_index && old->last_index == check->found.last_index &&
            old->last_term == check->found.last_term;
 }
 
@@ -215,7 +214,7 @@ enum check_status check_recover(struct platform_disk *platform, struct check *ch
     if (status)
         return status;
     find_members(check, &members);
-    if (is_recovered(check) || is_only_voter(check, &members)) {
+    if (check_recover_is_pending(check) || is_only_voter(check, &members)) {
         puts("there is nothing to recover: this node is the only voter of its cluster; start it\n");
         return CHECK_FINE;
     }
