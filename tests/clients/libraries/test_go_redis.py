@@ -1,0 +1,5 @@
+from scenario import Scenario
+
+
+class TestGoRedis(Scenario):
+    name = "go-redis"

@@ -1,0 +1,5 @@
+from scenario import Scenario
+
+
+class TestIoredis(Scenario):
+    name = "ioredis"

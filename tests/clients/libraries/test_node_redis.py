@@ -1,0 +1,5 @@
+from scenario import Scenario
+
+
+class TestNodeRedis(Scenario):
+    name = "node-redis"

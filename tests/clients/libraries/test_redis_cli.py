@@ -1,0 +1,5 @@
+from scenario import Scenario
+
+
+class TestRedisCli(Scenario):
+    name = "redis-cli"

@@ -1,0 +1,5 @@
+from scenario import Scenario
+
+
+class TestRedisPy(Scenario):
+    name = "redis-py"

@@ -1,0 +1,5 @@
+from scenario import Scenario
+
+
+class TestRedisRs(Scenario):
+    name = "redis-rs"

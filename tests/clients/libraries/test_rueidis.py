@@ -1,0 +1,5 @@
+from scenario import Scenario
+
+
+class TestRueidis(Scenario):
+    name = "rueidis"

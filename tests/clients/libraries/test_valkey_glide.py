@@ -1,0 +1,5 @@
+from scenario import Scenario
+
+
+class TestValkeyGlide(Scenario):
+    name = "valkey-glide"
