@@ -210,6 +210,17 @@ static const struct command_docs rows[] = {
         .summary = "Ends another connection's blocking command.",
     },
     {
+        .fullname = "client|maint_notifications",
+        .arity = -3,
+        .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+        .categories = CATEGORY_CONNECTION,
+        .syntax = "enabled(ON | OFF) [MOVING-ENDPOINT-TYPE endpoint-type:string]",
+        .group = "connection",
+        .since = "7.2.0",
+        .complexity = "O(1)",
+        .summary = "Tells the connection when the leader is missing and when there is one again.",
+    },
+    {
         .fullname = "client|no-evict",
         .arity = 3,
         .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,

@@ -321,6 +321,8 @@ static const char *const help[] = {
     "      authenticated as this user",
     "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)|ID <client-id> [<client-id> ...]]",
     "    One line for each connection.",
+    "MAINT_NOTIFICATIONS (ON [MOVING-ENDPOINT-TYPE <type>]|OFF)",
+    "    Push FAILING_OVER when no leader is known, FAILED_OVER when there is one.",
     "NO-EVICT (ON|OFF)",
     "    Protect this connection from eviction.",
     "NO-TOUCH (ON|OFF)",

@@ -67,6 +67,8 @@ struct client {
     bool is_unix;
     bool no_evict;
     bool no_touch;
+    bool hears_failover; /* CLIENT MAINT_NOTIFICATIONS */
+    bool in_failover;    /* the last that it heard of it */
     const char *refusal; /* may only become a node's connection: the error for all else */
 
     struct buf in; /* bytes that are not consumed, from in_start on */

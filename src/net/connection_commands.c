@@ -187,6 +187,8 @@ static void run_reset(struct client *client, const struct net_request *request,
     client->knows_clusters = false;
     client->no_evict = false;
     client->no_touch = false;
+    client->hears_failover = false;
+    client->in_failover = false;
     client->reply_mode = REPLY_ON;
     client->authenticated = client->net->settings.password[0] == '\0';
     resp_status(reply, "RESET");

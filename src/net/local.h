@@ -33,6 +33,7 @@ struct net_local {
 /* Each ends with a row without a name. */
 extern const struct net_local net_connection_commands[];
 extern const struct net_local net_client_commands[];
+extern const struct net_local net_failover_commands[];
 extern const struct net_local net_kill_commands[];
 extern const struct net_local net_session_commands[];
 extern const struct net_local net_transaction_commands[];

@@ -74,6 +74,10 @@ struct net {
     uint64_t http_clients;
     uint64_t http_said_ms; /* 0: never */
 
+    bool failing_over; /* no leader is known, or it hands over */
+    bool failover_listeners_changed;
+    uint64_t failover_messages; /* so many times that has changed */
+
     bool paused;
     bool pause_all;
     uint64_t pause_until_ms;

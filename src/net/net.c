@@ -1,6 +1,7 @@
 /* The module's life, the turn of the loop, and the shard's way back to the clients. */
 #include "net/connection.h"
 #include "net/dispatch.h"
+#include "net/failover.h"
 #include "net/listen.h"
 #include "net/local.h"
 #include "net/module.h"
@@ -16,7 +17,7 @@
 
 static const struct net_local *const local_tables[] = {
     net_connection_commands, net_client_commands,    net_kill_commands,    net_transaction_commands,
-    net_wait_commands,       net_subscribe_commands, net_session_commands,
+    net_wait_commands,       net_subscribe_commands, net_session_commands, net_failover_commands,
 };
 
 static bool is_row_of(const struct net_local *local, const struct command *command)
@@ -220,6 +221,7 @@ void net_flush(struct net *net)
 {
     net_stats_close_window(net);
     net_slowlog_end_run(net);
+    net_tell_failover(net);
     struct list_link *link;
     while ((link = list_take_first(&net->flush))) {
         struct client *client = LIST_OWNER(link, struct client, flush_link);

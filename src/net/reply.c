@@ -236,6 +236,18 @@ bool client_end_reply(struct client *client, const struct resp_writer *reply)
     return error;
 }
 
+struct resp_writer client_begin_push(struct client *client)
+{
+    return (struct resp_writer){&client->output.tail, client->protocol, &client->net->pieces};
+}
+
+void client_end_push(struct client *client)
+{
+    seal_if_full(&client->output);
+    client_queue_flush(client);
+    client_over_hard_limit(client);
+}
+
 void client_error(struct client *client, const char *text)
 {
     struct resp_writer reply = client_begin_reply(client);

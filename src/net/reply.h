@@ -26,6 +26,9 @@ void client_check_soft_limit(struct client *client);
 /* One reply of net's own: straight into the output, or kept at a place behind what is owed. */
 struct resp_writer client_begin_reply(struct client *client);
 bool client_end_reply(struct client *client, const struct resp_writer *reply); /* it was an error */
+/* What the client did not ask for (RESP3): between its replies, before those that it is owed. */
+struct resp_writer client_begin_push(struct client *client);
+void client_end_push(struct client *client);
 void client_error(struct client *client, const char *text);
 void client_status(struct client *client, const char *text);
 

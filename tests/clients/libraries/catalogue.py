@@ -127,7 +127,7 @@ ALL = (
             ("node", "{programs}/node/node_redis.js"), {"NODE_PATH": "{folder}/node_modules"}),
     Library("go-redis", "9.23.0", "Go", MODES, ("go",), "go",
             f"{GO} github.com/redis/go-redis/v9@v$VERSION; go build -o client ./go_redis", ("{folder}/client",),
-            says=r"sentinel: (new master=|discovered new sentinel=)"),
+            says=r" sentinel\.go:\d+: "),
     Library("rueidis", "1.0.79", "Go", MODES, ("go",), "go",
             f"{GO} github.com/redis/rueidis@v$VERSION; go build -o client ./rueidis", ("{folder}/client",)),
     Library("Jedis", "8.0.2", "Java", MODES, ("java", "javac", "mvn"), "java",

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_MAX 256
+#define LINE_MAX             256
 #define PAUSE_AFTER_ERROR_US 20000
-#define TIMEOUT_SECONDS 20
+#define TIMEOUT_SECONDS      20
 
 static redisContext *context;
 
