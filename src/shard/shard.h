@@ -326,7 +326,7 @@ struct shard_stats {
     uint64_t snapshots; /* of this node's own */
     uint64_t snapshots_failed;
     uint64_t snapshot_ms;              /* duration of the last one */
-    int64_t snapshot_wall_ms;          /* its end; 0: none since start */
+    int64_t snapshot_wall_ms;          /* it vouches for all until then; 0: none since start */
     bool snapshot_failed;              /* the last one */
     enum err snapshot_err;             /* why; ERR_NONE: others took its place */
     uint64_t installs;                 /* of a leader's snapshot */

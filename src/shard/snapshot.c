@@ -173,6 +173,13 @@ static void before_clear(void *context)
     end_image(context, false);
 }
 
+/* A snapshot holds all that was to be saved. */
+static void snapshot_vouches(struct shard *shard)
+{
+    shard->stats.snapshot_wall_ms = shard->now.wall_ms;
+    shard->stats.snapshot_failed = false;
+}
+
 void shard_take_image_if_due(struct shard *shard)
 {
     if (shard->cut_index == 0 || shard->machine.applied_index != shard->cut_index)
@@ -180,7 +187,7 @@ void shard_take_image_if_due(struct shard *shard)
     uint64_t index = shard->machine.applied_index;
     shard->cut_index = 0;
     if (index == 0 || index <= raft_snapshot(shard->raft).index) {
-        shard->stats.snapshot_failed = false; /* what is there stands for it */
+        snapshot_vouches(shard); /* what is there stands for it */
         return;
     }
     /* A node that has just joined knows the members as of the entry that made it one, not those
@@ -276,8 +283,7 @@ static void adopt_image(struct shard *shard)
     }
     shard->stats.snapshots++;
     shard->stats.snapshot_ms = shard->now.mono_ms - image->begun_ms;
-    shard->stats.snapshot_wall_ms = shard->now.wall_ms;
-    shard->stats.snapshot_failed = false;
+    snapshot_vouches(shard);
     shard->changes_saved = image->changes;
     compact(shard);
     log_line(shard->options.log, LOG_NOTICE,

@@ -23,7 +23,7 @@ class Library:
     language: str
     modes: tuple
     needs: tuple  # programs that have to be on the machine
-    sources: str  # its program: a file or a folder in programs/
+    sources: str  # its program: a file or a folder in programs/; empty: it is one itself
     fetch: str  # a script for sh, run in the library's own folder, with $PROGRAMS and $VERSION
     command: tuple  # {folder} and {programs} are filled in
     environment: dict = dataclasses.field(default_factory=dict)
@@ -42,7 +42,7 @@ class Library:
         """Changes with whatever the fetched files depend on."""
         digest = hashlib.sha256((self.version + self.fetch).encode())
         where = PROGRAMS / self.sources
-        for file in sorted(where.rglob("*")) if where.is_dir() else [where]:
+        for file in (sorted(where.rglob("*")) if where.is_dir() else [where]) if self.sources else []:
             if file.is_file():
                 digest.update(file.read_bytes())
         return digest.hexdigest()
@@ -106,7 +106,8 @@ javac -cp 'lib/*' -d classes $PROGRAMS/java/Protocol.java $PROGRAMS/java/%s.java
 HIREDIS = """pkg-config --modversion hiredis | grep "^$VERSION"
 cc -std=c11 -D_GNU_SOURCE -O2 -o client $PROGRAMS/c/hiredis.c $(pkg-config --cflags --libs hiredis)"""
 JAVA = ("java", "-XX:TieredStopAtLevel=1", "-cp", "{folder}/classes:{folder}/lib/*")
-DEBIAN = "apt-get download prometheus-redis-exporter=$VERSION*; dpkg-deb -x prometheus-redis-exporter_*.deb ."
+DEBIAN = """rm -f *.deb; apt-get download -q "prometheus-redis-exporter=$VERSION*"
+dpkg-deb -x prometheus-redis-exporter_*.deb ."""
 
 
 def of_python(program):
@@ -134,6 +135,8 @@ ALL = (
             MAVEN % ("redis.clients", "jedis", "", "JedisProgram"), (*JAVA, "JedisProgram")),
     Library("Lettuce", "7.7.0", "Java", MODES, ("java", "javac", "mvn"), "java",
             MAVEN % ("io.lettuce", "lettuce-core", ".RELEASE", "LettuceProgram"), (*JAVA, "LettuceProgram")),
+    Library("redis_exporter", "1.45.0", "Go", (PLAIN,), ("apt-get", "dpkg-deb"), "", DEBIAN,
+            ("{folder}/usr/bin/prometheus-redis-exporter",)),
     Library("redis-rs", "1.7.1", "Rust", MODES, ("cargo",), "rust", CARGO, ("{folder}/target/debug/client",)),
 )
 

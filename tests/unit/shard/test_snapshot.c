@@ -50,6 +50,24 @@ static void test_a_snapshot_stands_for_what_was_applied_when_the_log_was_cut(voi
     fixture_close(&fixture);
 }
 
+static void test_a_snapshot_of_what_is_saved_already_moves_the_time_of_the_last_one(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    for (int i = 1; i <= 2; i++) {
+        fixture.now.wall_ms += 1000;
+        shard_snapshot(fixture.shard, fixture.now);
+        if (i == 1)
+            fixture_image_ends(&fixture, ERR_NONE);
+        assert_false(shard_snapshot_goes_on(fixture.shard));
+        assert_int_equal(shard_stats(fixture.shard).snapshot_wall_ms, fixture.now.wall_ms);
+        assert_int_equal(shard_stats(fixture.shard).snapshots, 1);
+    }
+    fixture_close(&fixture);
+}
+
 static void test_a_node_comes_back_from_snapshot_and_log_as_it_was(void **state)
 {
     (void)state;
@@ -370,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_snapshot_stands_for_what_was_applied_when_the_log_was_cut),
+        cmocka_unit_test(test_a_snapshot_of_what_is_saved_already_moves_the_time_of_the_last_one),
         cmocka_unit_test(test_a_node_comes_back_from_snapshot_and_log_as_it_was),
         cmocka_unit_test(test_a_node_comes_back_with_the_members_of_its_snapshot),
         cmocka_unit_test(test_the_clock_goes_on_from_the_snapshots),
