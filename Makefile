@@ -67,7 +67,8 @@ help:
 ## make status      shows the three nodes
 ## make stop        stops them (the data stays)
 ## make test        installs what is missing, builds, passes all tests
-## make unit, sim, compat, integration, clients, chaos-tests   one kind of tests
+## make unit, sim, compat, integration, chaos-tests   one kind of tests
+## make clients     fetches client libraries of six languages from their registries, and tests with them
 ## make sim SEEDS=10000 [FIRST=1]   random runs of the simulator, as many as that
 ## make soak        fresh seeds until it is stopped; reports each minute
 ## make mutants     plants bugs and shows that the simulator finds each (MUTANTS=names, SEEDS=at most so many)
@@ -217,8 +218,13 @@ mutants: $(SIM) $(foreach module,$(MUTATED_MODULES),$(filter $(BUILD)/unit/$(mod
 coverage:
 	$(Q)BUILD=build-coverage MAKE='$(MAKE)' tests/sim/coverage
 
-compat integration clients: $(SERVER) $(CHECK) $(TEST_TOOLS)
+compat integration: $(SERVER) $(CHECK) $(TEST_TOOLS)
 	$(Q)$(RUN_TESTS) $@
+
+# What a registry does not give, or this machine cannot build, is skipped. Fetched libraries stay in build/clients.
+clients: $(SERVER) $(CHECK) $(TEST_TOOLS)
+	$(Q)$(PYTHON) tests/clients/libraries/fetch.py
+	$(Q)$(RUN_TESTS) clients clients/libraries
 
 # Rounds with fresh seeds for so many minutes; SEED alone plays one round again. What it tests of itself: make chaos-tests.
 chaos: $(SERVER) $(TEST_TOOLS)

@@ -74,7 +74,7 @@ class Library:
             (self.folder / "done").write_text(self.key())
             (self.folder / "failed").unlink(missing_ok=True)
         else:
-            (self.folder / "failed").write_text(f"could not be fetched: {problem}")
+            (self.folder / "failed").write_text(f"{self.version} cannot be had here: {problem}")
 
 
 NPM = 'echo "{}" >package.json; npm install --no-audit --no-fund --ignore-scripts --loglevel=error'
@@ -103,7 +103,8 @@ MAVEN = """cat >pom.xml <<END
 END
 mvn -q -B dependency:copy-dependencies -DoutputDirectory=lib
 javac -cp 'lib/*' -d classes $PROGRAMS/java/Protocol.java $PROGRAMS/java/%s.java"""
-HIREDIS = """pkg-config --modversion hiredis | grep "^$VERSION"
+HIREDIS = """pkg-config --modversion hiredis
+pkg-config --modversion hiredis | grep -q "^$VERSION"
 cc -std=c11 -D_GNU_SOURCE -O2 -o client $PROGRAMS/c/hiredis.c $(pkg-config --cflags --libs hiredis)"""
 JAVA = ("java", "-XX:TieredStopAtLevel=1", "-cp", "{folder}/classes:{folder}/lib/*")
 DEBIAN = """rm -f *.deb; apt-get download -q "prometheus-redis-exporter=$VERSION*"
@@ -116,7 +117,7 @@ def of_python(program):
 
 ALL = (
     Library("redis-cli", "7.0", "C", (PLAIN, CLUSTER), ("redis-cli",), "python/redis_cli.py",
-            'redis-cli --version | grep " $VERSION"', of_python("redis_cli.py")),
+            "redis-cli --version; redis-cli --version | grep -q \" $VERSION\"", of_python("redis_cli.py")),
     Library("hiredis", "0.14", "C", (PLAIN,), ("cc", "pkg-config"), "c", HIREDIS, ("{folder}/client",)),
     Library("redis-py", "8.1.0", "Python", MODES, ("python3",), "python/redis_py.py", f"{PIP} redis==$VERSION",
             of_python("redis_py.py"), {"PYTHONPATH": "{folder}/lib"}),
@@ -143,3 +144,18 @@ ALL = (
 
 def named(name):
     return next(library for library in ALL if library.name == name)
+
+
+def table():
+    """The README's: what each library passes the scenario as."""
+    rows = ["| library | version | language | plain | cluster | Sentinel |", "|---|---|---|---|---|---|"]
+    for library in ALL:
+        cells = ["yes" if mode in library.modes else "–" for mode in MODES]
+        if library.wants_primary:
+            cells[0] = "at the leader"
+        rows.append(f"| {library.name} | {library.version} | {library.language} | {' | '.join(cells)} |")
+    return rows
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))
