@@ -74,6 +74,15 @@ def test_redis_cli_checks_the_cluster(cluster):
     assert "[OK] All nodes agree about slots configuration." in text, text
 
 
+def test_redis_cli_counts_the_keys_of_the_cluster(cluster):
+    cluster.wait_leader().call("MSET", "counted:1", "1", "counted:2", "2")
+    for node in cluster.nodes:
+        text = cli(node, "--cluster", "info", node.address)
+        keys = cluster.wait_leader().call("DBSIZE")
+        assert f"[OK] {keys} keys in 1 masters." in text, text
+        assert f"-> {keys} keys | 16384 slots | 2 slaves." in text, text
+
+
 def benchmark(node, *arguments):
     text = run("redis-benchmark", "-p", node.port, "-q", *arguments)
     assert "ERR" not in text.upper().replace("WARNING", ""), text
@@ -85,6 +94,11 @@ def test_redis_benchmark_on_the_leader(cluster):
     for name in ("SET", "GET", "INCR", "MSET (10 keys)"):
         assert f"{name}: " in text.replace("\r", "\n"), text
     assert text.count("requests per second") == 4, text
+
+
+def test_redis_benchmark_on_a_follower(cluster):
+    text = benchmark(cluster.followers()[0], "-t", "set,get", "-n", "1000", "-c", "20")
+    assert text.count("requests per second") == 2, text
 
 
 def test_redis_benchmark_reads_the_cluster(cluster):

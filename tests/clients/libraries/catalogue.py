@@ -28,6 +28,7 @@ class Library:
     command: tuple  # {folder} and {programs} are filled in
     environment: dict = dataclasses.field(default_factory=dict)
     wants_primary: bool = False  # it connects to no node that says that it is a replica
+    breaks_off: bool = False  # it closes its connection when a Sentinel names another leader, whatever it waits for
     says: str = ""  # what it may write to standard error: a regular expression for a line
     note: str = ""
 
@@ -129,7 +130,7 @@ ALL = (
             ("node", "{programs}/node/node_redis.js"), {"NODE_PATH": "{folder}/node_modules"}),
     Library("go-redis", "9.23.0", "Go", MODES, ("go",), "go",
             f"{GO} github.com/redis/go-redis/v9@v$VERSION; go build -o client ./go_redis", ("{folder}/client",),
-            says=r" sentinel\.go:\d+: "),
+            breaks_off=True, says=r" sentinel\.go:\d+: "),
     Library("rueidis", "1.0.79", "Go", MODES, ("go",), "go",
             f"{GO} github.com/redis/rueidis@v$VERSION; go build -o client ./rueidis", ("{folder}/client",)),
     Library("Jedis", "8.0.2", "Java", MODES, ("java", "javac", "mvn"), "java",
