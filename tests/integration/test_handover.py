@@ -226,3 +226,17 @@ def test_a_leader_that_leaves_hands_over(cluster, subcommand):
     with Counter(staying[0], "n"), asked_for(cluster, *staying):
         assert leader.call("RAFT.NODE", subcommand, str(leader.id)) == "OK"
         wait_for(lambda: not leader.says_leader(), what="the leader that left is none")
+
+
+def test_a_client_that_asked_hears_of_the_failover_before_its_reply(cluster):
+    """CLIENT MAINT_NOTIFICATIONS: libraries give requests more time while a failover goes on."""
+    leader = writable(cluster)
+    with cluster.followers()[0].connect() as client:
+        assert client.call("HELLO", "3")[b"proto"] == 3
+        assert client.call("CLIENT", "MAINT_NOTIFICATIONS", "ON", "moving-endpoint-type", "none") == "OK"
+        leader.kill()
+        name, number, seconds = client.read()
+        assert name == b"FAILING_OVER" and seconds * 1000 > Cluster.DEFAULTS["leader-wait-ms"]
+        client.send("INCR", "told")
+        said = [client.read(), client.read()]
+        assert [b"FAILED_OVER", number + 1] in said and 1 in said, said
