@@ -58,7 +58,7 @@ class Library:
             return None
         return failed.read_text() if failed.exists() else "not fetched yet: make clients does it"
 
-    def get(self, timeout=600):
+    def get(self, timeout=400):
         """Fetches and builds it, unless that was done; afterwards missing() says whether it is there."""
         if self.missing() is None or any(shutil.which(program) is None for program in self.needs):
             return
