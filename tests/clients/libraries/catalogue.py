@@ -68,7 +68,7 @@ class Library:
             ended = subprocess.run(["sh", "-euc", self.fetch], cwd=self.folder, env=environment, text=True,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    timeout=timeout, check=False)
-            problem = ended.stdout[-400:].strip() if ended.returncode else None
+            problem = " ".join(ended.stdout.split())[-300:] if ended.returncode else None
         except subprocess.TimeoutExpired:
             problem = f"nothing within {timeout} s"
         if problem is None:
