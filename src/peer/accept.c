@@ -224,7 +224,8 @@ static void become_ready(struct link *guest)
     wire_encode_proof(&guest->pending, WIRE_ACCEPTOR, &proof);
     link_flush(guest);
     link_begin_ready(guest);
-    node_catch_up(node);
+    if (!node_catch_up(node))
+        node_hurry(node);
 }
 
 bool guest_take_proof(struct link *guest, const struct span *args, size_t argc)

@@ -65,6 +65,16 @@ void node_redial(struct node *node)
     node->backoff_ms = ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : ms * 2;
 }
 
+/* It has just dialled this node, so that it can be dialled too: waiting would only delay elections.
+ * Once, until a connection lasts: two nodes that drop each other's would never pause. */
+void node_hurry(struct node *node)
+{
+    if (node->out->state != LINK_DOWN || node->hurried)
+        return;
+    node->hurried = true;
+    node_redial_later(node, 0);
+}
+
 /* Connects to the next address of those that the name has. */
 static bool connect_next(struct link *link)
 {

@@ -111,6 +111,7 @@ struct node {
     uint32_t backoff_ms;
     uint32_t older_version;    /* that the next greeting names; 0: the newest */
     bool death_told;           /* of the process that was there */
+    bool hurried;              /* since a connection lasted, it was dialled once before its time */
     char trouble[TROUBLE_MAX]; /* why there is no connection, as it was logged; empty: none */
     uint64_t attempts;         /* that failed in that way */
     struct refusal refusals[REFUSALS_MAX];
@@ -168,6 +169,7 @@ void guests_end(struct peers *peers);
 
 /* dial.c */
 void node_dial(struct node *node);
+void node_hurry(struct node *node);
 /* A connection attempt has ended: well, or not. */
 void dial_connected(struct link *link);
 /* The name has another address that was not tried: the attempt goes on there. */

@@ -68,8 +68,10 @@ void link_lost(struct link *link, int error)
     if (link->dialled) {
         node_connected(node, false);
         /* What does not last is not dialled again at once: the other side may refuse each time. */
-        if (was_ready && link_lasted(link))
+        if (was_ready && link_lasted(link)) {
             node->backoff_ms = BACKOFF_MIN_MS;
+            node->hurried = false;
+        }
         if (node->older_version)
             node_redial_later(node, 0);
         else if (was_ready && error != EPROTO && link_lasted(link))

@@ -534,6 +534,58 @@ static void test_a_connection_in_an_older_version_than_the_other_is_made_anew(vo
     pair_close(&pair);
 }
 
+static void come_as_two(struct pair *pair, struct stranger *two)
+{
+    stranger_open(two, pair);
+    two->hello.from = 2;
+    two->hello.to = 1;
+    greet(two);
+    prove(two, SPAN(SECRET), WIRE_DIALLER);
+}
+
+static void pass_ms(struct pair *pair, long ms)
+{
+    struct timeval time = {.tv_usec = ms * 1000};
+    event_base_loopexit(pair->base, &time);
+    event_base_dispatch(pair->base);
+}
+
+/* A process that was down has dialled this one before it was its turn to be dialled. */
+static void test_who_comes_is_dialled_before_its_time(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    pair.two_is_deaf = true;
+    WAIT_FOR(&pair, pair.greetings == 6); /* the backoff is some 600 ms by now */
+    pair.two_is_deaf = false;
+    uint64_t came_ms = now_ms();
+    struct stranger two;
+    come_as_two(&pair, &two);
+    WAIT_FOR(&pair, peers_link(pair.one, 2).connected);
+    assert_true(now_ms() - came_ms < 300);
+    stranger_close(&two);
+    pair_close(&pair);
+}
+
+static void test_who_comes_and_cannot_be_dialled_is_hurried_to_once(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    pair.two_is_deaf = true;
+    WAIT_FOR(&pair, pair.greetings == 6);
+    struct stranger first, second;
+    come_as_two(&pair, &first);
+    WAIT_FOR(&pair, pair.greetings == 8); /* its own, and the answer to it */
+    come_as_two(&pair, &second);
+    pass_ms(&pair, 200);
+    assert_int_equal(pair.greetings, 9); /* its own */
+    stranger_close(&first);
+    stranger_close(&second);
+    pair_close(&pair);
+}
+
 /* Every version is refused for another reason: no greeting after the other without a pause. */
 static void test_who_refuses_every_version_is_left_alone_for_a_while(void **state)
 {
@@ -977,6 +1029,8 @@ int main(void)
         cmocka_unit_test(test_nodes_meet_in_the_newest_version),
         cmocka_unit_test(test_a_node_of_an_older_version_is_met_at_once),
         cmocka_unit_test(test_the_newest_version_is_tried_again_after_the_connection),
+        cmocka_unit_test(test_who_comes_is_dialled_before_its_time),
+        cmocka_unit_test(test_who_comes_and_cannot_be_dialled_is_hurried_to_once),
         cmocka_unit_test(test_who_comes_with_a_newer_version_is_dialled_anew),
         cmocka_unit_test(test_a_connection_in_an_older_version_than_the_other_is_made_anew),
         cmocka_unit_test(test_who_refuses_every_version_is_left_alone_for_a_while),
