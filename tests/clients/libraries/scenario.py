@@ -110,7 +110,10 @@ class Counting(threading.Thread):
     def go_on(self):
         """Waits for more replies."""
         goal = len(self.values) + ACKNOWLEDGED
-        wait_for(lambda: len(self.values) >= goal or self.failure, 40 * PATIENCE, "replies")
+        try:
+            wait_for(lambda: len(self.values) >= goal or self.failure, 40 * PATIENCE, "replies")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; errors: {len(self.errors)}, the last: {self.errors[-3:]}") from error
 
     def stop(self):
         self.stopping.set()

@@ -8,7 +8,7 @@ const nodes = ports.map((port) => ({ host: '127.0.0.1', port: Number(port) }));
 
 function connect() {
     if (mode === 'cluster') return new Redis.Cluster(nodes);
-    if (mode === 'sentinel') return new Redis({ sentinels: nodes, name: 'mymaster', failoverDetector: true });
+    if (mode === 'sentinel') return new Redis({ sentinels: nodes, name: 'mymaster' });
     return new Redis(nodes[0]);
 }
 
