@@ -30,7 +30,6 @@ class Library:
     wants_primary: bool = False  # it connects to no node that says that it is a replica
     breaks_off: bool = False  # it closes its connection when a Sentinel names another leader, whatever it waits for
     says: str = ""  # what it may write to standard error: a regular expression for a line
-    note: str = ""
 
     @property
     def folder(self):

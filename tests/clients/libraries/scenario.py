@@ -13,7 +13,7 @@ It says "ready" when it is connected. Then it reads requests, one a line, and an
     watch KEY                 WATCH KEY, GET KEY
     exec KEY VALUE            on the connection of watch: MULTI, SET, EXEC
 
-"= TEXT" is a reply (nil: none), "! TEXT" an error that the library has raised. Programs use the library's defaults."""
+"= TEXT" is a reply (nil: none), "! TEXT" an error that the library has raised. Programs use the library's defaults, but where they say why not."""
 import os
 import queue
 import re
