@@ -387,8 +387,8 @@ struct raft_status {
     uint64_t receiving_offset; /* bytes of it received */
     uint64_t receiving_bytes;
     bool self_is_voter;
-    bool may_stand; /* its own log names this node's incarnation as a voter */
-    bool may_vote;  /* its own log names this node's incarnation */
+    bool may_stand;        /* its own log names this node's incarnation as a voter */
+    bool may_vote;         /* its own log names this node's incarnation */
     bool joint;            /* a joint membership is in force */
     uint64_t change_index; /* index of the membership's entry; 0: the membership at the start */
     bool change_is_committed;
