@@ -183,7 +183,7 @@ def test_it_can_happen_again(make_cluster):
     for node in (first, second):  # two recoveries are two clusters
         node.start()
         leads(node)
-        assert values(node) == FILLED and node.call("GET", "between") == b"1"
+        assert values(node) == FILLED and node.call("GET", "between") == b"1", (node.id, report_when_stopped(node), node.tail(40))
         assert list(members(node)) == [node.id]
     text = report_when_stopped(first)
     assert "Supersedes" in text and "the next start" not in text
