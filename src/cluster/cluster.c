@@ -29,17 +29,6 @@ static enum err invalid(char message[256], struct span item, const char *why)
     return ERR_INVALID;
 }
 
-/* A host name, an IPv4 or an IPv6 address. It is shown in CLUSTER NODES and in redirects. */
-static bool is_host(struct span host)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                  "-_.:%";
-    for (size_t i = 0; i < host.len; i++)
-        if (!memchr(allowed, host.ptr[i], sizeof allowed - 1))
-            return false;
-    return host.len > 0 && host.len <= CLUSTER_HOST_MAX;
-}
-
 /* "<id>@<host>:<port>" */
 static enum err parse_node(struct span item, struct cluster_node *node, char message[256])
 {
@@ -49,22 +38,10 @@ static enum err parse_node(struct span item, struct cluster_node *node, char mes
         return invalid(message, item, "is not <id>@<host>:<port>");
     if (!number_parse_u64(span_of(item.ptr, (size_t)(at - item.ptr)), &node->id) || node->id == 0)
         return invalid(message, item, "has no id above 0 before the '@'");
-    uint64_t port;
     const char *end = item.ptr + item.len;
-    if (!number_parse_u64(span_of(colon + 1, (size_t)(end - colon) - 1), &port) || port == 0 ||
-        port > 65535)
-        return invalid(message, item, "has no port between 1 and 65535 behind the ':'");
-    struct span host = span_of(at + 1, (size_t)(colon - at) - 1);
-    if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
-        host = span_of(host.ptr + 1, host.len - 2);
-    else if (memchr(host.ptr, ':', host.len))
-        return invalid(message, item, "has an IPv6 address that is not in [brackets]");
-    if (!is_host(host))
-        return invalid(message, item, "has no host name or address between the '@' and the ':'");
-    memcpy(node->host, host.ptr, host.len);
-    node->host[host.len] = '\0';
-    node->port = (uint16_t)port;
-    return ERR_NONE;
+    const char *fault = cluster_address_parse(span_of(at + 1, (size_t)(end - at) - 1), node->host,
+                                              &node->port);
+    return fault ? invalid(message, item, fault) : ERR_NONE;
 }
 
 static enum err insert(struct cluster *cluster, const struct cluster_node *node, struct span item,
@@ -137,6 +114,13 @@ void cluster_set_id(struct cluster *cluster, const char id[41])
     ASSERT(is_cluster_id(id));
     memcpy(cluster->cluster_id, id, sizeof cluster->cluster_id);
     name_nodes(cluster);
+}
+
+void cluster_derive_id(char id[41])
+{
+    char before[41];
+    memcpy(before, id, sizeof before);
+    make_name(id, before, sizeof before - 1);
 }
 
 const struct cluster_node *cluster_find(const struct cluster *cluster, uint64_t id)

@@ -16,7 +16,9 @@ enum {
     CLUSTER_SLOTS = 16384,
     CLUSTER_HOST_MAX = 255,
     CLUSTER_NODE_NAME = 40,
-    CLUSTER_IP_MAX = 45, /* the longest IPv6 address as text */
+    CLUSTER_IP_MAX = 45,       /* the longest IPv6 address as text */
+    CLUSTER_ADDRESS_MAX = 264, /* "host:port" or "[v6]:port", with the NUL */
+    CLUSTER_SEEDS_MAX = 32,
 };
 
 /* What a node says of itself: where clients shall look for it if not at its address among the
@@ -49,6 +51,8 @@ MUST_CHECK enum err cluster_parse(struct cluster *cluster, struct span text,
                                   const char cluster_id[41], char message[256]);
 /* Sets the cluster id (forty digits) and the node names derived from it. */
 void cluster_set_id(struct cluster *cluster, const char id[41]);
+/* Another random id, from a random one. */
+void cluster_derive_id(char id[41]);
 const struct cluster_node *cluster_find(const struct cluster *cluster, uint64_t id);
 
 /* What clients are told of a node. */
@@ -64,6 +68,31 @@ enum cluster_endpoint_type {
 /* The host that clients shall connect to. As in Redis "?" is a node without a host name, and ""
  * says: where you are already. */
 const char *cluster_endpoint(const struct cluster_node *node, enum cluster_endpoint_type type);
+
+/* address.c: "host:port", IPv6 as "[::1]:port". NULL: `host` and `port` are filled. Otherwise what
+ * is wrong with the text, as the end of a sentence about it. */
+const char *cluster_address_parse(struct span text, char host[CLUSTER_HOST_MAX + 1],
+                                  uint16_t *port);
+bool cluster_address_is_sound(struct span address);
+void cluster_address_write(const char *host, uint16_t port, char address[CLUSTER_ADDRESS_MAX]);
+void cluster_address(const struct cluster_node *node, char address[CLUSTER_ADDRESS_MAX]);
+
+/* An address at which some node may be. */
+struct cluster_seed {
+    char host[CLUSTER_HOST_MAX + 1];
+    uint16_t port;
+};
+
+struct cluster_seeds {
+    struct cluster_seed list[CLUSTER_SEEDS_MAX]; /* each once, in the order of the text */
+    size_t count;
+};
+
+/* "host:port,host:port,…", or nothing. ERR_INVALID: `message` says what is wrong. */
+MUST_CHECK enum err cluster_seeds_parse(struct span text, struct cluster_seeds *seeds,
+                                        char message[256]);
+/* false: there is no room. */
+bool cluster_seeds_add(struct cluster_seeds *seeds, const struct cluster_seed *seed);
 
 /* announcement.c: RAFT.ANNOUNCE <ip> <hostname> <port> <sentinel port>, a message from node to
  * node. It has no format of its own on disk: who connects says it anew. Arguments behind these are

@@ -25,11 +25,12 @@ static struct founding_peer *find_peer(struct founding *founding, uint64_t id)
     return NULL;
 }
 
-static void add_peers(struct founding *founding, const struct founding_options *options)
+static void add_peers(struct founding *founding, const struct cluster *cluster)
 {
-    for (size_t i = 0; i < options->cluster->count; i++) {
-        const struct cluster_node *node = &options->cluster->nodes[i];
-        if (node->id == options->self)
+    founding->peer_count = 0;
+    for (size_t i = 0; i < cluster->count; i++) {
+        const struct cluster_node *node = &cluster->nodes[i];
+        if (node->id == founding->stored.node_id)
             continue;
         struct founding_peer *peer = &founding->peers[founding->peer_count++];
         *peer = (struct founding_peer){.id = node->id};
@@ -37,10 +38,27 @@ static void add_peers(struct founding *founding, const struct founding_options *
     }
 }
 
+void founding_set_list(struct founding *founding, const struct cluster *cluster, uint64_t self)
+{
+    struct cluster_identity *stored = &founding->stored;
+    char list[CLUSTER_LIST_MAX] = "";
+    founding->listed = cluster != NULL;
+    founding->peer_count = 0;
+    founding->list = 0;
+    stored->node_id = self;
+    if (cluster) {
+        ASSERT(cluster_find(cluster, self));
+        cluster_list_text(cluster, list);
+        founding->list = XXH3_64bits(list, strlen(list));
+        add_peers(founding, cluster);
+    }
+    if (stored->begin == CLUSTER_EMPTY)
+        memcpy(stored->list, list, sizeof list);
+}
+
 void founding_init(struct founding *founding, const struct founding_options *options,
                    uint64_t now_ms)
 {
-    ASSERT(cluster_find(options->cluster, options->self));
     ASSERT(options->stored.node_id == options->self && options->stored.incarnation != 0);
     *founding = (struct founding){.stored = options->stored,
                                   .drawn_incarnation = options->drawn_incarnation,
@@ -52,16 +70,11 @@ void founding_init(struct founding *founding, const struct founding_options *opt
     snprintf(founding->cluster_id, sizeof founding->cluster_id, "%s",
              options->cluster_id ? options->cluster_id : CLUSTER_NO_ID);
     snprintf(founding->drawn_id, sizeof founding->drawn_id, "%s", options->drawn_id);
-    char list[CLUSTER_LIST_MAX];
-    cluster_list_text(options->cluster, list);
-    founding->list = XXH3_64bits(list, strlen(list));
-    if (founding->stored.begin == CLUSTER_EMPTY) {
-        memcpy(founding->stored.list, list, sizeof list);
+    if (founding->stored.begin == CLUSTER_EMPTY)
         founding->stored.mark = options->mark;
-    } else {
+    else
         founding->mark = founding->stored.mark;
-    }
-    add_peers(founding, options);
+    founding_set_list(founding, options->cluster, options->self);
 }
 
 /* ---- receiving ---- */
@@ -313,8 +326,52 @@ static void join(struct founding *founding, const struct founding_said *said)
     }
 }
 
+const struct cluster_identity *founding_join(struct founding *founding,
+                                             const struct founding_said *said, uint64_t id)
+{
+    ASSERT(founding->stored.begin == CLUSTER_EMPTY && !founding->storing && id != 0);
+    founding->next = founding->stored;
+    founding->next.node_id = id;
+    join(founding, said);
+    founding->storing = true;
+    return &founding->next;
+}
+
+/* A founder with the folder that the record names belongs to another cluster. It never stores the
+ * record any more, so the record never begins, and to have stored it promises nothing. NULL: there
+ * is none. */
+static const struct founding_said *founder_elsewhere(const struct founding *founding)
+{
+    const struct cluster_identity *stored = &founding->stored;
+    for (size_t i = 0; i < founding->peer_count; i++) {
+        const struct founding_peer *peer = &founding->peers[i];
+        const struct cluster_founder *member = cluster_founders_find(&stored->founders, peer->id);
+        if (peer->heard && member && member->roles == RAFT_VOTER &&
+            member->incarnation == peer->said.incarnation &&
+            peer->said.begin == CLUSTER_BEGUN &&
+            !same_id(peer->said.cluster_id, stored->cluster_id))
+            return &peer->said;
+    }
+    return NULL;
+}
+
+/* Empty again, and another folder to all others: this incarnation has stored its record. */
+static void give_up_record(struct founding *founding)
+{
+    struct cluster_identity *next = &founding->next;
+    memcpy(next->cluster_id, CLUSTER_NO_ID, sizeof next->cluster_id);
+    next->begin = CLUSTER_EMPTY;
+    next->founders.count = 0;
+    next->list[0] = '\0';
+    next->node_id = 0;
+    next->previous = 0;
+    next->incarnation = founding->drawn_incarnation;
+}
+
 static bool decide_empty(struct founding *founding, uint64_t now_ms)
 {
+    if (!founding->listed)
+        return false;
     const struct founding_said *begun = begun_cluster(founding);
     if (begun && founding->mark == 0 && allows_id(founding, begun->cluster_id)) {
         join(founding, begun);
@@ -336,6 +393,10 @@ static bool decide_empty(struct founding *founding, uint64_t now_ms)
 static bool decide_founding(struct founding *founding)
 {
     const struct founding_said *begun = begun_cluster(founding);
+    if (founding->seeks && founder_elsewhere(founding)) {
+        give_up_record(founding);
+        return true;
+    }
     if (begun && !same_id(begun->cluster_id, founding->stored.cluster_id))
         begun = NULL;
     bool named = names_self(founding, &founding->stored.founders);
@@ -380,8 +441,16 @@ void founding_stored(struct founding *founding)
 {
     ASSERT(founding->storing);
     founding->storing = false;
+    bool emptied = founding->stored.begin != CLUSTER_EMPTY && founding->next.begin == CLUSTER_EMPTY;
     founding->stored = founding->next;
     founding->ask_at_ms = 0; /* the others learn it at once */
+    if (emptied) {
+        /* What was drawn once names the record that was given up. */
+        uint64_t drawn = XXH3_64bits(&founding->drawn_incarnation, sizeof(uint64_t));
+        founding->drawn_incarnation = drawn ? drawn : 1;
+        cluster_derive_id(founding->drawn_id);
+        founding_set_list(founding, NULL, founding->stored.node_id);
+    }
     for (size_t i = 0; i < founding->peer_count; i++) {
         struct founding_peer *peer = &founding->peers[i];
         if (peer->heard && vouches(founding, &peer->said))
@@ -472,6 +541,6 @@ void founding_describe(const struct founding *founding, char text[FOUNDING_TEXT_
         if (lack != LACKS_NOTHING)
             len = add_text(text, len, &founding->peers[i], lack);
     }
-    if (len == 0 && !draws(founding))
+    if (len == 0 && founding->peer_count && !draws(founding))
         add_text(text, 0, &founding->peers[0], HAS_TO_DRAW);
 }

@@ -13,7 +13,9 @@
  * arrives.
  *
  * An empty node that hears of a cluster that has begun joins it without a vote; the leader takes it
- * in. */
+ * in.
+ *
+ * A node without a list of nodes draws nothing and stores nothing. cluster/seeking.h finds one. */
 #ifndef FLOTILLA_CLUSTER_FOUNDING_H
 #define FLOTILLA_CLUSTER_FOUNDING_H
 
@@ -46,8 +48,8 @@ bool founding_is_message(const struct span *args, size_t argc);
 MUST_CHECK bool founding_parse(const struct span *args, size_t argc, struct founding_said *said);
 
 struct founding_options {
-    uint64_t self;
-    const struct cluster *cluster; /* the configured list including this node; copied */
+    uint64_t self;                 /* as in `stored` */
+    const struct cluster *cluster; /* the list including this node; copied; NULL: none yet */
     const char *cluster_id;        /* the configured id; NULL: draw one */
     uint64_t mark;                 /* identifies the data to import; 0: none */
     bool alone;                    /* --begin-cluster */
@@ -73,6 +75,8 @@ struct founding {
     struct cluster_identity stored; /* the identity that is durable, as far as this module knows */
     struct cluster_identity next;   /* the identity that the host was asked to store */
     bool storing;
+    bool listed; /* there is a list of nodes */
+    bool seeks;  /* it is not configured: see cluster/seeking.h */
     uint64_t list;
     char cluster_id[41]; /* the configured id, or CLUSTER_NO_ID */
     char drawn_id[41];
@@ -87,6 +91,14 @@ struct founding {
 
 void founding_init(struct founding *founding, const struct founding_options *options,
                    uint64_t now_ms);
+
+/* While the node is empty: these are the nodes, and `self` is this one's id among them. NULL: there
+ * is no list. What was heard from others is forgotten. */
+void founding_set_list(struct founding *founding, const struct cluster *cluster, uint64_t self);
+/* The empty node is to join the cluster of `said` as node `id`. The identity to store, as in
+ * founding_update; founding_stored() follows. */
+const struct cluster_identity *founding_join(struct founding *founding,
+                                             const struct founding_said *said, uint64_t id);
 
 /* A connection to node `id` was made, with this incarnation at its other end; or the connection was
  * lost. */

@@ -298,7 +298,8 @@ static uint32_t version_of(const struct cluster_identity *identity)
 
 void cluster_identity_encode(struct buf *out, const struct cluster_identity *identity)
 {
-    ASSERT(identity->incarnation != 0 && identity->node_id != 0);
+    ASSERT(identity->incarnation != 0);
+    ASSERT(identity->node_id != 0 || identity->begin == CLUSTER_EMPTY);
     size_t start = out->len;
     buf_printf(out, "#NODE:%" PRIu32 ":%s:%" PRIu64 ":%" PRIx64 "\r\n", version_of(identity),
                identity->cluster_id, identity->node_id, identity->incarnation);
@@ -341,7 +342,7 @@ static bool take_node(struct span *text, struct cluster_identity *identity)
         return false;
     identity->version = (uint32_t)version; /* it is known: see cluster_identity_parse() */
     return copy_id(take_field(&line), identity->cluster_id) &&
-           number_parse_u64(take_field(&line), &identity->node_id) && identity->node_id != 0 &&
+           number_parse_u64(take_field(&line), &identity->node_id) &&
            parse_hex(line, &identity->incarnation) && identity->incarnation != 0;
 }
 
@@ -382,6 +383,8 @@ static bool is_sound(const struct cluster_identity *identity)
     if (identity->superseded.count &&
         (identity->begin != CLUSTER_BEGUN ||
          cluster_supersedes(&identity->superseded, identity->cluster_id)))
+        return false;
+    if (identity->node_id == 0 && identity->begin != CLUSTER_EMPTY)
         return false;
     switch (identity->begin) {
     case CLUSTER_EMPTY:
@@ -426,13 +429,6 @@ uint64_t cluster_derived_incarnation(const char cluster_id[41], uint64_t node_id
     int len = snprintf(text, sizeof text, "incarnation/%s/%" PRIu64, cluster_id, node_id);
     uint64_t derived = XXH3_64bits(text, (size_t)len);
     return derived ? derived : 1;
-}
-
-void cluster_address(const struct cluster_node *node, char address[CLUSTER_ADDRESS_MAX])
-{
-    bool is_v6 = strchr(node->host, ':') != NULL;
-    snprintf(address, CLUSTER_ADDRESS_MAX, is_v6 ? "[%s]:%u" : "%s:%u", node->host,
-             (unsigned)node->port);
 }
 
 static size_t add_to_list(char list[CLUSTER_LIST_MAX], size_t len, uint64_t id, const char *address)

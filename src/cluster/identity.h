@@ -1,7 +1,8 @@
 /* What a node knows about itself and about the begin of its cluster, as the text of the file
  * flotilla.identity in its data folder. Pure; storage/identity.h reads and writes the file.
  *
- *     #NODE:<version>:<cluster-id>:<node-id>:<incarnation>   id of forty zeros: no cluster yet
+ *     #NODE:<version>:<cluster-id>:<node-id>:<incarnation>   id of forty zeros: no cluster yet;
+ *                                                      node id 0: the cluster gives one
  *     #STATE:empty|founding|begun
  *     #PREVIOUS:<incarnation>                          optional: given up because the place changed
  *     #PLACE:<inode>:<birth-ns>                        of the shard's folder; zeros: unknown
@@ -34,7 +35,6 @@
 #include "cluster/cluster.h"
 
 enum {
-    CLUSTER_ADDRESS_MAX = 264,  /* "host:port" or "[v6]:port", with the NUL */
     CLUSTER_VERSION_OLDEST = 2, /* of a folder that is understood; numbers as in wire/hello.h */
     CLUSTER_VERSION = 3,
     CLUSTER_VERSION_SUPERSEDES = 3, /* the first one that knows #SUPERSEDED */
@@ -100,7 +100,7 @@ bool cluster_supersedes(const struct cluster_superseded *superseded, const char 
 struct cluster_identity {
     uint32_t version;    /* 0 counts as the oldest */
     char cluster_id[41]; /* CLUSTER_NO_ID: none yet */
-    uint64_t node_id;
+    uint64_t node_id;     /* 0: none yet, only while the node is empty */
     uint64_t incarnation; /* never 0 */
     /* The last incarnation, given up because the place had changed; 0: none. */
     uint64_t previous;
@@ -140,8 +140,6 @@ MUST_CHECK enum err cluster_identity_parse(struct span text, struct cluster_iden
  * same one. Never 0. */
 uint64_t cluster_derived_incarnation(const char cluster_id[41], uint64_t node_id);
 
-/* "host:port" of a node, IPv6 in brackets. */
-void cluster_address(const struct cluster_node *node, char address[CLUSTER_ADDRESS_MAX]);
 /* The list of nodes in canonical form, independent of the order and form in the configuration. */
 void cluster_list_text(const struct cluster *cluster, char list[CLUSTER_LIST_MAX]);
 /* The members of a group in the same form. */

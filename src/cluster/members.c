@@ -7,39 +7,6 @@
 
 #define U(value) ((unsigned long long)(value))
 
-static bool is_port(struct span text)
-{
-    uint64_t port;
-    return number_parse_u64(text, &port) && port >= 1 && port <= 65535;
-}
-
-static bool is_host(struct span host)
-{
-    bool bracketed = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
-    if (bracketed)
-        host = span_of(host.ptr + 1, host.len - 2);
-    for (size_t i = 0; i < host.len; i++) {
-        char byte = host.ptr[i];
-        if (byte <= ' ' || byte > '~' || byte == ',' || byte == '@' || byte == '[' || byte == ']' ||
-            (byte == ':' && !bracketed))
-            return false;
-    }
-    return host.len > 0;
-}
-
-bool cluster_address_is_sound(struct span address)
-{
-    if (address.len >= RAFT_ADDRESS_MAX)
-        return false;
-    size_t colon = address.len;
-    while (colon > 0 && address.ptr[colon - 1] != ':')
-        colon--;
-    if (colon == 0)
-        return false;
-    return is_host(span_of(address.ptr, colon - 1)) &&
-           is_port(span_of(address.ptr + colon, address.len - colon));
-}
-
 /* Two members at one address would be one node counted twice. */
 static enum err check_address(const struct raft_membership *members, uint64_t id,
                               struct span address, char message[CLUSTER_MESSAGE_MAX])
@@ -96,6 +63,67 @@ enum err cluster_member_add(const struct raft_membership *members,
     struct raft_member member = {.id = change->id, .roles = RAFT_SPARE};
     set_address(&member, change->address);
     *wanted = *members;
+    raft_membership_put(wanted, &member);
+    return ERR_NONE;
+}
+
+/* The member with that folder, or the one at that address. */
+static const struct raft_member *member_of(const struct raft_membership *members,
+                                           const struct cluster_guest *guest)
+{
+    const struct raft_member *there = NULL;
+    for (size_t i = 0; i < members->count; i++) {
+        const struct raft_member *member = &members->members[i];
+        if (member->incarnation == guest->incarnation || member->successor == guest->incarnation)
+            return member;
+        if (span_is(guest->address, member->address))
+            there = member;
+    }
+    return there;
+}
+
+/* Ids are not used twice: an old process may still come under one. */
+static uint64_t next_id(const struct raft_membership *members, uint64_t highest)
+{
+    for (size_t i = 0; i < members->count; i++)
+        if (members->members[i].id > highest)
+            highest = members->members[i].id;
+    return highest + 1;
+}
+
+static enum err admit_known(const struct raft_member *member, const struct cluster_guest *guest,
+                            char message[CLUSTER_MESSAGE_MAX])
+{
+    bool same = member->incarnation == guest->incarnation ||
+                member->successor == guest->incarnation || member->incarnation == 0;
+    if (guest->wish && guest->wish != member->id) {
+        snprintf(message, CLUSTER_MESSAGE_MAX, "node %llu is at %s, and not node %llu",
+                 U(member->id), member->address, U(guest->wish));
+        return ERR_INVALID;
+    }
+    return same ? ERR_NONE : ERR_EXISTS;
+}
+
+enum err cluster_member_admit(const struct raft_membership *members,
+                              const struct cluster_guest *guest, struct raft_membership *wanted,
+                              uint64_t *id, char message[CLUSTER_MESSAGE_MAX])
+{
+    const struct raft_member *known = member_of(members, guest);
+    *wanted = *members;
+    *id = known ? known->id : guest->wish ? guest->wish : next_id(members, guest->highest);
+    if (known)
+        return admit_known(known, guest, message);
+    if (raft_membership_find(members, *id)) {
+        snprintf(message, CLUSTER_MESSAGE_MAX, "node-id %llu is in use, by the node at %s", U(*id),
+                 raft_membership_find(members, *id)->address);
+        return ERR_INVALID;
+    }
+    const struct cluster_change addition = {.id = *id, .address = guest->address};
+    enum err err = cluster_member_add(members, &addition, wanted, message);
+    if (err)
+        return err;
+    struct raft_member member = *raft_membership_find(wanted, *id);
+    member.incarnation = guest->incarnation;
     raft_membership_put(wanted, &member);
     return ERR_NONE;
 }

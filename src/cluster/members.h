@@ -7,12 +7,10 @@
 
 #include "base/err.h"
 #include "base/span.h"
+#include "cluster/cluster.h"
 #include "raft/raft.h"
 
 enum { CLUSTER_MESSAGE_MAX = 512 };
-
-/* Whether the text is "host:port" or "[v6]:port", the address of a member. */
-bool cluster_address_is_sound(struct span address);
 
 /* What an operator asks for. */
 struct cluster_change {
@@ -62,6 +60,23 @@ MUST_CHECK enum err cluster_member_replace(const struct raft_membership *members
                                            const struct cluster_change *change,
                                            struct raft_membership *wanted,
                                            char message[CLUSTER_MESSAGE_MAX]);
+
+/* A node with an empty folder that asks to be taken in. */
+struct cluster_guest {
+    uint64_t incarnation;
+    uint64_t wish;       /* the id that it wants; 0: any */
+    uint64_t highest;    /* ids up to this one were given before, and are not given again */
+    struct span address; /* where it is reached */
+};
+
+/* Adds it as a spare; *id is its id. The answer to the same incarnation is always the same.
+ * ERR_EXISTS: another folder was met at that address before, under *id. The node has lost that
+ * folder if it is not alive, and then comes back under that id. In both cases `wanted` equals
+ * `members`. */
+MUST_CHECK enum err cluster_member_admit(const struct raft_membership *members,
+                                         const struct cluster_guest *guest,
+                                         struct raft_membership *wanted, uint64_t *id,
+                                         char message[CLUSTER_MESSAGE_MAX]);
 
 /* "voter", "learner", "spare" (a learner that becomes a voter if more are wanted), "joining" (a
  * learner to be promoted), "leaving", "replaced" (its disk was lost). */

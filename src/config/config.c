@@ -41,6 +41,28 @@ static bool next_node(struct span *rest, uint64_t *id, bool *fine)
     return true;
 }
 
+uint64_t config_node_id(const struct config *config)
+{
+    return config->node_id || config_seeks(config) ? config->node_id : 1;
+}
+
+bool config_seeks(const struct config *config)
+{
+    return config->cluster_seeds[0] != '\0' || config->raft_bootstrap_expect > 0;
+}
+
+/* The list says who belongs to the cluster; seeds are asked. Of two answers one would be wrong. */
+static void check_seeds(const struct config *config, struct buf *why)
+{
+    if (!config_seeks(config))
+        return;
+    if (config->cluster_nodes[0])
+        buf_printf(why, "'%s': 'cluster-nodes' names the nodes already; leave one of the two out",
+                   config->cluster_seeds[0] ? "cluster-seeds" : "raft-bootstrap-expect");
+    else if (config->port == 0)
+        buf_add_text(why, "'port': the other nodes cannot reach this one at port 0");
+}
+
 static void check_nodes(const struct config *config, struct buf *why)
 {
     struct span rest = span_text(config->cluster_nodes);
@@ -56,11 +78,11 @@ static void check_nodes(const struct config *config, struct buf *why)
                        count + 1);
             return;
         }
-        found = found || id == config->node_id;
+        found = found || id == config_node_id(config);
     }
     if (!found)
         buf_printf(why, "'node-id': node %llu is not in 'cluster-nodes'",
-                   (unsigned long long)config->node_id);
+                   (unsigned long long)config_node_id(config));
     else if (count > 1 && config->port == 0)
         buf_add_text(why, "'port': the other nodes of 'cluster-nodes' cannot reach this one at "
                           "port 0");
@@ -76,6 +98,8 @@ static int64_t accepted_number(const struct config *config, const char *name)
 
 static size_t count_nodes(const struct config *config)
 {
+    if (config->raft_bootstrap_expect)
+        return (size_t)config->raft_bootstrap_expect;
     size_t count = 1;
     for (const char *at = config->cluster_nodes; *at; at++)
         count += *at == ',';
@@ -155,6 +179,8 @@ enum err config_check(const struct config *config, struct config_error *error)
         check_secret(config, &why);
     if (why.len == 0)
         check_nodes(config, &why);
+    if (why.len == 0)
+        check_seeds(config, &why);
     if (why.len == 0)
         check_promises(config, &why);
     if (why.len == 0 && (config->port == 0 || config->bind_count == 0) &&

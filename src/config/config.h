@@ -82,8 +82,10 @@ struct config {
     char appendfilename[256];
     bool aof_load_truncated; /* for imported files */
     /* cluster */
-    uint64_t node_id;
+    uint64_t node_id; /* 0: none was set */
     char cluster_nodes[4096];
+    char cluster_seeds[4096];
+    int raft_bootstrap_expect; /* 0: fresh nodes begin no cluster by themselves */
     char cluster_id[64]; /* empty: derived */
     char cluster_secret[CONFIG_TEXT_MAX];
     enum config_follower_mode follower_mode;
@@ -155,6 +157,12 @@ MUST_CHECK enum err config_load(struct config *config, const struct config_sourc
 MUST_CHECK enum err config_load_args(struct config *config, const struct config_source *source,
                                      int argc, char **argv, const struct log *log,
                                      struct config_error *error);
+
+/* Whether an empty node looks for a cluster, or for others to begin one with: it knows seeds, or
+ * how many founders there are. Without that, and without cluster-nodes, it begins one alone. */
+bool config_seeks(const struct config *config);
+/* The node's number. 0: the cluster gives it one. */
+uint64_t config_node_id(const struct config *config);
 
 /* Checks directives against each other: heartbeat and election timeout, node-id within
  * cluster-nodes … */

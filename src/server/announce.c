@@ -31,24 +31,24 @@ static void say(struct server *server, uint64_t node, const struct cluster_annou
 static bool understands(const struct server *server, uint64_t node)
 {
     const struct shard *shard = server_shard(server, 0);
-    return node != server->config.node_id && shard && shard_version_of(shard, node) >= WIRE_VERSION;
+    return node != server->self && shard && shard_version_of(shard, node) >= WIRE_VERSION;
 }
 
 void server_announce_open(struct server *server)
 {
     struct cluster_announcement own;
     fill(server, &own);
-    cluster_set_announced(&server->cluster, server->config.node_id, &own);
+    cluster_set_announced(&server->cluster, server->self, &own);
 }
 
 void server_announce_change(struct server *server)
 {
     struct cluster_announcement own;
     fill(server, &own);
-    const struct cluster_node *self = cluster_find(&server->cluster, server->config.node_id);
+    const struct cluster_node *self = cluster_find(&server->cluster, server->self);
     if (!self || memcmp(&self->announced, &own, sizeof own) == 0)
         return;
-    cluster_set_announced(&server->cluster, server->config.node_id, &own);
+    cluster_set_announced(&server->cluster, server->self, &own);
     for (size_t i = 0; server->peers && i < server->cluster.count; i++)
         if (understands(server, server->cluster.nodes[i].id))
             say(server, server->cluster.nodes[i].id, &own);

@@ -20,7 +20,7 @@ bool server_has_begun(const struct server *server)
 void server_begin_open(struct server *server)
 {
     struct founding_options options = {
-        .self = server->config.node_id,
+        .self = server->self,
         .cluster = &server->cluster,
         .cluster_id = server->config.cluster_id[0] ? server->config.cluster_id : NULL,
         .mark = server->import_mark,
@@ -48,7 +48,7 @@ static void send_said(struct server *server, uint64_t to, bool response)
 static void ask_all(struct server *server)
 {
     for (size_t i = 0; i < server->cluster.count; i++)
-        if (server->cluster.nodes[i].id != server->config.node_id)
+        if (server->cluster.nodes[i].id != server->self)
             send_said(server, server->cluster.nodes[i].id, false);
 }
 

@@ -65,7 +65,7 @@ static void forget(struct server *server, const struct server_call *call)
     const struct shard *shard = server_group(server);
     if (!node)
         resp_errorf(call->reply, "ERR Unknown node %.*s", shown(call->args[2]), call->args[2].ptr);
-    else if (node->id == server->config.node_id)
+    else if (node->id == server->self)
         resp_error(call->reply, "ERR I tried hard but I can't forget myself...");
     else if (node->id == shard_leader(shard))
         resp_error(call->reply, "ERR Can't forget my master!");
@@ -91,5 +91,5 @@ void server_cluster_reset(struct server *server, const struct server_call *call)
     resp_errorf(call->reply,
                 "ERR a node does not leave by itself: ask the leader for RAFT.NODE REMOVE %" PRIu64
                 ", stop this node, and delete its data folder",
-                server->config.node_id);
+                server->self);
 }

@@ -28,7 +28,7 @@ static const struct cluster_node *leader_or_error(struct server *server,
 
 static bool is_self(const struct server *server, const struct cluster_node *node)
 {
-    return node->id == server->config.node_id;
+    return node->id == server->self;
 }
 
 static bool is_connected(const struct server *server, const struct cluster_node *node)
@@ -202,7 +202,7 @@ void server_cluster_info(struct server *server, const struct server_call *call)
 
 void server_cluster_myid(struct server *server, const struct server_call *call)
 {
-    resp_bulk_text(call->reply, cluster_find(&server->cluster, server->config.node_id)->name);
+    resp_bulk_text(call->reply, cluster_find(&server->cluster, server->self)->name);
 }
 
 void server_cluster_myshardid(struct server *server, const struct server_call *call)

@@ -67,7 +67,7 @@ static void answer(struct server *server, const struct server_call *call)
     }
     handover->client = NULL;
     uint64_t leader = new_leader(handover);
-    bool other = handover->any && leader != server->config.node_id;
+    bool other = handover->any && leader != server->self;
     if (leader && (leader == handover->target || other))
         resp_status(call->reply, "OK");
     else if (leader)
@@ -77,7 +77,7 @@ static void answer(struct server *server, const struct server_call *call)
         resp_errorf(call->reply,
                     "ERR node %" PRIu64 " did not catch up within %d ms: this node leads still",
                     handover->target, server->config.raft_election_timeout_ms);
-    else if (handover->target == server->config.node_id)
+    else if (handover->target == server->self)
         resp_error(call->reply, "ERR the leader has not handed over: its log says why");
     else
         resp_error(call->reply, "UNKNOWN no new leader is known yet: see INFO raft");
@@ -88,7 +88,7 @@ static enum err check(struct server *server, uint64_t target, char message[CLUST
     struct raft_status status;
     raft_status(shard_raft(server_group(server)), &status);
     const struct cluster_handover wanted = {.status = &status,
-                                            .leader = server->config.node_id,
+                                            .leader = server->self,
                                             .target = target,
                                             .now_ms = server_now(server).mono_ms,
                                             .silence_ms =
@@ -156,7 +156,7 @@ static void begin_failover(struct server *server, const struct server_call *call
     struct server_handover *handover = take_place(server, call);
     if (!handover)
         return;
-    handover->target = server->config.node_id;
+    handover->target = server->self;
     if (shard_ask_to_lead(shard)) {
         net_client_wait(call->client, handover_is_over, handover);
         return;

@@ -78,7 +78,7 @@ static enum err begin_identity(struct server *server, char *message)
     if (found.identity.node_id || !found.empty)
         return refuse_log_without_identity(server, &found, message);
     server->identity = (struct cluster_identity){.cluster_id = CLUSTER_NO_ID,
-                                                 .node_id = server->config.node_id,
+                                                 .node_id = server->self,
                                                  .incarnation = platform_draw_incarnation()};
     return ERR_NONE;
 }

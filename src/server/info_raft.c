@@ -145,7 +145,7 @@ void server_info_raft(struct server *server, struct buf *out)
                    "raft_node_id:%" PRIu64 "\r\nraft_incarnation:%016" PRIx64
                    "\r\nraft_begin:%s\r\n",
                    server_has_begun(server) ? "loading" : "beginning", server->cluster.cluster_id,
-                   server->config.node_id, server->identity.incarnation,
+                   server->self, server->identity.incarnation,
                    cluster_begin_name(server->identity.begin));
         return;
     }

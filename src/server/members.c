@@ -26,7 +26,7 @@ static void fill_addresses(const struct cluster *known, struct raft_membership *
  * listens. */
 static void keep_self(const struct server *server, struct raft_membership *membership)
 {
-    uint64_t id = server->config.node_id;
+    uint64_t id = server->self;
     const struct cluster_node *self = cluster_find(&server->cluster, id);
     const struct raft_member *found = raft_membership_find(membership, id);
     bool alone = membership->count == 1 && server->config.cluster_nodes[0] == '\0';

@@ -361,7 +361,7 @@ static void write_member(struct server *server, const struct raft_member *member
 {
     char incarnation[17];
     snprintf(incarnation, sizeof incarnation, "%" PRIx64, member->incarnation);
-    bool self = member->id == server->config.node_id;
+    bool self = member->id == server->self;
     bool connected = self || peers_link(server->peers, member->id).connected;
     resp_map(reply, 5);
     resp_bulk_text(reply, "id");

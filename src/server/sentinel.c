@@ -41,7 +41,7 @@ static bool answers_to_leader(const struct server *server, uint64_t id)
 
 bool server_sentinel_sees(const struct server *server, const struct cluster_node *node)
 {
-    if (node->id == server->config.node_id)
+    if (node->id == server->self)
         return true;
     if (!server->peers || !peers_link(server->peers, node->id).connected)
         return false;
@@ -243,7 +243,7 @@ enum err server_sentinel_open(struct server *server, char message[SERVER_MESSAGE
                                   .table = sentinel->table,
                                   .cluster = &server->cluster,
                                   .log = &server->log,
-                                  .self = server->config.node_id,
+                                  .self = server->self,
                                   .sentinel = true,
                                   .redis_version = FLOTILLA_REDIS_VERSION,
                                   .host = server_net_host(server)};

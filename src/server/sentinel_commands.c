@@ -79,7 +79,7 @@ static size_t count_sentinels(const struct server *server)
 {
     size_t count = 0;
     for (size_t i = 0; i < server->cluster.count; i++)
-        count += server->cluster.nodes[i].id != server->config.node_id &&
+        count += server->cluster.nodes[i].id != server->self &&
                  server->cluster.nodes[i].announced.sentinel_port;
     return count;
 }
@@ -112,7 +112,7 @@ static void write_master(struct server *server, const struct cluster_node *maste
 static uint64_t offset_of(const struct server *server, const struct cluster_node *node)
 {
     const struct shard *shard = server_group(server);
-    if (node->id == server->config.node_id)
+    if (node->id == server->self)
         return shard_applied_index(shard);
     struct raft_status status;
     raft_status(shard_raft(shard), &status);
@@ -213,7 +213,7 @@ static void run_sentinels(struct server *server, const struct server_call *call)
     resp_array(call->reply, count_sentinels(server));
     for (size_t i = 0; i < server->cluster.count; i++) {
         const struct cluster_node *node = &server->cluster.nodes[i];
-        if (node->id != server->config.node_id && node->announced.sentinel_port)
+        if (node->id != server->self && node->announced.sentinel_port)
             write_sentinel(server, node, call->reply);
     }
 }
@@ -242,7 +242,7 @@ static void run_ckquorum(struct server *server, const struct server_call *call)
 
 static void run_myid(struct server *server, const struct server_call *call)
 {
-    resp_bulk_text(call->reply, cluster_find(&server->cluster, server->config.node_id)->name);
+    resp_bulk_text(call->reply, cluster_find(&server->cluster, server->self)->name);
 }
 
 /* A true answer for whoever asks. There is no vote to give: nodes elect their leader by

@@ -78,6 +78,7 @@ enum { SERVER_CHANGES_MAX = 8 }; /* of each kind */
 
 struct server {
     struct config config;
+    uint64_t self;              /* the node's id; 0: the cluster has given it none yet */
     char config_path[1024];     /* absolute; empty: none */
     struct log config_log;      /* while the configuration is read: to standard error */
     struct buf config_warnings; /* what it said, one a line, for the log file */

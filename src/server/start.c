@@ -140,7 +140,7 @@ static enum err open_net(struct server *server, char *message)
                                   .table = server->table,
                                   .cluster = &server->cluster,
                                   .log = &server->log,
-                                  .self = server->config.node_id,
+                                  .self = server->self,
                                   .redis_version = FLOTILLA_REDIS_VERSION,
                                   .host = server_net_host(server)};
     const struct config *config = &server->config;
@@ -199,7 +199,7 @@ static void say_hello(const struct server *server)
 {
     const struct raft *raft = shard_raft(server_group(server));
     log_line(&server->log, LOG_NOTICE, "Flotilla %s, node %" PRIu64 " of %zu, cluster %s",
-             FLOTILLA_VERSION, server->config.node_id, server->cluster.count,
+             FLOTILLA_VERSION, server->self, server->cluster.count,
              server->cluster.cluster_id);
     log_line(&server->log, LOG_NOTICE,
              "data folder '%s': %" PRIu64 " entries, term %" PRIu64 "; ready on port %d",
@@ -297,7 +297,7 @@ static void on_peer_alive(void *context, uint32_t number, const struct shard_pee
 
 static void open_peers(struct server *server)
 {
-    struct peer_options options = {.self = server->config.node_id,
+    struct peer_options options = {.self = server->self,
                                    .cluster = &server->cluster,
                                    .secret = span_text(server->config.cluster_secret),
                                    .incarnation = server->identity.incarnation,

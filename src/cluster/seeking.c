@@ -1,0 +1,621 @@
+#include "cluster/seeking.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+static bool same_id(const char *one, const char *other)
+{
+    return strcmp(one, other) == 0;
+}
+
+/* ---- contacts ---- */
+
+static struct seeking_contact *find(struct seeking *seeking, uint64_t key)
+{
+    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++)
+        if (seeking->contacts[i].key == key)
+            return &seeking->contacts[i];
+    return NULL;
+}
+
+void seeking_init(struct seeking *seeking, const struct founding_options *options, unsigned expect,
+                  uint64_t now_ms)
+{
+    struct founding_options own = *options;
+    *seeking = (struct seeking){.expect = expect, .alone_at_ms = UINT64_MAX};
+    if (options->alone)
+        seeking->alone_at_ms = now_ms + FOUNDING_ALONE_MS;
+    own.alone = false; /* with a list of one node nobody else is a learner of the record */
+    if (options->stored.begin == CLUSTER_EMPTY)
+        seeking->wish = options->self;
+    founding_init(&seeking->founding, &own, now_ms);
+    seeking->founding.seeks = true;
+}
+
+void seeking_set_address(struct seeking *seeking, const char *address)
+{
+    snprintf(seeking->address, sizeof seeking->address, "%s", address);
+}
+
+void seeking_set_missing(struct seeking *seeking, const char *text)
+{
+    snprintf(seeking->missing, sizeof seeking->missing, "%s", text);
+}
+
+bool seeking_contact(struct seeking *seeking, uint64_t key, const char *address, bool seed)
+{
+    ASSERT(key != 0);
+    struct seeking_contact *contact = find(seeking, key);
+    if (!contact)
+        contact = find(seeking, 0);
+    if (!contact)
+        return false;
+    if (contact->key != key)
+        *contact = (struct seeking_contact){.key = key};
+    contact->seed = seed;
+    snprintf(contact->address, sizeof contact->address, "%s", address);
+    return true;
+}
+
+void seeking_forget(struct seeking *seeking, uint64_t key)
+{
+    struct seeking_contact *contact = find(seeking, key);
+    if (key != 0 && contact)
+        *contact = (struct seeking_contact){.key = 0};
+}
+
+void seeking_met(struct seeking *seeking, uint64_t key, uint64_t incarnation)
+{
+    struct seeking_contact *contact = find(seeking, key);
+    if (key == 0 || !contact)
+        return;
+    contact->reached = true;
+    contact->heard = contact->heard && contact->incarnation == incarnation;
+    contact->incarnation = incarnation;
+    contact->cause[0] = '\0';
+    if (!founding_has_begun(&seeking->founding))
+        seeking->founding.ask_at_ms = 0; /* so that the node soon learns of this one */
+}
+
+void seeking_lost(struct seeking *seeking, uint64_t key, const char *cause)
+{
+    struct seeking_contact *contact = find(seeking, key);
+    if (key == 0 || !contact)
+        return;
+    contact->reached = contact->heard = false;
+    snprintf(contact->cause, sizeof contact->cause, "%s", cause);
+}
+
+void seeking_heard(struct seeking *seeking, uint64_t key, const struct seeking_said *said)
+{
+    struct seeking_contact *contact = find(seeking, key);
+    if (key == 0 || !contact || !contact->reached ||
+        contact->incarnation != said->node.incarnation)
+        return;
+    contact->said = *said;
+    contact->heard = true;
+}
+
+static bool is_self(const struct seeking *seeking, const struct seeking_contact *contact)
+{
+    return contact->reached && contact->incarnation == seeking->founding.stored.incarnation;
+}
+
+/* The same node was found at an address before this one. */
+static bool is_double(const struct seeking *seeking, const struct seeking_contact *contact)
+{
+    for (const struct seeking_contact *at = seeking->contacts; at != contact; at++)
+        if (at->key && at->heard && at->incarnation == contact->incarnation)
+            return true;
+    return false;
+}
+
+/* Another node that has spoken, once for each. */
+static bool is_node(const struct seeking *seeking, const struct seeking_contact *contact)
+{
+    return contact->key && contact->heard && !is_self(seeking, contact) &&
+           !is_double(seeking, contact);
+}
+
+static const struct cluster_founder *place_in(const struct cluster_founders *record,
+                                              uint64_t incarnation)
+{
+    for (size_t i = 0; i < record->count; i++)
+        if (record->members[i].incarnation == incarnation)
+            return &record->members[i];
+    return NULL;
+}
+
+/* ---- a cluster that has begun ---- */
+
+static bool has_begun(const struct seeking *seeking, const struct seeking_contact *contact)
+{
+    return is_node(seeking, contact) && contact->said.node.begin == CLUSTER_BEGUN;
+}
+
+/* The only cluster that is there. NULL: there is none, or there are several. */
+static const struct seeking_contact *begun_cluster(const struct seeking *seeking, bool *several)
+{
+    const struct seeking_contact *found = NULL;
+    *several = false;
+    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
+        const struct seeking_contact *contact = &seeking->contacts[i];
+        if (!has_begun(seeking, contact))
+            continue;
+        *several = found && !same_id(found->said.node.cluster_id, contact->said.node.cluster_id);
+        if (*several)
+            return NULL;
+        found = contact;
+    }
+    return found;
+}
+
+/* The cluster that this node asks to be taken into. NULL: none. */
+static const struct seeking_contact *wanted_cluster(const struct seeking *seeking)
+{
+    bool several;
+    const struct founding *founding = &seeking->founding;
+    const struct seeking_contact *begun = begun_cluster(seeking, &several);
+    bool allowed = begun && (same_id(founding->cluster_id, CLUSTER_NO_ID) ||
+                             same_id(founding->cluster_id, begun->said.node.cluster_id));
+    return allowed && founding->stored.begin == CLUSTER_EMPTY && founding->mark == 0 &&
+                   seeking->address[0]
+               ? begun
+               : NULL;
+}
+
+/* A member of that cluster says under which id the leader has taken this node in. */
+static const struct seeking_contact *invitation(const struct seeking *seeking)
+{
+    const struct seeking_contact *wanted = wanted_cluster(seeking);
+    for (size_t i = 0; wanted && i < SEEKING_CONTACTS_MAX; i++) {
+        const struct seeking_contact *contact = &seeking->contacts[i];
+        if (has_begun(seeking, contact) && contact->said.given)
+            return contact;
+    }
+    return NULL;
+}
+
+/* ---- the list of founders ---- */
+
+/* Its record names this folder, so it has been drawn for this node too. */
+static bool invites(const struct seeking *seeking, const struct seeking_contact *contact)
+{
+    return contact->said.node.begin == CLUSTER_FOUNDING &&
+           place_in(&contact->said.node.founders, seeking->founding.stored.incarnation);
+}
+
+struct candidate {
+    const char *address;
+    uint64_t incarnation;
+    uint64_t id; /* the wished one, then the one it has on the list */
+};
+
+static int by_address(const void *one, const void *other)
+{
+    return strcmp(((const struct candidate *)one)->address,
+                  ((const struct candidate *)other)->address);
+}
+
+static bool is_taken(const struct candidate *list, size_t count, uint64_t id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i].id == id)
+            return true;
+    return false;
+}
+
+/* Who wished for an id has it; the others get the lowest free ones in the order of addresses. */
+static void give_ids(struct candidate *list, size_t count)
+{
+    uint64_t id = 1;
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].id)
+            continue;
+        while (is_taken(list, count, id))
+            id++;
+        list[i].id = id;
+    }
+}
+
+/* This node and all others that it has heard, by address. */
+static size_t gather(const struct seeking *seeking, struct candidate *list)
+{
+    size_t count = 1;
+    list[0] = (struct candidate){seeking->address, seeking->founding.stored.incarnation,
+                                 seeking->wish};
+    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
+        const struct seeking_contact *contact = &seeking->contacts[i];
+        if (!is_node(seeking, contact))
+            continue;
+        uint64_t wish = contact->said.node.begin == CLUSTER_EMPTY ? contact->said.node.id : 0;
+        list[count++] = (struct candidate){contact->said.address, contact->incarnation, wish};
+    }
+    qsort(list, count, sizeof *list, by_address);
+    return count;
+}
+
+static void add_node(struct cluster *cluster, const struct candidate *candidate)
+{
+    struct cluster_node node = {.id = candidate->id};
+    const char *fault = cluster_address_parse(span_text(candidate->address), node.host, &node.port);
+    ASSERT(!fault && cluster->count < RAFT_MEMBERS_MAX);
+    size_t at = cluster->count++;
+    for (; at > 0 && cluster->nodes[at - 1].id > node.id; at--)
+        cluster->nodes[at] = cluster->nodes[at - 1];
+    cluster->nodes[at] = node;
+}
+
+/* ---- what is in the way ---- */
+
+enum obstacle {
+    NO_OBSTACLE,
+    NO_OWN_ADDRESS,
+    SEED_MISSING,  /* it has no address */
+    NOT_REACHED,   /* a seed */
+    SEVERAL_BEGUN, /* clusters */
+    OTHER_CLUSTER, /* it has begun, and this node may not join it */
+    NOT_TAKEN_IN,  /* it has begun, and its leader has not answered yet */
+    FOUNDS_NOTHING,
+    HAS_A_RECORD, /* of others */
+    KNOWS_NO_ADDRESS,
+    EXPECTS_OTHERS, /* another number of them */
+    SAME_ADDRESS,
+    SAME_ID,
+    TOO_FEW,
+    TOO_MANY,
+};
+
+/* Of one node that has spoken. */
+static enum obstacle obstacle_at(const struct seeking *seeking,
+                                 const struct seeking_contact *contact)
+{
+    if (contact->said.node.begin == CLUSTER_FOUNDING)
+        return invites(seeking, contact) ? NO_OBSTACLE : HAS_A_RECORD;
+    if (contact->said.address[0] == '\0')
+        return KNOWS_NO_ADDRESS;
+    return contact->said.expect == seeking->expect ? NO_OBSTACLE : EXPECTS_OTHERS;
+}
+
+static enum obstacle obstacle_of_contacts(const struct seeking *seeking,
+                                          const struct seeking_contact **where)
+{
+    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
+        const struct seeking_contact *contact = *where = &seeking->contacts[i];
+        if (contact->key == 0 || is_self(seeking, contact))
+            continue;
+        if (contact->seed && !contact->heard)
+            return NOT_REACHED;
+        enum obstacle obstacle =
+            is_node(seeking, contact) ? obstacle_at(seeking, contact) : NO_OBSTACLE;
+        if (obstacle != NO_OBSTACLE)
+            return obstacle;
+    }
+    *where = NULL;
+    return NO_OBSTACLE;
+}
+
+static enum obstacle obstacle_of_list(const struct seeking *seeking)
+{
+    struct candidate list[SEEKING_CONTACTS_MAX + 1];
+    size_t count = gather(seeking, list);
+    if (count != seeking->expect)
+        return count < seeking->expect ? TOO_FEW : TOO_MANY;
+    for (size_t i = 0; i + 1 < count; i++)
+        if (same_id(list[i].address, list[i + 1].address))
+            return SAME_ADDRESS;
+    for (size_t i = 0; i < count; i++)
+        if (list[i].id && is_taken(list + i + 1, count - i - 1, list[i].id))
+            return SAME_ID;
+    return NO_OBSTACLE;
+}
+
+/* Why this node has no list of founders, and at which contact. */
+static enum obstacle obstacle_of(const struct seeking *seeking,
+                                 const struct seeking_contact **where)
+{
+    bool several;
+    *where = begun_cluster(seeking, &several);
+    if (several)
+        return SEVERAL_BEGUN;
+    if (seeking->address[0] == '\0')
+        return NO_OWN_ADDRESS;
+    if (*where)
+        return wanted_cluster(seeking) ? NOT_TAKEN_IN : OTHER_CLUSTER;
+    if (seeking->missing[0])
+        return SEED_MISSING;
+    enum obstacle obstacle = obstacle_of_contacts(seeking, where);
+    if (obstacle != NO_OBSTACLE)
+        return obstacle;
+    return seeking->expect ? obstacle_of_list(seeking) : FOUNDS_NOTHING;
+}
+
+/* ---- deciding ---- */
+
+static uint64_t id_on(const struct candidate *list, size_t count, uint64_t incarnation)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i].incarnation == incarnation)
+            return list[i].id;
+    return 0;
+}
+
+/* What `contact` says, under the id that it has on this node's list. */
+static void feed(struct seeking *seeking, const struct seeking_contact *contact, uint64_t id)
+{
+    struct founding_said said = contact->said.node;
+    if (id == 0 || id == seeking->founding.stored.node_id)
+        return;
+    said.id = id;
+    founding_met(&seeking->founding, id, contact->incarnation);
+    founding_heard(&seeking->founding, &said);
+}
+
+static void set_list(struct seeking *seeking, const struct candidate *list, size_t count)
+{
+    struct founding *founding = &seeking->founding;
+    uint64_t self = id_on(list, count, founding->stored.incarnation);
+    struct cluster cluster = {.count = 0};
+    for (size_t i = 0; i < count; i++)
+        add_node(&cluster, &list[i]);
+    char text[CLUSTER_LIST_MAX];
+    cluster_list_text(&cluster, text);
+    if (!founding->listed || founding->stored.node_id != self ||
+        !same_id(text, founding->stored.list))
+        founding_set_list(founding, &cluster, self);
+    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++)
+        if (is_node(seeking, &seeking->contacts[i]))
+            feed(seeking, &seeking->contacts[i],
+                 id_on(list, count, seeking->contacts[i].incarnation));
+}
+
+/* The record is the list: it was drawn when all had the same one. */
+static bool take_record_list(struct seeking *seeking)
+{
+    const struct cluster_founders *record = NULL;
+    for (size_t i = 0; i < SEEKING_CONTACTS_MAX && !record; i++)
+        if (is_node(seeking, &seeking->contacts[i]) && invites(seeking, &seeking->contacts[i]))
+            record = &seeking->contacts[i].said.node.founders;
+    if (!record || record->count != seeking->expect)
+        return false;
+    struct candidate list[RAFT_MEMBERS_MAX];
+    for (size_t i = 0; i < record->count; i++) {
+        const struct cluster_founder *member = &record->members[i];
+        if (!cluster_address_is_sound(span_text(member->address)))
+            return false;
+        list[i] = (struct candidate){member->address, member->incarnation, member->id};
+    }
+    set_list(seeking, list, record->count);
+    return true;
+}
+
+static bool begins_alone(const struct seeking *seeking, uint64_t now_ms)
+{
+    return seeking->address[0] && (seeking->begins_alone || now_ms >= seeking->alone_at_ms);
+}
+
+static void choose_list(struct seeking *seeking, uint64_t now_ms)
+{
+    struct candidate list[SEEKING_CONTACTS_MAX + 1];
+    const struct seeking_contact *where;
+    bool several;
+    bool found = begun_cluster(seeking, &several) != NULL || several;
+    if (!found && begins_alone(seeking, now_ms)) {
+        list[0] = (struct candidate){seeking->address, seeking->founding.stored.incarnation,
+                                     seeking->wish ? seeking->wish : 1};
+        set_list(seeking, list, 1);
+        return;
+    }
+    if (!found && take_record_list(seeking))
+        return;
+    if (obstacle_of(seeking, &where) == NO_OBSTACLE) {
+        size_t count = gather(seeking, list);
+        give_ids(list, count);
+        set_list(seeking, list, count);
+    } else if (seeking->founding.listed) {
+        founding_set_list(&seeking->founding, NULL, seeking->wish);
+    }
+}
+
+static void hear_founders(struct seeking *seeking)
+{
+    const struct cluster_founders *record = &seeking->founding.stored.founders;
+    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
+        const struct seeking_contact *contact = &seeking->contacts[i];
+        const struct cluster_founder *member =
+            is_node(seeking, contact) ? place_in(record, contact->incarnation) : NULL;
+        if (member)
+            feed(seeking, contact, member->id);
+    }
+}
+
+void seeking_step(struct seeking *seeking, uint64_t now_ms, struct founding_update *update)
+{
+    struct founding *founding = &seeking->founding;
+    const struct seeking_contact *inviting = invitation(seeking);
+    switch (founding->stored.begin) {
+    case CLUSTER_EMPTY:
+        choose_list(seeking, now_ms);
+        break;
+    case CLUSTER_FOUNDING:
+        hear_founders(seeking);
+        break;
+    case CLUSTER_BEGUN:
+        break;
+    }
+    founding_step(founding, now_ms, update);
+    if (!founding->storing && inviting) {
+        update->store = founding_join(founding, &inviting->said.node, inviting->said.given);
+        char *list = founding->next.list;
+        snprintf(list, CLUSTER_LIST_MAX, "%" PRIu64 "@%s", inviting->said.given, seeking->address);
+    }
+}
+
+enum err seeking_begin_alone(struct seeking *seeking, char why[SEEKING_TEXT_MAX])
+{
+    bool several;
+    const struct founding *founding = &seeking->founding;
+    const struct seeking_contact *begun = begun_cluster(seeking, &several);
+    if (founding->stored.begin != CLUSTER_EMPTY || founding->storing) {
+        snprintf(why, SEEKING_TEXT_MAX, "this node founds cluster %s already",
+                 founding->stored.cluster_id);
+        return ERR_EXISTS;
+    }
+    if (begun || several) {
+        snprintf(why, SEEKING_TEXT_MAX, "one of its seeds belongs to a cluster%s%s: %s",
+                 begun ? ", " : "", begun ? begun->said.node.cluster_id : "",
+                 "a second one would begin");
+        return ERR_EXISTS;
+    }
+    seeking->begins_alone = true;
+    return ERR_NONE;
+}
+
+void seeking_say(const struct seeking *seeking, struct seeking_said *said)
+{
+    const struct seeking_contact *wanted = wanted_cluster(seeking);
+    *said = (struct seeking_said){.expect = seeking->expect};
+    founding_say(&seeking->founding, &said->node);
+    if (said->node.begin == CLUSTER_EMPTY)
+        said->node.id = seeking->wish;
+    memcpy(said->address, seeking->address, sizeof said->address);
+    memcpy(said->joins, wanted ? wanted->said.node.cluster_id : CLUSTER_NO_ID, sizeof said->joins);
+}
+
+/* ---- describing ---- */
+
+struct text {
+    char *to;
+    size_t len;
+};
+
+static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int more = vsnprintf(text->to + text->len, SEEKING_TEXT_MAX - text->len, format, args);
+    va_end(args);
+    text->len += more > 0 ? (size_t)more : 0;
+    if (text->len >= SEEKING_TEXT_MAX)
+        text->len = SEEKING_TEXT_MAX - 1;
+}
+
+/* All seeds that do not answer, not only the first. */
+static void add_unreached(const struct seeking *seeking, struct text *text)
+{
+    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
+        const struct seeking_contact *contact = &seeking->contacts[i];
+        if (contact->key && contact->seed && !contact->heard && !is_self(seeking, contact))
+            add(text, "%s seed %s, which %s", text->len ? ";" : "waiting for", contact->address,
+                contact->cause[0] ? contact->cause : "has not answered yet");
+    }
+}
+
+/* A leader that has refused says why; the others do not know. */
+static const char *refusal_of(const struct seeking *seeking)
+{
+    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++)
+        if (has_begun(seeking, &seeking->contacts[i]) && seeking->contacts[i].said.refusal[0])
+            return seeking->contacts[i].said.refusal;
+    return NULL;
+}
+
+static void add_joining(const struct seeking *seeking, const struct seeking_contact *begun,
+                        struct text *text)
+{
+    const char *refusal = refusal_of(seeking);
+    add(text, "waiting for the leader of cluster %s, found at %s, to take this node in",
+        begun->said.node.cluster_id, begun->address);
+    if (refusal)
+        add(text, "; it refuses: %s", refusal);
+}
+
+static void add_count(const struct seeking *seeking, struct text *text)
+{
+    struct candidate list[SEEKING_CONTACTS_MAX + 1];
+    size_t count = gather(seeking, list);
+    add(text, "%s empty nodes: raft-bootstrap-expect is %u, and here are %zu:",
+        count < seeking->expect ? "waiting for more" : "waiting for fewer", seeking->expect, count);
+    for (size_t i = 0; i < count; i++)
+        add(text, "%s %s", i ? "," : "", list[i].address);
+}
+
+static void add_obstacle(const struct seeking *seeking, enum obstacle obstacle,
+                         const struct seeking_contact *where, struct text *text)
+{
+    const char *at = where ? where->address : "";
+    switch (obstacle) {
+    case NO_OBSTACLE:
+        break;
+    case NO_OWN_ADDRESS:
+        add_unreached(seeking, text);
+        add(text, "%s",
+            text->len ? "; this node does not know its own address yet"
+                      : "waiting for RAFT.CLUSTER INIT or JOIN, or for another node that calls");
+        break;
+    case SEED_MISSING:
+        add(text, "waiting for %s", seeking->missing);
+        break;
+    case NOT_REACHED:
+        add_unreached(seeking, text);
+        break;
+    case SEVERAL_BEGUN:
+        add(text, "its seeds belong to different clusters: no one can say which is the right one");
+        break;
+    case OTHER_CLUSTER:
+        add(text,
+            "the node at %s belongs to cluster %s, which this node cannot join: its cluster-id is "
+            "another one, or it has data to import",
+            at, where->said.node.cluster_id);
+        break;
+    case NOT_TAKEN_IN:
+        add_joining(seeking, where, text);
+        break;
+    case FOUNDS_NOTHING:
+        add(text, "no seed belongs to a cluster: waiting for one that does, or for RAFT.CLUSTER "
+                  "INIT; raft-bootstrap-expect is 0");
+        break;
+    case HAS_A_RECORD:
+        add(text,
+            "waiting for the node at %s, which founds cluster %s without this node; if no node has "
+            "begun, stop all and delete the data folders of those that wait",
+            at, where->said.node.cluster_id);
+        break;
+    case KNOWS_NO_ADDRESS:
+        add(text, "waiting for the node at %s, which does not know its own address yet", at);
+        break;
+    case EXPECTS_OTHERS:
+        add(text, "waiting for the node at %s, whose raft-bootstrap-expect is %u and not %u", at,
+            where->said.expect, seeking->expect);
+        break;
+    case SAME_ADDRESS:
+        add(text, "two of the empty nodes say that they are at the same address: "
+                  "cluster-announce-ip or cluster-announce-port is wrong");
+        break;
+    case SAME_ID:
+        add(text, "two of the empty nodes have the same node-id");
+        break;
+    case TOO_FEW:
+    case TOO_MANY:
+        add_count(seeking, text);
+        break;
+    }
+}
+
+void seeking_describe(const struct seeking *seeking, char out[SEEKING_TEXT_MAX])
+{
+    const struct seeking_contact *where = NULL;
+    struct text text = {out, 0};
+    out[0] = '\0';
+    if (seeking->founding.stored.begin == CLUSTER_EMPTY && !seeking->founding.listed)
+        add_obstacle(seeking, obstacle_of(seeking, &where), where, &text);
+    else
+        founding_describe(&seeking->founding, out);
+}
