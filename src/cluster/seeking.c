@@ -72,7 +72,7 @@ void seeking_forget(struct seeking *seeking, uint64_t key)
 void seeking_met(struct seeking *seeking, uint64_t key, uint64_t incarnation)
 {
     struct seeking_contact *contact = find(seeking, key);
-    if (key == 0 || !contact)
+    if (key == 0 || !contact || (contact->reached && contact->incarnation == incarnation))
         return;
     contact->reached = true;
     contact->heard = contact->heard && contact->incarnation == incarnation;
@@ -612,10 +612,12 @@ static void add_obstacle(const struct seeking *seeking, enum obstacle obstacle,
 void seeking_describe(const struct seeking *seeking, char out[SEEKING_TEXT_MAX])
 {
     const struct seeking_contact *where = NULL;
+    enum obstacle obstacle = NO_OBSTACLE;
     struct text text = {out, 0};
     out[0] = '\0';
     if (seeking->founding.stored.begin == CLUSTER_EMPTY && !seeking->founding.listed)
-        add_obstacle(seeking, obstacle_of(seeking, &where), where, &text);
+        obstacle = obstacle_of(seeking, &where);
     else
         founding_describe(&seeking->founding, out);
+    add_obstacle(seeking, obstacle, where, &text);
 }

@@ -253,6 +253,45 @@ static const struct command_docs rows[] = {
         .summary = "Shows the subcommands.",
     },
     {
+        .fullname = "raft.cluster",
+        .arity = -2,
+        .group = "cluster",
+        .since = "7.2.0",
+        .complexity = "That of the subcommand.",
+        .summary = "Lets a node that belongs to no cluster begin or join one.",
+    },
+    {
+        .fullname = "raft.cluster|init",
+        .arity = 2,
+        .flags = COMMAND_ADMIN | COMMAND_LOADING | COMMAND_STALE | COMMAND_NOSCRIPT |
+                 COMMAND_NO_MULTI,
+        .group = "cluster",
+        .since = "7.2.0",
+        .complexity = "O(1), and some writes to the disk.",
+        .summary = "Begins a cluster of this empty node alone. Answers when it has begun.",
+    },
+    {
+        .fullname = "raft.cluster|join",
+        .arity = -3,
+        .flags = COMMAND_ADMIN | COMMAND_LOADING | COMMAND_STALE | COMMAND_NOSCRIPT |
+                 COMMAND_NO_MULTI,
+        .syntax = "host:port [host:port ...]",
+        .group = "cluster",
+        .since = "7.2.0",
+        .complexity = "O(N) for N addresses, and a round to a majority of the members.",
+        .summary = "Joins the cluster to which the nodes at these addresses belong. Answers when "
+                   "this empty node is a member.",
+    },
+    {
+        .fullname = "raft.cluster|help",
+        .arity = 2,
+        .flags = COMMAND_LOADING | COMMAND_STALE,
+        .group = "cluster",
+        .since = "7.2.0",
+        .complexity = "O(1)",
+        .summary = "Shows the subcommands.",
+    },
+    {
         .fullname = "raft.transfer_leader",
         .arity = -1,
         .flags = COMMAND_ADMIN | COMMAND_STALE | COMMAND_NOSCRIPT | COMMAND_NO_MULTI,

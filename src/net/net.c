@@ -93,6 +93,11 @@ const char *net_absence(const struct net *net)
     return net->absence ? net->absence : NET_LOADING;
 }
 
+void net_set_self(struct net *net, uint64_t id)
+{
+    net->self = id;
+}
+
 void net_set_shard(struct net *net, struct shard *shard)
 {
     net->shard = shard;

@@ -183,6 +183,13 @@ static bool is_visitor(const struct peers *peers, const struct wire_hello *hello
            peers_has_place(peers);
 }
 
+/* Another folder under that id was heard a moment ago. One that is lost is silent. */
+static bool is_held(const struct link *link, const struct wire_hello *hello)
+{
+    return link && link->state == LINK_READY && link->peer.incarnation != hello->incarnation &&
+           peer_mono_ms() < link->heard_ms + LASTING_MS;
+}
+
 /* Who has the secret may know why it is refused. */
 static const char *refusal_of_member(const struct link *guest)
 {
@@ -198,34 +205,54 @@ static const char *refusal_of_member(const struct link *guest)
         say_foreign(guest, "another cluster");
         return "NOPERM this node belongs to another cluster";
     }
+    if (hello->to == 0)
+        return NULL; /* it asks who is here */
+    if (peers->options.self == 0)
+        return PEER_NO_ID_YET;
     if (hello->to != peers->options.self)
         return "NOPERM this is another node than the one that was dialled";
-    if (peers_find(peers, hello->from) || is_visitor(peers, hello))
+    if (hello->from == 0)
+        return "NOPERM a node without an id may only ask who is here";
+    const struct node *node = peers_find(peers, hello->from);
+    if (node && (is_held(node->out, hello) || is_held(node->in, hello)))
+        return "NOPERM that node is connected with another data folder: its id is in use";
+    if (node || is_visitor(peers, hello))
         return NULL;
     return "NOPERM that node is no member of the cluster";
+}
+
+/* A node dials again when it has given up the old connection. */
+static void take_node_place(struct link *guest)
+{
+    uint64_t id = guest->handshake.hello.from;
+    struct node *node = peers_find(guest->peers, id);
+    if (!node)
+        node = peers_add_visitor(guest->peers, id);
+    link_free(node->in);
+    node->in = guest;
+    guest->node = node;
 }
 
 static void become_ready(struct link *guest)
 {
     struct peers *peers = guest->peers;
     const struct wire_hello *hello = &guest->handshake.hello;
-    struct node *node = peers_find(peers, hello->from);
-    if (!node)
-        node = peers_add_visitor(peers, hello->from);
     struct wire_proof proof;
     proof_make(&proof, peers->options.secret, WIRE_ACCEPTOR, hello, &guest->handshake.challenge);
     leave_table(guest);
-    /* A node dials again when it has given up the old connection. */
-    link_free(node->in);
-    node->in = guest;
-    guest->node = node;
+    if (hello->to)
+        take_node_place(guest);
+    else
+        caller_begin(guest);
     guest->peer = (struct shard_peer){
         .node = hello->from, .incarnation = hello->incarnation, .version = hello->version};
     wire_encode_proof(&guest->pending, WIRE_ACCEPTOR, &proof);
     link_flush(guest);
     link_begin_ready(guest);
-    if (!node_catch_up(node))
-        node_hurry(node);
+    if (hello->to == 0)
+        return;
+    if (!node_catch_up(guest->node))
+        node_hurry(guest->node);
 }
 
 bool guest_take_proof(struct link *guest, const struct span *args, size_t argc)

@@ -26,8 +26,9 @@ void node_trouble(struct node *node, enum log_level level, const char *format, .
     if (strcmp(text, node->trouble) == 0)
         return;
     memcpy(node->trouble, text, sizeof text);
-    log_line(node->out->peers->options.log, level, "node %llu at %s:%u %s",
-             (unsigned long long)node->id, node->address.host, (unsigned)node->address.port, text);
+    char where[PEER_WHERE_MAX];
+    node_say_where(node, where);
+    log_line(node->out->peers->options.log, level, "%s %s", where, text);
 }
 
 void node_connected(struct node *node, bool connected)
@@ -43,9 +44,9 @@ void node_connected(struct node *node, bool connected)
     if (node->attempts)
         snprintf(before, sizeof before, ", after %llu attempts that failed",
                  (unsigned long long)node->attempts);
-    log_line(node->out->peers->options.log, LOG_NOTICE, "node %llu at %s:%u is connected%s",
-             (unsigned long long)node->id, node->address.host, (unsigned)node->address.port,
-             before);
+    char where[PEER_WHERE_MAX];
+    node_say_where(node, where);
+    log_line(node->out->peers->options.log, LOG_NOTICE, "%s is connected%s", where, before);
     node->trouble[0] = '\0';
     node->attempts = 0;
 }
@@ -53,7 +54,7 @@ void node_connected(struct node *node, bool connected)
 void node_redial_later(struct node *node, uint32_t ms)
 {
     struct timeval delay = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
-    if (node->address.port == 0)
+    if (node->address.port == 0 || node->is_self)
         return; /* a visitor: nobody has said yet where it is */
     event_add(node->redial, &delay);
 }
@@ -137,6 +138,7 @@ void dial_connected(struct link *link)
 void dial_resolved(void *context, uint64_t ticket, const struct resolved *resolved)
 {
     struct peers *peers = context;
+    seeds_resolved(peers, ticket, resolved);
     for (size_t i = 0; i < peers->count; i++) {
         struct node *node = peers->nodes[i];
         if (node->ticket != ticket || node->out->state != LINK_RESOLVING)

@@ -47,13 +47,16 @@ void handshake_greet(struct link *link)
                                  .to = link->node->id,
                                  .incarnation = options->incarnation,
                                  .lane = WIRE_BULK};
-    memcpy(hello->cluster_id, options->cluster->cluster_id, sizeof hello->cluster_id);
+    memcpy(hello->cluster_id,
+           link->node->id ? options->cluster->cluster_id : link->peers->seek_id,
+           sizeof hello->cluster_id);
     handshake_nonce(link->peers, hello->nonce);
     wire_encode_hello(&link->pending, hello);
 }
 
 static bool refused(struct link *link, const char *why)
 {
+    link->peers->stats.seeds_refused += link->node->key != 0;
     node_trouble(link->node, LOG_WARNING, "%s", why);
     link->node->backoff_ms = BACKOFF_REFUSED_MS;
     return false;
@@ -89,8 +92,18 @@ static bool take_welcome(struct link *link, const struct span *args, size_t argc
                                      .incarnation = handshake->challenge.incarnation,
                                      .version = handshake->hello.version};
     link_begin_ready(link);
+    link->node->is_self =
+        link->node->key != 0 && link->peer.incarnation == options->incarnation;
+    if (link->node->is_self)
+        return false;
     node_connected(link->node, true);
     return !node_catch_up(link->node);
+}
+
+static bool span_begins(struct span text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
 }
 
 /* A node of an older version answers the greeting with an error. Whatever the error says: if it has
@@ -106,6 +119,14 @@ static bool take_error(struct link *link, struct span text)
 {
     if (may_name_older(link)) {
         link->node->older_version = link->handshake.hello.version - 1;
+        return false;
+    }
+    if (link->node->key && span_begins(text, "ERR unknown command"))
+        return refused(link, "is no node of Flotilla: it answers as a Redis server does");
+    if (link->node->key && span_begins(text, "NOPERM this is another node than"))
+        return refused(link, "is of a version that does not know cluster-seeds");
+    if (span_begins(text, PEER_NO_ID_YET)) {
+        node_trouble(link->node, LOG_NOTICE, "has no id yet");
         return false;
     }
     char why[TROUBLE_MAX];

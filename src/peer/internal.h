@@ -5,6 +5,7 @@
  *   accept.c     connections that others begin, until they have proved what they are
  *   handshake.c  what both sides say before they are nodes to each other
  *   link.c       bytes of one connection
+ *   seek.c       addresses where it asks who is there, and nodes that ask
  *   guard.c      addresses from where somebody guesses
  *   proof.c      the proof of the secret */
 #ifndef FLOTILLA_PEER_INTERNAL_H
@@ -40,6 +41,9 @@ enum {
     REFUSAL_SAY_MS = 60 * 1000,
     REFUSALS_MAX = 32, /* causes remembered for each node */
     LASTING_MS = 1000, /* a connection that was good */
+    SEEK_ARGS_MAX = 64, /* of a question, and of its answer */
+    SEEK_BYTES_MAX = 64 * 1024,
+    PEER_WHERE_MAX = CLUSTER_ADDRESS_MAX + 32,
 };
 
 #define SUPERSEDED_WHAT_TO_DO "empty its data folder, then add it with RAFT.NODE ADD"
@@ -54,6 +58,9 @@ enum link_state {
     LINK_REFUSING,    /* a guest: its error is held back for a while */
     LINK_READY,
 };
+
+/* A member that is being taken in, or founds: it will have one in a moment. */
+#define PEER_NO_ID_YET "NOPERM this node has no id yet"
 
 /* What was said on a connection before it is a node's. */
 struct handshake {
@@ -89,6 +96,7 @@ struct link {
     uint64_t alive_ms; /* when the last sign of life for a partial message was given */
     struct handshake handshake;
     uint64_t ready_ms;   /* since then it is a node's */
+    uint64_t heard_ms;   /* when bytes came in, last */
     struct event *limit; /* the end of what may not last */
 };
 
@@ -100,7 +108,11 @@ struct refusal {
 };
 
 struct node {
-    uint64_t id;
+    uint64_t id;  /* 0: a contact or a caller (seek.c) */
+    uint64_t key; /* a contact's; else 0 */
+    bool own_seed;
+    bool is_self; /* this node was found there: it is not dialled again */
+    bool wanted;
     struct cluster_node address;
     struct link *out;
     struct link *in;          /* NULL: it has not dialled */
@@ -118,6 +130,16 @@ struct node {
     struct peer_link status;
 };
 
+/* An address that is asked, by name or number. */
+struct seed {
+    struct cluster_seed place;
+    bool own;
+    uint64_t ticket;   /* of the question to the resolver; 0: none yet */
+    uint64_t again_ms; /* when it is looked up again */
+    struct resolved resolved;
+    char cause[128]; /* why its name is not known */
+};
+
 struct peers {
     struct event_base *base;
     struct resolver *resolver;
@@ -125,6 +147,14 @@ struct peers {
     struct peer_options options;
     struct node *nodes[RAFT_MEMBERS_MAX];
     size_t count;
+    struct seed *seeds;
+    size_t seed_count;
+    struct node *contacts[PEER_CONTACTS_MAX];
+    size_t contact_count;
+    uint64_t contact_keys;
+    char seek_id[WIRE_CLUSTER_ID + 1]; /* what contacts are told of the cluster */
+    struct node *callers[PEER_CALLERS_MAX];
+    size_t caller_count;
     struct link *guests[GUESTS_MAX];
     size_t guest_count;
     struct guard guard;
@@ -167,6 +197,15 @@ void guest_time_is_over(struct link *guest);
 void guest_lost(struct link *guest);
 void guests_end(struct peers *peers);
 
+/* seek.c */
+void seeds_resolved(struct peers *peers, uint64_t ticket, const struct resolved *resolved);
+void contacts_restart(struct peers *peers);
+void caller_begin(struct link *guest);
+void callers_sweep(struct peers *peers);
+void seek_end(struct peers *peers);
+const char *seek_take(struct link *link);
+void node_say_where(const struct node *node, char text[PEER_WHERE_MAX]);
+
 /* dial.c */
 void node_dial(struct node *node);
 void node_hurry(struct node *node);
@@ -184,6 +223,9 @@ void node_connected(struct node *node, bool connected);
 
 /* peer.c */
 struct node *peers_find(const struct peers *peers, uint64_t id);
+struct node *node_new(struct peers *peers, const struct cluster_node *address);
+void node_free(struct node *node);
+void node_begin_anew(struct node *node); /* closes what there is and dials again */
 /* A visitor has connected and is not in the table: it is answered, and not dialled. */
 bool peers_has_place(const struct peers *peers);
 /* If the node has connected with a newer version than this node's own connection to it speaks, that

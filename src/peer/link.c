@@ -50,6 +50,8 @@ static enum wire_frame_outcome read_frame(struct link *link, struct span bytes)
     if (is_greeting(link))
         return wire_frame_read(&link->frame, bytes, WIRE_GREETING_ARGS_MAX,
                                WIRE_GREETING_BYTES_MAX);
+    if (link->node->id == 0)
+        return wire_frame_read(&link->frame, bytes, SEEK_ARGS_MAX, SEEK_BYTES_MAX);
     return wire_frame_read(&link->frame, bytes, WIRE_FRAME_ARGS_MAX, MESSAGE_BYTES_MAX);
 }
 
@@ -104,7 +106,7 @@ bool link_consume(struct link *link)
 static void note_partial(struct link *link)
 {
     uint32_t shard;
-    if (is_greeting(link) || link->input.len < PARTIAL_BYTES_MIN)
+    if (is_greeting(link) || link->node->id == 0 || link->input.len < PARTIAL_BYTES_MIN)
         return;
     uint64_t now_ms = peer_mono_ms();
     if (now_ms < link->alive_ms + ALIVE_INTERVAL_MS ||
@@ -137,6 +139,7 @@ static void on_readable(struct link *link)
         return;
     }
     link->input.len += (size_t)got;
+    link->heard_ms = peer_mono_ms();
     if (link->node)
         link->node->status.bytes_received += (uint64_t)got;
     if (link_consume(link))
@@ -324,7 +327,7 @@ void link_begin_ready(struct link *link)
     link->ready_ms = peer_mono_ms();
     link->node->death_told = false;
     link->node->status.version = link->peer.version;
-    if (!events->met)
+    if (!events->met || link->node->id == 0)
         return;
     const struct handshake *said = &link->handshake;
     events->met(events->context, &link->peer,

@@ -44,7 +44,7 @@ static void say_lost(const struct link *link, int error)
 static void tell_death(struct node *node, int error)
 {
     const struct peer_events *events = &node->out->peers->options.events;
-    if ((error != ECONNREFUSED && error != ECONNRESET) || node->death_told)
+    if ((error != ECONNREFUSED && error != ECONNRESET) || node->death_told || node->id == 0)
         return;
     node->death_told = true;
     events->lost(events->context, node->id);
@@ -91,7 +91,7 @@ static void on_redial(evutil_socket_t fd, short what, void *context)
         node_dial(node);
 }
 
-static struct node *add_node(struct peers *peers, const struct cluster_node *address)
+struct node *node_new(struct peers *peers, const struct cluster_node *address)
 {
     struct node *node = mem_zalloc(sizeof *node);
     node->id = address->id;
@@ -99,12 +99,16 @@ static struct node *add_node(struct peers *peers, const struct cluster_node *add
     node->backoff_ms = BACKOFF_MIN_MS;
     node->out = link_new(peers, node, true);
     node->redial = evtimer_new(peers->base, on_redial, node);
-    peers->nodes[peers->count++] = node;
     node_redial_later(node, 0);
     return node;
 }
 
-static void free_node(struct node *node)
+static struct node *add_node(struct peers *peers, const struct cluster_node *address)
+{
+    return peers->nodes[peers->count++] = node_new(peers, address);
+}
+
+void node_free(struct node *node)
 {
     link_free(node->out);
     link_free(node->in);
@@ -112,8 +116,7 @@ static void free_node(struct node *node)
     mem_free(node);
 }
 
-/* Closes what there is and dials again. */
-static void begin_anew(struct node *node)
+void node_begin_anew(struct node *node)
 {
     link_close(node->out);
     if (node->in)
@@ -136,7 +139,7 @@ void peers_follow(struct peers *peers)
         if (is_listed(peers, cluster_find(cluster, peers->nodes[i]->id)))
             peers->nodes[kept++] = peers->nodes[i];
         else
-            free_node(peers->nodes[i]);
+            node_free(peers->nodes[i]);
     }
     peers->count = kept;
     for (size_t i = 0; i < cluster->count; i++) {
@@ -149,7 +152,7 @@ void peers_follow(struct peers *peers)
         } else if (strcmp(node->address.host, address->host) != 0 ||
                    node->address.port != address->port) {
             node->address = *address;
-            begin_anew(node);
+            node_begin_anew(node);
         }
     }
 }
@@ -173,7 +176,7 @@ struct node *peers_add_visitor(struct peers *peers, uint64_t id)
     for (size_t i = 0; i < peers->count && peers->count == RAFT_MEMBERS_MAX; i++) {
         if (!is_idle_visitor(peers->nodes[i]))
             continue;
-        free_node(peers->nodes[i]);
+        node_free(peers->nodes[i]);
         peers->nodes[i] = peers->nodes[--peers->count];
     }
     return add_node(peers, &address);
@@ -197,8 +200,9 @@ void peers_free(struct peers *peers)
     if (!peers)
         return;
     guests_end(peers);
+    seek_end(peers);
     for (size_t i = 0; i < peers->count; i++)
-        free_node(peers->nodes[i]);
+        node_free(peers->nodes[i]);
     resolver_free(peers->resolver);
     mem_free(peers);
 }
@@ -208,7 +212,8 @@ static void restart(struct peers *peers)
     peers->restart = false;
     guests_end(peers);
     for (size_t i = 0; i < peers->count; i++)
-        begin_anew(peers->nodes[i]);
+        node_begin_anew(peers->nodes[i]);
+    contacts_restart(peers);
 }
 
 static bool is_older(const struct link *link, uint32_t version)
@@ -222,7 +227,7 @@ static void drop_older(struct peers *peers)
     for (size_t i = 0; i < peers->count; i++)
         if (is_older(peers->nodes[i]->out, peers->version_min) ||
             is_older(peers->nodes[i]->in, peers->version_min))
-            begin_anew(peers->nodes[i]);
+            node_begin_anew(peers->nodes[i]);
 }
 
 void peers_require(struct peers *peers, uint32_t version)
@@ -246,6 +251,11 @@ bool node_catch_up(struct node *node)
     node_connected(node, false);
     node_redial(node);
     return true;
+}
+
+void peers_set_self(struct peers *peers, uint64_t self)
+{
+    peers->options.self = self;
 }
 
 void peers_restart(struct peers *peers, uint64_t incarnation)
@@ -296,10 +306,10 @@ static void say_refusal(struct node *node, const char *why)
     if (refusal->repeats)
         snprintf(before, sizeof before, " (and %llu messages before)",
                  (unsigned long long)refusal->repeats);
+    char where[PEER_WHERE_MAX];
+    node_say_where(node, where);
     log_line(node->out->peers->options.log, LOG_WARNING,
-             "node %llu at %s:%u sent what no correct node sends: %s%s",
-             (unsigned long long)node->id, node->address.host, (unsigned)node->address.port, why,
-             before);
+             "%s sent what no correct node sends: %s%s", where, why, before);
     refusal->said_ms = now_ms;
     refusal->repeats = 0;
 }
@@ -313,6 +323,8 @@ static const char *take(struct link *link)
     size_t argc = link->frame.argc;
     uint32_t shard;
     uint32_t busy_ms;
+    if (link->node->id == 0)
+        return seek_take(link);
     if (wire_parse_alive(args, argc, &shard, &busy_ms) == ERR_NONE) {
         events->alive(events->context, shard, &link->peer, busy_ms);
         return NULL;
@@ -371,6 +383,12 @@ void peers_flush(struct peers *peers)
         if (peers->nodes[i]->in)
             link_flush(peers->nodes[i]->in);
     }
+    for (size_t i = 0; i < peers->contact_count; i++)
+        link_flush(peers->contacts[i]->out);
+    for (size_t i = 0; i < peers->caller_count; i++)
+        link_flush(peers->callers[i]->in);
+    if (!peers->taking)
+        callers_sweep(peers);
 }
 
 struct peer_link peers_link(const struct peers *peers, uint64_t id)
@@ -397,6 +415,10 @@ uint64_t peers_memory(const struct peers *peers)
         bytes += memory_of(peers->nodes[i]->out) + memory_of(peers->nodes[i]->in);
     for (size_t i = 0; i < peers->guest_count; i++)
         bytes += memory_of(peers->guests[i]);
+    for (size_t i = 0; i < peers->contact_count; i++)
+        bytes += memory_of(peers->contacts[i]->out);
+    for (size_t i = 0; i < peers->caller_count; i++)
+        bytes += memory_of(peers->callers[i]->in);
     return bytes;
 }
 

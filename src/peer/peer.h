@@ -32,6 +32,13 @@
 struct event_base;
 struct peers;
 
+enum {
+    PEER_CONTACTS_MAX = 32, /* addresses that are asked at the same time */
+    PEER_CALLERS_MAX = 32,  /* connections of nodes that ask */
+};
+
+struct wire_frame;
+
 struct peer_events {
     void *context;
     /* A message of node `from` for shard `shard` (arguments as in wire/message.h). NULL: fine, also
@@ -52,10 +59,16 @@ struct peer_events {
      * the connection. NULL: there are none. */
     bool (*told)(void *context, const struct shard_peer *from, const struct span *args,
                  size_t argc);
+    /* A message on a connection for which no node of the table is known: of contact `key`, the
+     * answer to peers_ask(); or, with key 0, a question, whose answer is appended to `answer`.
+     * from->node is what the caller says, 0: it has no id. false: close the connection. NULL: this
+     * node answers nobody. */
+    bool (*sought)(void *context, uint64_t key, const struct shard_peer *from,
+                   const struct wire_frame *message, struct buf *answer);
 };
 
 struct peer_options {
-    uint64_t self;
+    uint64_t self;                 /* 0: it has no id yet */
     uint64_t incarnation;          /* of this node's data folder; not 0 */
     const struct cluster *cluster; /* borrowed; see peers_restart() and peers_follow() */
     const struct cluster_superseded *superseded; /* borrowed; NULL: none */
@@ -75,6 +88,37 @@ void peers_set_guarded(struct peers *peers, bool guarded);
 
 /* All connections are closed and dialled again: each greets with what this node is now. */
 void peers_restart(struct peers *peers, uint64_t incarnation);
+/* The cluster has given this node an id: it greets with that from now on. */
+void peers_set_self(struct peers *peers, uint64_t self);
+
+/* ---- addresses at which this node asks who is there (seek.c) ---- */
+
+/* These addresses are dialled, by name or number, each on all addresses that its name has; the first
+ * `own` of them are the node's own seeds. Those that were there before and are not on the list are
+ * left. `cluster_id`: of this node's cluster, zeros while it has not begun. To be called again, for
+ * names are looked up again after a while. */
+void peers_seek(struct peers *peers, const struct cluster_seeds *seeds, size_t own,
+                const char *cluster_id);
+void peers_ask(struct peers *peers, struct span bytes); /* to all contacts that are connected */
+
+/* An own seed of which no address is known: why. NULL: there is none. */
+const char *peers_missing_seed(const struct peers *peers, struct cluster_seed *seed);
+
+struct peer_contact {
+    uint64_t key; /* never 0, never used again */
+    struct cluster_seed address; /* by number */
+    bool own;                    /* of an own seed */
+    bool self;                   /* this node itself was found there */
+    bool connected;
+    uint64_t incarnation;             /* of the other side, if connected */
+    char local[CLUSTER_HOST_MAX + 1]; /* from where this node connects; empty: not known */
+    const char *cause; /* borrowed: why it is not connected, as the end of a sentence; or empty */
+};
+size_t peers_contact_count(const struct peers *peers);
+void peers_contact_at(const struct peers *peers, size_t at, struct peer_contact *contact);
+/* Whether the seed `place` stands for `address`; *alone: and for no other one. */
+bool peers_seed_is(const struct peers *peers, const struct cluster_seed *place,
+                   const struct cluster_seed *address, bool *alone);
 
 /* The nodes of `options.cluster` have changed: new ones are dialled, those that are gone are left,
  * those with another address are dialled there. */
@@ -110,6 +154,7 @@ struct peer_link peers_link(const struct peers *peers, uint64_t node);
 
 struct peer_stats {
     uint64_t handshakes_refused; /* connections of others that did not become a node's */
+    uint64_t seeds_refused;      /* greetings of contacts that ended in a refusal */
     uint64_t messages_refused;   /* of nodes; each closed its connection */
 };
 /* Bytes of all connections' buffers. */

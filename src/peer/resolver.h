@@ -14,7 +14,7 @@
 struct event_base;
 struct resolver;
 
-enum { RESOLVED_MAX = 8, RESOLVER_WAITING_MAX = 64 };
+enum { RESOLVED_MAX = 16, RESOLVER_WAITING_MAX = 64 };
 
 struct resolved {
     struct sockaddr_storage addresses[RESOLVED_MAX];

@@ -20,16 +20,24 @@ bool server_has_begun(const struct server *server)
 void server_begin_open(struct server *server)
 {
     struct founding_options options = {
-        .self = server->self,
-        .cluster = &server->cluster,
+        .self = server->identity.node_id,
+        .cluster = server->cluster.count ? &server->cluster : NULL,
         .cluster_id = server->config.cluster_id[0] ? server->config.cluster_id : NULL,
         .mark = server->import_mark,
         .alone = server->begin_alone,
         .drawn_incarnation = platform_draw_incarnation(),
         .stored = server->identity};
     platform_draw_cluster_id(options.drawn_id);
-    server->founding = mem_zalloc(sizeof *server->founding);
-    founding_init(server->founding, &options, server_now(server).mono_ms);
+    if (!config_seeks(&server->config)) {
+        server->founding = mem_zalloc(sizeof *server->founding);
+        founding_init(server->founding, &options, server_now(server).mono_ms);
+        return;
+    }
+    server->seeking = mem_zalloc(sizeof *server->seeking);
+    server->founding = &server->seeking->founding;
+    server->asks = true;
+    seeking_init(server->seeking, &options, (unsigned)server->config.raft_bootstrap_expect,
+                 server_now(server).mono_ms);
 }
 
 /* ---- messages ---- */
@@ -47,6 +55,8 @@ static void send_said(struct server *server, uint64_t to, bool response)
 
 static void ask_all(struct server *server)
 {
+    if (server->seeking)
+        server_seek_ask(server);
     for (size_t i = 0; i < server->cluster.count; i++)
         if (server->cluster.nodes[i].id != server->self)
             send_said(server, server->cluster.nodes[i].id, false);
@@ -111,6 +121,37 @@ static enum err bring_data(struct server *server, char *message)
     return err;
 }
 
+/* The nodes that an identity names: those of the record, or this one alone. */
+static void take_nodes(struct server *server)
+{
+    struct cluster cluster;
+    char message[256];
+    const char *list = server->identity.list;
+    if (list[0] == '\0' || server->identity.begin == CLUSTER_EMPTY)
+        server->cluster.count = 0;
+    else if (cluster_parse(&cluster, span_text(list), CLUSTER_NO_ID, message) == ERR_NONE)
+        server->cluster = cluster;
+    server_announce_open(server);
+}
+
+void server_become(struct server *server)
+{
+    const struct cluster_identity *identity = &server->identity;
+    bool renamed = server->self != identity->node_id;
+    server->self = identity->node_id;
+    if (config_seeks(&server->config))
+        take_nodes(server);
+    cluster_set_id(&server->cluster, identity->cluster_id);
+    if (renamed)
+        net_set_self(server->net, server->self);
+    if (renamed && server->sentinel)
+        net_set_self(server_sentinel_net(server), server->self);
+    if (!server->peers)
+        return;
+    peers_set_self(server->peers, server->self);
+    peers_follow(server->peers);
+}
+
 /* The data is there before this node says that it has the record. */
 static enum err store(struct server *server, const struct cluster_identity *identity, char *message)
 {
@@ -119,7 +160,7 @@ static enum err store(struct server *server, const struct cluster_identity *iden
     enum err err = server_store_identity(server, message);
     if (err)
         return err;
-    cluster_set_id(&server->cluster, identity->cluster_id);
+    server_become(server);
     err = bring_data(server, message);
     if (err)
         return err;
@@ -170,8 +211,14 @@ static enum err step(struct server *server, char *message)
 {
     struct founding_update update;
     do {
-        founding_step(server->founding, server_now(server).mono_ms, &update);
-        if (update.ask)
+        uint64_t now_ms = server_now(server).mono_ms;
+        if (server->seeking) {
+            server_seek(server);
+            seeking_step(server->seeking, now_ms, &update);
+        } else {
+            founding_step(server->founding, now_ms, &update);
+        }
+        if (update.ask && server->peers)
             ask_all(server);
         if (!update.store)
             continue;
@@ -190,7 +237,10 @@ static void describe(struct server *server)
     static const char prefix[] = "CLUSTERDOWN the cluster has not begun: ";
     char text[sizeof server->begin_text];
     memcpy(text, prefix, sizeof prefix);
-    founding_describe(server->founding, text + sizeof prefix - 1);
+    if (server->seeking)
+        seeking_describe(server->seeking, text + sizeof prefix - 1);
+    else
+        founding_describe(server->founding, text + sizeof prefix - 1);
     uint64_t now_ms = server_now(server).mono_ms;
     if (strcmp(text, server->begin_text) != 0) {
         memcpy(server->begin_text, text, sizeof text);

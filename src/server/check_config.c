@@ -127,7 +127,7 @@ static bool listens_only_to_itself(const struct config *config)
 static void hint_at_address(const struct server *server, const struct log *log)
 {
     const struct config *config = &server->config;
-    const struct cluster_node *self = cluster_find(&server->cluster, config->node_id);
+    const struct cluster_node *self = cluster_find(&server->cluster, server->self);
     if (!self || server->cluster.count == 1)
         return;
     if (config->port != self->port)

@@ -202,7 +202,11 @@ void server_cluster_info(struct server *server, const struct server_call *call)
 
 void server_cluster_myid(struct server *server, const struct server_call *call)
 {
-    resp_bulk_text(call->reply, cluster_find(&server->cluster, server->self)->name);
+    const struct cluster_node *self = cluster_find(&server->cluster, server->self);
+    if (self)
+        resp_bulk_text(call->reply, self->name);
+    else
+        resp_error(call->reply, "CLUSTERDOWN this node has no id yet: it joins no cluster before");
 }
 
 void server_cluster_myshardid(struct server *server, const struct server_call *call)

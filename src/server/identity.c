@@ -78,21 +78,31 @@ static enum err begin_identity(struct server *server, char *message)
     if (found.identity.node_id || !found.empty)
         return refuse_log_without_identity(server, &found, message);
     server->identity = (struct cluster_identity){.cluster_id = CLUSTER_NO_ID,
-                                                 .node_id = server->self,
+                                                 .node_id = config_node_id(&server->config),
                                                  .incarnation = platform_draw_incarnation()};
     return ERR_NONE;
 }
 
 /* ---- the configuration ---- */
 
-static enum err check_ids(const struct server *server, char *message)
+/* A node whose id the cluster gives keeps the one that it has. */
+static bool is_own_id(const struct server *server)
 {
-    const struct cluster_identity *identity = &server->identity;
+    uint64_t configured = config_node_id(&server->config);
+    return server->identity.node_id == configured ||
+           (config_seeks(&server->config) && configured == 0);
+}
+
+static enum err check_ids(struct server *server, char *message)
+{
+    struct cluster_identity *identity = &server->identity;
     const struct config *config = &server->config;
-    if (identity->node_id != config->node_id) {
+    if (identity->begin == CLUSTER_EMPTY && config_seeks(config))
+        identity->node_id = config->node_id; /* what it asks for may be another one now */
+    if (!is_own_id(server)) {
         snprintf(message, MESSAGE_MAX,
                  "data folder '%.250s' belongs to node %" PRIu64 ", node-id is %" PRIu64,
-                 config->dir, identity->node_id, config->node_id);
+                 config->dir, identity->node_id, config_node_id(config));
         return ERR_FOREIGN;
     }
     if (identity->begin == CLUSTER_EMPTY || config->cluster_id[0] == '\0' ||
@@ -193,6 +203,8 @@ static void take_list(struct server *server, const char *list)
 static enum err check_list(struct server *server, char *message)
 {
     char list[CLUSTER_LIST_MAX];
+    if (config_seeks(&server->config))
+        return ERR_NONE; /* there is none */
     cluster_list_text(&server->cluster, list);
     if (strcmp(list, server->identity.list) == 0)
         return ERR_NONE;
@@ -303,8 +315,8 @@ enum err server_open_identity(struct server *server, char message[512])
     err = judge_log(server, message);
     if (!err)
         err = server_store_identity(server, message);
-    if (!err && server->identity.begin != CLUSTER_EMPTY)
-        cluster_set_id(&server->cluster, server->identity.cluster_id);
+    if (!err)
+        server_become(server);
     return err;
 }
 

@@ -147,6 +147,7 @@ void server_info_raft(struct server *server, struct buf *out)
                    server_has_begun(server) ? "loading" : "beginning", server->cluster.cluster_id,
                    server->self, server->identity.incarnation,
                    cluster_begin_name(server->identity.begin));
+        server_info_seeds(server, out);
         return;
     }
     const struct shard *shard = server_group(server);
@@ -174,4 +175,5 @@ void server_info_raft(struct server *server, struct buf *out)
     for (size_t i = 0; i < status.peer_count; i++)
         add_node(server, i + 1, &status.peers[i], out);
     add_activity(server, out);
+    server_info_seeds(server, out);
 }

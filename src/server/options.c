@@ -72,7 +72,7 @@ struct raft_options server_raft_options(const struct server *server)
 {
     const struct config *config = &server->config;
     struct raft_options options = {
-        .id = config->node_id,
+        .id = server->self,
         .incarnation = server->identity.incarnation,
         .heartbeat_ms = (uint32_t)config->raft_heartbeat_ms,
         .election_timeout_ms = (uint32_t)config->raft_election_timeout_ms,
@@ -124,7 +124,7 @@ struct storage_options server_storage_options(const struct server *server, char 
         .folder = folder,
         .append_folder = config->appenddirname,
         .append_filename = config->appendfilename,
-        .identity = {.node_id = config->node_id, .incarnation = server->identity.incarnation},
+        .identity = {.node_id = server->self, .incarnation = server->identity.incarnation},
         .superseded = &server->identity.superseded,
         .sync = sync_of(config->appendfsync),
         .cache_bytes_max = config->raft_entry_cache_bytes,

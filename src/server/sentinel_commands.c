@@ -242,7 +242,8 @@ static void run_ckquorum(struct server *server, const struct server_call *call)
 
 static void run_myid(struct server *server, const struct server_call *call)
 {
-    resp_bulk_text(call->reply, cluster_find(&server->cluster, server->self)->name);
+    const struct cluster_node *self = cluster_find(&server->cluster, server->self);
+    resp_bulk_text(call->reply, self ? self->name : server->cluster.cluster_id);
 }
 
 /* A true answer for whoever asks. There is no vote to give: nodes elect their leader by

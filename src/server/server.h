@@ -11,6 +11,7 @@
 #include "cluster/cluster.h"
 #include "cluster/founding.h"
 #include "cluster/members.h"
+#include "cluster/seeking.h"
 #include "command/command.h"
 #include "config/config.h"
 #include "net/net.h"
@@ -22,6 +23,7 @@ struct event;
 struct event_base;
 struct import;
 struct sentinel;
+struct wire_frame;
 
 /* Of what keeps the server from starting. */
 /* Shards of this process: one today. */
@@ -75,6 +77,7 @@ struct server_handover {
 };
 
 enum { SERVER_CHANGES_MAX = 8 }; /* of each kind */
+enum { SERVER_JOIN_WAIT_MS = 10000 };
 
 struct server {
     struct config config;
@@ -90,7 +93,21 @@ struct server {
     struct log log;
     struct cluster cluster;
     struct cluster_identity identity; /* as it is stored */
-    struct founding *founding;
+    struct founding *founding;   /* borrowed from `seeking`, if that is there */
+    struct seeking *seeking;     /* NULL: the configuration names the nodes */
+    struct cluster_seeds seeds;  /* cluster-seeds, or those of RAFT.CLUSTER JOIN */
+    struct cluster_seeds learned; /* other addresses, which nodes have named */
+    uint64_t learned_ms;          /* since when */
+    bool asks;                    /* the addresses are dialled */
+    uint64_t asked_ms;
+    uint64_t led_ms; /* when there was a leader, last */
+    char own_address[CLUSTER_ADDRESS_MAX]; /* of a node that seeks; empty: not known yet */
+    uint64_t moved_ms;                     /* when addresses of members were compared, last */
+    uint64_t highest_id;                   /* of a member, that was seen */
+    uint64_t nodes_joined;                 /* which this leader has taken in */
+    uint64_t joins_refused;
+    char join_refusal[SEEKING_CAUSE_MAX]; /* as it was logged */
+    uint64_t join_until_ms;               /* RAFT.CLUSTER waits */
     char begin_text[FOUNDING_TEXT_MAX + 64]; /* the error that clients get meanwhile */
     uint64_t begin_text_ms;                  /* since when */
     bool begin_text_said;                    /* in the log */
@@ -173,6 +190,8 @@ void server_sentinel_tick(struct server *server);             /* tells subscribe
 
 /* begin.c */
 void server_begin_open(struct server *server);
+/* What this node is follows its identity. */
+void server_become(struct server *server);
 void server_begin_close(struct server *server); /* there is a shard now */
 bool server_has_begun(const struct server *server);
 /* Begins a cluster of this node alone, if it is one. */
@@ -183,6 +202,23 @@ void server_on_peer_met(void *server, const struct shard_peer *peer, const char 
                         bool dialled);
 bool server_on_peer_told(void *server, const struct shard_peer *from, const struct span *args,
                          size_t argc);
+
+/* seek.c: addresses at which a node asks who is there. */
+bool server_seeks(const struct server *server);
+MUST_CHECK enum err server_read_seeds(struct server *server, char message[512]);
+void server_seek(struct server *server); /* dials, and tells `seeking` whom it has reached */
+void server_seek_ask(struct server *server);
+void server_seek_tick(struct server *server); /* once a turn, when there is a shard */
+bool server_on_sought(void *server, uint64_t key, const struct shard_peer *from,
+                      const struct wire_frame *message, struct buf *answer);
+/* At the leader: makes a member of the node that asks, or says in `said` under which id it is one,
+ * or why not. */
+void server_take_in(struct server *server, const struct seeking_said *asker,
+                    struct seeking_said *said);
+void server_hear_address(struct server *server, uint64_t id, uint64_t incarnation,
+                         const char *address);
+void server_info_seeds(struct server *server, struct buf *out);
+server_handler server_raft_cluster_init, server_raft_cluster_join;
 
 /* options.c */
 void server_apply_fsync(struct server *server); /* appendfsync, with its warning */

@@ -66,14 +66,37 @@ static enum err check_cluster_id(const char *id, char *message)
     return ERR_INVALID;
 }
 
+/* Who belongs to the cluster is not known yet. */
+static enum err read_seeking(struct server *server, char *message)
+{
+    const struct config *config = &server->config;
+    memcpy(server->cluster.cluster_id, CLUSTER_NO_ID, sizeof server->cluster.cluster_id);
+    enum err err = server_read_seeds(server, message);
+    if (!err && config->cluster_id[0])
+        err = check_cluster_id(config->cluster_id, message);
+    for (size_t i = 0; !err && i < server->seeds.count; i++) {
+        if (config->cluster_secret[0] || is_loopback(server->seeds.list[i].host))
+            continue;
+        snprintf(message, MESSAGE_MAX,
+                 "cluster-secret is not set: with seeds on other machines (%.200s) it is needed, "
+                 "the same on all nodes",
+                 server->seeds.list[i].host);
+        err = ERR_INVALID;
+    }
+    return err;
+}
+
 enum err server_read_cluster(struct server *server, char message[512])
 {
     const struct config *config = &server->config;
     char alone[64];
     const char *nodes = config->cluster_nodes;
+    server->self = config_node_id(config);
+    if (config_seeks(config))
+        return read_seeking(server, message);
     if (nodes[0] == '\0') {
         /* Without a port (Unix socket alone) nobody will call this node by its address. */
-        snprintf(alone, sizeof alone, "%" PRIu64 "@127.0.0.1:%d", config->node_id,
+        snprintf(alone, sizeof alone, "%" PRIu64 "@127.0.0.1:%d", server->self,
                  config->port ? config->port : DEFAULT_PORT);
         nodes = alone;
     }
@@ -82,9 +105,9 @@ enum err server_read_cluster(struct server *server, char message[512])
         err = check_cluster_id(config->cluster_id, message);
     if (err)
         return err;
-    if (!cluster_find(&server->cluster, config->node_id)) {
+    if (!cluster_find(&server->cluster, server->self)) {
         snprintf(message, MESSAGE_MAX, "node-id %" PRIu64 " is not among cluster-nodes",
-                 config->node_id);
+                 server->self);
         return ERR_INVALID;
     }
     server_announce_open(server);
@@ -311,6 +334,7 @@ static void open_peers(struct server *server)
                                               .alive = on_peer_alive,
                                               .lost = on_peer_lost,
                                               .met = server_on_peer_met,
+                                              .sought = server_on_sought,
                                               .told = server_on_peer_told}};
     server->peers = peers_new(server->base, &options);
     if (server_group(server))
@@ -397,7 +421,10 @@ void server_close(struct server *server)
     platform_disk_free(server->disk); /* writes what is queued */
     for (uint32_t number = 0; number < SERVER_SHARDS; number++)
         shard_close(server_shard(server, number));
-    mem_free(server->founding);
+    if (server->seeking)
+        mem_free(server->seeking);
+    else
+        mem_free(server->founding);
     import_free(server->import);
     server_sentinel_close(server);
     net_free(server->net);
