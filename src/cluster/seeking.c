@@ -323,7 +323,7 @@ static enum obstacle obstacle_of(const struct seeking *seeking,
     *where = begun_cluster(seeking, &several);
     if (several)
         return SEVERAL_BEGUN;
-    if (seeking->address[0] == '\0')
+    if (*where && seeking->address[0] == '\0')
         return NO_OWN_ADDRESS;
     if (*where)
         return wanted_cluster(seeking) ? NOT_TAKEN_IN : OTHER_CLUSTER;
@@ -332,6 +332,8 @@ static enum obstacle obstacle_of(const struct seeking *seeking,
     enum obstacle obstacle = obstacle_of_contacts(seeking, where);
     if (obstacle != NO_OBSTACLE)
         return obstacle;
+    if (seeking->address[0] == '\0')
+        return NO_OWN_ADDRESS;
     return seeking->expect ? obstacle_of_list(seeking) : FOUNDS_NOTHING;
 }
 
@@ -555,10 +557,7 @@ static void add_obstacle(const struct seeking *seeking, enum obstacle obstacle,
     case NO_OBSTACLE:
         break;
     case NO_OWN_ADDRESS:
-        add_unreached(seeking, text);
-        add(text, "%s",
-            text->len ? "; this node does not know its own address yet"
-                      : "waiting for RAFT.CLUSTER INIT or JOIN, or for another node that calls");
+        add(text, "waiting for RAFT.CLUSTER INIT or JOIN, or for another node that calls");
         break;
     case SEED_MISSING:
         add(text, "waiting for %s", seeking->missing);

@@ -178,9 +178,9 @@ enum err config_check(const struct config *config, struct config_error *error)
     if (why.len == 0)
         check_secret(config, &why);
     if (why.len == 0)
-        check_nodes(config, &why);
-    if (why.len == 0)
         check_seeds(config, &why);
+    if (why.len == 0)
+        check_nodes(config, &why);
     if (why.len == 0)
         check_promises(config, &why);
     if (why.len == 0 && (config->port == 0 || config->bind_count == 0) &&

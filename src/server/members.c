@@ -65,6 +65,9 @@ void server_follow_members(void *context)
     struct raft_membership membership = *raft_membership(shard_raft(server_group(server)));
     if (membership.count == 0)
         return; /* not known yet: the list is what there is */
+    for (size_t i = 0; i < membership.count; i++)
+        if (membership.members[i].id > server->highest_id)
+            server->highest_id = membership.members[i].id;
     fill_addresses(&server->cluster, &membership);
     keep_self(server, &membership);
     char text[CLUSTER_LIST_MAX];

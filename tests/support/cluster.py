@@ -156,6 +156,14 @@ class Node:
     # --- the node ---
 
     @property
+    def incarnation(self):
+        """As the data folder has it; None if there is none yet."""
+        with contextlib.suppress(OSError, ValueError):
+            first = (self.data / "flotilla.identity").read_text().splitlines()[0]
+            return int(first.rsplit(":", 1)[1], 16)
+        return None
+
+    @property
     def address(self):
         return f"127.0.0.1:{self.port}"
 
@@ -203,7 +211,8 @@ class Node:
 
 class Cluster:
     """`size` nodes. Directives are keyword arguments with '-' written as '_'. With links=True nodes reach each other
-    at 127.0.1.N, where a proxy listens; see cut(), heal() and set_delay()."""
+    at 127.0.1.N, where a proxy listens; see cut(), heal() and set_delay(). With seeds=True they know each other's
+    addresses alone, and the cluster gives them their ids."""
 
     DEFAULTS = {
         "enable-debug-command": "yes",
@@ -212,10 +221,13 @@ class Cluster:
         "leader-wait-ms": 3000,
     }
 
-    def __init__(self, name="cluster", size=3, links=False, secret="a secret of the tests, long enough", **directives):
+    def __init__(self, name="cluster", size=3, links=False, secret="a secret of the tests, long enough",
+                 seeds=False, **directives):
         self.dir = temporary_folder(name)
         self.ports = Ports()
         self.secret = secret
+        self.seeds = seeds
+        self.size = size
         self.directives = dict(self.DEFAULTS)
         if PATIENCE > 1:
             self.directives["raft-heartbeat-ms"] = 100
@@ -231,11 +243,24 @@ class Cluster:
 
     def _make_links(self):
         from proxy import Proxy
-        self.proxy = Proxy()
+        self.proxy = Proxy(self._number_of if self.seeds else None)
         for node in self.nodes:
             others = [other.id for other in self.nodes if other is not node]
             for other, link in self.proxy.add(f"127.0.1.{node.id}", node.port, others).items():
                 self.links[other, node.id] = link
+
+    def _number_of(self, incarnation):
+        return next((node.id for node in self.nodes if node.incarnation == incarnation), None)
+
+    def seeds_of(self, nodes):
+        return ",".join(f"127.0.1.{node.id}:{node.port}" if self.links else node.address for node in nodes)
+
+    def add_node(self, **directives):
+        """A node that is not started; with seeds, it knows all others."""
+        node = Node(self, len(self.nodes) + 1, self.ports.take())
+        self.nodes.append(node)
+        self.write_config(node, **directives)
+        return node
 
     def members_seen_by(self, node):
         """The same for all nodes."""
@@ -246,14 +271,18 @@ class Cluster:
         directives = {
             "node-id": node.id,
             "cluster-nodes": self.members_seen_by(node),
+            "cluster-seeds": self.seeds_of(self.nodes),
+            "raft-bootstrap-expect": self.size,
             "cluster-secret": f'"{self.secret}"',
             "bind": "127.0.0.1",
             "port": node.port,
             "dir": f'"{node.data}"',
         }
+        for key in ("node-id", "cluster-nodes") if self.seeds else ("cluster-seeds", "raft-bootstrap-expect"):
+            del directives[key]
         directives.update(self.directives)
         directives.update({key.replace("_", "-"): value for key, value in more.items()})
-        node.config.write_text("".join(f"{key} {value}\n" for key, value in directives.items()))
+        node.config.write_text("".join(f"{key} {value}\n" for key, value in directives.items() if value is not None))
         node.config.chmod(0o600)  # it holds the secret
 
     # --- life ---

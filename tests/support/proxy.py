@@ -1,13 +1,14 @@
 """A TCP proxy with a link between two nodes in its hands: it can delay what passes, hold it back, or reset it.
 
-It listens where the list of nodes says that a node is. Who dials is told by RAFT.HELLO, a node's first message."""
+It listens where the list of nodes says that a node is. Who dials is told by RAFT.HELLO, a node's first message: by
+its number, or with `number_of` by its incarnation."""
 import asyncio
 import re
 import threading
 import time
 
 
-HELLO = re.compile(rb"RAFT\.HELLO\r\n\$\d+\r\n\d+\r\n\$\d+\r\n(\d+)\r\n")
+HELLO = re.compile(rb"RAFT\.HELLO\r\n\$\d+\r\n\d+\r\n\$\d+\r\n(\d+)\r\n\$\d+\r\n\d+\r\n\$\d+\r\n(\d+)\r\n")
 HELLO_MAX = 4096
 
 
@@ -23,7 +24,8 @@ class Link:
 class Proxy:
     """All links of a cluster, in one thread."""
 
-    def __init__(self):
+    def __init__(self, number_of=None):
+        self.number_of = number_of
         self.loop = asyncio.new_event_loop()
         self.servers = []
         self.healed = None
@@ -59,10 +61,13 @@ class Proxy:
             data += more
         return data
 
+    def _dialler(self, hello):
+        return self.number_of(int(hello.group(2))) if self.number_of else int(hello.group(1))
+
     async def _accept(self, links, port, reader, writer):
         greeting = await self._greeting(reader)
         found = HELLO.search(greeting)
-        link = links.get(int(found.group(1)), Link()) if found else Link()
+        link = links.get(self._dialler(found), Link()) if found else Link()
         while link.is_cut:
             await self.healed.wait()
         try:
