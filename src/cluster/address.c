@@ -58,8 +58,7 @@ void cluster_address(const struct cluster_node *node, char address[CLUSTER_ADDRE
 static bool has_seed(const struct cluster_seeds *seeds, const struct cluster_seed *seed)
 {
     for (size_t i = 0; i < seeds->count; i++)
-        if (seeds->list[i].port == seed->port &&
-            strcmp(seeds->list[i].host, seed->host) == 0)
+        if (seeds->list[i].port == seed->port && strcmp(seeds->list[i].host, seed->host) == 0)
             return true;
     return false;
 }

@@ -39,8 +39,8 @@ static enum err parse_node(struct span item, struct cluster_node *node, char mes
     if (!number_parse_u64(span_of(item.ptr, (size_t)(at - item.ptr)), &node->id) || node->id == 0)
         return invalid(message, item, "has no id above 0 before the '@'");
     const char *end = item.ptr + item.len;
-    const char *fault = cluster_address_parse(span_of(at + 1, (size_t)(end - at) - 1), node->host,
-                                              &node->port);
+    const char *fault =
+        cluster_address_parse(span_of(at + 1, (size_t)(end - at) - 1), node->host, &node->port);
     return fault ? invalid(message, item, fault) : ERR_NONE;
 }
 

@@ -347,8 +347,7 @@ static const struct founding_said *founder_elsewhere(const struct founding *foun
         const struct founding_peer *peer = &founding->peers[i];
         const struct cluster_founder *member = cluster_founders_find(&stored->founders, peer->id);
         if (peer->heard && member && member->roles == RAFT_VOTER &&
-            member->incarnation == peer->said.incarnation &&
-            peer->said.begin == CLUSTER_BEGUN &&
+            member->incarnation == peer->said.incarnation && peer->said.begin == CLUSTER_BEGUN &&
             !same_id(peer->said.cluster_id, stored->cluster_id))
             return &peer->said;
     }

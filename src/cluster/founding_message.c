@@ -141,8 +141,9 @@ bool seeking_parse(const struct span *args, size_t argc, struct seeking_said *sa
     uint64_t expect;
     char message[256];
     *said = (struct seeking_said){.expect = 0};
-    if (argc < SEEK_ARGUMENTS || !seeking_is_message(args, argc) || !parse_said(args, &said->node) ||
-        !number_parse_u64(args[9], &expect) || expect > RAFT_MEMBERS_MAX)
+    if (argc < SEEK_ARGUMENTS || !seeking_is_message(args, argc) ||
+        !parse_said(args, &said->node) || !number_parse_u64(args[9], &expect) ||
+        expect > RAFT_MEMBERS_MAX)
         return false;
     if (said->node.id == 0 && said->node.begin != CLUSTER_EMPTY)
         return false;

@@ -98,8 +98,8 @@ struct cluster_superseded {
 bool cluster_supersedes(const struct cluster_superseded *superseded, const char *cluster_id);
 
 struct cluster_identity {
-    uint32_t version;    /* 0 counts as the oldest */
-    char cluster_id[41]; /* CLUSTER_NO_ID: none yet */
+    uint32_t version;     /* 0 counts as the oldest */
+    char cluster_id[41];  /* CLUSTER_NO_ID: none yet */
     uint64_t node_id;     /* 0: none yet, only while the node is empty */
     uint64_t incarnation; /* never 0 */
     /* The last incarnation, given up because the place had changed; 0: none. */

@@ -33,6 +33,7 @@ void seeking_init(struct seeking *seeking, const struct founding_options *option
     own.alone = false; /* with a list of one node nobody else is a learner of the record */
     if (options->stored.begin == CLUSTER_EMPTY)
         seeking->wish = options->self;
+    seeking_set_missing(seeking, "its seeds, none of which was looked up yet");
     founding_init(&seeking->founding, &own, now_ms);
     seeking->founding.seeks = true;
 }
@@ -94,8 +95,7 @@ void seeking_lost(struct seeking *seeking, uint64_t key, const char *cause)
 void seeking_heard(struct seeking *seeking, uint64_t key, const struct seeking_said *said)
 {
     struct seeking_contact *contact = find(seeking, key);
-    if (key == 0 || !contact || !contact->reached ||
-        contact->incarnation != said->node.incarnation)
+    if (key == 0 || !contact || !contact->reached || contact->incarnation != said->node.incarnation)
         return;
     contact->said = *said;
     contact->heard = true;
@@ -227,8 +227,8 @@ static void give_ids(struct candidate *list, size_t count)
 static size_t gather(const struct seeking *seeking, struct candidate *list)
 {
     size_t count = 1;
-    list[0] = (struct candidate){seeking->address, seeking->founding.stored.incarnation,
-                                 seeking->wish};
+    list[0] =
+        (struct candidate){seeking->address, seeking->founding.stored.incarnation, seeking->wish};
     for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
         const struct seeking_contact *contact = &seeking->contacts[i];
         if (!is_node(seeking, contact))

@@ -5,8 +5,8 @@
  * A contact is an address that the host dials: one of the node's own seeds, or one that another
  * node has named. Behind several contacts may be one node; the incarnation tells.
  *
- *   - A cluster that has begun is behind a contact: the node asks to be taken in. The leader makes it
- *     a member and answers with its id, the same one whenever it is asked for that incarnation.
+ *   - A cluster that has begun is behind a contact: the node asks to be taken in. The leader makes
+ * it a member and answers with its id, the same one whenever it is asked for that incarnation.
  *   - Otherwise, with raft-bootstrap-expect N: when this node has reached all its seeds, and behind
  *     its contacts are exactly N - 1 others, all empty and with the same N, these N are its list of
  *     nodes. Their ids follow from their addresses, so equal sets have equal lists. The founders'
@@ -15,7 +15,8 @@
  *     has begun.
  *
  * So a seed that does not answer, or has history, keeps the node from founding; and a cluster that
- * two nodes could begin in different ways is begun in none, since each stores at most one record. */
+ * two nodes could begin in different ways is begun in none, since each stores at most one record.
+ */
 #ifndef FLOTILLA_CLUSTER_SEEKING_H
 #define FLOTILLA_CLUSTER_SEEKING_H
 
@@ -39,9 +40,9 @@ struct seeking_said {
 };
 
 /* RAFT.SEEK <id> <incarnation> <state> <cluster-id> <mark> <list> <asks 0|1> <record> <expect>
- * <address> <joins> <given> <refusal> <known>: the first arguments as those of RAFT.FOUND, an id of 0
- * allowed. `known` are addresses at which nodes are, as of cluster-seeds. Arguments behind these are
- * of later versions. */
+ * <address> <joins> <given> <refusal> <known>: the first arguments as those of RAFT.FOUND, an id of
+ * 0 allowed. `known` are addresses at which nodes are, as of cluster-seeds. Arguments behind these
+ * are of later versions. */
 void seeking_encode(struct buf *out, const struct seeking_said *said,
                     const struct cluster_seeds *known);
 bool seeking_is_message(const struct span *args, size_t argc);
@@ -53,8 +54,8 @@ struct seeking_contact {
     char address[CLUSTER_ADDRESS_MAX];
     bool seed; /* one of the node's own */
     bool reached;
-    uint64_t incarnation; /* at the other end of the connection */
-    bool heard;           /* it has spoken since it was reached */
+    uint64_t incarnation;          /* at the other end of the connection */
+    bool heard;                    /* it has spoken since it was reached */
     char cause[SEEKING_CAUSE_MAX]; /* why it is not reached; empty: not known yet */
     struct seeking_said said;
 };
@@ -63,10 +64,10 @@ struct seeking {
     struct founding founding;
     uint64_t wish; /* node-id; 0: none */
     unsigned expect;
-    bool begins_alone;                  /* RAFT.CLUSTER INIT */
-    uint64_t alone_at_ms;               /* then the node begins alone, unless it finds a cluster */
-    char address[CLUSTER_ADDRESS_MAX];  /* where this node is reached; empty: not known yet */
-    char missing[SEEKING_CAUSE_MAX]; /* a seed of which no address is known, and why; or empty */
+    bool begins_alone;                 /* RAFT.CLUSTER INIT */
+    uint64_t alone_at_ms;              /* then the node begins alone, unless it finds a cluster */
+    char address[CLUSTER_ADDRESS_MAX]; /* where this node is reached; empty: not known yet */
+    char missing[SEEKING_CAUSE_MAX];   /* a seed of which no address is known, and why; or empty */
     struct seeking_contact contacts[SEEKING_CONTACTS_MAX];
 };
 
@@ -78,7 +79,8 @@ void seeking_init(struct seeking *seeking, const struct founding_options *option
 
 /* Where this node is reached. */
 void seeking_set_address(struct seeking *seeking, const char *address);
-/* `text`: "seed b:1 cannot be found: …" while one has no address; empty: all have. */
+/* `text`: "seed b:1, which cannot be found: …" while one has no address; empty: all have, and are
+ * contacts. Before the first call none has. */
 void seeking_set_missing(struct seeking *seeking, const char *text);
 
 /* The host dials this address; again: its `seed` may have changed. false: there is no room. */

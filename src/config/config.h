@@ -86,7 +86,7 @@ struct config {
     char cluster_nodes[4096];
     char cluster_seeds[4096];
     int raft_bootstrap_expect; /* 0: fresh nodes begin no cluster by themselves */
-    char cluster_id[64]; /* empty: derived */
+    char cluster_id[64];       /* empty: derived */
     char cluster_secret[CONFIG_TEXT_MAX];
     enum config_follower_mode follower_mode;
     char cluster_announce_ip[46]; /* empty: the address in cluster-nodes, as for the next two */

@@ -110,7 +110,7 @@ struct net_options {
 
 struct net *net_new(struct event_base *base, const struct net_options *options);
 void net_free(struct net *net);
-void net_set_self(struct net *net, uint64_t id); /* once this node has one */
+void net_set_self(struct net *net, uint64_t id);          /* once this node has one */
 void net_set_shard(struct net *net, struct shard *shard); /* once there is one */
 /* Why there is no shard, as an error reply; borrowed. NULL: NET_LOADING. */
 void net_set_absence(struct net *net, const char *error);

@@ -47,8 +47,7 @@ void handshake_greet(struct link *link)
                                  .to = link->node->id,
                                  .incarnation = options->incarnation,
                                  .lane = WIRE_BULK};
-    memcpy(hello->cluster_id,
-           link->node->id ? options->cluster->cluster_id : link->peers->seek_id,
+    memcpy(hello->cluster_id, link->node->id ? options->cluster->cluster_id : link->peers->seek_id,
            sizeof hello->cluster_id);
     handshake_nonce(link->peers, hello->nonce);
     wire_encode_hello(&link->pending, hello);
@@ -92,8 +91,7 @@ static bool take_welcome(struct link *link, const struct span *args, size_t argc
                                      .incarnation = handshake->challenge.incarnation,
                                      .version = handshake->hello.version};
     link_begin_ready(link);
-    link->node->is_self =
-        link->node->key != 0 && link->peer.incarnation == options->incarnation;
+    link->node->is_self = link->node->key != 0 && link->peer.incarnation == options->incarnation;
     if (link->node->is_self)
         return false;
     node_connected(link->node, true);

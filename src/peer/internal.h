@@ -39,8 +39,8 @@ enum {
     GUESTS_PER_ADDRESS_MAX = 24,
     TROUBLE_MAX = 256,
     REFUSAL_SAY_MS = 60 * 1000,
-    REFUSALS_MAX = 32, /* causes remembered for each node */
-    LASTING_MS = 1000, /* a connection that was good */
+    REFUSALS_MAX = 32,  /* causes remembered for each node */
+    LASTING_MS = 1000,  /* a connection that was good */
     SEEK_ARGS_MAX = 64, /* of a question, and of its answer */
     SEEK_BYTES_MAX = 64 * 1024,
     PEER_WHERE_MAX = CLUSTER_ADDRESS_MAX + 32,

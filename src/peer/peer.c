@@ -308,8 +308,8 @@ static void say_refusal(struct node *node, const char *why)
                  (unsigned long long)refusal->repeats);
     char where[PEER_WHERE_MAX];
     node_say_where(node, where);
-    log_line(node->out->peers->options.log, LOG_WARNING,
-             "%s sent what no correct node sends: %s%s", where, why, before);
+    log_line(node->out->peers->options.log, LOG_WARNING, "%s sent what no correct node sends: %s%s",
+             where, why, before);
     refusal->said_ms = now_ms;
     refusal->repeats = 0;
 }

@@ -93,10 +93,10 @@ void peers_set_self(struct peers *peers, uint64_t self);
 
 /* ---- addresses at which this node asks who is there (seek.c) ---- */
 
-/* These addresses are dialled, by name or number, each on all addresses that its name has; the first
- * `own` of them are the node's own seeds. Those that were there before and are not on the list are
- * left. `cluster_id`: of this node's cluster, zeros while it has not begun. To be called again, for
- * names are looked up again after a while. */
+/* These addresses are dialled, by name or number, each on all addresses that its name has; the
+ * first `own` of them are the node's own seeds. Those that were there before and are not on the
+ * list are left. `cluster_id`: of this node's cluster, zeros while it has not begun. To be called
+ * again, for names are looked up again after a while. */
 void peers_seek(struct peers *peers, const struct cluster_seeds *seeds, size_t own,
                 const char *cluster_id);
 void peers_ask(struct peers *peers, struct span bytes); /* to all contacts that are connected */
@@ -105,7 +105,7 @@ void peers_ask(struct peers *peers, struct span bytes); /* to all contacts that 
 const char *peers_missing_seed(const struct peers *peers, struct cluster_seed *seed);
 
 struct peer_contact {
-    uint64_t key; /* never 0, never used again */
+    uint64_t key;                /* never 0, never used again */
     struct cluster_seed address; /* by number */
     bool own;                    /* of an own seed */
     bool self;                   /* this node itself was found there */

@@ -1,5 +1,6 @@
-/* Addresses at which this node asks who is there (cluster-seeds), and nodes that ask it. Neither side
- * knows the id of the other when it dials, so these connections belong to no node of the table. */
+/* Addresses at which this node asks who is there (cluster-seeds), and nodes that ask it. Neither
+ * side knows the id of the other when it dials, so these connections belong to no node of the
+ * table. */
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -176,8 +177,7 @@ static void write_local(const struct link *link, struct peer_contact *contact)
     struct resolved here = {.count = 1};
     struct cluster_seed seed = {.port = 0};
     here.lens[0] = sizeof here.addresses[0];
-    if (link->fd < 0 ||
-        getsockname(link->fd, (struct sockaddr *)&here.addresses[0], &here.lens[0]))
+    if (link->fd < 0 || getsockname(link->fd, (struct sockaddr *)&here.addresses[0], &here.lens[0]))
         return;
     numeric(&here, 0, &seed);
     memcpy(contact->local, seed.host, sizeof contact->local);

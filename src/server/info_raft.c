@@ -140,13 +140,12 @@ static void add_versions(const struct shard *shard, struct buf *out)
 void server_info_raft(struct server *server, struct buf *out)
 {
     if (server_is_loading(server)) {
-        buf_printf(out,
-                   "raft_role:follower\r\nraft_state:%s\r\nraft_dbid:%s\r\n"
-                   "raft_node_id:%" PRIu64 "\r\nraft_incarnation:%016" PRIx64
-                   "\r\nraft_begin:%s\r\n",
-                   server_has_begun(server) ? "loading" : "beginning", server->cluster.cluster_id,
-                   server->self, server->identity.incarnation,
-                   cluster_begin_name(server->identity.begin));
+        buf_printf(
+            out,
+            "raft_role:follower\r\nraft_state:%s\r\nraft_dbid:%s\r\n"
+            "raft_node_id:%" PRIu64 "\r\nraft_incarnation:%016" PRIx64 "\r\nraft_begin:%s\r\n",
+            server_has_begun(server) ? "loading" : "beginning", server->cluster.cluster_id,
+            server->self, server->identity.incarnation, cluster_begin_name(server->identity.begin));
         server_info_seeds(server, out);
         return;
     }

@@ -132,8 +132,7 @@ static void forget_learned(struct server *server)
             const struct cluster_seed *seed = &server->learned.list[i];
             bool alone;
             peers_contact_at(server->peers, at, &contact);
-            if (contact.connected &&
-                peers_seed_is(server->peers, seed, &contact.address, &alone))
+            if (contact.connected && peers_seed_is(server->peers, seed, &contact.address, &alone))
                 cluster_seeds_add(&kept, seed);
         }
     server->learned = kept;
@@ -336,9 +335,8 @@ static void begin_to_take_in(struct server *server, const struct seeking_said *a
     enum raft_refusal refusal = shard_change(server_group(server), wanted, server_now(server));
     if (refusal == RAFT_CHANGE_POSSIBLE) {
         server->nodes_joined++;
-        log_line(&server->log, LOG_NOTICE,
-                 "node %" PRIu64 " at %s joins, incarnation %016" PRIx64, id, asker->address,
-                 asker->node.incarnation);
+        log_line(&server->log, LOG_NOTICE, "node %" PRIu64 " at %s joins, incarnation %016" PRIx64,
+                 id, asker->address, asker->node.incarnation);
     } else if (refusal == RAFT_CHANGE_TOO_MANY) {
         refuse(server, asker, cluster_refusal_text(refusal), said);
     }
@@ -572,7 +570,7 @@ void server_info_seeds(struct server *server, struct buf *out)
                "raft_seeds:%zu\r\nraft_seed_addresses:%zu\r\nraft_seed_addresses_reached:%zu\r\n"
                "raft_seeds_refused:%" PRIu64 "\r\nraft_nodes_joined:%" PRIu64
                "\r\nraft_joins_refused:%" PRIu64 "\r\n",
-               server->seeds.count, server->peers ? peers_contact_count(server->peers) : 0,
-               reached, server->peers ? peers_stats(server->peers).seeds_refused : 0,
-               server->nodes_joined, server->joins_refused);
+               server->seeds.count, server->peers ? peers_contact_count(server->peers) : 0, reached,
+               server->peers ? peers_stats(server->peers).seeds_refused : 0, server->nodes_joined,
+               server->joins_refused);
 }

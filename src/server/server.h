@@ -93,21 +93,21 @@ struct server {
     struct log log;
     struct cluster cluster;
     struct cluster_identity identity; /* as it is stored */
-    struct founding *founding;   /* borrowed from `seeking`, if that is there */
-    struct seeking *seeking;     /* NULL: the configuration names the nodes */
-    struct cluster_seeds seeds;  /* cluster-seeds, or those of RAFT.CLUSTER JOIN */
-    struct cluster_seeds learned; /* other addresses, which nodes have named */
-    uint64_t learned_ms;          /* since when */
-    bool asks;                    /* the addresses are dialled */
+    struct founding *founding;        /* borrowed from `seeking`, if that is there */
+    struct seeking *seeking;          /* NULL: the configuration names the nodes */
+    struct cluster_seeds seeds;       /* cluster-seeds, or those of RAFT.CLUSTER JOIN */
+    struct cluster_seeds learned;     /* other addresses, which nodes have named */
+    uint64_t learned_ms;              /* since when */
+    bool asks;                        /* the addresses are dialled */
     uint64_t asked_ms;
-    uint64_t led_ms; /* when there was a leader, last */
+    uint64_t led_ms;                       /* when there was a leader, last */
     char own_address[CLUSTER_ADDRESS_MAX]; /* of a node that seeks; empty: not known yet */
     uint64_t moved_ms;                     /* when addresses of members were compared, last */
     uint64_t highest_id;                   /* of a member, that was seen */
     uint64_t nodes_joined;                 /* which this leader has taken in */
     uint64_t joins_refused;
-    char join_refusal[SEEKING_CAUSE_MAX]; /* as it was logged */
-    uint64_t join_until_ms;               /* RAFT.CLUSTER waits */
+    char join_refusal[SEEKING_CAUSE_MAX];    /* as it was logged */
+    uint64_t join_until_ms;                  /* RAFT.CLUSTER waits */
     char begin_text[FOUNDING_TEXT_MAX + 64]; /* the error that clients get meanwhile */
     uint64_t begin_text_ms;                  /* since when */
     bool begin_text_said;                    /* in the log */

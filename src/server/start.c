@@ -222,8 +222,7 @@ static void say_hello(const struct server *server)
 {
     const struct raft *raft = shard_raft(server_group(server));
     log_line(&server->log, LOG_NOTICE, "Flotilla %s, node %" PRIu64 " of %zu, cluster %s",
-             FLOTILLA_VERSION, server->self, server->cluster.count,
-             server->cluster.cluster_id);
+             FLOTILLA_VERSION, server->self, server->cluster.count, server->cluster.cluster_id);
     log_line(&server->log, LOG_NOTICE,
              "data folder '%s': %" PRIu64 " entries, term %" PRIu64 "; ready on port %d",
              server->config.dir, raft_last_index(raft), raft_term(raft), server->config.port);

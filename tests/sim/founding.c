@@ -116,12 +116,12 @@ static void send(struct found_world *world, size_t from, size_t to, bool asks)
     message->incarnation = world->nodes[from].incarnation;
 }
 
-static size_t split(const struct buf *bytes, struct span *args)
+size_t sim_split_bulks(const struct buf *bytes, struct span *args, size_t most)
 {
     size_t count = 0;
     const char *end = bytes->ptr + bytes->len;
     const char *at = (const char *)memchr(bytes->ptr, '\n', bytes->len) + 1;
-    while (at < end && count < ARGUMENTS_MAX) {
+    while (at < end && count < most) {
         char *digits;
         size_t len = strtoul(at + 1, &digits, 10);
         args[count++] = span_of(digits + 2, len);
@@ -138,7 +138,8 @@ static void deliver(struct found_world *world, const struct found_message *messa
     struct span args[ARGUMENTS_MAX];
     if (!node->up || message->bytes.len == 0)
         return;
-    if (!founding_parse(args, split(&message->bytes, args), &said) || said.id != message->from)
+    if (!founding_parse(args, sim_split_bulks(&message->bytes, args, ARGUMENTS_MAX), &said) ||
+        said.id != message->from)
         sim_fail(world->sim, "founding: node %llu cannot read what node %llu said",
                  (unsigned long long)message->to + 1, (unsigned long long)message->from);
     founding_heard(&node->founding, &said);

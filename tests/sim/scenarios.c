@@ -448,6 +448,7 @@ static void check_calm(struct sim *sim)
 void sim_random_run(struct sim *sim)
 {
     sim_found(sim);
+    sim_seek(sim);
     sim_run_for(sim, 20 * SECOND);
     if (sim->profile.calm)
         check_calm(sim);

@@ -553,6 +553,10 @@ struct sim_scenario {
 const struct sim_scenario *sim_scenarios(size_t *count);
 /* founding.c: how a cluster begins, in a world of its own. */
 void sim_found(struct sim *sim);
+/* An array of bulk strings; their number. */
+size_t sim_split_bulks(const struct buf *bytes, struct span *args, size_t most);
+/* seeking.c: how nodes that know only addresses found and join, in a world of its own. */
+void sim_seek(struct sim *sim);
 void sim_random_run(struct sim *sim);
 void sim_draw_profile(uint64_t seed, struct sim_profile *profile);
 struct sim_profile sim_calm_profile(int nodes);

@@ -23,9 +23,9 @@ static void test_addresses_that_can_be_dialled_are_sound(void **state)
 {
     (void)state;
     static const char *const sound[] = {"n1:7001", "10.0.0.1:1", "[::1]:65535", "a.b-c:6379"};
-    static const char *const unsound[] = {"",          "n1",       ":7001",    "n1:",  "n1:0",
-                                          "n1:65536",  "::1:7001", "n 1:7001", "[]:1", "n1:7001x",
-                                          "1@n1:7001", "a,b:1",    "n1:-1",    "[a:1", "n1\n:7001", "a/b:1"};
+    static const char *const unsound[] = {
+        "",     "n1",       ":7001",     "n1:",   "n1:0",  "n1:65536", "::1:7001",  "n 1:7001",
+        "[]:1", "n1:7001x", "1@n1:7001", "a,b:1", "n1:-1", "[a:1",     "n1\n:7001", "a/b:1"};
     for (size_t i = 0; i < sizeof sound / sizeof *sound; i++)
         assert_true(cluster_address_is_sound(span_text(sound[i])));
     for (size_t i = 0; i < sizeof unsound / sizeof *unsound; i++)
