@@ -1,11 +1,12 @@
 /* What nodes announce of themselves, what clients are told of it, and the message that carries it.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
 #include "cluster/cluster.h"
 
-enum { ARGUMENTS = 5 };
+enum { ARGUMENTS = 6, ARGUMENTS_MIN = 5 };
 
 const char *cluster_client_ip(const struct cluster_node *node)
 {
@@ -33,7 +34,7 @@ const char *cluster_endpoint(const struct cluster_node *node, enum cluster_endpo
 bool cluster_announcement_is_set(const struct cluster_announcement *announcement)
 {
     return announcement->ip[0] || announcement->hostname[0] || announcement->port ||
-           announcement->sentinel_port;
+           announcement->sentinel_port || announcement->address[0];
 }
 
 static void add_text(struct buf *out, const char *text)
@@ -56,6 +57,7 @@ void cluster_announcement_encode(struct buf *out, const struct cluster_announcem
     add_text(out, announcement->hostname);
     add_number(out, announcement->port);
     add_number(out, announcement->sentinel_port);
+    add_text(out, announcement->address);
 }
 
 bool cluster_announcement_is_message(const struct span *args, size_t argc)
@@ -91,7 +93,14 @@ static bool take_port(struct span text, uint16_t *port)
 bool cluster_announcement_parse(const struct span *args, size_t argc,
                                 struct cluster_announcement *announcement)
 {
-    return argc >= ARGUMENTS && cluster_announcement_is_message(args, argc) &&
+    bool has_address = argc >= ARGUMENTS && args[5].len > 0;
+    if (has_address && !cluster_address_is_sound(args[5]))
+        return false;
+    announcement->address[0] = '\0';
+    if (has_address)
+        snprintf(announcement->address, sizeof announcement->address, "%.*s", (int)args[5].len,
+                 args[5].ptr);
+    return argc >= ARGUMENTS_MIN && cluster_announcement_is_message(args, argc) &&
            take_text(args[1], "-_.:%", announcement->ip, CLUSTER_IP_MAX) &&
            take_text(args[2], "-.", announcement->hostname, CLUSTER_HOST_MAX) &&
            take_port(args[3], &announcement->port) &&

@@ -28,6 +28,8 @@ struct cluster_announcement {
     char hostname[CLUSTER_HOST_MAX + 1];
     uint16_t port;
     uint16_t sentinel_port; /* 0: there is none */
+    /* Where the other nodes reach it, if it knows that by itself (cluster-seeds); else empty. */
+    char address[CLUSTER_ADDRESS_MAX];
 };
 
 struct cluster_node {
@@ -94,7 +96,7 @@ MUST_CHECK enum err cluster_seeds_parse(struct span text, struct cluster_seeds *
 /* false: there is no room. */
 bool cluster_seeds_add(struct cluster_seeds *seeds, const struct cluster_seed *seed);
 
-/* announcement.c: RAFT.ANNOUNCE <ip> <hostname> <port> <sentinel port>, a message from node to
+/* announcement.c: RAFT.ANNOUNCE <ip> <hostname> <port> <sentinel port> [<address>], a message from node to
  * node. It has no format of its own on disk: who connects says it anew. Arguments behind these are
  * of later versions. */
 bool cluster_announcement_is_set(const struct cluster_announcement *announcement);

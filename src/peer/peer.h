@@ -37,7 +37,15 @@ enum {
     PEER_CALLERS_MAX = 32,  /* connections of nodes that ask */
 };
 
-struct wire_frame;
+/* What contact `key` says, the answer to peers_ask(); or, with key 0, what another node asks. */
+struct peer_question {
+    uint64_t key;
+    const struct shard_peer *from; /* its node is what the other side says; 0: it has no id */
+    const struct span *args;
+    size_t argc;
+    const char *local;  /* the address of this node at which it was reached; empty: not known */
+    struct buf *answer; /* to a question; else NULL */
+};
 
 struct peer_events {
     void *context;
@@ -59,12 +67,9 @@ struct peer_events {
      * the connection. NULL: there are none. */
     bool (*told)(void *context, const struct shard_peer *from, const struct span *args,
                  size_t argc);
-    /* A message on a connection for which no node of the table is known: of contact `key`, the
-     * answer to peers_ask(); or, with key 0, a question, whose answer is appended to `answer`.
-     * from->node is what the caller says, 0: it has no id. false: close the connection. NULL: this
-     * node answers nobody. */
-    bool (*sought)(void *context, uint64_t key, const struct shard_peer *from,
-                   const struct wire_frame *message, struct buf *answer);
+    /* A message on a connection for which no node of the table is known. false: close it. NULL:
+     * this node answers nobody. */
+    bool (*sought)(void *context, const struct peer_question *question);
 };
 
 struct peer_options {

@@ -172,7 +172,7 @@ size_t peers_contact_count(const struct peers *peers)
     return peers->contact_count;
 }
 
-static void write_local(const struct link *link, struct peer_contact *contact)
+static void write_local(const struct link *link, char local[CLUSTER_HOST_MAX + 1])
 {
     struct resolved here = {.count = 1};
     struct cluster_seed seed = {.port = 0};
@@ -180,7 +180,7 @@ static void write_local(const struct link *link, struct peer_contact *contact)
     if (link->fd < 0 || getsockname(link->fd, (struct sockaddr *)&here.addresses[0], &here.lens[0]))
         return;
     numeric(&here, 0, &seed);
-    memcpy(contact->local, seed.host, sizeof contact->local);
+    memcpy(local, seed.host, sizeof seed.host);
 }
 
 void peers_contact_at(const struct peers *peers, size_t at, struct peer_contact *contact)
@@ -195,7 +195,7 @@ void peers_contact_at(const struct peers *peers, size_t at, struct peer_contact 
     memcpy(contact->address.host, node->address.host, sizeof contact->address.host);
     contact->address.port = node->address.port;
     if (contact->connected)
-        write_local(node->out, contact);
+        write_local(node->out, contact->local);
 }
 
 bool peers_seed_is(const struct peers *peers, const struct cluster_seed *place,
@@ -260,10 +260,17 @@ const char *seek_take(struct link *link)
 {
     const struct peer_events *events = &link->peers->options.events;
     struct buf answer = {0};
+    char local[CLUSTER_HOST_MAX + 1] = "";
     if (!events->sought)
         return "a question that nobody answers";
-    bool fine = events->sought(events->context, link->node->key, &link->peer, &link->frame,
-                               link->dialled ? NULL : &answer);
+    write_local(link, local);
+    const struct peer_question question = {.key = link->node->key,
+                                           .from = &link->peer,
+                                           .args = link->frame.args,
+                                           .argc = link->frame.argc,
+                                           .local = local,
+                                           .answer = link->dialled ? NULL : &answer};
+    bool fine = events->sought(events->context, &question);
     buf_add_span(&link->pending, buf_span(&answer));
     buf_close(&answer);
     return fine ? NULL : "a message that a node without a known id may not send";

@@ -3,6 +3,7 @@
  * others said is forgotten when they connect anew. So no announcement outlives the process that
  * made it, and none is stored. Versions that do not know the message never get it. */
 #include <stdio.h>
+#include <string.h>
 
 #include "server/server.h"
 #include "wire/hello.h"
@@ -17,6 +18,8 @@ static void fill(const struct server *server, struct cluster_announcement *annou
     snprintf(announcement->ip, sizeof announcement->ip, "%s", config->cluster_announce_ip);
     snprintf(announcement->hostname, sizeof announcement->hostname, "%s",
              config->cluster_announce_hostname);
+    if (server->seeking)
+        memcpy(announcement->address, server->own_address, sizeof announcement->address);
 }
 
 static void say(struct server *server, uint64_t node, const struct cluster_announcement *announced)
@@ -44,6 +47,7 @@ void server_announce_open(struct server *server)
 void server_announce_change(struct server *server)
 {
     struct cluster_announcement own;
+    server_find_own_address(server);
     fill(server, &own);
     const struct cluster_node *self = cluster_find(&server->cluster, server->self);
     if (!self || memcmp(&self->announced, &own, sizeof own) == 0)
@@ -69,6 +73,7 @@ bool server_hear_announcement(struct server *server, const struct shard_peer *fr
     if (!cluster_announcement_parse(args, argc, &announced))
         return false;
     cluster_set_announced(&server->cluster, from->node, &announced);
+    server_hear_address(server, from->node, from->incarnation, announced.address);
     return true;
 }
 

@@ -131,6 +131,9 @@ static void take_nodes(struct server *server)
         server->cluster.count = 0;
     else if (cluster_parse(&cluster, span_text(list), CLUSTER_NO_ID, message) == ERR_NONE)
         server->cluster = cluster;
+    const struct cluster_node *self = cluster_find(&server->cluster, server->self);
+    if (self && server->own_address[0] == '\0')
+        cluster_address(self, server->own_address);
     server_announce_open(server);
 }
 

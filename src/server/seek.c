@@ -7,14 +7,8 @@
 
 #include "base/mem.h"
 #include "server/server.h"
-#include "wire/frame.h"
 
-enum { FORGET_LEARNED_MS = 10000, LEADERLESS_MS = 1000, MOVE_AGAIN_MS = 500 };
-
-bool server_seeks(const struct server *server)
-{
-    return server->seeking != NULL;
-}
+enum { FORGET_LEARNED_MS = 10000, LEADERLESS_MS = 1000, MOVED_MS = 1000, MOVE_AGAIN_MS = 500 };
 
 enum err server_read_seeds(struct server *server, char message[512])
 {
@@ -40,13 +34,18 @@ static bool write_announced(const struct server *server, char address[CLUSTER_AD
     return host[0] != '\0';
 }
 
+static size_t count_contacts(const struct server *server)
+{
+    return server->peers ? peers_contact_count(server->peers) : 0;
+}
+
 /* The seed at which this node has found itself: by its name, if it stands for nothing else. */
 static bool write_found(const struct server *server, char address[CLUSTER_ADDRESS_MAX])
 {
     struct peer_contact contact;
     bool alone;
     for (size_t i = 0; i < server->seeds.count; i++)
-        for (size_t at = 0; at < peers_contact_count(server->peers); at++) {
+        for (size_t at = 0; at < count_contacts(server); at++) {
             const struct cluster_seed *seed = &server->seeds.list[i];
             peers_contact_at(server->peers, at, &contact);
             if (!contact.self || !peers_seed_is(server->peers, seed, &contact.address, &alone))
@@ -60,7 +59,7 @@ static bool write_found(const struct server *server, char address[CLUSTER_ADDRES
 static bool write_local(const struct server *server, char address[CLUSTER_ADDRESS_MAX])
 {
     struct peer_contact contact;
-    for (size_t at = 0; at < peers_contact_count(server->peers); at++) {
+    for (size_t at = 0; at < count_contacts(server); at++) {
         peers_contact_at(server->peers, at, &contact);
         if (contact.local[0] == '\0')
             continue;
@@ -70,20 +69,88 @@ static bool write_local(const struct server *server, char address[CLUSTER_ADDRES
     return false;
 }
 
-static void find_own_address(struct server *server)
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0 ||
+           strncmp(address, "localhost:", 10) == 0;
+}
+
+static void take_own_address(struct server *server, const char *address)
+{
+    if (strcmp(address, server->own_address) == 0)
+        return;
+    if (server->own_address[0] && server_group(server))
+        log_line(&server->log, LOG_NOTICE, "this node is at %s now, it was at %s", address,
+                 server->own_address);
+    snprintf(server->own_address, sizeof server->own_address, "%s", address);
+    if (server_group(server))
+        server_announce_change(server);
+}
+
+/* Whether this node was reached where it says that it is. */
+static bool is_where_it_says(const struct server *server)
+{
+    struct cluster_seed seed;
+    struct peer_contact contact;
+    bool alone;
+    if (cluster_address_parse(span_text(server->own_address), seed.host, &seed.port))
+        return false;
+    for (size_t at = 0; at < peers_contact_count(server->peers); at++) {
+        peers_contact_at(server->peers, at, &contact);
+        if (contact.self && peers_seed_is(server->peers, &seed, &contact.address, &alone))
+            return true;
+    }
+    return false;
+}
+
+/* A member without a leader may be the one that has moved: it had time to reach itself. */
+static bool has_moved(struct server *server)
+{
+    return server_group(server) && server->peers && server->asks &&
+           server_now(server).mono_ms >= server->asks_since_ms + MOVED_MS &&
+           !is_where_it_says(server);
+}
+
+void server_find_own_address(struct server *server)
 {
     char address[CLUSTER_ADDRESS_MAX] = "";
-    if (!write_announced(server, address) && !write_found(server, address) &&
-        (server->own_address[0] || !write_local(server, address)))
-        return; /* what is known stays */
-    memcpy(server->own_address, address, sizeof address);
+    if (!server->seeking)
+        return;
+    bool keeps = server->own_address[0] && !has_moved(server);
+    bool found = write_announced(server, address) ||
+                 ((!server_group(server) || !keeps) && write_found(server, address)) ||
+                 (!keeps && write_local(server, address));
+    if (found)
+        take_own_address(server, address);
+}
+
+/* What the log says of this node is newer than the list with which it began. */
+void server_seek_open(struct server *server)
+{
+    const struct raft_member *self =
+        raft_membership_find(raft_membership(shard_raft(server_group(server))), server->self);
+    if (server->seeking && self && self->address[0])
+        memcpy(server->own_address, self->address, sizeof self->address);
+    server_find_own_address(server);
+}
+
+/* It said that it is on this machine, and somebody has come from another one. */
+static void note_called_at(struct server *server, const char *local)
+{
+    char address[CLUSTER_ADDRESS_MAX];
+    if (!server->seeking || local[0] == '\0' || write_announced(server, address) ||
+        (server->own_address[0] && !is_loopback(server->own_address)))
+        return;
+    cluster_address_write(local, (uint16_t)server->config.port, address);
+    if (server->own_address[0] == '\0' || !is_loopback(address))
+        take_own_address(server, address);
 }
 
 /* The first address that it listens on, for a node that nobody has called yet. */
 static void assume_own_address(struct server *server)
 {
     const struct config *config = &server->config;
-    find_own_address(server);
+    server_find_own_address(server);
     if (server->own_address[0])
         return;
     const char *host = "127.0.0.1";
@@ -147,6 +214,9 @@ static void dial(struct server *server)
         return;
     }
     struct cluster_seeds all = server->seeds;
+    struct cluster_seed own;
+    if (begun && !cluster_address_parse(span_text(server->own_address), own.host, &own.port))
+        cluster_seeds_add(&all, &own);
     for (size_t i = 0; i < server->learned.count; i++)
         cluster_seeds_add(&all, &server->learned.list[i]);
     peers_seek(server->peers, &all, server->seeds.count,
@@ -200,7 +270,7 @@ void server_seek(struct server *server)
         return;
     forget_learned(server);
     dial(server);
-    find_own_address(server);
+    server_find_own_address(server);
     forget_gone(server);
     tell_contacts(server);
     tell_missing(server);
@@ -274,24 +344,24 @@ static void note_address(struct server *server, const struct seeking_said *said)
         server_hear_address(server, said->node.id, said->node.incarnation, said->address);
 }
 
-bool server_on_sought(void *context, uint64_t key, const struct shard_peer *from,
-                      const struct wire_frame *message, struct buf *out)
+bool server_on_sought(void *context, const struct peer_question *question)
 {
     struct server *server = context;
     struct seeking_said said;
     struct cluster_seeds known;
-    if (!seeking_parse(message->args, message->argc, &said, &known) ||
-        said.node.incarnation != from->incarnation)
+    if (!seeking_parse(question->args, question->argc, &said, &known) ||
+        said.node.incarnation != question->from->incarnation)
         return false;
     if (said.node.incarnation == server->identity.incarnation)
         return true; /* this node itself */
     note_address(server, &said);
-    if (key == 0) {
-        answer(server, &said, out);
+    if (question->key == 0) {
+        note_called_at(server, question->local);
+        answer(server, &said, question->answer);
         return true;
     }
     if (server->seeking)
-        seeking_heard(server->seeking, key, &said);
+        seeking_heard(server->seeking, question->key, &said);
     for (size_t i = 0; server->asks && i < known.count; i++) {
         char address[CLUSTER_ADDRESS_MAX];
         cluster_address_write(known.list[i].host, known.list[i].port, address);
@@ -374,12 +444,23 @@ void server_take_in(struct server *server, const struct seeking_said *asker,
 
 /* ---- members that have moved ---- */
 
-static struct cluster_node *node_of(struct server *server, uint64_t id)
+static struct server_claim *claim_of(struct server *server, uint64_t id)
 {
-    for (size_t i = 0; i < server->cluster.count; i++)
-        if (server->cluster.nodes[i].id == id)
-            return &server->cluster.nodes[i];
+    for (size_t i = 0; i < RAFT_MEMBERS_MAX; i++)
+        if (server->claims[i].id == id)
+            return &server->claims[i];
     return NULL;
+}
+
+/* Those of nodes that are members no more make room. */
+static struct server_claim *place_for(struct server *server, uint64_t id)
+{
+    const struct raft_membership *members = raft_membership(shard_raft(server_group(server)));
+    struct server_claim *claim = claim_of(server, id);
+    for (size_t i = 0; i < RAFT_MEMBERS_MAX && !claim; i++)
+        if (!raft_membership_find(members, server->claims[i].id))
+            claim = &server->claims[i];
+    return claim;
 }
 
 /* Other nodes dial it there from now on. The leader also changes the membership: later, because a
@@ -387,49 +468,65 @@ static struct cluster_node *node_of(struct server *server, uint64_t id)
 void server_hear_address(struct server *server, uint64_t id, uint64_t incarnation,
                          const char *address)
 {
-    char before[CLUSTER_ADDRESS_MAX];
-    struct cluster_node *node = node_of(server, id);
     const struct shard *shard = server_group(server);
     const struct raft_member *member =
         shard ? raft_membership_find(raft_membership(shard_raft(shard)), id) : NULL;
-    if (!node || !member || id == server->self || member->incarnation != incarnation ||
-        address[0] == '\0')
+    if (!member || id == server->self || member->incarnation != incarnation || address[0] == '\0')
         return;
-    cluster_address(node, before);
-    if (strcmp(before, address) == 0 ||
-        cluster_address_parse(span_text(address), node->host, &node->port))
+    struct server_claim *claim = place_for(server, id);
+    if (!claim || (claim->id == id && claim->incarnation == incarnation &&
+                   strcmp(claim->address, address) == 0))
         return;
-    log_line(&server->log, LOG_NOTICE, "node %" PRIu64 " is at %s now, it was at %s", id, address,
-             before);
-    peers_follow(server->peers);
+    *claim = (struct server_claim){.id = id, .incarnation = incarnation};
+    snprintf(claim->address, sizeof claim->address, "%s", address);
+    if (strcmp(member->address, address) == 0)
+        return;
+    log_line(&server->log, LOG_NOTICE, "node %" PRIu64 " says that it is at %s, and not at %s", id,
+             address, member->address);
+    server_follow_members(server);
 }
 
-/* The node table differs from the membership where a node has moved. */
+void server_fill_claims(const struct server *server, struct raft_membership *membership)
+{
+    for (size_t i = 0; i < RAFT_MEMBERS_MAX; i++) {
+        const struct server_claim *claim = &server->claims[i];
+        struct raft_membership wanted;
+        char message[CLUSTER_MESSAGE_MAX];
+        const struct raft_member *member = raft_membership_find(membership, claim->id);
+        const struct cluster_change change = {.id = claim->id,
+                                              .address = span_text(claim->address)};
+        if (claim->id && member && member->incarnation == claim->incarnation &&
+            cluster_member_move(membership, &change, &wanted, message) == ERR_NONE)
+            *membership = wanted;
+    }
+}
+
+/* Of this node too, if it knows by itself where it is. */
+static void fill_own(const struct server *server, struct raft_membership *membership)
+{
+    struct raft_membership wanted;
+    char message[CLUSTER_MESSAGE_MAX];
+    const struct cluster_change change = {.id = server->self,
+                                          .address = span_text(server->own_address)};
+    if (server->seeking && server->own_address[0] &&
+        cluster_member_move(membership, &change, &wanted, message) == ERR_NONE)
+        *membership = wanted;
+}
+
 static void change_addresses(struct server *server)
 {
     struct shard *shard = server_group(server);
-    const struct raft_membership *members = raft_membership(shard_raft(shard));
     uint64_t now_ms = server_now(server).mono_ms;
     if (!shard_is_leader(shard) || now_ms < server->moved_ms + MOVE_AGAIN_MS)
         return;
     server->moved_ms = now_ms;
-    for (size_t i = 0; i < members->count; i++) {
-        const struct cluster_node *node = node_of(server, members->members[i].id);
-        char address[CLUSTER_ADDRESS_MAX];
-        char message[CLUSTER_MESSAGE_MAX];
-        struct raft_membership wanted;
-        if (!node)
-            continue;
-        cluster_address(node, address);
-        const struct cluster_change change = {.id = node->id, .address = span_text(address)};
-        if (strcmp(address, members->members[i].address) == 0 ||
-            cluster_member_move(members, &change, &wanted, message))
-            continue;
-        if (shard_change(shard, &wanted, server_now(server)) == RAFT_CHANGE_POSSIBLE)
-            log_line(&server->log, LOG_NOTICE, "the address of node %" PRIu64 " becomes %s",
-                     node->id, address);
-        return;
-    }
+    const struct raft_membership *members = raft_membership(shard_raft(shard));
+    struct raft_membership wanted = *members;
+    server_fill_claims(server, &wanted);
+    fill_own(server, &wanted);
+    if (!raft_membership_equal(members, &wanted) &&
+        shard_change(shard, &wanted, server_now(server)) == RAFT_CHANGE_POSSIBLE)
+        log_line(&server->log, LOG_NOTICE, "members have moved: the membership says where to");
 }
 
 /* Without a leader for a while the others may be elsewhere: the seeds know more than the log. */
@@ -447,6 +544,7 @@ void server_seek_tick(struct server *server)
         uint64_t now_ms = server_now(server).mono_ms;
         bool asks = may_have_moved(server);
         if (asks || server->asks) {
+            server->asks_since_ms = server->asks ? server->asks_since_ms : now_ms;
             server->asks = asks;
             server_seek(server);
         }
@@ -562,7 +660,7 @@ void server_info_seeds(struct server *server, struct buf *out)
 {
     size_t reached = 0;
     struct peer_contact contact;
-    for (size_t at = 0; server->peers && at < peers_contact_count(server->peers); at++) {
+    for (size_t at = 0; at < count_contacts(server); at++) {
         peers_contact_at(server->peers, at, &contact);
         reached += contact.connected || contact.self;
     }

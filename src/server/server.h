@@ -23,7 +23,6 @@ struct event;
 struct event_base;
 struct import;
 struct sentinel;
-struct wire_frame;
 
 /* Of what keeps the server from starting. */
 /* Shards of this process: one today. */
@@ -79,6 +78,13 @@ struct server_handover {
 enum { SERVER_CHANGES_MAX = 8 }; /* of each kind */
 enum { SERVER_JOIN_WAIT_MS = 10000 };
 
+/* Where a member says that it is. */
+struct server_claim {
+    uint64_t id; /* 0: free */
+    uint64_t incarnation;
+    char address[CLUSTER_ADDRESS_MAX];
+};
+
 struct server {
     struct config config;
     uint64_t self;              /* the node's id; 0: the cluster has given it none yet */
@@ -102,9 +108,11 @@ struct server {
     uint64_t asked_ms;
     uint64_t led_ms;                       /* when there was a leader, last */
     char own_address[CLUSTER_ADDRESS_MAX]; /* of a node that seeks; empty: not known yet */
-    uint64_t moved_ms;                     /* when addresses of members were compared, last */
-    uint64_t highest_id;                   /* of a member, that was seen */
-    uint64_t nodes_joined;                 /* which this leader has taken in */
+    uint64_t asks_since_ms;
+    struct server_claim claims[RAFT_MEMBERS_MAX];
+    uint64_t moved_ms;     /* when addresses of members were compared, last */
+    uint64_t highest_id;   /* of a member, that was seen */
+    uint64_t nodes_joined; /* which this leader has taken in */
     uint64_t joins_refused;
     char join_refusal[SEEKING_CAUSE_MAX];    /* as it was logged */
     uint64_t join_until_ms;                  /* RAFT.CLUSTER waits */
@@ -204,19 +212,22 @@ bool server_on_peer_told(void *server, const struct shard_peer *from, const stru
                          size_t argc);
 
 /* seek.c: addresses at which a node asks who is there. */
-bool server_seeks(const struct server *server);
 MUST_CHECK enum err server_read_seeds(struct server *server, char message[512]);
+void server_seek_open(struct server *server); /* there is a shard now */
 void server_seek(struct server *server); /* dials, and tells `seeking` whom it has reached */
 void server_seek_ask(struct server *server);
 void server_seek_tick(struct server *server); /* once a turn, when there is a shard */
-bool server_on_sought(void *server, uint64_t key, const struct shard_peer *from,
-                      const struct wire_frame *message, struct buf *answer);
+bool server_on_sought(void *server, const struct peer_question *question);
 /* At the leader: makes a member of the node that asks, or says in `said` under which id it is one,
  * or why not. */
 void server_take_in(struct server *server, const struct seeking_said *asker,
                     struct seeking_said *said);
+void server_find_own_address(struct server *server); /* the configuration may have changed */
+/* A member says where it is. */
 void server_hear_address(struct server *server, uint64_t id, uint64_t incarnation,
                          const char *address);
+/* Members that say where they are, are there. */
+void server_fill_claims(const struct server *server, struct raft_membership *membership);
 void server_info_seeds(struct server *server, struct buf *out);
 server_handler server_raft_cluster_init, server_raft_cluster_join;
 

@@ -282,6 +282,7 @@ enum err server_open_shard(struct server *server, char message[512])
     if (err)
         return err;
     server_follow_members(server);
+    server_seek_open(server);
     say_hello(server);
     server_begin_close(server);
     return ERR_NONE;

@@ -558,3 +558,133 @@ def test_bad_configurations_are_refused(seeds):
             (("--cluster-seeds", ",".join(f"a:{port}" for port in range(1, 35))), "is one address too many")):
         status, text = run_server(node.config, *more, cwd=node.dir)
         assert status == 1 and part in text, text
+
+
+# --- addresses ---
+
+
+def move(cluster, node):
+    """To another port, of which nobody is told."""
+    node.kill()
+    node.port = cluster.ports.take()
+
+
+def addresses(node):
+    return sorted(member["address"] for member in members(node).values())
+
+
+def wait_moved(cluster):
+    def known():
+        with contextlib.suppress(OSError, Closed, AssertionError):
+            return all(addresses(node) == sorted(other.address for other in cluster.nodes) for node in cluster.nodes)
+        return False
+    wait_for(known, 30 * PATIENCE, "all nodes know where all are")
+
+
+def test_a_node_that_has_moved_says_so(running):
+    leader = running.wait_leader()
+    assert leader.call("SET", "k", "v") == "OK"
+    node = running.followers()[0]
+    move(running, node)
+    running.write_config(node)
+    node.start()
+    wait_moved(running)
+    running.wait_equal()
+    wait_for(lambda: node.address.encode() in running.wait_leader().call("CLUSTER", "NODES"), 10 * PATIENCE)
+    for one in running.nodes:  # the log has it
+        one.kill()
+        one.start()
+    running.wait_leader()
+    assert addresses(node) == sorted(one.address for one in running.nodes)
+
+
+def test_all_nodes_move_at_once_and_find_each_other_by_seeds(running):
+    assert running.wait_leader().call("SET", "k", "v") == "OK"
+    for node in running.nodes:
+        move(running, node)
+    for node in running.nodes:
+        running.write_config(node)
+    for node in running.nodes:
+        node.start()
+    assert running.wait_leader(timeout=40).call("GET", "k") == b"v"
+    wait_moved(running)
+    running.wait_equal()
+
+
+def test_a_changed_announcement_changes_the_address(running):
+    node = running.followers()[0]
+    node.kill()
+    running.write_config(node, cluster_announce_hostname="localhost")
+    node.start()
+    wait_for(lambda: f"localhost:{node.port}" in addresses(running.wait_leader()), 20 * PATIENCE,
+             "the leader has the announced name")
+    running.wait_equal()
+
+
+def has_ipv6():
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="the machine has no IPv6")
+def test_ipv6_everywhere(seeds):
+    cluster = seeds(bind="127.0.0.1 ::1")
+    listed = ",".join(f"[::1]:{node.port}" for node in cluster.nodes)
+    for node in cluster.nodes:
+        cluster.write_config(node, cluster_seeds=listed, sentinel_port=cluster.ports.take())
+        node.start()
+    wait_one_cluster(cluster.nodes)
+    leader = cluster.wait_leader()
+    assert addresses(leader) == sorted(listed.split(","))
+    follower = cluster.followers()[0]
+    with follower.connect() as connection:
+        slots = connection.call("CLUSTER", "SLOTS")
+        assert [b"::1", leader.port] == slots[0][2][:2]
+        moved = connection.call("GET", "k")
+        assert isinstance(moved, Error) and re.fullmatch(rf"MOVED \d+ ::1:{leader.port}", str(moved)), moved
+        shards = connection.call("CLUSTER", "SHARDS")
+        assert b"::1" in shards[0][3][0]
+        # As in Redis without brackets: clients take the port behind the last colon.
+        assert f" ::1:{leader.port}@{leader.port} ".encode() in connection.call("CLUSTER", "NODES")
+    four = cluster.add_node()
+    cluster.write_config(four, cluster_seeds=f"[::1]:{follower.port}", cluster_announce_ip="::1")
+    four.start()
+    wait_member(four, "spare")
+    assert f"[::1]:{four.port}" in addresses(leader)
+    reply = leader.call("RAFT.NODE", "ADD", "9", "::1:7000")
+    assert isinstance(reply, Error) and "[address]:port for IPv6" in str(reply)
+    assert leader.call("RAFT.NODE", "ADD", "9", "[::1]:7000") == "OK"
+    assert leader.call("CLUSTER", "MEET", "::1", "7000") == "OK"
+    assert leader.call("RAFT.NODE", "REMOVE", "9") == "OK"
+
+
+def test_host_names_everywhere(seeds):
+    cluster = seeds()
+    listed = ",".join(f"localhost:{node.port}" for node in cluster.nodes)
+    for node in cluster.nodes:
+        cluster.write_config(node, cluster_seeds=listed)
+        node.start()
+    wait_one_cluster(cluster.nodes)
+    leader = cluster.wait_leader()
+    assert all(re.fullmatch(r"(localhost|127\.0\.0\.1):\d+", address) for address in addresses(leader))
+    four = cluster.add_node()
+    cluster.write_config(four, cluster_seeds=f"localhost:{leader.port}", cluster_announce_hostname="localhost")
+    four.start()
+    wait_member(four, "spare")
+    assert f"localhost:{four.port}" in addresses(leader)
+    cluster.wait_equal()
+
+
+@pytest.mark.parametrize("host", ["[::1]", "localhost"])
+def test_a_static_list_with_names_and_ipv6(make_cluster, host):
+    if host == "[::1]" and not has_ipv6():
+        pytest.skip("the machine has no IPv6")
+    cluster = make_cluster(start=False, bind="127.0.0.1 ::1" if host == "[::1]" else "127.0.0.1")
+    listed = ",".join(f"{node.id}@{host}:{node.port}" for node in cluster.nodes)
+    for node in cluster.nodes:
+        cluster.write_config(node, cluster_nodes=listed)
+    cluster.start()
+    assert addresses(cluster.nodes[0]) == sorted(f"{host}:{node.port}" for node in cluster.nodes)
+    cluster.wait_equal()
