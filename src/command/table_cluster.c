@@ -275,7 +275,7 @@ static const struct command_docs rows[] = {
         .arity = -3,
         .flags = COMMAND_ADMIN | COMMAND_LOADING | COMMAND_STALE | COMMAND_NOSCRIPT |
                  COMMAND_NO_MULTI,
-        .syntax = "host:port [host:port ...]",
+        .syntax = "host:port...",
         .group = "cluster",
         .since = "7.2.0",
         .complexity = "O(N) for N addresses, and a round to a majority of the members.",

@@ -270,9 +270,77 @@ static void test_each_member_has_a_state_for_operators(void **state)
     }
 }
 
+static struct cluster_guest guest_at(uint64_t incarnation, const char *address)
+{
+    return (struct cluster_guest){.incarnation = incarnation, .address = span_text(address)};
+}
+
+static void test_a_guest_gets_the_next_id_and_the_same_one_again(void **state)
+{
+    (void)state;
+    struct raft_membership members = three(), wanted, again;
+    char message[CLUSTER_MESSAGE_MAX];
+    uint64_t id, same;
+    struct cluster_guest guest = guest_at(77, "n4:7000");
+    assert_int_equal(cluster_member_admit(&members, &guest, &wanted, &id, message), ERR_NONE);
+    assert_int_equal(id, 4);
+    const struct raft_member *member = raft_membership_find(&wanted, 4);
+    assert_int_equal(member->roles, RAFT_SPARE);
+    assert_int_equal(member->incarnation, 77);
+    assert_string_equal(member->address, "n4:7000");
+    guest.address = SPAN("n5:7000"); /* it may even have moved meanwhile */
+    assert_int_equal(cluster_member_admit(&wanted, &guest, &again, &same, message), ERR_NONE);
+    assert_int_equal(same, 4);
+    assert_true(raft_membership_equal(&wanted, &again));
+    guest = guest_at(78, "n5:7000");
+    guest.highest = 9; /* was removed */
+    assert_int_equal(cluster_member_admit(&members, &guest, &wanted, &id, message), ERR_NONE);
+    assert_int_equal(id, 10);
+}
+
+static void test_a_guest_at_the_address_of_a_member_is_that_one(void **state)
+{
+    (void)state;
+    struct raft_membership members = three(), wanted;
+    char message[CLUSTER_MESSAGE_MAX];
+    uint64_t id;
+    struct cluster_guest guest = guest_at(77, "n2:7000");
+    struct raft_member there = *raft_membership_find(&members, 2);
+    there.incarnation = 5;
+    raft_membership_put(&members, &there);
+    assert_int_equal(cluster_member_admit(&members, &guest, &wanted, &id, message), ERR_EXISTS);
+    assert_int_equal(id, 2);
+    assert_true(raft_membership_equal(&members, &wanted));
+    guest.wish = 3;
+    assert_int_equal(cluster_member_admit(&members, &guest, &wanted, &id, message), ERR_INVALID);
+    there.incarnation = 0; /* RAFT.NODE ADD: nobody was met there */
+    raft_membership_put(&members, &there);
+    guest.wish = 2;
+    assert_int_equal(cluster_member_admit(&members, &guest, &wanted, &id, message), ERR_NONE);
+    assert_int_equal(id, 2);
+}
+
+static void test_a_guest_does_not_get_an_id_in_use(void **state)
+{
+    (void)state;
+    struct raft_membership members = three(), wanted;
+    char message[CLUSTER_MESSAGE_MAX];
+    uint64_t id;
+    struct cluster_guest guest = guest_at(77, "n4:7000");
+    guest.wish = 2;
+    assert_int_equal(cluster_member_admit(&members, &guest, &wanted, &id, message), ERR_INVALID);
+    assert_string_equal(message, "node-id 2 is in use, by the node at n2:7000");
+    guest.wish = 8;
+    assert_int_equal(cluster_member_admit(&members, &guest, &wanted, &id, message), ERR_NONE);
+    assert_int_equal(id, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_guest_gets_the_next_id_and_the_same_one_again),
+        cmocka_unit_test(test_a_guest_at_the_address_of_a_member_is_that_one),
+        cmocka_unit_test(test_a_guest_does_not_get_an_id_in_use),
         cmocka_unit_test(test_addresses_that_can_be_dialled_are_sound),
         cmocka_unit_test(test_an_address_as_long_as_there_is_room_for_is_sound),
         cmocka_unit_test(test_who_is_added_is_a_spare_that_nobody_has_met),

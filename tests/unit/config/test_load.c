@@ -25,7 +25,7 @@ static void test_defaults_are_as_documented(void **state)
     assert_int_equal(config->output_limits[CONFIG_CLIENT_PUBSUB].soft_seconds, 60);
     assert_int_equal(config->appendfsync, CONFIG_FSYNC_ALWAYS);
     assert_int_equal(config->loglevel, LOG_NOTICE);
-    assert_int_equal(config->node_id, 1);
+    assert_int_equal(config->node_id, 0);
     assert_string_equal(config->dir, "./");
     assert_string_equal(config->maxmemory_policy, "noeviction");
     assert_int_equal(config->databases, 1);

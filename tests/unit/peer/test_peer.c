@@ -374,7 +374,7 @@ struct stranger {
 static void stranger_open(struct stranger *stranger, struct pair *pair)
 {
     *stranger = (struct stranger){
-        .pair = pair, .hello = {.version = WIRE_VERSION, .from = 1, .to = 2, .incarnation = 1}};
+        .pair = pair, .hello = {.version = WIRE_VERSION, .from = 1, .to = 2, .incarnation = 101}};
     memcpy(stranger->hello.cluster_id, pair->cluster.cluster_id, sizeof stranger->hello.cluster_id);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     address.sin_port = htons(cluster_find(&pair->cluster, 2)->port);
@@ -497,6 +497,7 @@ static void test_who_comes_with_a_newer_version_is_dialled_anew(void **state)
     struct stranger two;
     stranger_open(&two, &pair);
     two.hello.from = 2;
+    two.hello.incarnation = 102;
     two.hello.to = 1;
     greet(&two);
     prove(&two, SPAN(SECRET), WIRE_DIALLER);
@@ -505,6 +506,24 @@ static void test_who_comes_with_a_newer_version_is_dialled_anew(void **state)
     assert_int_equal(pair.seen_by_two.met_peer.version, WIRE_VERSION);
     assert_true(peers_link(pair.one, 2).connected);
     stranger_close(&two);
+    pair_close(&pair);
+}
+
+static void test_another_folder_under_an_id_that_is_connected_is_refused(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_open(&pair, SPAN(SECRET), SPAN(SECRET));
+    WAIT_FOR(&pair, pair.seen_by_one.met == 2 && pair.seen_by_two.met == 2);
+    struct stranger other;
+    stranger_open(&other, &pair);
+    other.hello.incarnation = 7;
+    greet(&other);
+    prove(&other, SPAN(SECRET), WIRE_DIALLER);
+    struct wire_frame frame = hear_words(&other);
+    assert_true(span_is(frame.args[0],
+                        "NOPERM that node is connected with another data folder: its id is in use"));
+    stranger_close(&other);
     pair_close(&pair);
 }
 
@@ -518,6 +537,7 @@ static void test_a_connection_in_an_older_version_than_the_other_is_made_anew(vo
     struct stranger two;
     stranger_open(&two, &pair);
     two.hello.from = 2;
+    two.hello.incarnation = 102;
     two.hello.to = 1;
     greet(&two);
     prove(&two, SPAN(SECRET), WIRE_DIALLER);
@@ -1032,6 +1052,7 @@ int main(void)
         cmocka_unit_test(test_who_comes_is_dialled_before_its_time),
         cmocka_unit_test(test_who_comes_and_cannot_be_dialled_is_hurried_to_once),
         cmocka_unit_test(test_who_comes_with_a_newer_version_is_dialled_anew),
+        cmocka_unit_test(test_another_folder_under_an_id_that_is_connected_is_refused),
         cmocka_unit_test(test_a_connection_in_an_older_version_than_the_other_is_made_anew),
         cmocka_unit_test(test_who_refuses_every_version_is_left_alone_for_a_while),
         cmocka_unit_test(test_a_required_version_is_the_least_that_is_spoken),
