@@ -46,8 +46,9 @@ void server_cluster_meet(struct server *server, const struct server_call *call)
         resp_status(call->reply, "OK");
     else
         resp_errorf(call->reply,
-                    "ERR a node joins under its id: start it with node-id N, and ask the leader "
-                    "for RAFT.NODE ADD N %.*s:%" PRIu64,
+                    "ERR a node joins by itself: ask the empty node at %.*s:%" PRIu64
+                    " for RAFT.CLUSTER JOIN with the address of this one, or start it with "
+                    "cluster-seeds",
                     shown(host), host.ptr, port);
 }
 
