@@ -269,7 +269,7 @@ def test_cluster_meet_and_reset_say_what_to_do(cluster):
     follower = cluster.followers()[0]
     assert leader.call("CLUSTER", "MEET", "127.0.0.1", str(follower.port)) == "OK"
     reply = str(leader.call("CLUSTER", "MEET", "10.1.2.3", "6379", "16379"))
-    assert reply.startswith("ERR") and "RAFT.NODE ADD N 10.1.2.3:6379" in reply
+    assert reply.startswith("ERR") and "the empty node at 10.1.2.3:6379 for RAFT.CLUSTER JOIN" in reply
     for port in ("0", "65536", "x"):
         assert "Invalid port" in str(leader.call("CLUSTER", "MEET", "127.0.0.1", port))
         assert "Invalid port" in str(leader.call("CLUSTER", "MEET", "127.0.0.1", "7000", port))

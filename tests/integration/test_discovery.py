@@ -270,7 +270,7 @@ def test_a_malformed_announcement_ends_the_connection(impostor, args):
 def test_an_announcement_lasts_until_its_node_connects_anew(impostor):
     _, peer, node, cluster_id = impostor
     with peer.dial(node, cluster_id=cluster_id) as link:
-        link.send("RAFT.ANNOUNCE", "10.0.0.9", "", "7009", "0", "of a later version")
+        link.send("RAFT.ANNOUNCE", "10.0.0.9", "", "7009", "0", "", "of a later version")
         wait_for(lambda: in_slots(node).get(7009) == (b"10.0.0.9", {}), 10, "it was heard")
     assert 7009 in in_slots(node)
     with peer.dial(node, cluster_id=cluster_id):
