@@ -7,8 +7,11 @@
 
 enum { ARGS_MAX = 8 };
 
-static const struct cluster_announcement full = {
-    .ip = "10.0.0.7", .hostname = "one.example", .port = 7001, .sentinel_port = 26379};
+static const struct cluster_announcement full = {.ip = "10.0.0.7",
+                                                 .hostname = "one.example",
+                                                 .port = 7001,
+                                                 .sentinel_port = 26379,
+                                                 .address = "[fd00::7]:7000"};
 
 /* The arguments of an encoded message: "$<len>\r\n<bytes>\r\n" each. */
 static size_t split(struct buf *message, struct span *args)
@@ -40,6 +43,12 @@ static void test_an_announcement_arrives_as_it_was_said(void **state)
     assert_string_equal(heard.hostname, full.hostname);
     assert_int_equal(heard.port, full.port);
     assert_int_equal(heard.sentinel_port, full.sentinel_port);
+    assert_string_equal(heard.address, full.address);
+    args[argc - 1] = SPAN("no address");
+    assert_false(cluster_announcement_parse(args, argc, &heard));
+    assert_true(cluster_announcement_parse(args, argc - 1, &heard)); /* as versions before say it */
+    assert_string_equal(heard.address, "");
+    args[argc - 1] = SPAN("");
     args[argc++] = SPAN("of a later version");
     assert_true(cluster_announcement_parse(args, argc, &heard));
     buf_close(&message);
