@@ -96,9 +96,9 @@ MUST_CHECK enum err cluster_seeds_parse(struct span text, struct cluster_seeds *
 /* false: there is no room. */
 bool cluster_seeds_add(struct cluster_seeds *seeds, const struct cluster_seed *seed);
 
-/* announcement.c: RAFT.ANNOUNCE <ip> <hostname> <port> <sentinel port> [<address>], a message from node to
- * node. It has no format of its own on disk: who connects says it anew. Arguments behind these are
- * of later versions. */
+/* announcement.c: RAFT.ANNOUNCE <ip> <hostname> <port> <sentinel port> [<address>], a message from
+ * node to node. It has no format of its own on disk: who connects says it anew. Arguments behind
+ * these are of later versions. */
 bool cluster_announcement_is_set(const struct cluster_announcement *announcement);
 void cluster_announcement_encode(struct buf *out, const struct cluster_announcement *announcement);
 bool cluster_announcement_is_message(const struct span *args, size_t argc);

@@ -263,8 +263,8 @@ static const struct command_docs rows[] = {
     {
         .fullname = "raft.cluster|init",
         .arity = 2,
-        .flags = COMMAND_ADMIN | COMMAND_LOADING | COMMAND_STALE | COMMAND_NOSCRIPT |
-                 COMMAND_NO_MULTI,
+        .flags =
+            COMMAND_ADMIN | COMMAND_LOADING | COMMAND_STALE | COMMAND_NOSCRIPT | COMMAND_NO_MULTI,
         .group = "cluster",
         .since = "7.2.0",
         .complexity = "O(1), and some writes to the disk.",
@@ -273,8 +273,8 @@ static const struct command_docs rows[] = {
     {
         .fullname = "raft.cluster|join",
         .arity = -3,
-        .flags = COMMAND_ADMIN | COMMAND_LOADING | COMMAND_STALE | COMMAND_NOSCRIPT |
-                 COMMAND_NO_MULTI,
+        .flags =
+            COMMAND_ADMIN | COMMAND_LOADING | COMMAND_STALE | COMMAND_NOSCRIPT | COMMAND_NO_MULTI,
         .syntax = "host:port...",
         .group = "cluster",
         .since = "7.2.0",

@@ -29,8 +29,8 @@ static void keep_self(const struct server *server, struct raft_membership *membe
     uint64_t id = server->self;
     const struct cluster_node *self = cluster_find(&server->cluster, id);
     const struct raft_member *found = raft_membership_find(membership, id);
-    bool alone = membership->count == 1 && server->config.cluster_nodes[0] == '\0' &&
-                 !server->seeking;
+    bool alone =
+        membership->count == 1 && server->config.cluster_nodes[0] == '\0' && !server->seeking;
     if ((found && !alone) || membership->count == RAFT_MEMBERS_MAX)
         return;
     struct raft_member member = {.id = id, .roles = RAFT_LEARNER};

@@ -214,7 +214,7 @@ bool server_on_peer_told(void *server, const struct shard_peer *from, const stru
 /* seek.c: addresses at which a node asks who is there. */
 MUST_CHECK enum err server_read_seeds(struct server *server, char message[512]);
 void server_seek_open(struct server *server); /* there is a shard now */
-void server_seek(struct server *server); /* dials, and tells `seeking` whom it has reached */
+void server_seek(struct server *server);      /* dials, and tells `seeking` whom it has reached */
 void server_seek_ask(struct server *server);
 void server_seek_tick(struct server *server); /* once a turn, when there is a shard */
 bool server_on_sought(void *server, const struct peer_question *question);

@@ -521,8 +521,8 @@ static void test_another_folder_under_an_id_that_is_connected_is_refused(void **
     greet(&other);
     prove(&other, SPAN(SECRET), WIRE_DIALLER);
     struct wire_frame frame = hear_words(&other);
-    assert_true(span_is(frame.args[0],
-                        "NOPERM that node is connected with another data folder: its id is in use"));
+    assert_true(span_is(
+        frame.args[0], "NOPERM that node is connected with another data folder: its id is in use"));
     stranger_close(&other);
     pair_close(&pair);
 }
