@@ -110,7 +110,6 @@ struct refusal {
 struct node {
     uint64_t id;  /* 0: a contact or a caller (seek.c) */
     uint64_t key; /* a contact's; else 0 */
-    bool own_seed;
     bool is_self; /* this node was found there: it is not dialled again */
     bool wanted;
     struct cluster_node address;

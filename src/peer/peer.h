@@ -112,7 +112,7 @@ const char *peers_missing_seed(const struct peers *peers, struct cluster_seed *s
 struct peer_contact {
     uint64_t key;                /* never 0, never used again */
     struct cluster_seed address; /* by number */
-    bool own;                    /* of an own seed */
+    bool own;                    /* an own seed is not reached without it */
     bool self;                   /* this node itself was found there */
     bool connected;
     uint64_t incarnation;             /* of the other side, if connected */

@@ -34,7 +34,7 @@ static struct node *find_contact(const struct peers *peers, const struct cluster
     return NULL;
 }
 
-static void want(struct peers *peers, const struct cluster_seed *seed, bool own)
+static void want(struct peers *peers, const struct cluster_seed *seed)
 {
     struct node *contact = find_contact(peers, seed);
     if (!contact) {
@@ -46,7 +46,6 @@ static void want(struct peers *peers, const struct cluster_seed *seed, bool own)
         contact->key = ++peers->contact_keys;
     }
     contact->wanted = true;
-    contact->own_seed |= own;
 }
 
 /* The contacts become the addresses of all seeds. */
@@ -54,13 +53,13 @@ static void follow(struct peers *peers)
 {
     size_t kept = 0;
     for (size_t i = 0; i < peers->contact_count; i++)
-        peers->contacts[i]->wanted = peers->contacts[i]->own_seed = false;
+        peers->contacts[i]->wanted = false;
     for (size_t i = 0; i < peers->seed_count; i++) {
         const struct seed *seed = &peers->seeds[i];
         for (size_t at = 0; at < seed->resolved.count; at++) {
             struct cluster_seed address = seed->place;
             numeric(&seed->resolved, at, &address);
-            want(peers, &address, seed->own);
+            want(peers, &address);
         }
     }
     for (size_t i = 0; i < peers->contact_count; i++) {
@@ -167,6 +166,49 @@ const char *peers_missing_seed(const struct peers *peers, struct cluster_seed *s
     return NULL;
 }
 
+static bool is_there(const struct resolved *resolved, size_t at, const struct node *contact)
+{
+    struct cluster_seed place = {.port = contact->address.port};
+    numeric(resolved, at, &place);
+    return strcmp(place.host, contact->address.host) == 0;
+}
+
+/* All addresses of that kind that the seed's name has are reached, and there is one. */
+static bool is_complete(const struct peers *peers, const struct seed *seed, int family)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < seed->resolved.count; at++) {
+        struct cluster_seed place = seed->place;
+        if (seed->resolved.addresses[at].ss_family != family)
+            continue;
+        numeric(&seed->resolved, at, &place);
+        const struct node *contact = find_contact(peers, &place);
+        if (!contact || (contact->out->state != LINK_READY && !contact->is_self))
+            return false;
+        count++;
+    }
+    return count > 0;
+}
+
+/* Whether an own seed is not reached without this contact. A name with IPv4 and IPv6 is reached
+ * when one of the two is: most such names mean the same nodes twice, and a node may listen to one
+ * kind. */
+static bool is_required(const struct peers *peers, const struct node *contact)
+{
+    for (size_t i = 0; i < peers->seed_count; i++) {
+        const struct seed *seed = &peers->seeds[i];
+        for (size_t at = 0; seed->own && at < seed->resolved.count; at++) {
+            int family = seed->resolved.addresses[at].ss_family;
+            int other = family == AF_INET ? AF_INET6 : AF_INET;
+            if (seed->place.port == contact->address.port &&
+                is_there(&seed->resolved, at, contact) &&
+                (contact->out->state == LINK_READY || !is_complete(peers, seed, other)))
+                return true;
+        }
+    }
+    return false;
+}
+
 size_t peers_contact_count(const struct peers *peers)
 {
     return peers->contact_count;
@@ -187,7 +229,7 @@ void peers_contact_at(const struct peers *peers, size_t at, struct peer_contact 
 {
     const struct node *node = peers->contacts[at];
     *contact = (struct peer_contact){.key = node->key,
-                                     .own = node->own_seed,
+                                     .own = is_required(peers, node),
                                      .self = node->is_self,
                                      .connected = node->out->state == LINK_READY,
                                      .incarnation = node->out->peer.incarnation,

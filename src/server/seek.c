@@ -56,6 +56,32 @@ static bool write_found(const struct server *server, char address[CLUSTER_ADDRES
     return false;
 }
 
+static bool is_wildcard(const char *bind)
+{
+    return strcmp(bind, "*") == 0 || strcmp(bind, "0.0.0.0") == 0 || strcmp(bind, "::") == 0 ||
+           strcmp(bind, "::*") == 0;
+}
+
+/* What the node listens to, if it does not listen to `host`. NULL: it does. */
+static const char *other_bind(const struct config *config, const char *host)
+{
+    const char *first = NULL;
+    for (size_t i = 0; i < config->bind_count; i++) {
+        const char *bind = config->bind[i] + (config->bind[i][0] == '-');
+        if (is_wildcard(bind) || strcmp(bind, host) == 0)
+            return NULL;
+        first = first ? first : bind;
+    }
+    return first;
+}
+
+static void write_listening(const struct server *server, const char *host,
+                            char address[CLUSTER_ADDRESS_MAX])
+{
+    const char *other = other_bind(&server->config, host);
+    cluster_address_write(other ? other : host, (uint16_t)server->config.port, address);
+}
+
 static bool write_local(const struct server *server, char address[CLUSTER_ADDRESS_MAX])
 {
     struct peer_contact contact;
@@ -63,7 +89,7 @@ static bool write_local(const struct server *server, char address[CLUSTER_ADDRES
         peers_contact_at(server->peers, at, &contact);
         if (contact.local[0] == '\0')
             continue;
-        cluster_address_write(contact.local, (uint16_t)server->config.port, address);
+        write_listening(server, contact.local, address);
         return true;
     }
     return false;
@@ -149,20 +175,9 @@ static void note_called_at(struct server *server, const char *local)
 /* The first address that it listens on, for a node that nobody has called yet. */
 static void assume_own_address(struct server *server)
 {
-    const struct config *config = &server->config;
     server_find_own_address(server);
-    if (server->own_address[0])
-        return;
-    const char *host = "127.0.0.1";
-    for (size_t i = 0; i < config->bind_count; i++) {
-        const char *bind = config->bind[i] + (config->bind[i][0] == '-');
-        if (strcmp(bind, "*") == 0 || strcmp(bind, "0.0.0.0") == 0 || strcmp(bind, "::") == 0 ||
-            strcmp(bind, "::*") == 0)
-            continue;
-        host = bind;
-        break;
-    }
-    cluster_address_write(host, (uint16_t)config->port, server->own_address);
+    if (server->own_address[0] == '\0')
+        write_listening(server, "127.0.0.1", server->own_address);
 }
 
 /* ---- whom this node asks ---- */

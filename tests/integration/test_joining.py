@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from cluster import PATIENCE, run_server
+from cluster import PATIENCE, TOOLS, run_server
 from peer import Peer, Refused
 from resp import Closed, Error
 from waiting import wait_for
@@ -688,3 +688,50 @@ def test_a_static_list_with_names_and_ipv6(make_cluster, host):
     cluster.start()
     assert addresses(cluster.nodes[0]) == sorted(f"{host}:{node.port}" for node in cluster.nodes)
     cluster.wait_equal()
+
+
+def name_nodes(cluster, text):
+    """The resolver of all nodes, from now on."""
+    names = cluster.dir / "names"
+    names.write_text(text)
+    for node in cluster.nodes:
+        node.environment = {"LD_PRELOAD": str(TOOLS / "names.so"), "FLOTILLA_NAMES": str(names)}
+    return names
+
+
+def test_a_name_stands_for_all_of_its_addresses(seeds):
+    cluster = seeds()
+    port = cluster.nodes[0].port
+    for node in cluster.nodes:
+        node.host, node.port = f"127.0.2.{node.id}", port
+        cluster.write_config(node, cluster_seeds=f"all.example:{port}")
+    names = name_nodes(cluster, "all.example 127.0.2.1\nall.example 127.0.2.2\n")
+    one, two, three = cluster.nodes
+    one.start()
+    wait_says(one, f"waiting for seed 127.0.2.2:{port}")
+    two.start()
+    wait_says(two, "raft-bootstrap-expect is 3, and here are 2: ")
+    three.start()  # it knows the others by the name, and they hear of it
+    wait_one_cluster(cluster.nodes)
+    assert addresses(one) == sorted(node.address for node in cluster.nodes)
+    four = cluster.add_node()
+    four.host, four.port, four.environment = "127.0.2.4", port, one.environment
+    names.write_text("all.example 127.0.2.1\nall.example 127.0.2.2\nall.example 127.0.2.9\n")
+    cluster.write_config(four, cluster_seeds=f"all.example:{port}")
+    four.start()  # one of its seeds is enough to join
+    wait_member(four, "spare")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="the machine has no IPv6")
+def test_of_a_name_with_both_kinds_of_addresses_one_kind_is_enough(seeds):
+    cluster = seeds()
+    listed = ",".join(f"here.example:{node.port}" for node in cluster.nodes)
+    name_nodes(cluster, "here.example 127.0.0.1\nhere.example ::1\n")
+    for node in cluster.nodes:
+        cluster.write_config(node, cluster_seeds=listed)
+    one, two, three = cluster.nodes
+    one.start()
+    two.start()
+    wait_says(one, f"waiting for seed 127.0.0.1:{three.port}")
+    three.start()
+    wait_one_cluster(cluster.nodes)

@@ -1,7 +1,8 @@
 /* Names of the tests' own: a library between the server and the system's resolver.
  *
- * The file that FLOTILLA_NAMES names holds lines "name address". It is read anew for each question,
- * as a server of names would answer. Names that are not in it do not exist; addresses pass. */
+ * The file that FLOTILLA_NAMES names holds lines "name address", several for a name with several.
+ * It is read anew for each question, as a server of names would answer. Names that are not in it do
+ * not exist; addresses pass. */
 #include <dlfcn.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -11,25 +12,30 @@
 typedef int look_up(const char *host, const char *service, const struct addrinfo *hints,
                     struct addrinfo **found);
 
-static int address_of(const char *name, char address[64])
+/* The lists of all addresses that the name has, one behind the other: the system's freeaddrinfo()
+ * frees entry by entry. */
+static void look_up_all(look_up *real, const char *name, const char *service,
+                        const struct addrinfo *hints, struct addrinfo **found)
 {
     char line[512];
     char listed[256];
-    int found = 0;
+    char address[64];
     const char *path = getenv("FLOTILLA_NAMES");
     FILE *file = path ? fopen(path, "re") : NULL;
-    while (file && !found && fgets(line, sizeof line, file))
-        found = sscanf(line, "%255s %63s", listed, address) == 2 && strcmp(listed, name) == 0;
+    *found = NULL;
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "%255s %63s", listed, address) == 2 && strcmp(listed, name) == 0 &&
+            real(address, service, hints, found) == 0)
+            while (*found)
+                found = &(*found)->ai_next;
     if (file)
         fclose(file);
-    return found;
 }
 
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found)
 {
     static look_up *real;
-    char address[64];
     if (!real)
         *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
     int error = host ? real(host, service,
@@ -43,5 +49,6 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
             freeaddrinfo(*found);
         return real(host, service, hints, found);
     }
-    return address_of(host, address) ? real(address, service, hints, found) : EAI_NONAME;
+    look_up_all(real, host, service, hints, found);
+    return *found ? 0 : EAI_NONAME;
 }

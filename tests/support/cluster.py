@@ -84,6 +84,7 @@ class Node:
     def __init__(self, cluster, number, port):
         self.cluster = cluster
         self.id = number
+        self.host = "127.0.0.1"
         self.port = port
         self.dir = cluster.dir / f"node-{number}"
         self.dir.mkdir()
@@ -165,10 +166,10 @@ class Node:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def connect(self, timeout=None):
-        return Connection(port=self.port, timeout=timeout or 15 * PATIENCE)
+        return Connection(self.host, self.port, timeout=timeout or 15 * PATIENCE)
 
     def call(self, *args):
         with self.connect() as connection:
@@ -274,7 +275,7 @@ class Cluster:
             "cluster-seeds": self.seeds_of(self.nodes),
             "raft-bootstrap-expect": self.size,
             "cluster-secret": f'"{self.secret}"',
-            "bind": "127.0.0.1",
+            "bind": node.host,
             "port": node.port,
             "dir": f'"{node.data}"',
         }
