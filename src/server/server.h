@@ -213,22 +213,32 @@ bool server_on_peer_told(void *server, const struct shard_peer *from, const stru
 
 /* seek.c: addresses at which a node asks who is there. */
 MUST_CHECK enum err server_read_seeds(struct server *server, char message[512]);
-void server_seek_open(struct server *server); /* there is a shard now */
-void server_seek(struct server *server);      /* dials, and tells `seeking` whom it has reached */
+void server_seek(struct server *server); /* dials, and tells `seeking` whom it has reached */
 void server_seek_ask(struct server *server);
 void server_seek_tick(struct server *server); /* once a turn, when there is a shard */
 bool server_on_sought(void *server, const struct peer_question *question);
-/* At the leader: makes a member of the node that asks, or says in `said` under which id it is one,
- * or why not. */
+void server_info_seeds(struct server *server, struct buf *out);
+
+/* own_address.c: where a node that knows only seeds is reached. */
+void server_seek_open(struct server *server);        /* there is a shard now */
+void server_find_own_address(struct server *server); /* the configuration may have changed */
+/* RAFT.CLUSTER INIT: nobody has called this node yet. */
+void server_assume_own_address(struct server *server);
+/* Another node has reached this one at `local`. */
+void server_note_called_at(struct server *server, const char *local);
+
+/* join.c. At the leader: makes a member of the node that asks, or says in `said` under which id it
+ * is one, or why not. */
 void server_take_in(struct server *server, const struct seeking_said *asker,
                     struct seeking_said *said);
-void server_find_own_address(struct server *server); /* the configuration may have changed */
 /* A member says where it is. */
 void server_hear_address(struct server *server, uint64_t id, uint64_t incarnation,
                          const char *address);
 /* Members that say where they are, are there. */
 void server_fill_claims(const struct server *server, struct raft_membership *membership);
-void server_info_seeds(struct server *server, struct buf *out);
+void server_change_addresses(struct server *server); /* at the leader, once a turn */
+
+/* cluster_begin.c: RAFT.CLUSTER. */
 server_handler server_raft_cluster_init, server_raft_cluster_join;
 
 /* options.c */

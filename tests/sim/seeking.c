@@ -203,7 +203,7 @@ static bool is_alive(const struct seek_world *world, const struct raft_membershi
     return false;
 }
 
-/* What a leader does (server/seek.c). */
+/* What a leader does (server/join.c). */
 static void take_in(struct seek_world *world, size_t at, const struct seeking_said *asker,
                     struct seeking_said *answer)
 {
