@@ -22,11 +22,19 @@ static rlim_t doors(const struct config *config)
     return config->sentinel_port ? 2 : 1;
 }
 
+/* Who knows only seeds does not know yet how many nodes there are. */
+static rlim_t for_nodes(const struct server *server)
+{
+    if (config_seeks(&server->config))
+        return DESCRIPTORS_PER_NODE * (RAFT_MEMBERS_MAX - 1) + PEER_CONTACTS_MAX +
+               PEER_CALLERS_MAX;
+    return DESCRIPTORS_PER_NODE * (rlim_t)(server->cluster.count - 1);
+}
+
 static rlim_t reserved(const struct server *server)
 {
     const struct config *config = &server->config;
-    return OWN_DESCRIPTORS + NET_RESERVED +
-           DESCRIPTORS_PER_NODE * (rlim_t)(server->cluster.count - 1) +
+    return OWN_DESCRIPTORS + NET_RESERVED + for_nodes(server) +
            doors(config) * (rlim_t)config->bind_count + (config->unixsocket[0] != 0);
 }
 
