@@ -26,8 +26,7 @@ static rlim_t doors(const struct config *config)
 static rlim_t for_nodes(const struct server *server)
 {
     if (config_seeks(&server->config))
-        return DESCRIPTORS_PER_NODE * (RAFT_MEMBERS_MAX - 1) + PEER_CONTACTS_MAX +
-               PEER_CALLERS_MAX;
+        return DESCRIPTORS_PER_NODE * (RAFT_MEMBERS_MAX - 1) + PEER_CONTACTS_MAX + PEER_CALLERS_MAX;
     return DESCRIPTORS_PER_NODE * (rlim_t)(server->cluster.count - 1);
 }
 
