@@ -211,7 +211,12 @@ static void forget(struct check *check)
 {
     struct check kept = *check;
     check_inspect_close(check);
-    *check = (struct check){.options = kept.options, .lock = kept.lock, .disk = kept.disk};
+    *check = (struct check){.options = kept.options,
+                            .lock = kept.lock,
+                            .disk = kept.disk,
+                            .identity = kept.identity,
+                            .identity_err = kept.identity_err};
+    memcpy(check->identity_message, kept.identity_message, sizeof kept.identity_message);
     memcpy(check->folder, kept.folder, sizeof kept.folder);
     memcpy(check->append_folder, kept.append_folder, sizeof kept.append_folder);
     memcpy(check->lock_path, kept.lock_path, sizeof kept.lock_path);

@@ -58,9 +58,11 @@ struct command_context {
     uint64_t revision; /* the entry's index; unused by reads */
     struct prng *prng; /* seeded by the entry; for a read by the node */
     struct resp_writer *reply;
-    uint64_t work;  /* out: what the commands cost so far, in steps of about a nanosecond */
-    uint64_t dirty; /* out: number of changes as Redis counts them */
-    uint64_t hits;  /* out: for keyspace_hits and keyspace_misses of INFO */
+    size_t replies_max; /* bytes, after which commands of a transaction get no reply; 0: none */
+    size_t replies;     /* out: bytes so far */
+    uint64_t work;      /* out: what the commands cost so far, in steps of about a nanosecond */
+    uint64_t dirty;     /* out: number of changes as Redis counts them */
+    uint64_t hits;      /* out: for keyspace_hits and keyspace_misses of INFO */
     uint64_t misses;
 };
 

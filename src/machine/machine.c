@@ -66,6 +66,36 @@ void machine_close(struct machine *machine)
     resp_parser_close(&machine->script_parser);
 }
 
+/* The commands before took too long, or their replies are too long, to read on. All nodes judge a
+ * numbered transaction alike, because its reply is part of the state. */
+static bool is_over_limits(const struct command_context *context)
+{
+    return context->work > COMMAND_WORK_MAX ||
+           (context->replies_max && context->replies > context->replies_max);
+}
+
+static void run(const struct command *command, const struct span *args, size_t argc,
+                struct command_context *context)
+{
+    struct resp_writer *reply = context->reply;
+    bool is_short = !(command->flags & (COMMAND_READONLY | COMMAND_VALUE_REPLY));
+    if (!reply->out || is_short || !is_over_limits(context)) {
+        command->run(context, args, argc);
+        return;
+    }
+    if (command->flags & COMMAND_READONLY) {
+        resp_error(reply, "ERR the commands of the transaction before this one took too long: "
+                          "nothing was read");
+        return;
+    }
+    struct resp_writer none = {.protocol = reply->protocol};
+    context->reply = &none;
+    command->run(context, args, argc);
+    context->reply = reply;
+    resp_error(reply, "ERR the replies of the transaction before this one are too long: the "
+                      "command was carried out, and its reply is left out");
+}
+
 void machine_execute(struct machine *machine, const struct command *command,
                      const struct span *args, size_t argc, struct command_context *context,
                      const struct machine_caller *caller)
@@ -76,16 +106,13 @@ void machine_execute(struct machine *machine, const struct command *command,
         return; /* nobody waits for the reply, and the state does not change */
     struct resp_mark mark = resp_mark(context->reply);
     size_t len = out ? out->len : 0;
-    if (reads && context->work > COMMAND_WORK_MAX) {
-        resp_error(context->reply, "ERR the commands of the transaction before this one took too "
-                                   "long: nothing was read");
-    } else {
-        if (command->work && caller->expect)
-            caller->expect(caller->context, command->work(machine->keyspace, args, argc));
-        command->run(context, args, argc);
-    }
-    if (out && out->len > len)
+    if (command->work && caller->expect)
+        caller->expect(caller->context, command->work(machine->keyspace, args, argc));
+    run(command, args, argc, context);
+    if (out && out->len > len) {
         context->work += (out->len - len) / REPLY_BYTES_PER_WORK;
+        context->replies += out->len - len;
+    }
     if (context->reply->out && caller->executed)
         caller->executed(caller->context, command, args, argc, resp_since(context->reply, mark));
 }

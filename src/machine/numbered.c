@@ -50,6 +50,7 @@ static void run_and_keep(struct machine *machine, const struct entry *entry,
     if (!reply->out)
         quiet.executed = NULL;
     context->reply = &inner;
+    context->replies_max = SESSION_TRANSACTION_BYTES_MAX;
     context->wall_ms = entry->time_ms;
     machine_apply_data(machine, entry, context, &quiet);
     context->reply = reply;

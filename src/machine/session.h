@@ -41,6 +41,9 @@ enum {
     SESSION_REPLIES_MOST = 65536,       /* of one session */
     SESSION_BYTES_MOST = 1024 * 1024,   /* the same */
     SESSION_TTL_MS_MOST = 7 * 86400000, /* a week */
+    /* Of the replies of a numbered transaction, which every node writes. Behind them comes no more
+     * than an error for each command. A part of the state machine: it cannot be changed. */
+    SESSION_TRANSACTION_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 struct session_id {

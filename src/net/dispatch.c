@@ -373,10 +373,13 @@ static enum net_verdict reject_unknown(struct client *client, const struct span 
 
 static enum net_verdict reject_arity(struct client *client, const struct command *command)
 {
+    const struct net_local *local = client->net->locals[command->id];
+    bool ends = local && local->ends_transaction;
+    if (ends && client->transaction.watches_asked && client_owed(client))
+        return client_hold(client, CLIENT_BARRIER); /* what it discards is not known yet */
     net_stats_rejected(client->net, command);
     struct resp_writer reply = client_begin_reply(client);
-    const struct net_local *local = client->net->locals[command->id];
-    if (local && local->ends_transaction) {
+    if (ends) {
         client_transaction_discard(client);
         resp_errorf(&reply,
                     "EXECABORT Transaction discarded because of: wrong number of arguments for "

@@ -189,6 +189,21 @@ def test_it_can_happen_again(make_cluster):
     assert "Supersedes" in text and "the next start" not in text
 
 
+def test_a_torn_tail_of_a_recovered_folder_is_cut(make_cluster):
+    cluster = stopped(make_cluster)
+    node = cluster.nodes[0]
+    recover(node)
+    node.start()
+    leads(node)
+    assert node.call("SET", "after", "1") == "OK"
+    node.kill()
+    tear(node.data)
+    assert report("--repair", "--yes", node.data).splitlines()[-1].startswith("fine: ")
+    node.start()
+    leads(node)
+    assert values(node) == FILLED and node.call("GET", "after") == b"1"
+
+
 def report_when_stopped(node):
     node.kill()
     text = report(node.data)

@@ -325,6 +325,45 @@ static void test_a_transaction_is_one_number(void **state)
     close_fixture(&f);
 }
 
+/* Every node writes the reply of what has a number, so that a client could fill the memory of all.
+ */
+static void test_the_replies_of_a_numbered_transaction_are_bounded(void **state)
+{
+    (void)state;
+    enum { TIMES = 40, VALUE = 1 << 20 };
+    uint64_t sums[2];
+    for (int i = 0; i < 2; i++) {
+        struct fixture f;
+        open_fixture(&f);
+        begin(&f);
+        f.nobody_waits = i == 1;
+        apply_as(&f, ENTRY_COMMAND,
+                 "*4\r\n$8\r\nSETRANGE\r\n$1\r\nb\r\n$7\r\n1048575\r\n$1\r\nx\r\n");
+        struct buf payload = {0};
+        buf_add_text(&payload, "#SESSION:" ID ":1:0:2\r\n" MULTI);
+        for (int times = 0; times < TIMES; times++)
+            buf_add_text(&payload, "*2\r\n$5\r\nGETEX\r\n$1\r\nb\r\n");
+        buf_add_text(&payload, INCR_N "*2\r\n$3\r\nGET\r\n$1\r\nb\r\n" EXEC);
+        buf_add(&payload, "", 1);
+        apply_as(&f, ENTRY_TRANSACTION, payload.ptr);
+        buf_close(&payload);
+        if (i == 0) {
+            assert_in_range(f.reply.len, SESSION_TRANSACTION_BYTES_MAX,
+                            SESSION_TRANSACTION_BYTES_MAX + 2 * VALUE);
+            assert_non_null(
+                strstr(f.reply.ptr + f.reply.len - 300, "its reply is left out\r\n-ERR"));
+            assert_non_null(strstr(f.reply.ptr + f.reply.len - 100, "nothing was read\r\n"));
+        } else {
+            assert_int_equal(f.reply.len, 1);
+        }
+        f.nobody_waits = false;
+        assert_counter(&f, "1");
+        sums[i] = machine_digest(&f.machine).sum;
+        close_fixture(&f);
+    }
+    assert_true(sums[0] == sums[1]);
+}
+
 /* Also what only reads: the reply is part of the state. */
 static void test_nodes_agree_whoever_waits_for_the_reply(void **state)
 {
@@ -693,6 +732,7 @@ int main(void)
         cmocka_unit_test(test_there_are_so_many_sessions),
         cmocka_unit_test(test_a_reply_is_given_in_the_form_in_which_it_is_kept),
         cmocka_unit_test(test_a_transaction_is_one_number),
+        cmocka_unit_test(test_the_replies_of_a_numbered_transaction_are_bounded),
         cmocka_unit_test(test_nodes_agree_whoever_waits_for_the_reply),
         cmocka_unit_test(test_sessions_are_part_of_the_digest),
         cmocka_unit_test(test_a_snapshot_keeps_sessions),

@@ -274,6 +274,25 @@ static void test_watch_on_a_follower_notes_what_is_applied_there(void **state)
     close(fd);
 }
 
+static void test_an_exec_that_is_malformed_waits_for_the_watch_before_it(void **state)
+{
+    struct fixture *f = *state;
+    follows_in_mode(f, NET_FOLLOWER_AUTO);
+    int fd = dial(f);
+    say(f, fd, "WATCH a\r\nEXEC x\r\nWATCH b\r\nMULTI\r\nSET foo 2\r\n");
+    answer(f, 1);
+    turns(f);
+    say(f, fd, "EXEC\r\n");
+    turns(f);
+    assert_int_equal(f->shard.transactions, 0); /* b is not noted yet */
+    answer(f, 1);
+    turns(f);
+    assert_int_equal(f->shard.transactions, 1);
+    assert_int_equal(f->shard.watch_count, 1); /* what EXEC discarded is not watched */
+    answer(f, 1);
+    close(fd);
+}
+
 static void test_a_follower_asks_who_holds_what_its_client_waits_for(void **state)
 {
     struct fixture *f = *state;
@@ -609,6 +628,7 @@ int main(void)
         T(test_a_follower_serves_who_does_not_know_clusters),
         T(test_a_proxy_serves_everybody),
         T(test_watch_on_a_follower_notes_what_is_applied_there),
+        T(test_an_exec_that_is_malformed_waits_for_the_watch_before_it),
         T(test_a_follower_asks_who_holds_what_its_client_waits_for),
         T(test_a_node_whose_disk_is_full_says_so),
         T(test_what_must_not_be_proposed_is_said_with_redis_words),
