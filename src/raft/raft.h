@@ -356,6 +356,7 @@ struct raft_peer_status {
     uint64_t in_flight_bytes;
     uint64_t snapshot_offset; /* RAFT_SNAPSHOT: bytes of the snapshot that it has */
     uint64_t last_contact_ms; /* monotonic; 0: never */
+    uint64_t silent_since_ms; /* the same, or when this member won the election or added that one */
     bool no_room;             /* its disk is full, according to its last answer */
 };
 

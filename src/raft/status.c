@@ -15,6 +15,7 @@ static void describe_peer(const struct raft *raft, size_t position, struct raft_
         .in_flight_bytes = progress->window_bytes,
         .snapshot_offset = progress->state == RAFT_SNAPSHOT ? progress->snapshot_offset : 0,
         .last_contact_ms = progress->answered ? progress->contact_ms : 0,
+        .silent_since_ms = progress->contact_ms,
         .no_room = progress->no_room,
     };
 }

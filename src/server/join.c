@@ -9,7 +9,7 @@ enum { MOVE_AGAIN_MS = 500 };
 
 /* ---- the leader takes nodes in ---- */
 
-/* Under another folder than the one that asks. */
+/* Under another folder than the one that asks. A new leader waits for each member's first answer. */
 static bool is_alive(struct server *server, uint64_t id)
 {
     struct raft_status status;
@@ -19,8 +19,7 @@ static bool is_alive(struct server *server, uint64_t id)
     uint64_t silent_ms = (uint64_t)server->config.raft_election_timeout_ms;
     for (size_t i = 0; i < status.peer_count; i++)
         if (status.peers[i].id == id)
-            return status.peers[i].last_contact_ms &&
-                   server_now(server).mono_ms < status.peers[i].last_contact_ms + silent_ms;
+            return server_now(server).mono_ms < status.peers[i].silent_since_ms + silent_ms;
     return false;
 }
 

@@ -1,4 +1,5 @@
 /* Where a node that knows only seeds is reached by the others. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,8 +86,24 @@ static bool is_loopback(const char *address)
            strncmp(address, "localhost:", 10) == 0;
 }
 
-static void take_own_address(struct server *server, const char *address)
+/* An IPv6 address has many spellings. The others know a node by one of them. */
+static void spell(const char *address, char spelled[CLUSTER_ADDRESS_MAX])
 {
+    struct cluster_seed place;
+    struct in6_addr bytes;
+    char host[INET6_ADDRSTRLEN];
+    if (!cluster_address_parse(span_text(address), place.host, &place.port) &&
+        inet_pton(AF_INET6, place.host, &bytes) == 1 &&
+        inet_ntop(AF_INET6, &bytes, host, sizeof host))
+        cluster_address_write(host, place.port, spelled);
+    else
+        snprintf(spelled, CLUSTER_ADDRESS_MAX, "%s", address);
+}
+
+static void take_own_address(struct server *server, const char *found)
+{
+    char address[CLUSTER_ADDRESS_MAX];
+    spell(found, address);
     if (strcmp(address, server->own_address) == 0)
         return;
     if (server->own_address[0] && server_group(server))
@@ -159,7 +176,10 @@ void server_note_called_at(struct server *server, const char *local)
 /* The first address that it listens on, for a node that nobody has called yet. */
 void server_assume_own_address(struct server *server)
 {
+    char address[CLUSTER_ADDRESS_MAX];
     server_find_own_address(server);
-    if (server->own_address[0] == '\0')
-        write_listening(server, "127.0.0.1", server->own_address);
+    if (server->own_address[0])
+        return;
+    write_listening(server, "127.0.0.1", address);
+    take_own_address(server, address);
 }

@@ -363,6 +363,25 @@ def test_an_address_in_use_is_refused(running):
     assert sorted(members(leader)) == [1, 2, 3]
 
 
+def test_a_new_leader_gives_away_no_place_before_the_member_had_time_to_answer(seeds):
+    cluster = seeds(raft_election_timeout_ms=5000)
+    for node in cluster.nodes:
+        node.start()
+    wait_one_cluster(cluster.nodes)
+    leader = cluster.wait_leader()
+    next_leader, silent = cluster.followers()
+    four = cluster.add_node(cluster_seeds=cluster.seeds_of([leader, next_leader]),
+                            cluster_announce_ip="127.0.0.1", cluster_announce_port=silent.port).start()
+    wait_says(four, "is alive at that address")
+    next_id = next_leader.raft()["raft_node_id"]
+    silent.pause()
+    assert leader.call("RAFT.TRANSFER_LEADER", next_id) == "OK"
+    wait_for(lambda: int(next_leader.raft()["raft_joins_refused"]) > 0, 15 * PATIENCE, "the new leader refuses it too")
+    silent.resume()
+    assert four.raft()["raft_begin"] == "empty"
+    assert sorted(members(cluster.wait_leader())) == [1, 2, 3]
+
+
 def test_a_joiner_of_another_cluster_is_refused(running, seeds):
     node = running.add_node(cluster_id="b" * 40).start()
     wait_says(node, f"belongs to cluster {running.nodes[0].raft()['raft_dbid']}, which this node cannot join")
@@ -658,6 +677,24 @@ def test_ipv6_everywhere(seeds):
     assert leader.call("RAFT.NODE", "ADD", "9", "[::1]:7000") == "OK"
     assert leader.call("CLUSTER", "MEET", "::1", "7000") == "OK"
     assert leader.call("RAFT.NODE", "REMOVE", "9") == "OK"
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="the machine has no IPv6")
+def test_another_spelling_of_an_ipv6_address_makes_no_second_member(seeds):
+    cluster = seeds(bind="127.0.0.1 ::1")
+    for node in cluster.nodes:
+        cluster.write_config(node, cluster_seeds=",".join(f"[0:0:0:0:0:0:0:1]:{one.port}" for one in cluster.nodes))
+        node.start()
+    wait_one_cluster(cluster.nodes)
+    expected = sorted(f"[::1]:{node.port}" for node in cluster.nodes)
+    leader = cluster.wait_leader()
+    assert addresses(leader) == expected
+    node = cluster.followers()[0]
+    wipe(node)
+    cluster.write_config(node, cluster_seeds=f"[::1]:{leader.port}", cluster_announce_ip="0::1")
+    node.start()
+    wait_member(node, "voter")
+    assert addresses(cluster.wait_leader()) == expected
 
 
 def test_host_names_everywhere(seeds):

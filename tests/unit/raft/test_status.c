@@ -100,7 +100,9 @@ static void test_a_leader_describes_its_peers_by_ascending_id(void **state)
     assert_int_equal(learner->roles, RAFT_LEARNER);
     assert_int_equal(learner->state, RAFT_PROBE);
     assert_int_equal(learner->in_flight, 0);
+    assert_int_equal(first->silent_since_ms, solo.now_ms);
     assert_int_equal(learner->last_contact_ms, 0); /* the election is no word of it */
+    assert_true(learner->silent_since_ms > 0);     /* but begins its silence */
     solo_close(&solo);
 }
 
