@@ -9,7 +9,7 @@ enum { MOVE_AGAIN_MS = 500 };
 
 /* ---- the leader takes nodes in ---- */
 
-/* Under another folder than the one that asks. A new leader waits for each member's first answer. */
+/* Under another folder than the one that asks. A new leader waits for everybody's first answer. */
 static bool is_alive(struct server *server, uint64_t id)
 {
     struct raft_status status;
