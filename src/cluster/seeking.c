@@ -155,6 +155,19 @@ static const struct seeking_contact *begun_cluster(const struct seeking *seeking
     return found;
 }
 
+/* One of the node's own seeds is still being dialled for the first time, or has not spoken yet. It
+ * may belong to another cluster. One that cannot be reached is not waited for. */
+static bool awaits_a_seed(const struct seeking *seeking)
+{
+    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
+        const struct seeking_contact *contact = &seeking->contacts[i];
+        if (contact->key && contact->seed && !contact->heard && !contact->cause[0] &&
+            !is_self(seeking, contact))
+            return true;
+    }
+    return false;
+}
+
 /* The cluster that this node asks to be taken into. NULL: none. */
 static const struct seeking_contact *wanted_cluster(const struct seeking *seeking)
 {
@@ -164,7 +177,7 @@ static const struct seeking_contact *wanted_cluster(const struct seeking *seekin
     bool allowed = begun && (same_id(founding->cluster_id, CLUSTER_NO_ID) ||
                              same_id(founding->cluster_id, begun->said.node.cluster_id));
     return allowed && founding->stored.begin == CLUSTER_EMPTY && founding->mark == 0 &&
-                   seeking->address[0]
+                   seeking->address[0] && !awaits_a_seed(seeking)
                ? begun
                : NULL;
 }
@@ -325,6 +338,8 @@ static enum obstacle obstacle_of(const struct seeking *seeking,
         return SEVERAL_BEGUN;
     if (*where && seeking->address[0] == '\0')
         return NO_OWN_ADDRESS;
+    if (*where && awaits_a_seed(seeking))
+        return NOT_REACHED;
     if (*where)
         return wanted_cluster(seeking) ? NOT_TAKEN_IN : OTHER_CLUSTER;
     if (seeking->missing[0])

@@ -269,6 +269,29 @@ static void test_no_choice_is_made_between_two_clusters(void **state)
     assert_waits(&seeking, "its seeds belong to different clusters");
 }
 
+/* The seed that answers second may belong to another cluster: the first one would keep a member
+ * that never comes. */
+static void test_nobody_is_asked_before_each_seed_has_answered_or_failed(void **state)
+{
+    (void)state;
+    struct seeking seeking;
+    struct seeking_said own;
+    begin(&seeking, 3);
+    struct seeking_said one = begun(A, other_id);
+    one.given = 4;
+    assert_true(seeking_contact(&seeking, 2, "d:1", true));
+    hear(&seeking, 1, &one);
+    assert_waits(&seeking, "waiting for seed d:1, which has not answered yet");
+    seeking_say(&seeking, &own);
+    assert_string_equal(own.joins, CLUSTER_NO_ID);
+    seeking_met(&seeking, 2, C);
+    assert_waits(&seeking, "waiting for seed d:1, which has not answered yet");
+    seeking_lost(&seeking, 2, "cannot be reached: it sleeps");
+    seeking_say(&seeking, &own);
+    assert_string_equal(own.joins, other_id);
+    assert_non_null(step(&seeking));
+}
+
 static void test_a_node_with_another_cluster_id_or_data_joins_nothing(void **state)
 {
     (void)state;
@@ -430,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_a_record_of_others_is_waited_for),
         cmocka_unit_test(test_a_cluster_that_has_begun_is_joined_under_the_given_id),
         cmocka_unit_test(test_no_choice_is_made_between_two_clusters),
+        cmocka_unit_test(test_nobody_is_asked_before_each_seed_has_answered_or_failed),
         cmocka_unit_test(test_a_node_with_another_cluster_id_or_data_joins_nothing),
         cmocka_unit_test(test_init_begins_alone_but_not_beside_a_cluster),
         cmocka_unit_test(test_a_drawn_record_that_names_this_folder_is_stored),
