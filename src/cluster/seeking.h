@@ -5,8 +5,9 @@
  * A contact is an address that the host dials: one of the node's own seeds, or one that another
  * node has named. Behind several contacts may be one node; the incarnation tells.
  *
- *   - A cluster that has begun is behind a contact: the node asks to be taken in. The leader makes
- * it a member and answers with its id, the same one whenever it is asked for that incarnation.
+ *   - A cluster that has begun is behind a contact: the node asks to be taken in, once each of its
+ *     seeds has answered or failed to. The leader makes it a member and answers with its id, the
+ *     same one whenever it is asked for that incarnation.
  *   - Otherwise, with raft-bootstrap-expect N: when this node has reached all its seeds, and behind
  *     its contacts are exactly N - 1 others, all empty and with the same N, these N are its list of
  *     nodes. Their ids follow from their addresses, so equal sets have equal lists. The founders'

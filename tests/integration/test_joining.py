@@ -390,6 +390,8 @@ def test_a_joiner_of_another_cluster_is_refused(running, seeds):
     wait_one_cluster(others.nodes)
     between = running.add_node(cluster_seeds=running.seeds_of([running.nodes[0], others.nodes[0]])).start()
     wait_says(between, "its seeds belong to different clusters")
+    for leader in (running.wait_leader(), others.nodes[0]):  # and neither keeps a member that never comes
+        assert between.address not in addresses(leader)
 
 
 def test_a_joiner_without_the_secret_is_refused(running):
