@@ -46,11 +46,15 @@ enum {
 #define NEXT_FLUSH UINT64_MAX
 
 #define SHARD_UNKNOWN                                                                              \
-    "UNKNOWN leadership was lost before the write was known to be committed: it may still take "   \
-    "effect"
+    "UNKNOWN it could not be found out within leader-wait-ms whether the write was committed: it " \
+    "may still take effect"
 #define SHARD_UNKNOWN_AFTER_SNAPSHOT                                                               \
     "UNKNOWN this node was sent the data as a whole before it knew what became of the write: it "  \
     "may have taken effect"
+/* Requests that wait to be issued, in one queue for all clients. What else clients send stays with
+ * them, so that they take turns, and so that a turn that issues everything is short. */
+enum { SHARD_HELD_MAX = 2048 };
+
 #define SHARD_NO_LEADER                                                                            \
     "CLUSTERDOWN leadership was lost before the command was proposed: nothing was executed, try "  \
     "again"
@@ -303,6 +307,7 @@ uint32_t shard_propose(struct shard *shard, enum entry_kind kind, struct span te
 void shard_lose_office(struct shard *shard); /* before the step's effects reach the log */
 void shard_note_office(struct shard *shard); /* after them */
 void shard_issue_held(struct shard *shard);
+bool shard_has_more_to_issue(const struct shard *shard); /* at once */
 uint64_t shard_issue_due_ms(const struct shard *shard);
 void shard_forget_issued(struct shard *shard); /* a snapshot was installed */
 

@@ -122,7 +122,8 @@ static void propose_held(struct shard *shard)
 {
     static const struct entry_origin own = {.life = 0};
     struct write_queue *writes = &shard->writes;
-    while (writes->issued < writes->count) {
+    /* A former leader may hold all that it had under way: that is for more than one turn. */
+    for (size_t i = 0; i < SHARD_HELD_MAX && writes->issued < writes->count; i++) {
         struct pending_write *write = write_queue_at(writes, writes->issued);
         const struct shard_host *host = &shard->options.host;
         if (!host->is_waiting(host->context, write->client)) {
@@ -296,6 +297,11 @@ static uint64_t wait_ends_ms(const struct shard *shard, uint64_t arrived_ms)
 {
     uint64_t since_ms = shard->issue.stuck_since_ms;
     return (arrived_ms > since_ms ? arrived_ms : since_ms) + shard->options.leader_wait_ms;
+}
+
+bool shard_has_more_to_issue(const struct shard *shard)
+{
+    return shard_may_propose(shard) && shard->writes.issued < shard->writes.count;
 }
 
 /* Of what came first: the others wait for longer. */

@@ -5,7 +5,13 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum { QUEUE_CAP_MIN = 64, ARENA_COMPACT_BYTES = 64 * 1024 };
+enum {
+    QUEUE_CAP_MIN = 64,
+    ARENA_COMPACT_BYTES = 64 * 1024,
+    /* What an empty queue keeps for the next requests. */
+    QUEUE_KEPT = 16 * 1024,
+    ARENA_KEPT_BYTES = 1024 * 1024,
+};
 
 /* Doubles a ring, its first item moving to the front. */
 static void *ring_grow(void *items, size_t item_size, size_t *cap, size_t *head, size_t count)
@@ -24,6 +30,16 @@ static void *ring_grow(void *items, size_t item_size, size_t *cap, size_t *head,
     return fresh;
 }
 
+/* An empty ring that was large gives its memory back. */
+static void *ring_emptied(void *items, size_t *cap, size_t *head)
+{
+    if (*cap <= QUEUE_KEPT)
+        return items;
+    mem_free(items);
+    *cap = *head = 0;
+    return NULL;
+}
+
 static uint64_t arena_end(const struct arena *arena)
 {
     return arena->base + arena->bytes.len;
@@ -40,7 +56,9 @@ static void arena_drop_before(struct arena *arena, uint64_t at)
 {
     uint64_t unused = at - arena->base;
     ASSERT(unused <= arena->bytes.len);
-    if (unused == arena->bytes.len)
+    if (unused == arena->bytes.len && arena->bytes.cap > ARENA_KEPT_BYTES)
+        buf_close(&arena->bytes);
+    else if (unused == arena->bytes.len)
         arena->bytes.len = 0;
     else if (unused > ARENA_COMPACT_BYTES && unused > arena->bytes.len / 2)
         buf_consume(&arena->bytes, unused);
@@ -81,6 +99,8 @@ void write_queue_pop(struct write_queue *queue)
     queue->count--;
     if (queue->issued)
         queue->issued--;
+    if (queue->count == 0)
+        queue->items = ring_emptied(queue->items, &queue->cap, &queue->head);
 }
 
 void write_queue_drop_done(struct write_queue *queue)
@@ -133,6 +153,8 @@ void read_queue_drop_done(struct read_queue *queue)
         queue->head = (queue->head + 1) & (queue->cap - 1);
         queue->count--;
     }
+    if (queue->count == 0)
+        queue->items = ring_emptied(queue->items, &queue->cap, &queue->head);
     uint64_t used = queue->count ? read_queue_at(queue, 0)->bytes_at : arena_end(&queue->arena);
     arena_drop_before(&queue->arena, used);
 }

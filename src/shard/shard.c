@@ -289,7 +289,8 @@ void shard_close(struct shard *shard)
 uint64_t shard_deadline_ms(const struct shard *shard)
 {
     if (shard->machine.applied_index < raft_commit_index(shard->raft) || shard->replaced ||
-        shard->reads_left || keyspace_has_cleared(shard->machine.keyspace))
+        shard->reads_left || shard_has_more_to_issue(shard) ||
+        keyspace_has_cleared(shard->machine.keyspace))
         return shard->now.mono_ms; /* more to do: come back at once */
     uint64_t deadline = raft_deadline_ms(shard->raft);
     if (shard_expiry_due_ms(shard) < deadline)

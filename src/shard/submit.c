@@ -64,7 +64,8 @@ static enum shard_admission admit_write(struct shard *shard, struct shard_time n
     enum shard_admission admission = admit(shard, now);
     uint64_t held = shard->writes.arena.bytes.len;
     if (admission == SHARD_ACCEPTED &&
-        shard->log_bytes_pending + held > shard->options.batch_bytes_max)
+        (shard->writes.count - shard->writes.issued >= SHARD_HELD_MAX ||
+         shard->log_bytes_pending + held > shard->options.batch_bytes_max))
         return SHARD_BUSY;
     return admission;
 }

@@ -220,7 +220,7 @@ def test_an_unknown_directive_is_refused_with_the_nearest_name(folder, line, exp
     "maxmemory 10 apples",
     'requirepass "no end',
     "node-id 4",
-    "node-id 0",
+    "node-id -1",
     "node-id x",
     "cluster-nodes 1@127.0.0.1:7991,1@127.0.0.1:7992,3@127.0.0.1:7993",
     "cluster-nodes 1@127.0.0.1,2@127.0.0.1:7992,3@127.0.0.1:7993",

@@ -40,6 +40,7 @@ struct fixture {
     uint64_t told_to_lead;        /* the node that was last told to stand at once */
     uint32_t digest_interval_ms;  /* of the next start */
     uint64_t snapshot_log_bytes;  /* of the next start */
+    uint64_t batch_bytes_max;     /* of the next start; 0: the usual */
     uint64_t incarnation;         /* of the folder, at the next start */
     uint32_t lease_drift_percent; /* of the next start */
     const struct cluster_predecessor *recovered; /* of the next start */
@@ -261,7 +262,7 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
         .apply_entries_max = 4096,
         .snapshot_log_bytes = fixture->snapshot_log_bytes,
         .snapshot_bytes_per_s = 24 << 20,
-        .batch_bytes_max = BATCH_BYTES_MAX};
+        .batch_bytes_max = fixture->batch_bytes_max ? fixture->batch_bytes_max : BATCH_BYTES_MAX};
     options.storage.log = &fixture->log;
     options.raft.incarnation = fixture->incarnation;
     options.raft.membership.version = fixture->disagrees ? 0 : WIRE_VERSION;

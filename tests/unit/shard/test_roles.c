@@ -1,8 +1,8 @@
 /* Replies over changes of role: each exactly once, in the order of the client's requests. */
 #include "unit/shard/fixture.h"
 
-static const char unknown[] = "1:-UNKNOWN leadership was lost before the write was known to be "
-                              "committed: it may still take effect ";
+static const char unknown[] = "1:-UNKNOWN it could not be found out within leader-wait-ms whether "
+                              "the write was committed: it may still take effect ";
 
 static const char no_leader[] = "-CLUSTERDOWN leadership was lost before the command was proposed: "
                                 "nothing was executed, try again ";

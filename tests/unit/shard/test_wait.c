@@ -6,10 +6,10 @@
     "again "
 
 #define UNKNOWN                                                                                    \
-    "-UNKNOWN leadership was lost before the write was known to be committed: it may still take "  \
-    "effect "
+    "-UNKNOWN it could not be found out within leader-wait-ms whether the write was committed: "   \
+    "it may still take effect "
 
-enum { STOPPED_MS = 2 * LEADER_WAIT_MS };
+enum { STOPPED_MS = 2 * LEADER_WAIT_MS, HELD_MAX = 2048 };
 
 static uint64_t clock_of(void *context)
 {
@@ -31,6 +31,7 @@ static void open_in_doubt(struct fixture *fixture, uint64_t stopped_ms)
 {
     fixture_open(fixture, 3);
     fixture->clock = clock_of;
+    fixture->batch_bytes_max = 10 * 1024 * 1024;
     fixture_end(fixture);
     char message[512];
     assert_int_equal(fixture_start(fixture, 3, message), ERR_NONE);
@@ -89,11 +90,65 @@ static void test_who_comes_after_others_waits_as_long_as_they_do(void **state)
     comes_after_others("GET a");
 }
 
+/* One client's pipeline is not in everybody's way, nor in that of a node that begins to lead. */
+static void test_so_many_requests_are_held_and_no_more(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_in_doubt(&fixture, 0);
+    size_t held = 0;
+    while (fixture_ask(&fixture, 2, "SET a 2") == SHARD_ACCEPTED)
+        held++;
+    assert_int_equal(held, HELD_MAX);
+    assert_int_equal(fixture_ask(&fixture, 3, "SET a 2"), SHARD_BUSY);
+    fixture_close(&fixture);
+}
+
+static size_t count_answers(struct fixture *fixture)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < fixture->answered.len; i++)
+        count += fixture->answered.ptr[i] == '+';
+    fixture->answered.len = 0;
+    return count;
+}
+
+/* A former leader has the requests of a whole batch, and leads again. */
+static void test_a_leader_issues_what_it_holds_in_turns(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    fixture.batch_bytes_max = 10 * 1024 * 1024;
+    fixture_end(&fixture);
+    char message[512];
+    assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
+    fixture_lead(&fixture);
+    for (int i = 0; i < 3 * HELD_MAX; i++)
+        fixture_accept(&fixture, 1, "SET a 1");
+    fixture_depose(&fixture); /* the batch went nowhere */
+    fixture_win(&fixture);
+    uint64_t before = fixture_last(&fixture);
+    shard_drive(fixture.shard, fixture.now);
+    assert_in_range(fixture_last(&fixture) - before, 1, 2 * HELD_MAX + 1);
+    assert_int_equal(shard_deadline_ms(fixture.shard), fixture.now.mono_ms);
+    size_t answers = 0;
+    for (int turns = 0; answers < 3 * HELD_MAX && turns < 20; turns++) {
+        fixture_turn(&fixture);
+        fixture_acknowledge(&fixture, 1000);
+        answers += count_answers(&fixture);
+    }
+    assert_int_equal(answers, 3 * HELD_MAX);
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_wait_begins_when_the_clock_has_been_read_again),
         cmocka_unit_test(test_who_comes_after_others_waits_as_long_as_they_do),
+        cmocka_unit_test(test_so_many_requests_are_held_and_no_more),
+        cmocka_unit_test(test_a_leader_issues_what_it_holds_in_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
