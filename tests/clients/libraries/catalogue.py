@@ -126,7 +126,7 @@ ALL = (
     Library("ioredis", "6.0.0", "JavaScript", MODES, ("node", "npm"), "node", f"{NPM} ioredis@$VERSION",
             ("node", "{programs}/node/ioredis.js"), {"NODE_PATH": "{folder}/node_modules"}),
     Library("node-redis", "6.3.1", "JavaScript", MODES, ("node", "npm"), "node", f"{NPM} redis@$VERSION",
-            ("node", "{programs}/node/node_redis.js"), {"NODE_PATH": "{folder}/node_modules"}),
+            ("node", "{programs}/node/node_redis.js"), {"NODE_PATH": "{folder}/node_modules"}, breaks_off=True),
     Library("go-redis", "9.23.0", "Go", MODES, ("go",), "go",
             f"{GO} github.com/redis/go-redis/v9@v$VERSION; go build -o client ./go_redis", ("{folder}/client",),
             breaks_off=True, says=r" sentinel\.go:\d+: "),
