@@ -16,9 +16,20 @@ def interrupt(*_):
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "long: another case of a test that takes seconds; see FLOTILLA_LONG")
     signal.signal(signal.SIGTERM, interrupt)  # an orderly end, with nothing left behind
     if not os.access(cluster_module.SERVER, os.X_OK):
         raise pytest.UsageError(f"{cluster_module.SERVER} is missing; build it with: make")
+
+
+def pytest_collection_modifyitems(config, items):
+    """FLOTILLA_LONG: only (tests that are marked long), all; else those are left out."""
+    which = os.environ.get("FLOTILLA_LONG")
+    if which == "all":
+        return
+    left_out = [item for item in items if bool(item.get_closest_marker("long")) != (which == "only")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture

@@ -48,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     uint32_t crc = crc32c(0, text.ptr, text.len);
     buf_printf(&text, "#END:%08" PRIx32 "\r\n", crc);
     if (cluster_identity_parse(buf_span(&text), &identity) == ERR_NONE) {
-        ASSERT(identity.node_id != 0 && identity.incarnation != 0);
+        ASSERT(identity.incarnation != 0);
+        ASSERT(identity.node_id != 0 || identity.begin == CLUSTER_EMPTY);
         ASSERT(identity.superseded.count <= CLUSTER_SUPERSEDED_MAX);
         expect_round_trip();
         expect_recovery();
@@ -63,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 static void seeds(void)
 {
     static const char *const texts[] = {
+        "#NODE:2:" CLUSTER_NO_ID ":0:a\r\n#STATE:empty\r\n#PLACE:0:0\r\n#LIST:\r\n#MARK:0\r\n",
         "#NODE:2:" CLUSTER_NO_ID ":1:a\r\n#STATE:empty\r\n#PLACE:0:0\r\n#LIST:1@h:1\r\n#MARK:0\r\n",
         "#NODE:3:" ONE ":1:a\r\n#STATE:founding\r\n#PREVIOUS:b\r\n#PLACE:5:6\r\n#LOG:begun\r\n"
         "#LIST:1@h:1,2@i:2\r\n#MARK:c\r\n#FOUNDERS:" ONE ":c:2\r\n#MEMBER:1:1:a:h:1\r\n"

@@ -194,7 +194,7 @@ static struct peers *open_peers(struct pair *pair, uint64_t self, struct span se
         .output_bytes_max = 1 << 20,
         .random = next_random,
         .log = self == 2 ? &pair->logger : NULL,
-        .events = {seen, on_message, on_alive, on_lost, on_met, on_told}};
+        .events = {seen, on_message, on_alive, on_lost, on_met, on_told, NULL}};
     return peers_new(pair->base, &options);
 }
 
