@@ -23,7 +23,7 @@ static struct session_id begin(struct fixture *fixture, int64_t ttl_ms)
 {
     static const char head[] = "1:*8$2id$32";
     const struct session_note note = {.verb = SESSION_ASK, .terms.ttl_ms = ttl_ms};
-    struct session_id id;
+    struct session_id id = {0};
     assert_int_equal(change(fixture, &note), SHARD_ACCEPTED);
     fixture_turn(fixture);
     const struct buf *answered = &fixture->answered;
