@@ -50,7 +50,7 @@ static enum wire_frame_outcome read_frame(struct link *link, struct span bytes)
     if (is_greeting(link))
         return wire_frame_read(&link->frame, bytes, WIRE_GREETING_ARGS_MAX,
                                WIRE_GREETING_BYTES_MAX);
-    if (link->node->id == 0)
+    if (!link->node || link->node->id == 0) /* it may only ask who is here */
         return wire_frame_read(&link->frame, bytes, SEEK_ARGS_MAX, SEEK_BYTES_MAX);
     return wire_frame_read(&link->frame, bytes, WIRE_FRAME_ARGS_MAX, MESSAGE_BYTES_MAX);
 }
