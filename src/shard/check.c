@@ -1,7 +1,17 @@
 /* What a message of another node would do to this one, before it does it. */
 #include "shard/internal.h"
 
-const char shard_foreign[] = "a message that is for another node, or says it is of another";
+/* One text for all: the log tells refusals apart by their texts' addresses. */
+static const char foreign[] = "a message that is for another node, or says it is of another";
+
+bool shard_is_foreign(struct shard *shard, const struct shard_peer *from,
+                      const struct shard_ends *ends)
+{
+    shard->refusal = foreign;
+    return !span_equal(ends->cluster_id, span_text(shard->options.cluster->cluster_id)) ||
+           ends->from != from->node || ends->to != raft_id(shard->raft) ||
+           ends->shard != shard->options.number;
+}
 
 /* The entry is in the log already. */
 static bool is_known(const struct shard *shard, const struct entry *entry)

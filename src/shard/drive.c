@@ -373,10 +373,8 @@ static enum err take_digest(struct shard *shard, const struct shard_peer *from,
     enum err err = wire_parse_digest(args, argc, &digest);
     if (err)
         return err;
-    shard->refusal = shard_foreign;
-    if (!span_equal(digest.cluster_id, span_text(shard->options.cluster->cluster_id)) ||
-        digest.from != from->node || digest.to != raft_id(shard->raft) ||
-        digest.shard != shard->options.number)
+    const struct shard_ends ends = {digest.cluster_id, digest.shard, digest.from, digest.to};
+    if (shard_is_foreign(shard, from, &ends))
         return ERR_FOREIGN;
     shard_take_digest(shard, &digest, from->incarnation);
     return ERR_NONE;
@@ -403,10 +401,9 @@ enum err shard_message(struct shard *shard, const struct shard_peer *from, const
     enum err err = wire_parse_message(args, argc, incoming);
     if (err)
         return err;
-    shard->refusal = shard_foreign;
-    if (!span_equal(incoming->cluster_id, span_text(shard->options.cluster->cluster_id)) ||
-        incoming->message.from != from->node || incoming->message.to != raft_id(shard->raft) ||
-        incoming->shard != shard->options.number)
+    const struct shard_ends ends = {incoming->cluster_id, incoming->shard, incoming->message.from,
+                                    incoming->message.to};
+    if (shard_is_foreign(shard, from, &ends))
         return ERR_FOREIGN;
     incoming->message.from_incarnation = from->incarnation;
     if (shard_follows_term(shard, &incoming->message))

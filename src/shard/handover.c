@@ -41,10 +41,8 @@ enum err shard_take_handover(struct shard *shard, const struct shard_peer *from,
     enum err err = wire_parse_handover(args, argc, &message);
     if (err)
         return err;
-    shard->refusal = shard_foreign;
-    if (!span_equal(message.cluster_id, span_text(shard->options.cluster->cluster_id)) ||
-        message.from != from->node || message.to != raft_id(shard->raft) ||
-        message.shard != shard->options.number)
+    const struct shard_ends ends = {message.cluster_id, message.shard, message.from, message.to};
+    if (shard_is_foreign(shard, from, &ends))
         return ERR_FOREIGN;
     const struct raft_member *member =
         raft_membership_find(raft_membership(shard->raft), from->node);

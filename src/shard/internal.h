@@ -264,11 +264,21 @@ void shard_announce_end(struct shard *shard);
 /* check.c */
 /* true: the message is dealt with by this. */
 bool shard_follows_term(struct shard *shard, const struct raft_message *message);
+const char *shard_message_refusal(struct shard *shard, const struct wire_message *message);
+/* What every message says of where it comes from and goes to. */
+struct shard_ends {
+    struct span cluster_id;
+    uint32_t shard;
+    uint64_t from;
+    uint64_t to;
+};
+/* It is for another node, or says that it is of another than `from`. */
+bool shard_is_foreign(struct shard *shard, const struct shard_peer *from,
+                      const struct shard_ends *ends);
+
+/* handover.c */
 MUST_CHECK enum err shard_take_handover(struct shard *shard, const struct shard_peer *from,
                                         const struct span *args, size_t argc);
-const char *shard_message_refusal(struct shard *shard, const struct wire_message *message);
-/* The one text for that: the log tells refusals apart by their texts' addresses. */
-extern const char shard_foreign[];
 
 /* drive.c */
 void shard_step_batch(struct shard *shard);

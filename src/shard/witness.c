@@ -51,10 +51,8 @@ enum err shard_take_witnesses(struct shard *shard, const struct shard_peer *from
     enum err err = wire_parse_witness(args, argc, &message);
     if (err)
         return err;
-    shard->refusal = shard_foreign;
-    if (!span_equal(message.cluster_id, span_text(shard->options.cluster->cluster_id)) ||
-        message.from != from->node || message.to != raft_id(shard->raft) ||
-        message.shard != shard->options.number)
+    const struct shard_ends ends = {message.cluster_id, message.shard, message.from, message.to};
+    if (shard_is_foreign(shard, from, &ends))
         return ERR_FOREIGN;
     if (message.term != raft_term(shard->raft) || message.from != raft_leader(shard->raft) ||
         message.from == raft_id(shard->raft))
