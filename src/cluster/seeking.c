@@ -1,7 +1,6 @@
-#include "cluster/seeking.h"
+#include "cluster/seeking_internal.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +100,7 @@ void seeking_heard(struct seeking *seeking, uint64_t key, const struct seeking_s
     contact->heard = true;
 }
 
-static bool is_self(const struct seeking *seeking, const struct seeking_contact *contact)
+bool seeking_is_self(const struct seeking *seeking, const struct seeking_contact *contact)
 {
     return contact->reached && contact->incarnation == seeking->founding.stored.incarnation;
 }
@@ -118,7 +117,7 @@ static bool is_double(const struct seeking *seeking, const struct seeking_contac
 /* Another node that has spoken, once for each. */
 static bool is_node(const struct seeking *seeking, const struct seeking_contact *contact)
 {
-    return contact->key && contact->heard && !is_self(seeking, contact) &&
+    return contact->key && contact->heard && !seeking_is_self(seeking, contact) &&
            !is_double(seeking, contact);
 }
 
@@ -133,7 +132,7 @@ static const struct cluster_founder *place_in(const struct cluster_founders *rec
 
 /* ---- a cluster that has begun ---- */
 
-static bool has_begun(const struct seeking *seeking, const struct seeking_contact *contact)
+bool seeking_has_begun(const struct seeking *seeking, const struct seeking_contact *contact)
 {
     return is_node(seeking, contact) && contact->said.node.begin == CLUSTER_BEGUN;
 }
@@ -145,7 +144,7 @@ static const struct seeking_contact *begun_cluster(const struct seeking *seeking
     *several = false;
     for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
         const struct seeking_contact *contact = &seeking->contacts[i];
-        if (!has_begun(seeking, contact))
+        if (!seeking_has_begun(seeking, contact))
             continue;
         *several = found && !same_id(found->said.node.cluster_id, contact->said.node.cluster_id);
         if (*several)
@@ -162,7 +161,7 @@ static bool awaits_a_seed(const struct seeking *seeking)
     for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
         const struct seeking_contact *contact = &seeking->contacts[i];
         if (contact->key && contact->seed && !contact->heard && !contact->cause[0] &&
-            !is_self(seeking, contact))
+            !seeking_is_self(seeking, contact))
             return true;
     }
     return false;
@@ -188,7 +187,7 @@ static const struct seeking_contact *invitation(const struct seeking *seeking)
     const struct seeking_contact *wanted = wanted_cluster(seeking);
     for (size_t i = 0; wanted && i < SEEKING_CONTACTS_MAX; i++) {
         const struct seeking_contact *contact = &seeking->contacts[i];
-        if (has_begun(seeking, contact) && contact->said.given)
+        if (seeking_has_begun(seeking, contact) && contact->said.given)
             return contact;
     }
     return NULL;
@@ -203,19 +202,13 @@ static bool invites(const struct seeking *seeking, const struct seeking_contact 
            place_in(&contact->said.node.founders, seeking->founding.stored.incarnation);
 }
 
-struct candidate {
-    const char *address;
-    uint64_t incarnation;
-    uint64_t id; /* the wished one, then the one it has on the list */
-};
-
 static int by_address(const void *one, const void *other)
 {
-    return strcmp(((const struct candidate *)one)->address,
-                  ((const struct candidate *)other)->address);
+    return strcmp(((const struct seeking_candidate *)one)->address,
+                  ((const struct seeking_candidate *)other)->address);
 }
 
-static bool is_taken(const struct candidate *list, size_t count, uint64_t id)
+static bool is_taken(const struct seeking_candidate *list, size_t count, uint64_t id)
 {
     for (size_t i = 0; i < count; i++)
         if (list[i].id == id)
@@ -224,7 +217,7 @@ static bool is_taken(const struct candidate *list, size_t count, uint64_t id)
 }
 
 /* Who wished for an id has it; the others get the lowest free ones in the order of addresses. */
-static void give_ids(struct candidate *list, size_t count)
+static void give_ids(struct seeking_candidate *list, size_t count)
 {
     uint64_t id = 1;
     for (size_t i = 0; i < count; i++) {
@@ -237,23 +230,24 @@ static void give_ids(struct candidate *list, size_t count)
 }
 
 /* This node and all others that it has heard, by address. */
-static size_t gather(const struct seeking *seeking, struct candidate *list)
+size_t seeking_gather(const struct seeking *seeking, struct seeking_candidate *list)
 {
     size_t count = 1;
-    list[0] =
-        (struct candidate){seeking->address, seeking->founding.stored.incarnation, seeking->wish};
+    list[0] = (struct seeking_candidate){seeking->address, seeking->founding.stored.incarnation,
+                                         seeking->wish};
     for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
         const struct seeking_contact *contact = &seeking->contacts[i];
         if (!is_node(seeking, contact))
             continue;
         uint64_t wish = contact->said.node.begin == CLUSTER_EMPTY ? contact->said.node.id : 0;
-        list[count++] = (struct candidate){contact->said.address, contact->incarnation, wish};
+        list[count++] =
+            (struct seeking_candidate){contact->said.address, contact->incarnation, wish};
     }
     qsort(list, count, sizeof *list, by_address);
     return count;
 }
 
-static void add_node(struct cluster *cluster, const struct candidate *candidate)
+static void add_node(struct cluster *cluster, const struct seeking_candidate *candidate)
 {
     struct cluster_node node = {.id = candidate->id};
     const char *fault = cluster_address_parse(span_text(candidate->address), node.host, &node.port);
@@ -266,95 +260,77 @@ static void add_node(struct cluster *cluster, const struct candidate *candidate)
 
 /* ---- what is in the way ---- */
 
-enum obstacle {
-    NO_OBSTACLE,
-    NO_OWN_ADDRESS,
-    SEED_MISSING,  /* it has no address */
-    NOT_REACHED,   /* a seed */
-    SEVERAL_BEGUN, /* clusters */
-    OTHER_CLUSTER, /* it has begun, and this node may not join it */
-    NOT_TAKEN_IN,  /* it has begun, and its leader has not answered yet */
-    FOUNDS_NOTHING,
-    HAS_A_RECORD, /* of others */
-    KNOWS_NO_ADDRESS,
-    EXPECTS_OTHERS, /* another number of them */
-    SAME_ADDRESS,
-    SAME_ID,
-    TOO_FEW,
-    TOO_MANY,
-};
-
 /* Of one node that has spoken. */
-static enum obstacle obstacle_at(const struct seeking *seeking,
-                                 const struct seeking_contact *contact)
+static enum seeking_obstacle obstacle_at(const struct seeking *seeking,
+                                         const struct seeking_contact *contact)
 {
     if (contact->said.node.begin == CLUSTER_FOUNDING)
-        return invites(seeking, contact) ? NO_OBSTACLE : HAS_A_RECORD;
+        return invites(seeking, contact) ? SEEKING_NO_OBSTACLE : SEEKING_HAS_A_RECORD;
     if (contact->said.address[0] == '\0')
-        return KNOWS_NO_ADDRESS;
-    return contact->said.expect == seeking->expect ? NO_OBSTACLE : EXPECTS_OTHERS;
+        return SEEKING_KNOWS_NO_ADDRESS;
+    return contact->said.expect == seeking->expect ? SEEKING_NO_OBSTACLE : SEEKING_EXPECTS_OTHERS;
 }
 
-static enum obstacle obstacle_of_contacts(const struct seeking *seeking,
-                                          const struct seeking_contact **where)
+static enum seeking_obstacle obstacle_of_contacts(const struct seeking *seeking,
+                                                  const struct seeking_contact **where)
 {
     for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
         const struct seeking_contact *contact = *where = &seeking->contacts[i];
-        if (contact->key == 0 || is_self(seeking, contact))
+        if (contact->key == 0 || seeking_is_self(seeking, contact))
             continue;
         if (contact->seed && !contact->heard)
-            return NOT_REACHED;
-        enum obstacle obstacle =
-            is_node(seeking, contact) ? obstacle_at(seeking, contact) : NO_OBSTACLE;
-        if (obstacle != NO_OBSTACLE)
+            return SEEKING_NOT_REACHED;
+        enum seeking_obstacle obstacle =
+            is_node(seeking, contact) ? obstacle_at(seeking, contact) : SEEKING_NO_OBSTACLE;
+        if (obstacle != SEEKING_NO_OBSTACLE)
             return obstacle;
     }
     *where = NULL;
-    return NO_OBSTACLE;
+    return SEEKING_NO_OBSTACLE;
 }
 
-static enum obstacle obstacle_of_list(const struct seeking *seeking)
+static enum seeking_obstacle obstacle_of_list(const struct seeking *seeking)
 {
-    struct candidate list[SEEKING_CONTACTS_MAX + 1];
-    size_t count = gather(seeking, list);
+    struct seeking_candidate list[SEEKING_CONTACTS_MAX + 1];
+    size_t count = seeking_gather(seeking, list);
     if (count != seeking->expect)
-        return count < seeking->expect ? TOO_FEW : TOO_MANY;
+        return count < seeking->expect ? SEEKING_TOO_FEW : SEEKING_TOO_MANY;
     for (size_t i = 0; i + 1 < count; i++)
         if (same_id(list[i].address, list[i + 1].address))
-            return SAME_ADDRESS;
+            return SEEKING_SAME_ADDRESS;
     for (size_t i = 0; i < count; i++)
         if (list[i].id && is_taken(list + i + 1, count - i - 1, list[i].id))
-            return SAME_ID;
-    return NO_OBSTACLE;
+            return SEEKING_SAME_ID;
+    return SEEKING_NO_OBSTACLE;
 }
 
 /* Why this node has no list of founders, and at which contact. */
-static enum obstacle obstacle_of(const struct seeking *seeking,
-                                 const struct seeking_contact **where)
+enum seeking_obstacle seeking_obstacle(const struct seeking *seeking,
+                                       const struct seeking_contact **where)
 {
     bool several;
     *where = begun_cluster(seeking, &several);
     if (several)
-        return SEVERAL_BEGUN;
+        return SEEKING_SEVERAL_BEGUN;
     if (*where && seeking->address[0] == '\0')
-        return NO_OWN_ADDRESS;
+        return SEEKING_NO_OWN_ADDRESS;
     if (*where && awaits_a_seed(seeking))
-        return NOT_REACHED;
+        return SEEKING_NOT_REACHED;
     if (*where)
-        return wanted_cluster(seeking) ? NOT_TAKEN_IN : OTHER_CLUSTER;
+        return wanted_cluster(seeking) ? SEEKING_NOT_TAKEN_IN : SEEKING_OTHER_CLUSTER;
     if (seeking->missing[0])
-        return SEED_MISSING;
-    enum obstacle obstacle = obstacle_of_contacts(seeking, where);
-    if (obstacle != NO_OBSTACLE)
+        return SEEKING_SEED_MISSING;
+    enum seeking_obstacle obstacle = obstacle_of_contacts(seeking, where);
+    if (obstacle != SEEKING_NO_OBSTACLE)
         return obstacle;
     if (seeking->address[0] == '\0')
-        return NO_OWN_ADDRESS;
-    return seeking->expect ? obstacle_of_list(seeking) : FOUNDS_NOTHING;
+        return SEEKING_NO_OWN_ADDRESS;
+    return seeking->expect ? obstacle_of_list(seeking) : SEEKING_FOUNDS_NOTHING;
 }
 
 /* ---- deciding ---- */
 
-static uint64_t id_on(const struct candidate *list, size_t count, uint64_t incarnation)
+static uint64_t id_on(const struct seeking_candidate *list, size_t count, uint64_t incarnation)
 {
     for (size_t i = 0; i < count; i++)
         if (list[i].incarnation == incarnation)
@@ -373,7 +349,7 @@ static void feed(struct seeking *seeking, const struct seeking_contact *contact,
     founding_heard(&seeking->founding, &said);
 }
 
-static void set_list(struct seeking *seeking, const struct candidate *list, size_t count)
+static void set_list(struct seeking *seeking, const struct seeking_candidate *list, size_t count)
 {
     struct founding *founding = &seeking->founding;
     uint64_t self = id_on(list, count, founding->stored.incarnation);
@@ -400,12 +376,12 @@ static bool take_record_list(struct seeking *seeking)
             record = &seeking->contacts[i].said.node.founders;
     if (!record || record->count != seeking->expect)
         return false;
-    struct candidate list[RAFT_MEMBERS_MAX];
+    struct seeking_candidate list[RAFT_MEMBERS_MAX];
     for (size_t i = 0; i < record->count; i++) {
         const struct cluster_founder *member = &record->members[i];
         if (!cluster_address_is_sound(span_text(member->address)))
             return false;
-        list[i] = (struct candidate){member->address, member->incarnation, member->id};
+        list[i] = (struct seeking_candidate){member->address, member->incarnation, member->id};
     }
     set_list(seeking, list, record->count);
     return true;
@@ -418,20 +394,20 @@ static bool begins_alone(const struct seeking *seeking, uint64_t now_ms)
 
 static void choose_list(struct seeking *seeking, uint64_t now_ms)
 {
-    struct candidate list[SEEKING_CONTACTS_MAX + 1];
+    struct seeking_candidate list[SEEKING_CONTACTS_MAX + 1];
     const struct seeking_contact *where;
     bool several;
     bool found = begun_cluster(seeking, &several) != NULL || several;
     if (!found && begins_alone(seeking, now_ms)) {
-        list[0] = (struct candidate){seeking->address, seeking->founding.stored.incarnation,
-                                     seeking->wish ? seeking->wish : 1};
+        list[0] = (struct seeking_candidate){seeking->address, seeking->founding.stored.incarnation,
+                                             seeking->wish ? seeking->wish : 1};
         set_list(seeking, list, 1);
         return;
     }
     if (!found && take_record_list(seeking))
         return;
-    if (obstacle_of(seeking, &where) == NO_OBSTACLE) {
-        size_t count = gather(seeking, list);
+    if (seeking_obstacle(seeking, &where) == SEEKING_NO_OBSTACLE) {
+        size_t count = seeking_gather(seeking, list);
         give_ids(list, count);
         set_list(seeking, list, count);
     } else if (seeking->founding.listed) {
@@ -502,136 +478,4 @@ void seeking_say(const struct seeking *seeking, struct seeking_said *said)
         said->node.id = seeking->wish;
     memcpy(said->address, seeking->address, sizeof said->address);
     memcpy(said->joins, wanted ? wanted->said.node.cluster_id : CLUSTER_NO_ID, sizeof said->joins);
-}
-
-/* ---- describing ---- */
-
-struct text {
-    char *to;
-    size_t len;
-};
-
-static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *text, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int more = vsnprintf(text->to + text->len, SEEKING_TEXT_MAX - text->len, format, args);
-    va_end(args);
-    text->len += more > 0 ? (size_t)more : 0;
-    if (text->len >= SEEKING_TEXT_MAX)
-        text->len = SEEKING_TEXT_MAX - 1;
-}
-
-/* All seeds that do not answer, not only the first. */
-static void add_unreached(const struct seeking *seeking, struct text *text)
-{
-    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++) {
-        const struct seeking_contact *contact = &seeking->contacts[i];
-        if (contact->key && contact->seed && !contact->heard && !is_self(seeking, contact))
-            add(text, "%s seed %s, which %s", text->len ? ";" : "waiting for", contact->address,
-                contact->cause[0] ? contact->cause : "has not answered yet");
-    }
-}
-
-/* A leader that has refused says why; the others do not know. */
-static const char *refusal_of(const struct seeking *seeking)
-{
-    for (size_t i = 0; i < SEEKING_CONTACTS_MAX; i++)
-        if (has_begun(seeking, &seeking->contacts[i]) && seeking->contacts[i].said.refusal[0])
-            return seeking->contacts[i].said.refusal;
-    return NULL;
-}
-
-static void add_joining(const struct seeking *seeking, const struct seeking_contact *begun,
-                        struct text *text)
-{
-    const char *refusal = refusal_of(seeking);
-    add(text, "waiting for the leader of cluster %s, found at %s, to take this node in",
-        begun->said.node.cluster_id, begun->address);
-    if (refusal)
-        add(text, "; it refuses: %s", refusal);
-}
-
-static void add_count(const struct seeking *seeking, struct text *text)
-{
-    struct candidate list[SEEKING_CONTACTS_MAX + 1];
-    size_t count = gather(seeking, list);
-    add(text, "%s empty nodes: raft-bootstrap-expect is %u, and here are %zu:",
-        count < seeking->expect ? "waiting for more" : "waiting for fewer", seeking->expect, count);
-    for (size_t i = 0; i < count; i++)
-        add(text, "%s %s", i ? "," : "", list[i].address);
-}
-
-static void add_obstacle(const struct seeking *seeking, enum obstacle obstacle,
-                         const struct seeking_contact *where, struct text *text)
-{
-    const char *at = where ? where->address : "";
-    switch (obstacle) {
-    case NO_OBSTACLE:
-        break;
-    case NO_OWN_ADDRESS:
-        add(text, "waiting for RAFT.CLUSTER INIT or JOIN, or for another node that calls");
-        break;
-    case SEED_MISSING:
-        add(text, "waiting for %s", seeking->missing);
-        break;
-    case NOT_REACHED:
-        add_unreached(seeking, text);
-        break;
-    case SEVERAL_BEGUN:
-        add(text, "its seeds belong to different clusters: no one can say which is the right one");
-        break;
-    case OTHER_CLUSTER:
-        add(text,
-            "the node at %s belongs to cluster %s, which this node cannot join: its cluster-id is "
-            "another one, or it has data to import",
-            at, where->said.node.cluster_id);
-        break;
-    case NOT_TAKEN_IN:
-        add_joining(seeking, where, text);
-        break;
-    case FOUNDS_NOTHING:
-        add(text, "no seed belongs to a cluster: waiting for one that does, or for RAFT.CLUSTER "
-                  "INIT; raft-bootstrap-expect is 0");
-        break;
-    case HAS_A_RECORD:
-        add(text,
-            "waiting for the node at %s, which founds cluster %s without this node; if no node has "
-            "begun, stop all and delete the data folders of those that wait",
-            at, where->said.node.cluster_id);
-        break;
-    case KNOWS_NO_ADDRESS:
-        add(text, "waiting for the node at %s, which does not know its own address yet", at);
-        break;
-    case EXPECTS_OTHERS:
-        add(text, "waiting for the node at %s, whose raft-bootstrap-expect is %u and not %u", at,
-            where->said.expect, seeking->expect);
-        break;
-    case SAME_ADDRESS:
-        add(text, "two of the empty nodes say that they are at the same address: "
-                  "cluster-announce-ip or cluster-announce-port is wrong");
-        break;
-    case SAME_ID:
-        add(text, "two of the empty nodes have the same node-id");
-        break;
-    case TOO_FEW:
-    case TOO_MANY:
-        add_count(seeking, text);
-        break;
-    }
-}
-
-void seeking_describe(const struct seeking *seeking, char out[SEEKING_TEXT_MAX])
-{
-    const struct seeking_contact *where = NULL;
-    enum obstacle obstacle = NO_OBSTACLE;
-    struct text text = {out, 0};
-    out[0] = '\0';
-    if (seeking->founding.stored.begin == CLUSTER_EMPTY && !seeking->founding.listed)
-        obstacle = obstacle_of(seeking, &where);
-    else
-        founding_describe(&seeking->founding, out);
-    add_obstacle(seeking, obstacle, where, &text);
 }
