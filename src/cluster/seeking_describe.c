@@ -66,7 +66,9 @@ static void add_count(const struct seeking *seeking, struct text *text)
 static void add_obstacle(const struct seeking *seeking, enum seeking_obstacle obstacle,
                          const struct seeking_contact *where, struct text *text)
 {
-    const char *at = where ? where->address : "";
+    static const struct seeking_contact nowhere;
+    where = where ? where : &nowhere;
+    const char *at = where->address;
     switch (obstacle) {
     case SEEKING_NO_OBSTACLE:
         break;
