@@ -1,6 +1,7 @@
 #include "command/access.h"
 
 #include "base/number.h"
+#include "keyspace/value.h"
 
 void command_count_lookup(struct command_context *context, const struct item *item)
 {
@@ -37,6 +38,85 @@ struct item *command_write_item(struct command_context *context, struct span key
     }
     item_touch(item, context->now_ms);
     return item;
+}
+
+static bool is_type(struct command_context *context, const struct item *item, enum value_type type)
+{
+    if (!item || item_type(item) == type)
+        return true;
+    resp_error(context->reply, ERROR_WRONG_TYPE);
+    return false;
+}
+
+bool command_read_string(struct command_context *context, struct span key, const struct item **item)
+{
+    *item = command_read_item(context, key);
+    return is_type(context, *item, VALUE_STRING);
+}
+
+bool command_find_string(struct command_context *context, struct span key, struct item **item)
+{
+    *item = command_write_item(context, key);
+    return is_type(context, *item, VALUE_STRING);
+}
+
+bool command_read(struct command_context *context, struct span key, enum value_type type,
+                  const void **value)
+{
+    const struct item *item = command_read_item(context, key);
+    *value = NULL;
+    if (!is_type(context, item, type))
+        return false;
+    if (item)
+        *value = item_elements(item);
+    return true;
+}
+
+bool command_edit(struct command_context *context, struct span key, enum value_type type,
+                  struct keyspace_edit *edit)
+{
+    struct item *item = command_write_item(context, key);
+    edit->value = NULL;
+    if (!is_type(context, item, type))
+        return false;
+    if (item)
+        keyspace_edit_begin(edit, context->keyspace, item);
+    return true;
+}
+
+bool command_edit_or_new(struct command_context *context, struct span key, enum value_type type,
+                         struct keyspace_edit *edit)
+{
+    if (!command_edit(context, key, type, edit))
+        return false;
+    if (!edit->value)
+        keyspace_edit_begin_new(edit, context->keyspace, key, type);
+    return true;
+}
+
+void command_edit_end(struct command_context *context, struct keyspace_edit *edit, uint64_t changes)
+{
+    keyspace_edit_end(edit, changes > 0, context->revision);
+    if (changes && edit->item)
+        item_touch(edit->item, context->now_ms);
+    context->dirty += changes;
+}
+
+bool command_store_value(struct command_context *context, struct span key, enum value_type type,
+                         void *value)
+{
+    if (value_ops_of(type)->count(value) == 0) {
+        value_free(type, value);
+        return keyspace_remove(context->keyspace, key, context->revision);
+    }
+    struct item *item = keyspace_set_value(context->keyspace, key, type, value, context->revision);
+    item_touch(item, context->now_ms);
+    return true;
+}
+
+const struct value_rules *command_rules(const struct command_context *context)
+{
+    return keyspace_rules(context->keyspace);
 }
 
 bool command_parse_integer(struct command_context *context, struct span text, int64_t *value)

@@ -9,6 +9,7 @@
 #define ERROR_NOT_INTEGER "ERR value is not an integer or out of range"
 #define ERROR_NOT_FLOAT   "ERR value is not a valid float"
 #define ERROR_NO_KEY      "ERR no such key"
+#define ERROR_WRONG_TYPE  "WRONGTYPE Operation against a key holding the wrong kind of value"
 #define ERROR_TOO_LONG    "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 
 /* The longest string. It is the same on all nodes, whatever their configuration. */
@@ -23,6 +24,35 @@ struct item *command_peek_item(struct command_context *context, struct span key)
  * command that returns the old value counts it itself. */
 struct item *command_write_item(struct command_context *context, struct span key);
 void command_count_lookup(struct command_context *context, const struct item *item);
+
+/* The same for a string. False: the key holds another type, and the error was written. *item is
+ * NULL if the key is absent. */
+bool command_read_string(struct command_context *context, struct span key,
+                         const struct item **item);
+bool command_find_string(struct command_context *context, struct span key, struct item **item);
+
+/* Values of other types than strings (keyspace/value.h). */
+
+/* For commands that read. Counts a hit or a miss, and a use of the key. False: the key holds
+ * another type, and the error was written. *value is NULL if the key is absent. */
+bool command_read(struct command_context *context, struct span key, enum value_type type,
+                  const void **value);
+/* For commands that change the elements. False: as above. edit->value is NULL if the key is
+ * absent; there is nothing to end then. */
+bool command_edit(struct command_context *context, struct span key, enum value_type type,
+                  struct keyspace_edit *edit);
+/* The same, but an absent key gets an empty value. */
+bool command_edit_or_new(struct command_context *context, struct span key, enum value_type type,
+                         struct keyspace_edit *edit);
+/* Ends it. changes: as Redis counts them; 0: the value is what it was. A key without elements is
+ * removed, unless it is a stream. */
+void command_edit_end(struct command_context *context, struct keyspace_edit *edit,
+                      uint64_t changes);
+/* The key holds this value from now on, without a deadline, whatever it held. An empty value
+ * removes the key. Takes the value over. Does not count as a change. True: there is a change. */
+bool command_store_value(struct command_context *context, struct span key, enum value_type type,
+                         void *value);
+const struct value_rules *command_rules(const struct command_context *context);
 
 /* Writes the error if the text is not an integer. */
 bool command_parse_integer(struct command_context *context, struct span text, int64_t *value);

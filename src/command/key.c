@@ -1,11 +1,12 @@
 /* Commands on whole keys, independent of the values' type. */
 #include "command/access.h"
 #include "command/data.h"
+#include "keyspace/value.h"
 
 void command_dbsize_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)args, (void)argc;
-    size_t due = keyspace_count_expired(context->keyspace, context->now_ms, SIZE_MAX);
+    size_t due = keyspace_count_expired(context->keyspace, context->now_ms);
     resp_integer(context->reply, (int64_t)(keyspace_count(context->keyspace) - due));
 }
 
@@ -35,11 +36,7 @@ void command_type_run(struct command_context *context, const struct span *args, 
         resp_status(context->reply, "none");
         return;
     }
-    switch (item_type(item)) {
-    case VALUE_STRING:
-        resp_status(context->reply, "string");
-        break;
-    }
+    resp_status(context->reply, value_type_name(item_type(item)));
 }
 
 void command_exists_run(struct command_context *context, const struct span *args, size_t argc)

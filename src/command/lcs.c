@@ -182,6 +182,10 @@ void command_lcs_run(struct command_context *context, const struct span *args, s
     const struct item *a = command_read_item(context, args[1]);
     const struct item *b = command_read_item(context, args[2]);
     struct lcs_options options;
+    if ((a && item_type(a) != VALUE_STRING) || (b && item_type(b) != VALUE_STRING)) {
+        resp_error(context->reply, "ERR The specified keys must contain string values");
+        return;
+    }
     if (!parse_options(context, args, argc, &options))
         return;
     char scratch_a[NUMBER_I64_CHARS];

@@ -69,11 +69,11 @@ void command_object_help_run(struct command_context *context, const struct span 
         resp_status(context->reply, lines[i]);
 }
 
-/* SAMPLES concerns values with members. It is checked, and has no effect on strings. */
+/* SAMPLES: from how many elements the size of a value is estimated. 0: all. */
 void command_memory_usage_run(struct command_context *context, const struct span *args, size_t argc)
 {
+    int64_t samples = 5;
     for (size_t i = 3; i < argc; i += 2) {
-        int64_t samples = 0;
         bool is_samples = span_is(args[i], "samples") && i + 1 < argc;
         if (is_samples && !command_parse_integer(context, args[i + 1], &samples))
             return;
@@ -84,7 +84,7 @@ void command_memory_usage_run(struct command_context *context, const struct span
     }
     const struct item *item = keyspace_find(context->keyspace, args[2], context->now_ms);
     if (item)
-        resp_integer(context->reply, (int64_t)item_memory(item));
+        resp_integer(context->reply, (int64_t)item_memory(item, (size_t)samples));
     else
         resp_null(context->reply);
 }

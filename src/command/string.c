@@ -24,8 +24,10 @@ static void store(struct command_context *context, struct span key, struct span 
 /* Whether the options let SET go on. Replies if they do not, and always with SET_GET. */
 static bool options_allow(struct command_context *context, struct span key, unsigned flags)
 {
-    const struct item *item = command_write_item(context, key);
+    struct item *item = command_write_item(context, key);
     if (flags & SET_GET) {
+        if (!command_find_string(context, key, &item))
+            return false;
         command_count_lookup(context, item);
         command_write_string(context, item);
     }
@@ -59,13 +61,17 @@ void command_set_run(struct command_context *context, const struct span *args, s
 void command_get_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)argc;
-    command_write_string(context, command_read_item(context, args[1]));
+    const struct item *item;
+    if (command_read_string(context, args[1], &item))
+        command_write_string(context, item);
 }
 
 void command_getdel_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)argc;
-    struct item *item = command_write_item(context, args[1]);
+    struct item *item;
+    if (!command_find_string(context, args[1], &item))
+        return;
     command_count_lookup(context, item);
     command_write_string(context, item);
     if (!item)
@@ -95,7 +101,9 @@ void command_getex_run(struct command_context *context, const struct span *args,
         resp_error(context->reply, ERROR_SYNTAX);
         return;
     }
-    struct item *item = command_write_item(context, args[1]);
+    struct item *item;
+    if (!command_find_string(context, args[1], &item))
+        return;
     command_count_lookup(context, item);
     if (!item) {
         resp_null(context->reply);
@@ -114,7 +122,9 @@ void command_getex_run(struct command_context *context, const struct span *args,
 void command_getset_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)argc;
-    const struct item *item = command_write_item(context, args[1]);
+    struct item *item;
+    if (!command_find_string(context, args[1], &item))
+        return;
     command_count_lookup(context, item);
     command_write_string(context, item);
     store(context, args[1], args[2], false, NO_DEADLINE);
@@ -201,6 +211,9 @@ void command_mget_run(struct command_context *context, const struct span *args, 
         return;
     }
     resp_array(context->reply, argc - 1);
-    for (size_t i = 1; i < argc; i++)
-        command_write_string(context, command_read_item(context, args[i]));
+    for (size_t i = 1; i < argc; i++) {
+        const struct item *item = command_read_item(context, args[i]);
+        bool is_string = item && item_type(item) == VALUE_STRING;
+        command_write_string(context, is_string ? item : NULL);
+    }
 }

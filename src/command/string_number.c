@@ -7,8 +7,10 @@
 
 static void add(struct command_context *context, struct span key, int64_t delta)
 {
-    struct item *item = command_write_item(context, key);
+    struct item *item;
     int64_t value = 0;
+    if (!command_find_string(context, key, &item))
+        return;
     if (item && !item_integer(item, &value) &&
         !command_parse_integer(context, item_string(item, NULL), &value))
         return;
@@ -67,10 +69,12 @@ void command_decrby_run(struct command_context *context, const struct span *args
 void command_incrbyfloat_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)argc;
-    struct item *item = command_write_item(context, args[1]);
+    struct item *item;
     char scratch[NUMBER_I64_CHARS];
     long double value = 0;
     long double delta;
+    if (!command_find_string(context, args[1], &item))
+        return;
     if ((item && !number_parse_real(item_string(item, scratch), &value)) ||
         !number_parse_real(args[2], &delta)) {
         resp_error(context->reply, ERROR_NOT_FLOAT);

@@ -14,8 +14,10 @@ static bool check_len(struct command_context *context, uint64_t len, size_t more
 void command_append_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)argc;
-    struct item *item = command_write_item(context, args[1]);
+    struct item *item;
     struct span more = args[2];
+    if (!command_find_string(context, args[1], &item))
+        return;
     size_t len = item ? item_string_len(item) : 0;
     if (!item) {
         item = keyspace_set_string(context->keyspace, args[1], more, false, context->revision);
@@ -32,8 +34,9 @@ void command_append_run(struct command_context *context, const struct span *args
 void command_strlen_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)argc;
-    const struct item *item = command_read_item(context, args[1]);
-    resp_integer(context->reply, item ? (int64_t)item_string_len(item) : 0);
+    const struct item *item;
+    if (command_read_string(context, args[1], &item))
+        resp_integer(context->reply, item ? (int64_t)item_string_len(item) : 0);
 }
 
 /* Negative positions count from the end; `to` is included. */
@@ -61,7 +64,9 @@ void command_getrange_run(struct command_context *context, const struct span *ar
     if (!command_parse_integer(context, args[2], &from) ||
         !command_parse_integer(context, args[3], &to))
         return;
-    const struct item *item = command_read_item(context, args[1]);
+    const struct item *item;
+    if (!command_read_string(context, args[1], &item))
+        return;
     char scratch[NUMBER_I64_CHARS];
     struct span text = item ? item_string(item, scratch) : SPAN("");
     resp_bulk(context->reply, cut(text, from, to));
@@ -91,7 +96,9 @@ void command_setrange_run(struct command_context *context, const struct span *ar
         resp_error(context->reply, "ERR offset is out of range");
         return;
     }
-    struct item *item = command_write_item(context, args[1]);
+    struct item *item;
+    if (!command_find_string(context, args[1], &item))
+        return;
     if (patch.len == 0) {
         resp_integer(context->reply, item ? (int64_t)item_string_len(item) : 0);
         return;

@@ -11,15 +11,15 @@ void deadlines_close(struct deadlines *deadlines)
 
 static bool before(const struct deadline_entry *a, const struct deadline_entry *b)
 {
-    if (a->deadline_ms != b->deadline_ms)
-        return a->deadline_ms < b->deadline_ms;
+    if (a->due_ms != b->due_ms)
+        return a->due_ms < b->due_ms;
     return span_compare(item_key_span(a->item), item_key_span(b->item)) < 0;
 }
 
 static void put(struct deadlines *deadlines, uint32_t position, struct deadline_entry entry)
 {
     deadlines->entries[position] = entry;
-    entry.item->heap_position = position;
+    item_due(entry.item)->heap_position = position;
 }
 
 /* Both move the hole at `position` until `entry` fits into it. */
@@ -65,27 +65,31 @@ static int64_t high_of(int64_t deadline_ms)
     return (deadline_ms - (deadline_ms & 0xffffffff)) / 4294967296;
 }
 
-static void add_to_sum(struct deadlines *deadlines, int64_t deadline_ms)
+static void count_key(struct deadlines *deadlines, int64_t deadline_ms)
 {
+    if (deadline_ms == NO_DEADLINE)
+        return;
+    deadlines->keys++;
     deadlines->sum_high += high_of(deadline_ms);
     deadlines->sum_low += (uint64_t)(deadline_ms & 0xffffffff);
 }
 
-static void take_from_sum(struct deadlines *deadlines, int64_t deadline_ms)
+static void uncount_key(struct deadlines *deadlines, int64_t deadline_ms)
 {
+    if (deadline_ms == NO_DEADLINE)
+        return;
+    deadlines->keys--;
     deadlines->sum_high -= high_of(deadline_ms);
     deadlines->sum_low -= (uint64_t)(deadline_ms & 0xffffffff);
 }
 
 static void take_out(struct deadlines *deadlines, struct item *item)
 {
-    uint32_t position = item->heap_position;
+    uint32_t position = item_due(item)->heap_position;
     if (position == NOT_IN_HEAP)
         return;
     ASSERT(position < deadlines->count && deadlines->entries[position].item == item);
-    take_from_sum(deadlines, item->deadline_ms);
-    item->heap_position = NOT_IN_HEAP;
-    item->deadline_ms = NO_DEADLINE;
+    item_due(item)->heap_position = NOT_IN_HEAP;
     deadlines->count--;
     if (position < deadlines->count)
         place(deadlines, position, deadlines->entries[deadlines->count]);
@@ -104,33 +108,52 @@ static void reserve_one(struct deadlines *deadlines)
     deadlines->capacity = (uint32_t)capacity;
 }
 
-void deadlines_set(struct deadlines *deadlines, struct item *item, int64_t deadline_ms)
+static int64_t earlier_of(int64_t a_ms, int64_t b_ms)
 {
-    if (deadline_ms == NO_DEADLINE) {
+    if (a_ms == NO_DEADLINE || b_ms == NO_DEADLINE)
+        return a_ms == NO_DEADLINE ? b_ms : a_ms;
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+void deadlines_set(struct deadlines *deadlines, struct item *item, int64_t deadline_ms,
+                   int64_t element_ms)
+{
+    struct item_due *due = item_due(item);
+    int64_t due_ms = earlier_of(deadline_ms, element_ms);
+    if (!due) {
+        ASSERT(due_ms == NO_DEADLINE);
+        return;
+    }
+    uncount_key(deadlines, due->deadline_ms);
+    count_key(deadlines, deadline_ms);
+    due->deadline_ms = deadline_ms;
+    if (due_ms == NO_DEADLINE) {
         take_out(deadlines, item);
         return;
     }
-    uint32_t position = item->heap_position;
+    uint32_t position = due->heap_position;
     if (position == NOT_IN_HEAP) {
         reserve_one(deadlines);
         position = deadlines->count++;
-    } else {
-        take_from_sum(deadlines, item->deadline_ms);
+    } else if (deadlines->entries[position].due_ms == due_ms) {
+        return;
     }
-    add_to_sum(deadlines, deadline_ms);
-    item->deadline_ms = deadline_ms;
-    place(deadlines, position, (struct deadline_entry){deadline_ms, item});
+    place(deadlines, position, (struct deadline_entry){due_ms, item});
+}
+
+void deadlines_moved(struct deadlines *deadlines, struct item *item)
+{
+    if (item_is_in_heap(item))
+        deadlines->entries[item_due(item)->heap_position].item = item;
 }
 
 void deadlines_replace(struct deadlines *deadlines, struct item *old, struct item *fresh)
 {
-    fresh->deadline_ms = old->deadline_ms;
-    fresh->heap_position = old->heap_position;
-    if (old->heap_position == NOT_IN_HEAP)
+    if (!old->has_due)
         return;
-    deadlines->entries[old->heap_position].item = fresh;
-    old->heap_position = NOT_IN_HEAP;
-    old->deadline_ms = NO_DEADLINE;
+    *item_due(fresh) = *item_due(old);
+    *item_due(old) = (struct item_due){.deadline_ms = NO_DEADLINE, .heap_position = NOT_IN_HEAP};
+    deadlines_moved(deadlines, fresh);
 }
 
 /* A subtree whose root is not due has no due entry. */
@@ -139,7 +162,7 @@ static size_t count_subtree(const struct deadlines *deadlines, size_t position, 
 {
     if (limit == 0 || position >= deadlines->count)
         return 0;
-    if (deadlines->entries[position].deadline_ms > now_ms)
+    if (deadlines->entries[position].due_ms > now_ms)
         return 0;
     size_t count = 1;
     count += count_subtree(deadlines, position * 2 + 1, now_ms, limit - count);
@@ -152,11 +175,25 @@ size_t deadlines_count_until(const struct deadlines *deadlines, int64_t now_ms, 
     return count_subtree(deadlines, 0, now_ms, limit);
 }
 
+static size_t count_keys(const struct deadlines *deadlines, size_t position, int64_t now_ms)
+{
+    if (position >= deadlines->count || deadlines->entries[position].due_ms > now_ms)
+        return 0;
+    return item_is_past(deadlines->entries[position].item, now_ms) +
+           count_keys(deadlines, position * 2 + 1, now_ms) +
+           count_keys(deadlines, position * 2 + 2, now_ms);
+}
+
+size_t deadlines_count_keys_until(const struct deadlines *deadlines, int64_t now_ms)
+{
+    return count_keys(deadlines, 0, now_ms);
+}
+
 int64_t deadlines_mean(const struct deadlines *deadlines)
 {
-    if (deadlines->count == 0)
+    if (deadlines->keys == 0)
         return 0;
-    int64_t count = deadlines->count;
+    int64_t count = (int64_t)deadlines->keys;
     int64_t whole = deadlines->sum_high / count;
     double rest = (double)(deadlines->sum_high % count) * 4294967296.0 + (double)deadlines->sum_low;
     return whole * 4294967296 + (int64_t)(rest / (double)count);

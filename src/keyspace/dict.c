@@ -30,7 +30,7 @@ static void index_add(struct dict *dict, uint32_t hash, uint32_t position)
     index[at] = (hash & ~dict->mask) | position;
 }
 
-static void resize(struct dict *dict, size_t cells)
+static void resize(struct dict *dict, size_t cells, uint64_t seed)
 {
     if (cells > CELLS_MAX)
         FATAL("too many keys in one slot");
@@ -44,28 +44,27 @@ static void resize(struct dict *dict, size_t cells)
     dict->mask = (uint32_t)(cells - 1);
     memset(index_of(dict), 0xff, cells * sizeof(uint32_t));
     for (uint32_t i = 0; i < dict->count; i++)
-        index_add(dict, items[i]->hash, i);
+        index_add(dict, item_hash_of(item_key_span(items[i]), seed), i);
 }
 
 void dict_close(struct dict *dict)
 {
-    dict_free_some(dict, SIZE_MAX);
+    size_t limit = SIZE_MAX;
+    bool done = dict_free_some(dict, &limit);
+    ASSERT(done);
 }
 
-size_t dict_free_some(struct dict *dict, size_t limit)
+bool dict_free_some(struct dict *dict, size_t *limit)
 {
-    size_t freed = 0;
     if (!dict->items)
-        return 0; /* most slots of a small keyspace: their memory is not touched */
-    while (freed < limit && dict->count) {
-        item_free(dict->items[--dict->count]);
-        freed++;
-    }
+        return true; /* most slots of a small keyspace: their memory is not touched */
+    while (*limit && dict->count && item_free_some(dict->items[dict->count - 1], limit))
+        dict->count--;
     if (dict->count)
-        return freed;
+        return false;
     mem_free(dict->items);
     *dict = (struct dict){0};
-    return freed;
+    return true;
 }
 
 struct item *dict_find(const struct dict *dict, struct span key, uint32_t hash)
@@ -84,21 +83,21 @@ struct item *dict_find(const struct dict *dict, struct span key, uint32_t hash)
     return NULL;
 }
 
-void dict_insert(struct dict *dict, struct item *item)
+void dict_insert(struct dict *dict, struct item *item, uint32_t hash, uint64_t seed)
 {
     size_t cells = dict->mask ? (size_t)dict->mask + 1 : 0;
     if (dict->count == capacity_of(cells))
-        resize(dict, cells ? cells * 2 : CELLS_MIN);
+        resize(dict, cells ? cells * 2 : CELLS_MIN, seed);
     ASSERT(dict->count < capacity_of((size_t)dict->mask + 1)); /* a search ends at a free cell */
     dict->items[dict->count] = item;
-    index_add(dict, item->hash, dict->count);
+    index_add(dict, hash, dict->count);
     dict->count++;
 }
 
-static uint32_t cell_of(const struct dict *dict, const struct item *item)
+static uint32_t cell_of(const struct dict *dict, const struct item *item, uint32_t hash)
 {
     const uint32_t *index = index_of(dict);
-    uint32_t at = item->hash & dict->mask;
+    uint32_t at = hash & dict->mask;
     while (dict->items[index[at] & dict->mask] != item) {
         at = (at + 1) & dict->mask;
         ASSERT(index[at] != EMPTY);
@@ -108,12 +107,13 @@ static uint32_t cell_of(const struct dict *dict, const struct item *item)
 
 /* Removes a cell and closes the gap: cells after it move up as far as their hash allows. There are
  * no tombstones, so a removed key does not lengthen later searches. */
-static void index_remove(struct dict *dict, uint32_t hole)
+static void index_remove(struct dict *dict, uint32_t hole, uint64_t seed)
 {
     uint32_t *index = index_of(dict);
     uint32_t mask = dict->mask;
     for (uint32_t at = (hole + 1) & mask; index[at] != EMPTY; at = (at + 1) & mask) {
-        uint32_t home = dict->items[index[at] & mask]->hash & mask;
+        struct span key = item_key_span(dict->items[index[at] & mask]);
+        uint32_t home = item_hash_of(key, seed) & mask;
         if (((at - home) & mask) < ((at - hole) & mask))
             continue;
         index[hole] = index[at];
@@ -122,16 +122,17 @@ static void index_remove(struct dict *dict, uint32_t hole)
     index[hole] = EMPTY;
 }
 
-void dict_remove(struct dict *dict, const struct item *item)
+void dict_remove(struct dict *dict, const struct item *item, uint64_t seed)
 {
-    uint32_t cell = cell_of(dict, item);
+    uint32_t cell = cell_of(dict, item, item_hash_of(item_key_span(item), seed));
     uint32_t position = index_of(dict)[cell] & dict->mask;
     ASSERT(position < dict->count && dict->items[position] == item);
-    index_remove(dict, cell);
+    index_remove(dict, cell, seed);
     uint32_t last = dict->count - 1;
     if (position != last) {
         struct item *moved = dict->items[last];
-        index_of(dict)[cell_of(dict, moved)] = (moved->hash & ~dict->mask) | position;
+        uint32_t hash = item_hash_of(item_key_span(moved), seed);
+        index_of(dict)[cell_of(dict, moved, hash)] = (hash & ~dict->mask) | position;
         dict->items[position] = moved;
     }
     dict->count--;
@@ -141,11 +142,10 @@ void dict_remove(struct dict *dict, const struct item *item)
     }
     size_t cells = (size_t)dict->mask + 1;
     if (cells > CELLS_MIN && dict->count <= cells / 8)
-        resize(dict, cells / 4 < CELLS_MIN ? CELLS_MIN : cells / 4);
+        resize(dict, cells / 4 < CELLS_MIN ? CELLS_MIN : cells / 4, seed);
 }
 
-void dict_replace(struct dict *dict, const struct item *old, struct item *fresh)
+void dict_replace(struct dict *dict, const struct item *old, struct item *fresh, uint32_t hash)
 {
-    ASSERT(old->hash == fresh->hash);
-    dict->items[index_of(dict)[cell_of(dict, old)] & dict->mask] = fresh;
+    dict->items[index_of(dict)[cell_of(dict, old, hash)] & dict->mask] = fresh;
 }

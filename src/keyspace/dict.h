@@ -14,14 +14,19 @@ struct dict {
     uint32_t mask; /* number of index cells - 1; 0: nothing is allocated */
 };
 
+/* A hash is item_hash_of() of the key. Functions that move items compute it anew, with the seed: to
+ * store it would cost four bytes for each key. */
+
 void dict_close(struct dict *dict); /* frees the items too */
-/* Frees up to `limit` items, the last ones first, and returns how many. After the first call only
- * this function may be called. Freeing the last item closes the dict. */
-size_t dict_free_some(struct dict *dict, size_t limit);
+/* Frees up to `limit` items and elements of items, the last ones first; true when nothing is left.
+ * After the first call only this function may be called. Freeing the last item closes the dict. */
+bool dict_free_some(struct dict *dict, size_t *limit);
 struct item *dict_find(const struct dict *dict, struct span key, uint32_t hash);
-void dict_insert(struct dict *dict, struct item *item);       /* its key is absent */
-void dict_remove(struct dict *dict, const struct item *item); /* the caller then owns the item */
-/* `fresh` takes the position of `old`. Both have the same key and the same hash. */
-void dict_replace(struct dict *dict, const struct item *old, struct item *fresh);
+/* The item's key is absent. */
+void dict_insert(struct dict *dict, struct item *item, uint32_t hash, uint64_t seed);
+/* The caller then owns the item. */
+void dict_remove(struct dict *dict, const struct item *item, uint64_t seed);
+/* `fresh` takes the position of `old`. Both have the same key. `old` may be freed already. */
+void dict_replace(struct dict *dict, const struct item *old, struct item *fresh, uint32_t hash);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "keyspace/internal.h"
+#include "keyspace/value.h"
 
 /* A splitmix64 mixer: every bit affects every bit of the result. */
 static uint64_t mix(uint64_t number)
@@ -22,18 +23,29 @@ uint64_t digest_of_key(struct span key)
     return XXH3_64bits(key.ptr, key.len);
 }
 
-uint64_t digest_of_head(const struct item *item, uint64_t key_digest)
+/* Without the bytes of a string. */
+static uint64_t digest_of_value(const struct item *item)
 {
     int64_t number;
-    uint64_t value = item_integer(item, &number) ? mix((uint64_t)number) : item->value_len;
-    return mix(mix(key_digest ^ (uint64_t)item->deadline_ms) + value);
+    if (item_integer(item, &number))
+        return mix((uint64_t)number);
+    if (item->form != FORM_VALUE)
+        return item_string(item, NULL).len;
+    const struct value_ops *ops = value_ops_of(item_type(item));
+    const void *value = item_value(item);
+    return mix(ops->sum(value) + item->type) + ops->count(value);
+}
+
+uint64_t digest_of_head(const struct item *item, uint64_t key_digest)
+{
+    return mix(mix(key_digest ^ (uint64_t)item_deadline_ms(item)) + digest_of_value(item));
 }
 
 uint64_t digest_of_pieces(const struct item *item, uint64_t key_digest, size_t from, size_t to)
 {
     int64_t number;
     char scratch[24];
-    if (item_integer(item, &number))
+    if (item_integer(item, &number) || item->form == FORM_VALUE)
         return 0; /* it is in the item's head */
     struct span value = item_string(item, scratch);
     uint64_t sum = 0;
@@ -56,13 +68,23 @@ uint64_t keyspace_sum(const struct keyspace *keyspace)
     return keyspace->sum;
 }
 
+static void check_sum(const struct item *item)
+{
+    if (item->form != FORM_VALUE)
+        return;
+    const struct value_ops *ops = value_ops_of(item_type(item));
+    ASSERT(ops->sum(item_value(item)) == ops->sum_by_walk(item_value(item)));
+}
+
 uint64_t keyspace_sum_by_walk(const struct keyspace *keyspace)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < KEYSPACE_SLOTS; i++) {
         const struct dict *dict = &keyspace->slots[i].dict;
-        for (uint32_t j = 0; j < dict->count; j++)
+        for (uint32_t j = 0; j < dict->count; j++) {
+            check_sum(dict->items[j]);
             sum += digest_of_item(dict->items[j], digest_of_key(item_key_span(dict->items[j])));
+        }
     }
     return sum;
 }

@@ -4,6 +4,7 @@
 
 #include "keyspace/deadline.h"
 #include "keyspace/dict.h"
+#include "keyspace/value.h"
 
 /* Slots in a group. Walks and random choices skip an empty group at once. */
 enum { GROUP_SLOTS = 128, GROUPS = KEYSPACE_SLOTS / GROUP_SLOTS };
@@ -13,17 +14,42 @@ struct slot {
     uint64_t removed_revision; /* revision of the last removal; 0: none */
 };
 
+struct discarded {
+    struct discarded *next;
+    enum value_type type;
+    void *value;
+};
+
 struct keyspace {
-    uint64_t seed;
     size_t count;
     size_t longest; /* no value is longer */
     struct deadlines deadlines;
     uint64_t sum; /* keyspace_sum() */
     struct keyspace_observer observer;
     uint64_t group_counts[GROUPS];
-    unsigned freed_slots;     /* next slot for keyspace_free_some() */
-    struct keyspace *cleared; /* list of keyspaces that FLUSHALL left to free; NULL: none */
+    unsigned freed_slots;        /* next slot for keyspace_free_some() */
+    struct keyspace *cleared;    /* list of keyspaces that FLUSHALL left to free; NULL: none */
+    struct discarded *discarded; /* large values of removed keys, to be freed; NULL: none */
+    struct value_rules rules;
     struct slot slots[KEYSPACE_SLOTS];
 };
+
+/* A change of one key. All code that changes a key does so between change_begin() and
+ * change_end(). */
+struct change {
+    struct keyspace *keyspace;
+    uint64_t key_digest;
+};
+
+/* keyspace.c */
+struct change change_begin(struct keyspace *keyspace, struct span key);
+void change_end(const struct change *change, struct span key, enum keyspace_event event,
+                uint64_t revision);
+void change_take_out(const struct change *change, struct item *item, enum keyspace_event event,
+                     uint64_t revision);
+/* `fresh` becomes the item of its key, with this deadline. Returns it; it may have moved. */
+struct item *change_put(const struct change *change, struct item *fresh, int64_t deadline_ms);
+/* Sets the item's deadline and that of its elements. Returns it; it may have moved. */
+struct item *keyspace_set_times(struct keyspace *keyspace, struct item *item, int64_t deadline_ms);
 
 #endif

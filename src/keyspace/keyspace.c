@@ -1,5 +1,3 @@
-#include <xxhash.h>
-
 #include "base/assert.h"
 #include "base/crc.h"
 #include "base/mem.h"
@@ -8,8 +6,21 @@
 struct keyspace *keyspace_new(uint64_t seed)
 {
     struct keyspace *keyspace = mem_zalloc(sizeof(*keyspace));
-    keyspace->seed = seed;
+    keyspace->rules = value_rules_default;
+    keyspace->rules.seed = seed;
     return keyspace;
+}
+
+const struct value_rules *keyspace_rules(const struct keyspace *keyspace)
+{
+    return &keyspace->rules;
+}
+
+void keyspace_set_rules(struct keyspace *keyspace, const struct value_rules *rules)
+{
+    uint64_t seed = keyspace->rules.seed;
+    keyspace->rules = *rules;
+    keyspace->rules.seed = seed;
 }
 
 void keyspace_free(struct keyspace *keyspace)
@@ -20,39 +31,65 @@ void keyspace_free(struct keyspace *keyspace)
         continue;
 }
 
+/* Frees values of removed keys; true if none are left. */
+static bool free_discarded(struct keyspace *keyspace, size_t *limit)
+{
+    while (*limit && keyspace->discarded) {
+        struct discarded *first = keyspace->discarded;
+        size_t freed = value_ops_of(first->type)->free_some(first->value, *limit);
+        bool done = freed < *limit;
+        *limit -= freed;
+        if (!done)
+            break;
+        keyspace->discarded = first->next;
+        mem_free(first);
+    }
+    return keyspace->discarded == NULL;
+}
+
+static bool free_some(struct keyspace *keyspace, size_t *limit);
+
+static bool free_cleared(struct keyspace *keyspace, size_t *limit)
+{
+    while (*limit && keyspace->cleared) {
+        struct keyspace *next = keyspace->cleared->cleared;
+        keyspace->cleared->cleared = NULL;
+        bool done = free_some(keyspace->cleared, limit);
+        if (done)
+            keyspace->cleared = next;
+        else
+            keyspace->cleared->cleared = next;
+    }
+    return keyspace->cleared == NULL;
+}
+
 bool keyspace_free_cleared(struct keyspace *keyspace, size_t limit)
 {
-    struct keyspace *cleared = keyspace->cleared;
-    if (!cleared)
-        return true;
-    struct keyspace *next = cleared->cleared;
-    cleared->cleared = NULL;
-    if (keyspace_free_some(cleared, limit)) {
-        keyspace->cleared = next;
-        return next == NULL;
-    }
-    cleared->cleared = next;
-    return false;
+    return free_discarded(keyspace, &limit) && free_cleared(keyspace, &limit);
 }
 
 bool keyspace_has_cleared(const struct keyspace *keyspace)
 {
-    return keyspace->cleared != NULL;
+    return keyspace->cleared != NULL || keyspace->discarded != NULL;
 }
 
-bool keyspace_free_some(struct keyspace *keyspace, size_t limit)
+static bool free_some(struct keyspace *keyspace, size_t *limit)
 {
-    if (keyspace->cleared && !keyspace_free_cleared(keyspace, limit))
+    if (!free_discarded(keyspace, limit) || !free_cleared(keyspace, limit))
         return false;
     for (unsigned slot = keyspace->freed_slots; slot < KEYSPACE_SLOTS; slot++) {
         keyspace->freed_slots = slot;
-        limit -= dict_free_some(&keyspace->slots[slot].dict, limit);
-        if (limit == 0)
+        if (!dict_free_some(&keyspace->slots[slot].dict, limit))
             return false;
     }
     deadlines_close(&keyspace->deadlines);
     mem_free(keyspace);
     return true;
+}
+
+bool keyspace_free_some(struct keyspace *keyspace, size_t limit)
+{
+    return free_some(keyspace, &limit);
 }
 
 /* Redis Cluster specification, "Hash tags". */
@@ -71,7 +108,7 @@ unsigned keyspace_slot_of(struct span key)
 
 static uint32_t hash_of(const struct keyspace *keyspace, struct span key)
 {
-    return (uint32_t)XXH3_64bits_withSeed(key.ptr, key.len, keyspace->seed);
+    return item_hash_of(key, keyspace->rules.seed);
 }
 
 struct item *keyspace_find(const struct keyspace *keyspace, struct span key, int64_t now_ms)
@@ -86,14 +123,7 @@ void keyspace_observe(struct keyspace *keyspace, const struct keyspace_observer 
     keyspace->observer = *observer;
 }
 
-/* A change of one key. All code that changes a key does so between change_begin() and
- * change_end(). */
-struct change {
-    struct keyspace *keyspace;
-    uint64_t key_digest;
-};
-
-static struct change change_begin(struct keyspace *keyspace, struct span key)
+struct change change_begin(struct keyspace *keyspace, struct span key)
 {
     const struct keyspace_observer *observer = &keyspace->observer;
     if (observer->before_change)
@@ -101,8 +131,8 @@ static struct change change_begin(struct keyspace *keyspace, struct span key)
     return (struct change){keyspace, digest_of_key(key)};
 }
 
-static void change_end(const struct change *change, struct span key, enum keyspace_event event,
-                       uint64_t revision)
+void change_end(const struct change *change, struct span key, enum keyspace_event event,
+                uint64_t revision)
 {
     const struct keyspace_observer *observer = &change->keyspace->observer;
     if (!observer->changed)
@@ -121,22 +151,60 @@ static void sum_take(const struct change *change, const struct item *item)
     change->keyspace->sum -= digest_of_item(item, change->key_digest);
 }
 
+/* Freeing a value of more elements than this waits for a quiet moment. */
+enum { DISCARD_FROM = 64 };
+
+/* Frees the item. A value of many elements is put aside. */
+static void discard(struct keyspace *keyspace, struct item *item)
+{
+    enum value_type type = item_type(item);
+    if (item->form == FORM_VALUE && value_ops_of(type)->count(item_value(item)) > DISCARD_FROM) {
+        struct discarded *discarded = mem_alloc(sizeof(*discarded));
+        *discarded = (struct discarded){keyspace->discarded, type, item_take_value(item)};
+        keyspace->discarded = discarded;
+    }
+    item_free(item);
+}
+
 static void insert(struct keyspace *keyspace, unsigned number, struct item *item, uint32_t hash)
 {
-    ASSERT(item->heap_position == NOT_IN_HEAP);
-    item->hash = hash;
-    dict_insert(&keyspace->slots[number].dict, item);
+    ASSERT(!item_is_in_heap(item));
+    dict_insert(&keyspace->slots[number].dict, item, hash, keyspace->rules.seed);
     keyspace->group_counts[number / GROUP_SLOTS]++;
     keyspace->count++;
 }
 
-static void replace(struct keyspace *keyspace, unsigned number, struct item *old,
-                    struct item *fresh)
+static struct item *replace(struct keyspace *keyspace, unsigned number, struct item *old,
+                            struct item *fresh)
 {
-    fresh->hash = old->hash;
-    dict_replace(&keyspace->slots[number].dict, old, fresh);
+    if (old->has_due && !fresh->has_due) {
+        struct item *without = fresh;
+        fresh = item_new_with_due(without);
+        item_free_moved(without);
+    }
+    dict_replace(&keyspace->slots[number].dict, old, fresh,
+                 hash_of(keyspace, item_key_span(fresh)));
     deadlines_replace(&keyspace->deadlines, old, fresh);
-    item_free(old);
+    discard(keyspace, old);
+    return fresh;
+}
+
+struct item *keyspace_set_times(struct keyspace *keyspace, struct item *item, int64_t deadline_ms)
+{
+    int64_t element_ms = NO_DEADLINE;
+    if (item->form == FORM_VALUE && value_ops_of(item_type(item))->earliest)
+        element_ms = value_ops_of(item_type(item))->earliest(item_value(item));
+    if (!item->has_due && (deadline_ms != NO_DEADLINE || element_ms != NO_DEADLINE)) {
+        struct span key = item_key_span(item);
+        uint32_t hash = hash_of(keyspace, key);
+        unsigned number = keyspace_slot_of(key);
+        struct item *moved = item_new_with_due(item);
+        dict_replace(&keyspace->slots[number].dict, item, moved, hash);
+        item_free_moved(item);
+        item = moved;
+    }
+    deadlines_set(&keyspace->deadlines, item, deadline_ms, element_ms);
+    return item;
 }
 
 size_t keyspace_longest(const struct keyspace *keyspace)
@@ -154,13 +222,13 @@ static struct item *set_there(struct keyspace *keyspace, unsigned number, struct
                               struct span key, struct span value, bool keep_deadline,
                               uint64_t revision)
 {
-    if (!keep_deadline)
-        deadlines_set(&keyspace->deadlines, item, NO_DEADLINE);
-    if (item_try_set_string(item, value, revision))
-        return item;
-    struct item *fresh = item_new(key, value, revision);
-    replace(keyspace, number, item, fresh);
-    return fresh;
+    bool had_elements = item->form == FORM_VALUE;
+    int64_t deadline_ms = keep_deadline ? item_deadline_ms(item) : NO_DEADLINE;
+    if (had_elements || !item_try_set_string(item, value, revision))
+        item = replace(keyspace, number, item, item_new(key, value, revision));
+    if (item->has_due)
+        deadlines_set(&keyspace->deadlines, item, deadline_ms, NO_DEADLINE);
+    return item;
 }
 
 struct item *keyspace_set_string(struct keyspace *keyspace, struct span key, struct span value,
@@ -232,27 +300,28 @@ void keyspace_write(struct keyspace *keyspace, struct item *item, size_t offset,
     change_end(&change, item_key_span(item), KEYSPACE_SET, revision);
 }
 
-static void take_out(const struct change *change, unsigned number, struct item *item,
-                     enum keyspace_event event, uint64_t revision)
+void change_take_out(const struct change *change, struct item *item, enum keyspace_event event,
+                     uint64_t revision)
 {
     struct keyspace *keyspace = change->keyspace;
+    unsigned number = keyspace_slot_of(item_key_span(item));
     struct slot *slot = &keyspace->slots[number];
     ASSERT(keyspace->count > 0 && slot->dict.count > 0);
     sum_take(change, item);
-    dict_remove(&slot->dict, item);
+    dict_remove(&slot->dict, item, keyspace->rules.seed);
     slot->removed_revision = revision;
     keyspace->group_counts[number / GROUP_SLOTS]--;
     keyspace->count--;
-    deadlines_set(&keyspace->deadlines, item, NO_DEADLINE);
+    deadlines_set(&keyspace->deadlines, item, NO_DEADLINE, NO_DEADLINE);
     change_end(change, item_key_span(item), event, revision);
-    item_free(item);
+    discard(keyspace, item);
 }
 
-static void remove_from_slot(struct keyspace *keyspace, unsigned number, struct item *item,
-                             enum keyspace_event event, uint64_t revision)
+static void remove_item(struct keyspace *keyspace, struct item *item, enum keyspace_event event,
+                        uint64_t revision)
 {
     const struct change change = change_begin(keyspace, item_key_span(item));
-    take_out(&change, number, item, event, revision);
+    change_take_out(&change, item, event, revision);
 }
 
 bool keyspace_remove(struct keyspace *keyspace, struct span key, uint64_t revision)
@@ -261,14 +330,13 @@ bool keyspace_remove(struct keyspace *keyspace, struct span key, uint64_t revisi
     struct item *item = dict_find(&keyspace->slots[number].dict, key, hash_of(keyspace, key));
     if (!item)
         return false;
-    remove_from_slot(keyspace, number, item, KEYSPACE_REMOVED, revision);
+    remove_item(keyspace, item, KEYSPACE_REMOVED, revision);
     return true;
 }
 
 void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t revision)
 {
-    remove_from_slot(keyspace, keyspace_slot_of(item_key_span(item)), item, KEYSPACE_REMOVED,
-                     revision);
+    remove_item(keyspace, item, KEYSPACE_REMOVED, revision);
 }
 
 /* Puts all items aside to be freed later. */
@@ -285,6 +353,7 @@ static void set_aside(struct keyspace *keyspace, uint64_t revision)
     }
     cleared->deadlines = keyspace->deadlines;
     keyspace->deadlines = (struct deadlines){0};
+    cleared->rules = keyspace->rules;
     cleared->cleared = keyspace->cleared;
     keyspace->cleared = cleared;
 }
@@ -304,37 +373,37 @@ void keyspace_clear(struct keyspace *keyspace, uint64_t revision)
     change_end(&change, SPAN(""), KEYSPACE_CLEARED, revision);
 }
 
-/* `fresh` becomes the item of its key, with this deadline. */
-static void put(struct keyspace *keyspace, const struct change *change, struct item *fresh,
-                int64_t deadline_ms)
+struct item *change_put(const struct change *change, struct item *fresh, int64_t deadline_ms)
 {
+    struct keyspace *keyspace = change->keyspace;
     struct span key = item_key_span(fresh);
     unsigned number = keyspace_slot_of(key);
     uint32_t hash = hash_of(keyspace, key);
     struct item *old = dict_find(&keyspace->slots[number].dict, key, hash);
     if (old) {
         sum_take(change, old);
-        replace(keyspace, number, old, fresh);
+        fresh = replace(keyspace, number, old, fresh);
     } else {
         insert(keyspace, number, fresh, hash);
     }
-    deadlines_set(&keyspace->deadlines, fresh, deadline_ms);
+    fresh = keyspace_set_times(keyspace, fresh, deadline_ms);
     sum_add(change, fresh);
-    change_end(change, key, KEYSPACE_SET, fresh->revision);
+    change_end(change, item_key_span(fresh), KEYSPACE_SET, item_revision(fresh));
+    return fresh;
 }
 
 void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to, uint64_t revision)
 {
     struct item *source = keyspace_find(keyspace, from, NO_DEADLINE);
     ASSERT(source && !span_equal(from, to));
-    int64_t deadline_ms = source->deadline_ms;
+    int64_t deadline_ms = item_deadline_ms(source);
     const struct change change = change_begin(keyspace, to);
     const struct change gone = change_begin(keyspace, from);
     sum_take(&gone, source);
     struct item *moved = item_new_taking(to, source, revision);
     sum_add(&gone, source); /* the source is now removed like any key */
-    take_out(&gone, keyspace_slot_of(from), source, KEYSPACE_REMOVED, revision);
-    put(keyspace, &change, moved, deadline_ms);
+    change_take_out(&gone, source, KEYSPACE_REMOVED, revision);
+    change_put(&change, moved, deadline_ms);
 }
 
 void keyspace_copy(struct keyspace *keyspace, const struct item *from, struct span to,
@@ -342,18 +411,19 @@ void keyspace_copy(struct keyspace *keyspace, const struct item *from, struct sp
 {
     ASSERT(!span_equal(item_key_span(from), to));
     const struct change change = change_begin(keyspace, to);
-    put(keyspace, &change, item_new_copy(to, from, revision), from->deadline_ms);
+    change_put(&change, item_new_copy(to, from, revision), item_deadline_ms(from));
 }
 
-void keyspace_set_deadline(struct keyspace *keyspace, struct item *item, int64_t deadline_ms,
-                           uint64_t revision)
+struct item *keyspace_set_deadline(struct keyspace *keyspace, struct item *item,
+                                   int64_t deadline_ms, uint64_t revision)
 {
     const struct change change = change_begin(keyspace, item_key_span(item));
     keyspace->sum -= digest_of_head(item, change.key_digest);
-    deadlines_set(&keyspace->deadlines, item, deadline_ms);
-    item->revision = revision;
+    item = keyspace_set_times(keyspace, item, deadline_ms);
+    item_set_revision(item, revision);
     keyspace->sum += digest_of_head(item, change.key_digest);
     change_end(&change, item_key_span(item), KEYSPACE_DEADLINE, revision);
+    return item;
 }
 
 bool keyspace_changed_since(const struct keyspace *keyspace, struct span key, bool was_present,
@@ -363,7 +433,19 @@ bool keyspace_changed_since(const struct keyspace *keyspace, struct span key, bo
     const struct item *item = keyspace_find(keyspace, key, now_ms);
     if (!item)
         return was_present || slot->removed_revision > revision;
-    return !was_present || item->revision > revision;
+    return !was_present || item_revision(item) > revision;
+}
+
+/* Removes elements past their deadline, and the key if none is left. Returns how many. */
+static size_t remove_due_elements(struct keyspace *keyspace, struct item *item, int64_t now_ms,
+                                  size_t limit, uint64_t revision)
+{
+    struct keyspace_edit edit;
+    keyspace_edit_begin(&edit, keyspace, item);
+    size_t removed = value_ops_of(edit.type)->remove_due(edit.value, now_ms, limit);
+    ASSERT(removed > 0); /* else it would not end */
+    keyspace_edit_end(&edit, true, revision);
+    return removed;
 }
 
 size_t keyspace_remove_expired(struct keyspace *keyspace, int64_t now_ms, size_t limit,
@@ -371,18 +453,31 @@ size_t keyspace_remove_expired(struct keyspace *keyspace, int64_t now_ms, size_t
 {
     size_t removed = 0;
     const struct deadlines *deadlines = &keyspace->deadlines;
-    while (removed < limit && deadlines->count && deadlines->entries[0].deadline_ms <= now_ms) {
+    while (removed < limit && deadlines->count && deadlines->entries[0].due_ms <= now_ms) {
         struct item *item = deadlines->entries[0].item;
-        remove_from_slot(keyspace, keyspace_slot_of(item_key_span(item)), item, KEYSPACE_EXPIRED,
-                         revision);
+        if (!item_is_past(item, now_ms)) {
+            removed += remove_due_elements(keyspace, item, now_ms, limit - removed, revision);
+            continue;
+        }
+        remove_item(keyspace, item, KEYSPACE_EXPIRED, revision);
         removed++;
     }
     return removed;
 }
 
-size_t keyspace_count_expired(const struct keyspace *keyspace, int64_t now_ms, size_t limit)
+size_t keyspace_count_due(const struct keyspace *keyspace, int64_t now_ms, size_t limit)
 {
     return deadlines_count_until(&keyspace->deadlines, now_ms, limit);
+}
+
+size_t keyspace_count_expired(const struct keyspace *keyspace, int64_t now_ms)
+{
+    return deadlines_count_keys_until(&keyspace->deadlines, now_ms);
+}
+
+bool keyspace_has_deadlines(const struct keyspace *keyspace)
+{
+    return keyspace->deadlines.count > 0;
 }
 
 size_t keyspace_count(const struct keyspace *keyspace)
@@ -392,7 +487,7 @@ size_t keyspace_count(const struct keyspace *keyspace)
 
 size_t keyspace_count_with_deadline(const struct keyspace *keyspace)
 {
-    return keyspace->deadlines.count;
+    return keyspace->deadlines.keys;
 }
 
 int64_t keyspace_mean_deadline(const struct keyspace *keyspace)

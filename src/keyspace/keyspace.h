@@ -10,7 +10,10 @@
  * Deadlines are absolute wall-clock milliseconds. Nothing expires by itself. Callers pass the time;
  * when an entry is applied they remove expired keys, when they only read they ignore them.
  *
- * Every change of a key goes through a function of this header and is reported to one observer. */
+ * Every change of a key goes through a function of this header and is reported to one observer.
+ *
+ * A value is a string, or it has elements (value.h). The elements change between
+ * keyspace_edit_begin() and keyspace_edit_end(). */
 #ifndef FLOTILLA_KEYSPACE_KEYSPACE_H
 #define FLOTILLA_KEYSPACE_KEYSPACE_H
 
@@ -25,7 +28,11 @@ enum { KEYSPACE_SLOTS = 16384 };
 
 #define NO_DEADLINE INT64_MIN
 
-enum value_type { VALUE_STRING };
+/* Revisions are indices of a log: a million entries a second reach this in nine years. */
+#define KEYSPACE_REVISION_MAX ((UINT64_C(1) << 48) - 1)
+
+enum value_type { VALUE_STRING, VALUE_LIST, VALUE_SET, VALUE_ZSET, VALUE_HASH, VALUE_STREAM };
+struct value_rules; /* value.h */
 
 /* A key and its value. The keyspace owns it. It is valid until the key is removed or replaced. */
 struct item;
@@ -36,9 +43,14 @@ struct keyspace;
  * any order. */
 struct keyspace *keyspace_new(uint64_t seed);
 void keyspace_free(struct keyspace *keyspace);
-/* Frees up to `limit` keys. Frees the keyspace with its last key and then returns true. After the
- * first call nothing else may be done with the keyspace. */
+/* Frees up to `limit` keys and elements of values. Frees the keyspace with its last key and then
+ * returns true. After the first call nothing else may be done with the keyspace. */
 bool keyspace_free_some(struct keyspace *keyspace, size_t limit);
+
+/* In which forms values are kept. New rules concern values that change from now on. */
+const struct value_rules *keyspace_rules(const struct keyspace *keyspace);
+void keyspace_set_rules(struct keyspace *keyspace,
+                        const struct value_rules *rules); /* not the seed */
 
 enum keyspace_event {
     KEYSPACE_SET,      /* a new key, or a new value of an existing key */
@@ -90,9 +102,10 @@ void keyspace_write(struct keyspace *keyspace, struct item *item, size_t offset,
 
 bool keyspace_remove(struct keyspace *keyspace, struct span key, uint64_t revision);
 void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t revision);
-/* Removes all keys at once for every reader. keyspace_free_cleared() frees their memory later. */
+/* Removes all keys at once for every reader. keyspace_free_cleared() frees their memory later, and
+ * that of large values whose keys were removed. */
 void keyspace_clear(struct keyspace *keyspace, uint64_t revision);
-/* Frees up to `limit` cleared keys; true if none are left. */
+/* Frees up to `limit` of these keys and elements; true if none are left. */
 bool keyspace_free_cleared(struct keyspace *keyspace, size_t limit);
 bool keyspace_has_cleared(const struct keyspace *keyspace);
 
@@ -104,9 +117,32 @@ void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to
 void keyspace_copy(struct keyspace *keyspace, const struct item *from, struct span to,
                    uint64_t revision);
 
-/* NO_DEADLINE removes the deadline. */
-void keyspace_set_deadline(struct keyspace *keyspace, struct item *item, int64_t deadline_ms,
-                           uint64_t revision);
+/* NO_DEADLINE removes the deadline. Returns the item: its first deadline moves it in memory. */
+struct item *keyspace_set_deadline(struct keyspace *keyspace, struct item *item,
+                                   int64_t deadline_ms, uint64_t revision);
+
+/* A change of the elements of one value. `value` is what the functions of its type change. Other
+ * keys may be changed meanwhile, this one not. */
+struct keyspace_edit {
+    void *value; /* NULL after the end */
+    enum value_type type;
+    /* The rest is private. */
+    struct keyspace *keyspace;
+    struct item *item; /* NULL: a new key; after the end also if the key was removed */
+    struct span key;   /* of a new key: the caller's bytes, until the end */
+    uint64_t key_digest;
+};
+void keyspace_edit_begin(struct keyspace_edit *edit, struct keyspace *keyspace, struct item *item);
+/* The key is absent, and gets an empty value of this type. */
+void keyspace_edit_begin_new(struct keyspace_edit *edit, struct keyspace *keyspace, struct span key,
+                             enum value_type type);
+/* changed false: the value is what it was, and so are the keyspace and the revision. Removes a key
+ * whose last element has gone; a stream may be empty. */
+void keyspace_edit_end(struct keyspace_edit *edit, bool changed, uint64_t revision);
+/* Creates the key or replaces what it was; it has no deadline then. Takes the value over, which
+ * must not be empty unless it is a stream. */
+struct item *keyspace_set_value(struct keyspace *keyspace, struct span key, enum value_type type,
+                                void *value, uint64_t revision);
 
 /* WATCH: has the key changed after `revision`? was_present: whether the key was present at WATCH. A
  * key that was absent and still is counts as changed if any key of its slot was removed since. EXEC
@@ -114,20 +150,25 @@ void keyspace_set_deadline(struct keyspace *keyspace, struct item *item, int64_t
 bool keyspace_changed_since(const struct keyspace *keyspace, struct span key, bool was_present,
                             uint64_t revision, int64_t now_ms);
 
-/* Removes up to `limit` keys whose deadline is <= now_ms, in order of deadline, then key; returns
- * how many. */
+/* Removes up to `limit` keys and elements whose deadline is <= now_ms, in order of deadline, then
+ * key; returns how many. */
 size_t keyspace_remove_expired(struct keyspace *keyspace, int64_t now_ms, size_t limit,
                                uint64_t revision);
-/* Counts the keys that keyspace_remove_expired() would remove, up to `limit`. */
-size_t keyspace_count_expired(const struct keyspace *keyspace, int64_t now_ms, size_t limit);
+/* Counts the keys that keyspace_remove_expired() would remove or change, up to `limit`. */
+size_t keyspace_count_due(const struct keyspace *keyspace, int64_t now_ms, size_t limit);
+/* Counts the keys whose deadline is <= now_ms. */
+size_t keyspace_count_expired(const struct keyspace *keyspace, int64_t now_ms);
+bool keyspace_has_deadlines(const struct keyspace *keyspace); /* of keys or elements */
 
 /* Items. */
 struct span item_key(const struct item *item);
 enum value_type item_type(const struct item *item);
 int64_t item_deadline(const struct item *item); /* NO_DEADLINE if there is none */
 uint64_t item_revision(const struct item *item);
-size_t item_memory(const struct item *item);        /* bytes, as MEMORY USAGE reports them */
-const char *item_encoding(const struct item *item); /* "int", "embstr", "raw" */
+/* Bytes, as MEMORY USAGE reports them; a value's elements are estimated from so many, 0: all. */
+size_t item_memory(const struct item *item, size_t samples);
+const char *item_encoding(const struct item *item); /* as OBJECT ENCODING says it */
+const void *item_elements(const struct item *item); /* the value; not of a string */
 
 /* The time of last use is not part of the state: each node keeps its own. */
 void item_touch(struct item *item, int64_t now_ms);
@@ -137,7 +178,7 @@ int64_t item_idle_seconds(const struct item *item, int64_t now_ms);
 struct span item_string(const struct item *item, char scratch[24]);
 /* True if the value is stored as an integer. */
 bool item_integer(const struct item *item, int64_t *value);
-size_t item_string_len(const struct item *item);
+size_t item_string_len(const struct item *item); /* 0: another type */
 
 /* No value is longer. Removing a long value does not lower this bound; removing all keys does. */
 size_t keyspace_longest(const struct keyspace *keyspace);

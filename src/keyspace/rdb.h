@@ -6,6 +6,7 @@
  *
  *     raft-removals   "<slot>:<revision> …"    the last removal in a slot
  *     raft-revisions  "<number>[r|t] …"        of the next keys, one each, at most 64
+ *     raft-note       of the value before it: what its encoding has no place for (value.h)
  *
  * The first revision of a field is absolute; each other one is the signed 64-bit difference from
  * the one before. r: a string that was edited in place, which Redis calls raw. t: a text that looks
@@ -19,6 +20,7 @@
 
 #include "base/buf.h"
 #include "keyspace/keyspace.h"
+#include "keyspace/value.h"
 
 struct rdb_aux {
     struct span name;
@@ -59,6 +61,7 @@ struct rdb_writer {
     unsigned end_slot;                         /* writing stops before this slot */
     uint64_t out_of_turn[KEYSPACE_SLOTS / 64]; /* slots that were written before their turn */
     struct span pending;                       /* rest of a key or value that is partly written */
+    struct value_cursor cursor;                /* in a value of elements, or in its notes */
     uint64_t crc;
 };
 

@@ -68,6 +68,8 @@ static bool take_revisions(struct rdb_reader *reader, struct span text)
         if (reader->revisions_count == RDB_REVISIONS_MAX || !number_parse_i64(word, &difference))
             return bad(reader, "damaged raft-revisions");
         last += (uint64_t)difference;
+        if (last > KEYSPACE_REVISION_MAX)
+            return bad(reader, "a revision that no entry has");
         reader->revisions[reader->revisions_count++] = (struct revision){last, mark};
     }
     return true;
@@ -80,7 +82,7 @@ static bool take_removals(struct rdb_reader *reader, struct span text)
         uint64_t slot;
         uint64_t revision;
         if (!number_parse_u64(next_word(&word, ':'), &slot) || slot >= KEYSPACE_SLOTS ||
-            !number_parse_u64(word, &revision))
+            !number_parse_u64(word, &revision) || revision > KEYSPACE_REVISION_MAX)
             return bad(reader, "damaged raft-removals");
         if (!reader->options.ignore_revisions)
             reader->into->slots[slot].removed_revision = revision;

@@ -13,6 +13,7 @@ enum {
     STEP_REVISIONS,
     STEP_KEY,
     STEP_VALUE,
+    STEP_NOTES,
     STEP_END,
     STEP_DONE,
 };
@@ -21,7 +22,8 @@ enum {
     REMOVALS_PER_FIELD = 128,
     REMOVAL_CHARS = 5 + 1 + NUMBER_I64_CHARS + 1,
     REVISION_CHARS = NUMBER_I64_CHARS + 2,
-    GROUP_BYTES = 64 * 1024, /* of values: a group is finished before a slot can change */
+    VALUE_PIECE_BYTES = 4 * 1024, /* of elements: a chunk holds one more than asked for */
+    GROUP_BYTES = 64 * 1024,      /* of values: a group is finished before a slot can change */
 };
 
 /* Gathers the text of a field before its length is known. */
@@ -148,9 +150,19 @@ static char mark_of(const struct item *item)
     char scratch[NUMBER_I64_CHARS];
     if (item->edited)
         return 'r';
-    if (item->form != FORM_INTEGER && number_parse_i64(item_string(item, scratch), &number))
+    if (item->form != FORM_INTEGER && item->form != FORM_VALUE &&
+        number_parse_i64(item_string(item, scratch), &number))
         return 't';
     return 0;
+}
+
+/* About the bytes that the value takes in the file; a guess for what has elements. */
+static size_t weight_of(const struct item *item)
+{
+    enum { BYTES_PER_ELEMENT = 32 };
+    if (item->form != FORM_VALUE)
+        return item_string_len(item);
+    return value_ops_of(item_type(item))->count(item_value(item)) * BYTES_PER_ELEMENT;
 }
 
 static int write_revisions(struct rdb_writer *writer, struct buf *out)
@@ -166,17 +178,25 @@ static int write_revisions(struct rdb_writer *writer, struct buf *out)
         if (!item)
             break;
         separate(&field);
-        field.len += number_format_i64(field.text + field.len, (int64_t)(item->revision - last));
-        last = item->revision;
+        field.len +=
+            number_format_i64(field.text + field.len, (int64_t)(item_revision(item) - last));
+        last = item_revision(item);
         char mark = mark_of(item);
         if (mark)
             field.text[field.len++] = mark;
-        bytes += item_string_len(item);
+        bytes += weight_of(item);
     }
     writer->group_left = count;
     if (count)
         add_field(out, "raft-revisions", &field);
     return STEP_KEY;
+}
+
+static unsigned rdb_type_of(const struct item *item)
+{
+    if (item->form != FORM_VALUE)
+        return RDB_TYPE_STRING;
+    return value_ops_of(item_type(item))->rdb_type(item_value(item));
 }
 
 static int write_key(struct rdb_writer *writer, struct buf *out)
@@ -186,29 +206,58 @@ static int write_key(struct rdb_writer *writer, struct buf *out)
         return STEP_END;
     if (writer->group_left == 0 && !writer->options.plain)
         return STEP_REVISIONS;
-    if (item->deadline_ms != NO_DEADLINE) {
+    int64_t deadline_ms = item_deadline_ms(item);
+    if (deadline_ms != NO_DEADLINE) {
         buf_add_char(out, (char)RDB_OPCODE_EXPIRETIME_MS);
-        rdb_add_little_endian(out, (uint64_t)item->deadline_ms, 8);
+        rdb_add_little_endian(out, (uint64_t)deadline_ms, 8);
     }
-    buf_add_char(out, RDB_TYPE_STRING);
+    writer->cursor = (struct value_cursor){{0}};
+    buf_add_char(out, (char)rdb_type_of(item));
     writer->pending = item_key_span(item);
     rdb_add_length(out, writer->pending.len);
     return STEP_VALUE;
 }
 
+static int end_key(struct rdb_writer *writer)
+{
+    writer->place.position++;
+    if (writer->group_left)
+        writer->group_left--;
+    return STEP_KEY;
+}
+
 static int write_value(struct rdb_writer *writer, struct buf *out)
 {
     const struct item *item = item_at(writer, &writer->place);
+    if (item->form == FORM_VALUE) {
+        const struct value_ops *ops = value_ops_of(item_type(item));
+        if (ops->save(item_value(item), &writer->cursor, out, VALUE_PIECE_BYTES))
+            return STEP_VALUE;
+        writer->cursor = (struct value_cursor){{0}};
+        return ops->note && !writer->options.plain ? STEP_NOTES : end_key(writer);
+    }
     char scratch[NUMBER_I64_CHARS];
     struct span bytes = rdb_add_string_head(out, item, scratch);
     if (bytes.ptr == scratch)
         buf_add_span(out, bytes);
     else
         writer->pending = bytes;
-    writer->place.position++;
-    if (writer->group_left)
-        writer->group_left--;
-    return STEP_KEY;
+    return end_key(writer);
+}
+
+static int write_note(struct rdb_writer *writer, struct buf *out)
+{
+    const struct item *item = item_at(writer, &writer->place);
+    struct buf text = {0};
+    bool more = value_ops_of(item_type(item))->note(item_value(item), &writer->cursor, &text);
+    ASSERT(text.len <= VALUE_NOTE_MAX);
+    if (more) {
+        buf_add_char(out, (char)RDB_OPCODE_AUX);
+        add_string(out, SPAN("raft-note"));
+        add_string(out, buf_span(&text));
+    }
+    buf_close(&text);
+    return more ? STEP_NOTES : end_key(writer);
 }
 
 static int write_end(struct rdb_writer *writer, struct buf *out)
@@ -234,6 +283,7 @@ static int (*const steps[])(struct rdb_writer *writer, struct buf *out) = {
     [STEP_REVISIONS] = write_revisions,
     [STEP_KEY] = write_key,
     [STEP_VALUE] = write_value,
+    [STEP_NOTES] = write_note,
     [STEP_END] = write_end,
 };
 
@@ -305,7 +355,7 @@ void rdb_writer_begin(struct rdb_writer *writer, struct buf *out)
  * own. */
 static void finish_group(struct rdb_writer *writer, struct buf *out)
 {
-    while (writer->pending.len || writer->step == STEP_VALUE ||
+    while (writer->pending.len || writer->step == STEP_VALUE || writer->step == STEP_NOTES ||
            (writer->step == STEP_KEY && writer->group_left))
         write_step(writer, out);
 }

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/number.h"
 #include "keyspace/internal.h"
+#include "keyspace/value.h"
 
 size_t keyspace_slot_count(const struct keyspace *keyspace, unsigned slot)
 {
@@ -71,17 +72,33 @@ static void digest_number(XXH3_state_t *state, uint64_t number)
     XXH3_64bits_update(state, bytes, sizeof(bytes));
 }
 
+struct digest_sink {
+    struct value_sink sink;
+    XXH3_state_t *state;
+};
+
+static void add_to_digest(struct value_sink *sink, const void *bytes, size_t len)
+{
+    XXH3_64bits_update(((struct digest_sink *)sink)->state, bytes, len);
+}
+
 static void digest_item(XXH3_state_t *state, const struct item *item)
 {
     char scratch[NUMBER_I64_CHARS];
     struct span key = item_key_span(item);
-    struct span value = item_string(item, scratch);
     digest_number(state, key.len);
     XXH3_64bits_update(state, key.ptr, key.len);
-    digest_number(state, value.len);
-    XXH3_64bits_update(state, value.ptr, value.len);
-    digest_number(state, (uint64_t)item->deadline_ms);
-    digest_number(state, item->revision);
+    if (item->form == FORM_VALUE) {
+        struct digest_sink sink = {{add_to_digest}, state};
+        digest_number(state, item->type);
+        value_ops_of(item_type(item))->digest(item_value(item), &sink.sink);
+    } else {
+        struct span value = item_string(item, scratch);
+        digest_number(state, value.len);
+        XXH3_64bits_update(state, value.ptr, value.len);
+    }
+    digest_number(state, (uint64_t)item_deadline_ms(item));
+    digest_number(state, item_revision(item));
 }
 
 uint64_t keyspace_digest(const struct keyspace *keyspace)

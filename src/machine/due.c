@@ -26,7 +26,7 @@ int64_t machine_due(const struct machine *machine, const struct command *command
     size_t count = command_keys(command, args, argc, few, KEYS_AT_HAND);
     if (count == 0) /* KEYS, SCAN, DBSIZE, RANDOMKEY look at all keys; TIME at none */
         return command->flags & COMMAND_READONLY &&
-                       keyspace_count_expired(machine->keyspace, until_ms, 1)
+                       keyspace_count_due(machine->keyspace, until_ms, 1)
                    ? until_ms
                    : NO_DEADLINE;
     if (count > KEYS_AT_HAND) {

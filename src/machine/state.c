@@ -104,7 +104,7 @@ static bool parse_field(struct machine_reader *reader, enum field field, struct 
     struct machine_position *position = &reader->position;
     switch (field) {
     case FIELD_INDEX:
-        return number_parse_u64(value, &position->index);
+        return number_parse_u64(value, &position->index) && position->index < KEYSPACE_REVISION_MAX;
     case FIELD_TERM:
         return number_parse_u64(value, &position->term);
     case FIELD_CLOCK:

@@ -181,7 +181,7 @@ static void test_memory_usage_grows_with_the_value(void **state)
     long small = strtol(run(fixture, "MEMORY USAGE k") + 1, NULL, 10);
     run(fixture, "SETRANGE k 100000 x");
     long big = strtol(run(fixture, "MEMORY USAGE k") + 1, NULL, 10);
-    assert_in_range(small, 50, 120);
+    assert_in_range(small, 30, 60);
     assert_in_range(big, 100000, 400000);
     fixture_free(fixture);
 }

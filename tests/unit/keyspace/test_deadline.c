@@ -6,8 +6,7 @@
 static struct item *set(struct keyspace *keyspace, const char *key, int64_t deadline_ms)
 {
     struct item *item = keyspace_set_string(keyspace, span_text(key), SPAN("v"), false, 1);
-    keyspace_set_deadline(keyspace, item, deadline_ms, 1);
-    return item;
+    return keyspace_set_deadline(keyspace, item, deadline_ms, 1);
 }
 
 static bool is_there(const struct keyspace *keyspace, const char *key)
@@ -41,8 +40,8 @@ static void test_what_is_not_due_stays(void **state)
     set(keyspace, "due", 100);
     set(keyspace, "later", 101);
     keyspace_set_string(keyspace, SPAN("never"), SPAN("v"), false, 1);
-    assert_int_equal(keyspace_count_expired(keyspace, 99, 10), 0);
-    assert_int_equal(keyspace_count_expired(keyspace, 100, 10), 1);
+    assert_int_equal(keyspace_count_due(keyspace, 99, 10), 0);
+    assert_int_equal(keyspace_count_due(keyspace, 100, 10), 1);
     assert_int_equal(keyspace_remove_expired(keyspace, 100, 10, 2), 1);
     assert_true(is_there(keyspace, "later") && is_there(keyspace, "never"));
     assert_int_equal(keyspace_count_with_deadline(keyspace), 1);
@@ -69,11 +68,11 @@ static void test_counting_stops_at_the_limit(void **state)
         snprintf(key, sizeof(key), "%d", i);
         set(keyspace, key, i);
     }
-    assert_int_equal(keyspace_count_expired(keyspace, 499, 10000), 500);
-    assert_int_equal(keyspace_count_expired(keyspace, 499, 37), 37);
-    assert_int_equal(keyspace_count_expired(keyspace, 499, 0), 0);
+    assert_int_equal(keyspace_count_due(keyspace, 499, 10000), 500);
+    assert_int_equal(keyspace_count_due(keyspace, 499, 37), 37);
+    assert_int_equal(keyspace_count_due(keyspace, 499, 0), 0);
     assert_int_equal(keyspace_remove_expired(keyspace, 499, 300, 2), 300);
-    assert_int_equal(keyspace_count_expired(keyspace, 499, 10000), 200);
+    assert_int_equal(keyspace_count_due(keyspace, 499, 10000), 200);
     keyspace_free(keyspace);
 }
 
@@ -104,7 +103,7 @@ static void test_a_replaced_value_keeps_its_deadline_only_if_asked(void **state)
     char big[500] = {0};
     struct item *item = keyspace_set_string(keyspace, SPAN("k"), span_of(big, 200), true, 2);
     assert_int_equal(item_deadline(item), 100);
-    assert_int_equal(keyspace_count_expired(keyspace, 100, 10), 1);
+    assert_int_equal(keyspace_count_due(keyspace, 100, 10), 1);
     item = keyspace_set_string(keyspace, SPAN("k"), span_of(big, 500), false, 3);
     assert_true(item_deadline(item) == NO_DEADLINE);
     assert_int_equal(keyspace_count_with_deadline(keyspace), 0);

@@ -91,7 +91,7 @@ static struct keyspace *small_keyspace(void)
         set(keyspace, key, values[i], 1000 + i * 7 % 5);
     }
     keyspace_set_string(keyspace, span_of("\0\xff\r\n", 4), span_of("\xff\0\xfe", 3), false, 1);
-    keyspace_set_string(keyspace, span_of("", 0), SPAN("empty key"), false, UINT64_MAX);
+    keyspace_set_string(keyspace, span_of("", 0), SPAN("empty key"), false, KEYSPACE_REVISION_MAX);
     keyspace_set_text(keyspace, keyspace_find(keyspace, SPAN("k2"), NO_DEADLINE), SPAN("77"), 2000);
     keyspace_write(keyspace, keyspace_find(keyspace, SPAN("k4"), NO_DEADLINE), 1, SPAN(""), 2001);
     keyspace_write(keyspace, keyspace_find(keyspace, SPAN("k10"), NO_DEADLINE), 5, SPAN(""), 2002);
@@ -120,7 +120,7 @@ static void test_an_empty_keyspace_comes_back_with_its_removals(void **state)
         char key[24];
         snprintf(key, sizeof(key), "key%d", i);
         set(keyspace, key, "v", 1);
-        keyspace_remove(keyspace, span_text(key), UINT64_MAX - (uint64_t)i);
+        keyspace_remove(keyspace, span_text(key), KEYSPACE_REVISION_MAX - (uint64_t)i);
     }
     expect_round_trip(keyspace);
     keyspace_free(keyspace);
@@ -157,9 +157,9 @@ static void test_the_writer_needs_no_more_memory_than_one_chunk(void **state)
     char key[24];
     for (int i = 0; i < 3000; i++) {
         snprintf(key, sizeof(key), "%d", i);
-        set(keyspace, key, "v", UINT64_MAX / 2 * (uint64_t)(i % 2));
+        set(keyspace, key, "v", KEYSPACE_REVISION_MAX * (uint64_t)(i % 2));
         if (i % 2)
-            keyspace_remove(keyspace, span_text(key), UINT64_MAX);
+            keyspace_remove(keyspace, span_text(key), KEYSPACE_REVISION_MAX);
     }
     keyspace_set_string(keyspace, span_of(value, sizeof(value)), span_of(value, sizeof(value)),
                         false, 1);

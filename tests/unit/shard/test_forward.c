@@ -708,7 +708,7 @@ static void test_relative_times_count_from_when_the_leader_appends(void **state)
     fixture_turn(&fixture);
     const struct item *item = keyspace_find(shard_keyspace(fixture.shard), SPAN("k"), NO_DEADLINE);
     assert_non_null(item);
-    assert_int_equal(item->deadline_ms, shard_clock_ms(fixture.shard) + 1000);
+    assert_int_equal(item_deadline(item), shard_clock_ms(fixture.shard) + 1000);
     buf_close(&items);
     fixture_close(&fixture);
 }
