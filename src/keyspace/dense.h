@@ -18,9 +18,10 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "keyspace/value.h"
 
 /* The rule for removals of every collection that is kept in order of insertion, in every form. */
-enum { DENSE_SHIFT_MAX = 128 };
+enum { DENSE_SHIFT_MAX = VALUE_ORDER_KEPT };
 
 /* No dictionary holds more elements; one more would end the process. */
 #define DENSE_COUNT_MAX ((size_t)3 << 29)

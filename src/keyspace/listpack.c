@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "keyspace/listpack_code.h"
+#include "keyspace/value.h"
 
 static const unsigned char nothing[PACK_EMPTY_BYTES] = {7, 0, 0, 0, 0, 0, PACK_END};
 
@@ -186,17 +187,23 @@ bool listpack_load(struct listpack *pack, struct span bytes)
 
 /* Editing. */
 
-/* Puts the element into the place of `old` bytes at `at`. */
-static void splice(struct listpack *pack, size_t at, size_t old, const struct element *element)
+/* Makes the `old` bytes at `at` a gap of `fresh` bytes. */
+static void resize_gap(struct listpack *pack, size_t at, size_t old, size_t fresh)
 {
     size_t bytes = listpack_bytes(pack);
-    size_t fresh = element_total(element);
     if (fresh > old)
         listpack_reserve(pack, fresh - old);
     if (fresh != old)
         memmove(pack->bytes + at + fresh, pack->bytes + at + old, bytes - at - old);
+    set_header(pack, bytes + fresh - old, pack->count);
+}
+
+/* Puts the element into the place of `old` bytes at `at`. */
+static void splice(struct listpack *pack, size_t at, size_t old, const struct element *element)
+{
+    resize_gap(pack, at, old, element_total(element));
     element_write(element, pack->bytes + at);
-    set_header(pack, bytes + fresh - old, pack->count + (old == 0));
+    set_header(pack, listpack_bytes(pack), pack->count + (old == 0));
 }
 
 static size_t insert(struct listpack *pack, size_t at, const struct element *element)
@@ -275,6 +282,25 @@ size_t listpack_delete(struct listpack *pack, size_t at, size_t count)
     if (listpack_bytes(pack) < pack->capacity / 2)
         listpack_shrink(pack);
     return pack->bytes[at] == PACK_END ? 0 : at;
+}
+
+void listpack_take_out(struct listpack *pack, size_t at, size_t count)
+{
+    size_t tail = listpack_bytes(pack) - PACK_END_BYTES;
+    bool keep_order = pack->count <= VALUE_ORDER_KEPT * count;
+    for (size_t i = 0; i < count && !keep_order; i++)
+        tail = listpack_before(pack->bytes, tail);
+    if (keep_order || at == tail) {
+        listpack_delete(pack, at, count);
+        return;
+    }
+    size_t len = listpack_bytes(pack) - PACK_END_BYTES - tail;
+    unsigned char *moved = mem_alloc(len);
+    memcpy(moved, pack->bytes + tail, len);
+    listpack_delete(pack, tail, count);
+    resize_gap(pack, at, end_of_run(pack, at, &count) - at, len);
+    memcpy(pack->bytes + at, moved, len);
+    mem_free(moved);
 }
 
 size_t listpack_delete_range(struct listpack *pack, size_t index, size_t count)

@@ -99,6 +99,9 @@ size_t listpack_replace_integer(struct listpack *pack, size_t at, int64_t number
 size_t listpack_delete(struct listpack *pack, size_t at, size_t count);
 /* The same by position; returns how many it removed. */
 size_t listpack_delete_range(struct listpack *pack, size_t index, size_t count);
+/* Removes `count` elements from `at` on, by the rule for removals of value.h: a pack of more than
+ * VALUE_ORDER_KEPT times `count` elements moves its last `count` elements into their place. */
+void listpack_take_out(struct listpack *pack, size_t at, size_t count);
 /* Adds a copy of up to `count` elements of another pack, from `at` on, at the end. */
 void listpack_append_from(struct listpack *pack, const struct listpack *from, size_t at,
                           size_t count);

@@ -80,6 +80,21 @@ static inline size_t listpack_bytes_at(const unsigned char *at)
     return body + listpack_trailer_bytes(body);
 }
 
+/* The place before `at`, which may be the end. */
+static inline size_t listpack_before(const unsigned char *bytes, size_t at)
+{
+    size_t body = 0;
+    unsigned shift = 0;
+    size_t from = at;
+    unsigned char byte;
+    do {
+        byte = bytes[--from];
+        body |= (size_t)(byte & 0x7f) << shift;
+        shift += 7;
+    } while (byte & 0x80);
+    return from - body;
+}
+
 /* Counts the elements. False: the bytes are no pack. */
 bool listpack_count_valid(struct span bytes, size_t *count);
 

@@ -22,29 +22,14 @@ size_t listpack_next(const struct listpack *pack, size_t at)
     return pack->bytes[at] == PACK_END ? 0 : at;
 }
 
-/* The place before `at`, which may be the end. */
-static size_t before(const struct listpack *pack, size_t at)
-{
-    size_t body = 0;
-    unsigned shift = 0;
-    size_t from = at;
-    unsigned char byte;
-    do {
-        byte = pack->bytes[--from];
-        body |= (size_t)(byte & 0x7f) << shift;
-        shift += 7;
-    } while (byte & 0x80);
-    return from - body;
-}
-
 size_t listpack_previous(const struct listpack *pack, size_t at)
 {
-    return at == PACK_HEADER_BYTES ? 0 : before(pack, at);
+    return at == PACK_HEADER_BYTES ? 0 : listpack_before(pack->bytes, at);
 }
 
 size_t listpack_last(const struct listpack *pack)
 {
-    return pack->count ? before(pack, listpack_bytes(pack) - PACK_END_BYTES) : 0;
+    return pack->count ? listpack_before(pack->bytes, listpack_bytes(pack) - PACK_END_BYTES) : 0;
 }
 
 size_t listpack_skip(const struct listpack *pack, size_t at, size_t count)
@@ -66,7 +51,7 @@ size_t listpack_nth(const struct listpack *pack, size_t index)
         return listpack_skip(pack, PACK_HEADER_BYTES, index);
     size_t at = listpack_last(pack);
     for (size_t i = pack->count - 1; i > index; i--)
-        at = before(pack, at);
+        at = listpack_before(pack->bytes, at);
     return at;
 }
 

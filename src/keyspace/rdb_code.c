@@ -1,5 +1,6 @@
 #include "keyspace/rdb_code.h"
 
+#include "base/number.h"
 #include "keyspace/item.h"
 
 /* The first byte of a length: 6 bits; or 14 bits with the next byte; or a mark. Source: Redis, "RDB
@@ -57,6 +58,35 @@ struct span rdb_add_string_head(struct buf *out, const struct item *item, char s
     struct span bytes = item_string(item, scratch);
     rdb_add_length(out, bytes.len);
     return bytes;
+}
+
+struct span rdb_add_text_head(struct buf *out, struct span text)
+{
+    int64_t number;
+    if (number_parse_i64(text, &number) && add_integer(out, number))
+        return span_of(NULL, 0);
+    rdb_add_length(out, text.len);
+    return text;
+}
+
+bool rdb_add_text_until(struct buf *out, struct span text, uint64_t *done, size_t until)
+{
+    if (*done == 0) {
+        if (rdb_add_text_head(out, text).len == 0)
+            return true;
+        *done = 1;
+    }
+    size_t at = (size_t)*done - 1;
+    size_t piece = text.len - at;
+    size_t room = until > out->len ? until - out->len : 0;
+    if (piece > room)
+        piece = room;
+    buf_add(out, text.ptr + at, piece);
+    *done += piece;
+    if (at + piece < text.len)
+        return false;
+    *done = 0;
+    return true;
 }
 
 uint64_t rdb_little_endian(const unsigned char *bytes, unsigned count)

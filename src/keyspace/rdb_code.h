@@ -39,6 +39,11 @@ void rdb_add_length(struct buf *out, uint64_t length);
 /* Appends everything of a string except its bytes and returns those bytes; returns an empty span
  * for an integer in short form. The bytes may be in `scratch`. */
 struct span rdb_add_string_head(struct buf *out, const struct item *item, char scratch[24]);
+/* The same for any text: a canonical integer of up to 32 bits gets the short form. */
+struct span rdb_add_text_head(struct buf *out, struct span text);
+/* Appends a text until `out` has `until` bytes. False: there is more of it. *done says how far it
+ * is, 0 at the start; it is 0 again at the end. */
+bool rdb_add_text_until(struct buf *out, struct span text, uint64_t *done, size_t until);
 void rdb_add_little_endian(struct buf *out, uint64_t value, unsigned count);
 
 uint64_t rdb_little_endian(const unsigned char *bytes, unsigned count);
