@@ -1,0 +1,538 @@
+#include "keyspace/spine.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+/* A node that is neither the first nor the last of its level has at least FILL_MIN entries. The
+ * first and the last one may have fewer, because leaves that are added at an end fill the node
+ * before. */
+enum { FANOUT = 32, FILL_MIN = 8, ROOT_MIN = 4 };
+
+struct entry {
+    void *down;  /* the leaf, or in an inner node the child */
+    void *first; /* the first leaf below; the leaf itself in a bottom node */
+    size_t count;
+};
+
+struct spine_node {
+    struct spine_node *parent;
+    uint16_t slot; /* the position of its own entry in the parent */
+    uint8_t used;
+    uint8_t capacity; /* less than FANOUT only in a root */
+    bool is_inner;
+    struct entry entries[];
+};
+
+static size_t node_bytes(unsigned capacity)
+{
+    return sizeof(struct spine_node) + capacity * sizeof(struct entry);
+}
+
+static struct spine_node *node_new(struct spine *spine, bool is_inner, unsigned capacity)
+{
+    struct spine_node *node = mem_alloc(node_bytes(capacity));
+    *node = (struct spine_node){.is_inner = is_inner, .capacity = (uint8_t)capacity};
+    spine->bytes += mem_footprint(node_bytes(capacity));
+    return node;
+}
+
+static void node_free(struct spine *spine, struct spine_node *node)
+{
+    spine->bytes -= mem_footprint(node_bytes(node->capacity));
+    mem_free(node);
+}
+
+/* The children from `from` on have moved within their parent, or to it. */
+static void adopt(struct spine_node *node, unsigned from)
+{
+    if (!node->is_inner)
+        return;
+    for (unsigned i = from; i < node->used; i++) {
+        struct spine_node *child = node->entries[i].down;
+        child->parent = node;
+        child->slot = (uint16_t)i;
+    }
+}
+
+static struct spine_node *grow_root(struct spine *spine, struct spine_node *node)
+{
+    ASSERT(!node->parent);
+    unsigned capacity = node->capacity * 2u;
+    spine->bytes += mem_footprint(node_bytes(capacity));
+    spine->bytes -= mem_footprint(node_bytes(node->capacity));
+    node = mem_realloc(node, node_bytes(capacity));
+    node->capacity = (uint8_t)capacity;
+    adopt(node, 0);
+    spine->root = node;
+    return node;
+}
+
+/* Unsigned arithmetic wraps, so `more` may be a negative number. */
+static void add_to_count(struct spine *spine, struct spine_node *node, size_t more)
+{
+    for (; node->parent; node = node->parent)
+        node->parent->entries[node->slot].count += more;
+    spine->count += more;
+}
+
+/* The first entry of the node has changed. */
+static void first_changed(struct spine_node *node)
+{
+    for (; node->parent; node = node->parent) {
+        node->parent->entries[node->slot].first = node->entries[0].first;
+        if (node->slot != 0)
+            return;
+    }
+}
+
+static size_t sum_of(const struct spine_node *node, unsigned from, unsigned to)
+{
+    size_t sum = 0;
+    for (unsigned i = from; i < to; i++)
+        sum += node->entries[i].count;
+    return sum;
+}
+
+static bool is_first_of_level(const struct spine_node *node)
+{
+    while (node->parent && node->slot == 0)
+        node = node->parent;
+    return !node->parent;
+}
+
+static bool is_last_of_level(const struct spine_node *node)
+{
+    while (node->parent && node->slot == node->parent->used - 1)
+        node = node->parent;
+    return !node->parent;
+}
+
+static struct spine_node *put_entry(struct spine *spine, struct spine_node *node, unsigned *index,
+                                    struct entry entry);
+
+static void new_root_above(struct spine *spine, struct spine_node *node)
+{
+    struct spine_node *root = node_new(spine, true, ROOT_MIN);
+    root->entries[0] = (struct entry){node, node->entries[0].first, spine->count};
+    root->used = 1;
+    adopt(root, 0);
+    spine->root = root;
+}
+
+/* Makes a sibling after the node, which takes the entries from `keep` on. An entry that is about to
+ * be added with count 0 may become the first of either: the caller calls first_changed(). */
+static struct spine_node *split(struct spine *spine, struct spine_node *node, unsigned keep)
+{
+    if (!node->parent)
+        new_root_above(spine, node);
+    struct spine_node *fresh = node_new(spine, node->is_inner, FANOUT);
+    fresh->used = (uint8_t)(node->used - keep);
+    memcpy(fresh->entries, node->entries + keep, fresh->used * sizeof(struct entry));
+    node->used = (uint8_t)keep;
+    adopt(fresh, 0);
+    size_t moved = sum_of(fresh, 0, fresh->used);
+    node->parent->entries[node->slot].count -= moved;
+    unsigned index = node->slot + 1u;
+    struct entry entry = {fresh, fresh->used ? fresh->entries[0].first : NULL, moved};
+    put_entry(spine, node->parent, &index, entry);
+    return fresh;
+}
+
+/* Adds an entry to the node or, if that is full, to a half of it. Returns in which node it is, and
+ * where. The counts above stay as they are. */
+static struct spine_node *put_entry(struct spine *spine, struct spine_node *node, unsigned *index,
+                                    struct entry entry)
+{
+    if (node->used == FANOUT) {
+        unsigned keep = FANOUT / 2;
+        if (*index == FANOUT && is_last_of_level(node))
+            keep = FANOUT;
+        else if (*index == 0 && is_first_of_level(node))
+            keep = 0;
+        struct spine_node *fresh = split(spine, node, keep);
+        if (*index > keep || keep == FANOUT) {
+            node = fresh;
+            *index -= keep;
+        }
+    } else if (node->used == node->capacity) {
+        node = grow_root(spine, node);
+    }
+    struct entry *at = node->entries + *index;
+    memmove(at + 1, at, (node->used - *index) * sizeof(*at));
+    *at = entry;
+    node->used++;
+    adopt(node, *index);
+    if (*index == 0)
+        first_changed(node);
+    return node;
+}
+
+static void put_leaf(struct spine *spine, struct spine_place *place, void *leaf, size_t count)
+{
+    struct entry entry = {leaf, leaf, 0};
+    place->node = put_entry(spine, place->node, &place->index, entry);
+    place->leaf = leaf;
+    spine->leaves++;
+    spine_set_count(spine, place, count);
+}
+
+void spine_insert_before(struct spine *spine, struct spine_place *place, void *leaf, size_t count)
+{
+    ASSERT(place->leaf && leaf);
+    put_leaf(spine, place, leaf, count);
+}
+
+void spine_insert_after(struct spine *spine, struct spine_place *place, void *leaf, size_t count)
+{
+    ASSERT(place->leaf && leaf);
+    place->index++;
+    put_leaf(spine, place, leaf, count);
+}
+
+static void put_at_end(struct spine *spine, struct spine_place *place, void *leaf, size_t count)
+{
+    if (!place->leaf) {
+        spine->root = node_new(spine, false, ROOT_MIN);
+        *place = (struct spine_place){.node = spine->root};
+    }
+    put_leaf(spine, place, leaf, count);
+}
+
+void spine_prepend(struct spine *spine, void *leaf, size_t count, struct spine_place *place)
+{
+    ASSERT(leaf);
+    struct spine_place end;
+    spine_first(spine, &end);
+    put_at_end(spine, &end, leaf, count);
+    if (place)
+        *place = end;
+}
+
+void spine_append(struct spine *spine, void *leaf, size_t count, struct spine_place *place)
+{
+    ASSERT(leaf);
+    struct spine_place end;
+    if (spine_last(spine, &end))
+        end.index++;
+    put_at_end(spine, &end, leaf, count);
+    if (place)
+        *place = end;
+}
+
+/* Moves `count` entries from position `from` of one node to position `to` of another. `place` goes
+ * along with its leaf. */
+struct transfer {
+    struct spine_node *source, *target;
+    unsigned from, to, count;
+};
+
+static void follow(struct spine_place *place, const struct transfer *transfer)
+{
+    if (place->node == transfer->source && place->index >= transfer->from) {
+        if (place->index < transfer->from + transfer->count) {
+            place->node = transfer->target;
+            place->index += transfer->to - transfer->from;
+        } else {
+            place->index -= transfer->count;
+        }
+    } else if (place->node == transfer->target && place->index >= transfer->to) {
+        place->index += transfer->count;
+    }
+}
+
+static void move_entries(const struct transfer *transfer, struct spine_place *place)
+{
+    struct spine_node *source = transfer->source, *target = transfer->target;
+    unsigned from = transfer->from, to = transfer->to, count = transfer->count;
+    memmove(target->entries + to + count, target->entries + to,
+            (target->used - to) * sizeof(struct entry));
+    memcpy(target->entries + to, source->entries + from, count * sizeof(struct entry));
+    memmove(source->entries + from, source->entries + from + count,
+            (source->used - from - count) * sizeof(struct entry));
+    target->used = (uint8_t)(target->used + count);
+    source->used = (uint8_t)(source->used - count);
+    adopt(target, to);
+    adopt(source, from);
+    follow(place, transfer);
+}
+
+static void even_out(struct spine_node *left, struct spine_node *right, struct spine_place *place)
+{
+    unsigned half = (left->used + right->used) / 2u;
+    struct transfer transfer;
+    if (left->used > half)
+        transfer = (struct transfer){left, right, half, 0, left->used - half};
+    else
+        transfer = (struct transfer){right, left, 0, left->used, half - left->used};
+    move_entries(&transfer, place);
+    struct entry *entries = left->parent->entries;
+    entries[left->slot].count = sum_of(left, 0, left->used);
+    entries[right->slot].count = sum_of(right, 0, right->used);
+    entries[right->slot].first = right->entries[0].first;
+}
+
+static void drop_entry(struct spine *spine, struct spine_node *node, unsigned index,
+                       struct spine_place *place);
+
+/* A node with few entries shares those of a sibling, or the two become one. At the ends of a level
+ * there may be no sibling under the same parent. */
+static void balance(struct spine *spine, struct spine_node *node, struct spine_place *place)
+{
+    struct spine_node *parent = node->parent;
+    if (parent->used < 2)
+        return;
+    unsigned slot = node->slot > 0 ? node->slot - 1u : 0;
+    struct spine_node *left = parent->entries[slot].down;
+    struct spine_node *right = parent->entries[slot + 1].down;
+    if (left->used + right->used > FANOUT) {
+        even_out(left, right, place);
+        return;
+    }
+    struct transfer transfer = {right, left, 0, left->used, right->used};
+    move_entries(&transfer, place);
+    parent->entries[slot].count += parent->entries[slot + 1].count;
+    node_free(spine, right);
+    drop_entry(spine, parent, slot + 1, place);
+}
+
+/* The counts above stay as they are. `place` goes along with its leaf. */
+static void drop_entry(struct spine *spine, struct spine_node *node, unsigned index,
+                       struct spine_place *place)
+{
+    struct entry *at = node->entries + index;
+    node->used--;
+    memmove(at, at + 1, (node->used - index) * sizeof(*at));
+    adopt(node, index);
+    struct spine_node *parent = node->parent;
+    if (node->used == 0) {
+        unsigned slot = node->slot;
+        node_free(spine, node);
+        if (parent)
+            drop_entry(spine, parent, slot, place);
+        else
+            spine->root = NULL;
+        return;
+    }
+    if (index == 0)
+        first_changed(node);
+    if (parent && node->used < FILL_MIN)
+        balance(spine, node, place);
+}
+
+static void lower_root(struct spine *spine)
+{
+    while (spine->root && spine->root->is_inner && spine->root->used == 1) {
+        struct spine_node *root = spine->root;
+        spine->root = root->entries[0].down;
+        spine->root->parent = NULL;
+        node_free(spine, root);
+    }
+}
+
+bool spine_remove(struct spine *spine, struct spine_place *place)
+{
+    ASSERT(place->leaf);
+    spine_set_count(spine, place, 0);
+    struct spine_node *node = place->node;
+    unsigned index = place->index;
+    struct spine_place next = *place;
+    /* The next leaf of the same node comes to where the removed one was. */
+    if (spine_next(&next) && next.node == node)
+        next.index = index;
+    drop_entry(spine, node, index, &next);
+    lower_root(spine);
+    spine->leaves--;
+    *place = next;
+    return next.leaf != NULL;
+}
+
+void spine_set_count(struct spine *spine, const struct spine_place *place, size_t count)
+{
+    struct entry *entry = &place->node->entries[place->index];
+    size_t more = count - entry->count;
+    entry->count = count;
+    if (more)
+        add_to_count(spine, place->node, more);
+}
+
+void spine_set_leaf(struct spine_place *place, void *leaf)
+{
+    ASSERT(place->leaf && leaf);
+    struct entry *entry = &place->node->entries[place->index];
+    entry->down = entry->first = place->leaf = leaf;
+    if (place->index == 0)
+        first_changed(place->node);
+}
+
+static bool stand_at(struct spine_place *place, struct spine_node *node, unsigned index)
+{
+    *place = (struct spine_place){node, index, node->entries[index].down};
+    return true;
+}
+
+static bool stand_nowhere(struct spine_place *place)
+{
+    *place = (struct spine_place){0};
+    return false;
+}
+
+/* Goes down to the first leaf, or to the last one. */
+static bool descend(struct spine_node *node, bool to_last, struct spine_place *place)
+{
+    for (;;) {
+        unsigned index = to_last ? node->used - 1u : 0;
+        if (!node->is_inner)
+            return stand_at(place, node, index);
+        node = node->entries[index].down;
+    }
+}
+
+bool spine_first(const struct spine *spine, struct spine_place *place)
+{
+    return spine->root ? descend(spine->root, false, place) : stand_nowhere(place);
+}
+
+bool spine_last(const struct spine *spine, struct spine_place *place)
+{
+    return spine->root ? descend(spine->root, true, place) : stand_nowhere(place);
+}
+
+bool spine_next(struct spine_place *place)
+{
+    struct spine_node *node = place->node;
+    if (place->index + 1 < node->used)
+        return stand_at(place, node, place->index + 1);
+    while (node->parent && node->slot + 1 == node->parent->used)
+        node = node->parent;
+    if (!node->parent)
+        return stand_nowhere(place);
+    return descend(node->parent->entries[node->slot + 1].down, false, place);
+}
+
+bool spine_previous(struct spine_place *place)
+{
+    struct spine_node *node = place->node;
+    if (place->index > 0)
+        return stand_at(place, node, place->index - 1);
+    while (node->parent && node->slot == 0)
+        node = node->parent;
+    if (!node->parent)
+        return stand_nowhere(place);
+    return descend(node->parent->entries[node->slot - 1].down, true, place);
+}
+
+bool spine_at_rank(const struct spine *spine, size_t rank, struct spine_place *place,
+                   size_t *offset)
+{
+    if (rank >= spine->count)
+        return stand_nowhere(place);
+    struct spine_node *node = spine->root;
+    for (;;) {
+        unsigned index = 0;
+        while (rank >= node->entries[index].count)
+            rank -= node->entries[index++].count;
+        if (!node->is_inner) {
+            *offset = rank;
+            return stand_at(place, node, index);
+        }
+        node = node->entries[index].down;
+    }
+}
+
+bool spine_find(const struct spine *spine, spine_begins *begins, const void *sought,
+                struct spine_place *place)
+{
+    if (!spine->root)
+        return stand_nowhere(place);
+    struct spine_node *node = spine->root;
+    for (;;) {
+        unsigned low = 0, high = node->used;
+        while (high - low > 1) {
+            unsigned middle = (low + high) / 2;
+            if (begins(sought, node->entries[middle].first))
+                low = middle;
+            else
+                high = middle;
+        }
+        if (!node->is_inner)
+            return stand_at(place, node, low);
+        node = node->entries[low].down;
+    }
+}
+
+size_t spine_rank(const struct spine_place *place)
+{
+    const struct spine_node *node = place->node;
+    size_t rank = sum_of(node, 0, place->index);
+    for (; node->parent; node = node->parent)
+        rank += sum_of(node->parent, 0, node->slot);
+    return rank;
+}
+
+size_t spine_leaf_count(const struct spine_place *place)
+{
+    return place->node->entries[place->index].count;
+}
+
+void *spine_take(struct spine *spine)
+{
+    struct spine_place place;
+    if (!spine_last(spine, &place))
+        return NULL;
+    struct spine_node *node = place.node;
+    while (node && --node->used == 0) {
+        struct spine_node *parent = node->parent;
+        node_free(spine, node);
+        node = parent;
+    }
+    if (!node)
+        *spine = (struct spine){0};
+    return place.leaf;
+}
+
+struct census {
+    size_t leaves, bytes;
+    unsigned depth; /* of the bottom nodes; 0: not known yet */
+};
+
+static bool node_is_sound(const struct spine_node *node, unsigned depth, struct census *census)
+{
+    bool at_end = is_first_of_level(node) || is_last_of_level(node);
+    if (node->used == 0 || node->used > node->capacity || (!at_end && node->used < FILL_MIN) ||
+        (node->parent && node->capacity != FANOUT))
+        return false;
+    census->bytes += mem_footprint(node_bytes(node->capacity));
+    if (!node->is_inner) {
+        census->leaves += node->used;
+        if (census->depth == 0)
+            census->depth = depth;
+        for (unsigned i = 0; i < node->used; i++) {
+            if (node->entries[i].down != node->entries[i].first)
+                return false;
+        }
+        return depth == census->depth;
+    }
+    for (unsigned i = 0; i < node->used; i++) {
+        const struct entry *entry = &node->entries[i];
+        const struct spine_node *child = entry->down;
+        if (child->parent != node || child->slot != i || entry->first != child->entries[0].first ||
+            entry->count != sum_of(child, 0, child->used) ||
+            !node_is_sound(child, depth + 1, census))
+            return false;
+    }
+    return true;
+}
+
+bool spine_is_sound(const struct spine *spine)
+{
+    const struct spine_node *root = spine->root;
+    if (!root)
+        return spine->count == 0 && spine->leaves == 0 && spine->bytes == 0;
+    struct census census = {0};
+    return !root->parent && !(root->is_inner && root->used < 2) &&
+           node_is_sound(root, 1, &census) && sum_of(root, 0, root->used) == spine->count &&
+           census.leaves == spine->leaves && census.bytes == spine->bytes;
+}
