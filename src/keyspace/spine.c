@@ -1,35 +1,9 @@
-#include "keyspace/spine.h"
+#include "keyspace/spine_node.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
-
-/* A node that is neither the first nor the last of its level has at least FILL_MIN entries. The
- * first and the last one may have fewer, because leaves that are added at an end fill the node
- * before. */
-enum { FANOUT = 32, FILL_MIN = 8, ROOT_MIN = 4 };
-
-struct entry {
-    void *down;  /* the leaf, or in an inner node the child */
-    void *first; /* the first leaf below; the leaf itself in a bottom node */
-    size_t count;
-};
-
-struct spine_node {
-    struct spine_node *parent;
-    uint16_t slot; /* the position of its own entry in the parent */
-    uint8_t used;
-    uint8_t capacity; /* less than FANOUT only in a root */
-    bool is_inner;
-    struct entry entries[];
-};
-
-static size_t node_bytes(unsigned capacity)
-{
-    return sizeof(struct spine_node) + capacity * sizeof(struct entry);
-}
 
 static struct spine_node *node_new(struct spine *spine, bool is_inner, unsigned capacity)
 {
@@ -57,10 +31,15 @@ static void adopt(struct spine_node *node, unsigned from)
     }
 }
 
+static unsigned next_capacity(unsigned capacity)
+{
+    return capacity * 3 + 1;
+}
+
 static struct spine_node *grow_root(struct spine *spine, struct spine_node *node)
 {
     ASSERT(!node->parent);
-    unsigned capacity = node->capacity * 2u;
+    unsigned capacity = next_capacity(node->capacity);
     spine->bytes += mem_footprint(node_bytes(capacity));
     spine->bytes -= mem_footprint(node_bytes(node->capacity));
     node = mem_realloc(node, node_bytes(capacity));
@@ -78,6 +57,14 @@ static void add_to_count(struct spine *spine, struct spine_node *node, size_t mo
     spine->count += more;
 }
 
+/* So many elements are not below one node but below another one of its level. */
+static void move_count(struct spine *spine, struct spine_node *from, struct spine_node *to,
+                       size_t count)
+{
+    add_to_count(spine, from, 0 - count);
+    add_to_count(spine, to, count);
+}
+
 /* The first entry of the node has changed. */
 static void first_changed(struct spine_node *node)
 {
@@ -86,28 +73,6 @@ static void first_changed(struct spine_node *node)
         if (node->slot != 0)
             return;
     }
-}
-
-static size_t sum_of(const struct spine_node *node, unsigned from, unsigned to)
-{
-    size_t sum = 0;
-    for (unsigned i = from; i < to; i++)
-        sum += node->entries[i].count;
-    return sum;
-}
-
-static bool is_first_of_level(const struct spine_node *node)
-{
-    while (node->parent && node->slot == 0)
-        node = node->parent;
-    return !node->parent;
-}
-
-static bool is_last_of_level(const struct spine_node *node)
-{
-    while (node->parent && node->slot == node->parent->used - 1)
-        node = node->parent;
-    return !node->parent;
 }
 
 static struct spine_node *put_entry(struct spine *spine, struct spine_node *node, unsigned *index,
@@ -142,7 +107,7 @@ static struct spine_node *split(struct spine *spine, struct spine_node *node, un
 }
 
 /* Adds an entry to the node or, if that is full, to a half of it. Returns in which node it is, and
- * where. The counts above stay as they are. */
+ * where. The counts above already include the new entry's elements, in the entry before it. */
 static struct spine_node *put_entry(struct spine *spine, struct spine_node *node, unsigned *index,
                                     struct entry entry)
 {
@@ -154,6 +119,7 @@ static struct spine_node *put_entry(struct spine *spine, struct spine_node *node
             keep = 0;
         struct spine_node *fresh = split(spine, node, keep);
         if (*index > keep || keep == FANOUT) {
+            move_count(spine, node, fresh, entry.count);
             node = fresh;
             *index -= keep;
         }
@@ -367,116 +333,6 @@ void spine_set_leaf(struct spine_place *place, void *leaf)
         first_changed(place->node);
 }
 
-static bool stand_at(struct spine_place *place, struct spine_node *node, unsigned index)
-{
-    *place = (struct spine_place){node, index, node->entries[index].down};
-    return true;
-}
-
-static bool stand_nowhere(struct spine_place *place)
-{
-    *place = (struct spine_place){0};
-    return false;
-}
-
-/* Goes down to the first leaf, or to the last one. */
-static bool descend(struct spine_node *node, bool to_last, struct spine_place *place)
-{
-    for (;;) {
-        unsigned index = to_last ? node->used - 1u : 0;
-        if (!node->is_inner)
-            return stand_at(place, node, index);
-        node = node->entries[index].down;
-    }
-}
-
-bool spine_first(const struct spine *spine, struct spine_place *place)
-{
-    return spine->root ? descend(spine->root, false, place) : stand_nowhere(place);
-}
-
-bool spine_last(const struct spine *spine, struct spine_place *place)
-{
-    return spine->root ? descend(spine->root, true, place) : stand_nowhere(place);
-}
-
-bool spine_next(struct spine_place *place)
-{
-    struct spine_node *node = place->node;
-    if (place->index + 1 < node->used)
-        return stand_at(place, node, place->index + 1);
-    while (node->parent && node->slot + 1 == node->parent->used)
-        node = node->parent;
-    if (!node->parent)
-        return stand_nowhere(place);
-    return descend(node->parent->entries[node->slot + 1].down, false, place);
-}
-
-bool spine_previous(struct spine_place *place)
-{
-    struct spine_node *node = place->node;
-    if (place->index > 0)
-        return stand_at(place, node, place->index - 1);
-    while (node->parent && node->slot == 0)
-        node = node->parent;
-    if (!node->parent)
-        return stand_nowhere(place);
-    return descend(node->parent->entries[node->slot - 1].down, true, place);
-}
-
-bool spine_at_rank(const struct spine *spine, size_t rank, struct spine_place *place,
-                   size_t *offset)
-{
-    if (rank >= spine->count)
-        return stand_nowhere(place);
-    struct spine_node *node = spine->root;
-    for (;;) {
-        unsigned index = 0;
-        while (rank >= node->entries[index].count)
-            rank -= node->entries[index++].count;
-        if (!node->is_inner) {
-            *offset = rank;
-            return stand_at(place, node, index);
-        }
-        node = node->entries[index].down;
-    }
-}
-
-bool spine_find(const struct spine *spine, spine_begins *begins, const void *sought,
-                struct spine_place *place)
-{
-    if (!spine->root)
-        return stand_nowhere(place);
-    struct spine_node *node = spine->root;
-    for (;;) {
-        unsigned low = 0, high = node->used;
-        while (high - low > 1) {
-            unsigned middle = (low + high) / 2;
-            if (begins(sought, node->entries[middle].first))
-                low = middle;
-            else
-                high = middle;
-        }
-        if (!node->is_inner)
-            return stand_at(place, node, low);
-        node = node->entries[low].down;
-    }
-}
-
-size_t spine_rank(const struct spine_place *place)
-{
-    const struct spine_node *node = place->node;
-    size_t rank = sum_of(node, 0, place->index);
-    for (; node->parent; node = node->parent)
-        rank += sum_of(node->parent, 0, node->slot);
-    return rank;
-}
-
-size_t spine_leaf_count(const struct spine_place *place)
-{
-    return place->node->entries[place->index].count;
-}
-
 void *spine_take(struct spine *spine)
 {
     struct spine_place place;
@@ -491,48 +347,4 @@ void *spine_take(struct spine *spine)
     if (!node)
         *spine = (struct spine){0};
     return place.leaf;
-}
-
-struct census {
-    size_t leaves, bytes;
-    unsigned depth; /* of the bottom nodes; 0: not known yet */
-};
-
-static bool node_is_sound(const struct spine_node *node, unsigned depth, struct census *census)
-{
-    bool at_end = is_first_of_level(node) || is_last_of_level(node);
-    if (node->used == 0 || node->used > node->capacity || (!at_end && node->used < FILL_MIN) ||
-        (node->parent && node->capacity != FANOUT))
-        return false;
-    census->bytes += mem_footprint(node_bytes(node->capacity));
-    if (!node->is_inner) {
-        census->leaves += node->used;
-        if (census->depth == 0)
-            census->depth = depth;
-        for (unsigned i = 0; i < node->used; i++) {
-            if (node->entries[i].down != node->entries[i].first)
-                return false;
-        }
-        return depth == census->depth;
-    }
-    for (unsigned i = 0; i < node->used; i++) {
-        const struct entry *entry = &node->entries[i];
-        const struct spine_node *child = entry->down;
-        if (child->parent != node || child->slot != i || entry->first != child->entries[0].first ||
-            entry->count != sum_of(child, 0, child->used) ||
-            !node_is_sound(child, depth + 1, census))
-            return false;
-    }
-    return true;
-}
-
-bool spine_is_sound(const struct spine *spine)
-{
-    const struct spine_node *root = spine->root;
-    if (!root)
-        return spine->count == 0 && spine->leaves == 0 && spine->bytes == 0;
-    struct census census = {0};
-    return !root->parent && !(root->is_inner && root->used < 2) &&
-           node_is_sound(root, 1, &census) && sum_of(root, 0, root->used) == spine->count &&
-           census.leaves == spine->leaves && census.bytes == spine->bytes;
 }
