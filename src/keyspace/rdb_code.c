@@ -34,7 +34,7 @@ void rdb_add_little_endian(struct buf *out, uint64_t value, unsigned count)
         buf_add_char(out, (char)(value >> (8 * i) & 0xff));
 }
 
-static bool add_integer(struct buf *out, int64_t value)
+bool rdb_add_integer(struct buf *out, int64_t value)
 {
     enum rdb_encoding encoding;
     if (value >= INT8_MIN && value <= INT8_MAX)
@@ -53,7 +53,7 @@ static bool add_integer(struct buf *out, int64_t value)
 struct span rdb_add_string_head(struct buf *out, const struct item *item, char scratch[24])
 {
     int64_t number;
-    if (item_integer(item, &number) && add_integer(out, number))
+    if (item_integer(item, &number) && rdb_add_integer(out, number))
         return span_of(NULL, 0);
     struct span bytes = item_string(item, scratch);
     rdb_add_length(out, bytes.len);
