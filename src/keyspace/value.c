@@ -18,6 +18,7 @@ const struct value_rules value_rules_default = {
 
 static const struct value_ops *const tables[] = {
     [VALUE_STRING] = NULL, /* strings are part of their item */
+    [VALUE_STREAM] = &stream_ops,
 };
 
 const struct value_ops *value_ops_of(enum value_type type)
