@@ -63,7 +63,7 @@ struct span rdb_add_string_head(struct buf *out, const struct item *item, char s
 struct span rdb_add_text_head(struct buf *out, struct span text)
 {
     int64_t number;
-    if (number_parse_i64(text, &number) && add_integer(out, number))
+    if (number_parse_i64(text, &number) && rdb_add_integer(out, number))
         return span_of(NULL, 0);
     rdb_add_length(out, text.len);
     return text;
