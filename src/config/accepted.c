@@ -170,19 +170,8 @@ static const struct directive accepted_rows[] = {
     ROW("lazyfree-lazy-user-flush", NULL, DIRECTIVE_BOOL, 0, "no"),
     ROW("jemalloc-bg-thread", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("disable-thp", NULL, DIRECTIVE_BOOL, DIRECTIVE_IMMUTABLE, "yes"),
-    /* encodings */
-    INT("hash-max-listpack-entries", "hash-max-ziplist-entries", 0, "512", 0, INT64_MAX),
-    ROW("hash-max-listpack-value", "hash-max-ziplist-value", DIRECTIVE_MEMORY, 0, "64"),
-    INT("list-max-listpack-size", "list-max-ziplist-size", 0, "-2", INT32_MIN, INT32_MAX),
+    /* lists: whole chunks are never compressed */
     INT("list-compress-depth", NULL, 0, "0", 0, INT32_MAX),
-    INT("set-max-intset-entries", NULL, 0, "512", 0, INT64_MAX),
-    INT("set-max-listpack-entries", NULL, 0, "128", 0, INT64_MAX),
-    ROW("set-max-listpack-value", NULL, DIRECTIVE_MEMORY, 0, "64"),
-    INT("zset-max-listpack-entries", "zset-max-ziplist-entries", 0, "128", 0, INT64_MAX),
-    ROW("zset-max-listpack-value", "zset-max-ziplist-value", DIRECTIVE_MEMORY, 0, "64"),
-    ROW("hll-sparse-max-bytes", NULL, DIRECTIVE_MEMORY, 0, "3000"),
-    ROW("stream-node-max-bytes", NULL, DIRECTIVE_MEMORY, 0, "4096"),
-    INT("stream-node-max-entries", NULL, 0, "100", 0, INT64_MAX),
     /* scripts, access, observation */
     INT("busy-reply-threshold", "lua-time-limit", 0, "5000", 0, INT64_MAX),
     NOT_DONE("notify-keyspace-events", NULL, DIRECTIVE_STRING, 0, "",

@@ -44,6 +44,21 @@ enum config_client_class {
     CONFIG_CLIENT_CLASSES
 };
 
+/* Up to which size a value is kept in a compact form: numbers of elements, and bytes of one. */
+struct config_forms {
+    int64_t hash_entries;
+    uint64_t hash_value;
+    int list_size; /* elements of a chunk, or -1 to -5 for 4 to 64 KiB */
+    int64_t intset_entries;
+    int64_t set_entries;
+    uint64_t set_value;
+    int64_t zset_entries;
+    uint64_t zset_value;
+    uint64_t hll_bytes;
+    uint64_t stream_bytes; /* of a node; 0: no limit */
+    int64_t stream_entries;
+};
+
 struct config {
     /* network */
     char bind[CONFIG_BIND_MAX][256];
@@ -73,6 +88,7 @@ struct config {
     char dir[CONFIG_TEXT_MAX];
     int databases; /* accepted as Redis' directive; only database 0 is used */
     int hz;
+    struct config_forms forms;
     /* memory */
     uint64_t maxmemory;
     char maxmemory_policy[32];

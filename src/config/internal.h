@@ -61,12 +61,14 @@ struct directive {
     const char *not_done; /* accepted directive: why it refuses values but the default; or NULL */
 };
 
-/* Both tables as one list. */
+/* All tables as one list. */
 const struct directive *directive_at(size_t index); /* NULL: past the end */
 const struct directive *directive_find(struct span name);
 const char *directive_nearest(struct span name); /* NULL: no name is similar */
 
 const struct directive *accepted_at(size_t index); /* the table of accepted directives */
+const struct directive *forms_at(size_t index);    /* the table of compact forms */
+size_t forms_count(void);
 
 /* Sets the directive's value. false: `why` has the cause in Redis' words, and config is
  * unchanged. */

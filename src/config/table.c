@@ -463,7 +463,10 @@ static const struct directive rows[] = {
 const struct directive *directive_at(size_t index)
 {
     size_t count = sizeof rows / sizeof rows[0];
-    return index < count ? &rows[index] : accepted_at(index - count);
+    if (index < count)
+        return &rows[index];
+    const struct directive *of_forms = forms_at(index - count);
+    return of_forms ? of_forms : accepted_at(index - count - forms_count());
 }
 
 const struct directive *directive_find(struct span name)

@@ -45,6 +45,8 @@ struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspa
                                                .before_change = before_change,
                                                .before_clear = before_clear,
                                                .changed = changed};
+    if (replaced)
+        keyspace_set_rules(keyspace, keyspace_rules(replaced));
     machine->keyspace = keyspace;
     keyspace_observe(keyspace, &observer);
     return replaced;

@@ -41,7 +41,7 @@ static void take_state(struct machine_replay *replay)
 enum err machine_replay_load(struct machine_replay *replay, struct span piece, char *message)
 {
     if (!replay->reader)
-        replay->reader = machine_reader_new(replay->hash_seed);
+        replay->reader = machine_reader_new(replay->hash_seed, NULL);
     if (piece.len)
         return machine_reader_feed(replay->reader, piece, message);
     const struct machine_position *own = &replay->reader->position;

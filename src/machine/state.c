@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/number.h"
+#include "keyspace/value.h"
 #include "machine/internal.h"
 #include "wire/members.h"
 
@@ -131,10 +132,12 @@ static void take_aux(void *context, struct span name, struct span value)
     }
 }
 
-struct machine_reader *machine_reader_new(uint64_t hash_seed)
+struct machine_reader *machine_reader_new(uint64_t hash_seed, const struct value_rules *rules)
 {
     struct machine_reader *reader = mem_zalloc(sizeof *reader);
     reader->keyspace = keyspace_new(hash_seed);
+    if (rules)
+        keyspace_set_rules(reader->keyspace, rules);
     sessions_init(&reader->sessions);
     const struct rdb_reader_options options = {.checksum_required = true,
                                                .unsupported_is_error = true,

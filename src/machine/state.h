@@ -56,7 +56,8 @@ struct machine_reader {
     uint64_t bytes;
 };
 
-struct machine_reader *machine_reader_new(uint64_t hash_seed);
+/* rules NULL: Redis' defaults. */
+struct machine_reader *machine_reader_new(uint64_t hash_seed, const struct value_rules *rules);
 void machine_reader_free(
     struct machine_reader *reader); /* frees the keyspace too, unless it was taken */
 

@@ -107,6 +107,8 @@ static void apply(struct server *server, const struct config *old)
     shard_set_leader_wait(server_group(server), (uint32_t)server->config.leader_wait_ms);
     const struct session_terms terms = server_session_terms(&server->config);
     shard_set_sessions(server_group(server), &terms);
+    server->rules = server_value_rules(&server->config);
+    shard_set_rules(server_group(server), &server->rules);
     shard_set_voters_target(server_group(server), (uint32_t)server->config.raft_target_voters);
     if (old->appendfsync != server->config.appendfsync)
         server_apply_fsync(server);

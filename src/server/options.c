@@ -39,6 +39,22 @@ struct session_terms server_session_terms(const struct config *config)
                                   .bytes_max = (uint32_t)config->session_bytes_max};
 }
 
+struct value_rules server_value_rules(const struct config *config)
+{
+    const struct config_forms *forms = &config->forms;
+    return (struct value_rules){.hash_packed_entries = (size_t)forms->hash_entries,
+                                .hash_packed_value = (size_t)forms->hash_value,
+                                .set_intset_entries = (size_t)forms->intset_entries,
+                                .set_packed_entries = (size_t)forms->set_entries,
+                                .set_packed_value = (size_t)forms->set_value,
+                                .zset_packed_entries = (size_t)forms->zset_entries,
+                                .zset_packed_value = (size_t)forms->zset_value,
+                                .list_packed_size = forms->list_size,
+                                .hll_sparse_bytes = (size_t)forms->hll_bytes,
+                                .stream_node_bytes = (size_t)forms->stream_bytes,
+                                .stream_node_entries = (size_t)forms->stream_entries};
+}
+
 struct net_settings server_net_settings(const struct server *server)
 {
     const struct config *config = &server->config;

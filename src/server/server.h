@@ -14,6 +14,7 @@
 #include "cluster/seeking.h"
 #include "command/command.h"
 #include "config/config.h"
+#include "keyspace/value.h"
 #include "net/net.h"
 #include "peer/peer.h"
 #include "platform/disk.h"
@@ -87,6 +88,7 @@ struct server_claim {
 
 struct server {
     struct config config;
+    struct value_rules rules;   /* of the configuration */
     uint64_t self;              /* the node's id; 0: the cluster has given it none yet */
     char config_path[1024];     /* absolute; empty: none */
     struct log config_log;      /* while the configuration is read: to standard error */
@@ -243,6 +245,7 @@ server_handler server_raft_cluster_init, server_raft_cluster_join;
 
 /* options.c */
 void server_apply_fsync(struct server *server); /* appendfsync, with its warning */
+struct value_rules server_value_rules(const struct config *config);
 struct session_terms server_session_terms(const struct config *config);
 struct net_settings server_net_settings(const struct server *server);
 /* The path is printed to `folder` and borrowed. */

@@ -267,6 +267,8 @@ enum err server_open_shard(struct server *server, char message[512])
     options.host.send_context = server;
     options.progress_context = server;
     options.progress = server_loading_progress;
+    server->rules = server_value_rules(config);
+    options.rules = &server->rules;
     server_loading_begin(server);
     struct shard *shard;
     enum err err = shard_open(&options, server->now, &shard, message);

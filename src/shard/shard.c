@@ -28,7 +28,7 @@ static enum err load_state(void *context, struct span piece, char *message)
 {
     struct found *found = context;
     if (!found->state)
-        found->state = machine_reader_new(found->options->hash_seed);
+        found->state = machine_reader_new(found->options->hash_seed, found->options->rules);
     return machine_reader_feed(found->state, piece, message);
 }
 
@@ -178,6 +178,8 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
     shard_session_secret(shard);
     struct raft_options raft = options->raft;
     machine_init(&shard->machine, options->table, options->hash_seed);
+    if (options->rules)
+        keyspace_set_rules(shard->machine.keyspace, options->rules);
     if (found->state) {
         keyspace_free(machine_take_state(&shard->machine, found->state));
         raft.membership = found->state->position.membership;
@@ -355,6 +357,12 @@ size_t shard_holders(const struct shard *shard, uint64_t index)
 void shard_set_sync(struct shard *shard, enum storage_sync sync)
 {
     storage_set_sync(shard->storage, sync);
+}
+
+void shard_set_rules(struct shard *shard, const struct value_rules *rules)
+{
+    shard->options.rules = rules;
+    keyspace_set_rules(shard->machine.keyspace, rules);
 }
 
 void shard_set_leader_wait(struct shard *shard, uint32_t leader_wait_ms)

@@ -115,10 +115,12 @@ struct shard_options {
     const struct cluster *cluster;     /* borrowed */
     const struct command_table *table; /* borrowed */
     struct shard_host host;
-    const struct disk *disk;     /* borrowed */
-    const struct log *log;       /* borrowed */
-    uint64_t seed;               /* of the entries' seeds */
-    uint64_t hash_seed;          /* of the dictionaries' hash function */
+    const struct disk *disk; /* borrowed */
+    const struct log *log;   /* borrowed */
+    uint64_t seed;           /* of the entries' seeds */
+    uint64_t hash_seed;      /* of the dictionaries' hash function */
+    /* In which forms values are kept; borrowed. NULL: Redis' defaults. See shard_set_rules(). */
+    const struct value_rules *rules;
     uint32_t digest_interval_ms; /* a leader compares the members' digests; 0: never */
     uint32_t digest_entries;     /* or after so many entries */
     uint32_t leader_wait_ms;
@@ -213,6 +215,8 @@ bool shard_has_sessions(const struct shard *shard);
 bool shard_ask_sessions(struct shard *shard);
 /* What later sessions begin with if this node leads; the id is not looked at. */
 void shard_set_sessions(struct shard *shard, const struct session_terms *terms);
+/* Concerns values that change from now on. The rules are borrowed. */
+void shard_set_rules(struct shard *shard, const struct value_rules *rules);
 
 /* Everything that gathered since the last call goes to the core, the disk and the peers. Once per
  * turn. */

@@ -361,7 +361,7 @@ void shard_receive_chunk(struct shard *shard, const struct raft_chunk *chunk, st
             refuse_incoming(shard, &chunk->snapshot, err_text(err));
             return;
         }
-        shard->incoming_state = machine_reader_new(shard->options.hash_seed);
+        shard->incoming_state = machine_reader_new(shard->options.hash_seed, shard->options.rules);
     }
     ASSERT(shard->incoming_state && shard->incoming_state->bytes == chunk->offset);
     storage_install_write(shard->storage, bytes);

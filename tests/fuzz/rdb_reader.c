@@ -73,7 +73,7 @@ static void expect_same_state(struct machine_reader *reader)
     machine_writer_init(&writer, reader->keyspace, &reader->sessions, position);
     while (machine_writer_next(&writer, &file))
         continue;
-    struct machine_reader *again = machine_reader_new(3);
+    struct machine_reader *again = machine_reader_new(3, NULL);
     ASSERT(machine_reader_feed(again, buf_span(&file), message) == ERR_NONE);
     ASSERT(machine_reader_finish(again, position->index, position->term, message) == ERR_NONE);
     ASSERT(again->position.clock_ms == position->clock_ms);
@@ -87,7 +87,7 @@ static void expect_same_state(struct machine_reader *reader)
 static void feed_state(struct span file, size_t piece)
 {
     char message[512] = "";
-    struct machine_reader *reader = machine_reader_new(1);
+    struct machine_reader *reader = machine_reader_new(1, NULL);
     memory_begin();
     enum err err = ERR_NONE;
     for (size_t at = 0; !err && at < file.len; at += piece) {

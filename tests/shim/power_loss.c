@@ -188,7 +188,7 @@ static enum err load(void *context, struct span piece, char *message)
 {
     struct start *start = context;
     if (!start->state)
-        start->state = machine_reader_new(1);
+        start->state = machine_reader_new(1, NULL);
     return machine_reader_feed(start->state, piece, message);
 }
 

@@ -153,7 +153,7 @@ static struct machine_reader *write_and_read(struct fixture *f, const char *with
     while (machine_writer_next(&writer, &file))
         continue;
     machine_writer_close(&writer);
-    struct machine_reader *reader = machine_reader_new(77);
+    struct machine_reader *reader = machine_reader_new(77, NULL);
     *err = machine_reader_feed(reader, buf_span(&file), message);
     if (!*err)
         *err = machine_reader_finish(reader, position.index, position.term, message);

@@ -434,7 +434,7 @@ static void write_state(struct fixture *f, struct buf *out)
 
 static enum err read_state(struct fixture *f, struct span bytes, char message[512])
 {
-    struct machine_reader *reader = machine_reader_new(1);
+    struct machine_reader *reader = machine_reader_new(1, NULL);
     enum err err = machine_reader_feed(reader, bytes, message);
     if (!err)
         err = machine_reader_finish(reader, reader->position.index, 1, message);
