@@ -89,6 +89,32 @@ typedef size_t command_get_keys(const struct span *args, size_t argc, size_t *po
  * tell others that it will be busy. Cheap; only a guess. */
 typedef size_t command_work(const struct keyspace *keyspace, const struct span *args, size_t argc);
 
+/* Of a command that may wait for its keys. Its `run` never waits: where it finds nothing it replies
+ * with null, as it does within a transaction. */
+struct command_wait {
+    bool waits;          /* this call does, if it finds nothing */
+    uint64_t timeout_ms; /* 0: for ever */
+};
+struct command_blocking {
+    enum value_type type; /* of the values that it waits for */
+    /* False: an argument is wrong, and the error was written. */
+    bool (*parse)(const struct span *args, size_t argc, struct command_wait *wait,
+                  struct resp_writer *reply);
+    /* Those who take from the same stream without taking from each other. NULL: nobody does. */
+    struct span (*group)(const struct span *args, size_t argc);
+    /* How many such calls would find something at this key. */
+    size_t (*ready)(const struct keyspace *keyspace, const struct span *args, size_t argc,
+                    struct span key, int64_t now_ms);
+    /* Whether the call has to run once before it waits, because it would reply with an error or
+     * change something. */
+    bool (*runs_first)(const struct keyspace *keyspace, const struct span *args, size_t argc,
+                       int64_t now_ms);
+    /* Writes the command as it is to wait, if arguments mean something else later (XREAD's $).
+     * NULL: none does. */
+    void (*settle)(const struct keyspace *keyspace, const struct span *args, size_t argc,
+                   int64_t now_ms, struct buf *text);
+};
+
 struct command_key_spec {
     int first; /* position of the first key; 0: no keys */
     int last;  /* negative: counted from the end */
@@ -105,7 +131,8 @@ struct command {
     command_get_keys *get_keys;
     command_run *run;
     command_rewrite *rewrite;
-    command_work *work;   /* NULL: few */
+    command_work *work;                      /* NULL: few */
+    const struct command_blocking *blocking; /* NULL: it never waits */
     uint16_t id;          /* dense, stable within a process: the position in command_table_at() */
     uint16_t subcommands; /* number of subcommands of a container; their ids follow its own */
     const struct command *parent;

@@ -172,6 +172,7 @@ static void add_row(struct command_table *table, const struct command_docs *row,
         .rewrite = row->rewrite,
         .get_keys = row->get_keys,
         .work = row->work,
+        .blocking = row->blocking,
         .id = (uint16_t)table->count,
         .docs = row,
     };

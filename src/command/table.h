@@ -73,6 +73,7 @@ struct command_docs {
     command_rewrite *rewrite;
     command_get_keys *get_keys; /* with COMMAND_MOVABLE_KEYS */
     command_work *work;
+    const struct command_blocking *blocking; /* with COMMAND_BLOCKING */
     int arity;
     uint32_t flags;
     unsigned categories;

@@ -36,6 +36,8 @@ static void changed(void *context, const struct keyspace_change *change)
     struct machine *machine = context;
     machine->chain =
         mix(machine->chain ^ change->key_digest, change->revision * 8 + (uint64_t)change->event);
+    if (machine->listener.changed)
+        machine->listener.changed(machine->listener.context, change);
 }
 
 struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspace *keyspace)

@@ -42,6 +42,12 @@ struct machine_watcher {
     void (*before_clear)(void *context); /* all keys are about to be removed */
 };
 
+/* Is told of every change of a key. NULL: nobody is. */
+struct machine_listener {
+    void *context;
+    void (*changed)(void *context, const struct keyspace_change *change);
+};
+
 struct machine {
     const struct command_table *table; /* borrowed */
     struct keyspace *keyspace;
@@ -52,6 +58,7 @@ struct machine {
     uint64_t chain_from;
     struct machine_stats stats;
     struct machine_watcher watcher;
+    struct machine_listener listener;
 
     /* scratch memory */
     struct resp_parser parser;

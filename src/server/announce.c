@@ -34,7 +34,7 @@ static void say(struct server *server, uint64_t node, const struct cluster_annou
 static bool understands(const struct server *server, uint64_t node)
 {
     const struct shard *shard = server_shard(server, 0);
-    return node != server->self && shard && shard_version_of(shard, node) >= WIRE_VERSION;
+    return node != server->self && shard && shard_version_of(shard, node) >= WIRE_VERSION_ANNOUNCES;
 }
 
 void server_announce_open(struct server *server)

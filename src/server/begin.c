@@ -68,7 +68,7 @@ void server_on_peer_met(void *context, const struct shard_peer *peer, const char
     static const struct cluster_announcement nothing = {.port = 0};
     struct server *server = context;
     (void)cluster_id; /* the node says it itself */
-    if (dialled && peer->version >= WIRE_VERSION)
+    if (dialled && peer->version >= WIRE_VERSION_ANNOUNCES)
         server_announce_to(server, peer->node);
     if (!dialled)
         cluster_set_announced(&server->cluster, peer->node, &nothing);

@@ -3,7 +3,7 @@
 #include "shard/internal.h"
 
 /* A client whose request is carried out now. */
-struct waiter {
+struct waiter_client {
     struct shard *shard;
     struct shard_client client;
 };
@@ -11,7 +11,7 @@ struct waiter {
 static void run_local(void *context, const struct command *command, const struct span *args,
                       size_t argc, struct resp_writer *reply)
 {
-    const struct waiter *waiter = context;
+    const struct waiter_client *waiter = context;
     const struct shard_host *host = &waiter->shard->options.host;
     host->run_local(host->context, waiter->client, command, args, argc, reply);
 }
@@ -19,17 +19,17 @@ static void run_local(void *context, const struct command *command, const struct
 static void executed(void *context, const struct command *command, const struct span *args,
                      size_t argc, struct span reply)
 {
-    const struct shard_host *host = &((struct waiter *)context)->shard->options.host;
+    const struct shard_host *host = &((struct waiter_client *)context)->shard->options.host;
     host->executed(host->context, command, args, argc, reply);
 }
 
 static void expect(void *context, size_t bytes)
 {
-    struct waiter *waiter = context;
+    struct waiter_client *waiter = context;
     shard_announce_amid(waiter->shard, bytes);
 }
 
-static struct machine_caller caller_of(struct waiter *waiter)
+static struct machine_caller caller_of(struct waiter_client *waiter)
 {
     struct shard *shard = waiter->shard;
     return (struct machine_caller){.reply = {.protocol = 2},
@@ -43,7 +43,7 @@ static struct machine_caller caller_of(struct waiter *waiter)
 /* A command is executed and counted also for a client that is gone or wants no reply. */
 static void begin_reply(struct machine_caller *caller, int protocol)
 {
-    const struct waiter *waiter = caller->context;
+    const struct waiter_client *waiter = caller->context;
     struct shard *shard = waiter->shard;
     shard->unread.len = 0;
     caller->reply.protocol = protocol;
@@ -75,9 +75,28 @@ static void finish_write(struct shard *shard, struct pending_write *write, uint6
     shard_note_answered(shard, write);
 }
 
+/* An entry that may serve a client that waits for a key, of this node or another. */
+static void apply_for_waiter(struct shard *shard, const struct entry *entry)
+{
+    struct waiter_client waiter = {.shard = shard};
+    struct machine_caller caller = caller_of(&waiter);
+    struct buf *reply = &shard->blocks.scratch;
+    const struct blocked *blocked = shard_blocked_for(shard, entry);
+    reply->len = 0;
+    if (!blocked)
+        caller.executed = NULL; /* it is counted where its client is */
+    if (shard_wants_waiter_reply(shard, entry))
+        caller.reply =
+            (struct resp_writer){.out = reply, .protocol = blocked ? blocked->protocol : 2};
+    machine_apply(&shard->machine, entry, &caller);
+    shard_digest_applied(shard);
+    if (caller.reply.out)
+        shard_note_waiter_entry(shard, entry, buf_span(reply));
+}
+
 static void apply_one(struct shard *shard, const struct entry *entry, struct pending_write *write)
 {
-    struct waiter waiter = {.shard = shard};
+    struct waiter_client waiter = {.shard = shard};
     struct machine_caller caller = caller_of(&waiter);
     if (write) {
         waiter.client = write->client;
@@ -90,11 +109,45 @@ static void apply_one(struct shard *shard, const struct entry *entry, struct pen
         finish_write(shard, write, entry->index);
 }
 
+/* A read that may wait for its keys. False: it found nothing, and waits. */
+static bool read_or_wait(struct shard *shard, struct pending_read *read,
+                         const struct machine_view *view, struct machine_caller *caller)
+{
+    const struct shard_request request = {.client = read->client,
+                                          .protocol = read->protocol,
+                                          .command = read->command,
+                                          .args = read_queue_args(&shard->reads, read),
+                                          .argc = read->argc};
+    struct buf *scratch = &shard->blocks.scratch;
+    struct command_wait wait = {.waits = false};
+    struct resp_writer none = {.protocol = read->protocol};
+    bool valid = request.command->blocking->parse(request.args, request.argc, &wait, &none);
+    scratch->len = 0;
+    caller->reply = (struct resp_writer){.out = scratch, .protocol = read->protocol};
+    machine_read(&shard->machine, read->command, request.args, request.argc, view, caller);
+    if (valid && wait.waits && shard_reply_is_null(buf_span(scratch))) {
+        shard_block_read(shard, &request);
+        return false;
+    }
+    begin_reply(caller, read->protocol);
+    resp_raw(&caller->reply, buf_span(scratch));
+    return true;
+}
+
 static void answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
 {
-    struct waiter waiter = {shard, read->client};
+    struct waiter_client waiter = {shard, read->client};
     struct machine_caller caller = caller_of(&waiter);
     const struct machine_view view = {.now_ms = now_ms, .prng = &shard->prng};
+    const struct shard_host *host = &shard->options.host;
+    if (read->kind == PENDING_READ && read->command->blocking) {
+        read->done = true;
+        if (read_or_wait(shard, read, &view, &caller))
+            host->reply_end(host->context, read->client, 0);
+        else if (host->waits)
+            host->waits(host->context, read->client);
+        return;
+    }
     begin_reply(&caller, read->protocol);
     switch (read->kind) {
     case PENDING_READ:
@@ -111,14 +164,14 @@ static void answer_read(struct shard *shard, struct pending_read *read, int64_t 
         break;
     }
     read->done = true;
-    shard->options.host.reply_end(shard->options.host.context, read->client, 0);
+    host->reply_end(host->context, read->client, 0);
 }
 
 void shard_read_local(struct shard *shard, const struct shard_request *request,
                       struct resp_writer *reply, struct shard_time now)
 {
     shard_set_now(shard, now);
-    struct waiter waiter = {shard, request->client};
+    struct waiter_client waiter = {shard, request->client};
     struct machine_caller caller = caller_of(&waiter);
     caller.reply = *reply;
     const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
@@ -205,13 +258,17 @@ static bool apply_next(struct shard *shard)
     struct entry entry;
     if (storage_entry(shard->storage, index, &entry) != ERR_NONE)
         FATAL("a committed entry cannot be read back from the log");
-    struct pending_write *write = write_waiting_for(shard, &entry);
+    bool for_waiter = shard_entry_is_for_waiter(&entry);
+    struct pending_write *write = for_waiter ? NULL : write_waiting_for(shard, &entry);
     if (!answer_reads_before(shard, &entry, write)) {
         shard_note_announced(shard);
         return false;
     }
     shard_announce_amid(shard, entry.record.len);
-    apply_one(shard, &entry, write);
+    if (for_waiter)
+        apply_for_waiter(shard, &entry);
+    else
+        apply_one(shard, &entry, write);
     shard_note_announced(shard);
     shard_take_image_if_due(shard);
     return !turn_is_over(shard);

@@ -326,6 +326,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
         return;
     shard_read_clock(shard);
     shard_issue_held(shard);
+    shard_drive_blocks(shard);
     if (shard_is_leader(shard)) {
         step_reads(shard);
         shard_step_batch(shard);
@@ -337,6 +338,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
     shard_apply_committed(shard);
     shard_issue_held(shard); /* what was applied may have settled what was open */
     shard_answer_reads(shard);
+    shard_drive_blocks(shard);
     if (shard->batch_count && raft_accepts(shard->raft)) { /* what they wait for */
         shard_step_batch(shard);
         flush_all(shard);

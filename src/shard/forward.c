@@ -84,7 +84,7 @@ struct pending_write *shard_forwarded_as(struct shard *shard, const struct entry
     return write->seq == origin->seq ? write : NULL;
 }
 
-static struct wire_forward begin_message(const struct shard *shard, enum wire_forward_type type)
+struct wire_forward shard_forward_message(const struct shard *shard, enum wire_forward_type type)
 {
     return (struct wire_forward){.type = type,
                                  .cluster_id = span_text(shard->options.cluster->cluster_id),
@@ -107,7 +107,7 @@ void shard_send_forward(struct shard *shard, const struct wire_forward *message,
 static size_t send_some(struct shard *shard, size_t at)
 {
     struct write_queue *writes = &shard->writes;
-    struct wire_forward message = begin_message(shard, WIRE_FORWARD);
+    struct wire_forward message = shard_forward_message(shard, WIRE_FORWARD);
     message.forward.answered = write_queue_at(writes, 0)->seq;
     message.forward.first = write_queue_at(writes, at)->seq;
     struct buf items = {0};
@@ -142,7 +142,7 @@ static void send_requests(struct shard *shard)
 static void send_read(struct shard *shard)
 {
     struct shard_forwarding *forwarding = &shard->forwarding;
-    struct wire_forward message = begin_message(shard, WIRE_READ);
+    struct wire_forward message = shard_forward_message(shard, WIRE_READ);
     message.read.context = shard->round_open - 1;
     message.read.due_ms =
         forwarding->round_due_ms == NO_DEADLINE ? 0 : (uint64_t)forwarding->round_due_ms;
@@ -187,6 +187,8 @@ static void send_again(struct shard *shard)
 
 void shard_forward_again(struct shard *shard, uint64_t node)
 {
+    if (raft_leader(shard->raft) == node)
+        shard_say_again(shard);
     if (may_send(shard) && raft_leader(shard->raft) == node)
         send_again(shard);
 }
@@ -257,7 +259,7 @@ static void ask_holders(struct shard *shard)
     uint64_t due_ms = forwarding->wait_asked_ms + shard->options.raft.heartbeat_ms;
     if (!forwarding->wants_holders || (forwarding->wait_asked_ms && shard->now.mono_ms < due_ms))
         return;
-    struct wire_forward message = begin_message(shard, WIRE_HOLDERS);
+    struct wire_forward message = shard_forward_message(shard, WIRE_HOLDERS);
     shard_send_forward(shard, &message, false);
     forwarding->wait_asked_ms = shard->now.mono_ms;
     forwarding->wants_holders = false; /* who still waits asks again */
@@ -390,6 +392,11 @@ static void take_held(struct shard *shard, const struct wire_forward *message)
 /* Only the leader of this node's own term, that it forwards to, is believed. */
 static void take_answer(struct shard *shard, const struct wire_forward *message)
 {
+    if (message->type == WIRE_WAITED) {
+        if (message->from == raft_leader(shard->raft) && message->life == shard->forwarding.life)
+            shard_take_waited(shard, message);
+        return;
+    }
     if (!may_send(shard) || message->from != raft_leader(shard->raft) ||
         message->life != shard->forwarding.life)
         return;
@@ -418,10 +425,12 @@ enum err shard_take_forward(struct shard *shard, const struct shard_peer *from,
     case WIRE_FORWARD:
     case WIRE_READ:
     case WIRE_HOLDERS:
+    case WIRE_WAIT:
         return shard_serve(shard, from, &message);
     case WIRE_FORWARDED:
     case WIRE_READ_INDEX:
     case WIRE_HELD:
+    case WIRE_WAITED:
         take_answer(shard, &message);
         return ERR_NONE;
     }

@@ -47,6 +47,7 @@ struct shard_origin {
     uint64_t missed_at;    /* the number that was waited for when it last overtook itself */
     uint64_t read_context; /* that it asked for; 0: none */
     uint64_t read_round;   /* of this node, that confirms it */
+    uint64_t wait_number;  /* of its newest RAFT.WAIT; 0: there was none */
 };
 
 struct shard_origins {
@@ -68,6 +69,8 @@ bool shard_forward_is_silent(const struct shard *shard);
 uint64_t shard_forward_due_ms(const struct shard *shard);
 /* The write that the entry carries out; NULL: it is of no client that waits here. */
 struct pending_write *shard_forwarded_as(struct shard *shard, const struct entry *entry);
+/* A message to the leader, without its numbers and items. */
+struct wire_forward shard_forward_message(const struct shard *shard, enum wire_forward_type type);
 void shard_send_forward(struct shard *shard, const struct wire_forward *message, bool response);
 MUST_CHECK enum err shard_take_forward(struct shard *shard, const struct shard_peer *from,
                                        const struct span *args, size_t argc);

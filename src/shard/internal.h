@@ -4,6 +4,9 @@
  *   issue.c        where they go: proposed here or forwarded; what became of them
  *   forward.c      to the leader, for this node's clients
  *   serve.c        by the leader, for other nodes' clients
+ *   block.c        clients that wait for keys
+ *   wake.c         the leader serves them
+ *   waits.c        who waits for which key
  *   drive.c        events to the core, its effects to the disk and the peers
  *   apply.c        committed entries to the machine, replies to the clients
  *   answer.c       replies to what is not carried out
@@ -28,6 +31,7 @@
 #include "base/prng.h"
 #include "machine/state.h"
 #include "resp/parse.h"
+#include "shard/block.h"
 #include "shard/clock.h"
 #include "shard/digest.h"
 #include "shard/forward.h"
@@ -96,6 +100,7 @@ struct client_note {
     uint32_t generation;
     uint64_t last_write; /* arrival of its newest write, 0: none */
     uint64_t held_pass;  /* of shard_answer_reads(), in which one of its reads had to wait */
+    uint64_t blocked;    /* the id of its command that waits for a key, 0: none */
 };
 
 /* What a leader said of itself; at_ms is monotonic, 0: nothing. */
@@ -163,6 +168,7 @@ struct shard {
     struct shard_issue issue;
     struct shard_forwarding forwarding;
     struct shard_origins origins;
+    struct shard_blocks blocks;
     struct shard_versions versions;
     uint64_t session_secret[2];
 

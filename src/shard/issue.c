@@ -81,6 +81,19 @@ static const char *judge(void *context, const struct command *command, const str
     return host->refusal ? host->refusal(host->context, command, args, argc, in_transaction) : NULL;
 }
 
+/* The text is a command, perhaps with a number of a session before it. */
+static void wake_behind(struct shard *shard, struct span text)
+{
+    if (waits_count(&shard->blocks.waiters) == 0 || text.ptr[0] != '*')
+        return;
+    struct resp_parser *parser = &shard->machine.parser;
+    static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+    enum resp_outcome outcome = resp_parse(parser, text, &limits);
+    ASSERT(outcome == RESP_COMMAND);
+    const struct command *command = command_find(shard->options.table, parser->args, parser->argc);
+    shard_wake_behind(shard, command, parser->args, parser->argc);
+}
+
 /* Appends an entry for a request whose times may be relative. 0: no node sends that, or it is
  * refused and `error` says why. */
 uint32_t shard_propose(struct shard *shard, enum entry_kind kind, struct span text,
@@ -104,6 +117,8 @@ uint32_t shard_propose(struct shard *shard, enum entry_kind kind, struct span te
         entry.payload = buf_span(&payload);
         entry_encode(&shard->batch, &entry);
         bytes = shard_batch_end(shard, &entry);
+        if (kind == ENTRY_COMMAND)
+            wake_behind(shard, text);
     }
     buf_close(&payload);
     return bytes;
@@ -387,4 +402,5 @@ void shard_forget_issued(struct shard *shard)
         write_queue_pop(writes);
     }
     shard->issue.open = false;
+    shard_forget_blocks(shard);
 }

@@ -20,6 +20,7 @@ void shard_forget_origins(struct shard *shard)
     for (size_t i = 0; i < shard->origins.count; i++)
         buf_close(&shard->origins.list[i].refusals);
     shard->origins.count = 0;
+    shard_forget_waiters(shard);
 }
 
 /* A life is remembered until the term is over: what it sent may still be on its way. NULL: there
@@ -148,6 +149,8 @@ enum err shard_serve(struct shard *shard, const struct shard_peer *from,
         origin->missed = true;
         return ERR_NONE;
     }
+    if (message->type == WIRE_WAIT)
+        return shard_serve_waits(shard, message, origin);
     if (message->type == WIRE_READ) {
         if (origin->read_context != message->read.context) {
             origin->read_round = shard->round_open; /* it goes on if the origin asks again */

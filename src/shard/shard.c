@@ -177,7 +177,9 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
     while (shard->forwarding.life == 0);
     shard_session_secret(shard);
     struct raft_options raft = options->raft;
+    shard_open_blocks(shard);
     machine_init(&shard->machine, options->table, options->hash_seed);
+    shard->machine.listener = (struct machine_listener){shard, shard_note_key_change};
     if (options->rules)
         keyspace_set_rules(shard->machine.keyspace, options->rules);
     if (found->state) {
@@ -278,6 +280,7 @@ void shard_close(struct shard *shard)
     buf_close(&shard->records);
     buf_close(&shard->encoded);
     shard_forget_origins(shard);
+    shard_close_blocks(shard);
     mem_free(shard->origins.list);
     mem_free(shard->notes);
     mem_free(shard->batch_entries);
@@ -301,6 +304,8 @@ uint64_t shard_deadline_ms(const struct shard *shard)
         deadline = shard_issue_due_ms(shard);
     if (shard_forward_due_ms(shard) < deadline)
         deadline = shard_forward_due_ms(shard);
+    if (shard_blocks_due_ms(shard) < deadline)
+        deadline = shard_blocks_due_ms(shard);
     if (shard_image_due_ms(shard) < deadline)
         deadline = shard_image_due_ms(shard);
     return deadline;

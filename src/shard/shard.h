@@ -64,6 +64,8 @@ struct shard_host {
     /* Called after each reply, also when reply_begin gave NULL. `index`: of the entry that was
      * applied, 0 if none. */
     void (*reply_end)(void *context, struct shard_client client, uint64_t index);
+    /* The client's read found nothing, and waits for its keys. May be NULL. */
+    void (*waits)(void *context, struct shard_client client);
     /* Whether the client is still there. What nobody waits for is not carried out a second time. */
     bool (*is_waiting)(void *context, struct shard_client client);
     /* Why this command, of a client of any node, must not be proposed now: the error to answer.
@@ -188,6 +190,26 @@ enum shard_admission shard_read(struct shard *shard, const struct shard_request 
 /* A data command that reads this node's applied state, at once: READONLY connections. */
 void shard_read_local(struct shard *shard, const struct shard_request *request,
                       struct resp_writer *reply, struct shard_time now);
+
+/* A command that may wait for its keys (command->blocking), and is to. Its reply comes through the
+ * host when a key has something for it, or after shard_unblock(). A client has one at a time. For
+ * commands that write; one that reads goes to shard_read() and waits if it finds nothing. */
+enum shard_admission shard_block(struct shard *shard, const struct shard_request *request,
+                                 struct shard_time now);
+enum shard_unblock {
+    SHARD_TIMED_OUT,            /* the client gets a null reply */
+    SHARD_UNBLOCKED_WITH_ERROR, /* … an error */
+    SHARD_GONE,                 /* … nothing */
+};
+/* The client is to wait no more. If an entry may have served it, its fate is waited for. Without
+ * effect on a client that does not wait. */
+void shard_unblock(struct shard *shard, struct shard_client client, enum shard_unblock why,
+                   struct shard_time now);
+size_t shard_blocked_count(const struct shard *shard); /* clients of this node */
+/* Whether all members know the values and commands of version 4. shard_ask_types() also makes a
+ * node that is alone agree; false: there are older members. */
+bool shard_has_types(const struct shard *shard);
+bool shard_ask_types(struct shard *shard);
 
 struct shard_transaction {
     struct shard_client client;

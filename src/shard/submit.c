@@ -197,6 +197,7 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
         entry_encode_command(&shard->batch, &entry, args, argc);
 
     push_proposed(shard, request->client, request->protocol, &entry);
+    shard_wake_behind(shard, request->command, args, argc);
     return SHARD_ACCEPTED;
 }
 

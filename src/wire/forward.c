@@ -10,6 +10,7 @@ static const char *const names[] = {
     [WIRE_FORWARD] = "RAFT.FORWARD", [WIRE_FORWARDED] = "RAFT.FORWARDED",
     [WIRE_READ] = "RAFT.READ",       [WIRE_READ_INDEX] = "RAFT.READINDEX",
     [WIRE_HOLDERS] = "RAFT.HOLDERS", [WIRE_HELD] = "RAFT.HELD",
+    [WIRE_WAIT] = "RAFT.WAIT",       [WIRE_WAITED] = "RAFT.WAITED",
 };
 
 enum { TYPES = sizeof names / sizeof *names };
@@ -75,6 +76,9 @@ static bool is_sound(const struct wire_forward *message)
     case WIRE_HOLDERS:
     case WIRE_HELD:
         return true;
+    case WIRE_WAIT:
+    case WIRE_WAITED:
+        return message->wait.number > 0;
     }
     return false;
 }
@@ -158,6 +162,29 @@ bool wire_take_request(struct span *items, enum entry_kind *kind, struct span *p
 bool wire_take_refusal(struct span *items, uint64_t *seq, struct span *text)
 {
     return take_number(items, SPAN(":"), seq) && take_text(items, text);
+}
+
+void wire_add_wait(struct buf *items, const struct wire_wait *wait)
+{
+    ASSERT(wait->id < WIRE_WAITER);
+    buf_add_char(items, (char)wait->kind);
+    buf_add_u64(items, wait->id);
+    buf_add_char(items, ':');
+    buf_add_u64(items, wait->number);
+    buf_add_char(items, ':');
+    add_length(items, wait->text.len);
+    buf_add_span(items, wait->text);
+}
+
+bool wire_take_wait(struct span *items, struct wire_wait *wait)
+{
+    static const char kinds[] = {WIRE_WAIT_BEGINS, WIRE_WAIT_ENDS, WIRE_WAIT_REFUSED};
+    if (items->len == 0 || !memchr(kinds, items->ptr[0], sizeof kinds))
+        return false;
+    wait->kind = (enum wire_wait_kind)items->ptr[0];
+    *items = span_of(items->ptr + 1, items->len - 1);
+    return take_number(items, SPAN(":"), &wait->id) && wait->id < WIRE_WAITER &&
+           take_number(items, SPAN(":"), &wait->number) && take_text(items, &wait->text);
 }
 
 void wire_add_index(struct buf *items, uint64_t index)

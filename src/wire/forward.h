@@ -8,6 +8,8 @@
  *     RAFT.READINDEX <cluster-id> <shard> <term> <from> <to> <life> <context> <index> <time-ms> ""
  *     RAFT.HOLDERS   <cluster-id> <shard> <term> <from> <to> <life> 0 0 0 ""
  *     RAFT.HELD      <cluster-id> <shard> <term> <from> <to> <life> 0 0 0 <indices>
+ *     RAFT.WAIT      <cluster-id> <shard> <term> <from> <to> <life> <number> 0 0 <waits>
+ *     RAFT.WAITED    <cluster-id> <shard> <term> <from> <to> <life> <number> 0 0 <waits>
  *
  * `life` is drawn by each run of the origin's process. The requests of a life are numbered from 1
  * in each term; a RAFT.FORWARD has `count` of them, beginning with number <first>. Everything below
@@ -25,7 +27,24 @@
  * A request is <kind><bytes>CRLF<payload>, with a payload as in a log entry of that kind, but for
  * times, which may be relative, and the terms of a new session, which the leader sets. One of kind
  * N, without a payload, asks for nothing: whoever wanted what had its number is gone. A refusal is
- * <seq>:<bytes>CRLF<text>. All numbers are decimal. */
+ * <seq>:<bytes>CRLF<text>. All numbers are decimal.
+ *
+ * RAFT.WAIT (since version 4) tells the leader of clients that wait for keys. A wait is
+ * <kind><id>:<number>:<bytes>CRLF<text>, one of
+ *
+ *     +<id>:<stamp>:<bytes>  the command: it begins to wait. Stamp 0: it is new; else what the
+ *                            leader of an earlier term answered
+ *     -<id>:0:0              it waits no more
+ *
+ * and in the answer
+ *
+ *     +<id>:<stamp>:0        it waits, and this is its place in the order of arrival
+ *     -<id>:<index>:0        it waits no more: what may have served it is at or before this index
+ *     !<id>:0:<bytes>        it is refused: the error
+ *
+ * Messages of a life are numbered; the leader ignores one that comes behind a newer one, and the
+ * origin says again what was not answered. An id is below 2^63. An entry that serves a waiter has
+ * WIRE_WAITER and the id as the sequence number of its origin. */
 #ifndef FLOTILLA_WIRE_FORWARD_H
 #define FLOTILLA_WIRE_FORWARD_H
 
@@ -44,6 +63,19 @@ enum wire_forward_type {
     WIRE_READ_INDEX,
     WIRE_HOLDERS,
     WIRE_HELD,
+    WIRE_WAIT,
+    WIRE_WAITED,
+};
+
+#define WIRE_WAITER (UINT64_C(1) << 63)
+
+enum wire_wait_kind { WIRE_WAIT_BEGINS = '+', WIRE_WAIT_ENDS = '-', WIRE_WAIT_REFUSED = '!' };
+
+struct wire_wait {
+    enum wire_wait_kind kind;
+    uint64_t id;
+    uint64_t number; /* stamp or index */
+    struct span text;
 };
 
 struct wire_forward {
@@ -74,6 +106,9 @@ struct wire_forward {
             uint64_t index;
             uint64_t time_ms;
         } read_index;
+        struct {
+            uint64_t number; /* not 0 */
+        } wait;
         uint64_t numbers[3];
     };
     struct span items; /* the requests or the refusals */
@@ -90,6 +125,9 @@ void wire_add_refusal(struct buf *items, uint64_t seq, struct span text);
 /* Takes the first item off `items`. False: there is none, or it is malformed. */
 bool wire_take_request(struct span *items, enum entry_kind *kind, struct span *payload);
 bool wire_take_refusal(struct span *items, uint64_t *seq, struct span *text);
+
+void wire_add_wait(struct buf *items, const struct wire_wait *wait);
+bool wire_take_wait(struct span *items, struct wire_wait *wait);
 
 void wire_add_index(struct buf *items, uint64_t index);
 bool wire_take_index(struct span *items, uint64_t *index);

@@ -1,0 +1,553 @@
+/* The clients of this node that wait for keys. */
+#include "shard/block.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "resp/write.h"
+#include "shard/internal.h"
+#include "wire/hello.h"
+
+enum { RESEND_HEARTBEATS = 4, MESSAGE_BYTES = 512 * 1024 };
+
+#define UNBLOCKED_ERROR "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+
+void shard_open_blocks(struct shard *shard)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    *blocks = (struct shard_blocks){.next_id = 1};
+    waits_init(&blocks->reads, shard->options.table, shard->options.hash_seed);
+    waits_init(&blocks->waiters, shard->options.table, shard->options.hash_seed);
+}
+
+static void free_blocked(struct blocked *blocked)
+{
+    mem_free(blocked->text);
+    mem_free(blocked);
+}
+
+void shard_close_blocks(struct shard *shard)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    for (size_t i = 0; i < blocks->count; i++)
+        free_blocked(blocks->list[i]);
+    mem_free(blocks->list);
+    waits_close(&blocks->reads);
+    waits_close(&blocks->waiters);
+    buf_close(&blocks->scratch);
+    *blocks = (struct shard_blocks){.next_id = 1};
+}
+
+static struct waiter_id id_of(const struct shard *shard, const struct blocked *blocked)
+{
+    return (struct waiter_id){raft_id(shard->raft), shard->forwarding.life, blocked->id};
+}
+
+static struct span text_of(const struct blocked *blocked)
+{
+    return span_of(blocked->text, blocked->text_len);
+}
+
+/* --- the list --- */
+
+/* The position of the first one with this id or a higher one. */
+static size_t position_of(const struct shard_blocks *blocks, uint64_t id)
+{
+    size_t from = 0;
+    size_t to = blocks->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (blocks->list[middle]->id < id)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+static struct blocked *find(const struct shard_blocks *blocks, uint64_t id)
+{
+    size_t at = position_of(blocks, id);
+    return at < blocks->count && blocks->list[at]->id == id ? blocks->list[at] : NULL;
+}
+
+static bool is_undecided(enum block_state state)
+{
+    return state != BLOCK_WAITS && state != BLOCK_READS;
+}
+
+static void link_last(struct shard_blocks *blocks, struct blocked *blocked)
+{
+    blocked->previous = blocks->last;
+    blocked->next = NULL;
+    *(blocks->last ? &blocks->last->next : &blocks->first) = blocked;
+    blocks->last = blocked;
+}
+
+static void unlink_one(struct shard_blocks *blocks, struct blocked *blocked)
+{
+    *(blocked->previous ? &blocked->previous->next : &blocks->first) = blocked->next;
+    *(blocked->next ? &blocked->next->previous : &blocks->last) = blocked->previous;
+}
+
+static void set_state(struct shard_blocks *blocks, struct blocked *blocked, enum block_state state)
+{
+    if (is_undecided(blocked->state))
+        unlink_one(blocks, blocked);
+    if (is_undecided(state))
+        link_last(blocks, blocked);
+    if (state == BLOCK_NEW || state == BLOCK_LEAVING)
+        blocked->said_ms = 0;
+    blocked->state = state;
+}
+
+static struct blocked *add(struct shard *shard, const struct shard_request *request,
+                           struct span text, enum block_state state)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    if (blocks->count == blocks->cap) {
+        blocks->cap = blocks->cap ? blocks->cap * 2 : 16;
+        blocks->list = mem_realloc(blocks->list, blocks->cap * sizeof(struct blocked *));
+    }
+    struct blocked *blocked = mem_alloc(sizeof *blocked);
+    *blocked = (struct blocked){.id = blocks->next_id++,
+                                .client = request->client,
+                                .protocol = request->protocol,
+                                .state = BLOCK_WAITS,
+                                .text = mem_alloc(text.len),
+                                .text_len = text.len};
+    memcpy(blocked->text, text.ptr, text.len);
+    set_state(blocks, blocked, state);
+    blocks->list[blocks->count++] = blocked;
+    shard_note_of(shard, request->client)->blocked = blocked->id;
+    return blocked;
+}
+
+static void drop(struct shard *shard, struct blocked *blocked)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    set_state(blocks, blocked, BLOCK_WAITS);
+    struct waiter *read = waits_find(&blocks->reads, id_of(shard, blocked));
+    if (read)
+        waits_remove(&blocks->reads, read);
+    struct client_note *note = shard_note_of(shard, blocked->client);
+    if (note->blocked == blocked->id)
+        note->blocked = 0;
+    size_t at = position_of(blocks, blocked->id);
+    blocks->count--;
+    memmove(&blocks->list[at], &blocks->list[at + 1],
+            (blocks->count - at) * sizeof(struct blocked *));
+    free_blocked(blocked);
+}
+
+/* --- answers --- */
+
+static void answer(struct shard *shard, struct blocked *blocked, struct span reply, uint64_t index)
+{
+    const struct shard_host *host = &shard->options.host;
+    struct buf *out = host->reply_begin(host->context, blocked->client);
+    if (out)
+        buf_add_span(out, reply);
+    host->reply_end(host->context, blocked->client, index);
+    drop(shard, blocked);
+}
+
+static void answer_error(struct shard *shard, struct blocked *blocked, const char *text)
+{
+    shard_write_error(shard, blocked->client, text);
+    drop(shard, blocked);
+}
+
+/* Nothing can serve it any more. */
+static void end(struct shard *shard, struct blocked *blocked)
+{
+    switch (blocked->why) {
+    case SHARD_TIMED_OUT:
+        answer(shard, blocked, blocked->protocol == 3 ? SPAN("_\r\n") : SPAN("*-1\r\n"), 0);
+        return;
+    case SHARD_UNBLOCKED_WITH_ERROR:
+        answer_error(shard, blocked, UNBLOCKED_ERROR);
+        return;
+    case SHARD_GONE:
+        answer(shard, blocked, span_of("", 0), 0);
+        return;
+    }
+}
+
+bool shard_reply_is_null(struct span reply)
+{
+    return span_equal(reply, SPAN("*-1\r\n")) || span_equal(reply, SPAN("$-1\r\n")) ||
+           span_equal(reply, SPAN("_\r\n"));
+}
+
+bool shard_entry_is_for_waiter(const struct entry *entry)
+{
+    return entry->origin.life && (entry->origin.seq & WIRE_WAITER);
+}
+
+struct blocked *shard_blocked_for(struct shard *shard, const struct entry *entry)
+{
+    if (entry->origin.life != shard->forwarding.life || entry->origin.node != raft_id(shard->raft))
+        return NULL;
+    return find(&shard->blocks, entry->origin.seq & ~WIRE_WAITER);
+}
+
+bool shard_wants_waiter_reply(struct shard *shard, const struct entry *entry)
+{
+    return waits_count(&shard->blocks.waiters) || shard_blocked_for(shard, entry);
+}
+
+void shard_note_waiter_entry(struct shard *shard, const struct entry *entry, struct span reply)
+{
+    bool served = !shard_reply_is_null(reply);
+    const struct entry_origin *origin = &entry->origin;
+    struct blocked *blocked = shard_blocked_for(shard, entry);
+    shard_note_served(
+        shard, (struct waiter_id){origin->node, origin->life, origin->seq & ~WIRE_WAITER}, served);
+    if (blocked && served)
+        answer(shard, blocked, reply, entry->index);
+}
+
+/* --- reads --- */
+
+/* Runs the read on what is applied. False: it found nothing. */
+static bool try_read(struct shard *shard, struct blocked *blocked, const struct waiter *waiter)
+{
+    struct buf *scratch = &shard->blocks.scratch;
+    scratch->len = 0;
+    struct machine_caller caller = {.reply = {.out = scratch, .protocol = blocked->protocol}};
+    const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
+    machine_read(&shard->machine, waiter->command, waiter->args, waiter->argc, &view, &caller);
+    if (shard_reply_is_null(buf_span(scratch)))
+        return false;
+    answer(shard, blocked, buf_span(scratch), 0);
+    return true;
+}
+
+/* All reads that wait for a key that has changed. */
+static void try_reads(struct shard *shard)
+{
+    struct waits *reads = &shard->blocks.reads;
+    struct wait_key *key;
+    while ((key = waits_take_ready(reads)) != NULL) {
+        struct buf ids = {0};
+        for (const struct wait_line *line = key->lines; line; line = line->next)
+            for (const struct wait_place *at = line->first; at; at = at->next)
+                buf_add(&ids, &at->waiter->id.id, sizeof at->waiter->id.id);
+        for (size_t at = 0; at < ids.len; at += sizeof(uint64_t)) {
+            uint64_t id;
+            memcpy(&id, ids.ptr + at, sizeof id);
+            struct blocked *blocked = find(&shard->blocks, id);
+            const struct waiter *waiter = blocked ? waits_find(reads, id_of(shard, blocked)) : NULL;
+            if (waiter)
+                try_read(shard, blocked, waiter);
+        }
+        buf_close(&ids);
+    }
+}
+
+void shard_block_read(struct shard *shard, const struct shard_request *request)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    const struct command_blocking *blocking = request->command->blocking;
+    struct buf text = {0};
+    if (blocking->settle)
+        blocking->settle(shard->machine.keyspace, request->args, request->argc,
+                         shard->machine.clock_ms, &text);
+    else
+        resp_encode_command(&text, request->args, request->argc);
+    struct blocked *blocked = add(shard, request, buf_span(&text), BLOCK_READS);
+    struct waiter *waiter =
+        waits_add(&blocks->reads, id_of(shard, blocked), blocked->id, buf_span(&text));
+    ASSERT(waiter); /* this node made the text */
+    buf_close(&text);
+}
+
+void shard_note_key_change(void *context, const struct keyspace_change *change)
+{
+    struct shard_blocks *blocks = &((struct shard *)context)->blocks;
+    if (change->event == KEYSPACE_CLEARED) {
+        waits_note_all(&blocks->reads);
+        waits_note_all(&blocks->waiters);
+        return;
+    }
+    waits_note_change(&blocks->reads, change->key);
+    waits_note_change(&blocks->waiters, change->key);
+}
+
+/* --- waiting begins and ends --- */
+
+bool shard_has_types(const struct shard *shard)
+{
+    return shard->versions.agreed >= WIRE_VERSION_TYPES;
+}
+
+bool shard_ask_types(struct shard *shard)
+{
+    shard->versions.wanted = true;
+    return shard_has_types(shard) || shard_all_speak(shard, WIRE_VERSION_TYPES) ||
+           raft_membership(shard->raft)->version >= WIRE_VERSION_TYPES;
+}
+
+enum shard_admission shard_block(struct shard *shard, const struct shard_request *request,
+                                 struct shard_time now)
+{
+    shard_set_now(shard, now);
+    if (!shard_may_hold(shard))
+        return shard_has_stopped(shard) ? SHARD_NO_ROOM : SHARD_NOT_LEADER;
+    if (shard_is_leader(shard) && shard_is_disputed(shard))
+        return SHARD_DISPUTED;
+    if (!shard_has_types(shard))
+        return SHARD_NOT_LEADER;
+    struct buf text = {0};
+    resp_encode_command(&text, request->args, request->argc);
+    add(shard, request, buf_span(&text), BLOCK_NEW);
+    buf_close(&text);
+    return SHARD_ACCEPTED;
+}
+
+void shard_unblock(struct shard *shard, struct shard_client client, enum shard_unblock why,
+                   struct shard_time now)
+{
+    shard_set_now(shard, now);
+    struct shard_blocks *blocks = &shard->blocks;
+    struct blocked *blocked = find(blocks, shard_note_of(shard, client)->blocked);
+    if (!blocked || (blocked->ends && why != SHARD_GONE))
+        return;
+    blocked->why = why;
+    blocked->ended_ms = blocked->ends ? blocked->ended_ms : shard->now.mono_ms;
+    blocked->ends = true;
+    if (blocked->state == BLOCK_READS || blocked->term == 0)
+        end(shard, blocked); /* nobody else knows of it */
+    else if (blocked->state == BLOCK_TOLD || blocked->state == BLOCK_WAITS)
+        set_state(blocks, blocked, BLOCK_LEAVING);
+}
+
+size_t shard_blocked_count(const struct shard *shard)
+{
+    return shard->blocks.count;
+}
+
+/* --- the leader --- */
+
+/* All entries of earlier terms that will ever be committed are applied. */
+static bool is_settled(const struct shard *shard)
+{
+    return raft_term_of(shard->raft, shard->machine.applied_index) == raft_term(shard->raft);
+}
+
+static bool may_tell(const struct shard *shard)
+{
+    return shard_has_types(shard) && is_settled(shard) && raft_leader(shard->raft) &&
+           (!shard_is_leader(shard) || shard_may_propose(shard));
+}
+
+/* What was told in an earlier term counts for nothing any more. */
+static void begin_anew(struct shard *shard, struct blocked *blocked)
+{
+    if (blocked->term == raft_term(shard->raft) || blocked->state == BLOCK_READS ||
+        blocked->state == BLOCK_NEW)
+        return;
+    if (blocked->ends)
+        end(shard, blocked);
+    else
+        set_state(&shard->blocks, blocked, BLOCK_NEW);
+}
+
+static void note_refused(struct shard *shard, struct blocked *blocked, struct span text)
+{
+    shard_write_refusal(shard, blocked->client, text);
+    drop(shard, blocked);
+}
+
+/* This node leads: it tells itself. */
+static void tell_here(struct shard *shard, struct blocked *blocked)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    const char *error = NULL;
+    if (blocked->state == BLOCK_NEW) {
+        blocked->term = raft_term(shard->raft);
+        if (!shard_wait_begins(shard, id_of(shard, blocked), &blocked->stamp, text_of(blocked),
+                               &error))
+            note_refused(shard, blocked, span_text(error));
+        else
+            set_state(blocks, blocked, BLOCK_WAITS);
+    } else if (blocked->state == BLOCK_LEAVING) {
+        blocked->index = shard_wait_ends(shard, id_of(shard, blocked));
+        set_state(blocks, blocked, BLOCK_LEFT);
+    }
+}
+
+static void tell_all_here(struct shard *shard)
+{
+    struct blocked *next;
+    for (struct blocked *at = shard->blocks.first; at; at = next) {
+        next = at->next;
+        tell_here(shard, at);
+    }
+}
+
+static uint64_t patience_ms(const struct shard *shard)
+{
+    return (uint64_t)shard->options.raft.heartbeat_ms * RESEND_HEARTBEATS;
+}
+
+/* When the leader is to be told, for the first time or again. UINT64_MAX: it has answered. */
+static uint64_t say_ms(const struct shard *shard, const struct blocked *blocked)
+{
+    if (blocked->state == BLOCK_LEFT)
+        return UINT64_MAX;
+    return blocked->said_ms ? blocked->said_ms + patience_ms(shard) : 0;
+}
+
+static void send_items(struct shard *shard, struct buf *items)
+{
+    struct wire_forward message = shard_forward_message(shard, WIRE_WAIT);
+    message.wait.number = ++shard->blocks.number;
+    message.items = buf_span(items);
+    shard_send_forward(shard, &message, false);
+    items->len = 0;
+}
+
+static void tell_leader(struct shard *shard)
+{
+    struct buf items = {0};
+    for (struct blocked *at = shard->blocks.first; at; at = at->next) {
+        if (say_ms(shard, at) > shard->now.mono_ms)
+            continue;
+        struct wire_wait wait = {.kind = WIRE_WAIT_ENDS, .id = at->id};
+        if (at->state != BLOCK_LEAVING) {
+            wait.kind = WIRE_WAIT_BEGINS;
+            wait.number = at->stamp;
+            wait.text = text_of(at);
+            at->state = BLOCK_TOLD; /* it stays on the list, in its place */
+        }
+        at->term = raft_term(shard->raft);
+        at->said_ms = shard->now.mono_ms ? shard->now.mono_ms : 1;
+        wire_add_wait(&items, &wait);
+        if (items.len >= MESSAGE_BYTES)
+            send_items(shard, &items);
+    }
+    if (items.len)
+        send_items(shard, &items);
+    buf_close(&items);
+}
+
+void shard_say_again(struct shard *shard)
+{
+    for (struct blocked *at = shard->blocks.first; at; at = at->next)
+        at->said_ms = 0;
+}
+
+static void take_item(struct shard *shard, const struct wire_wait *wait)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    struct blocked *blocked = find(blocks, wait->id);
+    if (!blocked || blocked->term != raft_term(shard->raft))
+        return;
+    switch (wait->kind) {
+    case WIRE_WAIT_BEGINS:
+        blocked->stamp = wait->number;
+        if (blocked->state == BLOCK_TOLD)
+            set_state(blocks, blocked, BLOCK_WAITS);
+        return;
+    case WIRE_WAIT_ENDS:
+        if (blocked->state != BLOCK_LEAVING)
+            return;
+        blocked->index = wait->number;
+        set_state(blocks, blocked, BLOCK_LEFT);
+        return;
+    case WIRE_WAIT_REFUSED:
+        note_refused(shard, blocked, wait->text);
+        return;
+    }
+}
+
+void shard_take_waited(struct shard *shard, const struct wire_forward *message)
+{
+    struct span items = message->items;
+    struct wire_wait wait;
+    while (wire_take_wait(&items, &wait))
+        take_item(shard, &wait);
+}
+
+/* --- the turn --- */
+
+/* A new term has begun, and what the entries before it did is known. */
+static void begin_term(struct shard *shard)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    if (blocks->settled_term == raft_term(shard->raft) || !is_settled(shard))
+        return;
+    blocks->settled_term = raft_term(shard->raft);
+    for (size_t i = 0; i < blocks->count;) {
+        struct blocked *blocked = blocks->list[i];
+        begin_anew(shard, blocked);
+        i += i < blocks->count && blocks->list[i] == blocked;
+    }
+}
+
+static uint64_t give_up_ms(const struct shard *shard, const struct blocked *blocked)
+{
+    return blocked->ends ? blocked->ended_ms + shard->options.leader_wait_ms : UINT64_MAX;
+}
+
+/* Who left is answered when all that may have served it is applied, or when nobody could say for
+ * leader_wait_ms. */
+static void end_decided(struct shard *shard)
+{
+    struct blocked *next;
+    for (struct blocked *at = shard->blocks.first; at; at = next) {
+        next = at->next;
+        if (at->state == BLOCK_LEFT && shard->machine.applied_index >= at->index &&
+            at->term == raft_term(shard->raft)) {
+            end(shard, at);
+        } else if (give_up_ms(shard, at) <= shard->now.mono_ms) {
+            shard->stats.unknown_outcomes++;
+            answer_error(shard, at, SHARD_UNKNOWN);
+        }
+    }
+}
+
+uint64_t shard_blocks_due_ms(const struct shard *shard)
+{
+    const struct shard_blocks *blocks = &shard->blocks;
+    uint64_t due_ms = UINT64_MAX;
+    bool tells = may_tell(shard) && !shard_is_leader(shard);
+    for (const struct blocked *at = blocks->first; at; at = at->next) {
+        if (tells && say_ms(shard, at) < due_ms)
+            due_ms = say_ms(shard, at);
+        if (give_up_ms(shard, at) < due_ms)
+            due_ms = give_up_ms(shard, at);
+    }
+    if (blocks->serve_all && shard_is_leader(shard) && blocks->serve_ms < due_ms)
+        due_ms = blocks->serve_ms;
+    return due_ms;
+}
+
+void shard_drive_blocks(struct shard *shard)
+{
+    try_reads(shard);
+    begin_term(shard);
+    if (shard->blocks.first) {
+        end_decided(shard);
+        if (may_tell(shard) && shard_is_leader(shard))
+            tell_all_here(shard);
+        else if (may_tell(shard))
+            tell_leader(shard);
+    }
+    shard_wake_waiters(shard);
+}
+
+/* Entries that the state holds may have served them, and nobody can tell which. */
+void shard_forget_blocks(struct shard *shard)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    for (size_t i = blocks->count; i-- > 0;) {
+        struct blocked *blocked = blocks->list[i];
+        if (blocked->state == BLOCK_READS || blocked->term == 0)
+            continue;
+        shard->stats.unknown_outcomes++;
+        answer_error(shard, blocked, SHARD_UNKNOWN_AFTER_SNAPSHOT);
+    }
+    waits_note_all(&blocks->reads);
+}

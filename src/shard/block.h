@@ -1,0 +1,118 @@
+/* Clients that wait for keys (BLPOP, XREADGROUP with BLOCK …). Private to shard/.
+ *
+ *   block.c   the node that the clients are on
+ *   wake.c    the leader, which serves them
+ *   waits.c   who waits for which key
+ *
+ * Waiting is no part of the state: no entry says who waits. The origin keeps the client; the leader
+ * keeps the waiters of each key in the order of arrival, which it stamps. A waiter is served by an
+ * ordinary entry, which runs its command as if it did not wait. The entry names the waiter as its
+ * origin, so the origin answers its client when it applies the entry. Where the command finds
+ * nothing, the waiter stays in its place. At most one entry of a waiter is in the log and not
+ * applied.
+ *
+ * In another term nobody waits, until the origins say so again, each after it has applied an entry
+ * of that term: then it is known what the entries of earlier terms did.
+ *
+ * A waiter that is to wait no more is taken out by the leader, which answers with the last index of
+ * its log. The client is answered when this node has applied that, for an entry may have served it.
+ */
+#ifndef FLOTILLA_SHARD_BLOCK_H
+#define FLOTILLA_SHARD_BLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "shard/shard.h"
+#include "shard/waits.h"
+#include "wire/forward.h"
+
+enum block_state {
+    BLOCK_NEW,     /* the leader of this term was not told */
+    BLOCK_TOLD,    /* it was, in `term`, and has perhaps not answered */
+    BLOCK_WAITS,   /* it has answered */
+    BLOCK_LEAVING, /* it was told that the client waits no more */
+    BLOCK_LEFT,    /* that was answered: decided once `index` is applied */
+    BLOCK_READS,   /* a read, of which the leader knows nothing */
+};
+
+/* A client of this node. */
+struct blocked {
+    uint64_t id;
+    struct shard_client client;
+    int protocol;
+    enum block_state state;
+    bool ends; /* it is to wait no more, for the reason `why` */
+    enum shard_unblock why;
+    uint64_t ended_ms; /* since then */
+    uint64_t said_ms;  /* when the leader was told; 0: not yet */
+    uint64_t stamp;    /* 0: no leader has given one */
+    uint64_t term;     /* in which the leader was told last; 0: never */
+    uint64_t index;
+    struct blocked *previous; /* on the list of those for whom something is to be done */
+    struct blocked *next;
+    char *text; /* the command, as RESP */
+    size_t text_len;
+};
+
+struct shard_origin; /* forward.h */
+
+struct shard_blocks {
+    struct blocked **list; /* by ascending id */
+    size_t count;
+    size_t cap;
+    uint64_t next_id;
+    struct blocked *first; /* of those for whom something is to be done: not WAITS or READS */
+    struct blocked *last;
+    uint64_t settled_term; /* of which all were told that a new term has begun */
+    uint64_t number;       /* of the newest RAFT.WAIT */
+    unsigned depth;        /* of entries that serve behind entries that serve */
+    struct waits reads;    /* of this node, that wait */
+    struct waits waiters;  /* of all nodes, that this node is to serve as the leader */
+    uint64_t office_term;  /* in which it began to lead them … */
+    uint64_t serve_ms;     /* … and not before this time, so that all can say that they wait */
+    bool serve_all;        /* then every key is looked at */
+    uint64_t stamped;      /* the newest stamp given */
+    struct buf scratch;    /* a reply that may be null */
+};
+
+/* block.c */
+void shard_open_blocks(struct shard *shard);
+void shard_close_blocks(struct shard *shard);
+void shard_drive_blocks(struct shard *shard);
+uint64_t shard_blocks_due_ms(const struct shard *shard);
+/* The entry may serve a waiter: its reply goes to shard_blocks.scratch. */
+bool shard_entry_is_for_waiter(const struct entry *entry);
+/* Whether anybody here wants to know the reply of that entry. */
+bool shard_wants_waiter_reply(struct shard *shard, const struct entry *entry);
+/* It is applied, and this is its reply. */
+void shard_note_waiter_entry(struct shard *shard, const struct entry *entry, struct span reply);
+/* The client of this node that the entry may serve; NULL: none. */
+struct blocked *shard_blocked_for(struct shard *shard, const struct entry *entry);
+void shard_take_waited(struct shard *shard, const struct wire_forward *message);
+void shard_note_key_change(void *context, const struct keyspace_change *change);
+void shard_forget_blocks(struct shard *shard); /* a snapshot was installed */
+void shard_say_again(struct shard *shard);     /* the connection to the leader was lost */
+/* The read found nothing, and waits. */
+void shard_block_read(struct shard *shard, const struct shard_request *request);
+bool shard_reply_is_null(struct span reply);
+
+/* wake.c */
+/* A client waits. False: the command is refused, and `error` says why. */
+bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp, struct span text,
+                       const char **error);
+/* Returns the index at which it is decided. */
+uint64_t shard_wait_ends(struct shard *shard, struct waiter_id id);
+MUST_CHECK enum err shard_serve_waits(struct shard *shard, const struct wire_forward *message,
+                                      struct shard_origin *origin);
+void shard_wake_waiters(struct shard *shard);
+/* A write goes into the log: who waits for its keys may be served right behind it. */
+void shard_wake_behind(struct shard *shard, const struct command *command, const struct span *args,
+                       size_t argc);
+void shard_note_served(struct shard *shard, struct waiter_id id, bool served);
+void shard_forget_waiters(struct shard *shard);
+/* Takes office for them in this term, if that was not done yet. */
+void shard_begin_waking(struct shard *shard);
+
+#endif

@@ -1,0 +1,245 @@
+/* The leader serves clients of all nodes that wait for keys (block.h). */
+#include "base/assert.h"
+#include "shard/block.h"
+#include "shard/internal.h"
+
+enum {
+    STAMP_BITS = 16, /* of a millisecond of the group's time */
+    DEPTH_MAX = 16,  /* of chains (BLMOVE) that are served in one turn; the rest follows */
+};
+
+void shard_forget_waiters(struct shard *shard)
+{
+    waits_clear(&shard->blocks.waiters);
+    shard->blocks.office_term = 0;
+    shard->blocks.serve_all = false;
+}
+
+void shard_begin_waking(struct shard *shard)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    if (blocks->office_term == raft_term(shard->raft))
+        return;
+    waits_clear(&blocks->waiters);
+    blocks->office_term = raft_term(shard->raft);
+    blocks->serve_ms = shard->now.mono_ms + shard->options.raft.heartbeat_ms;
+    blocks->serve_all = true;
+}
+
+/* The group's time never goes back, so that later leaders give later stamps. */
+static uint64_t next_stamp(struct shard *shard)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    uint64_t least = (uint64_t)shard_now_ms(shard, shard->now) << STAMP_BITS;
+    blocks->stamped = blocks->stamped >= least ? blocks->stamped + 1 : least;
+    return blocks->stamped;
+}
+
+/* Clients of a node that is not heard from keep their place, and others are served. */
+static bool is_heard(const struct shard *shard, uint64_t node)
+{
+    if (node == raft_id(shard->raft))
+        return true;
+    struct raft_status status;
+    raft_status(shard->raft, &status);
+    uint64_t patience_ms = shard->options.raft.election_timeout_ms;
+    for (size_t i = 0; i < status.peer_count; i++)
+        if (status.peers[i].id == node)
+            return status.peers[i].last_contact_ms &&
+                   status.peers[i].last_contact_ms + patience_ms > shard->now.mono_ms;
+    return false;
+}
+
+/* False: the write is refused, and `error` says why; the waiter stays. */
+static bool serve(struct shard *shard, struct waiter *waiter, const char **error)
+{
+    const struct entry_origin origin = {waiter->id.node, waiter->id.life,
+                                        waiter->id.id | WIRE_WAITER};
+    uint64_t index = shard_next_index(shard);
+    *error = NULL;
+    waits_set_under_way(waiter, true, index);
+    if (shard_propose(shard, ENTRY_COMMAND, span_of(waiter->text, waiter->text_len), &origin,
+                      error))
+        return true;
+    ASSERT(*error); /* it was parsed when it came */
+    waits_set_under_way(waiter, false, 0);
+    return false;
+}
+
+/* The first `limit` of a line who are not being served. */
+static void serve_line(struct shard *shard, struct wait_line *line, size_t limit)
+{
+    const char *error;
+    struct wait_place *next;
+    for (struct wait_place *at = line->first; at && limit; at = next) {
+        next = at->next;
+        if (at->waiter->under_way)
+            continue;
+        if (!is_heard(shard, at->waiter->id.node)) {
+            shard->blocks.serve_all = true; /* it may be heard again */
+            continue;
+        }
+        if (!serve(shard, at->waiter, &error))
+            return;
+        limit--;
+    }
+}
+
+static void serve_key(struct shard *shard, const struct wait_key *key)
+{
+    struct wait_line *next;
+    for (struct wait_line *line = key->lines; line; line = next) {
+        next = line->next;
+        const struct waiter *first = line->first->waiter;
+        size_t ready = first->command->blocking->ready(shard->machine.keyspace, first->args,
+                                                       first->argc, span_of(key->name, key->len),
+                                                       shard_now_ms(shard, shard->now));
+        if (ready > line->under_way)
+            serve_line(shard, line, ready - line->under_way);
+    }
+}
+
+void shard_wake_waiters(struct shard *shard)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    if (!shard_may_propose(shard) || waits_count(&blocks->waiters) == 0)
+        return;
+    if (shard->now.mono_ms < blocks->serve_ms)
+        return;
+    if (blocks->serve_all) {
+        blocks->serve_all = false;
+        blocks->serve_ms = shard->now.mono_ms + shard->options.raft.heartbeat_ms;
+        waits_note_all(&blocks->waiters);
+    }
+    const struct wait_key *key;
+    while ((key = waits_take_ready(&blocks->waiters)) != NULL)
+        serve_key(shard, key);
+}
+
+void shard_wake_behind(struct shard *shard, const struct command *command, const struct span *args,
+                       size_t argc)
+{
+    enum { KEYS_MAX = 16 };
+    struct shard_blocks *blocks = &shard->blocks;
+    size_t positions[KEYS_MAX];
+    const struct wait_key *keys[KEYS_MAX];
+    if (waits_count(&blocks->waiters) == 0 || (command->flags & COMMAND_DENYOOM) == 0 ||
+        shard->now.mono_ms < blocks->serve_ms || blocks->depth == DEPTH_MAX)
+        return;
+    size_t count = command_keys(command, args, argc, positions, KEYS_MAX);
+    if (count > KEYS_MAX)
+        count = KEYS_MAX;
+    for (size_t i = 0; i < count; i++) /* to serve somebody ends the life of the arguments */
+        keys[i] = waits_find_key(&blocks->waiters, args[positions[i]]);
+    blocks->depth++;
+    for (size_t i = 0; i < count; i++)
+        for (struct wait_line *line = keys[i] ? keys[i]->lines : NULL; line; line = line->next)
+            serve_line(shard, line, 1);
+    blocks->depth--;
+}
+
+bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp, struct span text,
+                       const char **error)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    shard_begin_waking(shard);
+    struct waiter *waiter = waits_find(&blocks->waiters, id);
+    bool is_new = *stamp == 0;
+    *error = NULL;
+    if (waiter) {
+        *stamp = waiter->stamp;
+        return true;
+    }
+    if (is_new)
+        *stamp = next_stamp(shard);
+    waiter = waits_add(&blocks->waiters, id, *stamp, text);
+    if (!waiter) {
+        *error = "ERR the command cannot wait";
+        return false;
+    }
+    for (size_t i = 0; i < waiter->place_count; i++)
+        waits_note_change(&blocks->waiters, span_of(waiter->places[i].line->key->name,
+                                                    waiter->places[i].line->key->len));
+    bool (*runs_first)(const struct keyspace *, const struct span *, size_t, int64_t) =
+        waiter->command->blocking->runs_first;
+    if (!is_new || !runs_first(shard->machine.keyspace, waiter->args, waiter->argc,
+                               shard_now_ms(shard, shard->now)))
+        return true;
+    if (serve(shard, waiter, error))
+        return true;
+    waits_remove(&blocks->waiters, waiter);
+    return false;
+}
+
+uint64_t shard_wait_ends(struct shard *shard, struct waiter_id id)
+{
+    struct waiter *waiter = waits_find(&shard->blocks.waiters, id);
+    if (waiter)
+        waits_remove(&shard->blocks.waiters, waiter);
+    return shard_next_index(shard) - 1;
+}
+
+void shard_note_served(struct shard *shard, struct waiter_id id, bool served)
+{
+    struct waits *waiters = &shard->blocks.waiters;
+    struct waiter *waiter = waits_count(waiters) ? waits_find(waiters, id) : NULL;
+    if (!waiter)
+        return;
+    if (served)
+        waits_remove(waiters, waiter);
+    else
+        waits_set_under_way(waiter, false, 0);
+}
+
+static void answer_item(struct shard *shard, const struct wire_forward *message,
+                        struct wire_wait *wait, struct buf *items)
+{
+    const struct waiter_id id = {message->from, message->life, wait->id};
+    const char *error = NULL;
+    if (wait->kind == WIRE_WAIT_ENDS) {
+        wait->number = shard_wait_ends(shard, id);
+    } else if (!shard_wait_begins(shard, id, &wait->number, wait->text, &error)) {
+        wait->kind = WIRE_WAIT_REFUSED;
+        wait->number = 0;
+    }
+    wait->text = error ? span_text(error) : span_of("", 0);
+    wire_add_wait(items, wait);
+}
+
+/* Clients of an earlier run of the process are gone. */
+static void forget_earlier_lives(struct shard *shard, const struct wire_forward *message)
+{
+    struct waits *waiters = &shard->blocks.waiters;
+    for (size_t i = waits_count(waiters); i-- > 0;) {
+        struct waiter *waiter = dense_at(&waiters->waiters, i);
+        if (waiter->id.node == message->from && waiter->id.life != message->life)
+            waits_remove(waiters, waiter);
+        if (i > waits_count(waiters))
+            i = waits_count(waiters);
+    }
+}
+
+enum err shard_serve_waits(struct shard *shard, const struct wire_forward *message,
+                           struct shard_origin *origin)
+{
+    struct span items = message->items;
+    struct buf answers = {0};
+    struct wire_wait wait;
+    if (message->wait.number <= origin->wait_number)
+        return ERR_NONE; /* a newer one has overtaken it */
+    shard_begin_waking(shard);
+    if (origin->wait_number == 0)
+        forget_earlier_lives(shard, message);
+    origin->wait_number = message->wait.number;
+    while (wire_take_wait(&items, &wait) && wait.kind != WIRE_WAIT_REFUSED)
+        answer_item(shard, message, &wait, &answers);
+    struct wire_forward answer = *message;
+    answer.type = WIRE_WAITED;
+    answer.from = message->to;
+    answer.to = message->from;
+    answer.items = buf_span(&answers);
+    shard_send_forward(shard, &answer, true);
+    buf_close(&answers);
+    shard->refusal = "waits that no node of this version sends";
+    return items.len ? ERR_INVALID : ERR_NONE;
+}
