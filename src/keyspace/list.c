@@ -2,7 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "keyspace/rdb_text.h"
+#include "keyspace/rdb_code.h"
 
 struct list *list_new(void)
 {
@@ -165,7 +165,7 @@ static bool save(const void *value, struct value_cursor *cursor, struct buf *out
     char scratch[NUMBER_I64_CHARS];
     for (bool more = list_at(value, cursor->at[1], &place); more; more = list_next(&place)) {
         if (out->len >= end ||
-            !rdb_add_some_text(out, list_text(&place, scratch), &cursor->at[2], end))
+            !rdb_add_text_until(out, list_text(&place, scratch), &cursor->at[2], end))
             return true;
         cursor->at[1]++;
     }
