@@ -1,6 +1,7 @@
 #include "command/command.h"
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "command/table.h"
 
 /* Redis quotes at most this much of an unknown name. */
@@ -69,11 +70,29 @@ void command_write_arity_error(const struct command *command, struct resp_writer
     resp_errorf(reply, "ERR wrong number of arguments for '%s' command", command->fullname);
 }
 
+static size_t keys_of_specs(const struct key_spec *specs, const struct span *args, size_t argc,
+                            size_t *positions, size_t max)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ROW_KEY_SPECS && specs[i].first; i++) {
+        struct key_range range;
+        if (!key_spec_range(&specs[i], args, argc, &range))
+            continue;
+        for (size_t at = range.first; at < range.end; at += range.step, count++) {
+            if (count < max)
+                positions[count] = at;
+        }
+    }
+    return count;
+}
+
 size_t command_keys(const struct command *command, const struct span *args, size_t argc,
                     size_t *positions, size_t max)
 {
     if (command->get_keys)
         return command->get_keys(args, argc, positions, max);
+    if (command->flags & COMMAND_MOVABLE_KEYS)
+        return keys_of_specs(command->docs->keys, args, argc, positions, max);
     const struct command_key_spec *keys = &command->keys;
     if (keys->first == 0)
         return 0;
@@ -113,9 +132,25 @@ unsigned command_categories(const struct command *command)
     return categories | (command->flags & COMMAND_FAST ? CATEGORY_FAST : CATEGORY_SLOW);
 }
 
-int key_spec_last(const struct key_spec *spec, size_t argc)
+bool key_spec_range(const struct key_spec *spec, const struct span *args, size_t argc,
+                    struct key_range *range)
 {
-    return spec->last < 0 ? (int)argc + spec->last : spec->first + spec->last;
+    size_t first = (size_t)spec->first;
+    *range = (struct key_range){first, first, (size_t)spec->step};
+    if (spec->counted) {
+        int64_t count;
+        if (first >= argc || !number_parse_i64(args[first], &count) || count < 1 ||
+            (uint64_t)count >= argc - first)
+            return false;
+        range->first = first + 1;
+        range->end = range->first + (size_t)count;
+        return true;
+    }
+    size_t end = first + (size_t)spec->last + 1;
+    if (spec->last < 0)
+        end = argc + 1 > (size_t)-spec->last ? argc + 1 - (size_t)-spec->last : 0;
+    range->end = end < argc ? end : argc;
+    return true;
 }
 
 static void write_help_line(const struct command *command, struct resp_writer *reply)

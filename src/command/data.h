@@ -38,6 +38,30 @@ command_run command_incrby_run;
 command_run command_decrby_run;
 command_run command_incrbyfloat_run;
 
+/* list.c */
+command_run command_lpush_run;
+command_run command_rpush_run;
+command_run command_lpushx_run;
+command_run command_rpushx_run;
+command_run command_llen_run;
+command_run command_lindex_run;
+command_run command_lset_run;
+command_run command_lrange_run;
+command_run command_ltrim_run;
+
+/* list_search.c */
+command_work command_list_work;
+command_run command_linsert_run;
+command_run command_lrem_run;
+command_run command_lpos_run;
+
+/* list_pop.c */
+command_run command_lpop_run;
+command_run command_rpop_run;
+command_run command_lmpop_run;
+command_run command_lmove_run;
+command_run command_rpoplpush_run;
+
 /* lcs.c */
 command_run command_lcs_run;
 command_work command_lcs_work;

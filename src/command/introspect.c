@@ -36,6 +36,8 @@ static const struct flag_name category_names[] = {
     {CATEGORY_KEYSPACE, "@keyspace"},
     {CATEGORY_READ, "@read"},
     {CATEGORY_WRITE, "@write"},
+    {CATEGORY_SORTEDSET, "@sortedset"},
+    {CATEGORY_LIST, "@list"},
     {CATEGORY_STRING, "@string"},
     {CATEGORY_PUBSUB, "@pubsub"},
     {CATEGORY_ADMIN, "@admin"},
@@ -130,15 +132,21 @@ static void write_key_spec(const struct key_spec *spec, struct resp_writer *repl
     resp_bulk_text(reply, "find_keys");
     resp_map(reply, 2);
     resp_bulk_text(reply, "type");
-    resp_bulk_text(reply, "range");
+    resp_bulk_text(reply, spec->counted ? "keynum" : "range");
     resp_bulk_text(reply, "spec");
     resp_map(reply, 3);
-    resp_bulk_text(reply, "lastkey");
-    resp_integer(reply, spec->last);
+    resp_bulk_text(reply, spec->counted ? "keynumidx" : "lastkey");
+    resp_integer(reply, spec->counted ? 0 : spec->last);
+    if (spec->counted) {
+        resp_bulk_text(reply, "firstkey");
+        resp_integer(reply, 1);
+    }
     resp_bulk_text(reply, "keystep");
     resp_integer(reply, spec->step);
-    resp_bulk_text(reply, "limit");
-    resp_integer(reply, 0);
+    if (!spec->counted) {
+        resp_bulk_text(reply, "limit");
+        resp_integer(reply, 0);
+    }
 }
 
 static size_t spec_count(const struct command *command)
@@ -299,13 +307,20 @@ static const struct command *find_with_keys(const struct command_table *table,
         resp_error(reply, "ERR Invalid command specified");
         return NULL;
     }
-    if (command->keys.first == 0 && !command->get_keys) {
+    if (command->docs->keys[0].first == 0 && !command->get_keys) {
         resp_error(reply, "ERR The command has no key arguments");
         return NULL;
     }
     if (!command_arity_is_valid(command, argc)) {
         resp_error(reply, "ERR Invalid number of arguments specified for command");
         return NULL;
+    }
+    struct key_range range;
+    for (size_t i = 0; i < spec_count(command); i++) {
+        if (!key_spec_range(&command->docs->keys[i], args, argc, &range)) {
+            resp_error(reply, "ERR Invalid arguments specified for command");
+            return NULL;
+        }
     }
     return command;
 }
@@ -320,8 +335,9 @@ static void write_spec_keys(const struct key_spec *spec, const struct span *args
             has_word |= span_is(args[i], spec->variable.word);
         flags = has_word ? flags & ~(unsigned)KEY_VARIABLE_FLAGS : spec->variable.flags_without;
     }
-    int last = key_spec_last(spec, argc);
-    for (int at = spec->first; at <= last; at += spec->step) {
+    struct key_range range;
+    key_spec_range(spec, args, argc, &range);
+    for (size_t at = range.first; at < range.end; at += range.step) {
         resp_array(reply, 2);
         resp_bulk(reply, args[at]);
         write_flags(key_flags, flags, reply);

@@ -4,8 +4,9 @@
 #include "base/mem.h"
 
 static const struct command_group *const groups[] = {
-    &command_group_connection, &command_group_server,       &command_group_generic,
-    &command_group_string,     &command_group_transactions, &command_group_cluster,
+    &command_group_connection, &command_group_server, &command_group_generic,
+    &command_group_list,       &command_group_string, &command_group_transactions,
+    &command_group_cluster,
 };
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
@@ -128,13 +129,13 @@ const struct command *command_lookup_fullname(const struct command_table *table,
     return command_lookup(table, container, span_of(bar + 1, fullname.len - len - 1));
 }
 
-/* One range that covers the keys of all specs, which are adjacent. */
+/* One range that covers the keys of all specs, which are adjacent. Counted keys have no range. */
 static struct command_key_spec joined_keys(const struct key_spec *specs)
 {
-    if (specs[0].first == 0)
+    if (specs[0].first == 0 || specs[0].counted)
         return (struct command_key_spec){0};
     const struct key_spec *end = &specs[0];
-    for (size_t i = 1; i < ROW_KEY_SPECS && specs[i].first; i++) {
+    for (size_t i = 1; i < ROW_KEY_SPECS && specs[i].first && !specs[i].counted; i++) {
         ASSERT(end->last >= 0 && end->step == 1 && specs[i].step == 1);
         ASSERT(specs[i].first == end->first + end->last + 1);
         end = &specs[i];

@@ -38,6 +38,7 @@ struct key_spec {
     int first; /* position; 0: there is no such spec */
     int last;  /* relative to first; negative: from the end of the arguments */
     int step;
+    bool counted; /* at `first` is the number of the keys, which follow; `last` means nothing */
     const char *notes;
     /* For KEY_VARIABLE_FLAGS: if the word is absent at and after a position, other flags apply. */
     struct {
@@ -62,6 +63,8 @@ enum category {
     CATEGORY_DANGEROUS = 1 << 9,
     CATEGORY_CONNECTION = 1 << 10,
     CATEGORY_TRANSACTION = 1 << 11,
+    CATEGORY_LIST = 1 << 18,
+    CATEGORY_SORTEDSET = 1 << 19,
 };
 
 enum { ROW_KEY_SPECS = 2 };
@@ -71,7 +74,7 @@ struct command_docs {
     const char *fullname;
     command_run *run;
     command_rewrite *rewrite;
-    command_get_keys *get_keys; /* with COMMAND_MOVABLE_KEYS */
+    command_get_keys *get_keys; /* with COMMAND_MOVABLE_KEYS; NULL: all keys have specs */
     command_work *work;
     const struct command_blocking *blocking; /* with COMMAND_BLOCKING */
     int arity;
@@ -99,6 +102,8 @@ extern const struct command_group command_group_connection;
 extern const struct command_group command_group_server;
 extern const struct command_group command_group_generic;
 extern const struct command_group command_group_string;
+extern const struct command_group command_group_list;
+extern const struct command_group command_group_sorted_set;
 extern const struct command_group command_group_transactions;
 extern const struct command_group command_group_cluster;
 extern const struct command_group command_group_sentinel;
@@ -137,8 +142,15 @@ const struct command *command_lookup_fullname(const struct command_table *table,
 /* All categories, including those that follow from the flags. */
 unsigned command_categories(const struct command *command);
 
-/* The last key position of one spec. It is less than `first` if the spec has no keys. */
-int key_spec_last(const struct key_spec *spec, size_t argc);
+/* Where the keys of one spec are. */
+struct key_range {
+    size_t first;
+    size_t end; /* behind the last; not above `first`: there are none */
+    size_t step;
+};
+/* False: the arguments tell no valid number of keys. */
+bool key_spec_range(const struct key_spec *spec, const struct span *args, size_t argc,
+                    struct key_range *range);
 
 /* syntax.c: the "arguments" array of COMMAND DOCS, and one line for people. */
 void command_write_syntax(const char *syntax, struct resp_writer *reply);
