@@ -131,8 +131,9 @@ static bool note(const void *value, struct value_cursor *cursor, struct buf *out
     return stream_note(value, cursor, out);
 }
 
-static bool note_take(void *value, struct span text)
+static bool note_take(void *value, struct span text, const struct value_rules *rules)
 {
+    (void)rules;
     return stream_note_take(value, text);
 }
 

@@ -21,6 +21,7 @@ static const struct value_ops *const tables[] = {
     [VALUE_LIST] = &list_ops,
     [VALUE_ZSET] = &zset_ops,
     [VALUE_SET] = &set_ops,
+    [VALUE_HASH] = &hash_ops,
     [VALUE_STREAM] = &stream_ops,
 };
 

@@ -85,7 +85,7 @@ struct value_ops {
      * more. note_take() does to a loaded value what one text says; false: it is none. Both NULL:
      * the encoding holds everything. */
     bool (*note)(const void *value, struct value_cursor *cursor, struct buf *out);
-    bool (*note_take)(void *value, struct span text);
+    bool (*note_take)(void *value, struct span text, const struct value_rules *rules);
 };
 
 enum { VALUE_NOTE_MAX = 4096 };

@@ -1,0 +1,135 @@
+/* Deadlines of fields. */
+#include "base/assert.h"
+#include "keyspace/hash_form.h"
+
+enum { CAPACITY_MIN = 4 };
+
+static bool is_before(const struct field_times_entry *a, const struct field_times_entry *b)
+{
+    if (a->deadline_ms != b->deadline_ms)
+        return a->deadline_ms < b->deadline_ms;
+    return span_compare(hash_field_name(a->field), hash_field_name(b->field)) < 0;
+}
+
+static void put(struct field_times *times, uint32_t at, struct field_times_entry entry)
+{
+    times->entries[at] = entry;
+    hash_field_time(entry.field)->heap_position = at;
+}
+
+static void sift_up(struct field_times *times, uint32_t at, struct field_times_entry entry)
+{
+    while (at > 0 && is_before(&entry, &times->entries[(at - 1) / 2])) {
+        put(times, at, times->entries[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    put(times, at, entry);
+}
+
+/* Puts the entry where `at` is free, or where it belongs from there on. */
+static void settle(struct field_times *times, uint32_t at, struct field_times_entry entry)
+{
+    for (uint32_t child = 2 * at + 1; child < times->count; child = 2 * at + 1) {
+        if (child + 1 < times->count &&
+            is_before(&times->entries[child + 1], &times->entries[child]))
+            child++;
+        if (!is_before(&times->entries[child], &entry))
+            break;
+        put(times, at, times->entries[child]);
+        at = child;
+    }
+    sift_up(times, at, entry);
+}
+
+static void set_capacity(struct field_times *times, uint32_t capacity)
+{
+    times->entries = mem_realloc(times->entries, capacity * sizeof(*times->entries));
+    times->capacity = capacity;
+}
+
+static struct field_times_entry entry_of(struct hash_field *field)
+{
+    return (struct field_times_entry){hash_field_deadline(field), field};
+}
+
+void field_times_add(struct field_times *times, struct hash_field *field)
+{
+    if (times->count == times->capacity)
+        set_capacity(times, times->capacity ? times->capacity * 2 : CAPACITY_MIN);
+    sift_up(times, times->count++, entry_of(field));
+}
+
+void field_times_move(struct field_times *times, struct hash_field *field)
+{
+    settle(times, hash_field_time(field)->heap_position, entry_of(field));
+}
+
+void field_times_remove(struct field_times *times, struct hash_field *field)
+{
+    uint32_t at = hash_field_time(field)->heap_position;
+    ASSERT(at < times->count && times->entries[at].field == field);
+    struct field_times_entry last = times->entries[--times->count];
+    if (last.field != field)
+        settle(times, at, last);
+    if (times->count == 0)
+        field_times_close(times);
+    else if (times->capacity > CAPACITY_MIN && times->count < times->capacity / 4)
+        set_capacity(times, times->capacity / 2);
+}
+
+void field_times_close(struct field_times *times)
+{
+    mem_free(times->entries);
+    *times = (struct field_times){0};
+}
+
+/* Below an entry that is not past, none is. */
+static size_t count_below(const struct field_times *times, size_t at, int64_t now_ms)
+{
+    if (at >= times->count || times->entries[at].deadline_ms > now_ms)
+        return 0;
+    return 1 + count_below(times, 2 * at + 1, now_ms) + count_below(times, 2 * at + 2, now_ms);
+}
+
+size_t field_times_count_past(const struct field_times *times, int64_t now_ms)
+{
+    return count_below(times, 0, now_ms);
+}
+
+bool hash_has_deadlines(const struct hash *hash)
+{
+    return hash->form == HASH_DENSE && hash->table->times.count > 0;
+}
+
+size_t hash_count_at(const struct hash *hash, int64_t now_ms)
+{
+    if (!hash_has_deadlines(hash))
+        return hash_count(hash);
+    return hash_count(hash) - field_times_count_past(&hash->table->times, now_ms);
+}
+
+int64_t hash_earliest(const struct hash *hash)
+{
+    return hash_has_deadlines(hash) ? hash->table->times.entries[0].deadline_ms : NO_DEADLINE;
+}
+
+size_t hash_remove_expired(struct hash *hash, int64_t now_ms, size_t limit)
+{
+    size_t removed = 0;
+    for (; removed < limit && hash_has_deadlines(hash); removed++) {
+        struct hash_table *table = hash->table;
+        if (table->times.entries[0].deadline_ms > now_ms)
+            break;
+        hash_remove_at(hash, dense_position(&table->dense, table->times.entries[0].field));
+    }
+    return removed;
+}
+
+bool hash_remove_if_past(struct hash *hash, struct span field, int64_t now_ms)
+{
+    struct hash_entry entry;
+    if (!hash_has_deadlines(hash) || hash->table->times.entries[0].deadline_ms > now_ms)
+        return false;
+    return hash_find(hash, field, NO_DEADLINE, &entry) && hash_is_past(&entry, now_ms) &&
+           hash_remove(hash, field);
+}
