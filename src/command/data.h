@@ -62,6 +62,51 @@ command_run command_lmpop_run;
 command_run command_lmove_run;
 command_run command_rpoplpush_run;
 
+/* set.c */
+command_run command_sadd_run;
+command_run command_srem_run;
+command_run command_smove_run;
+command_run command_scard_run;
+command_run command_sismember_run;
+command_run command_smismember_run;
+command_run command_smembers_run;
+command_run command_spop_run;
+command_run command_srandmember_run;
+command_run command_sscan_run;
+
+/* set_algebra.c */
+command_run command_sinter_run;
+command_run command_sinterstore_run;
+command_run command_sintercard_run;
+command_run command_sunion_run;
+command_run command_sunionstore_run;
+command_run command_sdiff_run;
+command_run command_sdiffstore_run;
+command_get_keys command_sintercard_keys;
+command_work command_set_reply_work;
+command_work command_set_store_work;
+command_work command_sintercard_work;
+
+/* hash.c */
+command_run command_hset_run;
+command_run command_hmset_run;
+command_run command_hsetnx_run;
+command_run command_hdel_run;
+command_run command_hget_run;
+command_run command_hmget_run;
+command_run command_hgetall_run;
+command_run command_hkeys_run;
+command_run command_hvals_run;
+command_run command_hlen_run;
+command_run command_hstrlen_run;
+command_run command_hexists_run;
+command_run command_hscan_run;
+
+/* hash_more.c */
+command_run command_hincrby_run;
+command_run command_hincrbyfloat_run;
+command_run command_hrandfield_run;
+
 /* lcs.c */
 command_run command_lcs_run;
 command_work command_lcs_work;

@@ -38,6 +38,8 @@ static const struct flag_name category_names[] = {
     {CATEGORY_WRITE, "@write"},
     {CATEGORY_SORTEDSET, "@sortedset"},
     {CATEGORY_LIST, "@list"},
+    {CATEGORY_SET, "@set"},
+    {CATEGORY_HASH, "@hash"},
     {CATEGORY_STRING, "@string"},
     {CATEGORY_PUBSUB, "@pubsub"},
     {CATEGORY_ADMIN, "@admin"},

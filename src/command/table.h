@@ -65,6 +65,8 @@ enum category {
     CATEGORY_TRANSACTION = 1 << 11,
     CATEGORY_LIST = 1 << 18,
     CATEGORY_SORTEDSET = 1 << 19,
+    CATEGORY_SET = 1 << 20,
+    CATEGORY_HASH = 1 << 21,
 };
 
 enum { ROW_KEY_SPECS = 2 };
@@ -104,6 +106,8 @@ extern const struct command_group command_group_generic;
 extern const struct command_group command_group_string;
 extern const struct command_group command_group_list;
 extern const struct command_group command_group_sorted_set;
+extern const struct command_group command_group_set;
+extern const struct command_group command_group_hash;
 extern const struct command_group command_group_transactions;
 extern const struct command_group command_group_cluster;
 extern const struct command_group command_group_sentinel;

@@ -224,19 +224,6 @@ struct span set_at(const struct set *set, size_t position, char scratch[NUMBER_I
     }
 }
 
-size_t set_search_cost(const struct set *set)
-{
-    switch (set->form) {
-    case SET_INTS:
-        return ints_memory(&set->ints) / 2;
-    case SET_PACKED:
-        return listpack_bytes(&set->pack);
-    case SET_DENSE:
-    default:
-        return 256; /* a cell, an element, its bytes: three lines of the cache, and a hash */
-    }
-}
-
 struct set_walk set_walk_from(const struct set *set, size_t position)
 {
     struct set_walk walk = {.set = set, .position = position};

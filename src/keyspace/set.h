@@ -22,9 +22,6 @@ bool set_remove(struct set *set, struct span member); /* false: it is no member 
 struct span set_at(const struct set *set, size_t position, char scratch[NUMBER_I64_CHARS]);
 void set_remove_at(struct set *set, size_t position);
 
-/* About how many bytes of memory are read or moved to find a member. */
-size_t set_search_cost(const struct set *set);
-
 /* All members in order. The set must not change meanwhile. */
 struct set_walk {
     const struct set *set;
