@@ -160,3 +160,13 @@ size_t number_format_double(char *out, double value)
     }
     return 0;
 }
+
+/* Printing whole numbers directly is several times faster. */
+size_t number_format_score(char *out, double value)
+{
+    if (isnan(value) || isinf(value))
+        return number_format_double(out, value);
+    if (fabs(value) < 1e17 && value == (double)(int64_t)value && !(value == 0 && signbit(value)))
+        return number_format_i64(out, (int64_t)value);
+    return (size_t)snprintf(out, 40, "%.17g", value);
+}

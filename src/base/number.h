@@ -30,6 +30,10 @@ bool number_parse_double(struct span text, double *value);
  * room for NUMBER_REAL_CHARS. */
 size_t number_format_real(char *out, long double value);
 
+/* As Redis prints scores: 17 significant digits without trailing zeros ("0.10000000000000001", "3",
+ * "1e+17", "-0", "inf", "-inf"). `out` has room for 40 characters. */
+size_t number_format_score(char *out, double value);
+
 /* The shortest text that reads back as the same double ("0.1", "3", "1e+100", "inf", "-inf",
  * "nan"). `out` has room for 40 characters. */
 size_t number_format_double(char *out, double value);

@@ -153,11 +153,19 @@ static void test_doubles_are_short_and_exact(void **state)
         double value;
         const char *text;
     } cases[] = {
-        {0, "0"},          {3, "3"},
-        {-1, "-1"},        {3.14, "3.14"},
-        {0.1, "0.1"},      {1e100, "1e+100"},
-        {1e-7, "1e-07"},   {1.0 / 3, "0.3333333333333333"},
-        {INFINITY, "inf"}, {-INFINITY, "-inf"},
+        {0, "0"},
+        {3, "3"},
+        {-1, "-1"},
+        {3.25, "3.25"},
+        {0.1, "0.10000000000000001"},
+        {1e100, "1e+100"},
+        {-0.0, "-0"},
+        {0.5, "0.5"},
+        {1.0 / 3, "0.33333333333333331"},
+        {1e16, "10000000000000000"},
+        {1e17, "1e+17"},
+        {INFINITY, "inf"},
+        {-INFINITY, "-inf"},
         {NAN, "nan"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
