@@ -127,6 +127,12 @@ bool command_parse_integer(struct command_context *context, struct span text, in
     return false;
 }
 
+bool command_string_is(const struct item *item, struct span expected)
+{
+    char scratch[NUMBER_I64_CHARS];
+    return item && span_equal(item_string(item, scratch), expected);
+}
+
 void command_write_string(struct command_context *context, const struct item *item)
 {
     int64_t number;

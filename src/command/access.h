@@ -57,6 +57,13 @@ const struct value_rules *command_rules(const struct command_context *context);
 /* Writes the error if the text is not an integer. */
 bool command_parse_integer(struct command_context *context, struct span text, int64_t *value);
 
+/* Sets a key to a string and counts a change. A deadline that has passed removes the key at once;
+ * NO_DEADLINE: there is none, or with `keep_deadline` that of before. */
+void command_store_string(struct command_context *context, struct span key, struct span value,
+                          bool keep_deadline, int64_t deadline_ms);
+/* Whether the string is this one; an absent key is none. */
+bool command_string_is(const struct item *item, struct span expected);
+
 /* Writes the string as a bulk string, or null. */
 void command_write_string(struct command_context *context, const struct item *item);
 

@@ -73,6 +73,8 @@ typedef void command_run(struct command_context *context, const struct span *arg
 struct command_rewritten {
     struct span args[8]; /* into the original arguments or into text */
     size_t argc;         /* 0: log the original command */
+    size_t before;       /* so many of the original's first arguments stay before these */
+    size_t after;        /* and so many of its last ones behind them */
     char text[64];
 };
 
@@ -80,6 +82,12 @@ struct command_rewritten {
  * command itself replies with the error. */
 typedef void command_rewrite(const struct span *args, size_t argc, int64_t now_ms,
                              struct command_rewritten *out);
+
+/* All arguments of the form that enters the log. *argc is the original's number before, and theirs
+ * after the call. They may be in memory of their own: free *memory afterwards. */
+const struct span *command_logged_args(const struct command_rewritten *rewritten,
+                                       const struct span *original, size_t *argc,
+                                       struct span **memory);
 
 /* Finds the keys, as command_keys() returns them. */
 typedef size_t command_get_keys(const struct span *args, size_t argc, size_t *positions,

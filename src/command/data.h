@@ -23,6 +23,11 @@ command_run command_mset_run;
 command_run command_msetnx_run;
 command_run command_mget_run;
 
+/* string_if.c */
+command_run command_delifeq_run;
+command_run command_msetex_run;
+command_get_keys command_msetex_keys;
+
 /* string_range.c */
 command_run command_append_run;
 command_run command_strlen_run;
@@ -159,6 +164,7 @@ command_run command_persist_run;
 
 /* rewrite.c: makes relative times absolute before they enter the log */
 command_rewrite command_set_rewrite;
+command_rewrite command_msetex_rewrite;
 command_rewrite command_setex_rewrite;
 command_rewrite command_psetex_rewrite;
 command_rewrite command_getex_rewrite;

@@ -7,12 +7,13 @@ struct set_option {
     const char *word;
     enum set_flag flag;
     unsigned excludes;
-    bool has_time;
+    bool has_argument;
 };
 
 static const struct set_option set_option_table[] = {
-    {"nx", SET_NX, SET_XX, false},
-    {"xx", SET_XX, SET_NX, false},
+    {"nx", SET_NX, SET_XX | SET_IFEQ, false},
+    {"xx", SET_XX, SET_NX | SET_IFEQ, false},
+    {"ifeq", SET_IFEQ, SET_CONDITIONS, true},
     {"get", SET_GET, 0, false},
     {"keepttl", SET_KEEPTTL, SET_PERSIST | SET_TIMES, false},
     {"persist", SET_PERSIST, SET_KEEPTTL | SET_TIMES, false},
@@ -38,13 +39,22 @@ bool set_options_parse(const struct span *args, size_t argc, size_t first, unsig
         const struct set_option *option = set_option_find(args[i]);
         if (!option || !(option->flag & allowed) || (options->flags & option->excludes))
             return false;
-        if (option->has_time) {
+        if (option->has_argument) {
             if (++i == argc)
                 return false;
-            options->time = args[i];
+            *(option->flag == SET_IFEQ ? &options->expected : &options->time) = args[i];
         }
         options->flags |= option->flag;
     }
+    return true;
+}
+
+bool msetex_count(const struct span *args, size_t argc, size_t *pairs)
+{
+    int64_t count;
+    if (argc < 2 || !number_parse_i64(args[1], &count) || count < 1 || count > INT32_MAX)
+        return false;
+    *pairs = (size_t)count;
     return true;
 }
 

@@ -15,22 +15,30 @@ enum set_flag {
     SET_PX = 1 << 6,
     SET_EXAT = 1 << 7,
     SET_PXAT = 1 << 8,
+    SET_IFEQ = 1 << 9,
 };
 
 enum {
     SET_TIMES = SET_EX | SET_PX | SET_EXAT | SET_PXAT,
-    SET_OPTIONS = SET_NX | SET_XX | SET_GET | SET_KEEPTTL | SET_TIMES,
+    SET_CONDITIONS = SET_NX | SET_XX | SET_IFEQ,
+    SET_OPTIONS = SET_CONDITIONS | SET_GET | SET_KEEPTTL | SET_TIMES,
+    MSETEX_OPTIONS = SET_NX | SET_XX | SET_KEEPTTL | SET_TIMES,
     GETEX_OPTIONS = SET_PERSIST | SET_TIMES,
 };
 
 struct set_options {
     unsigned flags;
-    struct span time; /* the argument of the last option in SET_TIMES */
+    struct span time;     /* the argument of the last option in SET_TIMES */
+    struct span expected; /* that of SET_IFEQ */
 };
 
 /* Reads args[first] and the following; false: a syntax error. */
 bool set_options_parse(const struct span *args, size_t argc, size_t first, unsigned allowed,
                        struct set_options *options);
+
+/* The number of pairs that MSETEX names in its first argument; false: it is none. They need not be
+ * there. */
+bool msetex_count(const struct span *args, size_t argc, size_t *pairs);
 
 enum expire_flag {
     EXPIRE_NX = 1 << 0,

@@ -1,9 +1,33 @@
 /* A relative time would mean another moment each time the log is replayed, so the log gets the
  * absolute time. Everything else is kept, so that the reply is that of the original command.
  * Arguments that the original would refuse are left alone. */
+#include "base/assert.h"
+#include "base/mem.h"
 #include "base/number.h"
 #include "command/data.h"
 #include "command/options.h"
+
+const struct span *command_logged_args(const struct command_rewritten *rewritten,
+                                       const struct span *original, size_t *argc,
+                                       struct span **memory)
+{
+    *memory = NULL;
+    if (rewritten->argc == 0)
+        return original;
+    size_t before = rewritten->before;
+    size_t after = rewritten->after;
+    ASSERT(before + after <= *argc);
+    const struct span *last = original + *argc - after;
+    *argc = before + rewritten->argc + after;
+    if (before + after == 0)
+        return rewritten->args;
+    struct span *args = mem_alloc(*argc * sizeof(*args));
+    memcpy(args, original, before * sizeof(*args));
+    memcpy(args + before, rewritten->args, rewritten->argc * sizeof(*args));
+    memcpy(args + before + rewritten->argc, last, after * sizeof(*args));
+    *memory = args;
+    return args;
+}
 
 static void add(struct command_rewritten *out, struct span arg)
 {
@@ -43,8 +67,33 @@ void command_set_rewrite(const struct span *args, size_t argc, int64_t now_ms,
         add(out, SPAN("NX"));
     if (options.flags & SET_XX)
         add(out, SPAN("XX"));
+    if (options.flags & SET_IFEQ) {
+        add(out, SPAN("IFEQ"));
+        add(out, options.expected);
+    }
     if (options.flags & SET_GET)
         add(out, SPAN("GET"));
+    add_pxat(out, deadline_ms);
+}
+
+/* The pairs stay as they are. */
+void command_msetex_rewrite(const struct span *args, size_t argc, int64_t now_ms,
+                            struct command_rewritten *out)
+{
+    size_t pairs;
+    struct set_options options;
+    int64_t deadline_ms;
+    if (!msetex_count(args, argc, &pairs) || 2 + 2 * pairs > argc ||
+        !set_options_parse(args, argc, 2 + 2 * pairs, MSETEX_OPTIONS, &options))
+        return;
+    if (!(options.flags & (SET_EX | SET_PX | SET_EXAT)) ||
+        set_options_deadline(&options, now_ms, &deadline_ms) != TIME_PARSED)
+        return;
+    out->before = 2 + 2 * pairs;
+    if (options.flags & SET_NX)
+        add(out, SPAN("NX"));
+    if (options.flags & SET_XX)
+        add(out, SPAN("XX"));
     add_pxat(out, deadline_ms);
 }
 

@@ -5,8 +5,8 @@
 
 /* A plain SET takes one look-up, whether the key exists or not. A deadline that has passed removes
  * the key at once. */
-static void store(struct command_context *context, struct span key, struct span value,
-                  bool keep_deadline, int64_t deadline_ms)
+void command_store_string(struct command_context *context, struct span key, struct span value,
+                          bool keep_deadline, int64_t deadline_ms)
 {
     /* A new deadline takes the old one's place in the heap. */
     bool keep = keep_deadline || deadline_ms != NO_DEADLINE;
@@ -22,16 +22,19 @@ static void store(struct command_context *context, struct span key, struct span 
 }
 
 /* Whether the options let SET go on. Replies if they do not, and always with SET_GET. */
-static bool options_allow(struct command_context *context, struct span key, unsigned flags)
+static bool options_allow(struct command_context *context, struct span key,
+                          const struct set_options *options)
 {
+    unsigned flags = options->flags;
     struct item *item = command_write_item(context, key);
+    if ((flags & (SET_GET | SET_IFEQ)) && !command_find_string(context, key, &item))
+        return false;
     if (flags & SET_GET) {
-        if (!command_find_string(context, key, &item))
-            return false;
         command_count_lookup(context, item);
         command_write_string(context, item);
     }
-    bool refused = ((flags & SET_NX) && item) || ((flags & SET_XX) && !item);
+    bool refused = ((flags & SET_NX) && item) || ((flags & SET_XX) && !item) ||
+                   ((flags & SET_IFEQ) && !command_string_is(item, options->expected));
     if (refused && !(flags & SET_GET))
         resp_null(context->reply);
     return !refused;
@@ -50,10 +53,10 @@ void command_set_run(struct command_context *context, const struct span *args, s
         command_write_time_error(context, time, "set");
         return;
     }
-    bool looks = options.flags & (SET_NX | SET_XX | SET_GET | SET_KEEPTTL);
-    if (looks && !options_allow(context, args[1], options.flags))
+    bool looks = options.flags & (SET_CONDITIONS | SET_GET | SET_KEEPTTL);
+    if (looks && !options_allow(context, args[1], &options))
         return;
-    store(context, args[1], args[2], options.flags & SET_KEEPTTL, deadline_ms);
+    command_store_string(context, args[1], args[2], options.flags & SET_KEEPTTL, deadline_ms);
     if (!(options.flags & SET_GET))
         resp_status(context->reply, "OK");
 }
@@ -127,7 +130,7 @@ void command_getset_run(struct command_context *context, const struct span *args
         return;
     command_count_lookup(context, item);
     command_write_string(context, item);
-    store(context, args[1], args[2], false, NO_DEADLINE);
+    command_store_string(context, args[1], args[2], false, NO_DEADLINE);
 }
 
 void command_setnx_run(struct command_context *context, const struct span *args, size_t argc)
@@ -137,7 +140,7 @@ void command_setnx_run(struct command_context *context, const struct span *args,
         resp_integer(context->reply, 0);
         return;
     }
-    store(context, args[1], args[2], false, NO_DEADLINE);
+    command_store_string(context, args[1], args[2], false, NO_DEADLINE);
     resp_integer(context->reply, 1);
 }
 
@@ -150,7 +153,7 @@ static void set_for(struct command_context *context, const struct span *args, in
         command_write_time_error(context, time, name);
         return;
     }
-    store(context, args[1], args[3], false, deadline_ms);
+    command_store_string(context, args[1], args[3], false, deadline_ms);
     resp_status(context->reply, "OK");
 }
 
@@ -169,7 +172,7 @@ void command_psetex_run(struct command_context *context, const struct span *args
 static void store_pairs(struct command_context *context, const struct span *args, size_t argc)
 {
     for (size_t i = 1; i < argc; i += 2)
-        store(context, args[i], args[i + 1], false, NO_DEADLINE);
+        command_store_string(context, args[i], args[i + 1], false, NO_DEADLINE);
 }
 
 void command_mset_run(struct command_context *context, const struct span *args, size_t argc)

@@ -16,7 +16,8 @@ static const struct command_docs rows[] = {
                   .step = 1,
                   .notes = "RW and ACCESS only with the option `GET`",
                   .variable = {"GET", 3, KEY_OW | KEY_UPDATE}}},
-        .syntax = "key#0 value [condition(NX | XX)@2.6.12] [GET@6.2.0] [expiration(EX "
+        .syntax = "key#0 value [condition(NX | XX | IFEQ comparison-value@8.1.0)@2.6.12] "
+                  "[GET@6.2.0] [expiration(EX "
                   "seconds:integer@2.6.12 | PX milliseconds:integer@2.6.12 | EXAT "
                   "unix-time-seconds:unix-time@6.2.0 | PXAT unix-time-milliseconds:unix-time@6.2.0 "
                   "| KEEPTTL@6.0.0)]",
@@ -26,7 +27,8 @@ static const struct command_docs rows[] = {
         .history = "2.6.12 New options `EX`, `PX`, `NX` and `XX`.\n"
                    "6.0.0 New option `KEEPTTL`.\n"
                    "6.2.0 New options `GET`, `EXAT` and `PXAT`.\n"
-                   "7.0.0 `NX` and `GET` go together.",
+                   "7.0.0 `NX` and `GET` go together.\n"
+                   "8.1.0 New option `IFEQ`.",
         .summary = "Sets a key to a string, whatever it held.",
     },
     {
@@ -157,6 +159,36 @@ static const struct command_docs rows[] = {
         .since = "1.0.1",
         .complexity = "O(N) for N pairs in the request.",
         .summary = "Sets several keys at once if none of them exists.",
+    },
+    {
+        .fullname = "msetex",
+        .run = command_msetex_run,
+        .rewrite = command_msetex_rewrite,
+        .get_keys = command_msetex_keys,
+        .arity = -4,
+        .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
+        .categories = CATEGORY_STRING,
+        .syntax = "numkeys:integer data{key#0 value}... [condition(NX | XX)] [expiration(EX "
+                  "seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time | "
+                  "PXAT unix-time-milliseconds:unix-time | KEEPTTL)]",
+        .tips = "request_policy:multi_shard response_policy:all_succeeded",
+        .group = "string",
+        .since = "9.1.0",
+        .complexity = "O(N) for N pairs in the request.",
+        .summary = "Sets several keys at once, on a condition and with a deadline if asked for.",
+    },
+    {
+        .fullname = "delifeq",
+        .run = command_delifeq_run,
+        .arity = 3,
+        .flags = COMMAND_FREES | COMMAND_WRITE | COMMAND_FAST,
+        .categories = CATEGORY_STRING,
+        .keys = {{.flags = KEY_RM | KEY_DELETE, .first = 1, .last = 0, .step = 1}},
+        .syntax = "key#0 value",
+        .group = "string",
+        .since = "9.0.0",
+        .complexity = "O(1)",
+        .summary = "Removes a key if its string is the one given.",
     },
     {
         .fullname = "mget",

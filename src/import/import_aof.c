@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "base/number.h"
 #include "import/internal.h"
 
@@ -58,7 +59,7 @@ static void refuse_database(struct import *import, const struct command *command
 
 static bool same_args(const struct command_rewritten *a, const struct command_rewritten *b)
 {
-    if (a->argc != b->argc)
+    if (a->argc != b->argc || a->before != b->before || a->after != b->after)
         return false;
     for (size_t i = 0; i < a->argc; i++)
         if (!span_equal(a->args[i], b->args[i]))
@@ -72,7 +73,7 @@ static bool make_absolute(const struct import *import, const struct command *com
                           const struct span *args, size_t argc, struct command_rewritten *out)
 {
     struct command_rewritten later = {.argc = 0};
-    out->argc = 0;
+    *out = (struct command_rewritten){.argc = 0};
     if (!command->rewrite)
         return true;
     command->rewrite(args, argc, LOADING_MS, out);
@@ -83,7 +84,7 @@ static bool make_absolute(const struct import *import, const struct command *com
         return true;
     if (import->time_ms == NO_DEADLINE)
         return false;
-    out->argc = 0;
+    *out = (struct command_rewritten){.argc = 0};
     command->rewrite(args, argc, import->time_ms, out);
     return true;
 }
@@ -96,8 +97,9 @@ static void run(struct import *import, const struct command *command, const stru
         refuse_command(import, args, argc, " (relative time)");
         return;
     }
-    const struct span *run_args = absolute.argc ? absolute.args : args;
-    size_t run_argc = absolute.argc ? absolute.argc : argc;
+    size_t run_argc = argc;
+    struct span *memory;
+    const struct span *run_args = command_logged_args(&absolute, args, &run_argc, &memory);
     if (absolute.argc)
         command = command_find(import->options.table, run_args, run_argc);
     import->reply.len = 0;
@@ -107,6 +109,7 @@ static void run(struct import *import, const struct command *command, const stru
     struct command_context context = {
         .keyspace = import->keyspace, .now_ms = LOADING_MS, .prng = &prng, .reply = &reply};
     command->run(&context, run_args, run_argc);
+    mem_free(memory);
     if (import->reply.len == 0 || import->reply.ptr[0] != '-')
         return;
     char why[64];

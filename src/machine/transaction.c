@@ -90,10 +90,11 @@ static void encode_one(const struct command *command, const struct resp_parser *
     struct command_rewritten rewritten = {.argc = 0};
     if (command->rewrite && now_ms != NO_DEADLINE)
         command->rewrite(parser->args, parser->argc, now_ms, &rewritten);
-    if (rewritten.argc)
-        resp_encode_command(out, rewritten.args, rewritten.argc);
-    else
-        resp_encode_command(out, parser->args, parser->argc);
+    size_t argc = parser->argc;
+    struct span *memory;
+    const struct span *args = command_logged_args(&rewritten, parser->args, &argc, &memory);
+    resp_encode_command(out, args, argc);
+    mem_free(memory);
 }
 
 void machine_transaction_encode(struct machine *machine,

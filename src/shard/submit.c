@@ -189,12 +189,14 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     struct command_rewritten rewritten = {.argc = 0};
     if (request->command->rewrite)
         request->command->rewrite(request->args, request->argc, entry.time_ms, &rewritten);
-    const struct span *args = rewritten.argc ? rewritten.args : request->args;
-    size_t argc = rewritten.argc ? rewritten.argc : request->argc;
+    size_t argc = request->argc;
+    struct span *memory;
+    const struct span *args = command_logged_args(&rewritten, request->args, &argc, &memory);
     if (request->session.number)
         encode_numbered(shard, &entry, request, args, argc);
     else
         entry_encode_command(&shard->batch, &entry, args, argc);
+    mem_free(memory);
 
     push_proposed(shard, request->client, request->protocol, &entry);
     shard_wake_behind(shard, request->command, args, argc);
