@@ -87,7 +87,6 @@ command_run command_sunion_run;
 command_run command_sunionstore_run;
 command_run command_sdiff_run;
 command_run command_sdiffstore_run;
-command_get_keys command_sintercard_keys;
 command_work command_set_reply_work;
 command_work command_set_store_work;
 command_work command_sintercard_work;

@@ -324,14 +324,6 @@ void command_sintercard_run(struct command_context *context, const struct span *
     resp_integer(context->reply, (int64_t)taker.count);
 }
 
-size_t command_sintercard_keys(const struct span *args, size_t argc, size_t *positions, size_t max)
-{
-    size_t count = numkeys(args, argc);
-    for (size_t i = 0; i < count && i < max; i++)
-        positions[i] = 2 + i;
-    return count;
-}
-
 /* Work. */
 
 static size_t work(const struct keyspace *keyspace, const struct span *keys, size_t count)

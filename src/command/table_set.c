@@ -179,12 +179,11 @@ static const struct command_docs rows[] = {
     {
         .fullname = "sintercard",
         .run = command_sintercard_run,
-        .get_keys = command_sintercard_keys,
         .work = command_sintercard_work,
         .arity = -3,
         .flags = COMMAND_READONLY | COMMAND_MOVABLE_KEYS,
         .categories = CATEGORY_SET,
-        .keys = {{.flags = KEY_RO | KEY_ACCESS, .first = 1, .last = 0, .step = 1}},
+        .keys = {{.flags = KEY_RO | KEY_ACCESS, .first = 1, .step = 1, .counted = true}},
         .syntax = "numkeys:integer key#0... [LIMIT limit:integer]",
         .group = "set",
         .since = "7.0.0",
