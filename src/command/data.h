@@ -111,6 +111,23 @@ command_run command_hincrby_run;
 command_run command_hincrbyfloat_run;
 command_run command_hrandfield_run;
 
+/* bit.c */
+command_run command_setbit_run;
+command_work command_setbit_work;
+command_run command_getbit_run;
+command_run command_bitcount_run;
+command_run command_bitpos_run;
+command_work command_bit_scan_work;
+
+/* bitop.c */
+command_run command_bitop_run;
+command_work command_bitop_work;
+
+/* bitfield.c */
+command_run command_bitfield_run;
+command_run command_bitfield_ro_run;
+command_work command_bitfield_work;
+
 /* lcs.c */
 command_run command_lcs_run;
 command_work command_lcs_work;

@@ -41,6 +41,9 @@ static const struct flag_name category_names[] = {
     {CATEGORY_SET, "@set"},
     {CATEGORY_HASH, "@hash"},
     {CATEGORY_STRING, "@string"},
+    {CATEGORY_BITMAP, "@bitmap"},
+    {CATEGORY_HYPERLOGLOG, "@hyperloglog"},
+    {CATEGORY_GEO, "@geo"},
     {CATEGORY_PUBSUB, "@pubsub"},
     {CATEGORY_ADMIN, "@admin"},
     {CATEGORY_FAST, "@fast"},
@@ -334,7 +337,8 @@ static void write_spec_keys(const struct key_spec *spec, const struct span *args
     if (flags & KEY_VARIABLE_FLAGS) {
         bool has_word = false;
         for (size_t i = spec->variable.from; i < argc; i++)
-            has_word |= span_is(args[i], spec->variable.word);
+            has_word |= span_is(args[i], spec->variable.word) ||
+                        (spec->variable.or_word && span_is(args[i], spec->variable.or_word));
         flags = has_word ? flags & ~(unsigned)KEY_VARIABLE_FLAGS : spec->variable.flags_without;
     }
     struct key_range range;

@@ -14,6 +14,7 @@ struct argument {
     int key_spec; /* NONE: not a key */
     bool optional;
     bool multiple;
+    bool repeats_token;
     int children; /* the first child of a list linked by `next`; or NONE */
     int next;
 };
@@ -124,6 +125,7 @@ static void parse_marks(struct syntax *syntax, struct argument *argument)
         argument->since = read_version(syntax);
     if (accept(syntax, '!'))
         argument->deprecated = read_version(syntax);
+    argument->repeats_token = accept(syntax, '+');
     if (strncmp(syntax->at, "...", 3) == 0) {
         syntax->at += 3;
         argument->multiple = true;
@@ -209,11 +211,13 @@ static void write_flags(const struct argument *argument, struct resp_writer *rep
     if (!argument->optional && !argument->multiple)
         return;
     resp_bulk_text(reply, "flags");
-    resp_set(reply, (size_t)argument->optional + argument->multiple);
+    resp_set(reply, (size_t)argument->optional + argument->multiple + argument->repeats_token);
     if (argument->optional)
         resp_status(reply, "optional");
     if (argument->multiple)
         resp_status(reply, "multiple");
+    if (argument->repeats_token)
+        resp_status(reply, "multiple_token");
 }
 
 static void write_list(const struct syntax *syntax, int first, struct resp_writer *reply);

@@ -11,9 +11,10 @@
  *     name{a b}       all of these, in this order
  *     [arg]           may be left out
  *     arg...          once or more
+ *     arg+...         the same, and the literal word before it again each time
  *     arg@version     since this version of Redis; arg!version: deprecated since
  *
- * The marks after an argument come in the order @ ! and ... */
+ * The marks after an argument come in the order @ ! + and ... */
 #ifndef FLOTILLA_COMMAND_TABLE_H
 #define FLOTILLA_COMMAND_TABLE_H
 
@@ -40,9 +41,11 @@ struct key_spec {
     int step;
     bool counted; /* at `first` is the number of the keys, which follow; `last` means nothing */
     const char *notes;
-    /* For KEY_VARIABLE_FLAGS: if the word is absent at and after a position, other flags apply. */
+    /* For KEY_VARIABLE_FLAGS: if the words are absent at and after a position, other flags apply.
+     */
     struct {
         const char *word;
+        const char *or_word; /* NULL: there is only one */
         size_t from;
         unsigned flags_without;
     } variable;
@@ -67,6 +70,9 @@ enum category {
     CATEGORY_SORTEDSET = 1 << 19,
     CATEGORY_SET = 1 << 20,
     CATEGORY_HASH = 1 << 21,
+    CATEGORY_BITMAP = 1 << 12,
+    CATEGORY_HYPERLOGLOG = 1 << 13,
+    CATEGORY_GEO = 1 << 14,
 };
 
 enum { ROW_KEY_SPECS = 2 };
@@ -108,6 +114,7 @@ extern const struct command_group command_group_list;
 extern const struct command_group command_group_sorted_set;
 extern const struct command_group command_group_set;
 extern const struct command_group command_group_hash;
+extern const struct command_group command_group_bitmap;
 extern const struct command_group command_group_transactions;
 extern const struct command_group command_group_cluster;
 extern const struct command_group command_group_sentinel;

@@ -15,9 +15,8 @@ static const struct command_docs rows[] = {
                   .last = 0,
                   .step = 1,
                   .notes = "RW and ACCESS only with the option `GET`",
-                  .variable = {"GET", 3, KEY_OW | KEY_UPDATE}}},
-        .syntax = "key#0 value [condition(NX | XX | IFEQ comparison-value@8.1.0)@2.6.12] "
-                  "[GET@6.2.0] [expiration(EX "
+                  .variable = {"GET", NULL, 3, KEY_OW | KEY_UPDATE}}},
+        .syntax = "key#0 value [condition(NX | XX)@2.6.12] [GET@6.2.0] [expiration(EX "
                   "seconds:integer@2.6.12 | PX milliseconds:integer@2.6.12 | EXAT "
                   "unix-time-seconds:unix-time@6.2.0 | PXAT unix-time-milliseconds:unix-time@6.2.0 "
                   "| KEEPTTL@6.0.0)]",
