@@ -21,7 +21,8 @@ CFLAGS   ?= -g
 SERVER_CFLAGS := $(call deps_cflags,$(DEPS_SERVER))
 DEPS_LIBS     := $(call deps_libs,$(DEPS_SERVER))
 TEST_LIBS     := $(call deps_libs,$(DEPS_TESTS))
-ALL_CFLAGS    := -std=c11 -D_GNU_SOURCE -DXXH_INLINE_ALL $(OPTIMISE) $(WARNINGS) -Isrc -pthread \
+# Doubles that reach the state must be the same on all nodes: no processor rounds a product and a sum at once.
+ALL_CFLAGS    := -std=c11 -ffp-contract=off -D_GNU_SOURCE -DXXH_INLINE_ALL $(OPTIMISE) $(WARNINGS) -Isrc -pthread \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all) $(if $(FAILPOINTS),-DFAILPOINTS) \
 	$(SERVER_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS   := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)

@@ -128,6 +128,13 @@ command_run command_bitfield_run;
 command_run command_bitfield_ro_run;
 command_work command_bitfield_work;
 
+/* hll.c */
+command_run command_pfadd_run;
+command_run command_pfcount_run;
+command_run command_pfmerge_run;
+command_run command_pfdebug_run;
+command_run command_pfselftest_run;
+
 /* lcs.c */
 command_run command_lcs_run;
 command_work command_lcs_work;
