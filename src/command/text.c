@@ -10,7 +10,9 @@ static void look(struct text *text)
 bool text_read(struct command_context *context, struct span key, struct text *text)
 {
     text->key = key;
-    text->item = command_read_item(context, key);
+    text->edited = NULL;
+    if (!command_read_string(context, key, &text->item))
+        return false;
     look(text);
     return true;
 }
@@ -18,25 +20,28 @@ bool text_read(struct command_context *context, struct span key, struct text *te
 bool text_edit(struct command_context *context, struct span key, struct text *text)
 {
     text->key = key;
-    text->item = command_write_item(context, key);
+    if (!command_find_string(context, key, &text->edited))
+        return false;
+    text->item = text->edited;
     look(text);
     return true;
 }
 
 static void make(struct command_context *context, struct text *text)
 {
-    if (text->item)
+    if (text->edited)
         return;
-    text->item =
+    text->edited =
         keyspace_set_string(context->keyspace, text->key, SPAN(""), false, context->revision);
-    item_touch(text->item, context->now_ms);
+    text->item = text->edited;
+    item_touch(text->edited, context->now_ms);
 }
 
 void text_write(struct command_context *context, struct text *text, size_t offset,
                 struct span bytes)
 {
     make(context, text);
-    keyspace_write(context->keyspace, text->item, offset, bytes, context->revision);
+    keyspace_write(context->keyspace, text->edited, offset, bytes, context->revision);
     look(text);
 }
 
@@ -44,8 +49,8 @@ void text_write(struct command_context *context, struct text *text, size_t offse
 void text_replace(struct command_context *context, struct text *text, struct span bytes)
 {
     make(context, text);
-    keyspace_set_text(context->keyspace, text->item, bytes, context->revision);
-    keyspace_write(context->keyspace, text->item, 0, SPAN(""), context->revision);
+    keyspace_set_text(context->keyspace, text->edited, bytes, context->revision);
+    keyspace_write(context->keyspace, text->edited, 0, SPAN(""), context->revision);
     look(text);
 }
 

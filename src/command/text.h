@@ -9,8 +9,9 @@
 /* The string of a key. It points into itself: do not copy it. */
 struct text {
     struct span key;
-    struct item *item; /* NULL: the key is absent */
-    struct span bytes; /* valid until the key changes */
+    const struct item *item; /* NULL: the key is absent */
+    struct item *edited;     /* the same, after text_edit() */
+    struct span bytes;       /* valid until the key changes */
     char scratch[NUMBER_I64_CHARS];
 };
 
