@@ -185,6 +185,42 @@ command_run command_expiretime_run;
 command_run command_pexpiretime_run;
 command_run command_persist_run;
 
+/* stream_entry.c */
+command_run command_xadd_run;
+command_run command_xtrim_run;
+command_work command_xtrim_work;
+command_run command_xdel_run;
+command_run command_xlen_run;
+command_run command_xsetid_run;
+command_run command_xrange_run;
+command_run command_xrevrange_run;
+command_work command_xrange_work;
+command_work command_stream_work; /* of a subcommand */
+
+/* stream_read.c */
+command_run command_xread_run; /* XREADGROUP too */
+command_get_keys command_xread_get_keys;
+
+/* stream_group.c */
+command_run command_xgroup_create_run;
+command_run command_xgroup_setid_run;
+command_run command_xgroup_destroy_run;
+command_run command_xgroup_createconsumer_run;
+command_run command_xgroup_delconsumer_run;
+command_run command_xgroup_help_run;
+command_run command_xinfo_help_run;
+command_run command_xack_run;
+
+/* stream_pending.c */
+command_run command_xpending_run;
+command_run command_xclaim_run;
+command_run command_xautoclaim_run;
+
+/* stream_info.c */
+command_run command_xinfo_stream_run;
+command_run command_xinfo_groups_run;
+command_run command_xinfo_consumers_run;
+
 /* rewrite.c: makes relative times absolute before they enter the log */
 command_rewrite command_set_rewrite;
 command_rewrite command_msetex_rewrite;

@@ -44,6 +44,7 @@ static const struct flag_name category_names[] = {
     {CATEGORY_BITMAP, "@bitmap"},
     {CATEGORY_HYPERLOGLOG, "@hyperloglog"},
     {CATEGORY_GEO, "@geo"},
+    {CATEGORY_STREAM, "@stream"},
     {CATEGORY_PUBSUB, "@pubsub"},
     {CATEGORY_ADMIN, "@admin"},
     {CATEGORY_FAST, "@fast"},
@@ -117,6 +118,25 @@ static void write_history(const char *history, struct resp_writer *reply)
     }
 }
 
+static void write_begin_search(const struct key_spec *spec, struct resp_writer *reply)
+{
+    resp_bulk_text(reply, "begin_search");
+    resp_map(reply, 2);
+    resp_bulk_text(reply, "type");
+    resp_bulk_text(reply, spec->keyword ? "keyword" : "index");
+    resp_bulk_text(reply, "spec");
+    if (spec->keyword) {
+        resp_map(reply, 2);
+        resp_bulk_text(reply, "keyword");
+        resp_bulk_text(reply, spec->keyword);
+        resp_bulk_text(reply, "startfrom");
+    } else {
+        resp_map(reply, 1);
+        resp_bulk_text(reply, "index");
+    }
+    resp_integer(reply, spec->first);
+}
+
 static void write_key_spec(const struct key_spec *spec, struct resp_writer *reply)
 {
     resp_map(reply, spec->notes ? 4 : 3);
@@ -126,14 +146,7 @@ static void write_key_spec(const struct key_spec *spec, struct resp_writer *repl
     }
     resp_bulk_text(reply, "flags");
     write_flags(key_flags, spec->flags, reply);
-    resp_bulk_text(reply, "begin_search");
-    resp_map(reply, 2);
-    resp_bulk_text(reply, "type");
-    resp_bulk_text(reply, "index");
-    resp_bulk_text(reply, "spec");
-    resp_map(reply, 1);
-    resp_bulk_text(reply, "index");
-    resp_integer(reply, spec->first);
+    write_begin_search(spec, reply);
     resp_bulk_text(reply, "find_keys");
     resp_map(reply, 2);
     resp_bulk_text(reply, "type");
@@ -150,7 +163,7 @@ static void write_key_spec(const struct key_spec *spec, struct resp_writer *repl
     resp_integer(reply, spec->step);
     if (!spec->counted) {
         resp_bulk_text(reply, "limit");
-        resp_integer(reply, 0);
+        resp_integer(reply, spec->share);
     }
 }
 
@@ -330,6 +343,21 @@ static const struct command *find_with_keys(const struct command_table *table,
     return command;
 }
 
+/* Of a command that finds its keys itself: all have the flags of its only spec. */
+static void write_found_keys(const struct command *command, const struct span *args, size_t argc,
+                             struct resp_writer *reply)
+{
+    size_t count = command_keys(command, args, argc, NULL, 0);
+    size_t *positions = mem_alloc(count * sizeof *positions);
+    command_keys(command, args, argc, positions, count);
+    for (size_t i = 0; i < count; i++) {
+        resp_array(reply, 2);
+        resp_bulk(reply, args[positions[i]]);
+        write_flags(key_flags, command->docs->keys[0].flags, reply);
+    }
+    mem_free(positions);
+}
+
 static void write_spec_keys(const struct key_spec *spec, const struct span *args, size_t argc,
                             struct resp_writer *reply)
 {
@@ -357,6 +385,10 @@ static void run_getkeysandflags(const struct command_table *table, const struct 
     if (!command)
         return;
     resp_array(reply, command_keys(command, args + 2, argc - 2, NULL, 0));
+    if (command->get_keys) {
+        write_found_keys(command, args + 2, argc - 2, reply);
+        return;
+    }
     for (size_t i = 0; i < spec_count(command); i++)
         write_spec_keys(&command->docs->keys[i], args + 2, argc - 2, reply);
 }

@@ -7,7 +7,7 @@ static const struct command_group *const groups[] = {
     &command_group_connection, &command_group_server,       &command_group_generic,
     &command_group_string,     &command_group_list,         &command_group_set,
     &command_group_hash,       &command_group_transactions, &command_group_cluster,
-    &command_group_bitmap,     &command_group_hyperloglog,
+    &command_group_bitmap,     &command_group_hyperloglog,  &command_group_stream,
 };
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
@@ -133,7 +133,7 @@ const struct command *command_lookup_fullname(const struct command_table *table,
 /* One range that covers the keys of all specs, which are adjacent. Counted keys have no range. */
 static struct command_key_spec joined_keys(const struct key_spec *specs)
 {
-    if (specs[0].first == 0 || specs[0].counted)
+    if (specs[0].first == 0 || specs[0].counted || specs[0].keyword)
         return (struct command_key_spec){0};
     const struct key_spec *end = &specs[0];
     for (size_t i = 1; i < ROW_KEY_SPECS && specs[i].first && !specs[i].counted; i++) {

@@ -41,6 +41,10 @@ struct key_spec {
     int step;
     bool counted; /* at `first` is the number of the keys, which follow; `last` means nothing */
     const char *notes;
+    /* The keys come behind this word, which is sought from `first` on. One argument in `share` of
+     * those up to `last` is a key. NULL: there is no such word. */
+    const char *keyword;
+    int share;
     /* For KEY_VARIABLE_FLAGS: if the words are absent at and after a position, other flags apply.
      */
     struct {
@@ -73,6 +77,7 @@ enum category {
     CATEGORY_BITMAP = 1 << 12,
     CATEGORY_HYPERLOGLOG = 1 << 13,
     CATEGORY_GEO = 1 << 14,
+    CATEGORY_STREAM = 1 << 15,
 };
 
 enum { ROW_KEY_SPECS = 2 };
@@ -116,6 +121,7 @@ extern const struct command_group command_group_set;
 extern const struct command_group command_group_hash;
 extern const struct command_group command_group_bitmap;
 extern const struct command_group command_group_hyperloglog;
+extern const struct command_group command_group_stream;
 extern const struct command_group command_group_transactions;
 extern const struct command_group command_group_cluster;
 extern const struct command_group command_group_sentinel;

@@ -212,6 +212,14 @@ void *id_walk_next(struct id_walk *walk)
     return spine_next(&walk->place) ? current(walk) : NULL;
 }
 
+size_t id_map_rank(const struct id_map *map, struct stream_id id)
+{
+    struct spine_place place;
+    if (!spine_find(&map->blocks, begins, &id, &place))
+        return 0;
+    return spine_rank(&place) + position(block_at(&place), id, map->record_bytes);
+}
+
 void *id_map_last(const struct id_map *map)
 {
     struct spine_place place;

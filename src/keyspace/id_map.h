@@ -35,7 +35,8 @@ struct id_walk {
 
 /* The first record whose ID is not smaller; NULL: there is none. */
 void *id_map_seek(const struct id_map *map, struct stream_id from, struct id_walk *walk);
-void *id_walk_next(struct id_walk *walk); /* NULL: there are no more */
+void *id_walk_next(struct id_walk *walk);                          /* NULL: there are no more */
+size_t id_map_rank(const struct id_map *map, struct stream_id id); /* smaller IDs */
 void *id_map_last(const struct id_map *map);
 
 /* Bytes including the allocator's waste. */

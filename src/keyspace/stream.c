@@ -197,6 +197,25 @@ bool stream_delete(struct stream *stream, struct stream_id id)
     return true;
 }
 
+/* The number of entries with a smaller ID. */
+static size_t count_before(const struct stream *stream, struct stream_id id)
+{
+    struct spine_place place;
+    struct stream_entry entry;
+    if (stream_id_compare(stream->last_id, id) < 0)
+        return stream_length(stream);
+    if (!spine_find(&stream->nodes, begins, &id, &place))
+        return 0;
+    size_t count = spine_rank(&place);
+    const struct stream_node *node = node_at(&place);
+    for (bool more = stream_node_first(node, &entry); more; more = stream_entry_next(&entry)) {
+        if (stream_id_compare(entry.id, id) >= 0)
+            break;
+        count++;
+    }
+    return count;
+}
+
 static void remove_first(struct stream *stream, size_t count)
 {
     struct spine_place place;
@@ -214,25 +233,6 @@ static void remove_first(struct stream *stream, size_t count)
         count = 0;
     }
     find_first_id(stream);
-}
-
-/* The number of entries with a smaller ID. */
-static size_t count_before(const struct stream *stream, struct stream_id id)
-{
-    struct spine_place place;
-    struct stream_entry entry;
-    if (!spine_find(&stream->nodes, begins, &id, &place))
-        return 0;
-    size_t count = spine_rank(&place);
-    const struct stream_node *node = node_at(&place);
-    if (stream_id_compare(stream->last_id, id) < 0)
-        return stream_length(stream);
-    for (bool more = stream_node_first(node, &entry); more; more = stream_entry_next(&entry)) {
-        if (stream_id_compare(entry.id, id) >= 0)
-            break;
-        count++;
-    }
-    return count;
 }
 
 /* XTRIM leaves max_deleted_id as it is, as Redis does: what goes is in front of the first entry. */
@@ -277,6 +277,14 @@ bool stream_last(const struct stream *stream, struct stream_entry *entry)
 {
     struct spine_place place;
     return spine_last(&stream->nodes, &place) && stream_node_last(node_at(&place), entry);
+}
+
+size_t stream_count_range(const struct stream *stream, struct stream_id from, struct stream_id to)
+{
+    if (stream_id_compare(from, to) > 0)
+        return 0;
+    size_t end = stream_id_increment(&to) ? count_before(stream, to) : stream_length(stream);
+    return end - count_before(stream, from);
 }
 
 static bool is_within(const struct stream_walk *walk, const struct stream_entry *entry)

@@ -81,6 +81,9 @@ void stream_set_counters(struct stream *stream, uint64_t entries_added,
 bool stream_find(const struct stream *stream, struct stream_id id, struct stream_entry *entry);
 bool stream_last(const struct stream *stream, struct stream_entry *entry);
 
+/* The number of entries from `from` up to and with `to`. */
+size_t stream_count_range(const struct stream *stream, struct stream_id from, struct stream_id to);
+
 struct stream_walk {
     struct stream_id end; /* the last ID that counts */
     struct spine_place place;

@@ -267,6 +267,12 @@ struct stream_pending *stream_pending_next(struct stream_pending_walk *walk)
     return detailed(walk, id_walk_next(&walk->ids));
 }
 
+size_t stream_consumer_pending_count_from(const struct stream_consumer *consumer,
+                                          struct stream_id from)
+{
+    return id_map_count(&consumer->pending) - id_map_rank(&consumer->pending, from);
+}
+
 /* Loading and copying. */
 
 bool stream_group_add_ownerless(struct stream_group *group, const struct stream_pending *pending)

@@ -85,10 +85,20 @@ static inline size_t stream_group_pending_count(const struct stream_group *group
     return id_map_count(&group->pending);
 }
 
+/* The greatest pending ID. There is one. */
+static inline struct stream_id stream_group_last_pending(const struct stream_group *group)
+{
+    return *(const struct stream_id *)id_map_last(&group->pending);
+}
+
 static inline size_t stream_consumer_pending_count(const struct stream_consumer *consumer)
 {
     return id_map_count(&consumer->pending);
 }
+
+/* Those whose ID is not smaller. */
+size_t stream_consumer_pending_count_from(const struct stream_consumer *consumer,
+                                          struct stream_id from);
 
 /* Private to keyspace/. */
 

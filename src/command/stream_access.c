@@ -1,0 +1,130 @@
+#include "command/stream_access.h"
+
+#define ERROR_ID "ERR Invalid stream ID specified as stream command argument"
+
+static bool refuse(struct command_context *context, const char *error)
+{
+    resp_error(context->reply, error);
+    return false;
+}
+
+bool stream_parse_id(struct command_context *context, struct span text, struct stream_id *id)
+{
+    return stream_id_parse(text, 0, id) || refuse(context, ERROR_ID);
+}
+
+/* Takes the "(" off the text of an exclusive bound, which may not be "-" or "+". */
+static bool parse_bound(struct command_context *context, struct span text, uint64_t missing_seq,
+                        bool *is_exclusive, struct stream_id *id)
+{
+    *is_exclusive = text.len > 1 && text.ptr[0] == '(';
+    bool parsed = *is_exclusive
+                      ? stream_id_parse(span_of(text.ptr + 1, text.len - 1), missing_seq, id)
+                      : stream_id_parse_bound(text, missing_seq, id);
+    return parsed || refuse(context, ERROR_ID);
+}
+
+bool stream_parse_start(struct command_context *context, struct span text, struct stream_id *id)
+{
+    bool is_exclusive;
+    if (!parse_bound(context, text, 0, &is_exclusive, id))
+        return false;
+    return !is_exclusive || stream_id_increment(id) ||
+           refuse(context, "ERR invalid start ID for the interval");
+}
+
+bool stream_parse_end(struct command_context *context, struct span text, struct stream_id *id)
+{
+    bool is_exclusive;
+    if (!parse_bound(context, text, UINT64_MAX, &is_exclusive, id))
+        return false;
+    return !is_exclusive || stream_id_decrement(id) ||
+           refuse(context, "ERR invalid end ID for the interval");
+}
+
+void stream_write_id(struct resp_writer *writer, struct stream_id id)
+{
+    char text[STREAM_ID_CHARS];
+    resp_bulk(writer, span_of(text, stream_id_format(text, id)));
+}
+
+void stream_write_entry(struct resp_writer *writer, const struct stream_entry *entry)
+{
+    struct stream_field_walk walk;
+    struct stream_field field;
+    resp_array(writer, 2);
+    stream_write_id(writer, entry->id);
+    resp_array(writer, 2 * entry->field_count);
+    stream_entry_fields(entry, &walk);
+    while (stream_field_next(&walk, &field)) {
+        resp_bulk(writer, field.name);
+        resp_bulk(writer, field.value);
+    }
+}
+
+void stream_write_range(struct resp_writer *writer, const struct stream *stream,
+                        struct stream_id from, struct stream_id to, uint64_t count)
+{
+    size_t present = stream_count_range(stream, from, to);
+    size_t left = present < count ? present : (size_t)count;
+    struct stream_walk walk;
+    struct stream_entry entry;
+    resp_array(writer, left);
+    if (left == 0 || !writer->out)
+        return;
+    stream_walk_begin(stream, from, to, &walk, &entry);
+    for (; left > 0; left--) {
+        stream_write_entry(writer, &entry);
+        stream_walk_next(&walk, &entry);
+    }
+}
+
+struct stream_group *stream_need_group(struct command_context *context, const struct stream *stream,
+                                       struct span key, struct span group)
+{
+    struct stream_group *found = stream ? stream_find_group(stream, group) : NULL;
+    if (!found)
+        resp_errorf(context->reply, "NOGROUP No such key '%.*s' or consumer group '%.*s'",
+                    (int)key.len, key.ptr, (int)group.len, group.ptr);
+    return found;
+}
+
+int64_t stream_elapsed_ms(int64_t now_ms, int64_t then_ms)
+{
+    int64_t elapsed_ms;
+    if (then_ms >= now_ms)
+        return 0;
+    return __builtin_sub_overflow(now_ms, then_ms, &elapsed_ms) ? INT64_MAX : elapsed_ms;
+}
+
+struct stream_consumer *stream_seen_consumer(struct command_context *context,
+                                             struct stream_group *group, struct span name)
+{
+    struct stream_consumer *consumer = stream_group_find_consumer(group, name);
+    if (!consumer)
+        return stream_group_add_consumer(group, name, context->now_ms);
+    stream_consumer_touch(group, consumer, context->now_ms, consumer->active_ms);
+    return consumer;
+}
+
+void stream_ids_add(struct stream_ids *ids, struct stream_id id)
+{
+    buf_add(&ids->bytes, &id, sizeof(id));
+}
+
+size_t stream_ids_count(const struct stream_ids *ids)
+{
+    return ids->bytes.len / sizeof(struct stream_id);
+}
+
+struct stream_id stream_ids_at(const struct stream_ids *ids, size_t at)
+{
+    struct stream_id id;
+    memcpy(&id, ids->bytes.ptr + at * sizeof(id), sizeof(id));
+    return id;
+}
+
+void stream_ids_close(struct stream_ids *ids)
+{
+    buf_close(&ids->bytes);
+}
