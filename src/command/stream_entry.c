@@ -32,8 +32,6 @@ static bool parse_strategy(struct command_context *context, const struct span *a
     *at += has_mark ? 2 : 1;
     if (!by_length) {
         trim->by = STREAM_TRIM_FIRST;
-        if (stream_id_parse_bound(args[*at], 0, &trim->first_id))
-            return true;
         return stream_parse_id(context, args[*at], &trim->first_id);
     }
     int64_t length;
@@ -272,10 +270,10 @@ static bool parse_setid(struct command_context *context, const struct span *args
 static bool can_set_id(struct command_context *context, const struct stream *stream,
                        const struct setid_options *options)
 {
-    struct stream_entry last;
     if (stream_id_compare(options->last_id, stream->max_deleted_id) < 0)
         return refuse(context, "ERR The ID specified in XSETID is smaller than current "
                                "max_deleted_entry_id");
+    struct stream_entry last;
     if (!stream_last(stream, &last))
         return true;
     if (stream_id_compare(options->last_id, last.id) < 0)

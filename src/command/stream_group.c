@@ -66,9 +66,13 @@ static struct stream_group *edit_group(struct command_context *context, const st
     return NULL;
 }
 
+/* SETID, unlike CREATE, takes "-" and "+" too. */
 static bool parse_position(struct command_context *context, const struct stream *stream,
-                           struct span text, struct stream_id *id)
+                           const struct span *args, struct stream_id *id)
 {
+    struct span text = args[4];
+    if (span_is(args[1], "setid") && stream_id_parse_bound(text, 0, id))
+        return true;
     if (!span_equal(text, SPAN("$")))
         return stream_parse_id(context, text, id);
     *id = stream->last_id;
@@ -88,7 +92,7 @@ void command_xgroup_create_run(struct command_context *context, const struct spa
                          : edit_stream(context, args[2], &edit);
     if (!is_stream)
         return;
-    bool can = parse_position(context, edit.value, args[4], &id);
+    bool can = parse_position(context, edit.value, args, &id);
     if (can && stream_find_group(edit.value, args[3]))
         can = refuse(context, "BUSYGROUP Consumer Group name already exists");
     if (can) {
@@ -108,7 +112,7 @@ void command_xgroup_setid_run(struct command_context *context, const struct span
     struct stream_group *group = edit_group(context, args, &edit);
     if (!group)
         return;
-    bool can = parse_position(context, edit.value, args[4], &id);
+    bool can = parse_position(context, edit.value, args, &id);
     if (can) {
         stream_group_set_position(group, id, options.entries_read);
         resp_status(context->reply, "OK");

@@ -199,9 +199,8 @@ void command_xinfo_stream_run(struct command_context *context, const struct span
         resp_error(context->reply, ERROR_SYNTAX);
         return;
     }
-    if (argc == 6 && !command_parse_integer(context, args[5], &count))
-        return;
-    if (!read_stream(context, args[2], &stream))
+    if (!read_stream(context, args[2], &stream) ||
+        (argc == 6 && !command_parse_integer(context, args[5], &count)))
         return;
     if (count < 0)
         count = FULL_COUNT;

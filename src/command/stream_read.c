@@ -289,7 +289,14 @@ static void serve_new(const struct serving *serving, struct stream_id from)
         stream_write_entry(serving->writer, &entry);
         more = stream_walk_next(&walk, &entry);
     }
-    stream_consumer_touch(serving->group, serving->consumer, serving->now_ms, serving->now_ms);
+    if (!serving->read->no_ack)
+        stream_consumer_touch(serving->group, serving->consumer, serving->now_ms, serving->now_ms);
+}
+
+/* Any ID but ">" and the greatest one asks for the consumer's history behind it. */
+static bool wants_history(struct span text, struct stream_id *from)
+{
+    return !is_new(text) && stream_id_parse(text, 0, from) && stream_id_increment(from);
 }
 
 /* Delivers to the consumer, who has been seen in any case. False: there is nothing. */
@@ -305,25 +312,23 @@ static bool serve_consumer(struct command_context *context, const struct stream_
                               .now_ms = context->now_ms,
                               .writer = writer};
     serving.consumer = stream_seen_consumer(context, serving.group, read->consumer);
-    struct stream_id from = serving.group->last_id;
-    bool has_more = true;
-    bool is_history = !is_new(read->ids[at]);
-    if (is_history)
-        has_more = first_wanted(serving.stream, read->ids[at], &from);
-    else
-        has_more = stream_id_increment(&from) && has_entry_from(serving.stream, from);
-    if ((is_history || has_more) && read->streams == 1)
+    struct stream_id from;
+    bool is_history = wants_history(read->ids[at], &from);
+    bool is_served = is_history;
+    if (!is_history) {
+        from = serving.group->last_id;
+        is_served = stream_id_increment(&from) && has_entry_from(serving.stream, from);
+    }
+    if (is_served && read->streams == 1)
         write_count(writer, 1);
-    if (is_history || has_more)
+    if (is_served)
         write_head(writer, read->keys[at]);
-    if (is_history && has_more)
+    if (is_history)
         serve_history(&serving, from);
-    else if (is_history)
-        resp_array(writer, 0);
-    else if (has_more)
+    else if (is_served)
         serve_new(&serving, from);
     command_edit_end(context, &edit, 1);
-    return is_history || has_more;
+    return is_served;
 }
 
 /* How many streams have something is known only when all were served: the same stream may be there

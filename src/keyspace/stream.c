@@ -246,7 +246,8 @@ size_t stream_trim(struct stream *stream, const struct stream_trim *trim)
     if (trim->is_about) {
         if (trim->limit && count > trim->limit)
             count = (size_t)trim->limit;
-        count -= count % STREAM_TRIM_STEP;
+        if (count < length)
+            count -= count % STREAM_TRIM_STEP;
     }
     if (count > 0)
         remove_first(stream, count);
@@ -410,8 +411,6 @@ int64_t stream_added_until(const struct stream *stream, struct stream_id id)
     int with_last = stream_id_compare(id, stream->last_id);
     if (stream_length(stream) == 0 && with_last <= 0)
         return (int64_t)added;
-    if (!stream_id_is_zero(id) && stream_id_compare(id, stream->max_deleted_id) < 0)
-        return STREAM_READ_UNKNOWN;
     if (with_last >= 0)
         return with_last == 0 ? (int64_t)added : STREAM_READ_UNKNOWN;
     int with_first = stream_id_compare(id, stream->first_id);

@@ -15,7 +15,8 @@
 #include "keyspace/stream_node.h"
 #include "keyspace/value.h"
 
-/* About trimming removes a multiple of so many entries: as many as a full node of Redis has. */
+/* About trimming removes a multiple of so many entries, as many as a full node of Redis has, or all
+ * entries. */
 enum { STREAM_TRIM_STEP = 100 };
 
 /* For reading only. */
