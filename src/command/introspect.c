@@ -340,6 +340,10 @@ static const struct command *find_with_keys(const struct command_table *table,
             return NULL;
         }
     }
+    if (command_keys(command, args, argc, NULL, 0) == 0) {
+        resp_error(reply, "ERR Invalid arguments specified for command");
+        return NULL;
+    }
     return command;
 }
 

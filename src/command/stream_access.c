@@ -89,6 +89,16 @@ struct stream_group *stream_need_group(struct command_context *context, const st
     return found;
 }
 
+enum { SHOWN_MAX = 128 };
+
+void stream_write_subcommand_error(struct command_context *context, const struct span *args)
+{
+    int shown = (int)(args[1].len < SHOWN_MAX ? args[1].len : SHOWN_MAX);
+    resp_errorf(context->reply,
+                "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.",
+                shown, args[1].ptr, span_is(args[0], "xinfo") ? "XINFO" : "XGROUP");
+}
+
 int64_t stream_elapsed_ms(int64_t now_ms, int64_t then_ms)
 {
     int64_t elapsed_ms;

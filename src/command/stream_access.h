@@ -22,6 +22,9 @@ void stream_write_range(struct resp_writer *writer, const struct stream *stream,
 struct stream_group *stream_need_group(struct command_context *context, const struct stream *stream,
                                        struct span key, struct span group);
 
+/* For arguments that a subcommand does not know. */
+void stream_write_subcommand_error(struct command_context *context, const struct span *args);
+
 /* Milliseconds from then to now, not below 0. */
 int64_t stream_elapsed_ms(int64_t now_ms, int64_t then_ms);
 

@@ -29,10 +29,7 @@ static bool parse_options(struct command_context *context, const struct span *ar
             if (options->entries_read < 0 && options->entries_read != STREAM_READ_UNKNOWN)
                 return refuse(context, "ERR value for ENTRIESREAD must be positive or -1");
         } else {
-            resp_errorf(context->reply,
-                        "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
-                        "XGROUP HELP.",
-                        (int)(args[1].len < 128 ? args[1].len : 128), args[1].ptr);
+            stream_write_subcommand_error(context, args);
             return false;
         }
     }

@@ -194,13 +194,14 @@ void command_xinfo_stream_run(struct command_context *context, const struct span
     const struct stream *stream;
     int64_t count = FULL_COUNT;
     bool is_full = argc > 3;
+    if (!read_stream(context, args[2], &stream))
+        return;
     if (is_full && (!span_is(args[3], "full") || (argc != 4 && argc != 6) ||
                     (argc == 6 && !span_is(args[4], "count")))) {
-        resp_error(context->reply, ERROR_SYNTAX);
+        stream_write_subcommand_error(context, args);
         return;
     }
-    if (!read_stream(context, args[2], &stream) ||
-        (argc == 6 && !command_parse_integer(context, args[5], &count)))
+    if (argc == 6 && !command_parse_integer(context, args[5], &count))
         return;
     if (count < 0)
         count = FULL_COUNT;

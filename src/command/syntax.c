@@ -73,9 +73,12 @@ static struct span read_version(struct syntax *syntax)
 
 static struct span read_token(struct syntax *syntax)
 {
-    bool quoted = accept(syntax, '\'');
-    struct span token = read_word(syntax);
-    ASSERT(!quoted || accept(syntax, '\''));
+    if (!accept(syntax, '\''))
+        return read_word(syntax);
+    const char *end = strchr(syntax->at, '\'');
+    ASSERT(end && end > syntax->at);
+    struct span token = span_of(syntax->at, (size_t)(end - syntax->at));
+    syntax->at = end + 1;
     return token;
 }
 

@@ -6,7 +6,7 @@
  *     name:type       string, integer, double, pattern or unix-time
  *     name#n          a key, of the row's key spec n
  *     WORD            a literal word whose name is the same in lower case; name=WORD gives another
- *     WORD arg        an argument that comes after a literal word; 'word' if it has small letters
+ *     WORD arg        an argument that comes after a literal word; 'word' if it is not of capitals
  *     name(a | b)     one of these
  *     name{a b}       all of these, in this order
  *     [arg]           may be left out

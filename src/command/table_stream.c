@@ -34,9 +34,10 @@ static const struct command_docs rows[] = {
                   .last = 0,
                   .step = 1,
                   .notes = "UPDATE because it may trim the stream too"}},
-        .syntax = "key#0 [NOMKSTREAM@6.2.0] [trim{strategy(MAXLEN | MINID@6.2.0) "
-                  "[operator(equal== | approximately=~)] threshold [LIMIT count:integer@6.2.0]}] "
-                  "id_or_auto(auto_id=* | id) field_value{field value}...",
+        .syntax =
+            "key#0 [NOMKSTREAM@6.2.0] [trim{strategy(MAXLEN | MINID@6.2.0) "
+            "[operator(equal='=' | approximately='~')] threshold [LIMIT count:integer@6.2.0]}] "
+            "id_or_auto(auto_id='*' | id) field_value{field value}...",
         .tips = "nondeterministic_output",
         .group = "stream",
         .since = "5.0.0",
@@ -109,8 +110,9 @@ static const struct command_docs rows[] = {
         .flags = COMMAND_FREES | COMMAND_WRITE,
         .categories = CATEGORY_STREAM,
         .keys = KEY_AT_1(KEY_RW | KEY_DELETE),
-        .syntax = "key#0 trim{strategy(MAXLEN | MINID@6.2.0) [operator(equal== | approximately=~)] "
-                  "threshold [LIMIT count:integer@6.2.0]}",
+        .syntax =
+            "key#0 trim{strategy(MAXLEN | MINID@6.2.0) [operator(equal='=' | approximately='~')] "
+            "threshold [LIMIT count:integer@6.2.0]}",
         .tips = "nondeterministic_output",
         .group = "stream",
         .since = "5.0.0",
@@ -180,7 +182,7 @@ static const struct command_docs rows[] = {
         .flags = COMMAND_WRITE | COMMAND_DENYOOM,
         .categories = CATEGORY_STREAM,
         .keys = KEY_AT_2(KEY_RW | KEY_INSERT),
-        .syntax = "key#0 groupname id(id | new_id=$) [MKSTREAM] [ENTRIESREAD "
+        .syntax = "key#0 groupname id(id | new_id='$') [MKSTREAM] [ENTRIESREAD "
                   "entries_read:integer]",
         .group = "stream",
         .since = "5.0.0",
@@ -237,7 +239,7 @@ static const struct command_docs rows[] = {
         .flags = COMMAND_WRITE,
         .categories = CATEGORY_STREAM,
         .keys = KEY_AT_2(KEY_RW | KEY_UPDATE),
-        .syntax = "key#0 groupname id(id | new_id=$) [ENTRIESREAD entries_read:integer]",
+        .syntax = "key#0 groupname id(id | new_id='$') [ENTRIESREAD entries_read:integer]",
         .group = "stream",
         .since = "5.0.0",
         .complexity = "O(log(G)) for G groups of the stream.",
