@@ -9,6 +9,8 @@ struct restore_options {
     bool absolute; /* the time is a deadline, not a time to live */
     bool has_idle;
     bool has_frequency;
+    struct span idle_text; /* of IDLETIME */
+    int64_t idle_seconds;
 };
 
 /* The value is copied, and a slow checksum made of it. */
@@ -33,13 +35,12 @@ void command_dump_run(struct command_context *context, const struct span *args, 
     buf_close(&payload);
 }
 
-/* Checks the numbers of IDLETIME and FREQ, which have no effect here. */
-static const char *check_usage(struct span text, int64_t max, const char *beyond)
+/* The numbers of IDLETIME, and of FREQ, which has no effect as long as no policy counts uses. */
+static const char *parse_usage(struct span text, int64_t max, const char *beyond, int64_t *value)
 {
-    int64_t value;
-    if (!number_parse_i64(text, &value))
+    if (!number_parse_i64(text, value))
         return ERROR_NOT_INTEGER;
-    return value < 0 || value > max ? beyond : NULL;
+    return *value < 0 || *value > max ? beyond : NULL;
 }
 
 /* Returns the error, or NULL. */
@@ -56,10 +57,14 @@ static const char *parse_options(const struct span *args, size_t argc,
         } else if (more && !options->has_frequency &&
                    span_equal_nocase(args[i], SPAN("idletime"))) {
             options->has_idle = true;
-            error = check_usage(args[++i], INT64_MAX, "ERR Invalid IDLETIME value, must be >= 0");
+            options->idle_text = args[++i];
+            error = parse_usage(args[i], INT64_MAX, "ERR Invalid IDLETIME value, must be >= 0",
+                                &options->idle_seconds);
         } else if (more && !options->has_idle && span_equal_nocase(args[i], SPAN("freq"))) {
             options->has_frequency = true;
-            error = check_usage(args[++i], 255, "ERR Invalid FREQ value, must be >= 0 and <= 255");
+            int64_t frequency;
+            error = parse_usage(args[++i], 255, "ERR Invalid FREQ value, must be >= 0 and <= 255",
+                                &frequency);
         } else {
             error = ERROR_SYNTAX;
         }
@@ -76,8 +81,6 @@ static const char *payload_error(enum rdb_payload payload)
         return "ERR DUMP payload version or checksum are wrong";
     case RDB_PAYLOAD_BAD_FORMAT:
         return "ERR Bad data format";
-    case RDB_PAYLOAD_UNSUPPORTED:
-        return "ERR the value is of a type that is not supported";
     }
     return NULL;
 }
@@ -89,14 +92,36 @@ static const char *parse_time(struct span text, int64_t *time_ms)
     return *time_ms < 0 ? "ERR Invalid TTL value, must be >= 0" : NULL;
 }
 
-/* A deadline beyond the largest time counts as none. */
+/* A time to live that leads beyond the largest time has passed, as in Redis. */
 static int64_t deadline_of(int64_t time_ms, bool absolute, int64_t now_ms)
 {
     if (time_ms == 0)
         return NO_DEADLINE;
     if (absolute)
         return time_ms;
-    return time_ms > INT64_MAX - now_ms ? INT64_MAX : time_ms + now_ms;
+    return time_ms > INT64_MAX - now_ms ? 0 : time_ms + now_ms;
+}
+
+static void touch(struct command_context *context, struct item *item,
+                  const struct restore_options *options)
+{
+    int64_t now_s = context->now_ms / 1000;
+    int64_t idle_s = options->idle_seconds < now_s ? options->idle_seconds : now_s;
+    item_touch(item, context->now_ms - idle_s * 1000);
+}
+
+/* As in Redis, a key that is there is removed and created again. */
+static void put(struct command_context *context, struct span key, struct rdb_value *value,
+                const struct restore_options *options, int64_t deadline_ms)
+{
+    bool was_there = keyspace_remove(context->keyspace, key, context->revision);
+    bool is_past = deadline_ms != NO_DEADLINE && deadline_ms <= context->now_ms;
+    if (was_there || !is_past)
+        context->dirty++;
+    if (!is_past)
+        touch(context,
+              rdb_store_value(context->keyspace, key, value, deadline_ms, context->revision),
+              options);
 }
 
 static const char *restore(struct command_context *context, const struct span *args, size_t argc)
@@ -104,28 +129,20 @@ static const char *restore(struct command_context *context, const struct span *a
     struct restore_options options = {.replace = false};
     int64_t time_ms;
     const char *error = parse_options(args, argc, &options);
-    struct item *there = error ? NULL : command_write_item(context, args[1]);
+    const struct item *there = error ? NULL : command_write_item(context, args[1]);
     if (!error && there && !options.replace)
         error = "BUSYKEY Target key name already exists.";
     if (!error)
         error = parse_time(args[2], &time_ms);
-    if (!error)
-        error = payload_error(rdb_check_value(args[3]));
     if (error)
         return error;
-    int64_t deadline_ms = deadline_of(time_ms, options.absolute, context->now_ms);
-    if (deadline_ms != NO_DEADLINE && deadline_ms <= context->now_ms) {
-        if (there) {
-            keyspace_remove_item(context->keyspace, there, context->revision);
-            context->dirty++;
-        }
-        return NULL;
-    }
-    if (there) /* as in Redis, the key is removed and created again */
-        keyspace_remove_item(context->keyspace, there, context->revision);
-    context->dirty++;
-    return payload_error(
-        rdb_restore_value(context->keyspace, args[1], args[3], deadline_ms, context->revision));
+    struct rdb_value value;
+    error = payload_error(rdb_read_payload(args[3], command_rules(context), &value));
+    if (!error)
+        put(context, args[1], &value, &options,
+            deadline_of(time_ms, options.absolute, context->now_ms));
+    rdb_value_close(&value);
+    return error;
 }
 
 void command_restore_run(struct command_context *context, const struct span *args, size_t argc)
@@ -152,5 +169,9 @@ void command_restore_rewrite(const struct span *args, size_t argc, int64_t now_m
     out->args[out->argc++] = args[3];
     if (options.replace)
         out->args[out->argc++] = SPAN("REPLACE");
+    if (options.has_idle) {
+        out->args[out->argc++] = SPAN("IDLETIME");
+        out->args[out->argc++] = options.idle_text;
+    }
     out->args[out->argc++] = SPAN("ABSTTL");
 }

@@ -127,14 +127,23 @@ const char *rdb_reader_message(const struct rdb_reader *reader);
 enum rdb_payload {
     RDB_PAYLOAD_FINE,
     RDB_PAYLOAD_WRONG_CHECKSUM, /* or the version is too new */
-    RDB_PAYLOAD_BAD_FORMAT,
-    RDB_PAYLOAD_UNSUPPORTED, /* not a string */
+    RDB_PAYLOAD_BAD_FORMAT,     /* also of an unknown type, or without elements */
+};
+
+/* A value that was read and has no key yet. */
+struct rdb_value {
+    enum value_type type;
+    struct span text; /* of a string: in the payload or in `room` */
+    struct buf room;
+    void *value; /* of other types */
 };
 
 void rdb_dump_value(const struct item *item, struct buf *out);
-enum rdb_payload rdb_check_value(struct span payload);
-/* Creates the key or replaces its value if the payload is valid. NO_DEADLINE: no deadline. */
-enum rdb_payload rdb_restore_value(struct keyspace *keyspace, struct span key, struct span payload,
-                                   int64_t deadline_ms, uint64_t revision);
+enum rdb_payload rdb_read_payload(struct span payload, const struct value_rules *rules,
+                                  struct rdb_value *value);
+/* Creates the key or replaces what it was. NO_DEADLINE: no deadline. Takes the elements over. */
+struct item *rdb_store_value(struct keyspace *keyspace, struct span key, struct rdb_value *value,
+                             int64_t deadline_ms, uint64_t revision);
+void rdb_value_close(struct rdb_value *value); /* also after rdb_store_value() */
 
 #endif

@@ -52,12 +52,7 @@ bool rdb_add_integer(struct buf *out, int64_t value)
 
 struct span rdb_add_string_head(struct buf *out, const struct item *item, char scratch[24])
 {
-    int64_t number;
-    if (item_integer(item, &number) && rdb_add_integer(out, number))
-        return span_of(NULL, 0);
-    struct span bytes = item_string(item, scratch);
-    rdb_add_length(out, bytes.len);
-    return bytes;
+    return rdb_add_text_head(out, item_string(item, scratch)); /* as Redis: an integer, if it is one */
 }
 
 struct span rdb_add_text_head(struct buf *out, struct span text)

@@ -2,16 +2,29 @@
 #include "base/crc.h"
 #include "base/number.h"
 #include "keyspace/item.h"
-#include "keyspace/rdb_code.h"
+#include "keyspace/rdb_reader.h"
 
 enum { FOOTER_BYTES = 2 + 8 }; /* version and checksum */
+
+static void add_body(const struct item *item, struct buf *out)
+{
+    if (item->form == FORM_VALUE) {
+        const struct value_ops *ops = value_ops_of(item_type(item));
+        struct value_cursor cursor = {{0}};
+        buf_add_char(out, (char)ops->rdb_type(item_value(item)));
+        while (ops->save(item_value(item), &cursor, out, SIZE_MAX / 2))
+            continue;
+        return;
+    }
+    char scratch[NUMBER_I64_CHARS];
+    buf_add_char(out, RDB_TYPE_STRING);
+    buf_add_span(out, rdb_add_string_head(out, item, scratch));
+}
 
 void rdb_dump_value(const struct item *item, struct buf *out)
 {
     size_t begin = out->len;
-    char scratch[NUMBER_I64_CHARS];
-    buf_add_char(out, RDB_TYPE_STRING);
-    buf_add_span(out, rdb_add_string_head(out, item, scratch));
+    add_body(item, out);
     rdb_add_little_endian(out, RDB_VERSION_OF_PAYLOADS, 2);
     rdb_add_little_endian(out, crc64(0, out->ptr + begin, out->len - begin), 8);
 }
@@ -64,8 +77,27 @@ static bool parse_string(struct span in, struct buf *room, struct span *value)
     return true;
 }
 
-static enum rdb_payload parse(struct span payload, struct buf *room, struct span *value)
+/* A value without elements is none, but for a stream. */
+static bool read_elements(unsigned rdb_type, struct span body, const struct value_rules *rules,
+                          struct rdb_value *value)
 {
+    struct rdb_build build = {0};
+    rdb_build_begin(&build, rdb_type, rules);
+    bool valid =
+        rdb_read_value(body, rdb_type, &build) &&
+        (build.type == VALUE_STREAM || value_ops_of(build.type)->count(build.value) > 0);
+    if (valid) {
+        value->type = build.type;
+        value->value = rdb_build_take(&build);
+    }
+    rdb_build_close(&build);
+    return valid;
+}
+
+enum rdb_payload rdb_read_payload(struct span payload, const struct value_rules *rules,
+                                  struct rdb_value *value)
+{
+    *value = (struct rdb_value){.type = VALUE_STRING};
     if (payload.len < FOOTER_BYTES)
         return RDB_PAYLOAD_WRONG_CHECKSUM;
     size_t len = payload.len - FOOTER_BYTES;
@@ -75,32 +107,33 @@ static enum rdb_payload parse(struct span payload, struct buf *room, struct span
         return RDB_PAYLOAD_WRONG_CHECKSUM;
     if (len == 0)
         return RDB_PAYLOAD_BAD_FORMAT;
-    if (payload.ptr[0] != RDB_TYPE_STRING)
-        return RDB_PAYLOAD_UNSUPPORTED;
-    return parse_string(span_of(payload.ptr + 1, len - 1), room, value) ? RDB_PAYLOAD_FINE
-                                                                        : RDB_PAYLOAD_BAD_FORMAT;
+    unsigned rdb_type = (unsigned char)payload.ptr[0];
+    struct span body = span_of(payload.ptr + 1, len - 1);
+    bool valid = rdb_type == RDB_TYPE_STRING ? parse_string(body, &value->room, &value->text)
+                                             : rdb_build_can(rdb_type) &&
+                                                   read_elements(rdb_type, body, rules, value);
+    return valid ? RDB_PAYLOAD_FINE : RDB_PAYLOAD_BAD_FORMAT;
 }
 
-enum rdb_payload rdb_check_value(struct span payload)
+struct item *rdb_store_value(struct keyspace *keyspace, struct span key, struct rdb_value *value,
+                             int64_t deadline_ms, uint64_t revision)
 {
-    struct buf room = {0};
-    struct span value;
-    enum rdb_payload outcome = parse(payload, &room, &value);
-    buf_close(&room);
-    return outcome;
-}
-
-enum rdb_payload rdb_restore_value(struct keyspace *keyspace, struct span key, struct span payload,
-                                   int64_t deadline_ms, uint64_t revision)
-{
-    struct buf room = {0};
-    struct span value;
-    enum rdb_payload outcome = parse(payload, &room, &value);
-    if (outcome == RDB_PAYLOAD_FINE) {
-        struct item *item = keyspace_set_string(keyspace, key, value, false, revision);
-        if (deadline_ms != NO_DEADLINE)
-            keyspace_set_deadline(keyspace, item, deadline_ms, revision);
+    struct item *item;
+    if (value->type == VALUE_STRING) {
+        item = keyspace_set_string(keyspace, key, value->text, false, revision);
+    } else {
+        item = keyspace_set_value(keyspace, key, value->type, value->value, revision);
+        value->value = NULL;
     }
-    buf_close(&room);
-    return outcome;
+    if (deadline_ms != NO_DEADLINE)
+        item = keyspace_set_deadline(keyspace, item, deadline_ms, revision);
+    return item;
+}
+
+void rdb_value_close(struct rdb_value *value)
+{
+    buf_close(&value->room);
+    if (value->value)
+        value_free(value->type, value->value);
+    value->value = NULL;
 }

@@ -90,12 +90,28 @@ static bool take_removals(struct rdb_reader *reader, struct span text)
     return true;
 }
 
+/* What the encoding of the value before had no place for. */
+static bool take_note(struct rdb_reader *reader, struct span text)
+{
+    struct item *item = reader->noted;
+    if (!item || !value_ops_of(item_type(item))->note_take)
+        return bad(reader, "a note without its value");
+    struct keyspace_edit edit;
+    keyspace_edit_begin(&edit, reader->into, item);
+    bool taken = value_ops_of(edit.type)->note_take(edit.value, text);
+    keyspace_edit_end(&edit, true, item_revision(item));
+    reader->noted = edit.item;
+    return taken || bad(reader, "a note that does not fit its value");
+}
+
 static bool take_aux(struct rdb_reader *reader)
 {
     struct span name = kept(reader, 0);
     struct span value = kept(reader, 1);
     if (span_equal(name, SPAN("raft-revisions")))
         return take_revisions(reader, value);
+    if (span_equal(name, SPAN("raft-note")))
+        return take_note(reader, value);
     if (span_equal(name, SPAN("raft-removals")))
         return take_removals(reader, value);
     if (reader->options.on_aux)
@@ -116,12 +132,39 @@ static void store(struct rdb_reader *reader, struct revision revision)
         keyspace_set_deadline(reader->into, item, reader->deadline_ms, number);
 }
 
+/* Redis leaves out an empty value when it loads a file. */
+static bool store_value(struct rdb_reader *reader, struct revision revision)
+{
+    struct rdb_build *build = &reader->build;
+    uint64_t number = reader->options.ignore_revisions ? 0 : revision.number;
+    if (!rdb_build_finish(build))
+        return bad(reader, build->error);
+    enum value_type type = build->type;
+    void *value = rdb_build_take(build);
+    if (type != VALUE_STREAM && value_ops_of(type)->count(value) == 0) {
+        value_free(type, value);
+        return true;
+    }
+    size_t count = reader->into->count;
+    struct item *item = keyspace_set_value(reader->into, kept(reader, 0), type, value, number);
+    if (reader->into->count == count)
+        return bad(reader, "a key for the second time");
+    if (reader->deadline_ms != NO_DEADLINE)
+        item = keyspace_set_deadline(reader->into, item, reader->deadline_ms, number);
+    reader->noted = item;
+    return true;
+}
+
 static bool take_key(struct rdb_reader *reader)
 {
     struct revision revision = {0};
     if (reader->revisions_used < reader->revisions_count)
         revision = reader->revisions[reader->revisions_used++];
-    if (reader->opcode == RDB_TYPE_STRING && reader->database == 0) {
+    reader->noted = NULL;
+    if (reader->build.value) {
+        if (!store_value(reader, revision))
+            return false;
+    } else if (reader->opcode == RDB_TYPE_STRING && reader->database == 0) {
         size_t count = reader->into->count;
         store(reader, revision);
         if (reader->into->count == count)
@@ -133,12 +176,12 @@ static bool take_key(struct rdb_reader *reader)
 
 static bool take_database(struct rdb_reader *reader)
 {
-    reader->database = reader->numbers[0];
+    reader->database = reader->parts.numbers[0];
     if (reader->database == 0 || !reader->options.unsupported_is_error)
         return true;
     struct buf what = {0};
     buf_add_text(&what, "keys of database ");
-    buf_add_u64(&what, reader->numbers[0]);
+    buf_add_u64(&what, reader->parts.numbers[0]);
     buf_add_text(&what, " (only database 0 is supported)");
     buf_add_char(&what, '\0');
     rdb_reader_fail(reader, RDB_UNSUPPORTED, what.ptr);
@@ -154,10 +197,10 @@ bool rdb_load_record(struct rdb_reader *reader)
     case RDB_OPCODE_SELECTDB:
         return take_database(reader);
     case RDB_OPCODE_EXPIRETIME_MS:
-        reader->deadline_ms = (int64_t)reader->numbers[0];
+        reader->deadline_ms = (int64_t)reader->parts.numbers[0];
         return true;
     case RDB_OPCODE_EXPIRETIME:
-        reader->deadline_ms = (int64_t)(int32_t)reader->numbers[0] * 1000;
+        reader->deadline_ms = (int64_t)(int32_t)reader->parts.numbers[0] * 1000;
         return true;
     case RDB_OPCODE_FUNCTION:
     case RDB_OPCODE_FUNCTION_EARLY:

@@ -1,14 +1,20 @@
 /* A pattern describes what follows an opcode or a type. A small state machine walks through the
  * pattern as bytes arrive and keeps its position between pieces.
  *
- *     k  string, stored         1 4 8 X  that many bytes (X: 16)
- *     s  string, skipped        d        score of a sorted set, as text
- *     l  length                 m        fields of a module, up to their end
- *     n( … )  a length, then the part in parentheses that many times */
+ *     k  string, stored         1 4 8    a number of that many bytes
+ *     s  string, skipped        X        the 16 bytes of an ID
+ *     l  length                 d        score of a sorted set, as text
+ *     m  fields of a module, up to their end
+ *     n( … )  a length, then the part in parentheses that many times
+ *     other capital letters: an event of the value (rdb_build.h) */
+#include <math.h>
+
 #include "base/assert.h"
 #include "base/crc.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "keyspace/rdb_reader.h"
+
 bool rdb_reader_fail(struct rdb_reader *reader, enum rdb_outcome outcome, const char *what)
 {
     reader->outcome = outcome;
@@ -173,15 +179,30 @@ static bool read_string(struct rdb_reader *reader, struct buf *keep)
 
 /* A length byte, then that many characters. Three values of the length byte stand for numbers and
  * have no characters. */
-static bool read_text_number(struct rdb_reader *reader)
+static bool read_score(struct rdb_reader *reader)
 {
+    enum { NOT_A_NUMBER = 253, INFINITE = 254, MINUS_INFINITE = 255 };
     if (reader->string_left == 0) {
         uint64_t count = 0;
         if (!read_bytes(reader, 1, &count))
             return false;
-        reader->string_left = count < 253 ? count : 0;
+        reader->score.len = 0;
+        if (count == NOT_A_NUMBER)
+            return bad(reader, "a score that is no number");
+        if (count == 0 || count >= INFINITE) {
+            reader->parts.score = count == MINUS_INFINITE ? -INFINITY : INFINITY;
+            return count != 0 || bad(reader, "a score without digits");
+        }
+        reader->string_left = count;
+        reader->unpacked_len = 0;
     }
-    return read_string_bytes(reader, NULL);
+    long double score;
+    if (!read_string_bytes(reader, &reader->score))
+        return false;
+    if (!number_parse_real(buf_span(&reader->score), &score))
+        return bad(reader, "a score that is no number");
+    reader->parts.score = (double)score;
+    return true;
 }
 
 static const char *after_loop(const char *at)
@@ -237,41 +258,92 @@ static bool read_module_field(struct rdb_reader *reader)
 
 static void note_number(struct rdb_reader *reader, uint64_t number)
 {
-    if (reader->numbers_count < NUMBERS_MAX)
-        reader->numbers[reader->numbers_count++] = number;
+    if (reader->numbers_count < RDB_PARTS_NUMBERS) /* a module's data has any number of them */
+        reader->parts.numbers[reader->numbers_count++] = number;
 }
 
-static unsigned bytes_of(char symbol)
+/* Never NULL: users compute with the pointer. */
+static struct span kept_part(const struct rdb_reader *reader, unsigned number)
 {
-    return symbol == 'X' ? 16 : (unsigned)(symbol - '0');
+    const struct buf *buf = &reader->kept[number];
+    return buf->len ? buf_span(buf) : SPAN("");
+}
+
+/* The parts since the last event make something of the value. */
+static bool take_event(struct rdb_reader *reader, char event)
+{
+    for (unsigned i = 0; i < RDB_PARTS_STRINGS; i++)
+        reader->parts.strings[i] = kept_part(reader, i + 1);
+    if (reader->build.value && !rdb_build_event(&reader->build, event, &reader->parts))
+        return bad(reader, reader->build.error);
+    for (unsigned i = 1; i < reader->kept_count; i++)
+        reader->kept[i].len = 0;
+    reader->kept_count = 1;
+    reader->numbers_count = 0;
+    return true;
+}
+
+static bool read_id(struct rdb_reader *reader)
+{
+    uint64_t ignored;
+    if (!read_bytes(reader, sizeof(reader->parts.id), &ignored))
+        return false;
+    memcpy(reader->parts.id, reader->gathered, sizeof(reader->parts.id));
+    return true;
+}
+
+static bool read_number(struct rdb_reader *reader, char symbol)
+{
+    uint64_t number = 0;
+    bool complete = symbol == 'l' ? read_length(reader, &number)
+                                  : read_bytes(reader, (unsigned)(symbol - '0'), &number);
+    if (complete)
+        note_number(reader, number);
+    return complete;
+}
+
+static bool read_kept(struct rdb_reader *reader)
+{
+    ASSERT(reader->kept_count < KEPT_MAX);
+    bool complete = read_string(reader, &reader->kept[reader->kept_count]);
+    reader->kept_count += complete;
+    return complete;
 }
 
 /* Reads one symbol of the pattern. */
 static bool read_symbol(struct rdb_reader *reader)
 {
     char symbol = *reader->pattern;
-    uint64_t number = 0;
-    if (symbol == 'n')
+    bool complete;
+    switch (symbol) {
+    case 'n':
         return begin_loop(reader);
-    if (symbol == 'm')
+    case 'm':
         return read_module_field(reader);
-    if (symbol == ')') {
+    case ')':
         end_loop(reader);
         return true;
-    }
-    bool complete;
-    if (symbol == 'k') {
-        complete = read_string(reader, &reader->kept[reader->kept_count]);
-        reader->kept_count += complete;
-    } else if (symbol == 's') {
+    case 'k':
+        complete = read_kept(reader);
+        break;
+    case 's':
         complete = read_string(reader, NULL);
-    } else if (symbol == 'd') {
-        complete = read_text_number(reader);
-    } else {
-        complete = symbol == 'l' ? read_length(reader, &number)
-                                 : read_bytes(reader, bytes_of(symbol), &number);
-        if (complete)
-            note_number(reader, number);
+        break;
+    case 'd':
+        complete = read_score(reader);
+        break;
+    case 'X':
+        complete = read_id(reader);
+        break;
+    case 'l':
+    case '1':
+    case '4':
+    case '8':
+        complete = read_number(reader, symbol);
+        break;
+    default:
+        complete = take_event(reader, symbol);
+        break;
     }
     reader->pattern += complete;
     return complete;
@@ -284,24 +356,7 @@ static void begin_pattern(struct rdb_reader *reader, const char *pattern)
     reader->numbers_count = 0;
 }
 
-/* Patterns of skipped values (all types but strings). They follow the key. */
-static const struct {
-    const char *name;
-    const char *pattern;
-} types[] = {
-    [0] = {"string", "k"},    [1] = {"list", "n(s)"},
-    [2] = {"set", "n(s)"},    [3] = {"zset", "n(sd)"},
-    [4] = {"hash", "n(ss)"},  [5] = {"zset", "n(s8)"},
-    [7] = {"module", "lm"},   [9] = {"hash", "s"},
-    [10] = {"list", "s"},     [11] = {"set", "s"},
-    [12] = {"zset", "s"},     [13] = {"hash", "s"},
-    [14] = {"list", "n(s)"},  [15] = {"stream", "n(ss)llln(slln(X8l)n(s8n(X)))"},
-    [16] = {"hash", "s"},     [17] = {"zset", "s"},
-    [18] = {"list", "n(ls)"}, [19] = {"stream", "n(ss)lllllllln(sllln(X8l)n(s8n(X)))"},
-    [20] = {"set", "s"},      [21] = {"stream", "n(ss)lllllllln(sllln(X8l)n(s88n(X)))"},
-};
-
-enum { TYPES = sizeof(types) / sizeof(*types), OPCODES_FROM = RDB_OPCODE_FIRST };
+enum { OPCODES_FROM = RDB_OPCODE_FIRST };
 
 static const char *const opcodes[] = {
     [RDB_OPCODE_SLOT_INFO - OPCODES_FROM] = "lll", /* counts of a slot */
@@ -341,22 +396,27 @@ static bool begin_record(struct rdb_reader *reader)
         begin_pattern(reader, opcodes[opcode - OPCODES_FROM]);
         return true;
     }
-    if (opcode >= TYPES || !types[opcode].pattern)
+    if (!rdb_build_pattern(reader->opcode))
         return bad(reader, "a type or opcode that does not exist");
     begin_pattern(reader, "k");
-    reader->body = types[opcode].pattern;
+    reader->body = rdb_build_pattern(reader->opcode);
     return true;
 }
+
 static bool begin_body(struct rdb_reader *reader)
 {
     begin_pattern(reader, reader->body);
     reader->body = NULL;
     if (reader->database != 0)
         return rdb_load_report_database(reader);
-    if (reader->opcode == RDB_TYPE_STRING)
-        return true;
-    return rdb_load_report(reader, buf_span(&reader->kept[0]), types[reader->opcode].name);
+    if (rdb_build_can(reader->opcode))
+        rdb_build_begin(&reader->build, reader->opcode, keyspace_rules(reader->into));
+    else if (reader->opcode != RDB_TYPE_STRING)
+        return rdb_load_report(reader, buf_span(&reader->kept[0]),
+                               rdb_build_name(reader->opcode));
+    return true;
 }
+
 static bool end_record(struct rdb_reader *reader)
 {
     reader->state = AT_OPCODE;
@@ -441,6 +501,8 @@ void rdb_reader_free(struct rdb_reader *reader)
     for (int i = 0; i < KEPT_MAX; i++)
         buf_close(&reader->kept[i]);
     buf_close(&reader->packed);
+    buf_close(&reader->score);
+    rdb_build_close(&reader->build);
     buf_close(&reader->message);
     mem_free(reader);
 }
@@ -459,6 +521,27 @@ enum rdb_outcome rdb_reader_feed(struct rdb_reader *reader, struct span piece)
         reader->crc = crc64(reader->crc, piece.ptr, piece.len);
     reader->offset += piece.len;
     return reader->outcome;
+}
+
+bool rdb_read_value(struct span body, unsigned rdb_type, struct rdb_build *build)
+{
+    struct rdb_reader reader = {.options = {.string_max = RDB_STRING_MAX},
+                                .piece = body.ptr,
+                                .in = body,
+                                .kept_count = 1,
+                                .build = *build};
+    begin_pattern(&reader, rdb_build_pattern(rdb_type));
+    bool complete = true;
+    while (*reader.pattern && complete)
+        complete = read_symbol(&reader);
+    complete = complete && rdb_build_finish(&reader.build);
+    *build = reader.build;
+    for (int i = 0; i < KEPT_MAX; i++)
+        buf_close(&reader.kept[i]);
+    buf_close(&reader.packed);
+    buf_close(&reader.score);
+    buf_close(&reader.message);
+    return complete;
 }
 
 size_t rdb_reader_rest(const struct rdb_reader *reader)

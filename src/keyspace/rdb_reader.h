@@ -3,9 +3,11 @@
 #ifndef FLOTILLA_KEYSPACE_RDB_READER_H
 #define FLOTILLA_KEYSPACE_RDB_READER_H
 
+#include "keyspace/rdb_build.h"
 #include "keyspace/rdb_code.h"
 
-enum { LOOPS_MAX = 3, NUMBERS_MAX = 2, KEPT_MAX = 2, WORTH_KEEPING = 1 << 20 };
+/* The key is kept too. */
+enum { LOOPS_MAX = 3, KEPT_MAX = 1 + RDB_PARTS_STRINGS, WORTH_KEEPING = 1 << 20 };
 
 enum state { AT_MAGIC, AT_OPCODE, IN_RECORD, AT_CHECKSUM };
 
@@ -47,8 +49,10 @@ struct rdb_reader {
     const char *body; /* pattern of the value to read after the key; or NULL */
     struct loop loops[LOOPS_MAX];
     unsigned depth;
-    uint64_t numbers[NUMBERS_MAX];
+    struct rdb_parts parts; /* read since the last event; the strings are in `kept` */
     unsigned numbers_count;
+    struct buf score;
+    struct rdb_build build; /* the value that is read; none: it is skipped */
     struct buf kept[KEPT_MAX];
     unsigned kept_count;
 
@@ -57,6 +61,7 @@ struct rdb_reader {
     struct revision revisions[RDB_REVISIONS_MAX];
     unsigned revisions_count;
     unsigned revisions_used;
+    struct item *noted; /* the last item, if a note may follow; else NULL */
 };
 
 /* Ends the reading with an error; adds the offset to the text. Always returns false. */
@@ -69,5 +74,9 @@ bool rdb_load_record(struct rdb_reader *reader);
 bool rdb_load_report_database(struct rdb_reader *reader);
 /* Reports a skipped record. False if that ends the reading. */
 bool rdb_load_report(struct rdb_reader *reader, struct span key, const char *type);
+
+/* Reads a value alone: what follows the key. `build` has begun; close it in any case. False: the
+ * bytes are no such value. Bytes after it are ignored, as in Redis. */
+bool rdb_read_value(struct span body, unsigned rdb_type, struct rdb_build *build);
 
 #endif
