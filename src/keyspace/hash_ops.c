@@ -4,7 +4,7 @@
 #include "keyspace/rdb_code.h"
 
 /* NOTE_FIELDS: how many fields one note looks at at most. NOTE_PAIR_MAX: the longest pair in it. */
-enum { RDB_TYPE_HASH = 4, NOTE_FIELDS = 32 * 1024, NOTE_PAIR_MAX = 2 * NUMBER_I64_CHARS + 2 };
+enum { NOTE_FIELDS = 32 * 1024, NOTE_PAIR_MAX = 2 * NUMBER_I64_CHARS + 2 };
 
 static void *make(void)
 {

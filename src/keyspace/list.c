@@ -151,7 +151,7 @@ void list_shorten(struct list *list, const struct list_limits *limits)
 static unsigned rdb_type(const void *value)
 {
     (void)value;
-    return 1; /* the number of elements, then the elements */
+    return RDB_TYPE_LIST;
 }
 
 /* The cursor: the number is written; elements that are; bytes of the next one that are. */

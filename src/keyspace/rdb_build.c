@@ -83,10 +83,10 @@ static bool add_pair(struct rdb_build *build, struct span first, struct span sec
     if (build->type == VALUE_HASH)
         return hash_set(build->value, first, second, build->rules) ||
                fail(build, "a field of a hash for the second time");
-    long double score;
-    if (!number_parse_real(second, &score) || isnan(score))
+    double score;
+    if (!number_parse_double(second, &score))
         return fail(build, "a score that is no number");
-    return zset_add(build->value, first, (double)score, build->rules) ||
+    return zset_add(build->value, build->rules, first, &score, 0) == ZSET_ADDED ||
            fail(build, "a member of a sorted set for the second time");
 }
 
@@ -163,7 +163,7 @@ static bool take_element(struct rdb_build *build, const struct rdb_parts *parts)
         build->rdb_type == RDB_TYPE_ZSET_BINARY ? score_of(parts->numbers[0]) : parts->score;
     if (isnan(score))
         return fail(build, "a score that is no number");
-    return zset_add(build->value, parts->strings[0], score, build->rules) ||
+    return zset_load(build->value, build->rules, parts->strings[0], score, parts->total) ||
            fail(build, "a member of a sorted set for the second time");
 }
 
@@ -174,7 +174,6 @@ static bool take_totals(struct rdb_build *build, const uint64_t *numbers)
         .length = numbers[0],
         .last_id = {numbers[1], numbers[2]},
         .has_counters = build->rdb_type != RDB_TYPE_STREAM,
-        .first_id = {numbers[3], numbers[4]},
         .max_deleted_id = {numbers[5], numbers[6]},
         .entries_added = numbers[7],
     };

@@ -16,6 +16,7 @@ struct rdb_parts {
     uint64_t numbers[RDB_PARTS_NUMBERS];
     double score; /* of a sorted set's element, as text */
     unsigned char id[16];
+    size_t total; /* how many elements the value has, by its own account */
 };
 
 /* Zero-initialised is no value. */

@@ -98,7 +98,7 @@ static bool take_note(struct rdb_reader *reader, struct span text)
         return bad(reader, "a note without its value");
     struct keyspace_edit edit;
     keyspace_edit_begin(&edit, reader->into, item);
-    bool taken = value_ops_of(edit.type)->note_take(edit.value, text);
+    bool taken = value_ops_of(edit.type)->note_take(edit.value, text, keyspace_rules(reader->into));
     keyspace_edit_end(&edit, true, item_revision(item));
     reader->noted = edit.item;
     return taken || bad(reader, "a note that does not fit its value");

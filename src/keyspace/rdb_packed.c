@@ -39,16 +39,16 @@ static bool give_number(const struct walk *walk, int64_t number)
 static bool each_of_listpack(struct walk *walk)
 {
     struct span bytes = span_of((const char *)walk->bytes, walk->len);
-    if (!listpack_validate(bytes))
+    struct listpack pack = {0};
+    if (!listpack_load(&pack, bytes))
         return false;
-    struct listpack pack;
-    listpack_view(&pack, bytes);
-    for (size_t at = listpack_first(&pack); at; at = listpack_next(&pack, at)) {
+    bool goes_on = true;
+    for (size_t at = listpack_first(&pack); at && goes_on; at = listpack_next(&pack, at)) {
         char scratch[NUMBER_I64_CHARS];
-        if (!walk->element(walk->context, listpack_text(&pack, at, scratch)))
-            return false;
+        goes_on = walk->element(walk->context, listpack_text(&pack, at, scratch));
     }
-    return true;
+    listpack_close(&pack);
+    return goes_on;
 }
 
 /* ---- ziplist ---- */

@@ -8,7 +8,7 @@
  *     intset     bytes of a number: 4 | count: 4 | numbers in ascending order
  *
  * All numbers are little-endian, except lengths of ziplist strings. The bytes may come from
- * anywhere: nothing is read beyond them, and nothing is allocated. */
+ * anywhere: nothing is read beyond them, and nothing is allocated but one copy of a listpack. */
 #ifndef FLOTILLA_KEYSPACE_RDB_PACKED_H
 #define FLOTILLA_KEYSPACE_RDB_PACKED_H
 

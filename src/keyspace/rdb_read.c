@@ -196,13 +196,10 @@ static bool read_score(struct rdb_reader *reader)
         reader->string_left = count;
         reader->unpacked_len = 0;
     }
-    long double score;
     if (!read_string_bytes(reader, &reader->score))
         return false;
-    if (!number_parse_real(buf_span(&reader->score), &score))
-        return bad(reader, "a score that is no number");
-    reader->parts.score = (double)score;
-    return true;
+    return number_parse_double(buf_span(&reader->score), &reader->parts.score) ||
+           bad(reader, "a score that is no number");
 }
 
 static const char *after_loop(const char *at)
@@ -221,6 +218,8 @@ static bool begin_loop(struct rdb_reader *reader)
     uint64_t count = 0;
     if (!read_length(reader, &count))
         return false;
+    if (reader->depth == 0)
+        reader->parts.total = count;
     if (count == 0) {
         reader->pattern = after_loop(reader->pattern + 1);
         return true;

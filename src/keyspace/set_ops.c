@@ -3,8 +3,6 @@
 #include "keyspace/rdb_code.h"
 #include "keyspace/set_form.h"
 
-enum { RDB_TYPE_SET = 2 };
-
 static void *make(void)
 {
     return set_new();

@@ -111,7 +111,7 @@ static size_t free_some(void *value, size_t limit)
 static unsigned rdb_type(const void *value)
 {
     (void)value;
-    return 5; /* the number of elements, then each one's member and the eight bytes of its score */
+    return RDB_TYPE_ZSET_BINARY;
 }
 
 struct piece {
