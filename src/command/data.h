@@ -134,6 +134,49 @@ command_run command_pfcount_run;
 command_run command_pfmerge_run;
 command_run command_pfdebug_run;
 command_run command_pfselftest_run;
+/* zset.c */
+command_run command_zadd_run;
+command_run command_zincrby_run;
+command_run command_zrem_run;
+command_run command_zcard_run;
+command_run command_zscore_run;
+command_run command_zmscore_run;
+command_run command_zrank_run;
+command_run command_zrevrank_run;
+
+/* zset_bounds.c */
+command_run command_zcount_run;
+command_run command_zlexcount_run;
+command_run command_zremrangebyrank_run;
+command_run command_zremrangebyscore_run;
+command_run command_zremrangebylex_run;
+
+/* zset_range.c */
+command_run command_zrange_run;
+command_run command_zrevrange_run;
+command_run command_zrangebyscore_run;
+command_run command_zrevrangebyscore_run;
+command_run command_zrangebylex_run;
+command_run command_zrevrangebylex_run;
+command_run command_zrangestore_run;
+
+/* zset_pop.c */
+command_run command_zpopmin_run;
+command_run command_zpopmax_run;
+command_run command_zmpop_run;
+command_run command_zrandmember_run;
+command_run command_zscan_run;
+
+/* zset_combine.c */
+command_run command_zunion_run;
+command_run command_zinter_run;
+command_run command_zdiff_run;
+command_run command_zintercard_run;
+command_run command_zunionstore_run;
+command_run command_zinterstore_run;
+command_run command_zdiffstore_run;
+command_work command_zset_combine_work;
+command_work command_zset_store_work;
 
 /* lcs.c */
 command_run command_lcs_run;
