@@ -140,10 +140,10 @@ bool key_spec_range(const struct key_spec *spec, const struct span *args, size_t
     if (spec->counted) {
         int64_t count;
         if (first >= argc || !number_parse_i64(args[first], &count) || count < 1 ||
-            (uint64_t)count >= argc - first)
+            (uint64_t)count > (argc - first - 1) / range->step)
             return false;
         range->first = first + 1;
-        range->end = range->first + (size_t)count;
+        range->end = range->first + (size_t)count * range->step;
         return true;
     }
     size_t end = first + (size_t)spec->last + 1;

@@ -26,7 +26,6 @@ command_run command_mget_run;
 /* string_if.c */
 command_run command_delifeq_run;
 command_run command_msetex_run;
-command_get_keys command_msetex_keys;
 
 /* string_range.c */
 command_run command_append_run;

@@ -19,27 +19,17 @@ void command_delifeq_run(struct command_context *context, const struct span *arg
 
 enum { FIRST_PAIR = 2 };
 
-size_t command_msetex_keys(const struct span *args, size_t argc, size_t *positions, size_t max)
-{
-    size_t pairs;
-    if (!msetex_count(args, argc, &pairs) || pairs > (argc - FIRST_PAIR) / 2)
-        return 0;
-    for (size_t i = 0; i < pairs && i < max; i++)
-        positions[i] = FIRST_PAIR + 2 * i;
-    return pairs;
-}
-
 /* Reads the pairs and what follows them. Writes the error. */
 static bool parse_msetex(struct command_context *context, const struct span *args, size_t argc,
-                         struct set_options *options)
+                         struct set_options *options, size_t *end)
 {
     size_t pairs;
     if (!msetex_count(args, argc, &pairs)) {
         resp_error(context->reply, "ERR invalid numkeys value or out of range");
         return false;
     }
-    if (pairs > (argc - FIRST_PAIR) / 2 ||
-        !set_options_parse(args, argc, FIRST_PAIR + 2 * pairs, MSETEX_OPTIONS, options)) {
+    *end = FIRST_PAIR + 2 * pairs;
+    if (*end > argc || !set_options_parse(args, argc, *end, MSETEX_OPTIONS, options)) {
         resp_error(context->reply, ERROR_SYNTAX);
         return false;
     }
@@ -59,7 +49,8 @@ static bool all_are(struct command_context *context, const struct span *args, si
 void command_msetex_run(struct command_context *context, const struct span *args, size_t argc)
 {
     struct set_options options;
-    if (!parse_msetex(context, args, argc, &options))
+    size_t end;
+    if (!parse_msetex(context, args, argc, &options, &end))
         return;
     int64_t deadline_ms;
     enum time_parse time = set_options_deadline(&options, context->now_ms, &deadline_ms);
@@ -67,7 +58,6 @@ void command_msetex_run(struct command_context *context, const struct span *args
         command_write_time_error(context, time, "msetex");
         return;
     }
-    size_t end = FIRST_PAIR + 2 * command_msetex_keys(args, argc, NULL, 0);
     unsigned flags = options.flags;
     bool refused = ((flags & SET_NX) && !all_are(context, args, end, false)) ||
                    ((flags & SET_XX) && !all_are(context, args, end, true));

@@ -163,10 +163,10 @@ static const struct command_docs rows[] = {
         .fullname = "msetex",
         .run = command_msetex_run,
         .rewrite = command_msetex_rewrite,
-        .get_keys = command_msetex_keys,
         .arity = -4,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
         .categories = CATEGORY_STRING,
+        .keys = {{.flags = KEY_OW | KEY_UPDATE, .first = 1, .step = 2, .counted = true}},
         .syntax = "numkeys:integer data{key#0 value}... [condition(NX | XX)] [expiration(EX "
                   "seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time | "
                   "PXAT unix-time-milliseconds:unix-time | KEEPTTL)]",
