@@ -176,6 +176,28 @@ command_run command_zinterstore_run;
 command_run command_zdiffstore_run;
 command_work command_zset_combine_work;
 command_work command_zset_store_work;
+/* hash_expire.c */
+command_run command_hexpire_run;
+command_run command_hpexpire_run;
+command_run command_hexpireat_run;
+command_run command_hpexpireat_run;
+command_run command_httl_run;
+command_run command_hpttl_run;
+command_run command_hexpiretime_run;
+command_run command_hpexpiretime_run;
+command_run command_hpersist_run;
+
+/* hash_ex.c */
+command_run command_hgetex_run;
+command_run command_hsetex_run;
+command_run command_hgetdel_run;
+
+/* hash_options.c */
+command_rewrite command_hexpire_rewrite;
+command_rewrite command_hpexpire_rewrite;
+command_rewrite command_hexpireat_rewrite;
+command_rewrite command_hgetex_rewrite;
+command_rewrite command_hsetex_rewrite;
 
 /* lcs.c */
 command_run command_lcs_run;

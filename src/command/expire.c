@@ -3,7 +3,7 @@
 #include "command/data.h"
 #include "command/options.h"
 
-static void write_options_error(struct command_context *context, enum expire_parse outcome,
+void command_write_expire_error(struct command_context *context, enum expire_parse outcome,
                                 struct span bad)
 {
     switch (outcome) {
@@ -22,8 +22,7 @@ static void write_options_error(struct command_context *context, enum expire_par
     }
 }
 
-/* A key without a deadline counts as one with an infinite deadline. */
-static bool options_allow(unsigned flags, int64_t current_ms, int64_t deadline_ms)
+bool expire_options_allow(unsigned flags, int64_t current_ms, int64_t deadline_ms)
 {
     bool has = current_ms != NO_DEADLINE;
     if ((flags & EXPIRE_NX) && has)
@@ -50,7 +49,7 @@ static void expire(struct command_context *context, const struct span *args, siz
     struct span bad;
     enum expire_parse options = expire_options_parse(args, argc, &flags, &bad);
     if (options != EXPIRE_PARSED) {
-        write_options_error(context, options, bad);
+        command_write_expire_error(context, options, bad);
         return;
     }
     int64_t deadline_ms;
@@ -61,7 +60,7 @@ static void expire(struct command_context *context, const struct span *args, siz
         return;
     }
     struct item *item = command_write_item(context, args[1]);
-    if (!item || !options_allow(flags, item_deadline(item), deadline_ms)) {
+    if (!item || !expire_options_allow(flags, item_deadline(item), deadline_ms)) {
         resp_integer(context->reply, 0);
         return;
     }
@@ -93,9 +92,8 @@ void command_pexpireat_run(struct command_context *context, const struct span *a
     expire(context, args, argc, &(struct expire_variant){"pexpireat", 1, false});
 }
 
-/* Adds half a second to round to the nearest second, as in Redis, in a form that cannot
- * overflow. */
-static int64_t to_seconds(int64_t ms)
+/* Adds half a second in a form that cannot overflow. */
+int64_t deadline_seconds(int64_t ms)
 {
     return ms / 1000 + (ms % 1000 >= 500);
 }
@@ -116,7 +114,7 @@ static void write_deadline(struct command_context *context, struct span key, int
         return;
     }
     int64_t ms = deadline_ms - base_ms;
-    resp_integer(context->reply, in_seconds ? to_seconds(ms) : ms);
+    resp_integer(context->reply, in_seconds ? deadline_seconds(ms) : ms);
 }
 
 void command_ttl_run(struct command_context *context, const struct span *args, size_t argc)

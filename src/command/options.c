@@ -14,6 +14,8 @@ static const struct set_option set_option_table[] = {
     {"nx", SET_NX, SET_XX | SET_IFEQ, false},
     {"xx", SET_XX, SET_NX | SET_IFEQ, false},
     {"ifeq", SET_IFEQ, SET_CONDITIONS, true},
+    {"fnx", SET_FNX, SET_FXX, false},
+    {"fxx", SET_FXX, SET_FNX, false},
     {"get", SET_GET, 0, false},
     {"keepttl", SET_KEEPTTL, SET_PERSIST | SET_TIMES, false},
     {"persist", SET_PERSIST, SET_KEEPTTL | SET_TIMES, false},

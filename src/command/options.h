@@ -16,6 +16,8 @@ enum set_flag {
     SET_EXAT = 1 << 7,
     SET_PXAT = 1 << 8,
     SET_IFEQ = 1 << 9,
+    SET_FNX = 1 << 10, /* of HSETEX: none of the fields exists */
+    SET_FXX = 1 << 11, /* all of them do */
 };
 
 enum {
@@ -24,6 +26,7 @@ enum {
     SET_OPTIONS = SET_CONDITIONS | SET_GET | SET_KEEPTTL | SET_TIMES,
     MSETEX_OPTIONS = SET_NX | SET_XX | SET_KEEPTTL | SET_TIMES,
     GETEX_OPTIONS = SET_PERSIST | SET_TIMES,
+    HSETEX_OPTIONS = SET_NX | SET_XX | SET_FNX | SET_FXX | SET_KEEPTTL | SET_TIMES,
 };
 
 struct set_options {
@@ -67,9 +70,18 @@ enum time_parse deadline_parse_positive(struct span text, int64_t unit_ms, int64
 enum time_parse deadline_parse(struct span text, int64_t unit_ms, int64_t base_ms,
                                int64_t *deadline_ms);
 
+/* Whether the options let a deadline take the place of the current one. None counts as infinite. */
+bool expire_options_allow(unsigned flags, int64_t current_ms, int64_t deadline_ms);
+/* Writes the error for an outcome other than EXPIRE_PARSED. */
+void command_write_expire_error(struct command_context *context, enum expire_parse outcome,
+                                struct span bad);
+
 /* The deadline that the options of SET or GETEX ask for; NO_DEADLINE if none. */
 enum time_parse set_options_deadline(const struct set_options *options, int64_t now_ms,
                                      int64_t *deadline_ms);
+
+/* A deadline in milliseconds as whole seconds, rounded to the nearest as in Redis. */
+int64_t deadline_seconds(int64_t ms);
 
 /* Writes the error for an outcome other than TIME_PARSED. */
 void command_write_time_error(struct command_context *context, enum time_parse outcome,
