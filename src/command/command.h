@@ -72,9 +72,9 @@ typedef void command_run(struct command_context *context, const struct span *arg
 /* The form of a command that enters the log. Zero-initialised is empty. */
 struct command_rewritten {
     struct span args[10]; /* into the original arguments or into text */
-    size_t argc;         /* 0: log the original command */
-    size_t before;       /* so many of the original's first arguments stay before these */
-    size_t after;        /* and so many of its last ones behind them */
+    size_t argc;          /* 0: log the original command */
+    size_t before;        /* so many of the original's first arguments stay before these */
+    size_t after;         /* and so many of its last ones behind them */
     char text[64];
 };
 

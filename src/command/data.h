@@ -296,4 +296,21 @@ command_rewrite command_pexpire_rewrite;
 command_rewrite command_expireat_rewrite;
 command_rewrite command_pexpireat_rewrite; /* only if the time is before 1970 */
 
+/* blocking.c: they do not wait, see struct command_blocking */
+command_run command_blpop_run;
+command_run command_brpop_run;
+command_run command_blmpop_run;
+command_run command_blmove_run;
+command_run command_brpoplpush_run;
+command_run command_bzpopmin_run;
+command_run command_bzpopmax_run;
+command_run command_bzmpop_run;
+extern const struct command_blocking command_blocking_lists;
+extern const struct command_blocking command_blocking_many_lists;
+extern const struct command_blocking command_blocking_move;
+extern const struct command_blocking command_blocking_sorted;
+extern const struct command_blocking command_blocking_many_sorted;
+extern const struct command_blocking command_blocking_group;   /* XREADGROUP */
+extern const struct command_blocking command_blocking_streams; /* XREAD */
+
 #endif

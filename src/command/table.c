@@ -4,19 +4,11 @@
 #include "base/mem.h"
 
 static const struct command_group *const groups[] = {
-    &command_group_connection,
-    &command_group_server,
-    &command_group_generic,
-    &command_group_string,
-    &command_group_bitmap,
-    &command_group_hyperloglog,
-    &command_group_list,
-    &command_group_set,
-    &command_group_sorted_set,
-    &command_group_hash,
-    &command_group_stream,
-    &command_group_transactions,
-    &command_group_cluster,
+    &command_group_connection,   &command_group_server,  &command_group_generic,
+    &command_group_string,       &command_group_bitmap,  &command_group_hyperloglog,
+    &command_group_list,         &command_group_set,     &command_group_sorted_set,
+    &command_group_hash,         &command_group_stream,  &command_group_blocking,
+    &command_group_transactions, &command_group_cluster,
 };
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };

@@ -122,6 +122,7 @@ extern const struct command_group command_group_hash;
 extern const struct command_group command_group_bitmap;
 extern const struct command_group command_group_hyperloglog;
 extern const struct command_group command_group_stream;
+extern const struct command_group command_group_blocking;
 extern const struct command_group command_group_transactions;
 extern const struct command_group command_group_cluster;
 extern const struct command_group command_group_sentinel;

@@ -139,6 +139,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "xread",
         .run = command_xread_run,
+        .blocking = &command_blocking_streams,
         .get_keys = command_xread_get_keys,
         .arity = -4,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY | COMMAND_BLOCKING | COMMAND_MOVABLE_KEYS,
@@ -154,6 +155,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "xreadgroup",
         .run = command_xread_run,
+        .blocking = &command_blocking_group,
         .get_keys = command_xread_get_keys,
         .arity = -7,
         .flags = COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_BLOCKING | COMMAND_MOVABLE_KEYS,

@@ -12,8 +12,8 @@
 #include "keyspace/set.h"
 #include "keyspace/zset.h"
 
-/* E: one element. B: a packed form. Of streams: N a node, T the totals, G a group, P a pending entry
- * of the group, C a consumer, O a pending entry of the consumer. */
+/* E: one element. B: a packed form. Of streams: N a node, T the totals, G a group, P a pending
+ * entry of the group, C a consumer, O a pending entry of the consumer. */
 static const struct {
     const char *name;
     const char *pattern;
@@ -193,8 +193,9 @@ static bool take_consumer(struct rdb_build *build, const struct rdb_parts *parts
 {
     int64_t seen_ms = (int64_t)parts->numbers[0];
     int64_t active_ms = (int64_t)parts->numbers[1];
-    build->consumer = stream_load_consumer(build->group, parts->strings[0], seen_ms,
-                                           build->rdb_type == RDB_TYPE_STREAM_3 ? &active_ms : NULL);
+    build->consumer =
+        stream_load_consumer(build->group, parts->strings[0], seen_ms,
+                             build->rdb_type == RDB_TYPE_STREAM_3 ? &active_ms : NULL);
     return build->consumer != NULL;
 }
 
@@ -209,8 +210,7 @@ static bool take_of_stream(struct rdb_build *build, char event, const struct rdb
     case 'G':
         return take_group(build, parts);
     case 'P':
-        return stream_load_pending(build->group, id, (int64_t)parts->numbers[0],
-                                   parts->numbers[1]);
+        return stream_load_pending(build->group, id, (int64_t)parts->numbers[0], parts->numbers[1]);
     case 'C':
         return take_consumer(build, parts);
     default:

@@ -52,7 +52,8 @@ bool rdb_add_integer(struct buf *out, int64_t value)
 
 struct span rdb_add_string_head(struct buf *out, const struct item *item, char scratch[24])
 {
-    return rdb_add_text_head(out, item_string(item, scratch)); /* as Redis: an integer, if it is one */
+    return rdb_add_text_head(out,
+                             item_string(item, scratch)); /* as Redis: an integer, if it is one */
 }
 
 struct span rdb_add_text_head(struct buf *out, struct span text)

@@ -83,9 +83,8 @@ static bool read_elements(unsigned rdb_type, struct span body, const struct valu
 {
     struct rdb_build build = {0};
     rdb_build_begin(&build, rdb_type, rules);
-    bool valid =
-        rdb_read_value(body, rdb_type, &build) &&
-        (build.type == VALUE_STREAM || value_ops_of(build.type)->count(build.value) > 0);
+    bool valid = rdb_read_value(body, rdb_type, &build) &&
+                 (build.type == VALUE_STREAM || value_ops_of(build.type)->count(build.value) > 0);
     if (valid) {
         value->type = build.type;
         value->value = rdb_build_take(&build);
@@ -109,9 +108,9 @@ enum rdb_payload rdb_read_payload(struct span payload, const struct value_rules 
         return RDB_PAYLOAD_BAD_FORMAT;
     unsigned rdb_type = (unsigned char)payload.ptr[0];
     struct span body = span_of(payload.ptr + 1, len - 1);
-    bool valid = rdb_type == RDB_TYPE_STRING ? parse_string(body, &value->room, &value->text)
-                                             : rdb_build_can(rdb_type) &&
-                                                   read_elements(rdb_type, body, rules, value);
+    bool valid = rdb_type == RDB_TYPE_STRING
+                     ? parse_string(body, &value->room, &value->text)
+                     : rdb_build_can(rdb_type) && read_elements(rdb_type, body, rules, value);
     return valid ? RDB_PAYLOAD_FINE : RDB_PAYLOAD_BAD_FORMAT;
 }
 

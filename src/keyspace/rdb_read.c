@@ -411,8 +411,7 @@ static bool begin_body(struct rdb_reader *reader)
     if (rdb_build_can(reader->opcode))
         rdb_build_begin(&reader->build, reader->opcode, keyspace_rules(reader->into));
     else if (reader->opcode != RDB_TYPE_STRING)
-        return rdb_load_report(reader, buf_span(&reader->kept[0]),
-                               rdb_build_name(reader->opcode));
+        return rdb_load_report(reader, buf_span(&reader->kept[0]), rdb_build_name(reader->opcode));
     return true;
 }
 

@@ -18,11 +18,8 @@ const struct value_rules value_rules_default = {
 
 static const struct value_ops *const tables[] = {
     [VALUE_STRING] = NULL, /* strings are part of their item */
-    [VALUE_LIST] = &list_ops,
-    [VALUE_ZSET] = &zset_ops,
-    [VALUE_SET] = &set_ops,
-    [VALUE_HASH] = &hash_ops,
-    [VALUE_STREAM] = &stream_ops,
+    [VALUE_LIST] = &list_ops, [VALUE_ZSET] = &zset_ops,     [VALUE_SET] = &set_ops,
+    [VALUE_HASH] = &hash_ops, [VALUE_STREAM] = &stream_ops,
 };
 
 const struct value_ops *value_ops_of(enum value_type type)

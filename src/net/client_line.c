@@ -13,7 +13,7 @@ static void add_flags(const struct client *client, struct buf *out)
         buf_add_char(out, 'x');
     if (client_is_subscriber(client))
         buf_add_char(out, 'P');
-    if (client->state == CLIENT_BLOCKED)
+    if (client->state == CLIENT_BLOCKED || client->blocking.waits)
         buf_add_char(out, 'b');
     if (client->state == CLIENT_CLOSING)
         buf_add_char(out, 'c');

@@ -1,5 +1,7 @@
 /* A connection's life: its input, the loop over its commands, its waiting and its end. */
 #include "net/connection.h"
+
+#include "net/blocking.h"
 #include "net/dispatch.h"
 #include "net/listen.h"
 #include "net/module.h"
@@ -101,6 +103,7 @@ void client_free(struct client *client)
         close(client->fd);
     if (client->refusal)
         client_leave_refused(client);
+    client_blocking_close(client);
     client_transaction_close(client);
     client_subscriptions_close(client);
     resp_parser_close(&client->parser);
@@ -122,6 +125,7 @@ void client_kill(struct client *client)
     leave_lists(client);
     stop_events(client);
     client->state = CLIENT_DEAD;
+    client_stop_waiting(client);
     list_append(&client->net->dead, &client->dead_link);
 }
 
@@ -260,6 +264,10 @@ static void check_end(struct client *client)
 {
     if (!client->end_of_input || client->state >= CLIENT_CLOSING)
         return;
+    if (client->blocking.waits) {
+        client_kill(client);
+        return;
+    }
     switch (client->state) {
     case CLIENT_OPEN:
         if (list_is_alone(&client->resume_link))

@@ -49,6 +49,14 @@ enum net_verdict {
     NET_HOLD, /* they stay: the client waits and the command is looked at again */
 };
 
+/* A command that waits for its keys. */
+struct client_blocking {
+    bool waits;          /* its reply is owed; nothing behind it is looked at */
+    uint64_t timeout_ms; /* 0: for ever */
+    struct shard_client handle;
+    struct event *timer; /* NULL: none was needed yet */
+};
+
 struct client {
     struct net *net;
     int fd;
@@ -93,6 +101,7 @@ struct client {
     uint64_t wait_index;
     uint64_t last_index; /* of this connection's last write */
 
+    struct client_blocking blocking;
     struct client_transaction transaction;
     struct client_subscriptions subscriptions;
     struct client_session session;

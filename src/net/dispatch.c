@@ -1,6 +1,7 @@
 /* From arguments to whoever carries them out: the rules that Redis checks before a command runs, in
  * its order, then those of leadership. */
 #include "net/dispatch.h"
+#include "net/blocking.h"
 #include "net/listen.h"
 #include "net/module.h"
 #include "net/reply.h"
@@ -217,6 +218,14 @@ static enum net_verdict run_data(struct client *client, const struct net_request
     if (client_owed(client) == 0) {
         client->owed_bytes = 0;
         client->owed_lengthening = false;
+    }
+    if (request->command->blocking) {
+        enum net_verdict verdict;
+        bool is_final;
+        if (client_may_wait(client, request, &verdict, &is_final))
+            return client_wait_for_keys(client, request);
+        if (is_final)
+            return verdict;
     }
     bool has_key;
     if (client_is_redirected(client))
@@ -558,6 +567,8 @@ static enum net_verdict run_in_reply_mode(struct client *client, const struct sp
 enum net_verdict client_dispatch(struct client *client, const struct span *args, size_t argc,
                                  size_t bytes, struct span rest)
 {
+    if (client->blocking.waits)
+        return client_hold(client, CLIENT_BARRIER);
     if (is_node_command(client->net, args[0]))
         return run_node_command(client, args, argc, rest);
     if (client->refusal)

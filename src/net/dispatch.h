@@ -22,6 +22,8 @@ enum net_verdict client_run_numbered(struct client *client, const struct span *a
                                      size_t bytes);
 /* A write has a number, and not all nodes are known to understand it. */
 enum net_verdict client_wait_for_sessions(struct client *client);
+/* The same for commands and values that an older version does not know. */
+enum net_verdict client_wait_for_types(struct client *client);
 /* The client waits for a change of role, and gets `text` if none comes in time. */
 enum net_verdict client_park(struct client *client, const char *text);
 /* The shard refused the request: the client waits, or got an error. */

@@ -61,6 +61,7 @@ struct net {
 
     struct list_link waiting[CLIENT_STATES]; /* PARKED, FULL, PAUSED, BLOCKED */
     uint32_t waiting_count[CLIENT_STATES];
+    uint32_t waiting_for_keys; /* clients; they are on no list */
     struct list_link resume;
     struct list_link flush;
     struct list_link dead;

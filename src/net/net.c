@@ -1,4 +1,5 @@
 /* The module's life, the turn of the loop, and the shard's way back to the clients. */
+#include "net/blocking.h"
 #include "net/connection.h"
 #include "net/dispatch.h"
 #include "net/failover.h"
@@ -373,6 +374,7 @@ static void reply_end(void *context, struct shard_client handle, uint64_t index)
     if (!client || client_is_gone(client))
         return;
     count_error(net);
+    client_waited(client);
     client_end_place(client, handle.place);
     if (index > client->last_index)
         client->last_index = index;
@@ -419,6 +421,13 @@ static void executed(void *context, const struct command *command, const struct 
         net_stats_error(net, reply.ptr, reply.len);
 }
 
+static void waits(void *context, struct shard_client handle)
+{
+    struct client *client = net_find_client(context, handle);
+    if (client && !client_is_gone(client))
+        client_read_waits(client);
+}
+
 static bool is_waiting(void *context, struct shard_client handle)
 {
     return net_find_client(context, handle) != NULL;
@@ -437,6 +446,7 @@ struct shard_host net_shard_host(struct net *net)
                                .reply_begin = reply_begin,
                                .pieces = &net->pieces,
                                .reply_end = reply_end,
+                               .waits = waits,
                                .is_waiting = is_waiting,
                                .refusal = refusal,
                                .run_local = run_local_command,

@@ -147,8 +147,8 @@ struct net_stats net_stats(const struct net *net)
     const struct net_statistics *statistics = &net->statistics;
     struct net_stats stats = {
         .connected_clients = net->clients,
-        .blocked_clients = net->waiting_count[CLIENT_BLOCKED] + net->waiting_count[CLIENT_PARKED] +
-                           net->waiting_count[CLIENT_PAUSED],
+        .blocked_clients = net->waiting_for_keys + net->waiting_count[CLIENT_BLOCKED] +
+                           net->waiting_count[CLIENT_PARKED] + net->waiting_count[CLIENT_PAUSED],
         .connections_received = statistics->connections_received,
         .connections_rejected = statistics->connections_rejected,
         .commands_processed = statistics->commands_processed,

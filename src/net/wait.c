@@ -1,6 +1,8 @@
 /* Commands that block their client. WAIT is net's own: until so many other nodes hold the
  * connection's last write on their disks. */
 #include "net/wait.h"
+
+#include "net/blocking.h"
 #include "net/dispatch.h"
 #include "net/local.h"
 #include "net/module.h"
@@ -148,7 +150,7 @@ void net_wait_check(struct net *net)
 bool client_unblock(struct client *client, bool with_error)
 {
     if (client->state != CLIENT_BLOCKED)
-        return false;
+        return client_end_wait(client, with_error);
     client->wait_phase = with_error ? WAIT_UNBLOCKED_WITH_ERROR : WAIT_UNBLOCKED;
     client_wake(client);
     return true;

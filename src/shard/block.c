@@ -141,20 +141,23 @@ static void drop(struct shard *shard, struct blocked *blocked)
 
 /* --- answers --- */
 
+/* It leaves the list first: the host may say that the client is gone. */
 static void answer(struct shard *shard, struct blocked *blocked, struct span reply, uint64_t index)
 {
     const struct shard_host *host = &shard->options.host;
-    struct buf *out = host->reply_begin(host->context, blocked->client);
+    const struct shard_client client = blocked->client;
+    drop(shard, blocked);
+    struct buf *out = host->reply_begin(host->context, client);
     if (out)
         buf_add_span(out, reply);
-    host->reply_end(host->context, blocked->client, index);
-    drop(shard, blocked);
+    host->reply_end(host->context, client, index);
 }
 
 static void answer_error(struct shard *shard, struct blocked *blocked, const char *text)
 {
-    shard_write_error(shard, blocked->client, text);
+    const struct shard_client client = blocked->client;
     drop(shard, blocked);
+    shard_write_error(shard, client, text);
 }
 
 /* Nothing can serve it any more. */
@@ -355,8 +358,9 @@ static void begin_anew(struct shard *shard, struct blocked *blocked)
 
 static void note_refused(struct shard *shard, struct blocked *blocked, struct span text)
 {
-    shard_write_refusal(shard, blocked->client, text);
+    const struct shard_client client = blocked->client;
     drop(shard, blocked);
+    shard_write_refusal(shard, client, text);
 }
 
 /* This node leads: it tells itself. */
