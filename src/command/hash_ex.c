@@ -9,6 +9,7 @@ static bool parse(struct command_context *context, const struct span *args, size
                   unsigned allowed, struct set_options *options, struct named_fields *fields)
 {
     size_t word = fields_word(args, argc, 2);
+    *options = (struct set_options){0};
     if (word && !set_options_parse(args, word, 2, allowed, options)) {
         resp_error(context->reply, ERROR_SYNTAX);
         return false;
