@@ -109,7 +109,7 @@ bool stream_next_id_at(const struct stream *stream, uint64_t ms, struct stream_i
 
 bool stream_fields_fit(const struct stream_fields *fields)
 {
-    return stream_fields_bytes(fields) <= LISTPACK_BYTES_MAX;
+    return listpack_has_room(&(struct listpack){0}, stream_fields_bytes(fields));
 }
 
 /* The bytes that count against the limit are about those that the entry adds. */

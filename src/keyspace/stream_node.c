@@ -10,10 +10,11 @@ enum { FLAG_DELETED = 1, FLAG_SAME_FIELDS = 2 };
 /* Elements of a node before its fields, and of an entry besides its values. */
 enum {
     HEAD_ELEMENTS = 3,
-    ENTRY_HEAD = 3,          /* flags, ms, seq */
-    SAME_FIELDS_EXTRA = 3,   /* what n counts besides the values */
-    OTHER_FIELDS_EXTRA = 4,  /* and the number of fields */
-    INTEGER_ELEMENT_MAX = 10 /* bytes of a packed integer */
+    ENTRY_HEAD = 3,         /* flags, ms, seq */
+    SAME_FIELDS_EXTRA = 3,  /* what n counts besides the values */
+    OTHER_FIELDS_EXTRA = 4, /* and the number of fields */
+    INTEGERS_MAX = 16,      /* more than a node with one entry has besides texts */
+    ELEMENT_EXTRA_MAX = 10, /* bytes of an element besides its text; or of an integer */
 };
 
 static int64_t integer_at(const struct listpack *pack, size_t at)
@@ -162,11 +163,10 @@ uint64_t stream_entry_digest(const struct stream_entry *entry)
 
 size_t stream_fields_bytes(const struct stream_fields *fields)
 {
-    size_t bytes = 16 * INTEGER_ELEMENT_MAX;
+    size_t bytes = INTEGERS_MAX * ELEMENT_EXTRA_MAX;
     for (size_t i = 0; i < 2 * fields->count; i++) {
-        bytes += listpack_element_bytes(fields->args[i]);
-        if (i % 2 == 0)
-            bytes += listpack_element_bytes(fields->args[i]); /* it may become the node's too */
+        size_t element = fields->args[i].len + ELEMENT_EXTRA_MAX;
+        bytes += i % 2 ? element : 2 * element; /* a name may become the node's too */
     }
     return bytes;
 }
@@ -219,7 +219,6 @@ struct stream_node *stream_node_new(struct stream_id id, const struct stream_fie
         listpack_append(pack, fields->args[2 * i]);
     listpack_append_integer(pack, 0);
     write_entry(node, id, fields, true);
-    listpack_shrink(pack);
     return node;
 }
 
@@ -352,7 +351,7 @@ static bool check_entries(const struct stream_node *node, uint32_t deleted)
         if (!check_entry(node, &at, &entry))
             return false;
         int order = stream_id_compare(entry.id, previous);
-        if (order < 0 || (order == 0 && !is_first))
+        if (order < 0 || (order == 0 && !is_first) || stream_id_is_zero(entry.id))
             return false;
         previous = entry.id;
         is_first = false;

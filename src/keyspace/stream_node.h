@@ -64,7 +64,8 @@ struct stream_fields {
     size_t count;
 };
 
-/* The bytes of a node that holds only this entry, or more. */
+/* A bound for the bytes that the entry adds to a node, and for those of a node with only this
+ * entry. */
 size_t stream_fields_bytes(const struct stream_fields *fields);
 
 struct stream_node *stream_node_new(struct stream_id id, const struct stream_fields *fields);
