@@ -63,20 +63,22 @@ void stream_write_entry(struct resp_writer *writer, const struct stream_entry *e
 }
 
 void stream_write_range(struct resp_writer *writer, const struct stream *stream,
-                        struct stream_id from, struct stream_id to, uint64_t count)
+                        const struct stream_range *range)
 {
-    size_t present = stream_count_range(stream, from, to);
-    size_t left = present < count ? present : (size_t)count;
     struct stream_walk walk;
     struct stream_entry entry;
-    resp_array(writer, left);
-    if (left == 0 || !writer->out)
+    size_t present =
+        range->is_backwards
+            ? stream_walk_begin_backwards(stream, range->from, range->to, &walk, &entry)
+            : stream_walk_begin(stream, range->from, range->to, &walk, &entry);
+    if (walk.left > range->count)
+        walk.left = (size_t)range->count;
+    resp_array(writer, walk.left);
+    if (present == 0 || walk.left == 0 || !writer->out)
         return;
-    stream_walk_begin(stream, from, to, &walk, &entry);
-    for (; left > 0; left--) {
+    do
         stream_write_entry(writer, &entry);
-        stream_walk_next(&walk, &entry);
-    }
+    while (stream_walk_next(&walk, &entry));
 }
 
 struct stream_group *stream_need_group(struct command_context *context, const struct stream *stream,

@@ -15,8 +15,14 @@ bool stream_parse_end(struct command_context *context, struct span text, struct 
 void stream_write_id(struct resp_writer *writer, struct stream_id id);
 void stream_write_entry(struct resp_writer *writer, const struct stream_entry *entry);
 /* Up to `count` entries, as an array. */
+struct stream_range {
+    struct stream_id from;
+    struct stream_id to;
+    uint64_t count;
+    bool is_backwards;
+};
 void stream_write_range(struct resp_writer *writer, const struct stream *stream,
-                        struct stream_id from, struct stream_id to, uint64_t count);
+                        const struct stream_range *range);
 
 /* The group of the stream; NULL after the error that the key or the group is absent. */
 struct stream_group *stream_need_group(struct command_context *context, const struct stream *stream,

@@ -312,31 +312,14 @@ void command_xsetid_run(struct command_context *context, const struct span *args
 
 /* Ranges. */
 
-static void write_backwards(struct resp_writer *writer, const struct stream *stream,
-                            const struct stream_id bounds[2], uint64_t count)
-{
-    size_t present = stream_count_range(stream, bounds[0], bounds[1]);
-    size_t left = present < count ? present : (size_t)count;
-    struct stream_walk walk;
-    struct stream_entry entry;
-    resp_array(writer, left);
-    if (left == 0 || !writer->out)
-        return;
-    stream_walk_begin_backwards(stream, bounds[0], bounds[1], &walk, &entry);
-    for (; left > 0; left--) {
-        stream_write_entry(writer, &entry);
-        stream_walk_next(&walk, &entry);
-    }
-}
-
 static void run_range(struct command_context *context, const struct span *args, size_t argc,
                       bool is_backwards)
 {
-    struct stream_id bounds[2];
+    struct stream_range range = {.count = UINT64_MAX, .is_backwards = is_backwards};
     const void *stream;
     int64_t count = -1;
-    if (!stream_parse_start(context, args[is_backwards ? 3 : 2], &bounds[0]) ||
-        !stream_parse_end(context, args[is_backwards ? 2 : 3], &bounds[1]))
+    if (!stream_parse_start(context, args[is_backwards ? 3 : 2], &range.from) ||
+        !stream_parse_end(context, args[is_backwards ? 2 : 3], &range.to))
         return;
     for (size_t i = 4; i < argc; i += 2) {
         if (i + 1 == argc || !span_is(args[i], "count")) {
@@ -350,15 +333,14 @@ static void run_range(struct command_context *context, const struct span *args, 
     }
     if (!command_read(context, args[1], VALUE_STREAM, &stream))
         return;
-    uint64_t most = count < 0 ? UINT64_MAX : (uint64_t)count;
+    if (count > 0)
+        range.count = (uint64_t)count;
     if (!stream)
         resp_array(context->reply, 0);
     else if (count == 0)
         resp_null_array(context->reply);
-    else if (is_backwards)
-        write_backwards(context->reply, stream, bounds, most);
     else
-        stream_write_range(context->reply, stream, bounds[0], bounds[1], most);
+        stream_write_range(context->reply, stream, &range);
 }
 
 void command_xrange_run(struct command_context *context, const struct span *args, size_t argc)

@@ -180,7 +180,8 @@ static void write_full(struct resp_writer *reply, const struct stream *stream, u
     resp_map(reply, 9);
     write_head(reply, stream);
     resp_bulk_text(reply, "entries");
-    stream_write_range(reply, stream, STREAM_ID_MIN, STREAM_ID_MAX, most);
+    const struct stream_range range = {STREAM_ID_MIN, STREAM_ID_MAX, most, false};
+    stream_write_range(reply, stream, &range);
     resp_bulk_text(reply, "groups");
     resp_array(reply, stream->groups_count);
     for (size_t i = 0; i < stream->groups_count; i++)

@@ -231,7 +231,8 @@ static bool serve_reader(struct command_context *context, const struct stream_re
             !has_something(context, read, i, &from))
             continue;
         write_head(context->reply, read->keys[i]);
-        stream_write_range(context->reply, stream, from, STREAM_ID_MAX, read->count);
+        const struct stream_range range = {from, STREAM_ID_MAX, read->count, false};
+        stream_write_range(context->reply, stream, &range);
     }
     return count > 0;
 }
@@ -274,20 +275,19 @@ static void serve_history(const struct serving *serving, struct stream_id from)
 
 static void serve_new(const struct serving *serving, struct stream_id from)
 {
-    size_t present = stream_count_range(serving->stream, from, STREAM_ID_MAX);
-    size_t left = present < serving->read->count ? present : (size_t)serving->read->count;
     struct stream_walk walk;
     struct stream_entry entry;
-    resp_array(serving->writer, left);
     bool more = stream_walk_begin(serving->stream, from, STREAM_ID_MAX, &walk, &entry);
-    for (; more && left > 0; left--) {
+    if (walk.left > serving->read->count)
+        walk.left = (size_t)serving->read->count;
+    resp_array(serving->writer, walk.left);
+    for (; more; more = stream_walk_next(&walk, &entry)) {
         stream_group_advance(serving->stream, serving->group, entry.id);
         if (!serving->read->no_ack) {
             struct stream_pending pending = {entry.id, serving->now_ms, 1, serving->consumer};
             stream_group_deliver(serving->group, &pending);
         }
         stream_write_entry(serving->writer, &entry);
-        more = stream_walk_next(&walk, &entry);
     }
     if (!serving->read->no_ack)
         stream_consumer_touch(serving->group, serving->consumer, serving->now_ms, serving->now_ms);

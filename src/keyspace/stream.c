@@ -168,11 +168,33 @@ static void remove_node(struct stream *stream, struct spine_place *place)
     stream_node_free(node);
 }
 
+/* Finds the first entry whose ID is not smaller, and how many come before it. False: there is
+ * none. */
+static bool seek(const struct stream *stream, struct stream_id id, struct spine_place *place,
+                 struct stream_entry *entry, size_t *before)
+{
+    size_t in_node;
+    *before = stream_length(stream);
+    if (stream_id_compare(id, stream->last_id) > 0 ||
+        !spine_find(&stream->nodes, begins, &id, place))
+        return false;
+    if (stream_node_seek(node_at(place), id, entry, &in_node)) {
+        *before = spine_rank(place) + in_node;
+        return true;
+    }
+    if (!spine_next(place))
+        return false;
+    *before = spine_rank(place);
+    return stream_node_first(node_at(place), entry);
+}
+
 static bool find_at(const struct stream *stream, struct stream_id id, struct spine_place *place,
                     struct stream_entry *entry)
 {
+    size_t before;
     return spine_find(&stream->nodes, begins, &id, place) &&
-           stream_node_seek(node_at(place), id, entry) && stream_id_compare(entry->id, id) == 0;
+           stream_node_seek(node_at(place), id, entry, &before) &&
+           stream_id_compare(entry->id, id) == 0;
 }
 
 bool stream_delete(struct stream *stream, struct stream_id id)
@@ -197,25 +219,6 @@ bool stream_delete(struct stream *stream, struct stream_id id)
     return true;
 }
 
-/* The number of entries with a smaller ID. */
-static size_t count_before(const struct stream *stream, struct stream_id id)
-{
-    struct spine_place place;
-    struct stream_entry entry;
-    if (stream_id_compare(stream->last_id, id) < 0)
-        return stream_length(stream);
-    if (!spine_find(&stream->nodes, begins, &id, &place))
-        return 0;
-    size_t count = spine_rank(&place);
-    const struct stream_node *node = node_at(&place);
-    for (bool more = stream_node_first(node, &entry); more; more = stream_entry_next(&entry)) {
-        if (stream_id_compare(entry.id, id) >= 0)
-            break;
-        count++;
-    }
-    return count;
-}
-
 static void remove_first(struct stream *stream, size_t count)
 {
     struct spine_place place;
@@ -233,6 +236,18 @@ static void remove_first(struct stream *stream, size_t count)
         count = 0;
     }
     find_first_id(stream);
+}
+
+/* The number of entries with a smaller ID. */
+static size_t count_before(const struct stream *stream, struct stream_id id)
+{
+    struct spine_place place;
+    struct stream_entry entry;
+    size_t before;
+    if (stream_id_compare(id, stream->first_id) <= 0)
+        return 0;
+    seek(stream, id, &place, &entry, &before);
+    return before;
 }
 
 /* XTRIM leaves max_deleted_id as it is, as Redis does: what goes is in front of the first entry. */
@@ -280,62 +295,64 @@ bool stream_last(const struct stream *stream, struct stream_entry *entry)
     return spine_last(&stream->nodes, &place) && stream_node_last(node_at(&place), entry);
 }
 
-size_t stream_count_range(const struct stream *stream, struct stream_id from, struct stream_id to)
+/* The number of entries up to and with this ID. */
+static size_t count_until(const struct stream *stream, struct stream_id id)
 {
-    if (stream_id_compare(from, to) > 0)
+    return stream_id_increment(&id) ? count_before(stream, id) : stream_length(stream);
+}
+
+size_t stream_walk_begin(const struct stream *stream, struct stream_id from, struct stream_id to,
+                         struct stream_walk *walk, struct stream_entry *entry)
+{
+    size_t before;
+    *walk = (struct stream_walk){0};
+    if (!seek(stream, from, &walk->place, entry, &before) || stream_id_compare(entry->id, to) > 0)
         return 0;
-    size_t end = stream_id_increment(&to) ? count_before(stream, to) : stream_length(stream);
-    return end - count_before(stream, from);
+    walk->left = count_until(stream, to) - before;
+    return walk->left;
 }
 
-static bool is_within(const struct stream_walk *walk, const struct stream_entry *entry)
+size_t stream_walk_begin_backwards(const struct stream *stream, struct stream_id from,
+                                   struct stream_id to, struct stream_walk *walk,
+                                   struct stream_entry *entry)
 {
-    int order = stream_id_compare(entry->id, walk->end);
-    return walk->is_backwards ? order >= 0 : order <= 0;
-}
-
-bool stream_walk_begin(const struct stream *stream, struct stream_id from, struct stream_id to,
-                       struct stream_walk *walk, struct stream_entry *entry)
-{
-    walk->end = to;
-    walk->is_backwards = false;
-    if (!spine_find(&stream->nodes, begins, &from, &walk->place))
-        return false;
-    if (!stream_node_seek(node_at(&walk->place), from, entry) &&
-        !(spine_next(&walk->place) && stream_node_first(node_at(&walk->place), entry)))
-        return false;
-    return is_within(walk, entry);
-}
-
-bool stream_walk_begin_backwards(const struct stream *stream, struct stream_id from,
-                                 struct stream_id to, struct stream_walk *walk,
-                                 struct stream_entry *entry)
-{
-    walk->end = from;
-    walk->is_backwards = true;
-    if (!spine_find(&stream->nodes, begins, &to, &walk->place))
-        return false;
-    if (!stream_node_seek(node_at(&walk->place), to, entry)) {
+    size_t end;
+    *walk = (struct stream_walk){.is_backwards = true};
+    bool is_found = seek(stream, to, &walk->place, entry, &end);
+    if (is_found && stream_id_compare(entry->id, to) == 0) {
+        end++;
+    } else if (!is_found) {
+        if (!spine_last(&stream->nodes, &walk->place))
+            return 0;
         stream_node_last(node_at(&walk->place), entry);
-    } else if (stream_id_compare(entry->id, to) > 0 && !stream_entry_previous(entry)) {
+    } else if (!stream_entry_previous(entry)) {
         if (!spine_previous(&walk->place))
-            return false;
+            return 0;
         stream_node_last(node_at(&walk->place), entry);
     }
-    return is_within(walk, entry);
+    if (stream_id_compare(entry->id, from) < 0)
+        return 0;
+    walk->left = end - count_before(stream, from);
+    return walk->left;
 }
 
 bool stream_walk_next(struct stream_walk *walk, struct stream_entry *entry)
 {
-    if (walk->is_backwards) {
-        if (!stream_entry_previous(entry) &&
-            !(spine_previous(&walk->place) && stream_node_last(node_at(&walk->place), entry)))
-            return false;
-    } else if (!stream_entry_next(entry) &&
-               !(spine_next(&walk->place) && stream_node_first(node_at(&walk->place), entry))) {
+    if (walk->left <= 1) {
+        walk->left = 0;
         return false;
     }
-    return is_within(walk, entry);
+    walk->left--;
+    if (walk->is_backwards) {
+        if (!stream_entry_previous(entry)) {
+            spine_previous(&walk->place);
+            stream_node_last(node_at(&walk->place), entry);
+        }
+    } else if (!stream_entry_next(entry)) {
+        spine_next(&walk->place);
+        stream_node_first(node_at(&walk->place), entry);
+    }
+    return true;
 }
 
 /* Groups. */

@@ -82,22 +82,21 @@ void stream_set_counters(struct stream *stream, uint64_t entries_added,
 bool stream_find(const struct stream *stream, struct stream_id id, struct stream_entry *entry);
 bool stream_last(const struct stream *stream, struct stream_entry *entry);
 
-/* The number of entries from `from` up to and with `to`. */
-size_t stream_count_range(const struct stream *stream, struct stream_id from, struct stream_id to);
-
+/* A walk over entries. `left`: how many are to come; a caller that wants fewer lowers it. */
 struct stream_walk {
-    struct stream_id end; /* the last ID that counts */
     struct spine_place place;
+    size_t left;
     bool is_backwards;
 };
 
 /* The first entry from `from` up to and with `to`; backwards: the first one from `to` down to
- * `from`. False: there is none. The stream must not change meanwhile. */
-bool stream_walk_begin(const struct stream *stream, struct stream_id from, struct stream_id to,
-                       struct stream_walk *walk, struct stream_entry *entry);
-bool stream_walk_begin_backwards(const struct stream *stream, struct stream_id from,
-                                 struct stream_id to, struct stream_walk *walk,
-                                 struct stream_entry *entry);
+ * `from`. Returns the number of entries in the range; 0: there is none. The stream must not change
+ * meanwhile. */
+size_t stream_walk_begin(const struct stream *stream, struct stream_id from, struct stream_id to,
+                         struct stream_walk *walk, struct stream_entry *entry);
+size_t stream_walk_begin_backwards(const struct stream *stream, struct stream_id from,
+                                   struct stream_id to, struct stream_walk *walk,
+                                   struct stream_entry *entry);
 bool stream_walk_next(struct stream_walk *walk, struct stream_entry *entry);
 
 /* Groups. */

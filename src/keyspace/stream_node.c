@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "keyspace/listpack_code.h"
 
 enum { FLAG_DELETED = 1, FLAG_SAME_FIELDS = 2 };
 
@@ -30,10 +31,25 @@ static void write_count(struct stream_node *node)
 {
     size_t old = listpack_bytes(&node->pack);
     listpack_replace_integer(&node->pack, listpack_first(&node->pack), node->live);
-    node->entries += (uint32_t)(listpack_bytes(&node->pack) - old);
+    uint32_t shift = (uint32_t)(listpack_bytes(&node->pack) - old);
+    node->names += shift;
+    node->entries += shift;
 }
 
 /* Reading. */
+
+/* Reads an integer and moves to the next element. Most are short; whoever searches reads many. */
+static int64_t take_integer(const struct listpack *pack, size_t *at)
+{
+    const unsigned char *bytes = pack->bytes + *at;
+    if (bytes[0] < PACK_STRING6) {
+        *at += 2;
+        return bytes[0];
+    }
+    int64_t number = integer_at(pack, *at);
+    *at += listpack_bytes_at(bytes);
+    return number;
+}
 
 /* Reads the entry whose flags are at `at`. False: there is none. */
 static bool read_entry(const struct stream_node *node, size_t at, struct stream_entry *entry)
@@ -41,23 +57,19 @@ static bool read_entry(const struct stream_node *node, size_t at, struct stream_
     if (at == 0)
         return false;
     const struct listpack *pack = &node->pack;
-    int64_t flags = integer_at(pack, at);
     entry->node = node;
     entry->at = at;
-    at = listpack_next(pack, at);
-    entry->id.ms = node->id.ms + (uint64_t)integer_at(pack, at);
-    at = listpack_next(pack, at);
-    entry->id.seq = node->id.seq + (uint64_t)integer_at(pack, at);
-    at = listpack_next(pack, at);
+    int64_t flags = take_integer(pack, &at);
+    entry->id.ms = node->id.ms + (uint64_t)take_integer(pack, &at);
+    entry->id.seq = node->id.seq + (uint64_t)take_integer(pack, &at);
     if (flags & FLAG_SAME_FIELDS) {
         entry->field_count = node->fields;
         entry->size = node->fields + (size_t)SAME_FIELDS_EXTRA;
-        entry->fields = listpack_skip(pack, listpack_first(pack), HEAD_ELEMENTS);
+        entry->fields = node->names;
     } else {
-        entry->field_count = (size_t)integer_at(pack, at);
+        entry->field_count = (size_t)take_integer(pack, &at);
         entry->size = 2 * entry->field_count + OTHER_FIELDS_EXTRA;
         entry->fields = 0;
-        at = listpack_next(pack, at);
     }
     entry->values = at;
     return true;
@@ -99,26 +111,37 @@ bool stream_entry_previous(struct stream_entry *entry)
            read_backwards(node, listpack_previous(&node->pack, entry->at), entry);
 }
 
+/* Whether the ID, which is between those of the node and of its last entry, seems to be in the
+ * second half. */
+static bool is_near_end(const struct stream_node *node, struct stream_id last, struct stream_id id)
+{
+    if (last.ms == node->id.ms)
+        return id.seq - node->id.seq > last.seq - id.seq;
+    return id.ms - node->id.ms > last.ms - id.ms;
+}
+
 /* Who follows a stream asks for its end most often: the search begins at the nearer end, as far as
  * the IDs tell. */
 bool stream_node_seek(const struct stream_node *node, struct stream_id from,
-                      struct stream_entry *entry)
+                      struct stream_entry *entry, size_t *before)
 {
     struct stream_entry last;
+    *before = node->live;
     if (!stream_node_last(node, &last) || stream_id_compare(last.id, from) < 0)
         return false;
-    bool near_end = from.ms == last.id.ms ? last.id.ms != node->id.ms ||
-                                                from.seq - node->id.seq > last.id.seq - from.seq
-                                          : from.ms - node->id.ms > last.id.ms - from.ms;
-    if (stream_id_compare(from, node->id) <= 0 || !near_end) {
+    if (stream_id_compare(from, node->id) <= 0 || !is_near_end(node, last.id, from)) {
+        *before = 0;
         stream_node_first(node, entry);
-        while (stream_id_compare(entry->id, from) < 0)
+        while (stream_id_compare(entry->id, from) < 0) {
             stream_entry_next(entry);
+            ++*before;
+        }
         return true;
     }
-    *entry = last;
-    while (stream_entry_previous(&last) && stream_id_compare(last.id, from) >= 0)
+    do {
         *entry = last;
+        --*before;
+    } while (stream_entry_previous(&last) && stream_id_compare(last.id, from) >= 0);
     return true;
 }
 
@@ -175,7 +198,7 @@ static bool has_same_fields(const struct stream_node *node, const struct stream_
 {
     if (fields->count != node->fields)
         return false;
-    size_t at = listpack_skip(&node->pack, listpack_first(&node->pack), HEAD_ELEMENTS);
+    size_t at = node->names;
     for (size_t i = 0; i < fields->count; i++) {
         if (!listpack_equal(&node->pack, at, fields->args[2 * i]))
             return false;
@@ -215,6 +238,7 @@ struct stream_node *stream_node_new(struct stream_id id, const struct stream_fie
     listpack_append_integer(pack, 1);
     listpack_append_integer(pack, 0);
     listpack_append_integer(pack, (int64_t)fields->count);
+    node->names = (uint32_t)(listpack_bytes(pack) - PACK_END_BYTES);
     for (size_t i = 0; i < fields->count; i++)
         listpack_append(pack, fields->args[2 * i]);
     listpack_append_integer(pack, 0);
@@ -301,6 +325,7 @@ static bool check_head(struct stream_node *node, uint32_t *deleted)
     node->live = (uint32_t)live;
     *deleted = (uint32_t)marked;
     node->fields = (uint32_t)fields;
+    node->names = (uint32_t)at;
     at = listpack_skip(pack, at, (size_t)fields);
     if (!checked_number(pack, &at, 0, &zero))
         return false;
@@ -386,6 +411,7 @@ static void settle(struct stream_node *node, uint32_t deleted)
     listpack_shrink(&fresh);
     listpack_close(&old);
     node->pack = fresh;
+    node->names = (uint32_t)listpack_skip(&fresh, listpack_first(&fresh), HEAD_ELEMENTS);
     node->entries = (uint32_t)listpack_skip(&fresh, listpack_first(&fresh), head);
 }
 

@@ -20,6 +20,7 @@ struct stream_node {
     struct listpack pack;
     uint32_t live;    /* the number of entries */
     uint32_t fields;  /* number of the node's own */
+    uint32_t names;   /* the place of the first of them, or of the 0 */
     uint32_t entries; /* the place of the first entry */
     uint64_t sum;     /* of stream_entry_digest() of all entries */
 };
@@ -85,9 +86,9 @@ bool stream_node_first(const struct stream_node *node, struct stream_entry *entr
 bool stream_node_last(const struct stream_node *node, struct stream_entry *entry);
 bool stream_entry_next(struct stream_entry *entry);
 bool stream_entry_previous(struct stream_entry *entry);
-/* The first one whose ID is not smaller. */
+/* The first one whose ID is not smaller, and how many come before it: all, if there is none. */
 bool stream_node_seek(const struct stream_node *node, struct stream_id from,
-                      struct stream_entry *entry);
+                      struct stream_entry *entry, size_t *before);
 
 /* Takes bytes of any origin. NULL: they are no node, or their entries are not in order. The node
  * may turn out to be without entries. */
