@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "import/internal.h"
 
 enum { BULK_LEN_MAX = 512 * 1024 * 1024 };
@@ -73,6 +74,15 @@ static void refuse_key(void *context, struct span key, const char *type)
     import_refuse(&import->refused, kind, key, false);
 }
 
+/* When the file was written, in seconds. */
+static void take_aux(void *context, struct span name, struct span value)
+{
+    int64_t time_s;
+    if (span_equal(name, SPAN("ctime")) && number_parse_i64(value, &time_s) && time_s >= 0 &&
+        time_s <= INT64_MAX / 1000)
+        import_note_time(context, time_s * 1000);
+}
+
 static void rdb_begin(struct import *import)
 {
     uint64_t string_max = import->options.bulk_len_max;
@@ -81,6 +91,7 @@ static void rdb_begin(struct import *import)
         .ignore_revisions = true,
         .rest_allowed = true,
         .context = import,
+        .on_aux = take_aux,
         .on_unsupported = refuse_key};
     import->part = IMPORT_RDB;
     import->rdb = rdb_reader_new(import->keyspace, &options);

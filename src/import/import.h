@@ -3,7 +3,8 @@
  *
  * Data that Flotilla cannot hold is counted and named, and the reading goes on, so that the
  * operator sees all problems at once. Nothing expires during an import: keys past their deadline
- * stay. So equal bytes give equal keyspaces whenever and wherever they are read. */
+ * stay. Consumers of streams were seen at the newest time that the files have named so far. So
+ * equal bytes give equal keyspaces whenever and wherever they are read. */
 #ifndef FLOTILLA_IMPORT_IMPORT_H
 #define FLOTILLA_IMPORT_IMPORT_H
 

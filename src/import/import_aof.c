@@ -89,6 +89,29 @@ static bool make_absolute(const struct import *import, const struct command *com
     return true;
 }
 
+void import_note_time(struct import *import, int64_t time_ms)
+{
+    if (time_ms > import->known_ms)
+        import->known_ms = time_ms;
+}
+
+/* Consumers of streams and their pending entries have times of the past, and the time that a claim
+ * names counts only if it is not in the future. */
+static int64_t time_to_run(struct import *import, const struct span *args, size_t argc)
+{
+    bool claims = span_is(args[0], "XCLAIM");
+    if (argc < 3 || !(claims || span_is(args[0], "XGROUP")))
+        return LOADING_MS;
+    int64_t time_ms;
+    for (size_t i = 3; claims && i + 1 < argc; i++) {
+        if (span_is(args[i], "TIME") && number_parse_i64(args[i + 1], &time_ms))
+            import_note_time(import, time_ms);
+    }
+    struct span key = args[claims ? 1 : 2];
+    bool expires = !keyspace_find(import->keyspace, key, import->known_ms);
+    return expires ? LOADING_MS : import->known_ms;
+}
+
 static void run(struct import *import, const struct command *command, const struct span *args,
                 size_t argc)
 {
@@ -106,8 +129,10 @@ static void run(struct import *import, const struct command *command, const stru
     struct resp_writer reply = {.out = &import->reply, .protocol = 2};
     struct prng prng;
     prng_init(&prng, 0);
-    struct command_context context = {
-        .keyspace = import->keyspace, .now_ms = LOADING_MS, .prng = &prng, .reply = &reply};
+    struct command_context context = {.keyspace = import->keyspace,
+                                      .now_ms = time_to_run(import, run_args, run_argc),
+                                      .prng = &prng,
+                                      .reply = &reply};
     command->run(&context, run_args, run_argc);
     mem_free(memory);
     if (import->reply.len == 0 || import->reply.ptr[0] != '-')
@@ -206,6 +231,7 @@ static enum err take_annotation(struct import *import, struct span line, uint64_
     if (!number_parse_i64(digits, &seconds) || seconds < 0 || seconds > INT64_MAX / 1000)
         return import_fail(import, "a time stamp that is none", at);
     import->time_ms = seconds * 1000;
+    import_note_time(import, import->time_ms);
     return ERR_NONE;
 }
 

@@ -51,12 +51,15 @@ struct import {
     struct buf queued; /* commands of the open transaction */
     uint64_t database;
     int64_t time_ms;  /* of the newest #TS:; NO_DEADLINE: none yet */
+    int64_t known_ms; /* the newest time that any file has named; 0: none yet */
     struct buf reply; /* scratch memory */
     struct refused refused;
 };
 
 /* Always returns ERR_CORRUPT. */
 enum err import_fail(struct import *import, const char *what, uint64_t offset);
+
+void import_note_time(struct import *import, int64_t time_ms);
 
 void import_aof_begin(struct import *import);
 enum err import_aof_feed(struct import *import, struct span piece);

@@ -13,8 +13,8 @@
  * like an integer but is not stored as one. Equal keyspaces and equal AUX fields give equal bytes.
  *
  * The writer uses only encodings that Redis 5.0 knows (RDB version 9), without compression. The
- * reader accepts everything that Redis 2.6 to 7.2 write (versions 5 to 11): it loads strings and
- * skips other types. */
+ * reader accepts everything that Redis 2.6 to 7.2 write (versions 5 to 11), in every encoding. It
+ * skips values of modules and functions. */
 #ifndef FLOTILLA_KEYSPACE_RDB_H
 #define FLOTILLA_KEYSPACE_RDB_H
 

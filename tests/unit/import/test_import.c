@@ -4,6 +4,7 @@
 #include "cluster/cluster.h"
 #include "keyspace/rdb.h"
 #include "resp/parse.h"
+#include "unit/support/shown.h"
 #include "unit/support/test.h"
 
 struct fixture {
@@ -129,6 +130,102 @@ static void test_commands_of_an_aof_are_run(void **state)
     }
 }
 
+static void assert_shown(struct fixture *fixture, const char *key, const char *shown)
+{
+    struct buf text = {0};
+    struct item *item =
+        keyspace_find(import_keyspace(fixture->import), span_text(key), NO_DEADLINE);
+    assert_non_null(item);
+    shown_item(&text, item);
+    buf_add_char(&text, '\0');
+    assert_string_equal(text.ptr, shown);
+    buf_close(&text);
+}
+
+/* As redis-server 7.0.15 writes them: what it was asked may have been another command. */
+static void test_commands_of_all_types_are_run(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_import(&fixture, 0);
+    read_commands(&fixture, "RPUSH l a b c\nLPOP l\nLMOVE l l LEFT RIGHT\nRPOPLPUSH l other\n"
+                            "SADD s 1 2 x\nSREM s 2\nSINTERSTORE t s s\nSMOVE s t x\n"
+                            "HSET h f 1 g 2\nHDEL h f\nHINCRBY h g 5\nHSET h r 10.5\n"
+                            "ZADD z 1 a 2 b 3 c\nZPOPMIN z 1\nZINCRBY z 0.5 b\n"
+                            "ZUNIONSTORE u 2 z z WEIGHTS 2 1\nRENAME u zz\n"
+                            "SETBIT bits 7 1\nBITOP NOT not bits\nPFADD p x\n"
+                            "RPUSH gone 1\nDEL gone\nRPUSH past 1\nPEXPIREAT past 1000\n"
+                            "RPUSH past 2\n");
+    assert_shown(&fixture, "l", "[c]");
+    assert_shown(&fixture, "other", "[b]");
+    assert_shown(&fixture, "s", "{1}");
+    assert_shown(&fixture, "t", "{1 x}");
+    assert_shown(&fixture, "h", "{g=7 r=10.5}");
+    assert_shown(&fixture, "z", "<b=2.5 c=3>");
+    assert_shown(&fixture, "zz", "<b=7.5 c=9>");
+    assert_shown(&fixture, "past", "[1 2]");
+    assert_int_equal(deadline_of(&fixture, "past"), 1000);
+    assert_value(&fixture, "bits", "\x01");
+    assert_value(&fixture, "gone", NULL);
+    assert_refusals(&fixture, 0, "");
+    close_import(&fixture);
+}
+
+/* A claim names the time of delivery, which must not be taken for one in the future. */
+static void test_consumers_keep_their_times(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_import(&fixture, 0);
+    read_commands(&fixture,
+                  "XADD x 1-1 f v\nXADD x MAXLEN = 2 2-1 f w\n#TS:1700000000\n"
+                  "XGROUP CREATE x g 0 ENTRIESREAD 0\nXGROUP CREATECONSUMER x g idle\n"
+                  "XCLAIM x g c 0 1-1 TIME 1700000000500 RETRYCOUNT 1 FORCE JUSTID LASTID 1-1\n"
+                  "XGROUP CREATECONSUMER x g late\n");
+    assert_shown(&fixture, "x",
+                 "(1-1 f=v; 2-1 f=w | last 2-1 added 2 deleted 0-0 | group g 1-1 read 0: "
+                 "1-1 by c at 1700000000500 x1; "
+                 "consumer c seen 1700000000500 active 1700000000500 "
+                 "consumer idle seen 1700000000000 active -1 "
+                 "consumer late seen 1700000000500 active -1)");
+    assert_refusals(&fixture, 0, "");
+    close_import(&fixture);
+}
+
+/* Nothing expires: not even a stream whose commands are run at a time of their own. */
+static void test_a_stream_past_its_deadline_stays(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_import(&fixture, 0);
+    read_commands(&fixture, "XADD x 1-1 f v\nPEXPIREAT x 1000\nXGROUP CREATE x g 0\n"
+                            "XCLAIM x g c 0 1-1 TIME 1700000000500 FORCE JUSTID\n");
+    assert_shown(&fixture, "x",
+                 "(1-1 f=v | last 1-1 added 1 deleted 0-0 | group g 0-0 read -1: 1-1 by c at 0 x1; "
+                 "consumer c seen 0 active 0)");
+    assert_refusals(&fixture, 0, "");
+    close_import(&fixture);
+}
+
+static void test_an_rdb_file_says_when_its_consumers_were_seen(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct buf text = {0};
+    open_import(&fixture, 0);
+    buf_add_span(&text, SPAN("REDIS0010\xfa\x05"
+                             "ctime\x0a"
+                             "1700000001"
+                             "\x0f\x01x\x00\x00\x00\x00\x00\xff\0\0\0\0\0\0\0\0"));
+    add_commands(&text, "XGROUP CREATE x g 0\nXGROUP CREATECONSUMER x g c\n");
+    read_fine(&fixture, buf_span(&text));
+    assert_shown(&fixture, "x",
+                 "( | last 0-0 added 0 deleted 0-0 | group g 0-0 read -1: "
+                 "consumer c seen 1700000001000 active -1)");
+    buf_close(&text);
+    close_import(&fixture);
+}
+
 static void test_keys_past_their_deadline_stay(void **state)
 {
     (void)state;
@@ -202,15 +299,17 @@ static void test_what_cannot_be_imported_is_listed_by_reason(void **state)
     (void)state;
     struct fixture fixture;
     open_import(&fixture, 0);
-    read_commands(&fixture, "RPUSH l 1\nRPUSH l 2\nrpush \"m\\x00\\\"\" 1\nSET ok 1\nGET ok\n"
-                            "SET a b c d\nFUNCTION LOAD code\nSELECT 1\nSET x 1\nRPUSH y 1\n"
-                            "SELECT 0\nSET fine 1\n");
+    read_commands(&fixture,
+                  "JSON.SET l . 1\nJSON.SET l . 2\njson.set \"m\\x00\\\"\" . 1\n"
+                  "SET ok 1\nGET ok\n"
+                  "SET a b c d\nFUNCTION LOAD code\nSELECT 1\nSET x 1\nRPUSH y 1\nJSON.SET z . 1\n"
+                  "SELECT 0\nSET fine 1\n");
     assert_value(&fixture, "fine", "1");
     assert_value(&fixture, "x", NULL);
-    assert_refusals(&fixture, 6,
-                    "2 with command RPUSH: \"l\", \"m\\x00\\\"\"; "
+    assert_refusals(&fixture, 7,
+                    "2 with command JSON.SET: \"l\", \"m\\x00\\\"\"; "
                     "1 with command SET (ERR syntax error): \"a\"; "
-                    "1 with command FUNCTION: \"LOAD\"; 2 in database 1: \"x\", \"y\"");
+                    "1 with command FUNCTION: \"LOAD\"; 3 in database 1: \"x\", \"y\", \"z\"");
     close_import(&fixture);
 }
 
@@ -221,14 +320,14 @@ static void test_twenty_names_are_enough(void **state)
     open_import(&fixture, 0);
     struct buf lines = {0};
     for (int i = 0; i < 30; i++)
-        buf_printf(&lines, "SADD s%d 1\n", i);
-    buf_add_text(&lines, "HSET h f v\n");
+        buf_printf(&lines, "JSON.SET s%d . 1\n", i);
+    buf_add_text(&lines, "BF.ADD b 1\n");
     buf_add_char(&lines, '\0');
     read_commands(&fixture, lines.ptr);
     struct buf list = {0};
     import_describe_refused(fixture.import, &list);
     buf_add_char(&list, '\0');
-    assert_non_null(strstr(list.ptr, "\"s19\" and 10 more; 1 with command HSET"));
+    assert_non_null(strstr(list.ptr, "\"s19\" and 10 more; 1 with command BF.ADD"));
     assert_int_equal(import_refused(fixture.import), 31);
     buf_close(&list);
     buf_close(&lines);
@@ -338,6 +437,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands_of_an_aof_are_run),
+        cmocka_unit_test(test_commands_of_all_types_are_run),
+        cmocka_unit_test(test_consumers_keep_their_times),
+        cmocka_unit_test(test_a_stream_past_its_deadline_stays),
+        cmocka_unit_test(test_an_rdb_file_says_when_its_consumers_were_seen),
         cmocka_unit_test(test_keys_past_their_deadline_stay),
         cmocka_unit_test(test_relative_times_need_a_time_stamp),
         cmocka_unit_test(test_transactions_are_done_at_their_end),
