@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import every_type
 from cluster import SERVER, Ports, run_server, spawn, temporary_folder
 from resp import Connection, Error
 from waiting import wait_for
@@ -217,11 +218,82 @@ def test_a_single_append_only_file_is_imported_with_and_without_an_rdb_beginning
         shutil.rmtree(node.data)
 
 
+def start_alone(make_cluster, path):
+    node = make_cluster(start=False, size=1).nodes[0]
+    node.start(True, "--import", path)
+    node.cluster.wait_leader()
+    return node
+
+
+def assert_holds(node, expected, exact=True):
+    """What was imported, also after a restart without the file."""
+    with node.connect() as connection:
+        every_type.assert_same(every_type.contents(connection, exact), expected)
+    node.kill()
+    node.start()
+    node.cluster.wait_leader()
+    with node.connect() as connection:
+        every_type.assert_same(every_type.contents(connection, exact), expected)
+
+
+def contents_of(redis, exact=True):
+    with Connection(port=redis.port) as connection:
+        return every_type.contents(connection, exact)
+
+
+@pytest.mark.parametrize("thresholds", every_type.THRESHOLDS)
+def test_values_of_every_type_and_form_come_with_a_dump(make_cluster, make_redis, thresholds):
+    redis = make_redis()
+    every_type.fill(redis.port, thresholds)
+    redis.call("CONFIG", "SET", "list-max-listpack-size", "-1")
+    redis.call("DEBUG", "QUICKLIST-PACKED-THRESHOLD", "1000")
+    redis.call("RPUSH", "with plain nodes", "a", "b" * 2000, "c", "d" * 3000)
+    redis.call("SAVE")
+    assert_holds(start_alone(make_cluster, redis.dump), contents_of(redis))
+
+
+@pytest.mark.parametrize("preamble", ["yes", "no"])
+def test_values_of_every_type_come_with_an_append_only_folder(make_cluster, make_redis, preamble):
+    redis = make_redis("--appendonly", "yes", "--aof-use-rdb-preamble", preamble)
+    every_type.fill(redis.port)
+    redis.rewrite()
+    for command in every_type.changes():
+        redis.call(*command)
+    expected = contents_of(redis, exact=False)
+    redis.stop()
+    assert_holds(start_alone(make_cluster, redis.aof), expected, exact=False)
+
+
+def test_values_of_every_type_come_with_a_single_append_only_file(make_cluster, make_redis):
+    """As Redis before 7 wrote it: nothing but commands."""
+    redis = make_redis("--appendonly", "yes", "--aof-use-rdb-preamble", "no")
+    every_type.fill(redis.port)
+    for command in every_type.changes():
+        redis.call(*command)
+    expected = contents_of(redis, exact=False)
+    redis.stop()
+    assert not list(redis.aof.glob("*.base.aof")) or not next(redis.aof.glob("*.base.aof")).read_bytes()
+    single = redis.dir / "appendonly.aof"
+    single.write_bytes(redis.newest_increment().read_bytes())
+    assert_holds(start_alone(make_cluster, single), expected, exact=False)
+
+
+def test_three_nodes_import_values_of_every_type(make_cluster, make_redis):
+    redis = make_redis()
+    every_type.fill(redis.port)
+    redis.call("SAVE")
+    cluster = make_cluster(start=False)
+    leader = start_with(cluster, redis.dump)
+    cluster.wait_equal()
+    with leader.connect() as connection:
+        for command in every_type.changes():
+            assert not isinstance(connection.call(*command), Error), command
+    cluster.wait_equal()
+
+
 def test_all_that_cannot_be_imported_is_listed_and_stops_the_start(make_cluster, make_redis):
     redis = make_redis()
-    for args in (["RPUSH", "l1", "1"], ["RPUSH", "l2", "1"], ["RPUSH", "big", *map(str, range(5000))],
-                 ["SADD", "s", "a"], ["SADD", "ints", "1", "2"], ["HSET", "h", "f", "v"], ["ZADD", "z", "1", "m"],
-                 ["XADD", "x", "*", "f", "v"], ["SET", "fine", "1"],
+    for args in (["RPUSH", "fine too", "1"], ["SET", "fine", "1"],
                  ["FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)"]):
         redis.call(*args)
     with Connection(port=redis.port) as connection:
@@ -232,20 +304,19 @@ def test_all_that_cannot_be_imported_is_listed_and_stops_the_start(make_cluster,
     node = make_cluster(start=False, size=1).nodes[0]
     line = refusal(node, redis.dump)
     assert line.startswith("flotilla-server: cannot import: ")
-    for part in ("3 of type list: ", '"l1"', '"l2"', '"big"', "2 of type set: ", '"ints"', '1 of type hash: "h"',
-                 '1 of type zset: "z"', '1 of type stream: "x"', "1 of type function", "2 in database 3: ",
-                 '"elsewhere too"'):
+    for part in ("1 of type function", "2 in database 3: ", '"elsewhere too"'):
         assert part in line, line
-    assert '"fine"' not in line
+    assert "fine" not in line
 
 
 def test_commands_that_cannot_be_imported_are_listed(make_cluster, make_redis):
     redis = make_redis("--appendonly", "yes")
-    for args in (["RPUSH", "l", "1"], ["RPUSH", "l", "2"], ["LPOP", "l"], ["HSET", "h", "f", "v"], ["SET", "a", "1"]):
+    for args in (["SET", "a", "1"], ["MOVE", "a", "1"],
+                 ["FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)"]):
         redis.call(*args)
     redis.stop()
     line = refusal(make_cluster(start=False, size=1).nodes[0], redis.aof)
-    assert '1 with command RPUSH: "l"' in line and '1 with command HSET: "h"' in line, line
+    assert '1 with command MOVE: "a"' in line and "1 with command FUNCTION" in line, line
 
 
 def make_dump(redis, name, value):
@@ -452,9 +523,11 @@ def test_check_config_reads_the_file_and_writes_nothing(make_cluster, make_redis
     status, text = run_server(node.config, "--import", path, "--check-config")
     assert status == 0 and "all of the data can be imported" in text, text
     assert not list(node.data.iterdir())
-    redis.call("RPUSH", "l", "1")
+    with Connection(port=redis.port) as connection:
+        connection.call("SELECT", "1")
+        connection.call("RPUSH", "l", "1")
     redis.call("SAVE")
-    assert 'list: "l"' in refusal(node, redis.dump, "--check-config")
+    assert '1 in database 1: "l"' in refusal(node, redis.dump, "--check-config")
 
 
 def test_keys_past_their_deadline_are_removed_by_the_new_cluster(make_cluster, make_redis):
