@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+import every_type
 from cluster import PATIENCE, SERVER, Ports, die_with_parent, spawn
 from resp import Connection
 from waiting import wait_for
@@ -458,6 +459,26 @@ def test_redis_loads_the_export_with_the_same_values_and_deadlines(make_cluster,
     assert subprocess.run(["redis-check-rdb", target], capture_output=True, timeout=60, check=False).returncode == 0
     with redis_server(tmp_path) as (connection, _):
         assert_same(connection, reference)
+
+
+@needs_redis
+@pytest.mark.parametrize("thresholds", every_type.THRESHOLDS)
+@pytest.mark.parametrize("snapshot", [False, True], ids=["log", "snapshot"])
+def test_redis_loads_the_export_of_every_type(make_cluster, tmp_path, thresholds, snapshot):
+    node = make_cluster(size=1).wait_leader()
+    every_type.fill(node.port, thresholds)
+    with node.connect() as connection:
+        if snapshot:
+            take_snapshot(node, connection, 1)
+        for command in every_type.changes():
+            connection.call(*command)
+        expected = every_type.contents(connection, exact=False)
+    node.kill()
+    report(node.data, "--export", tmp_path / "dump.rdb")
+    assert subprocess.run(["redis-check-rdb", tmp_path / "dump.rdb"], capture_output=True, timeout=60,
+                          check=False).returncode == 0
+    with redis_server(tmp_path, "--sanitize-dump-payload", "yes") as (connection, _):
+        every_type.assert_same(every_type.contents(connection, exact=False), expected)
 
 
 @needs_redis

@@ -1,4 +1,5 @@
 """Snapshots of running nodes: the log stays bounded, who was away gets one, Redis reads the folder."""
+import contextlib
 import shutil
 import subprocess
 import threading
@@ -6,6 +7,7 @@ import time
 
 import pytest
 
+import every_type
 from cluster import PATIENCE, Ports, spawn, temporary_folder
 from load import Setter
 from resp import Connection, Error
@@ -145,22 +147,9 @@ def test_a_follower_that_was_down_during_three_snapshots_catches_up_while_client
             assert not any(setter.lost(connection) for setter in setters)
 
 
-@pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
-def test_redis_loads_snapshot_and_log_with_the_same_values(make_cluster):
-    cluster = make_cluster(**SMALL)
-    leader = cluster.wait_leader()
-    with leader.connect() as connection:
-        while snapshots(leader) < 2:
-            write(connection, 1)
-        connection.call("SET", "number", "12")
-        connection.call("INCR", "number")
-        connection.call("SET", "binary", "\x00#VOTE:1:1\r\n")
-        keys = connection.call("KEYS", "*")
-        values = connection.pipeline([("GET", key) for key in keys])
-    cluster.wait_equal()
-    node = cluster.followers()[0]
-    for one in cluster.nodes:
-        one.kill()
+@contextlib.contextmanager
+def loaded_by_redis(node):
+    """A connection to a redis-server that has loaded the node's folder."""
     folder = temporary_folder("redis")
     ports = Ports()
     port = ports.take()
@@ -178,10 +167,48 @@ def test_redis_loads_snapshot_and_log_with_the_same_values(make_cluster):
                 return False
         wait_for(loaded, 60, "redis-server has loaded the folder")
         with Connection(port=port) as connection:
-            assert connection.call("DBSIZE") == len(keys)
-            assert connection.pipeline([("GET", key) for key in keys]) == values
+            yield connection
     finally:
         redis.kill()
         redis.wait(20)
         ports.close()
         shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
+def test_redis_loads_snapshot_and_log_with_the_same_values(make_cluster):
+    cluster = make_cluster(**SMALL)
+    leader = cluster.wait_leader()
+    with leader.connect() as connection:
+        while snapshots(leader) < 2:
+            write(connection, 1)
+        connection.call("SET", "number", "12")
+        connection.call("INCR", "number")
+        connection.call("SET", "binary", "\x00#VOTE:1:1\r\n")
+        keys = connection.call("KEYS", "*")
+        values = connection.pipeline([("GET", key) for key in keys])
+    cluster.wait_equal()
+    node = cluster.followers()[0]
+    for one in cluster.nodes:
+        one.kill()
+    with loaded_by_redis(node) as connection:
+        assert connection.call("DBSIZE") == len(keys)
+        assert connection.pipeline([("GET", key) for key in keys]) == values
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
+@pytest.mark.parametrize("thresholds", every_type.THRESHOLDS)
+def test_redis_loads_a_snapshot_and_a_log_of_every_type(make_cluster, thresholds):
+    """Of the log, what depends on no time of execution and on no chance."""
+    node = make_cluster(size=1).wait_leader()
+    every_type.fill(node.port, thresholds)
+    with node.connect() as connection:
+        assert connection.call("BGSAVE")
+        wait_for(lambda: snapshots(node) == 1, 30, "the snapshot")
+        for command in every_type.changes():
+            if command[0] not in ("SPOP", "XREADGROUP"):
+                connection.call(*command)
+        expected = every_type.contents(connection, exact=False)
+    node.kill()
+    with loaded_by_redis(node) as connection:
+        every_type.assert_same(every_type.contents(connection, exact=False), expected)
