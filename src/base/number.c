@@ -139,6 +139,12 @@ size_t number_format_real(char *out, long double value)
     return len;
 }
 
+size_t number_format_places(char *out, double value)
+{
+    ASSERT(!isnan(value) && !isinf(value));
+    return (size_t)snprintf(out, 320, "%.4f", value);
+}
+
 size_t number_format_double(char *out, double value)
 {
     if (isnan(value)) {

@@ -34,6 +34,10 @@ size_t number_format_real(char *out, long double value);
  * "1e+17", "-0", "inf", "-inf"). `out` has room for 40 characters. */
 size_t number_format_score(char *out, double value);
 
+/* With four digits after the point, as Redis prints distances. `out` has room for 320 characters.
+ */
+size_t number_format_places(char *out, double value);
+
 /* The shortest text that reads back as the same double ("0.1", "3", "1e+100", "inf", "-inf",
  * "nan"). `out` has room for 40 characters. */
 size_t number_format_double(char *out, double value);

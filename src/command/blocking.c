@@ -267,7 +267,11 @@ static size_t group_ready(const struct keyspace *keyspace, const struct span *ar
     if (!group)
         return SIZE_MAX;
     struct stream_id from = group->last_id;
-    return stream_id_increment(&from) ? stream_count_range(stream, from, STREAM_ID_MAX) : 0;
+    struct stream_walk walk;
+    struct stream_entry entry;
+    return stream_id_increment(&from)
+               ? stream_walk_begin(stream, from, STREAM_ID_MAX, &walk, &entry)
+               : 0;
 }
 
 /* Unless all of its consumers are known and nothing is new: then running it would change nothing

@@ -137,6 +137,8 @@ bool key_spec_range(const struct key_spec *spec, const struct span *args, size_t
 {
     size_t first = (size_t)spec->first;
     *range = (struct key_range){first, first, (size_t)spec->step};
+    if (spec->keyword || spec->unknown)
+        return true;
     if (spec->counted) {
         int64_t count;
         if (first >= argc || !number_parse_i64(args[first], &count) || count < 1 ||

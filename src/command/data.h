@@ -199,6 +199,22 @@ command_rewrite command_hexpireat_rewrite;
 command_rewrite command_hgetex_rewrite;
 command_rewrite command_hsetex_rewrite;
 
+/* geo.c */
+command_run command_geoadd_run;
+command_run command_geodist_run;
+command_run command_geohash_run;
+command_run command_geopos_run;
+
+/* geo_search.c */
+command_run command_geosearch_run;
+command_run command_geosearchstore_run;
+command_run command_georadius_run;
+command_run command_georadius_ro_run;
+command_run command_georadiusbymember_run;
+command_run command_georadiusbymember_ro_run;
+command_get_keys command_georadius_keys;
+command_get_keys command_georadiusbymember_keys;
+
 /* lcs.c */
 command_run command_lcs_run;
 command_work command_lcs_work;

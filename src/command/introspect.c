@@ -137,16 +137,8 @@ static void write_begin_search(const struct key_spec *spec, struct resp_writer *
     resp_integer(reply, spec->first);
 }
 
-static void write_key_spec(const struct key_spec *spec, struct resp_writer *reply)
+static void write_find_keys(const struct key_spec *spec, struct resp_writer *reply)
 {
-    resp_map(reply, spec->notes ? 4 : 3);
-    if (spec->notes) {
-        resp_bulk_text(reply, "notes");
-        resp_bulk_text(reply, spec->notes);
-    }
-    resp_bulk_text(reply, "flags");
-    write_flags(key_flags, spec->flags, reply);
-    write_begin_search(spec, reply);
     resp_bulk_text(reply, "find_keys");
     resp_map(reply, 2);
     resp_bulk_text(reply, "type");
@@ -164,6 +156,34 @@ static void write_key_spec(const struct key_spec *spec, struct resp_writer *repl
     if (!spec->counted) {
         resp_bulk_text(reply, "limit");
         resp_integer(reply, spec->share);
+    }
+}
+
+static void write_unknown(const char *field, struct resp_writer *reply)
+{
+    resp_bulk_text(reply, field);
+    resp_map(reply, 2);
+    resp_bulk_text(reply, "type");
+    resp_bulk_text(reply, "unknown");
+    resp_bulk_text(reply, "spec");
+    resp_map(reply, 0);
+}
+
+static void write_key_spec(const struct key_spec *spec, struct resp_writer *reply)
+{
+    resp_map(reply, spec->notes ? 4 : 3);
+    if (spec->notes) {
+        resp_bulk_text(reply, "notes");
+        resp_bulk_text(reply, spec->notes);
+    }
+    resp_bulk_text(reply, "flags");
+    write_flags(key_flags, spec->flags, reply);
+    if (spec->unknown) {
+        write_unknown("begin_search", reply);
+        write_unknown("find_keys", reply);
+    } else {
+        write_begin_search(spec, reply);
+        write_find_keys(spec, reply);
     }
 }
 
@@ -347,7 +367,7 @@ static const struct command *find_with_keys(const struct command_table *table,
     return command;
 }
 
-/* Of a command that finds its keys itself: all have the flags of its only spec. */
+/* Of a command that finds its keys itself. */
 static void write_found_keys(const struct command *command, const struct span *args, size_t argc,
                              struct resp_writer *reply)
 {
@@ -355,9 +375,10 @@ static void write_found_keys(const struct command *command, const struct span *a
     size_t *positions = mem_alloc(count * sizeof *positions);
     command_keys(command, args, argc, positions, count);
     for (size_t i = 0; i < count; i++) {
+        size_t spec = i == 0 ? 0 : spec_count(command) - 1;
         resp_array(reply, 2);
         resp_bulk(reply, args[positions[i]]);
-        write_flags(key_flags, command->docs->keys[0].flags, reply);
+        write_flags(key_flags, command->docs->keys[spec].flags, reply);
     }
     mem_free(positions);
 }

@@ -3,13 +3,25 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+/* clang-format off */
 static const struct command_group *const groups[] = {
-    &command_group_connection,   &command_group_server,  &command_group_generic,
-    &command_group_string,       &command_group_bitmap,  &command_group_hyperloglog,
-    &command_group_list,         &command_group_set,     &command_group_sorted_set,
-    &command_group_hash,         &command_group_stream,  &command_group_blocking,
-    &command_group_transactions, &command_group_cluster,
+    &command_group_connection,
+    &command_group_server,
+    &command_group_generic,
+    &command_group_string,
+    &command_group_bitmap,
+    &command_group_hyperloglog,
+    &command_group_list,
+    &command_group_set,
+    &command_group_sorted_set,
+    &command_group_geo,
+    &command_group_hash,
+    &command_group_stream,
+    &command_group_blocking,
+    &command_group_transactions,
+    &command_group_cluster,
 };
+/* clang-format on */
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
 
@@ -131,13 +143,18 @@ const struct command *command_lookup_fullname(const struct command_table *table,
     return command_lookup(table, container, span_of(bar + 1, fullname.len - len - 1));
 }
 
-/* One range that covers the keys of all specs, which are adjacent. Counted keys have no range. */
+static bool has_fixed_range(const struct key_spec *spec)
+{
+    return spec->first && !spec->counted && !spec->keyword && !spec->unknown;
+}
+
+/* One range that covers the keys of all specs with a fixed range, which are adjacent. */
 static struct command_key_spec joined_keys(const struct key_spec *specs)
 {
-    if (specs[0].first == 0 || specs[0].counted || specs[0].keyword)
+    if (!has_fixed_range(&specs[0]))
         return (struct command_key_spec){0};
     const struct key_spec *end = &specs[0];
-    for (size_t i = 1; i < ROW_KEY_SPECS && specs[i].first && !specs[i].counted; i++) {
+    for (size_t i = 1; i < ROW_KEY_SPECS && has_fixed_range(&specs[i]); i++) {
         ASSERT(end->last >= 0 && end->step == 1 && specs[i].step == 1);
         ASSERT(specs[i].first == end->first + end->last + 1);
         end = &specs[i];

@@ -45,6 +45,7 @@ struct key_spec {
      * those up to `last` is a key. NULL: there is no such word. */
     const char *keyword;
     int share;
+    bool unknown; /* more than this is not said; `first` is only not 0 */
     /* For KEY_VARIABLE_FLAGS: if the words are absent at and after a position, other flags apply.
      */
     struct {
@@ -80,14 +81,16 @@ enum category {
     CATEGORY_STREAM = 1 << 15,
 };
 
-enum { ROW_KEY_SPECS = 2 };
+enum { ROW_KEY_SPECS = 3 };
 
 /* One row. Subcommands ("client|list") follow their container directly. */
 struct command_docs {
     const char *fullname;
     command_run *run;
     command_rewrite *rewrite;
-    command_get_keys *get_keys; /* with COMMAND_MOVABLE_KEYS; NULL: all keys have specs */
+    /* With COMMAND_MOVABLE_KEYS. The first key has the flags of the first spec, the others those of
+     * the last. NULL: all keys have specs. */
+    command_get_keys *get_keys;
     command_work *work;
     const struct command_blocking *blocking; /* with COMMAND_BLOCKING */
     int arity;
@@ -123,6 +126,7 @@ extern const struct command_group command_group_bitmap;
 extern const struct command_group command_group_hyperloglog;
 extern const struct command_group command_group_stream;
 extern const struct command_group command_group_blocking;
+extern const struct command_group command_group_geo;
 extern const struct command_group command_group_transactions;
 extern const struct command_group command_group_cluster;
 extern const struct command_group command_group_sentinel;
@@ -167,7 +171,7 @@ struct key_range {
     size_t end; /* behind the last; not above `first`: there are none */
     size_t step;
 };
-/* False: the arguments tell no valid number of keys. */
+/* False: the arguments tell no valid number of keys. Behind a keyword or unknown: none. */
 bool key_spec_range(const struct key_spec *spec, const struct span *args, size_t argc,
                     struct key_range *range);
 

@@ -146,7 +146,11 @@ void resp_null_array(struct resp_writer *writer)
 void resp_double(struct resp_writer *writer, double value)
 {
     char text[40];
-    struct span number = span_of(text, number_format_score(text, value));
+    resp_number(writer, span_of(text, number_format_score(text, value)));
+}
+
+void resp_number(struct resp_writer *writer, struct span number)
+{
     if (writer->protocol == 2) {
         resp_bulk(writer, number);
         return;

@@ -52,6 +52,8 @@ void resp_bulk_i64(struct resp_writer *writer, int64_t value); /* the number as 
 void resp_null(struct resp_writer *writer);                    /* $-1 or _ */
 void resp_null_array(struct resp_writer *writer);              /* *-1 or _ */
 void resp_double(struct resp_writer *writer, double value);
+void resp_number(struct resp_writer *writer,
+                 struct span number); /* a double that is text already */
 void resp_verbatim(struct resp_writer *writer, const char *format3, struct span bytes); /* "txt" */
 void resp_array(struct resp_writer *writer, size_t count);
 /* Then 2 * pairs items: key, value, key, value and so on. */
