@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/number.h"
+#include "command/data.h"
 #include "command/table.h"
 
 /* Redis quotes at most this much of an unknown name. */
@@ -84,6 +85,21 @@ static size_t keys_of_specs(const struct key_spec *specs, const struct span *arg
         }
     }
     return count;
+}
+
+bool command_needs_types(const struct command *command, const struct span *args, size_t argc)
+{
+    enum { STRING_PAYLOAD = 0 };
+    if ((command->flags & COMMAND_WRITE) == 0)
+        return false;
+    if (command->flags & COMMAND_SINCE_TYPES)
+        return true;
+    if (command->run == command_restore_run)
+        return argc > 3 && args[3].len > 0 && args[3].ptr[0] != STRING_PAYLOAD;
+    for (size_t i = 3; command->run == command_set_run && i < argc; i++)
+        if (span_is(args[i], "ifeq"))
+            return true;
+    return false;
 }
 
 size_t command_keys(const struct command *command, const struct span *args, size_t argc,

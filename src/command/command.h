@@ -45,6 +45,7 @@ enum command_flag {
     COMMAND_SHOWS_CLUSTERS = 1 << 24, /* only a client says it that can follow redirects */
     COMMAND_OF_NODE = 1 << 25,        /* the reply depends on the node, not on the data alone */
     COMMAND_LENGTHENS = 1 << 21,      /* may make a value much longer than the command itself */
+    COMMAND_SINCE_TYPES = 1 << 26,    /* nodes that know only strings do not know it */
 };
 
 /* Commands that only read are refused in a transaction whose commands cost more before. */
@@ -168,6 +169,9 @@ void command_write_unknown(const struct command_table *table, const struct span 
                            struct resp_writer *reply);
 bool command_arity_is_valid(const struct command *command, size_t argc);
 void command_write_arity_error(const struct command *command, struct resp_writer *reply);
+
+/* Whether a node that knows only strings would not do the same with this write. */
+bool command_needs_types(const struct command *command, const struct span *args, size_t argc);
 
 /* Stores the positions of the keys in args, up to max; returns their number, which may exceed
  * max. */

@@ -177,6 +177,21 @@ static void index_command(struct command_table *table, const struct command *com
     *cell = (struct command_cell){folded, (uint16_t)name.len, parent, command->id};
 }
 
+/* Up to version 3 of the wire there were only strings. */
+static bool came_with_types(const struct command_docs *row)
+{
+    static const char *const groups_of_types[] = {"list",   "set",         "sorted-set", "hash",
+                                                  "stream", "hyperloglog", "geo",        "bitmap"};
+    static const char *const names[] = {"sort", "sort_ro", "msetex", "delifeq"};
+    for (size_t i = 0; i < sizeof(groups_of_types) / sizeof(groups_of_types[0]); i++)
+        if (strcmp(row->group, groups_of_types[i]) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(row->fullname, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static void add_row(struct command_table *table, const struct command_docs *row,
                     struct command **container)
 {
@@ -186,7 +201,7 @@ static void add_row(struct command_table *table, const struct command_docs *row,
         .name = bar ? bar + 1 : row->fullname,
         .fullname = row->fullname,
         .arity = row->arity,
-        .flags = row->flags,
+        .flags = row->flags | (came_with_types(row) ? COMMAND_SINCE_TYPES : 0),
         .keys = joined_keys(row->keys),
         .run = row->run,
         .rewrite = row->rewrite,

@@ -92,6 +92,8 @@ enum net_verdict client_wait_for_keys(struct client *client, const struct net_re
     }
     if (client_is_redirected(client))
         return client_not_admitted(client, SHARD_NOT_LEADER, net_request_slot(request, &has_key));
+    if (writes && !shard_has_types(net->shard))
+        return client_wait_for_types(client);
     struct shard_request asked = {.client = client_expect_reply(client),
                                   .protocol = client->protocol,
                                   .command = request->command,

@@ -183,6 +183,13 @@ static uint64_t reply_bytes(const struct net *net, const struct net_request *req
     return bytes > SHORT_REPLY_BYTES ? bytes : 0;
 }
 
+/* There are members that would not do the same. */
+static bool client_needs_types(const struct client *client, const struct net_request *request)
+{
+    return !shard_has_types(client->net->shard) &&
+           command_needs_types(request->command, request->args, request->argc);
+}
+
 /* Keeps what a client is owed within client-output-buffer-pause, by what its replies may be. False:
  * it waits until a value has the length that an earlier request gives it. */
 static bool count_reply(struct client *client, const struct net_request *request)
@@ -232,6 +239,8 @@ static enum net_verdict run_data(struct client *client, const struct net_request
         return client_not_admitted(client, SHARD_NOT_LEADER, net_request_slot(request, &has_key));
     if (writes && client->session.pending && !shard_has_sessions(net->shard))
         return client_wait_for_sessions(client);
+    if (client_needs_types(client, request))
+        return client_wait_for_types(client);
     if (!count_reply(client, request))
         return client_hold(client, CLIENT_BARRIER);
     asked.client = client_expect_reply(client);
@@ -467,6 +476,8 @@ static size_t encoded_bytes(const struct net_request *request)
 
 static enum net_verdict queue(struct client *client, const struct net_request *request)
 {
+    if (client_needs_types(client, request))
+        return client_wait_for_types(client);
     if (client_transaction_memory(&client->transaction) + encoded_bytes(request) >
         NET_COMMAND_BYTES_MAX)
         return reject(client, request->command, "ERR the transaction is too large");

@@ -57,6 +57,11 @@ struct shard {
     size_t watch_count;
     struct machine_watch watch; /* the last transaction's first; key not kept */
     struct shard_host host;
+    bool has_no_types;
+    struct shard_client blocked; /* whose command waits */
+    unsigned blocks;
+    unsigned unblocks;
+    enum shard_unblock unblocked_why;
 };
 
 struct fixture {
@@ -174,6 +179,32 @@ bool shard_has_sessions(const struct shard *shard)
 bool shard_ask_sessions(struct shard *shard)
 {
     return !shard->has_no_sessions || shard->will_have_sessions;
+}
+bool shard_has_types(const struct shard *shard)
+{
+    return !shard->has_no_types;
+}
+bool shard_ask_types(struct shard *shard)
+{
+    return !shard->has_no_types;
+}
+enum shard_admission shard_block(struct shard *shard, const struct shard_request *request,
+                                 struct shard_time now)
+{
+    (void)now;
+    if (shard->admission != SHARD_ACCEPTED)
+        return shard->admission;
+    shard->blocked = request->client;
+    shard->blocks++;
+    return SHARD_ACCEPTED;
+}
+void shard_unblock(struct shard *shard, struct shard_client client, enum shard_unblock why,
+                   struct shard_time now)
+{
+    (void)client;
+    (void)now;
+    shard->unblocks++;
+    shard->unblocked_why = why;
 }
 uint64_t shard_fresh_ms(struct shard *shard)
 {
