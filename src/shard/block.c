@@ -182,6 +182,42 @@ bool shard_reply_is_null(struct span reply)
            span_equal(reply, SPAN("_\r\n"));
 }
 
+static uint64_t waiter_id(const struct entry *entry)
+{
+    return entry->origin.seq & ~(WIRE_WAITER | WIRE_WAITER_FIRST);
+}
+
+/* Whether one of the command's keys has what it waits for. */
+static bool is_any_ready(struct shard *shard, const struct entry *entry)
+{
+    enum { KEYS_MAX = 64 };
+    static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
+    struct resp_parser *parser = &shard->machine.parser;
+    size_t positions[KEYS_MAX];
+    enum resp_outcome outcome = resp_parse(parser, entry->payload, &limits);
+    ASSERT(outcome == RESP_COMMAND);
+    const struct command *command = command_find(shard->options.table, parser->args, parser->argc);
+    size_t count = command_keys(command, parser->args, parser->argc, positions, KEYS_MAX);
+    bool ready = count > KEYS_MAX; /* rather an error too many than a client that is forgotten */
+    for (size_t i = 0; !ready && i < count; i++)
+        ready = command->blocking &&
+                command->blocking->ready(shard->machine.keyspace, parser->args, parser->argc,
+                                         parser->args[positions[i]], entry->time_ms) > 0;
+    return ready;
+}
+
+/* A key that has become one of another type is no reason to wake who waits; where elements go may
+ * be (BLMOVE). */
+static bool is_served(struct shard *shard, const struct entry *entry, struct span reply)
+{
+    static const char wrong_type[] = "-WRONGTYPE";
+    if (shard_reply_is_null(reply))
+        return false;
+    bool is_wrong_type = reply.len >= sizeof wrong_type - 1 &&
+                         memcmp(reply.ptr, wrong_type, sizeof wrong_type - 1) == 0;
+    return !is_wrong_type || (entry->origin.seq & WIRE_WAITER_FIRST) || is_any_ready(shard, entry);
+}
+
 bool shard_entry_is_for_waiter(const struct entry *entry)
 {
     return entry->origin.life && (entry->origin.seq & WIRE_WAITER);
@@ -191,7 +227,7 @@ struct blocked *shard_blocked_for(struct shard *shard, const struct entry *entry
 {
     if (entry->origin.life != shard->forwarding.life || entry->origin.node != raft_id(shard->raft))
         return NULL;
-    return find(&shard->blocks, entry->origin.seq & ~WIRE_WAITER);
+    return find(&shard->blocks, waiter_id(entry));
 }
 
 bool shard_wants_waiter_reply(struct shard *shard, const struct entry *entry)
@@ -201,11 +237,11 @@ bool shard_wants_waiter_reply(struct shard *shard, const struct entry *entry)
 
 void shard_note_waiter_entry(struct shard *shard, const struct entry *entry, struct span reply)
 {
-    bool served = !shard_reply_is_null(reply);
+    bool served = is_served(shard, entry, reply);
     const struct entry_origin *origin = &entry->origin;
     struct blocked *blocked = shard_blocked_for(shard, entry);
-    shard_note_served(
-        shard, (struct waiter_id){origin->node, origin->life, origin->seq & ~WIRE_WAITER}, served);
+    shard_note_served(shard, (struct waiter_id){origin->node, origin->life, waiter_id(entry)},
+                      served);
     if (blocked && served)
         answer(shard, blocked, reply, entry->index);
 }

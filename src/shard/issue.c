@@ -236,6 +236,7 @@ void shard_lose_office(struct shard *shard)
     /* By this, reads that were confirmed are judged. */
     shard->round_time_ms = shard_now_ms(shard, shard->now);
     shard_forget_origins(shard);
+    shard_forget_waiters(shard);
 }
 
 /* After each step that changed the role, the term or the leader. */

@@ -20,7 +20,6 @@ void shard_forget_origins(struct shard *shard)
     for (size_t i = 0; i < shard->origins.count; i++)
         buf_close(&shard->origins.list[i].refusals);
     shard->origins.count = 0;
-    shard_forget_waiters(shard);
 }
 
 /* A life is remembered until the term is over: what it sent may still be on its way. NULL: there

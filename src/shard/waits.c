@@ -247,6 +247,12 @@ void waits_note_change(struct waits *waits, struct span key)
         note(waits, found);
 }
 
+void waits_note_keys(struct waits *waits, const struct waiter *waiter)
+{
+    for (size_t i = 0; i < waiter->place_count; i++)
+        note(waits, waiter->places[i].line->key);
+}
+
 void waits_note_all(struct waits *waits)
 {
     for (size_t i = 0; i < dense_count(&waits->keys); i++)

@@ -99,6 +99,8 @@ struct waiter *waits_add(struct waits *waits, struct waiter_id id, uint64_t stam
                          struct span text);
 void waits_remove(struct waits *waits, struct waiter *waiter);
 void waits_set_under_way(struct waiter *waiter, bool under_way, uint64_t position);
+/* All keys of the waiter count as changed: what it was to get there may be another one's. */
+void waits_note_keys(struct waits *waits, const struct waiter *waiter);
 
 struct wait_key *waits_find_key(const struct waits *waits, struct span key);
 /* The key has changed. Cheap if nobody waits for it. */

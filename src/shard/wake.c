@@ -50,11 +50,11 @@ static bool is_heard(const struct shard *shard, uint64_t node)
     return false;
 }
 
-/* False: the write is refused, and `error` says why; the waiter stays. */
-static bool serve(struct shard *shard, struct waiter *waiter, const char **error)
+/* `flags`: WIRE_WAITER, or WIRE_WAITER_FIRST too. False: the write is refused, and `error` says
+ * why; the waiter stays. */
+static bool serve(struct shard *shard, struct waiter *waiter, uint64_t flags, const char **error)
 {
-    const struct entry_origin origin = {waiter->id.node, waiter->id.life,
-                                        waiter->id.id | WIRE_WAITER};
+    const struct entry_origin origin = {waiter->id.node, waiter->id.life, waiter->id.id | flags};
     uint64_t index = shard_next_index(shard);
     *error = NULL;
     waits_set_under_way(waiter, true, index);
@@ -79,7 +79,7 @@ static void serve_line(struct shard *shard, struct wait_line *line, size_t limit
             shard->blocks.serve_all = true; /* it may be heard again */
             continue;
         }
-        if (!serve(shard, at->waiter, &error))
+        if (!serve(shard, at->waiter, WIRE_WAITER, &error))
             return;
         limit--;
     }
@@ -165,7 +165,7 @@ bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp
     if (!is_new || !runs_first(shard->machine.keyspace, waiter->args, waiter->argc,
                                shard_now_ms(shard, shard->now)))
         return true;
-    if (serve(shard, waiter, error))
+    if (serve(shard, waiter, WIRE_WAITER | WIRE_WAITER_FIRST, error))
         return true;
     waits_remove(&blocks->waiters, waiter);
     return false;
@@ -173,9 +173,12 @@ bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp
 
 uint64_t shard_wait_ends(struct shard *shard, struct waiter_id id)
 {
-    struct waiter *waiter = waits_find(&shard->blocks.waiters, id);
-    if (waiter)
-        waits_remove(&shard->blocks.waiters, waiter);
+    struct waits *waiters = &shard->blocks.waiters;
+    struct waiter *waiter = waits_find(waiters, id);
+    if (waiter) {
+        waits_note_keys(waiters, waiter);
+        waits_remove(waiters, waiter);
+    }
     return shard_next_index(shard) - 1;
 }
 
@@ -185,6 +188,7 @@ void shard_note_served(struct shard *shard, struct waiter_id id, bool served)
     struct waiter *waiter = waits_count(waiters) ? waits_find(waiters, id) : NULL;
     if (!waiter)
         return;
+    waits_note_keys(waiters, waiter);
     if (served)
         waits_remove(waiters, waiter);
     else

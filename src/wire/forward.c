@@ -166,7 +166,7 @@ bool wire_take_refusal(struct span *items, uint64_t *seq, struct span *text)
 
 void wire_add_wait(struct buf *items, const struct wire_wait *wait)
 {
-    ASSERT(wait->id < WIRE_WAITER);
+    ASSERT(wait->id < WIRE_WAITER_FIRST);
     buf_add_char(items, (char)wait->kind);
     buf_add_u64(items, wait->id);
     buf_add_char(items, ':');
@@ -183,7 +183,7 @@ bool wire_take_wait(struct span *items, struct wire_wait *wait)
         return false;
     wait->kind = (enum wire_wait_kind)items->ptr[0];
     *items = span_of(items->ptr + 1, items->len - 1);
-    return take_number(items, SPAN(":"), &wait->id) && wait->id < WIRE_WAITER &&
+    return take_number(items, SPAN(":"), &wait->id) && wait->id < WIRE_WAITER_FIRST &&
            take_number(items, SPAN(":"), &wait->number) && take_text(items, &wait->text);
 }
 

@@ -43,8 +43,9 @@
  *     !<id>:0:<bytes>        it is refused: the error
  *
  * Messages of a life are numbered; the leader ignores one that comes behind a newer one, and the
- * origin says again what was not answered. An id is below 2^63. An entry that serves a waiter has
- * WIRE_WAITER and the id as the sequence number of its origin. */
+ * origin says again what was not answered. An id is below 2^62. An entry that serves a waiter has
+ * WIRE_WAITER and the id as the sequence number of its origin, and WIRE_WAITER_FIRST where the
+ * command runs for the first time, before it waits. */
 #ifndef FLOTILLA_WIRE_FORWARD_H
 #define FLOTILLA_WIRE_FORWARD_H
 
@@ -67,7 +68,8 @@ enum wire_forward_type {
     WIRE_WAITED,
 };
 
-#define WIRE_WAITER (UINT64_C(1) << 63)
+#define WIRE_WAITER       (UINT64_C(1) << 63)
+#define WIRE_WAITER_FIRST (UINT64_C(1) << 62)
 
 enum wire_wait_kind { WIRE_WAIT_BEGINS = '+', WIRE_WAIT_ENDS = '-', WIRE_WAIT_REFUSED = '!' };
 
