@@ -21,7 +21,7 @@ struct expiry {
 static bool parse(struct command_context *context, const struct span *args, size_t argc,
                   const struct expire_variant *variant, struct expiry *expiry)
 {
-    struct span bad;
+    struct span bad = {0};
     size_t word = fields_word(args, argc, 3);
     enum expire_parse options = EXPIRE_PARSED;
     if (word)
