@@ -20,7 +20,6 @@ enum {
     CELLS_MIN = 4,
     CELLS_AT_ONCE = 1 << 15, /* a table of up to so many cells is filled in one go */
     MOVES = 4,               /* elements that an insertion or removal enters */
-    CAPACITY_MIN = 4,
 };
 
 uint32_t dense_hash(struct span key, uint64_t seed)
@@ -59,7 +58,7 @@ static size_t cells_of(const struct dense *dense)
 
 static void index_add(struct dense *dense, uint32_t position)
 {
-    uint32_t hash = hash_of(dense->elements[position]);
+    uint32_t hash = hash_of(dense_at(dense, position));
     uint32_t at = hash & dense->mask;
     while (dense->index[at] != EMPTY)
         at = (at + 1) & dense->mask;
@@ -69,7 +68,7 @@ static void index_add(struct dense *dense, uint32_t position)
 /* The cell of the element at a position. False: it is not in the new table yet. */
 static bool find_cell(const struct dense *dense, uint32_t position, uint32_t *at)
 {
-    uint32_t hash = hash_of(dense->elements[position]);
+    uint32_t hash = hash_of(dense_at(dense, position));
     uint32_t wanted = cell_for(dense->mask, hash, position);
     *at = hash & dense->mask;
     while (dense->index[*at] != wanted) {
@@ -90,7 +89,7 @@ static void index_remove(struct dense *dense, uint32_t position)
     uint32_t *index = dense->index;
     uint32_t mask = dense->mask;
     for (uint32_t at = (hole + 1) & mask; index[at] != EMPTY; at = (at + 1) & mask) {
-        uint32_t home = hash_of(dense->elements[position_in(index[at], mask)]) & mask;
+        uint32_t home = hash_of(dense_at(dense, position_in(index[at], mask))) & mask;
         if (((at - home) & mask) < ((at - hole) & mask))
             continue;
         index[hole] = index[at];
@@ -104,8 +103,8 @@ static void move(struct dense *dense, uint32_t from, uint32_t to)
 {
     uint32_t at;
     bool entered = find_cell(dense, from, &at);
-    void *element = dense->elements[from];
-    dense->elements[to] = element;
+    void *element = dense_at(dense, from);
+    *row_slot(&dense->elements, to) = element;
     if (entered)
         dense->index[at] = cell_for(dense->mask, hash_of(element), to);
     else
@@ -117,10 +116,10 @@ static void move_on(struct dense *dense, size_t most)
     if (!dense->old_index)
         return;
     uint32_t at;
-    for (; most > 0 && dense->moved < dense->count; most--, dense->moved++)
+    for (; most > 0 && dense->moved < dense->elements.count; most--, dense->moved++)
         if (!find_cell(dense, dense->moved, &at))
             index_add(dense, dense->moved);
-    if (dense->moved < dense->count)
+    if (dense->moved < dense->elements.count)
         return;
     mem_free(dense->old_index);
     dense->old_index = NULL;
@@ -137,19 +136,12 @@ static void resize_index(struct dense *dense, size_t cells)
     move_on(dense, cells <= CELLS_AT_ONCE ? SIZE_MAX : MOVES);
 }
 
-static void set_capacity(struct dense *dense, size_t capacity)
-{
-    dense->elements = mem_realloc(dense->elements, capacity * sizeof(void *));
-    dense->capacity = (uint32_t)capacity;
-}
-
 void dense_reserve(struct dense *dense, size_t more)
 {
-    size_t count = dense->count + more;
+    size_t count = dense->elements.count + more;
     if (more > DENSE_COUNT_MAX || count > DENSE_COUNT_MAX)
         FATAL("too many elements in one collection");
-    if (count > dense->capacity)
-        set_capacity(dense, count < CAPACITY_MIN ? CAPACITY_MIN : count);
+    row_reserve(&dense->elements, more);
     size_t cells = dense->index ? cells_of(dense) : CELLS_MIN;
     while (limit_of(cells) < count)
         cells *= 2;
@@ -160,15 +152,13 @@ void dense_reserve(struct dense *dense, size_t more)
 static void shrink(struct dense *dense)
 {
     size_t cells = cells_of(dense);
-    if (cells > CELLS_MIN && dense->count <= cells / 8)
+    if (cells > CELLS_MIN && dense->elements.count <= cells / 8)
         resize_index(dense, cells / 4 < CELLS_MIN ? CELLS_MIN : cells / 4);
-    if (dense->capacity > CAPACITY_MIN && dense->count < dense->capacity / 4)
-        set_capacity(dense, dense->capacity / 2);
 }
 
 static void close(struct dense *dense)
 {
-    mem_free(dense->elements);
+    row_close(&dense->elements);
     mem_free(dense->index);
     mem_free(dense->old_index);
     *dense = (struct dense){0};
@@ -190,9 +180,9 @@ static void *search_table(const struct dense *dense, const uint32_t *index, uint
         if ((~index[at] ^ hash) & ~mask)
             continue;
         uint32_t position = position_in(index[at], mask);
-        if (position >= dense->count) /* a cell of the old table may lie */
+        if (position >= dense->elements.count) /* a cell of the old table may lie */
             continue;
-        void *element = dense->elements[position];
+        void *element = dense_at(dense, position);
         if (span_equal(search->key_of(element), search->key))
             return element;
     }
@@ -201,7 +191,7 @@ static void *search_table(const struct dense *dense, const uint32_t *index, uint
 
 void *dense_find(const struct dense *dense, struct span key, uint32_t hash, dense_key *key_of)
 {
-    if (dense->count == 0)
+    if (dense->elements.count == 0)
         return NULL;
     struct search search = {key, hash, key_of};
     void *element = search_table(dense, dense->index, dense->mask, &search);
@@ -219,7 +209,7 @@ static bool find_position(const struct dense *dense, const void *element, bool o
     uint32_t hash = hash_of(element);
     for (uint32_t at = hash & mask; index[at] != EMPTY; at = (at + 1) & mask) {
         *position = position_in(index[at], mask);
-        if (*position < dense->count && dense->elements[*position] == element)
+        if (*position < dense->elements.count && dense_at(dense, *position) == element)
             return true;
     }
     return false;
@@ -236,23 +226,19 @@ size_t dense_position(const struct dense *dense, const void *element)
 
 void dense_insert(struct dense *dense, void *element)
 {
-    if (dense->count == dense->capacity) {
-        size_t capacity = (size_t)dense->capacity + dense->capacity / 2;
-        set_capacity(dense, capacity < CAPACITY_MIN ? CAPACITY_MIN : capacity);
-    }
-    if (dense->count == limit_of(cells_of(dense)))
+    if (dense->elements.count == limit_of(cells_of(dense)))
         dense_reserve(dense, 1);
-    dense->elements[dense->count] = element;
-    index_add(dense, dense->count++);
+    row_push(&dense->elements, element);
+    index_add(dense, dense->elements.count - 1);
     move_on(dense, MOVES);
 }
 
 void dense_remove(struct dense *dense, size_t position)
 {
-    ASSERT(position < dense->count);
+    ASSERT(position < dense->elements.count);
     uint32_t hole = (uint32_t)position;
-    uint32_t last = dense->count - 1;
-    bool keep_order = dense->count <= DENSE_SHIFT_MAX;
+    uint32_t last = dense->elements.count - 1;
+    bool keep_order = dense->elements.count <= DENSE_SHIFT_MAX;
     if (last == 0) {
         close(dense);
         return;
@@ -263,31 +249,30 @@ void dense_remove(struct dense *dense, size_t position)
             move(dense, hole + 1, hole);
     else if (hole < last)
         move(dense, last, hole);
-    dense->count--;
+    row_pop(&dense->elements);
     move_on(dense, MOVES);
     shrink(dense);
 }
 
 void dense_replace(struct dense *dense, size_t position, void *fresh)
 {
-    ASSERT(hash_of(dense->elements[position]) == hash_of(fresh));
-    dense->elements[position] = fresh;
+    ASSERT(hash_of(dense_at(dense, position)) == hash_of(fresh));
+    *row_slot(&dense->elements, position) = fresh;
 }
 
 size_t dense_free_some(struct dense *dense, size_t limit, void (*free_element)(void *element))
 {
     size_t freed = 0;
-    for (; freed < limit && dense->count; freed++)
-        free_element(dense->elements[--dense->count]);
-    if (dense->count == 0)
+    for (; freed < limit && dense->elements.count; freed++)
+        free_element(*row_slot(&dense->elements, --dense->elements.count));
+    if (dense->elements.count == 0)
         close(dense);
     return freed;
 }
 
 size_t dense_memory(const struct dense *dense)
 {
-    size_t bytes = mem_footprint(dense->capacity * sizeof(void *)) +
-                   mem_footprint(cells_of(dense) * sizeof(uint32_t));
+    size_t bytes = row_memory(&dense->elements) + mem_footprint(cells_of(dense) * sizeof(uint32_t));
     if (dense->old_index)
         bytes += mem_footprint(((size_t)dense->old_mask + 1) * sizeof(uint32_t));
     return bytes;
@@ -296,9 +281,9 @@ size_t dense_memory(const struct dense *dense)
 uint64_t dense_scan(const struct dense *dense, uint64_t cursor, size_t count,
                     void (*visit)(void *context, void *element), void *context)
 {
-    if (cursor == 0 || cursor > dense->count)
-        cursor = dense->count;
+    if (cursor == 0 || cursor > dense->elements.count)
+        cursor = dense->elements.count;
     for (; cursor > 0 && count > 0; count--)
-        visit(context, dense->elements[--cursor]);
+        visit(context, dense_at(dense, --cursor));
     return cursor;
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "keyspace/row.h"
 #include "keyspace/value.h"
 
 /* The rule for removals of every collection that is kept in order of insertion, in every form. */
@@ -27,12 +28,10 @@ enum { DENSE_SHIFT_MAX = VALUE_ORDER_KEPT };
 #define DENSE_COUNT_MAX ((size_t)3 << 29)
 
 struct dense {
-    void **elements;
+    struct row elements;
     uint32_t *index;     /* where each element is */
     uint32_t *old_index; /* the one before, while elements move to `index`; NULL: they have */
-    uint32_t count;
-    uint32_t capacity;
-    uint32_t mask; /* number of cells of `index` - 1 */
+    uint32_t mask;       /* number of cells of `index` - 1 */
     uint32_t old_mask;
     uint32_t moved; /* all elements before this position are in `index` */
 };
@@ -44,12 +43,12 @@ uint32_t dense_hash(struct span key, uint64_t seed);
 
 static inline size_t dense_count(const struct dense *dense)
 {
-    return dense->count;
+    return dense->elements.count;
 }
 
 static inline void *dense_at(const struct dense *dense, size_t position)
 {
-    return dense->elements[position];
+    return *row_slot(&dense->elements, position);
 }
 
 void *dense_find(const struct dense *dense, struct span key, uint32_t hash, dense_key *key_of);

@@ -132,21 +132,30 @@ bool listpack_equal(const struct listpack *pack, size_t at, struct span text)
     return equals(pack->bytes + at, &wanted);
 }
 
+static bool is_short_text(unsigned char first)
+{
+    return first >= PACK_STRING6 && first < PACK_INT13;
+}
+
 size_t listpack_find(const struct listpack *pack, size_t at, struct span text, size_t skip)
 {
     if (at == 0)
         return 0;
     struct wanted wanted = wanted_of(text);
     const unsigned char *bytes = pack->bytes;
-    size_t passed = skip;
-    for (; bytes[at] != PACK_END; at += listpack_bytes_at(bytes + at)) {
-        if (passed < skip) {
-            passed++;
-            continue;
+    while (bytes[at] != PACK_END) {
+        if (is_short_text(bytes[at])) { /* nearly all are, and need no decoding */
+            size_t len = bytes[at] - PACK_STRING6;
+            if (len == text.len && (len == 0 || memcmp(bytes + at + 1, text.ptr, len) == 0))
+                return at;
+            at += len + 2;
+        } else {
+            if (equals(bytes + at, &wanted))
+                return at;
+            at += listpack_bytes_at(bytes + at);
         }
-        if (equals(bytes + at, &wanted))
-            return at;
-        passed = 0;
+        for (size_t i = 0; i < skip && bytes[at] != PACK_END; i++)
+            at += listpack_bytes_at(bytes + at);
     }
     return 0;
 }

@@ -52,7 +52,7 @@ static struct run *run_new(uint64_t seed, uint32_t hash_mask)
 static void run_free(struct run *run)
 {
     dense_free_some(&run->dense, SIZE_MAX, mem_free);
-    assert_null(run->dense.elements);
+    assert_null(run->dense.elements.first);
     free(run);
 }
 
