@@ -189,11 +189,17 @@ static struct item *replace(struct keyspace *keyspace, unsigned number, struct i
     return fresh;
 }
 
+int64_t item_element_deadline(const struct item *item)
+{
+    if (item->form != FORM_VALUE)
+        return NO_DEADLINE;
+    const struct value_ops *ops = value_ops_of(item_type(item));
+    return ops->earliest ? ops->earliest(item_value(item)) : NO_DEADLINE;
+}
+
 struct item *keyspace_set_times(struct keyspace *keyspace, struct item *item, int64_t deadline_ms)
 {
-    int64_t element_ms = NO_DEADLINE;
-    if (item->form == FORM_VALUE && value_ops_of(item_type(item))->earliest)
-        element_ms = value_ops_of(item_type(item))->earliest(item_value(item));
+    int64_t element_ms = item_element_deadline(item);
     if (!item->has_due && (deadline_ms != NO_DEADLINE || element_ms != NO_DEADLINE)) {
         struct span key = item_key_span(item);
         uint32_t hash = hash_of(keyspace, key);

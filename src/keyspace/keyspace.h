@@ -164,6 +164,8 @@ bool keyspace_has_deadlines(const struct keyspace *keyspace); /* of keys or elem
 struct span item_key(const struct item *item);
 enum value_type item_type(const struct item *item);
 int64_t item_deadline(const struct item *item); /* NO_DEADLINE if there is none */
+/* The earliest deadline of one of its elements; NO_DEADLINE if there is none. */
+int64_t item_element_deadline(const struct item *item);
 uint64_t item_revision(const struct item *item);
 /* Bytes, as MEMORY USAGE reports them; a value's elements are estimated from so many, 0: all. */
 size_t item_memory(const struct item *item, size_t samples);

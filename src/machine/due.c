@@ -14,7 +14,12 @@ static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authent
 static int64_t due_of_key(const struct machine *machine, struct span key, int64_t until_ms)
 {
     const struct item *item = keyspace_find(machine->keyspace, key, machine->clock_ms);
-    int64_t deadline_ms = item ? item_deadline(item) : NO_DEADLINE;
+    if (!item)
+        return NO_DEADLINE;
+    int64_t element_ms = item_element_deadline(item);
+    if (element_ms != NO_DEADLINE && element_ms <= until_ms)
+        return until_ms; /* others may follow the earliest */
+    int64_t deadline_ms = item_deadline(item);
     return deadline_ms <= until_ms ? deadline_ms : NO_DEADLINE;
 }
 
