@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "keyspace/value.h"
 
 void deadlines_close(struct deadlines *deadlines)
 {
@@ -156,6 +157,14 @@ void deadlines_replace(struct deadlines *deadlines, struct item *old, struct ite
     deadlines_moved(deadlines, fresh);
 }
 
+/* How many keys or elements are due of this item, which is in the heap by then. */
+static size_t count_due(const struct item *item, int64_t now_ms, size_t limit)
+{
+    if (item_is_past(item, now_ms))
+        return 1;
+    return value_ops_of(item_type(item))->count_due(item_value(item), now_ms, limit);
+}
+
 /* A subtree whose root is not due has no due entry. */
 static size_t count_subtree(const struct deadlines *deadlines, size_t position, int64_t now_ms,
                             size_t limit)
@@ -164,7 +173,7 @@ static size_t count_subtree(const struct deadlines *deadlines, size_t position, 
         return 0;
     if (deadlines->entries[position].due_ms > now_ms)
         return 0;
-    size_t count = 1;
+    size_t count = count_due(deadlines->entries[position].item, now_ms, limit);
     count += count_subtree(deadlines, position * 2 + 1, now_ms, limit - count);
     count += count_subtree(deadlines, position * 2 + 2, now_ms, limit - count);
     return count;

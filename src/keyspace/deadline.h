@@ -31,7 +31,7 @@ void deadlines_set(struct deadlines *deadlines, struct item *item, int64_t deadl
 void deadlines_replace(struct deadlines *deadlines, struct item *old, struct item *fresh);
 /* The item was moved in memory. */
 void deadlines_moved(struct deadlines *deadlines, struct item *item);
-/* Items about which something is due. */
+/* Keys and elements that are due, up to `limit`. */
 size_t deadlines_count_until(const struct deadlines *deadlines, int64_t now_ms, size_t limit);
 /* Keys past their own deadline. */
 size_t deadlines_count_keys_until(const struct deadlines *deadlines, int64_t now_ms);

@@ -73,7 +73,8 @@ void field_times_add(struct field_times *times, struct hash_field *field);
 void field_times_move(struct field_times *times, struct hash_field *field);
 void field_times_remove(struct field_times *times, struct hash_field *field);
 void field_times_close(struct field_times *times);
-size_t field_times_count_past(const struct field_times *times, int64_t now_ms);
+/* Counts up to `limit` of those whose deadline is <= now_ms. */
+size_t field_times_count_past(const struct field_times *times, int64_t now_ms, size_t limit);
 
 /* hash.c */
 void hash_make_dense(struct hash *hash, size_t more, const struct value_rules *rules);

@@ -137,6 +137,13 @@ static size_t remove_due(void *value, int64_t now_ms, size_t limit)
     return hash_remove_expired(value, now_ms, limit);
 }
 
+static size_t count_due(const void *value, int64_t now_ms, size_t limit)
+{
+    const struct hash *hash = value;
+    return hash_has_deadlines(hash) ? field_times_count_past(&hash->table->times, now_ms, limit)
+                                    : 0;
+}
+
 static unsigned rdb_type(const void *value)
 {
     (void)value;
@@ -238,6 +245,7 @@ const struct value_ops hash_ops = {
     .free_some = free_some,
     .earliest = earliest,
     .remove_due = remove_due,
+    .count_due = count_due,
     .rdb_type = rdb_type,
     .save = save,
     .note = note,

@@ -84,16 +84,19 @@ void field_times_close(struct field_times *times)
 }
 
 /* Below an entry that is not past, none is. */
-static size_t count_below(const struct field_times *times, size_t at, int64_t now_ms)
+static size_t count_below(const struct field_times *times, size_t at, int64_t now_ms, size_t limit)
 {
-    if (at >= times->count || times->entries[at].deadline_ms > now_ms)
+    if (limit == 0 || at >= times->count || times->entries[at].deadline_ms > now_ms)
         return 0;
-    return 1 + count_below(times, 2 * at + 1, now_ms) + count_below(times, 2 * at + 2, now_ms);
+    size_t count = 1;
+    count += count_below(times, 2 * at + 1, now_ms, limit - count);
+    count += count_below(times, 2 * at + 2, now_ms, limit - count);
+    return count;
 }
 
-size_t field_times_count_past(const struct field_times *times, int64_t now_ms)
+size_t field_times_count_past(const struct field_times *times, int64_t now_ms, size_t limit)
 {
-    return count_below(times, 0, now_ms);
+    return count_below(times, 0, now_ms, limit);
 }
 
 bool hash_has_deadlines(const struct hash *hash)
@@ -105,7 +108,7 @@ size_t hash_count_at(const struct hash *hash, int64_t now_ms)
 {
     if (!hash_has_deadlines(hash))
         return hash_count(hash);
-    return hash_count(hash) - field_times_count_past(&hash->table->times, now_ms);
+    return hash_count(hash) - field_times_count_past(&hash->table->times, now_ms, SIZE_MAX);
 }
 
 int64_t hash_earliest(const struct hash *hash)

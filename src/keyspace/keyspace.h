@@ -154,7 +154,7 @@ bool keyspace_changed_since(const struct keyspace *keyspace, struct span key, bo
  * key; returns how many. */
 size_t keyspace_remove_expired(struct keyspace *keyspace, int64_t now_ms, size_t limit,
                                uint64_t revision);
-/* Counts the keys that keyspace_remove_expired() would remove or change, up to `limit`. */
+/* Counts what keyspace_remove_expired() would remove, up to `limit`. */
 size_t keyspace_count_due(const struct keyspace *keyspace, int64_t now_ms, size_t limit);
 /* Counts the keys whose deadline is <= now_ms. */
 size_t keyspace_count_expired(const struct keyspace *keyspace, int64_t now_ms);

@@ -72,9 +72,11 @@ struct value_ops {
      * exactly when it has freed the value itself. After the first call no other may be made. */
     size_t (*free_some)(void *value, size_t limit);
     /* The earliest deadline of an element, NO_DEADLINE if none has one. NULL: elements of this type
-     * have no deadlines. remove_due() removes up to `limit` elements past theirs. */
+     * have no deadlines. remove_due() removes up to `limit` elements past theirs, count_due()
+     * counts them. */
     int64_t (*earliest)(const void *value);
     size_t (*remove_due)(void *value, int64_t now_ms, size_t limit);
+    size_t (*count_due)(const void *value, int64_t now_ms, size_t limit);
 
     /* Saving in Redis' RDB format, in encodings that Redis 5.0 loads. */
     unsigned (*rdb_type)(const void *value);

@@ -125,6 +125,26 @@ static void test_fields_expire_and_the_key_goes_with_the_last(void **state)
     fixture_free(fixture);
 }
 
+/* The leader proposes as many entries as remove them all. */
+static void test_all_fields_that_are_due_are_counted(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_new();
+    struct keyspace *keyspace = fixture->context.keyspace;
+    check(fixture, "HSET h a 1 b 2 c 3 d 4", ":4\r\n");
+    check(fixture, "HPEXPIRE h 10 FIELDS 3 a b c", "*3\r\n:1\r\n:1\r\n:1\r\n");
+    check(fixture, "HPEXPIRE h 20 FIELDS 1 d", "*1\r\n:1\r\n");
+    check(fixture, "SET k v PX 10", "+OK\r\n");
+    assert_int_equal(keyspace_count_due(keyspace, EXCHANGE_NOW_MS + 9, 100), 0);
+    assert_int_equal(keyspace_count_due(keyspace, EXCHANGE_NOW_MS + 10, 100), 4);
+    assert_int_equal(keyspace_count_due(keyspace, EXCHANGE_NOW_MS + 10, 3), 3);
+    assert_int_equal(keyspace_count_due(keyspace, EXCHANGE_NOW_MS + 10, 1), 1);
+    assert_int_equal(keyspace_count_due(keyspace, EXCHANGE_NOW_MS + 20, 100), 5);
+    check(fixture, "PEXPIRE h 15", ":1\r\n"); /* with the key go all fields at once */
+    assert_int_equal(keyspace_count_due(keyspace, EXCHANGE_NOW_MS + 20, 100), 2);
+    fixture_free(fixture);
+}
+
 static void test_a_deadline_in_the_past_removes_the_field_at_once(void **state)
 {
     (void)state;
@@ -295,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_a_field_past_its_deadline_is_absent_for_commands_that_write),
         cmocka_unit_test(test_a_field_that_is_set_after_its_deadline_is_a_new_one),
         cmocka_unit_test(test_fields_expire_and_the_key_goes_with_the_last),
+        cmocka_unit_test(test_all_fields_that_are_due_are_counted),
         cmocka_unit_test(test_a_deadline_in_the_past_removes_the_field_at_once),
         cmocka_unit_test(test_dirty_counts_changes),
         cmocka_unit_test(test_no_change_is_none_for_watch),
