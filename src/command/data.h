@@ -86,6 +86,10 @@ command_run command_sunion_run;
 command_run command_sunionstore_run;
 command_run command_sdiff_run;
 command_run command_sdiffstore_run;
+
+/* elements_work.c */
+command_work command_elements_work;
+command_work command_draw_work;
 command_work command_set_reply_work;
 command_work command_set_store_work;
 command_work command_sintercard_work;

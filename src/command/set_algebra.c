@@ -6,7 +6,7 @@
 #include "keyspace/set.h"
 
 /* Of each search of a member in a set. */
-enum { WORK_PER_SEARCH = 60, BYTES_PER_MEMBER = 64, SOURCES_AT_HAND = 8 };
+enum { WORK_PER_SEARCH = 60, SOURCES_AT_HAND = 8 };
 
 struct sources {
     const struct set **sets; /* NULL: an absent key */
@@ -322,33 +322,4 @@ void command_sintercard_run(struct command_context *context, const struct span *
     intersect(context, &sources, &taker.taker);
     sources_close(&sources);
     resp_integer(context->reply, (int64_t)taker.count);
-}
-
-/* Work. */
-
-static size_t work(const struct keyspace *keyspace, const struct span *keys, size_t count)
-{
-    size_t members = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct item *item = keyspace_find(keyspace, keys[i], NO_DEADLINE);
-        if (item && item_type(item) == VALUE_SET)
-            members += set_count(item_elements(item));
-    }
-    return members * BYTES_PER_MEMBER;
-}
-
-size_t command_set_reply_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
-{
-    return work(keyspace, args + 1, argc - 1);
-}
-
-size_t command_set_store_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
-{
-    return work(keyspace, args + 2, argc - 2);
-}
-
-size_t command_sintercard_work(const struct keyspace *keyspace, const struct span *args,
-                               size_t argc)
-{
-    return work(keyspace, args + 2, numkeys(args, argc));
 }

@@ -75,6 +75,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "hgetall",
         .run = command_hgetall_run,
+        .work = command_elements_work,
         .arity = 2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_HASH,
@@ -89,6 +90,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "hkeys",
         .run = command_hkeys_run,
+        .work = command_elements_work,
         .arity = 2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_HASH,
@@ -103,6 +105,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "hvals",
         .run = command_hvals_run,
+        .work = command_elements_work,
         .arity = 2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_HASH,
@@ -197,6 +200,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "hrandfield",
         .run = command_hrandfield_run,
+        .work = command_draw_work,
         .arity = -2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_HASH,

@@ -89,6 +89,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "smembers",
         .run = command_smembers_run,
+        .work = command_elements_work,
         .arity = 2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_SET,
@@ -103,6 +104,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "spop",
         .run = command_spop_run,
+        .work = command_draw_work,
         .arity = -2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_FREES | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_SET,
@@ -119,6 +121,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "srandmember",
         .run = command_srandmember_run,
+        .work = command_draw_work,
         .arity = -2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_SET,

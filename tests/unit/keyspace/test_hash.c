@@ -432,6 +432,26 @@ static void test_damaged_notes_are_refused(void **state)
     hash_free(hash);
 }
 
+/* Each note looks at a bounded number of fields, of which none may have a deadline. */
+static void test_a_note_may_be_empty(void **state)
+{
+    (void)state;
+    struct value_rules rules = value_rules_default;
+    struct hash *hash = hash_new();
+    add_numbers(hash, 40000, &rules);
+    hash_set_deadline(hash, SPAN("39999"), 5, &rules);
+    struct value_cursor cursor = {0};
+    struct buf text = {0};
+    assert_true(hash_ops.note(hash, &cursor, &text));
+    assert_int_equal(text.len, 0);
+    assert_true(hash_ops.note_take(hash, buf_span(&text), &rules));
+    assert_true(hash_ops.note(hash, &cursor, &text));
+    assert_true(span_equal(buf_span(&text), SPAN("39999:5 ")));
+    assert_false(hash_ops.note(hash, &cursor, &text));
+    buf_close(&text);
+    hash_free(hash);
+}
+
 struct visits {
     int count;
     int timed;
@@ -471,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_every_hash_is_freed_in_pieces),
         cmocka_unit_test(test_memory_is_told_from_samples),
         cmocka_unit_test(test_damaged_notes_are_refused),
+        cmocka_unit_test(test_a_note_may_be_empty),
         cmocka_unit_test(test_a_packed_hash_answers_a_scan_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
