@@ -92,20 +92,21 @@ void command_hgetdel_run(struct command_context *context, const struct span *arg
 
 /* HSETEX. */
 
-static bool conditions_met(const struct command_context *context, const struct hash *hash,
-                           const struct named_fields *fields, unsigned flags)
+static bool key_allows(const struct hash *hash, unsigned flags)
 {
-    bool exists = hash && hash_count(hash) > 0;
-    if (((flags & SET_NX) && exists) || ((flags & SET_XX) && !exists))
-        return false;
+    bool exists = hash_count(hash) > 0;
+    return !((flags & SET_NX) && exists) && !((flags & SET_XX) && !exists);
+}
+
+static bool fields_allow(const struct command_context *context, const struct hash *hash,
+                         const struct named_fields *fields, unsigned flags)
+{
+    struct hash_entry entry;
     if (!(flags & (SET_FNX | SET_FXX)))
         return true;
-    for (size_t i = 0; i < fields->count; i++) {
-        struct hash_entry entry;
-        bool found = exists && hash_find(hash, fields->at[2 * i], context->now_ms, &entry);
-        if (found == ((flags & SET_FNX) != 0))
+    for (size_t i = 0; i < fields->count; i++)
+        if (hash_find(hash, fields->at[2 * i], context->now_ms, &entry) == ((flags & SET_FNX) != 0))
             return false;
-    }
     return true;
 }
 
@@ -140,12 +141,15 @@ void command_hsetex_run(struct command_context *context, const struct span *args
     struct set_options options;
     struct named_fields fields;
     struct keyspace_edit edit;
-    int64_t deadline_ms;
+    int64_t deadline_ms = NO_DEADLINE;
     if (!parse(context, args, argc, HSETEX_OPTIONS, &options, &fields) ||
         !command_edit_or_new(context, args[1], VALUE_HASH, &edit))
         return;
-    enum time_parse time = fields_deadline(&options, context->now_ms, &deadline_ms);
-    bool met = time == TIME_PARSED && conditions_met(context, edit.value, &fields, options.flags);
+    enum time_parse time = TIME_PARSED;
+    bool met = key_allows(edit.value, options.flags);
+    if (met)
+        time = fields_deadline(&options, context->now_ms, &deadline_ms);
+    met = met && time == TIME_PARSED && fields_allow(context, edit.value, &fields, options.flags);
     uint64_t changes = 0;
     if (met)
         changes = set_fields(context, edit.value, &fields, options.flags, deadline_ms);
