@@ -95,11 +95,9 @@ void command_lindex_run(struct command_context *context, const struct span *args
     char scratch[NUMBER_I64_CHARS];
     if (!command_read(context, args[1], VALUE_LIST, &list))
         return;
-    if (!list)
-        resp_null(context->reply);
-    else if (!command_parse_integer(context, args[2], &from))
+    if (list && !command_parse_integer(context, args[2], &from))
         return;
-    else if (find_index(list, from, &index) && list_at(list, index, &place))
+    if (list && find_index(list, from, &index) && list_at(list, index, &place))
         resp_bulk(context->reply, list_text(&place, scratch));
     else
         resp_null(context->reply);

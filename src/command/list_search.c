@@ -94,27 +94,34 @@ static bool parse_rank(struct command_context *context, struct span text, struct
     return true;
 }
 
+/* An option with its value. False: the error was written. */
+static bool parse_search_option(struct command_context *context, const struct span *args,
+                                struct search *search)
+{
+    if (span_is(args[0], "rank"))
+        return parse_rank(context, args[1], search);
+    if (span_is(args[0], "count")) {
+        search->has_most = true;
+        return command_parse_count(context, args[1], 0, "ERR COUNT can't be negative",
+                                   &search->most);
+    }
+    if (span_is(args[0], "maxlen"))
+        return command_parse_count(context, args[1], 0, "ERR MAXLEN can't be negative",
+                                   &search->walk);
+    resp_error(context->reply, ERROR_SYNTAX);
+    return false;
+}
+
 static bool parse_search(struct command_context *context, const struct span *args, size_t argc,
                          struct search *search)
 {
     *search = (struct search){.text = args[2], .most = 1};
     for (size_t i = 3; i < argc; i += 2) {
-        bool fine = false;
         if (i + 1 == argc) {
             resp_error(context->reply, ERROR_SYNTAX);
-        } else if (span_is(args[i], "rank")) {
-            fine = parse_rank(context, args[i + 1], search);
-        } else if (span_is(args[i], "count")) {
-            search->has_most = true;
-            fine = command_parse_count(context, args[i + 1], 0, "ERR COUNT can't be negative",
-                                       &search->most);
-        } else if (span_is(args[i], "maxlen")) {
-            fine = command_parse_count(context, args[i + 1], 0, "ERR MAXLEN can't be negative",
-                                       &search->walk);
-        } else {
-            resp_error(context->reply, ERROR_SYNTAX);
+            return false;
         }
-        if (!fine)
+        if (!parse_search_option(context, args + i, search))
             return false;
     }
     return true;

@@ -201,7 +201,8 @@ static bool is_member_before(const struct zset *zset, size_t rank, struct span m
 {
     struct zset_place place;
     char scratch[NUMBER_I64_CHARS];
-    zset_at(zset, rank, &place);
+    if (!zset_at(zset, rank, &place))
+        return false;
     int order = span_compare(zset_place_member(&place, scratch), member);
     return order < 0 || (order == 0 && through);
 }
