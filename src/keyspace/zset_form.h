@@ -23,10 +23,11 @@ struct zset_element {
 };
 
 /* A leaf of the spine: 512 bytes. */
-enum { ZSET_LEAF_MAX = 63 };
+enum { ZSET_LEAF_MAX = 62 };
 
 struct zset_leaf {
-    size_t count; /* never 0 */
+    size_t count;       /* never 0 */
+    double first_score; /* of the first element; a search often needs no more of a leaf */
     struct zset_element *elements[ZSET_LEAF_MAX];
 };
 

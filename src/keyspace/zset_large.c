@@ -52,12 +52,17 @@ static bool member_is_before(const struct zset_element *element, const struct so
 
 static bool leaf_is_before(const void *sought, const void *leaf)
 {
-    return is_before(((const struct zset_leaf *)leaf)->elements[0], sought);
+    double score = ((const struct sought *)sought)->score;
+    double first = ((const struct zset_leaf *)leaf)->first_score;
+    return first == score ? is_before(((const struct zset_leaf *)leaf)->elements[0], sought)
+                          : first < score;
 }
 
 static bool leaf_score_is_before(const void *sought, const void *leaf)
 {
-    return score_is_before(((const struct zset_leaf *)leaf)->elements[0], sought);
+    const struct sought *wanted = sought;
+    double first = ((const struct zset_leaf *)leaf)->first_score;
+    return first < wanted->score || (wanted->through && first == wanted->score);
 }
 
 static bool leaf_member_is_before(const void *sought, const void *leaf)
@@ -89,7 +94,10 @@ static size_t find_place(const struct zset_large *large, const struct zset_eleme
     struct sought sought = {element->score, zset_element_text(element), true};
     spine_find(&large->spine, leaf_is_before, &sought, place);
     sought.through = false;
-    return count_before(place->leaf, is_before, &sought);
+    size_t index = count_before(place->leaf, is_before, &sought);
+    const struct zset_leaf *leaf = place->leaf;
+    ASSERT(index < leaf->count && leaf->elements[index] == element);
+    return index;
 }
 
 size_t zset_large_rank(const struct zset_large *large, const struct zset_element *element)
@@ -130,6 +138,8 @@ static void leaf_insert(struct zset_leaf *leaf, size_t index, struct zset_elemen
             (leaf->count - index) * sizeof(element));
     leaf->elements[index] = element;
     leaf->count++;
+    if (index == 0)
+        leaf->first_score = element->score;
 }
 
 static void leaf_remove(struct zset_leaf *leaf, size_t index, size_t count)
@@ -137,12 +147,15 @@ static void leaf_remove(struct zset_leaf *leaf, size_t index, size_t count)
     leaf->count -= count;
     memmove(leaf->elements + index, leaf->elements + index + count,
             (leaf->count - index) * sizeof(leaf->elements[0]));
+    if (index == 0 && leaf->count)
+        leaf->first_score = leaf->elements[0]->score;
 }
 
 static struct zset_leaf *leaf_new(struct zset_element *const *elements, size_t count)
 {
     struct zset_leaf *leaf = mem_alloc(sizeof(*leaf));
     leaf->count = count;
+    leaf->first_score = elements[0]->score;
     memcpy(leaf->elements, elements, count * sizeof(elements[0]));
     return leaf;
 }
@@ -225,14 +238,10 @@ static void leaf_shrunk(struct zset_large *large, struct spine_place *place)
         join(large, &next);
 }
 
-static void order_remove(struct zset_large *large, const struct zset_element *element)
+static void order_remove(struct zset_large *large, struct spine_place *place, size_t index)
 {
-    struct spine_place place;
-    size_t index = find_place(large, element, &place);
-    struct zset_leaf *leaf = place.leaf;
-    ASSERT(index < leaf->count && leaf->elements[index] == element);
-    leaf_remove(leaf, index, 1);
-    leaf_shrunk(large, &place);
+    leaf_remove(place->leaf, index, 1);
+    leaf_shrunk(large, place);
 }
 
 /* Changing members. */
@@ -296,7 +305,7 @@ void zset_large_set_score(struct zset_large *large, struct zset_element *element
         element->score = score;
         return;
     }
-    order_remove(large, element);
+    order_remove(large, &place, index);
     element->score = score;
     order_insert(large, element);
 }
@@ -309,7 +318,9 @@ static void element_remove(struct zset_large *large, struct zset_element *elemen
 
 void zset_large_remove(struct zset_large *large, struct zset_element *element)
 {
-    order_remove(large, element);
+    struct spine_place place;
+    size_t index = find_place(large, element, &place);
+    order_remove(large, &place, index);
     element_remove(large, element);
 }
 
