@@ -153,6 +153,9 @@ command_run command_zlexcount_run;
 command_run command_zremrangebyrank_run;
 command_run command_zremrangebyscore_run;
 command_run command_zremrangebylex_run;
+command_work command_zremrangebyrank_work;
+command_work command_zremrangebyscore_work;
+command_work command_zremrangebylex_work;
 
 /* zset_range.c */
 command_run command_zrange_run;
@@ -162,10 +165,12 @@ command_run command_zrevrangebyscore_run;
 command_run command_zrangebylex_run;
 command_run command_zrevrangebylex_run;
 command_run command_zrangestore_run;
+command_work command_zrangestore_work;
 
 /* zset_pop.c */
 command_run command_zpopmin_run;
 command_run command_zpopmax_run;
+command_work command_zpop_work;
 command_run command_zmpop_run;
 command_run command_zrandmember_run;
 command_run command_zscan_run;

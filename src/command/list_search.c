@@ -4,14 +4,13 @@
 #include "command/range.h"
 #include "keyspace/list.h"
 
-/* About the bytes of a list; its memory would have to be counted. */
+/* Looking at an element takes some 20 ns, as long as a byte of a value counts. */
 size_t command_list_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
 {
-    enum { BYTES_PER_ELEMENT = 16 };
     const struct item *item = argc < 2 ? NULL : keyspace_find(keyspace, args[1], NO_DEADLINE);
     if (!item || item_type(item) != VALUE_LIST)
         return 0;
-    return list_count(item_elements(item)) * BYTES_PER_ELEMENT;
+    return list_count(item_elements(item));
 }
 
 /* The index of the first element with this text; list_count() if there is none. */

@@ -159,7 +159,6 @@ static const struct command_docs rows[] = {
     {
         .fullname = "ltrim",
         .run = command_ltrim_run,
-        .work = command_list_work,
         .arity = 4,
         .flags = COMMAND_FREES | COMMAND_WRITE,
         .categories = CATEGORY_LIST,

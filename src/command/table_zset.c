@@ -52,6 +52,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "zremrangebyrank",
         .run = command_zremrangebyrank_run,
+        .work = command_zremrangebyrank_work,
         .arity = 4,
         .flags = COMMAND_FREES | COMMAND_WRITE,
         .categories = CATEGORY_SORTEDSET,
@@ -65,6 +66,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "zremrangebyscore",
         .run = command_zremrangebyscore_run,
+        .work = command_zremrangebyscore_work,
         .arity = 4,
         .flags = COMMAND_FREES | COMMAND_WRITE,
         .categories = CATEGORY_SORTEDSET,
@@ -78,6 +80,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "zremrangebylex",
         .run = command_zremrangebylex_run,
+        .work = command_zremrangebylex_work,
         .arity = 4,
         .flags = COMMAND_FREES | COMMAND_WRITE,
         .categories = CATEGORY_SORTEDSET,
@@ -202,8 +205,9 @@ static const struct command_docs rows[] = {
     {
         .fullname = "zrangestore",
         .run = command_zrangestore_run,
+        .work = command_zrangestore_work,
         .arity = -5,
-        .flags = COMMAND_WRITE | COMMAND_DENYOOM,
+        .flags = COMMAND_LENGTHENS | COMMAND_WRITE | COMMAND_DENYOOM,
         .categories = CATEGORY_SORTEDSET,
         .keys = {{.flags = KEY_OW | KEY_UPDATE, .first = 1, .last = 0, .step = 1},
                  {.flags = KEY_RO | KEY_ACCESS, .first = 2, .last = 0, .step = 1}},
@@ -302,6 +306,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "zpopmin",
         .run = command_zpopmin_run,
+        .work = command_zpop_work,
         .arity = -2,
         .flags = COMMAND_FREES | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_SORTEDSET,
@@ -316,6 +321,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "zpopmax",
         .run = command_zpopmax_run,
+        .work = command_zpop_work,
         .arity = -2,
         .flags = COMMAND_FREES | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_SORTEDSET,
@@ -438,7 +444,7 @@ static const struct command_docs rows[] = {
         .run = command_zunionstore_run,
         .work = command_zset_store_work,
         .arity = -4,
-        .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
+        .flags = COMMAND_LENGTHENS | COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
         .categories = CATEGORY_SORTEDSET,
         .keys = {{.flags = KEY_OW | KEY_UPDATE, .first = 1, .last = 0, .step = 1},
                  {.flags = KEY_RO | KEY_ACCESS, .first = 2, .step = 1, .counted = true}},
@@ -454,7 +460,7 @@ static const struct command_docs rows[] = {
         .run = command_zinterstore_run,
         .work = command_zset_store_work,
         .arity = -4,
-        .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
+        .flags = COMMAND_LENGTHENS | COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
         .categories = CATEGORY_SORTEDSET,
         .keys = {{.flags = KEY_OW | KEY_UPDATE, .first = 1, .last = 0, .step = 1},
                  {.flags = KEY_RO | KEY_ACCESS, .first = 2, .step = 1, .counted = true}},
@@ -471,7 +477,7 @@ static const struct command_docs rows[] = {
         .run = command_zdiffstore_run,
         .work = command_zset_store_work,
         .arity = -4,
-        .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
+        .flags = COMMAND_LENGTHENS | COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
         .categories = CATEGORY_SORTEDSET,
         .keys = {{.flags = KEY_OW | KEY_UPDATE, .first = 1, .last = 0, .step = 1},
                  {.flags = KEY_RO | KEY_ACCESS, .first = 2, .step = 1, .counted = true}},

@@ -25,6 +25,13 @@ struct range command_find_scores(const struct zset *zset, const struct score_ran
  * range. */
 bool command_find_member_end(const struct zset *zset, struct span text, bool is_max, size_t *rank);
 
+/* What a command works on, in the measure of command_work: the bytes that the keyspace would copy
+ * in the same time. */
+enum { ZSET_WORK_PER_REMOVED = 32, ZSET_WORK_PER_ADDED = 128 };
+
+/* NULL: the key is absent or holds another type. */
+const struct zset *command_peek_zset(const struct keyspace *keyspace, struct span key);
+
 /* An element in a reply. In RESP3 a member with its score is an array of its own. */
 void command_write_element(struct resp_writer *reply, const struct zset_place *place,
                            bool with_score);

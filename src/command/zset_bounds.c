@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/number.h"
 #include "command/access.h"
 #include "command/data.h"
 #include "command/zset.h"
@@ -96,6 +97,12 @@ void command_zlexcount_run(struct command_context *context, const struct span *a
     }
 }
 
+const struct zset *command_peek_zset(const struct keyspace *keyspace, struct span key)
+{
+    const struct item *item = keyspace_find(keyspace, key, NO_DEADLINE);
+    return item && item_type(item) == VALUE_ZSET ? item_elements(item) : NULL;
+}
+
 static void remove_range(struct command_context *context, struct keyspace_edit *edit,
                          struct range range)
 {
@@ -143,4 +150,38 @@ void command_zremrangebylex_run(struct command_context *context, const struct sp
             find_members(context, edit.value, args + 2, &range);
         remove_range(context, &edit, range);
     }
+}
+
+/* What the three remove, in the measure of command_work. Errors are left to the command. */
+
+size_t command_zremrangebyrank_work(const struct keyspace *keyspace, const struct span *args,
+                                    size_t argc)
+{
+    const struct zset *zset = argc == 4 ? command_peek_zset(keyspace, args[1]) : NULL;
+    int64_t from, to;
+    if (!zset || !number_parse_i64(args[2], &from) || !number_parse_i64(args[3], &to))
+        return 0;
+    return range_of(from, to, zset_count(zset)).count * ZSET_WORK_PER_REMOVED;
+}
+
+size_t command_zremrangebyscore_work(const struct keyspace *keyspace, const struct span *args,
+                                     size_t argc)
+{
+    const struct zset *zset = argc == 4 ? command_peek_zset(keyspace, args[1]) : NULL;
+    struct score_range range;
+    if (!zset || !parse_score(args[2], &range.min, &range.min_is_open) ||
+        !parse_score(args[3], &range.max, &range.max_is_open))
+        return 0;
+    return command_find_scores(zset, &range).count * ZSET_WORK_PER_REMOVED;
+}
+
+size_t command_zremrangebylex_work(const struct keyspace *keyspace, const struct span *args,
+                                   size_t argc)
+{
+    const struct zset *zset = argc == 4 ? command_peek_zset(keyspace, args[1]) : NULL;
+    size_t first, end;
+    if (!zset || !command_find_member_end(zset, args[2], false, &first) ||
+        !command_find_member_end(zset, args[3], true, &end))
+        return 0;
+    return between(first, end).count * ZSET_WORK_PER_REMOVED;
 }

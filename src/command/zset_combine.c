@@ -11,7 +11,7 @@
 #include "keyspace/set.h"
 
 /* Of each search of a member, and of adding one to the result. */
-enum { WORK_PER_SEARCH = 60, WORK_PER_ADDED = 300, BYTES_PER_MEMBER = 64 };
+enum { WORK_PER_SEARCH = 60, WORK_PER_ADDED = 300 };
 
 struct source {
     const struct zset *zset;
@@ -409,7 +409,7 @@ static size_t work_of(const struct keyspace *keyspace, const struct span *args, 
         else if (item && item_type(item) == VALUE_SET)
             elements += set_count(item_elements(item));
     }
-    return elements * BYTES_PER_MEMBER;
+    return elements * ZSET_WORK_PER_ADDED;
 }
 
 size_t command_zset_combine_work(const struct keyspace *keyspace, const struct span *args,

@@ -60,6 +60,15 @@ static void run_pop(struct command_context *context, const struct span *args, si
     pop(context, &edit, from_end, count, nested ? ELEMENTS_NESTED : ELEMENTS_FLAT);
 }
 
+size_t command_zpop_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
+{
+    const struct zset *zset = argc == 3 ? command_peek_zset(keyspace, args[1]) : NULL;
+    int64_t count;
+    if (!zset || !number_parse_i64(args[2], &count) || count < 0)
+        return 0;
+    return at_most(zset, (size_t)count) * ZSET_WORK_PER_REMOVED;
+}
+
 void command_zpopmin_run(struct command_context *context, const struct span *args, size_t argc)
 {
     run_pop(context, args, argc, false);

@@ -243,3 +243,16 @@ void command_zrangestore_run(struct command_context *context, const struct span 
     context->dirty += changed;
     resp_integer(context->reply, (int64_t)count);
 }
+
+/* Errors are written for nobody here, and again by the command. */
+size_t command_zrangestore_work(const struct keyspace *keyspace, const struct span *args,
+                                size_t argc)
+{
+    const struct zset *zset = argc < 5 ? NULL : command_peek_zset(keyspace, args[2]);
+    struct resp_writer nobody = {.protocol = 2};
+    struct command_context context = {.reply = &nobody};
+    struct request request = {.stores = true};
+    if (!zset || !parse_request(&context, args + 2, argc - 2, &request))
+        return 0;
+    return limit_range(zset, &request).count * ZSET_WORK_PER_ADDED;
+}
