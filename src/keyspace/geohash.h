@@ -60,9 +60,10 @@ struct geo_range {
     double from;
     double to;
 };
-enum { GEO_RANGES_MAX = 9 };
+enum { GEO_RANGES_MAX = 9 + 7 };
 /* Ranges that together have all points of the shape and no point twice: the square of the centre
- * and its neighbours, in the order in which Redis visits them. Returns their number. */
+ * and its neighbours, in the order in which Redis visits them, then what is on the upper edges of
+ * the map beside them. Returns their number. */
 size_t geo_ranges(const struct geo_shape *shape, struct geo_range ranges[GEO_RANGES_MAX]);
 
 #endif

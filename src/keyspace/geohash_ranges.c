@@ -86,25 +86,33 @@ static struct bounds true_bounds(const struct geo_shape *shape)
 
 /* --- squares --- */
 
-/* All squares of a size. A column or row may be one beyond the last. */
 struct square {
     uint64_t column;
     uint64_t row;
     unsigned steps;
 };
 
+static uint64_t last_index(unsigned steps)
+{
+    return (UINT64_C(1) << steps) - 1;
+}
+
+static uint64_t index_on_map(double value, double end, unsigned steps)
+{
+    uint64_t index = geo_index(value, end, steps);
+    return index > last_index(steps) ? last_index(steps) : index;
+}
+
 static struct square square_of(struct geo_point point, unsigned steps)
 {
-    return (struct square){geo_index(point.longitude, GEO_LONGITUDE_MAX, steps),
-                           geo_index(point.latitude, GEO_LATITUDE_MAX, steps), steps};
+    return (struct square){index_on_map(point.longitude, GEO_LONGITUDE_MAX, steps),
+                           index_on_map(point.latitude, GEO_LATITUDE_MAX, steps), steps};
 }
 
 /* Beyond an edge the map begins anew on the other side. */
 static uint64_t moved(uint64_t index, int by, unsigned steps)
 {
-    if (by == 0)
-        return index;
-    return (index + (uint64_t)(int64_t)by) & ((UINT64_C(1) << steps) - 1);
+    return (index + (uint64_t)(int64_t)by) & last_index(steps);
 }
 
 static struct square neighbour(struct square square, int east, int north)
@@ -178,11 +186,28 @@ static struct square center_square(const struct geo_shape *shape)
 
 /* --- ranges --- */
 
+/* Scores above 2^53 are even: the range of the smallest square must not become empty there. */
 static struct geo_range range_of(struct square square)
 {
     uint64_t bits = geo_interleave(square.column, square.row);
     unsigned shift = 2 * (GEO_STEPS - square.steps);
-    return (struct geo_range){(double)(bits << shift), (double)((bits + 1) << shift)};
+    double from = (double)(bits << shift);
+    double to = (double)((bits + 1) << shift);
+    return (struct geo_range){from, to > from ? to : from + 2};
+}
+
+struct ranges {
+    struct geo_range *at;
+    size_t count;
+};
+
+static void add(struct ranges *ranges, struct square square)
+{
+    struct geo_range range = range_of(square);
+    for (size_t i = 0; i < ranges->count; i++)
+        if (ranges->at[i].from == range.from)
+            return;
+    ranges->at[ranges->count++] = range;
 }
 
 struct direction {
@@ -203,29 +228,35 @@ static bool is_needless(struct square square, struct direction direction,
            (direction.east > 0 && center.east > bounds->east);
 }
 
-static bool is_among(const struct geo_range *ranges, size_t count, struct geo_range range)
+/* Points on the upper edges of the map are one square beyond it. Redis does not find them. */
+static void add_edges(struct ranges *ranges, struct square square)
 {
-    for (size_t i = 0; i < count; i++)
-        if (ranges[i].from == range.from)
-            return true;
-    return false;
+    uint64_t last = last_index(square.steps);
+    if (square.column == last)
+        add(ranges, (struct square){last + 1, square.row, square.steps});
+    if (square.row == last)
+        add(ranges, (struct square){square.column, last + 1, square.steps});
+    if (square.column == last && square.row == last)
+        add(ranges, (struct square){last + 1, last + 1, square.steps});
 }
 
 size_t geo_ranges(const struct geo_shape *shape, struct geo_range ranges[GEO_RANGES_MAX])
 {
-    static const struct direction directions[GEO_RANGES_MAX] = {
+    static const struct direction directions[] = {
         {0, 0}, {0, 1}, {0, -1}, {1, 0}, {-1, 0}, {1, 1}, {-1, 1}, {1, -1}, {-1, -1},
     };
+    enum { DIRECTIONS = sizeof(directions) / sizeof(directions[0]) };
     struct square center = center_square(shape);
     struct bounds bounds = true_bounds(shape);
+    struct square squares[DIRECTIONS];
     size_t count = 0;
-    for (size_t i = 0; i < GEO_RANGES_MAX; i++) {
-        if (is_needless(center, directions[i], &bounds))
-            continue;
-        struct geo_range range =
-            range_of(neighbour(center, directions[i].east, directions[i].north));
-        if (!is_among(ranges, count, range))
-            ranges[count++] = range;
-    }
-    return count;
+    for (size_t i = 0; i < DIRECTIONS; i++)
+        if (!is_needless(center, directions[i], &bounds))
+            squares[count++] = neighbour(center, directions[i].east, directions[i].north);
+    struct ranges found = {.at = ranges};
+    for (size_t i = 0; i < count; i++)
+        add(&found, squares[i]);
+    for (size_t i = 0; i < count; i++)
+        add_edges(&found, squares[i]);
+    return found.count;
 }
