@@ -224,6 +224,13 @@ command_run command_georadiusbymember_ro_run;
 command_get_keys command_georadius_keys;
 command_get_keys command_georadiusbymember_keys;
 
+/* sort.c */
+command_run command_sort_run;
+command_run command_sort_ro_run;
+command_work command_sort_work;
+command_get_keys command_sort_keys;
+command_get_keys command_sort_ro_keys;
+
 /* lcs.c */
 command_run command_lcs_run;
 command_work command_lcs_work;

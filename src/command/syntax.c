@@ -115,6 +115,8 @@ static void parse_kind(struct syntax *syntax, struct argument *argument)
         argument->children = parse_list(syntax, '}', " ");
     } else if (accept(syntax, ':')) {
         const char *type = read_type(syntax);
+        if (type && accept(syntax, '#'))
+            argument->key_spec = *syntax->at++ - '0';
         if (type)
             argument->type = type;
         else

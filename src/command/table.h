@@ -4,7 +4,7 @@
  *
  *     name            an argument; a string unless a type is given
  *     name:type       string, integer, double, pattern or unix-time
- *     name#n          a key, of the row's key spec n
+ *     name#n          a key, of the row's key spec n; name:type#n names keys in another way
  *     WORD            a literal word whose name is the same in lower case; name=WORD gives another
  *     WORD arg        an argument that comes after a literal word; 'word' if it is not of capitals
  *     name(a | b)     one of these

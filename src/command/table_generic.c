@@ -410,6 +410,55 @@ static const struct command_docs rows[] = {
         .complexity = "O(1)",
         .summary = "Waits until a number of other nodes hold this connection's writes.",
     },
+    {
+        .fullname = "sort",
+        .run = command_sort_run,
+        .get_keys = command_sort_keys,
+        .work = command_sort_work,
+        .arity = -2,
+        .flags = COMMAND_LENGTHENS | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_DENYOOM |
+                 COMMAND_MOVABLE_KEYS,
+        .categories = CATEGORY_SET | CATEGORY_SORTEDSET | CATEGORY_LIST | CATEGORY_DANGEROUS,
+        .keys = {{.flags = KEY_RO | KEY_ACCESS, .first = 1, .last = 0, .step = 1},
+                 {.flags = KEY_RO | KEY_ACCESS,
+                  .first = 1,
+                  .unknown = true,
+                  .notes = "of `BY` and `GET`: elements are part of their names"},
+                 {.flags = KEY_OW | KEY_UPDATE,
+                  .first = 1,
+                  .unknown = true,
+                  .notes = "of `STORE`, which may be anywhere"}},
+        .syntax =
+            "key#0 [BY pattern:pattern#1] [LIMIT offset_count{offset:integer count:integer}] [GET "
+            "pattern:pattern#1+...] [order(ASC | DESC)] [sorting=ALPHA] [STORE destination#2]",
+        .group = "generic",
+        .since = "1.0.0",
+        .complexity = "O(N+M*log(M)) for N elements and M of them in the result, plus a look-up "
+                      "for each element and pattern.",
+        .summary = "Sorts a list, set or sorted set, and may store the result. Texts are compared "
+                   "byte by byte.",
+    },
+    {
+        .fullname = "sort_ro",
+        .run = command_sort_ro_run,
+        .get_keys = command_sort_ro_keys,
+        .work = command_sort_work,
+        .arity = -2,
+        .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY | COMMAND_MOVABLE_KEYS,
+        .categories = CATEGORY_SET | CATEGORY_SORTEDSET | CATEGORY_LIST | CATEGORY_DANGEROUS,
+        .keys = {{.flags = KEY_RO | KEY_ACCESS, .first = 1, .last = 0, .step = 1},
+                 {.flags = KEY_RO | KEY_ACCESS,
+                  .first = 1,
+                  .unknown = true,
+                  .notes = "of `BY` and `GET`: elements are part of their names"}},
+        .syntax = "key#0 [BY pattern:pattern#1] [LIMIT offset_count{offset:integer count:integer}] "
+                  "[GET pattern:pattern#1+...] [order(ASC | DESC)] [sorting=ALPHA]",
+        .group = "generic",
+        .since = "7.0.0",
+        .complexity = "O(N+M*log(M)) for N elements and M of them in the result, plus a look-up "
+                      "for each element and pattern.",
+        .summary = "Sorts a list, set or sorted set. Texts are compared byte by byte.",
+    },
 };
 
 const struct command_group command_group_generic = {rows, sizeof(rows) / sizeof(rows[0])};

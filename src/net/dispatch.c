@@ -195,13 +195,13 @@ static bool client_needs_types(const struct client *client, const struct net_req
 static bool count_reply(struct client *client, const struct net_request *request)
 {
     uint32_t flags = request->command->flags;
+    bool counts = (flags & COMMAND_VALUE_REPLY) && client->net->settings.output_pause != 0;
+    if (counts && client->owed_lengthening)
+        return false;
     if (flags & COMMAND_LENGTHENS)
         client->owed_lengthening = true;
-    if ((flags & COMMAND_VALUE_REPLY) == 0 || client->net->settings.output_pause == 0)
-        return true;
-    if (client->owed_lengthening)
-        return false;
-    client->owed_bytes += reply_bytes(client->net, request);
+    if (counts)
+        client->owed_bytes += reply_bytes(client->net, request);
     return true;
 }
 

@@ -163,6 +163,9 @@ static void test_syntax_marks_become_fields(void **state)
                         "$5\r\nsince\r\n$5\r\n6.2.0\r\n"
                         "$16\r\ndeprecated_since\r\n$5\r\n7.0.0\r\n"
                         "$5\r\nflags\r\n~2\r\n+optional\r\n+multiple\r\n");
+    assert_string_equal(syntax_reply("at:pattern#1"),
+                        "*1\r\n%3\r\n" NAME(2, "at") TYPE(7, "pattern") //
+                        "$14\r\nkey_spec_index\r\n:1\r\n");
     assert_string_equal(syntax_reply("[GET at+...]"),
                         "*1\r\n%4\r\n" NAME(2, "at") TYPE(6, "string") //
                         "$5\r\ntoken\r\n$3\r\nGET\r\n"
