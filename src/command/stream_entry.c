@@ -149,7 +149,7 @@ static bool can_append(struct command_context *context, const struct stream *str
 void command_xadd_run(struct command_context *context, const struct span *args, size_t argc)
 {
     struct add_options options = {0};
-    struct new_id new_id;
+    struct new_id new_id = {0};
     struct keyspace_edit edit;
     if (!parse_xadd(context, args, argc, &options, &new_id))
         return;

@@ -55,7 +55,6 @@ static bool parse_filter(struct command_context *context, const struct span *arg
                          struct pending_filter *filter)
 {
     size_t at = 3;
-    *filter = (struct pending_filter){0};
     if (argc < 6 || argc > 9)
         return refuse(context, ERROR_SYNTAX);
     if (span_is(args[at], "idle")) {
@@ -117,7 +116,7 @@ static size_t list_pending(struct command_context *context, const struct stream_
 
 void command_xpending_run(struct command_context *context, const struct span *args, size_t argc)
 {
-    struct pending_filter filter;
+    struct pending_filter filter = {0};
     const void *stream;
     if (argc > 3 && !parse_filter(context, args, argc, &filter))
         return;

@@ -193,6 +193,7 @@ static size_t list_count(const struct syntax *syntax, int first)
 
 static void write_name(const struct argument *argument, struct resp_writer *reply)
 {
+    ASSERT(argument->name.ptr);
     struct buf name = {0};
     bool from_token = argument->name.ptr == argument->token.ptr;
     for (size_t i = 0; i < argument->name.len; i++) {

@@ -125,7 +125,7 @@ static bool is_near_end(const struct stream_node *node, struct stream_id last, s
 bool stream_node_seek(const struct stream_node *node, struct stream_id from,
                       struct stream_entry *entry, size_t *before)
 {
-    struct stream_entry last;
+    struct stream_entry last = {0};
     *before = node->live;
     if (!stream_node_last(node, &last) || stream_id_compare(last.id, from) < 0)
         return false;
@@ -222,7 +222,7 @@ static void write_entry(struct stream_node *node, struct stream_id id,
         listpack_append(pack, fields->args[i]);
     size_t size = same ? fields->count + SAME_FIELDS_EXTRA : 2 * fields->count + OTHER_FIELDS_EXTRA;
     listpack_append_integer(pack, (int64_t)size);
-    struct stream_entry entry;
+    struct stream_entry entry = {0};
     read_entry(node, at, &entry);
     node->sum += stream_entry_digest(&entry);
 }
@@ -272,7 +272,7 @@ void stream_node_delete(struct stream_node *node, const struct stream_entry *ent
 void stream_node_delete_first(struct stream_node *node, size_t count)
 {
     ASSERT(count < node->live);
-    struct stream_entry entry;
+    struct stream_entry entry = {0};
     stream_node_first(node, &entry);
     size_t elements = 0;
     for (size_t i = 0; i < count; i++) {
