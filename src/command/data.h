@@ -284,14 +284,11 @@ command_run command_persist_run;
 /* stream_entry.c */
 command_run command_xadd_run;
 command_run command_xtrim_run;
-command_work command_xtrim_work;
 command_run command_xdel_run;
 command_run command_xlen_run;
 command_run command_xsetid_run;
 command_run command_xrange_run;
 command_run command_xrevrange_run;
-command_work command_xrange_work;
-command_work command_stream_work; /* of a subcommand */
 
 /* stream_read.c */
 command_run command_xread_run; /* XREADGROUP too */
@@ -311,6 +308,15 @@ command_run command_xack_run;
 command_run command_xpending_run;
 command_run command_xclaim_run;
 command_run command_xautoclaim_run;
+
+/* stream_work.c */
+command_work command_xrange_work;
+command_work command_xtrim_work;
+command_work command_xread_work;
+command_work command_xgroup_work;
+command_work command_xpending_work;
+command_work command_xautoclaim_work;
+command_work command_xinfo_stream_work;
 
 /* stream_info.c */
 command_run command_xinfo_stream_run;

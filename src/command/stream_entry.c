@@ -352,26 +352,3 @@ void command_xrevrange_run(struct command_context *context, const struct span *a
 {
     run_range(context, args, argc, true);
 }
-
-static size_t memory_of(const struct keyspace *keyspace, struct span key)
-{
-    const struct item *item = keyspace_find(keyspace, key, NO_DEADLINE);
-    return item && item_type(item) == VALUE_STREAM ? stream_memory(item_elements(item)) : 0;
-}
-
-size_t command_xrange_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
-{
-    return argc > 4 ? 0 : memory_of(keyspace, args[1]);
-}
-
-size_t command_xtrim_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
-{
-    (void)argc;
-    return memory_of(keyspace, args[1]);
-}
-
-size_t command_stream_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
-{
-    (void)argc;
-    return memory_of(keyspace, args[2]);
-}

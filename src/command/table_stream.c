@@ -139,6 +139,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "xread",
         .run = command_xread_run,
+        .work = command_xread_work,
         .blocking = &command_blocking_streams,
         .get_keys = command_xread_get_keys,
         .arity = -4,
@@ -155,6 +156,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "xreadgroup",
         .run = command_xread_run,
+        .work = command_xread_work,
         .blocking = &command_blocking_group,
         .get_keys = command_xread_get_keys,
         .arity = -7,
@@ -208,7 +210,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "xgroup|delconsumer",
         .run = command_xgroup_delconsumer_run,
-        .work = command_stream_work,
+        .work = command_xgroup_work,
         .arity = 5,
         .flags = COMMAND_FREES | COMMAND_WRITE,
         .categories = CATEGORY_STREAM,
@@ -223,7 +225,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "xgroup|destroy",
         .run = command_xgroup_destroy_run,
-        .work = command_stream_work,
+        .work = command_xgroup_work,
         .arity = 4,
         .flags = COMMAND_FREES | COMMAND_WRITE,
         .categories = CATEGORY_STREAM,
@@ -275,6 +277,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "xpending",
         .run = command_xpending_run,
+        .work = command_xpending_work,
         .arity = -3,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_STREAM,
@@ -308,6 +311,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "xautoclaim",
         .run = command_xautoclaim_run,
+        .work = command_xautoclaim_work,
         .arity = -6,
         .flags = COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_STREAM,
@@ -372,6 +376,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "xinfo|stream",
         .run = command_xinfo_stream_run,
+        .work = command_xinfo_stream_work,
         .arity = -3,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_STREAM,

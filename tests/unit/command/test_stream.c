@@ -260,6 +260,145 @@ static void test_a_follower_writes_no_reply(void **state)
     fixture_free(silent);
 }
 
+static size_t work_of(struct fixture *fixture, const char *request)
+{
+    struct span args[EXCHANGE_ARGS_MAX];
+    size_t argc = split(request, args);
+    const struct command *command = command_find(fixture->table, args, argc);
+    return command->work ? command->work(fixture->context.keyspace, args, argc) : 0;
+}
+
+static void test_commands_that_may_look_at_everything_say_so(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_new();
+    run(fixture, "XGROUP CREATE s g 0 MKSTREAM");
+    for (int i = 1; i <= 1000; i++) {
+        char request[64];
+        sprintf(request, "XADD s %d-1 a 1", i);
+        run(fixture, request);
+    }
+    run(fixture, "XREADGROUP GROUP g c STREAMS s >");
+    run(fixture, "SET k 1");
+    static const char *const long_ones[] = {
+        "XRANGE s - +",
+        "XREVRANGE s + - COUNT 100000",
+        "XTRIM s MAXLEN 0",
+        "XREAD STREAMS k s 0 0",
+        "XREADGROUP GROUP g c STREAMS s 0",
+        "XGROUP DESTROY s g",
+        "XGROUP DELCONSUMER s g c",
+        "XPENDING s g IDLE 9 - + 9",
+        "XAUTOCLAIM s g c 0 0 COUNT 100000",
+        "XINFO STREAM s FULL COUNT 0",
+    };
+    static const char *const short_ones[] = {
+        "XRANGE s - + COUNT 10",     "XRANGE nothing - +",   "XRANGE k - +",
+        "XREAD COUNT 5 STREAMS s 0", "XREAD STREAMS k 0",    "XGROUP DESTROY s nothing",
+        "XPENDING s g - + 9",        "XAUTOCLAIM s g c 0 0", "XAUTOCLAIM s g c 0 0 COUNT 5",
+        "XINFO STREAM s FULL",       "XINFO STREAM s",       "XADD s 2000-1 a 1",
+    };
+    for (size_t i = 0; i < sizeof(long_ones) / sizeof(long_ones[0]); i++)
+        assert_in_range(work_of(fixture, long_ones[i]), 5000, 200000);
+    for (size_t i = 0; i < sizeof(short_ones) / sizeof(short_ones[0]); i++)
+        assert_int_equal(work_of(fixture, short_ones[i]), 0);
+    fixture_free(fixture);
+}
+
+static const char *draw(struct prng *prng, const char *const *from, size_t count)
+{
+    return from[prng_below(prng, count)];
+}
+
+/* Fills in the marks of a request: # a small number, @ an ID, ? a group, ! a consumer. */
+static void fill_in(struct prng *prng, const char *pattern, char *request)
+{
+    static const char *const groups[] = {"g", "h"};
+    static const char *const consumers[] = {"alice", "bob", "carol"};
+    for (; *pattern; pattern++) {
+        if (*pattern == '#')
+            request += sprintf(request, "%d", (int)prng_below(prng, 12));
+        else if (*pattern == '@')
+            request +=
+                sprintf(request, "%d-%d", (int)prng_below(prng, 600), (int)prng_below(prng, 4));
+        else if (*pattern == '?')
+            request += sprintf(request, "%s", draw(prng, groups, 2));
+        else if (*pattern == '!')
+            request += sprintf(request, "%s", draw(prng, consumers, 3));
+        else
+            *request++ = *pattern;
+    }
+    *request = '\0';
+}
+
+/* Nodes whose configurations differ reply alike and hold the same. */
+static void test_nodes_with_other_rules_agree(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = {
+        "XADD s * a # b 'some text'",
+        "XADD s * a #",
+        "XADD s MAXLEN ~ # * c 1 d #",
+        "XADD s MAXLEN 20# * c 1",
+        "XADD s MINID ~ @ * c 1",
+        "XADD s @ e 5",
+        "XDEL s @ @ @",
+        "XTRIM s MAXLEN ~ 11#",
+        "XTRIM s MINID @",
+        "XRANGE s @ @",
+        "XREVRANGE s + @ COUNT #",
+        "XREAD COUNT # STREAMS s @",
+        "XREADGROUP GROUP ? ! COUNT # STREAMS s >",
+        "XREADGROUP GROUP ? ! STREAMS s @",
+        "XACK s ? @ @ @ @",
+        "XPENDING s ?",
+        "XPENDING s ? IDLE # - + 5",
+        "XCLAIM s ? ! # @ @ @",
+        "XAUTOCLAIM s ? ! # @ COUNT 5",
+        "XAUTOCLAIM s ? ! 0 -",
+        "XINFO STREAM s",
+        "XINFO STREAM s FULL COUNT #",
+        "XINFO GROUPS s",
+        "XINFO CONSUMERS s ?",
+        "XGROUP SETID s ? @",
+        "XGROUP CREATE s ? 0 MKSTREAM",
+        "XGROUP DELCONSUMER s ? !",
+    };
+    enum { NODES = 3 };
+    static const size_t limits[NODES] = {100, 3, 0};
+    struct fixture *nodes[NODES];
+    struct prng prng;
+    prng_init(&prng, 3);
+    for (int i = 0; i < NODES; i++) {
+        struct value_rules rules = value_rules_default;
+        nodes[i] = fixture_new();
+        rules.stream_node_entries = limits[i];
+        keyspace_set_rules(nodes[i]->context.keyspace, &rules);
+        nodes[i]->context.now_ms = 1;
+        run(nodes[i], "XGROUP CREATE s g 0 MKSTREAM");
+        run(nodes[i], "XGROUP CREATE s h 0");
+    }
+    for (int step = 0; step < 5000; step++) {
+        char request[200];
+        size_t choice = prng_below(&prng, sizeof(patterns) / sizeof(patterns[0]));
+        fill_in(&prng, patterns[step % 3 ? choice : 0], request);
+        for (int i = 0; i < NODES; i++)
+            nodes[i]->context.now_ms += step % 5 == 0;
+        const char *reply = run(nodes[0], request);
+        for (int i = 0; i < NODES; i++) {
+            if (i > 0)
+                assert_string_equal(run(nodes[i], request), reply);
+            assert_int_equal(keyspace_sum(nodes[i]->context.keyspace),
+                             keyspace_sum(nodes[0]->context.keyspace));
+        }
+    }
+    uint64_t sum = keyspace_sum(nodes[0]->context.keyspace);
+    for (int i = 0; i < NODES; i++) {
+        assert_int_equal(keyspace_sum_by_walk(nodes[i]->context.keyspace), sum);
+        fixture_free(nodes[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +411,8 @@ int main(void)
         cmocka_unit_test(test_what_is_read_is_a_change_only_if_it_is_one),
         cmocka_unit_test(test_waiting_with_fixed_ids),
         cmocka_unit_test(test_a_follower_writes_no_reply),
+        cmocka_unit_test(test_commands_that_may_look_at_everything_say_so),
+        cmocka_unit_test(test_nodes_with_other_rules_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
