@@ -92,14 +92,15 @@ static const char *parse_time(struct span text, int64_t *time_ms)
     return *time_ms < 0 ? "ERR Invalid TTL value, must be >= 0" : NULL;
 }
 
-/* A time to live that leads beyond the largest time has passed, as in Redis. */
+/* A time to live that leads beyond the largest time has passed, as in Redis. The deadline is then
+ * not 0, because 0 means none in the form that enters the log. */
 static int64_t deadline_of(int64_t time_ms, bool absolute, int64_t now_ms)
 {
     if (time_ms == 0)
         return NO_DEADLINE;
     if (absolute)
         return time_ms;
-    return time_ms > INT64_MAX - now_ms ? 0 : time_ms + now_ms;
+    return time_ms > INT64_MAX - now_ms ? 1 : time_ms + now_ms;
 }
 
 static void touch(struct command_context *context, struct item *item,

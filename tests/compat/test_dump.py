@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import every_type  # noqa: E402
 import servers  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from resp import Error  # noqa: E402
@@ -16,6 +17,11 @@ if shutil.which("redis-server") is None:
 
 VALUES = ["", "0", "-1", "127", "128", "-129", "32768", "-2147483648", "2147483648", "9223372036854775807", "007",
           "text", "a" * 20, "z" * 200, "ab" * 50000, "\x00\r\n#VOTE:1:1\r\n"]
+
+
+DEFAULTS = {"hash-max-listpack-entries": 512, "hash-max-listpack-value": 64, "set-max-intset-entries": 512,
+            "zset-max-listpack-entries": 128, "zset-max-listpack-value": 64, "list-max-listpack-size": -2,
+            "stream-node-max-entries": 100, "stream-node-max-bytes": 4096}
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +80,77 @@ def test_times_and_replies_are_those_of_redis(ends):
     assert both(ends, "EXISTS", "t") == 0
 
 
-def test_a_value_of_another_type_is_refused_in_words(ends):
+def set_thresholds(end, thresholds):
+    for name, value in {**DEFAULTS, **every_type.THRESHOLDS[thresholds]}.items():
+        assert end.call("CONFIG", "SET", name, value) == "OK"
+
+
+@pytest.mark.parametrize("direction", ["from redis", "to redis"])
+@pytest.mark.parametrize("thresholds", every_type.THRESHOLDS)
+def test_values_of_every_type_travel(ends, direction, thresholds):
+    source, target = reversed(ends) if direction == "from redis" else ends
+    for end in ends:
+        end.call("FLUSHALL")
+        set_thresholds(end, "default")
+    set_thresholds(source, thresholds)
+    for command in every_type.commands():
+        assert not isinstance(source.call(*command), Error), command[:3]
+    keys = source.call("KEYS", "*")
+    for key in keys:
+        deadline = max(source.call("PEXPIRETIME", key), 0)
+        assert target.call("RESTORE", key, deadline, source.call("DUMP", key), "ABSTTL") == "OK", key
+    exact = direction == "from redis"  # payloads of ours have the form of Redis 5
+    every_type.assert_same(every_type.contents(target, exact), every_type.contents(source, exact))
+    for end in ends:
+        set_thresholds(end, "default")
+
+
+def with_footer(body, version=10):
+    payload = body + version.to_bytes(2, "little")
+    return payload + crc64(payload).to_bytes(8, "little")
+
+
+def crc64(data):
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x95AC9329AC4BC9B5 if crc & 1 else 0)
+    return crc
+
+
+BAD = [b"", b"\x00", b"\x00\x40\x64v", b"\x06\x01", b"\x08\x01", b"\x14\x00", b"\x63\x01", b"\xfa\x01x\x01y", b"\x01\x00",
+       b"\x02\x00", b"\x04\x00", b"\x05\x00", b"\x01\x02\x01a", b"\x02\x02\x01m\x01m",
+       b"\x0b\x03int", b"\x0a\x03zip", b"\x10\x02lp", b"\x12\x01\x03\x01x", b"\x12\x01\x02\x01x"]
+
+
+@pytest.mark.parametrize("body", BAD, ids=range(len(BAD)))
+def test_what_is_no_value_is_refused_in_the_same_words(ends, body):
+    for end in ends:
+        end.call("DEL", "k")
+    reply = both(ends, "RESTORE", "k", "0", with_footer(body))
+    assert isinstance(reply, Error) and both(ends, "EXISTS", "k") == 0
+
+
+def test_a_time_to_live_beyond_all_times_has_passed(ends):
+    for end in ends:
+        end.call("DEL", "k", "l")
+    payload = both(ends, "SET", "k", "1") and both(ends, "DUMP", "k")
+    both(ends, "RESTORE", "l", str(2**63 - 1), payload)
+    both(ends, "EXISTS", "l")
+    both(ends, "RESTORE", "k", str(2**63 - 1), payload, "REPLACE")
+    both(ends, "EXISTS", "k")
+    both(ends, "RESTORE", "k", str(2**63), payload)
+
+
+def test_the_idle_time_is_that_of_the_payload(ends):
+    for end in ends:
+        end.call("DEL", "k")
     ours, theirs = ends
-    theirs.call("DEL", "list")
-    theirs.call("RPUSH", "list", "a", "b")
-    reply = ours.call("RESTORE", "list", "0", theirs.call("DUMP", "list"))
-    assert isinstance(reply, Error) and "type that is not supported" in str(reply)
+    both(ends, "SADD", "k", "1", "2")
+    payload = theirs.call("DUMP", "k")
+    assert ours.call("RESTORE", "k", "0", ours.call("DUMP", "k"), "REPLACE") == "OK"
+    both(ends, "RESTORE", "k", "0", payload, "REPLACE", "IDLETIME", "1000")
+    assert all(1000 <= end.call("OBJECT", "IDLETIME", "k") <= 1010 for end in ends)
+    both(ends, "RESTORE", "k", "0", payload, "REPLACE")
+    assert all(end.call("OBJECT", "IDLETIME", "k") <= 10 for end in ends)
