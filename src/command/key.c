@@ -151,10 +151,15 @@ static bool parse_copy_options(struct command_context *context, const struct spa
     return true;
 }
 
+enum { WORK_SAMPLES = 5 };
+
 size_t command_copy_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
 {
     const struct item *item = argc < 2 ? NULL : keyspace_find(keyspace, args[1], NO_DEADLINE);
-    return item ? item_string_len(item) : 0;
+    if (!item)
+        return 0;
+    return item_type(item) == VALUE_STRING ? item_string_len(item)
+                                           : item_memory(item, WORK_SAMPLES);
 }
 
 void command_copy_run(struct command_context *context, const struct span *args, size_t argc)

@@ -1,8 +1,8 @@
 /* Builds a value with elements from its encoding in an RDB file, part by part as it is read.
  * Private to keyspace/.
  *
- * rdb_build_pattern() says what follows the key in the language of rdb_read.c. Each capital letter
- * in it is an event: the parts read since the last one are handed to rdb_build_event(). */
+ * rdb_build_pattern() says what follows the key in the language of rdb_pattern.c. Each capital
+ * letter in it is an event: the parts read since the last one are handed to rdb_build_event(). */
 #ifndef FLOTILLA_KEYSPACE_RDB_BUILD_H
 #define FLOTILLA_KEYSPACE_RDB_BUILD_H
 

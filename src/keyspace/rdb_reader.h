@@ -1,5 +1,5 @@
-/* The inside of the RDB reader: rdb_read.c parses the bytes, rdb_load.c acts on the records.
- * Private to keyspace/. */
+/* The inside of the RDB reader: rdb_pattern.c parses the bytes, rdb_read.c makes records of them,
+ * rdb_load.c acts on the records. Private to keyspace/. */
 #ifndef FLOTILLA_KEYSPACE_RDB_READER_H
 #define FLOTILLA_KEYSPACE_RDB_READER_H
 
@@ -66,6 +66,14 @@ struct rdb_reader {
 
 /* Ends the reading with an error; adds the offset to the text. Always returns false. */
 bool rdb_reader_fail(struct rdb_reader *reader, enum rdb_outcome outcome, const char *what);
+
+/* These return true when they have read the whole item. They return false if more bytes are needed,
+ * or after rdb_reader_fail(). */
+bool rdb_reader_gather(struct rdb_reader *reader, unsigned count); /* into `gathered` */
+bool rdb_reader_bytes(struct rdb_reader *reader, unsigned count, uint64_t *value);
+bool rdb_reader_symbol(struct rdb_reader *reader); /* one of the pattern */
+
+void rdb_reader_begin_pattern(struct rdb_reader *reader, const char *pattern);
 
 /* Handles a complete record: its opcode or type, stored strings and numbers are set. Returns false
  * after rdb_reader_fail(). */
