@@ -13,8 +13,8 @@ struct restore_options {
     int64_t idle_seconds;
 };
 
-/* The value is copied, and a slow checksum made of it. */
-enum { DUMP_WORK_PER_BYTE = 4 };
+/* The value is copied, a string also compressed, and a slow checksum made of it. */
+enum { DUMP_WORK_PER_BYTE = 6 };
 
 size_t command_dump_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
 {

@@ -174,7 +174,7 @@ static const struct command_docs rows[] = {
         .group = "generic",
         .since = "2.6.0",
         .complexity =
-            "O(N) for N bytes of the value: each is copied once and goes into the checksum.",
+            "O(N) for N bytes of the value: a string is compressed, and all goes into a checksum.",
         .summary = "Gives a key's value as bytes that RESTORE takes.",
     },
     {

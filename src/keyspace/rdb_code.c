@@ -65,6 +65,13 @@ struct span rdb_add_text_head(struct buf *out, struct span text)
     return text;
 }
 
+void rdb_add_packed_head(struct buf *out, size_t packed, size_t unpacked)
+{
+    buf_add_char(out, (char)(LENGTH_ENCODED << 6 | RDB_ENCODING_LZF));
+    rdb_add_length(out, packed);
+    rdb_add_length(out, unpacked);
+}
+
 bool rdb_add_text_until(struct buf *out, struct span text, uint64_t *done, size_t until)
 {
     if (*done == 0) {
@@ -122,53 +129,4 @@ int64_t rdb_integer_of(const unsigned char *bytes, unsigned count)
 {
     uint64_t sign = (uint64_t)1 << (8 * count - 1);
     return (int64_t)((rdb_little_endian(bytes, count) ^ sign) - sign);
-}
-
-bool rdb_packed_plausible(uint64_t packed, uint64_t unpacked)
-{
-    return packed > 0 && unpacked > 0 && unpacked / 88 <= packed;
-}
-
-/* The source may overlap the output, so bytes are copied one by one. */
-static bool copy_back(struct buf *out, size_t distance, size_t len)
-{
-    if (distance > out->len)
-        return false;
-    char *to = buf_reserve(out, len);
-    for (size_t i = 0; i < len; i++)
-        to[i] = to[(ptrdiff_t)i - (ptrdiff_t)distance];
-    out->len += len;
-    return true;
-}
-
-/* Control byte 000LLLLL: L + 1 literal bytes follow. LLLddddd (L not 0, not 7) and one byte of
- * distance: copy L + 2 bytes from that distance back. 111ddddd: an extra byte that is added to L =
- * 7 comes before the distance. */
-bool rdb_unpack(struct span packed, size_t len, struct buf *out)
-{
-    const unsigned char *at = (const unsigned char *)packed.ptr;
-    const unsigned char *end = at + packed.len;
-    out->len = 0;
-    buf_reserve(out, len);
-    while (at < end) {
-        unsigned control = *at++;
-        size_t count = control >> 5;
-        if (count == 0) {
-            count = control + 1;
-            if (count > (size_t)(end - at) || count > len - out->len)
-                return false;
-            buf_add(out, at, count);
-            at += count;
-            continue;
-        }
-        if (count == 7 && at < end)
-            count += *at++;
-        count += 2;
-        if (at == end || count > len - out->len)
-            return false;
-        size_t distance = ((size_t)(control & 0x1f) << 8 | *at++) + 1;
-        if (!copy_back(out, distance, count))
-            return false;
-    }
-    return out->len == len;
 }

@@ -63,6 +63,8 @@ bool rdb_add_integer(struct buf *out, int64_t value);
 struct span rdb_add_string_head(struct buf *out, const struct item *item, char scratch[24]);
 /* The same for any text: a canonical integer of up to 32 bits gets the short form. */
 struct span rdb_add_text_head(struct buf *out, struct span text);
+/* What comes before the bytes of a compressed string (rdb_lzf.h). */
+void rdb_add_packed_head(struct buf *out, size_t packed, size_t unpacked);
 /* Appends a text until `out` has `until` bytes. False: there is more of it. *done says how far it
  * is, 0 at the start; it is 0 again at the end. */
 bool rdb_add_text_until(struct buf *out, struct span text, uint64_t *done, size_t until);
@@ -73,11 +75,5 @@ unsigned rdb_length_bytes(unsigned char first); /* including `first`; 0: not a l
 struct rdb_length rdb_length_of(const unsigned char *bytes);
 unsigned rdb_integer_bytes(uint64_t encoding); /* 0: not an integer */
 int64_t rdb_integer_of(const unsigned char *bytes, unsigned count);
-
-/* Whether `packed` bytes can unpack to `unpacked` bytes. A back reference of three bytes gives up
- * to 264. */
-bool rdb_packed_plausible(uint64_t packed, uint64_t unpacked);
-/* Unpacks LZF. False if `packed` does not give exactly `len` bytes. Empties `out` first. */
-bool rdb_unpack(struct span packed, size_t len, struct buf *out);
 
 #endif

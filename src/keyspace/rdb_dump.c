@@ -2,9 +2,26 @@
 #include "base/crc.h"
 #include "base/number.h"
 #include "keyspace/item.h"
+#include "keyspace/rdb_lzf.h"
 #include "keyspace/rdb_reader.h"
 
 enum { FOOTER_BYTES = 2 + 8 }; /* version and checksum */
+
+/* As Redis writes it: an integer if it is one, compressed if that makes it shorter. */
+static void add_string(const struct item *item, struct buf *out)
+{
+    enum { PACKED_FROM = 21 };
+    char scratch[NUMBER_I64_CHARS];
+    struct span text = item_string(item, scratch);
+    struct buf packed = {0};
+    if (text.len >= PACKED_FROM && rdb_pack(text, &packed)) {
+        rdb_add_packed_head(out, packed.len, text.len);
+        buf_add_span(out, buf_span(&packed));
+    } else {
+        buf_add_span(out, rdb_add_text_head(out, text));
+    }
+    buf_close(&packed);
+}
 
 static void add_body(const struct item *item, struct buf *out)
 {
@@ -16,9 +33,8 @@ static void add_body(const struct item *item, struct buf *out)
             continue;
         return;
     }
-    char scratch[NUMBER_I64_CHARS];
     buf_add_char(out, RDB_TYPE_STRING);
-    buf_add_span(out, rdb_add_string_head(out, item, scratch));
+    add_string(item, out);
 }
 
 void rdb_dump_value(const struct item *item, struct buf *out)

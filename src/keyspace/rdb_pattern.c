@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/number.h"
+#include "keyspace/rdb_lzf.h"
 #include "keyspace/rdb_reader.h"
 
 static bool bad(struct rdb_reader *reader, const char *what)

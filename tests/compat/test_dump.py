@@ -1,5 +1,6 @@
 """Values exchanged with redis-server by DUMP and RESTORE, and the same errors."""
 import pathlib
+import random
 import shutil
 import sys
 
@@ -78,6 +79,23 @@ def test_times_and_replies_are_those_of_redis(ends):
     assert both(ends, "PEXPIRETIME", "t") == 4000000000000
     both(ends, "RESTORE", "t", "1", payload, "ABSTTL", "REPLACE")
     assert both(ends, "EXISTS", "t") == 0
+
+
+def random_texts(count):
+    chance = random.Random(1)
+    for _ in range(count):
+        alphabet = bytes(range(97, 97 + chance.randrange(1, 26)))
+        words = [bytes(chance.choices(alphabet, k=chance.randrange(1, 30))) for _ in range(chance.randrange(1, 9))]
+        yield b"".join(chance.choices(words, k=chance.choice([1, 2, 5, 40, 400])))
+
+
+def test_strings_are_dumped_byte_for_byte(ends):
+    """Compressed too: that is why redis-server's rules of compressing are followed."""
+    ours, theirs = ends
+    texts = [*(text.encode() for text in VALUES), *(b"a" * length for length in range(300)), *random_texts(1000)]
+    for text in texts:
+        both(ends, "SET", "k", text)
+        assert ours.call("DUMP", "k") == theirs.call("DUMP", "k"), text
 
 
 def set_thresholds(end, thresholds):

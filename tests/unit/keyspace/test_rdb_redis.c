@@ -198,6 +198,10 @@ static void test_a_value_is_dumped_as_redis_does(void **state)
     (void)state;
     expect_dump("12345", DUMP_12345);
     expect_dump("70000", DUMP_70000);
+    char text[201] = "";
+    for (size_t i = 0; i < 200; i++)
+        text[i] = i % 2 ? 'b' : 'a';
+    expect_dump(text, DUMP_PACKED);
 }
 
 static const struct item *restore_at(struct keyspace *keyspace, struct span payload,
