@@ -325,7 +325,7 @@ static void test_commands_that_take_long_in_one_piece_say_so(void **state)
         {{SPAN("SETRANGE"), SPAN("k"), SPAN("none"), SPAN("x")}, 4, 0},
         {{SPAN("COPY"), SPAN("k"), SPAN("l")}, 3, 3000},
         {{SPAN("COPY"), SPAN("none"), SPAN("l")}, 3, 0},
-        {{SPAN("DUMP"), SPAN("k")}, 2, 12000},
+        {{SPAN("DUMP"), SPAN("k")}, 2, 18000},
         {{SPAN("LCS"), SPAN("k"), SPAN("k")}, 3, 9000000},
         {{SPAN("KEYS"), SPAN("*")}, 2, 128},
     };
