@@ -351,6 +351,7 @@ void sim_check_final_state(struct sim *sim)
 {
     const struct sim_node *leader = sim_leader(sim);
     const struct raft_membership *membership = raft_membership(shard_raft(leader->shard));
+    sim_check_jobs(sim, leader);
     for (size_t i = 0; i < membership->count; i++) {
         const struct sim_node *node = sim_node_of_member(sim, &membership->members[i]);
         if (!node)

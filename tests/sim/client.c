@@ -109,6 +109,9 @@ static size_t arguments(const struct sim_client *client, char text[4][64], struc
         return argc;
     case SIM_OP_REGISTER:
     case SIM_OP_EXPIRE:
+    case SIM_OP_GIVE:
+    case SIM_OP_TAKE:
+    case SIM_OP_VALUES:
     case SIM_OP_NUMBERED:
         break;
     }
@@ -141,6 +144,11 @@ static enum shard_admission submit_transaction(struct sim_client *client, struct
     return admission;
 }
 
+static bool is_of_queue(enum sim_op_kind kind)
+{
+    return kind == SIM_OP_GIVE || kind == SIM_OP_TAKE;
+}
+
 static enum shard_admission submit(struct sim *sim, struct sim_client *client,
                                    struct sim_node *node)
 {
@@ -155,6 +163,10 @@ static enum shard_admission submit(struct sim *sim, struct sim_client *client,
         return sim_ttl_submit(sim, client, node);
     if (client->kind == SIM_OP_NUMBERED)
         return sim_numbered_submit(sim, client, node);
+    if (is_of_queue(client->kind))
+        return sim_queue_submit(sim, client, node);
+    if (client->kind == SIM_OP_VALUES)
+        return sim_values_submit(sim, client, node);
     char text[4][64];
     struct span args[5];
     size_t argc = arguments(client, text, args);
@@ -228,7 +240,7 @@ static enum sim_op_kind draw_kind(struct sim *sim, const struct sim_client *clie
 {
     if (client->session.open || client->session.in_doubt || sim_chance(sim, sim->profile.numbered))
         return SIM_OP_NUMBERED;
-    return (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_PIPELINE);
+    return (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_VALUES);
 }
 
 /* ---- replies ---- */
@@ -236,6 +248,7 @@ static enum sim_op_kind draw_kind(struct sim *sim, const struct sim_client *clie
 void sim_client_wake(struct sim *sim, int number)
 {
     struct sim_client *client = &sim->clients[number];
+    sim_queue_timeout(sim, client);
     if (sim->clients_stop || (client->waiting && !sim_numbered_gives_up(client)))
         return;
     if (sim->now_us < client->wake_us)
@@ -275,6 +288,7 @@ void sim_client_wake(struct sim *sim, int number)
     sim_trace(sim, "client %d on node %llu: operation %d of key %d", number,
               (unsigned long long)node->id, (int)client->kind, client->key);
     record_call(sim, client);
+    sim_queue_asked(sim, client);
     if (client->kind == SIM_OP_PIPELINE)
         submit_read_behind(sim, client, node);
     if (sim_chance(sim, 0.5))
@@ -373,6 +387,11 @@ static bool answered(struct sim *sim, struct sim_client *client)
         sim_ttl_answered(sim, client);
         reads = client->ttl_reads;
     }
+    if (is_of_queue(client->kind)) {
+        sim_queue_answered(sim, client);
+        if (client->reply_index == 0)
+            return false; /* nothing came in time: no entry says so */
+    }
     if (reads) {
         sim->stats.reads++;
         return false;
@@ -409,6 +428,17 @@ void sim_check_trouble(struct sim *sim, const struct sim_client *client, struct 
              reply.ptr);
 }
 
+/* An error of the command itself: it was carried out, and changed nothing. */
+static bool is_of_data(struct span reply)
+{
+    static const char *const prefixes[] = {"-ERR ", "-WRONGTYPE ", "-NOGROUP ", "-BUSYGROUP "};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (reply.len > strlen(prefixes[i]) &&
+            memcmp(reply.ptr, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
 static void collect(struct sim *sim, struct sim_client *client)
 {
     client->waiting = false;
@@ -427,7 +457,7 @@ static void collect(struct sim *sim, struct sim_client *client)
                 reply.ptr[0] == '-' ? RETRY_US : sim_between(sim, 0, SIM_THINK_US_MAX));
         return;
     }
-    if (reply.ptr[0] != '-') {
+    if (reply.ptr[0] != '-' || (client->kind == SIM_OP_VALUES && is_of_data(reply))) {
         if (answered(sim, client))
             return;
         if (sim_chance(sim, 0.8)) /* who was answered asks there again */
@@ -446,6 +476,8 @@ static void collect(struct sim *sim, struct sim_client *client)
         sim->stats.unknown++;
     else
         refused(sim, client);
+    if (is_of_queue(client->kind))
+        sim_queue_failed(sim, client, unknown);
     if (appends(client->kind))
         sim_note_append(sim, client, unknown ? SIM_MAY_HAVE_HAPPENED : SIM_DID_NOT_HAPPEN);
     wake_in(sim, client->number, RETRY_US);
@@ -468,6 +500,8 @@ void sim_clients_of_crashed(struct sim *sim, int node)
         if (!client->waiting || client->node != node || left)
             continue;
         client->waiting = false;
+        if (is_of_queue(client->kind))
+            sim_queue_failed(sim, client, true);
         if (appends(client->kind))
             sim_note_append(sim, client, SIM_MAY_HAVE_HAPPENED);
         wake_in(sim, client->number, RETRY_US);

@@ -225,6 +225,9 @@ enum sim_op_kind {
     SIM_OP_EXPIRE,
     SIM_OP_REGISTER,
     SIM_OP_PIPELINE, /* INCR and GET of one counter, without waiting in between */
+    SIM_OP_GIVE,     /* a job into a list: queue.c */
+    SIM_OP_TAKE,     /* one from there, waiting for it */
+    SIM_OP_VALUES,   /* a write of any type: values.c */
     SIM_OP_NUMBERED, /* of a session: numbered.c */
 };
 
@@ -290,6 +293,8 @@ struct sim_client {
     bool ttl_reads;      /* SIM_OP_EXPIRE: a GET, not a SET … PX */
     bool ttl_exec;       /* within MULTI … EXEC */
     int ttl_key;
+    bool moves;          /* SIM_OP_TAKE: BLMOVE */
+    uint64_t timeout_us; /* SIM_OP_TAKE: it waits until then */
     struct sim_session session;
 };
 
@@ -337,6 +342,7 @@ struct sim_stats {
     uint64_t reads;
     uint64_t unknown;
     uint64_t redirected;
+    uint64_t takes;    /* commands that waited and were answered */
     uint64_t numbered; /* commands of sessions that were answered */
     uint64_t repeats;  /* of them sent again on purpose */
     uint64_t refused;
@@ -369,6 +375,7 @@ struct sim {
     uint64_t folders;          /* the newest */
     uint64_t majority_lost_us; /* 0: it was not */
     struct sim_ttl ttl[SIM_CLIENTS_MAX];
+    struct sim_jobs *jobs; /* queue.c */
     uint64_t no_room_us;   /* when a node's disk last took no more entries */
     uint64_t time_lost_us; /* when the group's time last went on from the wall clocks */
     uint64_t time_late_us; /* when it last went on from a leader that knew too little of it */
@@ -501,6 +508,22 @@ bool sim_numbered_gives_up(struct sim_client *client);
 void sim_numbered_answered(struct sim *sim, struct sim_client *client);
 void sim_check_numbered(struct sim *sim, const struct sim_node *node); /* at the end */
 void sim_numbered_clients(struct sim *sim);
+
+/* ---- queue.c ---- */
+void sim_queue_open(struct sim *sim);
+void sim_queue_close(struct sim *sim);
+enum shard_admission sim_queue_submit(struct sim *sim, struct sim_client *client,
+                                      struct sim_node *node);
+void sim_queue_asked(struct sim *sim, struct sim_client *client); /* it was accepted */
+void sim_queue_timeout(struct sim *sim, struct sim_client *client);
+void sim_queue_answered(struct sim *sim, struct sim_client *client);
+void sim_queue_failed(struct sim *sim, struct sim_client *client, bool unknown);
+void sim_drain_queues(struct sim *sim);                            /* after healing */
+void sim_check_jobs(struct sim *sim, const struct sim_node *node); /* at the end */
+
+/* ---- values.c ---- */
+enum shard_admission sim_values_submit(struct sim *sim, struct sim_client *client,
+                                       struct sim_node *node);
 
 /* ---- ttl.c ---- */
 void sim_ttl_close(struct sim *sim);

@@ -141,6 +141,7 @@ void sim_open(struct sim *sim, uint64_t seed, const struct sim_profile *profile,
         make_node(sim, i);
     for (int i = 0; i < profile->voters; i++)
         sim_node_start(&sim->nodes[i]);
+    sim_queue_open(sim);
     for (int i = 0; i < profile->clients; i++) {
         sim->clients[i] = (struct sim_client){.number = i, .wanted_node = -1};
         sim_push(sim, (struct sim_event){
@@ -162,6 +163,7 @@ void sim_close(struct sim *sim)
     }
     for (size_t i = 0; i < sim->heap_count; i++)
         buf_close(&sim->heap[i].bytes);
+    sim_queue_close(sim);
     for (int i = 0; i < SIM_CLIENTS_MAX; i++)
         buf_close(&sim->clients[i].reply);
     sim_ttl_close(sim);

@@ -1,0 +1,142 @@
+/* Random writes of values of all types, a few keys of each. Nobody looks at the replies: the
+ * digests of the nodes do, and the snapshots that bring the values from one node to another. */
+#include <stdio.h>
+
+#include "sim/sim.h"
+
+enum { ARGS_MAX = 8, KEYS = 3, NAMES = 40 };
+
+struct draft {
+    char texts[ARGS_MAX][24];
+    struct span args[ARGS_MAX];
+    size_t argc;
+};
+
+static void add(struct draft *draft, const char *text)
+{
+    snprintf(draft->texts[draft->argc], sizeof draft->texts[0], "%s", text);
+    draft->args[draft->argc] = span_text(draft->texts[draft->argc]);
+    draft->argc++;
+}
+
+static void add_number(struct sim *sim, struct draft *draft, uint64_t most)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)sim_between(sim, 0, most));
+    add(draft, text);
+}
+
+static void add_name(struct sim *sim, struct draft *draft)
+{
+    char text[24];
+    snprintf(text, sizeof text, "name-%llu", (unsigned long long)sim_between(sim, 0, NAMES));
+    add(draft, sim_chance(sim, 0.05) ? "a-name-that-is-longer" : text);
+}
+
+/* What each letter of a pattern stands for: h s z l x b p a key of a type, n a name, i a number, t
+ * some milliseconds. */
+static void add_argument(struct sim *sim, struct draft *draft, char letter)
+{
+    char text[24];
+    switch (letter) {
+    case 'n':
+        add_name(sim, draft);
+        return;
+    case 'i':
+        add_number(sim, draft, 300);
+        return;
+    case 't':
+        add_number(sim, draft, 2000);
+        return;
+    default:
+        snprintf(text, sizeof text, "v%c%llu", letter,
+                 (unsigned long long)sim_between(sim, 0, KEYS - 1));
+        add(draft, text);
+        return;
+    }
+}
+
+/* The command, a space, and a letter or a word for each argument. */
+static const char *const patterns[] = {
+    "HSET h n i",
+    "HSET h n n",
+    "HDEL h n",
+    "HINCRBY h n i",
+    "HPEXPIRE h t FIELDS 1 n",
+    "HPERSIST h FIELDS 1 n",
+    "SADD s n",
+    "SADD s i",
+    "SREM s n",
+    "SPOP s",
+    "SPOP s i",
+    "SMOVE s s n",
+    "SUNIONSTORE s s s",
+    "ZADD z i n",
+    "ZADD z GT i n",
+    "ZINCRBY z i n",
+    "ZREM z n",
+    "ZPOPMIN z i",
+    "ZREMRANGEBYRANK z i i",
+    "ZUNIONSTORE z 2 z z",
+    "LPUSH l n",
+    "RPUSH l i",
+    "LREM l 1 n",
+    "LTRIM l 0 i",
+    "LSET l 0 n",
+    "LMOVE l l LEFT RIGHT",
+    "XADD x * n n",
+    "XADD x MAXLEN 50 * n i",
+    "XTRIM x MAXLEN i",
+    "XGROUP CREATE x g $ MKSTREAM",
+    "XREADGROUP GROUP g c STREAMS x >",
+    "XGROUP DESTROY x g",
+    "SETBIT b i 1",
+    "PFADD p n n",
+    "PFMERGE p p",
+    "DEL h",
+    "DEL s z",
+    "PEXPIRE z t",
+    "COPY h h REPLACE",
+    "RENAME s s",
+    "SET h n",
+    "SORT l ALPHA STORE l",
+};
+
+static bool is_key_or_value(const char *word, size_t len)
+{
+    return len == 1 && *word >= 'a' && *word <= 'z' && *word != 'g' && *word != 'c';
+}
+
+static void draw(struct sim *sim, struct draft *draft)
+{
+    const char *at = patterns[sim_between(sim, 0, sizeof patterns / sizeof *patterns - 1)];
+    draft->argc = 0;
+    while (*at) {
+        size_t len = strcspn(at, " ");
+        char word[24];
+        snprintf(word, sizeof word, "%.*s", (int)len, at);
+        if (is_key_or_value(at, len))
+            add_argument(sim, draft, *at);
+        else
+            add(draft, word);
+        at += len + (at[len] == ' ');
+    }
+}
+
+enum shard_admission sim_values_submit(struct sim *sim, struct sim_client *client,
+                                       struct sim_node *node)
+{
+    struct draft draft;
+    if (!shard_has_types(node->shard))
+        return SHARD_NOT_LEADER;
+    draw(sim, &draft);
+    const struct shard_request request = {
+        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
+        .protocol = 2,
+        .command = command_find(sim->table, draft.args, draft.argc),
+        .args = draft.args,
+        .argc = draft.argc};
+    if (!request.command)
+        sim_fail(sim, "no such command: %s", draft.texts[0]);
+    return shard_write(node->shard, &request, sim_node_time(node));
+}
