@@ -241,7 +241,7 @@ void shard_note_waiter_entry(struct shard *shard, const struct entry *entry, str
     const struct entry_origin *origin = &entry->origin;
     struct blocked *blocked = shard_blocked_for(shard, entry);
     shard_note_served(shard, (struct waiter_id){origin->node, origin->life, waiter_id(entry)},
-                      served);
+                      served, entry->index);
     if (blocked && served)
         answer(shard, blocked, reply, entry->index);
 }
@@ -443,6 +443,7 @@ static void send_items(struct shard *shard, struct buf *items)
 {
     struct wire_forward message = shard_forward_message(shard, WIRE_WAIT);
     message.wait.number = ++shard->blocks.number;
+    message.wait.applied = shard->machine.applied_index;
     message.items = buf_span(items);
     shard_send_forward(shard, &message, false);
     items->len = 0;

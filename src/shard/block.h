@@ -110,7 +110,8 @@ void shard_wake_waiters(struct shard *shard);
 /* A write goes into the log: who waits for its keys may be served right behind it. */
 void shard_wake_behind(struct shard *shard, const struct command *command, const struct span *args,
                        size_t argc);
-void shard_note_served(struct shard *shard, struct waiter_id id, bool served);
+/* The entry at this index was for the waiter. */
+void shard_note_served(struct shard *shard, struct waiter_id id, bool served, uint64_t index);
 void shard_forget_waiters(struct shard *shard);
 /* Takes office for them in this term, if that was not done yet. */
 void shard_begin_waking(struct shard *shard);

@@ -34,6 +34,12 @@ struct shard_forwarding {
     int64_t round_due_ms; /* that the round under way asks for */
 };
 
+/* A waiter that was served by an entry which its node has perhaps not applied. */
+struct shard_served {
+    uint64_t id;
+    uint64_t index;
+};
+
 /* A run of another node's process that has forwarded something in this term. */
 struct shard_origin {
     uint64_t node;
@@ -48,6 +54,9 @@ struct shard_origin {
     uint64_t read_context; /* that it asked for; 0: none */
     uint64_t read_round;   /* of this node, that confirms it */
     uint64_t wait_number;  /* of its newest RAFT.WAIT; 0: there was none */
+    struct shard_served *served;
+    size_t served_count;
+    size_t served_cap;
 };
 
 struct shard_origins {
@@ -80,5 +89,7 @@ MUST_CHECK enum err shard_serve(struct shard *shard, const struct shard_peer *fr
                                 const struct wire_forward *message);
 void shard_answer_origins(struct shard *shard);
 void shard_forget_origins(struct shard *shard);
+/* NULL: it has sent nothing in this term. */
+struct shard_origin *shard_find_origin(struct shard *shard, uint64_t node, uint64_t life);
 
 #endif

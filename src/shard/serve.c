@@ -17,9 +17,20 @@ enum {
 
 void shard_forget_origins(struct shard *shard)
 {
-    for (size_t i = 0; i < shard->origins.count; i++)
+    for (size_t i = 0; i < shard->origins.count; i++) {
         buf_close(&shard->origins.list[i].refusals);
+        mem_free(shard->origins.list[i].served);
+    }
     shard->origins.count = 0;
+}
+
+struct shard_origin *shard_find_origin(struct shard *shard, uint64_t node, uint64_t life)
+{
+    struct shard_origins *origins = &shard->origins;
+    for (size_t i = 0; origins->term == raft_term(shard->raft) && i < origins->count; i++)
+        if (origins->list[i].node == node && origins->list[i].life == life)
+            return &origins->list[i];
+    return NULL;
 }
 
 /* A life is remembered until the term is over: what it sent may still be on its way. NULL: there
@@ -30,9 +41,9 @@ static struct shard_origin *origin_of(struct shard *shard, uint64_t node, uint64
     if (origins->term != raft_term(shard->raft))
         shard_forget_origins(shard);
     origins->term = raft_term(shard->raft);
-    for (size_t i = 0; i < origins->count; i++)
-        if (origins->list[i].node == node && origins->list[i].life == life)
-            return &origins->list[i];
+    struct shard_origin *found = shard_find_origin(shard, node, life);
+    if (found)
+        return found;
     if (origins->count == LIVES_MAX)
         return NULL;
     if (origins->count == origins->cap) {

@@ -1,5 +1,6 @@
 /* The leader serves clients of all nodes that wait for keys (block.h). */
 #include "base/assert.h"
+#include "base/mem.h"
 #include "shard/block.h"
 #include "shard/internal.h"
 
@@ -182,26 +183,62 @@ uint64_t shard_wait_ends(struct shard *shard, struct waiter_id id)
     return shard_next_index(shard) - 1;
 }
 
-void shard_note_served(struct shard *shard, struct waiter_id id, bool served)
+/* Its node may say again that it waits, before it has applied the entry. */
+static void remember_served(struct shard *shard, struct waiter_id id, uint64_t index)
+{
+    struct shard_origin *origin = shard_find_origin(shard, id.node, id.life);
+    if (!origin)
+        return; /* this node itself: what it says to itself is not lost */
+    if (origin->served_count == origin->served_cap) {
+        origin->served_cap = origin->served_cap ? origin->served_cap * 2 : 16;
+        origin->served =
+            mem_realloc(origin->served, origin->served_cap * sizeof(struct shard_served));
+    }
+    origin->served[origin->served_count++] = (struct shard_served){id.id, index};
+}
+
+static void forget_served(struct shard_origin *origin, uint64_t applied)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < origin->served_count; i++)
+        if (origin->served[i].index > applied)
+            origin->served[kept++] = origin->served[i];
+    origin->served_count = kept;
+}
+
+static bool was_served(const struct shard_origin *origin, uint64_t id)
+{
+    for (size_t i = 0; i < origin->served_count; i++)
+        if (origin->served[i].id == id)
+            return true;
+    return false;
+}
+
+void shard_note_served(struct shard *shard, struct waiter_id id, bool served, uint64_t index)
 {
     struct waits *waiters = &shard->blocks.waiters;
     struct waiter *waiter = waits_count(waiters) ? waits_find(waiters, id) : NULL;
     if (!waiter)
         return;
     waits_note_keys(waiters, waiter);
-    if (served)
-        waits_remove(waiters, waiter);
-    else
+    if (!served) {
         waits_set_under_way(waiter, false, 0);
+        return;
+    }
+    remember_served(shard, id, index);
+    waits_remove(waiters, waiter);
 }
 
 static void answer_item(struct shard *shard, const struct wire_forward *message,
-                        struct wire_wait *wait, struct buf *items)
+                        const struct shard_origin *origin, struct wire_wait *wait,
+                        struct buf *items)
 {
     const struct waiter_id id = {message->from, message->life, wait->id};
     const char *error = NULL;
     if (wait->kind == WIRE_WAIT_ENDS) {
         wait->number = shard_wait_ends(shard, id);
+    } else if (was_served(origin, wait->id)) {
+        wait->number = wait->number ? wait->number : next_stamp(shard);
     } else if (!shard_wait_begins(shard, id, &wait->number, wait->text, &error)) {
         wait->kind = WIRE_WAIT_REFUSED;
         wait->number = 0;
@@ -235,8 +272,9 @@ enum err shard_serve_waits(struct shard *shard, const struct wire_forward *messa
     if (origin->wait_number == 0)
         forget_earlier_lives(shard, message);
     origin->wait_number = message->wait.number;
+    forget_served(origin, message->wait.applied);
     while (wire_take_wait(&items, &wait) && wait.kind != WIRE_WAIT_REFUSED)
-        answer_item(shard, message, &wait, &answers);
+        answer_item(shard, message, origin, &wait, &answers);
     struct wire_forward answer = *message;
     answer.type = WIRE_WAITED;
     answer.from = message->to;

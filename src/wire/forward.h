@@ -8,7 +8,7 @@
  *     RAFT.READINDEX <cluster-id> <shard> <term> <from> <to> <life> <context> <index> <time-ms> ""
  *     RAFT.HOLDERS   <cluster-id> <shard> <term> <from> <to> <life> 0 0 0 ""
  *     RAFT.HELD      <cluster-id> <shard> <term> <from> <to> <life> 0 0 0 <indices>
- *     RAFT.WAIT      <cluster-id> <shard> <term> <from> <to> <life> <number> 0 0 <waits>
+ *     RAFT.WAIT      <cluster-id> <shard> <term> <from> <to> <life> <number> <applied> 0 <waits>
  *     RAFT.WAITED    <cluster-id> <shard> <term> <from> <to> <life> <number> 0 0 <waits>
  *
  * `life` is drawn by each run of the origin's process. The requests of a life are numbered from 1
@@ -43,9 +43,10 @@
  *     !<id>:0:<bytes>        it is refused: the error
  *
  * Messages of a life are numbered; the leader ignores one that comes behind a newer one, and the
- * origin says again what was not answered. An id is below 2^62. An entry that serves a waiter has
- * WIRE_WAITER and the id as the sequence number of its origin, and WIRE_WAITER_FIRST where the
- * command runs for the first time, before it waits. */
+ * origin says again what was not answered. <applied> is the last index that the origin has applied:
+ * until then it may say once more that somebody waits who was served. An id is below 2^62. An entry
+ * that serves a waiter has WIRE_WAITER and the id as the sequence number of its origin, and
+ * WIRE_WAITER_FIRST where the command runs for the first time, before it waits. */
 #ifndef FLOTILLA_WIRE_FORWARD_H
 #define FLOTILLA_WIRE_FORWARD_H
 
@@ -109,7 +110,8 @@ struct wire_forward {
             uint64_t time_ms;
         } read_index;
         struct {
-            uint64_t number; /* not 0 */
+            uint64_t number;  /* not 0 */
+            uint64_t applied; /* index: what it served is known to the origin */
         } wait;
         uint64_t numbers[3];
     };

@@ -85,6 +85,7 @@ static enum shard_admission give(struct sim *sim, struct sim_client *client, str
     enum shard_admission admission = shard_write(node->shard, &request, sim_node_time(node));
     if (admission == SHARD_ACCEPTED)
         note_given(sim, client, SIM_MAY_HAVE_HAPPENED);
+    sim_trace(sim, "job %s is to be given to %s", job, key);
     return admission;
 }
 
@@ -155,6 +156,8 @@ static struct job *job_named(struct sim *sim, struct span name)
 static void got(struct sim *sim, const struct sim_client *client, struct span name)
 {
     struct job *job = job_named(sim, name);
+    sim_trace(sim, "client %d %s job %d-%u", client->number, client->moves ? "moves" : "takes",
+              job->client, job->generation);
     if (job->given == SIM_DID_NOT_HAPPEN)
         sim_fail(sim, "client %d gets job %d-%u, which was refused", client->number, job->client,
                  job->generation);
@@ -222,7 +225,10 @@ void sim_check_jobs(struct sim *sim, const struct sim_node *node)
         const struct job *job = &sim->jobs->list[i];
         if (job->given == SIM_DID_NOT_HAPPEN && job->taken)
             sim_fail(sim, "job %d-%u is there, and was refused", job->client, job->generation);
-        lost += job->given == SIM_HAPPENED && job->taken == 0;
+        if (job->given == SIM_HAPPENED && job->taken == 0) {
+            sim_trace(sim, "job %d-%u is lost", job->client, job->generation);
+            lost++;
+        }
     }
     if (lost > sim->jobs->may_be_lost)
         sim_fail(sim, "%llu jobs are lost, %llu may be", (unsigned long long)lost,
@@ -245,11 +251,8 @@ static bool is_any_left(const struct sim_node *node)
     return false;
 }
 
-/* Whoever waits for a job gets one while there are any, on every node: whatever happened before. */
-static void take_one(struct sim *sim, struct sim_node *node)
+static void begin_taking(struct sim *sim, struct sim_client *client, const struct sim_node *node)
 {
-    struct sim_client *client = &sim->clients[0];
-    const struct span pop[] = {SPAN("BLPOP"), SPAN("q0"), SPAN("q1"), SPAN("q2"), SPAN("0")};
     client->generation++;
     client->kind = SIM_OP_TAKE;
     client->moves = false;
@@ -262,9 +265,22 @@ static void take_one(struct sim *sim, struct sim_node *node)
     client->started_us = sim->now_us;
     client->timeout_us = UINT64_MAX;
     client->installs = shard_stats(node->shard).installs;
+}
+
+/* Whoever waits for a job gets one while there are any, on every node: whatever happened before. */
+static void take_one(struct sim *sim, struct sim_node *node)
+{
+    enum { TRIES = 50, BETWEEN_US = 100000 };
+    struct sim_client *client = &sim->clients[0];
+    const struct span pop[] = {SPAN("BLPOP"), SPAN("q0"), SPAN("q1"), SPAN("q2"), SPAN("0")};
+    begin_taking(sim, client, node);
     const struct shard_request request = request_of(sim, client, pop, 5);
-    if (shard_block(node->shard, &request, sim_node_time(node)) != SHARD_ACCEPTED)
-        sim_fail(sim, "node %llu lets nobody wait", (unsigned long long)node->id);
+    int tries = 0;
+    while (shard_block(node->shard, &request, sim_node_time(node)) != SHARD_ACCEPTED) {
+        if (++tries == TRIES)
+            sim_fail(sim, "node %llu lets nobody wait", (unsigned long long)node->id);
+        sim_run_for(sim, BETWEEN_US);
+    }
     sim_node_settle(node);
     if (!sim_run_until(sim, first_is_answered, DRAIN_US))
         sim_fail(sim, "a client of node %llu waits, and there are jobs",
