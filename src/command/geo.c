@@ -8,8 +8,8 @@
 
 enum { ELEMENT_ARGS = 3, LONG_DISTANCE_CHARS = 320 };
 
-bool geo_parse_point(struct command_context *context, const struct span *args,
-                     struct geo_point *point)
+bool command_parse_point(struct command_context *context, const struct span *args,
+                         struct geo_point *point)
 {
     if (!number_parse_double(args[0], &point->longitude) ||
         !number_parse_double(args[1], &point->latitude)) {
@@ -23,7 +23,7 @@ bool geo_parse_point(struct command_context *context, const struct span *args,
     return false;
 }
 
-bool geo_parse_unit(struct command_context *context, struct span text, double *unit_m)
+bool command_parse_unit(struct command_context *context, struct span text, double *unit_m)
 {
     static const struct {
         const char *name;
@@ -45,14 +45,14 @@ static void write_coordinate(struct command_context *context, double degrees)
     resp_number(context->reply, span_of(text, number_format_real(text, degrees)));
 }
 
-void geo_write_point(struct command_context *context, struct geo_point point)
+void command_write_point(struct command_context *context, struct geo_point point)
 {
     resp_array(context->reply, 2);
     write_coordinate(context, point.longitude);
     write_coordinate(context, point.latitude);
 }
 
-void geo_write_distance(struct command_context *context, double distance)
+void command_write_distance(struct command_context *context, double distance)
 {
     char text[LONG_DISTANCE_CHARS];
     resp_bulk(context->reply, span_of(text, number_format_places(text, distance)));
@@ -94,7 +94,7 @@ static bool check_points(struct command_context *context, const struct span *arg
 {
     struct geo_point point;
     for (size_t i = first; i < argc; i += ELEMENT_ARGS)
-        if (!geo_parse_point(context, args + i, &point))
+        if (!command_parse_point(context, args + i, &point))
             return false;
     return true;
 }
@@ -111,7 +111,7 @@ void command_geoadd_run(struct command_context *context, const struct span *args
     uint64_t updated = 0;
     for (size_t i = options.first; i < argc; i += ELEMENT_ARGS) {
         struct geo_point point;
-        geo_parse_point(context, args + i, &point);
+        command_parse_point(context, args + i, &point);
         double score = geo_score(point);
         enum zset_outcome outcome =
             zset_add(edit.value, command_rules(context), args[i + 2], &score, options.flags);
@@ -152,7 +152,7 @@ void command_geodist_run(struct command_context *context, const struct span *arg
         resp_error(context->reply, ERROR_SYNTAX);
         return;
     }
-    if (argc == 5 && !geo_parse_unit(context, args[4], &unit_m))
+    if (argc == 5 && !command_parse_unit(context, args[4], &unit_m))
         return;
     if (!read_key(context, args[1], &zset))
         return;
@@ -161,7 +161,7 @@ void command_geodist_run(struct command_context *context, const struct span *arg
         return;
     }
     struct geo_origin origin = geo_origin_of(from);
-    geo_write_distance(context, geo_distance(&origin, to) / unit_m);
+    command_write_distance(context, geo_distance(&origin, to) / unit_m);
 }
 
 void command_geohash_run(struct command_context *context, const struct span *args, size_t argc)
@@ -191,7 +191,7 @@ void command_geopos_run(struct command_context *context, const struct span *args
     for (size_t i = 2; i < argc; i++) {
         struct geo_point point;
         if (find(zset, args[i], &point))
-            geo_write_point(context, point);
+            command_write_point(context, point);
         else
             resp_null_array(context->reply);
     }

@@ -8,12 +8,12 @@
 /* These write the error if an argument is wrong. */
 
 /* A longitude and a latitude that are on the map. */
-bool geo_parse_point(struct command_context *context, const struct span *args,
-                     struct geo_point *point);
+bool command_parse_point(struct command_context *context, const struct span *args,
+                         struct geo_point *point);
 /* A unit; metres in one of it. */
-bool geo_parse_unit(struct command_context *context, struct span text, double *unit_m);
+bool command_parse_unit(struct command_context *context, struct span text, double *unit_m);
 
-void geo_write_point(struct command_context *context, struct geo_point point);
-void geo_write_distance(struct command_context *context, double distance);
+void command_write_point(struct command_context *context, struct geo_point point);
+void command_write_distance(struct command_context *context, double distance);
 
 #endif

@@ -1,5 +1,6 @@
 #include "command/geo_query.h"
 
+#include "base/assert.h"
 #include "base/number.h"
 #include "command/access.h"
 
@@ -43,7 +44,7 @@ static bool read_number(struct parse *parse, size_t at, double *number, const ch
 
 static bool read_unit(struct parse *parse, size_t at)
 {
-    parse->failed |= !geo_parse_unit(parse->context, parse->args[at], &parse->query->unit_m);
+    parse->failed |= !command_parse_unit(parse->context, parse->args[at], &parse->query->unit_m);
     return !parse->failed;
 }
 
@@ -79,7 +80,7 @@ static bool read_box(struct parse *parse, size_t at)
 
 static bool read_point(struct parse *parse, size_t at)
 {
-    parse->failed |= !geo_parse_point(parse->context, parse->args + at, &parse->center);
+    parse->failed |= !command_parse_point(parse->context, parse->args + at, &parse->center);
     return !parse->failed;
 }
 
@@ -241,6 +242,7 @@ bool geo_query_parse(struct command_context *context, const struct span *args, s
                      struct geo_query *query)
 {
     struct parse parse = {.context = context, .query = query, .args = args, .argc = argc};
+    ASSERT(args && argc > 0);
     query->count = UINT64_MAX;
     if (!take_first(&parse) || !take_options(&parse) || !check(&parse))
         return false;

@@ -146,11 +146,11 @@ static void write_one(const struct search *search, const struct found *found)
         resp_array(context->reply, more + 1);
     resp_bulk(context->reply, zset_place_member(&found->place, scratch));
     if (query->with_distance)
-        geo_write_distance(context, found->distance_m / query->unit_m);
+        command_write_distance(context, found->distance_m / query->unit_m);
     if (query->with_hash)
         resp_integer(context->reply, (int64_t)found->score);
     if (query->with_point)
-        geo_write_point(context, geo_point_of(found->score));
+        command_write_point(context, geo_point_of(found->score));
 }
 
 static void store(const struct search *search)

@@ -66,7 +66,7 @@ static uint64_t bits_of(double score)
 {
     if (score >= 0 && score < 0x1p64)
         return (uint64_t)score;
-    if (score < 0 && score > -0x1p63)
+    if (score < 0 && score > -9223372036854775808.0)
         return (uint64_t)(int64_t)score;
     return UINT64_C(1) << 63;
 }

@@ -142,8 +142,10 @@ static unsigned estimated_steps(const struct geo_shape *shape)
     if (radius_m == 0)
         return GEO_STEPS;
     int steps = -1;
-    for (; radius_m < MERCATOR_MAX; radius_m *= 2)
+    while (radius_m < MERCATOR_MAX) {
+        radius_m *= 2;
         steps++;
+    }
     double latitude = fabs(shape->center.point.latitude);
     steps -= (latitude > 66) + (latitude > 80);
     if (steps < 1)
@@ -167,8 +169,10 @@ static bool covers(struct square square, const struct geo_shape *shape)
     struct bounds center = bounds_of(square);
     double width = center.east - center.west;
     double height = center.north - center.south;
-    return center.north + height >= fmin(bounds.north, GEO_LATITUDE_MAX) &&
-           center.south - height <= fmax(bounds.south, -GEO_LATITUDE_MAX) &&
+    double north = center.north + height;
+    double south = center.south - height;
+    return (north >= bounds.north || north >= GEO_LATITUDE_MAX) &&
+           (south <= bounds.south || south <= -GEO_LATITUDE_MAX) &&
            center.east + width >= bounds.east && center.west - width <= bounds.west;
 }
 
