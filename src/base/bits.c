@@ -101,6 +101,22 @@ uint64_t bits_count(struct span bytes, struct bit_range range)
 
 /* --- finding --- */
 
+/* The first byte from `at` on that may have what is sought; the bytes before it are `flip`. */
+static size_t skip(const char *bytes, size_t at, size_t end, uint64_t flip)
+{
+    while (end - at >= 32) {
+        const char *four = bytes + at;
+        uint64_t other = (load(four) ^ flip) | (load(four + 8) ^ flip) | (load(four + 16) ^ flip) |
+                         (load(four + 24) ^ flip);
+        if (other)
+            break;
+        at += 32;
+    }
+    while (end - at >= 8 && load(bytes + at) == flip)
+        at += 8;
+    return at;
+}
+
 static uint64_t find_in_byte(size_t at, unsigned byte)
 {
     unsigned zeros = (unsigned)__builtin_clz(byte) - 24;
@@ -122,8 +138,8 @@ uint64_t bits_find(struct span bytes, bool value, struct bit_range range)
             return find_in_byte(at, byte);
         mask = 0xff;
         at++;
-        while (last - at >= 8 && at < last && (load(bytes.ptr + at) ^ flip) == 0)
-            at += 8;
+        if (at < last)
+            at = skip(bytes.ptr, at, last, flip);
     }
     return BITS_NONE;
 }
