@@ -11,7 +11,7 @@
 #include "resp/parse.h"
 #include "sim/sim.h"
 
-enum { QUEUES = 3, TIMEOUT_US_MAX = 3000000, DRAIN_US = 5000000 };
+enum { QUEUES = 3, TIMEOUT_US_MAX = 1500000, CALM_TIMEOUT_US_MAX = 20000, DRAIN_US = 5000000 };
 
 struct job {
     int client;
@@ -117,7 +117,8 @@ void sim_queue_asked(struct sim *sim, struct sim_client *client)
 {
     if (client->kind != SIM_OP_TAKE)
         return;
-    client->timeout_us = sim->now_us + sim_between(sim, 1000, TIMEOUT_US_MAX);
+    uint64_t most_us = sim->profile.calm ? CALM_TIMEOUT_US_MAX : TIMEOUT_US_MAX;
+    client->timeout_us = sim->now_us + sim_between(sim, 1000, most_us);
     sim_push(sim, (struct sim_event){
                       .at_us = client->timeout_us, .type = SIM_CLIENT, .node = client->number});
 }
