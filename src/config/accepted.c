@@ -172,6 +172,8 @@ static const struct directive accepted_rows[] = {
     ROW("disable-thp", NULL, DIRECTIVE_BOOL, DIRECTIVE_IMMUTABLE, "yes"),
     /* lists: whole chunks are never compressed */
     INT("list-compress-depth", NULL, 0, "0", 0, INT32_MAX),
+    /* GET shows the form of a HyperLogLog, so it is the same on all nodes */
+    ROW("hll-sparse-max-bytes", NULL, DIRECTIVE_MEMORY, 0, "3000"),
     /* scripts, access, observation */
     INT("busy-reply-threshold", "lua-time-limit", 0, "5000", 0, INT64_MAX),
     NOT_DONE("notify-keyspace-events", NULL, DIRECTIVE_STRING, 0, "",

@@ -54,7 +54,6 @@ struct config_forms {
     uint64_t set_value;
     int64_t zset_entries;
     uint64_t zset_value;
-    uint64_t hll_bytes;
     uint64_t stream_bytes; /* of a node; 0: no limit */
     int64_t stream_entries;
 };

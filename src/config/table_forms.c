@@ -30,7 +30,6 @@ static const struct directive rows[] = {
     BYTES("set-max-listpack-value", NULL, set_value, "64"),
     COUNT("zset-max-listpack-entries", "zset-max-ziplist-entries", zset_entries, "128"),
     BYTES("zset-max-listpack-value", "zset-max-ziplist-value", zset_value, "64"),
-    BYTES("hll-sparse-max-bytes", NULL, hll_bytes, "3000"),
     BYTES("stream-node-max-bytes", NULL, stream_bytes, "4096"),
     COUNT("stream-node-max-entries", NULL, stream_entries, "100"),
 };

@@ -11,7 +11,6 @@ const struct value_rules value_rules_default = {
     .zset_packed_entries = 128,
     .zset_packed_value = 64,
     .list_packed_size = -2,
-    .hll_sparse_bytes = 3000,
     .stream_node_bytes = 4096,
     .stream_node_entries = 100,
 };

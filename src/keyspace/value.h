@@ -36,7 +36,6 @@ struct value_rules {
     size_t zset_packed_entries; /* zset-max-listpack-entries */
     size_t zset_packed_value;
     int list_packed_size;     /* list-max-listpack-size: elements, or -1 to -5 for 4 to 64 KiB */
-    size_t hll_sparse_bytes;  /* hll-sparse-max-bytes */
     size_t stream_node_bytes; /* stream-node-max-bytes; 0: no limit */
     size_t stream_node_entries;
 };

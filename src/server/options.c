@@ -50,7 +50,6 @@ struct value_rules server_value_rules(const struct config *config)
                                 .zset_packed_entries = (size_t)forms->zset_entries,
                                 .zset_packed_value = (size_t)forms->zset_value,
                                 .list_packed_size = forms->list_size,
-                                .hll_sparse_bytes = (size_t)forms->hll_bytes,
                                 .stream_node_bytes = (size_t)forms->stream_bytes,
                                 .stream_node_entries = (size_t)forms->stream_entries};
 }
