@@ -74,8 +74,11 @@ static struct listpack_value decode(const unsigned char *at)
         return (struct listpack_value){.text = span_of(text + 2, listpack_body_bytes(at) - 2)};
     if (first == PACK_STRING32)
         return (struct listpack_value){.text = span_of(text + 5, listpack_body_bytes(at) - 5)};
-    return (struct listpack_value){
-        .is_integer = true, .number = read_signed(at + 1, (unsigned)(listpack_body_bytes(at) - 1))};
+    unsigned bytes = first == PACK_INT16   ? 2
+                     : first == PACK_INT24 ? 3
+                     : first == PACK_INT32 ? 4
+                                           : 8;
+    return (struct listpack_value){.is_integer = true, .number = read_signed(at + 1, bytes)};
 }
 
 struct listpack_value listpack_value(const struct listpack *pack, size_t at)
