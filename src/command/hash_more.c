@@ -84,16 +84,17 @@ void command_hincrbyfloat_run(struct command_context *context, const struct span
 
 /* The fields that are not past their deadline. */
 struct living {
-    const struct hash *hash;
+    struct hash_index index;
     size_t count;
     uint32_t *positions; /* NULL: all are */
 };
 
 static struct living living_of(const struct hash *hash, int64_t now_ms)
 {
-    struct living living = {.hash = hash};
+    struct living living = {0};
     if (!hash)
         return living;
+    living.index = hash_index(hash);
     living.count = hash_count_at(hash, now_ms);
     if (living.count == hash_count(hash))
         return living;
@@ -108,7 +109,14 @@ static struct living living_of(const struct hash *hash, int64_t now_ms)
 
 static void living_at(const struct living *living, size_t position, struct hash_entry *entry)
 {
-    hash_at(living->hash, living->positions ? living->positions[position] : position, entry);
+    hash_index_at(&living->index, living->positions ? living->positions[position] : position,
+                  entry);
+}
+
+static void living_close(struct living *living)
+{
+    hash_index_close(&living->index);
+    mem_free(living->positions);
 }
 
 static size_t bytes_at(const void *value, size_t position)
@@ -177,5 +185,5 @@ void command_hrandfield_run(struct command_context *context, const struct span *
     } else {
         resp_null(context->reply);
     }
-    mem_free(living.positions);
+    living_close(&living);
 }

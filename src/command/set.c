@@ -166,24 +166,29 @@ void command_spop_run(struct command_context *context, const struct span *args, 
     }
 }
 
-static size_t bytes_at(const void *value, size_t position)
+static size_t bytes_at(const void *index, size_t position)
 {
     char scratch[NUMBER_I64_CHARS];
-    return set_at(value, position, scratch).len + RESP_HEAD_BYTES;
+    return set_index_at(index, position, scratch).len + RESP_HEAD_BYTES;
 }
 
 static void write_sample(struct command_context *context, const struct set *set, int64_t count)
 {
     size_t size = set ? set_count(set) : 0;
-    if (!sample_is_bearable(context, size, count, bytes_at, set))
-        return;
-    struct sample sample;
-    sample_begin(&sample, context->prng, size, count);
-    resp_array(context->reply, sample.left);
-    context->work += sample.left * WORK_PER_DRAW;
-    for (size_t position; sample_next(&sample, &position);)
-        write_at(context, set, position);
-    sample_end(&sample);
+    struct set_index index = {0};
+    if (set)
+        index = set_index(set);
+    if (sample_is_bearable(context, size, count, bytes_at, &index)) {
+        struct sample sample;
+        char scratch[NUMBER_I64_CHARS];
+        sample_begin(&sample, context->prng, size, count);
+        resp_array(context->reply, sample.left);
+        context->work += sample.left * WORK_PER_DRAW;
+        for (size_t position; sample_next(&sample, &position);)
+            resp_bulk(context->reply, set_index_at(&index, position, scratch));
+        sample_end(&sample);
+    }
+    set_index_close(&index);
 }
 
 void command_srandmember_run(struct command_context *context, const struct span *args, size_t argc)

@@ -70,6 +70,26 @@ void hash_at(const struct hash *hash, size_t position, struct hash_entry *entry)
         read_dense(dense_at(&hash->table->dense, position), entry);
 }
 
+struct hash_index hash_index(const struct hash *hash)
+{
+    bool packed = hash->form == HASH_PACKED;
+    return (struct hash_index){hash, packed ? listpack_places(&hash->pack, 2) : NULL};
+}
+
+void hash_index_at(const struct hash_index *index, size_t position, struct hash_entry *entry)
+{
+    if (index->places)
+        read_packed(index->hash, index->places[position], entry);
+    else
+        hash_at(index->hash, position, entry);
+}
+
+void hash_index_close(struct hash_index *index)
+{
+    mem_free(index->places);
+    index->places = NULL;
+}
+
 /* Setting. */
 
 static void add_dense(struct hash_table *table, const struct hash_entry *entry)

@@ -42,6 +42,16 @@ bool hash_find(const struct hash *hash, struct span field, int64_t now_ms,
 /* The field at a position, 0 <= position < hash_count(). */
 void hash_at(const struct hash *hash, size_t position, struct hash_entry *entry);
 
+/* For many accesses by position: one costs the same in every form. The hash must not change
+ * meanwhile. */
+struct hash_index {
+    const struct hash *hash;
+    uint32_t *places; /* of a packed hash; private */
+};
+struct hash_index hash_index(const struct hash *hash);
+void hash_index_at(const struct hash_index *index, size_t position, struct hash_entry *entry);
+void hash_index_close(struct hash_index *index);
+
 /* Sets a value, and removes the deadline of the field. True: the field is new. Neither text may
  * point into the hash. */
 bool hash_set(struct hash *hash, struct span field, struct span value,

@@ -67,6 +67,10 @@ size_t listpack_nth(const struct listpack *pack, size_t index);
 /* The element `count` elements behind `at`; 0: there are fewer. */
 size_t listpack_skip(const struct listpack *pack, size_t at, size_t count);
 
+/* The places of every `step`-th element, from the first on; free them. For many accesses by
+ * position. */
+uint32_t *listpack_places(const struct listpack *pack, size_t step);
+
 /* Reading. */
 struct listpack_value {
     bool is_integer;

@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "keyspace/listpack_code.h"
 
 static int64_t read_signed(const unsigned char *at, unsigned bytes)
@@ -53,6 +54,15 @@ size_t listpack_nth(const struct listpack *pack, size_t index)
     for (size_t i = pack->count - 1; i > index; i--)
         at = listpack_before(pack->bytes, at);
     return at;
+}
+
+uint32_t *listpack_places(const struct listpack *pack, size_t step)
+{
+    uint32_t *places = mem_alloc((pack->count / step + 1) * sizeof(*places));
+    size_t count = 0;
+    for (size_t at = listpack_first(pack); at; at = listpack_skip(pack, at, step))
+        places[count++] = (uint32_t)at;
+    return places;
 }
 
 /* Reading. */

@@ -224,6 +224,25 @@ struct span set_at(const struct set *set, size_t position, char scratch[NUMBER_I
     }
 }
 
+struct set_index set_index(const struct set *set)
+{
+    return (struct set_index){set, set->form == SET_PACKED ? listpack_places(&set->pack, 1) : NULL};
+}
+
+struct span set_index_at(const struct set_index *index, size_t position,
+                         char scratch[NUMBER_I64_CHARS])
+{
+    if (index->places)
+        return listpack_text(&index->set->pack, index->places[position], scratch);
+    return set_at(index->set, position, scratch);
+}
+
+void set_index_close(struct set_index *index)
+{
+    mem_free(index->places);
+    index->places = NULL;
+}
+
 struct set_walk set_walk_from(const struct set *set, size_t position)
 {
     struct set_walk walk = {.set = set, .position = position};

@@ -22,6 +22,17 @@ bool set_remove(struct set *set, struct span member); /* false: it is no member 
 struct span set_at(const struct set *set, size_t position, char scratch[NUMBER_I64_CHARS]);
 void set_remove_at(struct set *set, size_t position);
 
+/* For many accesses by position: one costs the same in every form. The set must not change
+ * meanwhile. */
+struct set_index {
+    const struct set *set;
+    uint32_t *places; /* of a packed set; private */
+};
+struct set_index set_index(const struct set *set);
+struct span set_index_at(const struct set_index *index, size_t position,
+                         char scratch[NUMBER_I64_CHARS]);
+void set_index_close(struct set_index *index);
+
 /* All members in order. The set must not change meanwhile. */
 struct set_walk {
     const struct set *set;

@@ -206,6 +206,12 @@ static void check_order(const struct run *run, const struct hash *hash)
     }
     assert_int_equal(at, run->count);
     assert_int_equal(hash_count_at(hash, 20), at - past);
+    struct hash_index index = hash_index(hash);
+    for (size_t i = 0; i < at; i += 3) {
+        hash_index_at(&index, i, &entry);
+        check_entry(run, i, &entry);
+    }
+    hash_index_close(&index);
     size_t first = model_earliest(run);
     assert_true(hash_earliest(hash) ==
                 (first == MODEL_MAX ? NO_DEADLINE : run->model[first].deadline_ms));

@@ -106,8 +106,12 @@ static void check_order(const struct run *run, const struct set *set)
     for (; set_walk_next(&walk, &member); at++)
         assert_true(span_equal(member, model_at(&run->model, at)));
     assert_int_equal(at, run->model.count);
+    char scratch[NUMBER_I64_CHARS];
+    struct set_index index = set_index(set);
+    for (size_t i = 0; i < at; i += 3)
+        assert_true(span_equal(set_index_at(&index, i, scratch), model_at(&run->model, i)));
+    set_index_close(&index);
     if (at) {
-        char scratch[NUMBER_I64_CHARS];
         at = at * 2 / 3;
         assert_true(span_equal(set_at(set, at, scratch), model_at(&run->model, at)));
         walk = set_walk_from(set, at);
