@@ -107,6 +107,39 @@ static void test_a_scan_passes_over_a_large_set_in_steps(void **state)
     fixture_free(fixture);
 }
 
+static void test_one_call_of_a_scan_looks_at_so_many_members_at_most(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_new();
+    char request[100];
+    for (int i = 0; i < 50100; i++) {
+        snprintf(request, sizeof(request), "SADD s %d", i);
+        run(fixture, request);
+    }
+    check(fixture, "SSCAN s 0 COUNT 9223372036854775807 MATCH 50099",
+          "*2\r\n$3\r\n100\r\n*1\r\n$5\r\n50099\r\n");
+    fixture_free(fixture);
+}
+
+static void test_a_refused_move_changes_nothing(void **state)
+{
+    (void)state;
+    static const char error[] =
+        "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
+    struct fixture *fixture = fixture_new();
+    check(fixture, "SADD s a b", ":2\r\n");
+    check(fixture, "SET string x", "+OK\r\n");
+    uint64_t digest = keyspace_digest(fixture->context.keyspace);
+    check(fixture, "SMOVE s string a", error);
+    check(fixture, "SMOVE s string z", error);
+    check(fixture, "SMOVE string s a", error);
+    check(fixture, "SMOVE s none z", ":0\r\n");
+    check(fixture, "SMOVE s s a", ":1\r\n");
+    assert_true(keyspace_digest(fixture->context.keyspace) == digest);
+    check(fixture, "SPOP s 2", "*2\r\n$1\r\na\r\n$1\r\nb\r\n"); /* all: in their order */
+    fixture_free(fixture);
+}
+
 /* A few bytes of a request get no reply of gigabytes. */
 static void test_repeated_choices_have_a_bound(void **state)
 {
@@ -326,6 +359,8 @@ int main(void)
         cmocka_unit_test(test_differences_of_few_and_of_many_sets_are_the_same),
         cmocka_unit_test(test_dirty_counts_changes),
         cmocka_unit_test(test_a_scan_passes_over_a_large_set_in_steps),
+        cmocka_unit_test(test_one_call_of_a_scan_looks_at_so_many_members_at_most),
+        cmocka_unit_test(test_a_refused_move_changes_nothing),
         cmocka_unit_test(test_repeated_choices_have_a_bound),
         cmocka_unit_test(test_a_sample_has_so_many_different_positions),
         cmocka_unit_test(test_each_position_has_the_same_chance),
