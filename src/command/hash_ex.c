@@ -118,19 +118,17 @@ static uint64_t set_fields(struct command_context *context, struct hash *hash,
     bool is_past = deadline_ms != NO_DEADLINE && deadline_ms <= context->now_ms;
     uint64_t changes = 0;
     for (size_t i = 0; i < fields->count; i++) {
-        struct span field = fields->at[2 * i];
-        struct span value = fields->at[2 * i + 1];
-        changes += hash_remove_if_past(hash, field, context->now_ms);
+        const struct hash_entry entry = {
+            .field = fields->at[2 * i], .value = fields->at[2 * i + 1], .deadline_ms = deadline_ms};
+        changes += hash_remove_if_past(hash, entry.field, context->now_ms);
         if (is_past) {
-            changes += hash_remove(hash, field);
+            changes += hash_remove(hash, entry.field);
             continue;
         }
         if (flags & SET_KEEPTTL)
-            hash_set_value(hash, field, value, rules);
+            hash_set_value(hash, entry.field, entry.value, rules);
         else
-            hash_set(hash, field, value, rules);
-        if (deadline_ms != NO_DEADLINE)
-            hash_set_deadline(hash, field, deadline_ms, rules);
+            hash_set_until(hash, &entry, rules);
         changes++;
     }
     return changes;

@@ -94,7 +94,10 @@ void hash_index_close(struct hash_index *index)
 
 static void add_dense(struct hash_table *table, const struct hash_entry *entry)
 {
-    dense_insert(&table->dense, hash_field_new(dense_hash(entry->field, table->seed), entry));
+    struct hash_field *field = hash_field_new(dense_hash(entry->field, table->seed), entry);
+    dense_insert(&table->dense, field);
+    if (field->is_timed)
+        field_times_add(&table->times, field);
 }
 
 void hash_make_dense(struct hash *hash, size_t more, const struct value_rules *rules)
@@ -141,13 +144,13 @@ static bool fits_packed(const struct hash *hash, const struct hash_entry *entry,
                                               listpack_element_bytes(entry->value));
 }
 
-/* False: the hash has to be a dictionary for this. */
+/* False: the hash has to be a dictionary for this, as it has for any deadline. */
 static bool set_packed(struct hash *hash, const struct hash_entry *entry,
                        const struct value_rules *rules, bool *is_new)
 {
     size_t at = find_packed(hash, entry->field);
     *is_new = at == 0;
-    if (!fits_packed(hash, entry, rules) ||
+    if (!fits_packed(hash, entry, rules) || entry->deadline_ms != NO_DEADLINE ||
         (*is_new && hash_count(hash) >= rules->hash_packed_entries))
         return false;
     if (*is_new) {
@@ -202,6 +205,14 @@ bool hash_set_value(struct hash *hash, struct span field, struct span value,
 {
     struct hash_entry entry = {.field = field, .value = value, .deadline_ms = NO_DEADLINE};
     return set(hash, &entry, true, rules);
+}
+
+bool hash_set_until(struct hash *hash, const struct hash_entry *entry,
+                    const struct value_rules *rules)
+{
+    struct hash_entry fresh = {
+        .field = entry->field, .value = entry->value, .deadline_ms = entry->deadline_ms};
+    return set(hash, &fresh, false, rules);
 }
 
 bool hash_set_deadline(struct hash *hash, struct span field, int64_t deadline_ms,

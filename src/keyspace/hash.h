@@ -59,6 +59,9 @@ bool hash_set(struct hash *hash, struct span field, struct span value,
 /* The same, but a deadline stays. */
 bool hash_set_value(struct hash *hash, struct span field, struct span value,
                     const struct value_rules *rules);
+/* The same, and it gets this deadline. */
+bool hash_set_until(struct hash *hash, const struct hash_entry *entry,
+                    const struct value_rules *rules);
 bool hash_remove(struct hash *hash, struct span field); /* false: there is no such field */
 void hash_remove_at(struct hash *hash, size_t position);
 

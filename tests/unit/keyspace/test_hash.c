@@ -88,6 +88,21 @@ static void step_set(struct run *run, bool keep)
         run->model[at].deadline_ms = NO_DEADLINE;
 }
 
+static void step_set_until(struct run *run)
+{
+    struct text field = draw(run, run->fields);
+    struct text value = draw(run, 50);
+    size_t at = model_find(run, &field);
+    const struct hash_entry entry = {.field = span_of_text(&field),
+                                     .value = span_of_text(&value),
+                                     .deadline_ms = (int64_t)prng_below(&run->prng, 50)};
+    for (int i = 0; i < RULES; i++)
+        assert_int_equal(hash_set_until(run->hashes[i], &entry, &run->rules[i]), at == run->count);
+    if (at == run->count)
+        run->count++;
+    run->model[at] = (struct model_field){field, value, entry.deadline_ms};
+}
+
 static void step_remove(struct run *run)
 {
     struct text field = draw(run, run->fields);
@@ -273,7 +288,7 @@ static void check_all(struct run *run)
 static void step(struct run *run, bool grows)
 {
     if (run->timed && prng_below(&run->prng, 3) == 0) {
-        static void (*const kinds[])(struct run *) = {step_deadline, step_deadline, step_deadline,
+        static void (*const kinds[])(struct run *) = {step_deadline, step_deadline, step_set_until,
                                                       step_expire, step_remove_if_past};
         kinds[prng_below(&run->prng, 5)](run);
         return;
@@ -415,49 +430,6 @@ static void test_memory_is_told_from_samples(void **state)
     hash_free(hash);
 }
 
-static void test_damaged_notes_are_refused(void **state)
-{
-    (void)state;
-    static const char *const bad[] = {"x",     "0",     "0:5",   "3:5 ",
-                                      "-1:5 ", "0:-5 ", "0:x ",  ":5 ",
-                                      " ",     "0:5 1", "00:5 ", "0:9223372036854775808 "};
-    struct value_rules rules = value_rules_default;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct hash *hash = hash_new();
-        add_numbers(hash, 3, &rules);
-        assert_false(hash_ops.note_take(hash, span_text(bad[i]), &rules));
-        assert_true(hash_ops.sum(hash) == hash_ops.sum_by_walk(hash));
-        hash_free(hash);
-    }
-    struct hash *hash = hash_new();
-    add_numbers(hash, 3, &rules);
-    assert_true(hash_ops.note_take(hash, SPAN("0:5 2:7 "), &rules));
-    assert_true(hash_ops.note_take(hash, SPAN(""), &rules));
-    assert_int_equal(hash_earliest(hash), 5);
-    assert_int_equal(hash_count_at(hash, 6), 2);
-    hash_free(hash);
-}
-
-/* Each note looks at a bounded number of fields, of which none may have a deadline. */
-static void test_a_note_may_be_empty(void **state)
-{
-    (void)state;
-    struct value_rules rules = value_rules_default;
-    struct hash *hash = hash_new();
-    add_numbers(hash, 40000, &rules);
-    hash_set_deadline(hash, SPAN("39999"), 5, &rules);
-    struct value_cursor cursor = {0};
-    struct buf text = {0};
-    assert_true(hash_ops.note(hash, &cursor, &text));
-    assert_int_equal(text.len, 0);
-    assert_true(hash_ops.note_take(hash, buf_span(&text), &rules));
-    assert_true(hash_ops.note(hash, &cursor, &text));
-    assert_true(span_equal(buf_span(&text), SPAN("39999:5 ")));
-    assert_false(hash_ops.note(hash, &cursor, &text));
-    buf_close(&text);
-    hash_free(hash);
-}
-
 struct visits {
     int count;
     int timed;
@@ -496,8 +468,6 @@ int main(void)
         cmocka_unit_test(test_a_value_of_the_same_size_is_written_in_place),
         cmocka_unit_test(test_every_hash_is_freed_in_pieces),
         cmocka_unit_test(test_memory_is_told_from_samples),
-        cmocka_unit_test(test_damaged_notes_are_refused),
-        cmocka_unit_test(test_a_note_may_be_empty),
         cmocka_unit_test(test_a_packed_hash_answers_a_scan_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
