@@ -48,7 +48,7 @@ static void insert(struct zset *zset, const struct value_rules *rules, struct sp
     if (!zset->is_large && !zset_pack_has_room(&zset->pack, rules, member))
         make_large(zset, rules);
     if (zset->is_large)
-        zset_large_insert(zset->large, member, score, true);
+        zset_large_insert(zset->large, member, score);
     else
         zset_pack_insert(&zset->pack, member, score);
     zset->sum += zset_sum_of(member, score);
@@ -128,8 +128,10 @@ bool zset_load(struct zset *zset, const struct value_rules *rules, struct span m
         return true;
     }
     make_large(zset, rules);
-    zset_large_insert(zset->large, member, score, false);
+    zset_large_place(zset->large, member, score);
     zset->sum += zset_sum_of(member, score);
+    if (zset_count(zset) == total)
+        zset_large_sort(zset->large);
     return true;
 }
 

@@ -58,7 +58,8 @@ bool zset_remove(struct zset *zset, struct span member);
 size_t zset_remove_ranks(struct zset *zset, size_t rank, size_t count);
 
 /* For loading: adds members in the order in which they were saved. `total` is the number of all
- * that will be added. False: the member is there already, or the score is NaN. */
+ * that will be added. False: the member is there already, or the score is NaN. Until the last one
+ * is added nothing else may be done with the set but to free it. */
 bool zset_load(struct zset *zset, const struct value_rules *rules, struct span member, double score,
                size_t total);
 

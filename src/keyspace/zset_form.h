@@ -57,8 +57,14 @@ struct zset_large *zset_large_new(uint64_t seed);
 /* The members of a pack in order. Empties the pack. */
 struct zset_large *zset_large_from(struct listpack *pack, uint64_t seed);
 struct zset_element *zset_large_find(const struct zset_large *large, struct span member);
-/* The member is absent. in_order: positions begin anew if the set grows beyond ZSET_SMALL. */
-void zset_large_insert(struct zset_large *large, struct span member, double score, bool in_order);
+/* The member is absent. */
+void zset_large_insert(struct zset_large *large, struct span member, double score);
+/* The same while a set is loaded or copied: the member only gets its position. Nothing may be done
+ * then but to add more, to put all of them in order, or to free the set. */
+void zset_large_place(struct zset_large *large, struct span member, double score);
+void zset_large_sort(struct zset_large *large);
+/* Puts the members in order like those of the set that they are copies of. */
+void zset_large_sort_like(struct zset_large *large, const struct zset_large *from);
 void zset_large_set_score(struct zset_large *large, struct zset_element *element, double score);
 void zset_large_remove(struct zset_large *large, struct zset_element *element);
 /* Returns the sum of what it removed. */

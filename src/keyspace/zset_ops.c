@@ -77,8 +77,9 @@ static struct zset_large *copy_large(const struct zset_large *from)
     dense_reserve(&large->dense, dense_count(&from->dense));
     for (size_t i = 0; i < dense_count(&from->dense); i++) {
         const struct zset_element *element = dense_at(&from->dense, i);
-        zset_large_insert(large, zset_element_text(element), element->score, false);
+        zset_large_place(large, zset_element_text(element), element->score);
     }
+    zset_large_sort_like(large, from);
     return large;
 }
 
