@@ -27,7 +27,7 @@ bool command_find_member_end(const struct zset *zset, struct span text, bool is_
 
 /* What a command works on, in the measure of command_work: the bytes that the keyspace would copy
  * in the same time. */
-enum { ZSET_WORK_PER_REMOVED = 32, ZSET_WORK_PER_ADDED = 128 };
+enum { ZSET_WORK_PER_REMOVED = 32, ZSET_WORK_PER_ADDED = 32 };
 
 /* NULL: the key is absent or holds another type. */
 const struct zset *command_peek_zset(const struct keyspace *keyspace, struct span key);

@@ -11,7 +11,7 @@
 #include "keyspace/set.h"
 
 /* Of each search of a member, and of adding one to the result. */
-enum { WORK_PER_SEARCH = 60, WORK_PER_ADDED = 300 };
+enum { WORK_PER_SEARCH = 60, WORK_PER_ADDED = 200 };
 
 struct source {
     const struct zset *zset;
@@ -109,8 +109,7 @@ static double combine(const struct combination *combination, double a, double b)
 
 /* The result. Returns false if no more is wanted. */
 struct result {
-    struct zset *zset; /* NULL: only counted */
-    const struct value_rules *rules;
+    struct zset *zset; /* being built; NULL: only counted */
     size_t count, limit;
 };
 
@@ -119,7 +118,8 @@ static bool take(const struct combination *combination, struct result *result, s
 {
     result->count++;
     if (result->zset) {
-        zset_add(result->zset, result->rules, member, &score, 0);
+        bool is_new;
+        *zset_build_score(result->zset, member, &is_new) = score;
         combination->context->work += WORK_PER_ADDED;
     }
     return result->count != result->limit;
@@ -157,12 +157,13 @@ static void unite(const struct combination *combination, struct result *result)
     for (size_t i = 0; i < combination->count; i++) {
         struct source_walk walk = source_walk(&combination->sources[i]);
         struct span member;
-        double score, before;
+        double score;
         while (source_next(&walk, &member, &score)) {
+            bool is_new;
+            double *sum = zset_build_score(result->zset, member, &is_new);
             score = weigh(&combination->sources[i], score);
-            if (i > 0 && zset_score(result->zset, member, &before))
-                score = combine(combination, before, score);
-            take(combination, result, member, score);
+            *sum = is_new ? score : combine(combination, *sum, score);
+            combination->context->work += WORK_PER_ADDED;
         }
     }
 }
@@ -201,16 +202,25 @@ static int compare_sources(const void *a, const void *b)
 
 static void run(const struct combination *combination, struct result *result)
 {
-    if (combination->operation == DIFFERENCE) {
-        subtract(combination, result);
-        return;
-    }
-    qsort(combination->sources, combination->count, sizeof(combination->sources[0]),
-          compare_sources);
-    if (combination->operation == UNION)
+    const struct value_rules *rules = command_rules(combination->context);
+    if (!combination->counts)
+        result->zset = zset_build_begin(rules);
+    if (combination->operation != DIFFERENCE)
+        qsort(combination->sources, combination->count, sizeof(combination->sources[0]),
+              compare_sources);
+    switch (combination->operation) {
+    case UNION:
         unite(combination, result);
-    else
+        break;
+    case INTERSECTION:
         intersect(combination, result);
+        break;
+    case DIFFERENCE:
+        subtract(combination, result);
+        break;
+    }
+    if (!combination->counts)
+        zset_build_end(result->zset, rules);
 }
 
 /* Arguments. All return false after an error was written. */
@@ -326,9 +336,7 @@ static void run_reply(struct combination combination, const struct span *args, s
 {
     struct command_context *context = combination.context;
     if (parse(&combination, args + 1, argc - 1)) {
-        struct result result = {.rules = command_rules(context), .limit = combination.limit};
-        if (!combination.counts)
-            result.zset = zset_new();
+        struct result result = {.limit = combination.limit};
         run(&combination, &result);
         if (combination.counts) {
             resp_integer(context->reply, (int64_t)result.count);
@@ -345,7 +353,7 @@ static void run_store(struct combination combination, const struct span *args, s
     struct command_context *context = combination.context;
     combination.stores = true;
     if (parse(&combination, args + 2, argc - 2)) {
-        struct result result = {.zset = zset_new(), .rules = command_rules(context)};
+        struct result result = {0};
         run(&combination, &result);
         size_t count = zset_count(result.zset);
         context->dirty += command_store_value(context, args[1], VALUE_ZSET, result.zset);

@@ -216,7 +216,7 @@ void command_zrevrangebylex_run(struct command_context *context, const struct sp
 static struct zset *gather_range(struct command_context *context, const struct zset *from,
                                  const struct request *request)
 {
-    struct zset *into = zset_new();
+    struct zset *into = zset_build_begin(command_rules(context));
     struct range range = {0};
     if (from)
         range = limit_range(from, request);
@@ -224,9 +224,11 @@ static struct zset *gather_range(struct command_context *context, const struct z
     char scratch[NUMBER_I64_CHARS];
     bool more = range.count && zset_at(from, range.first, &place);
     for (; more && range.count; range.count--, more = step(&place, request)) {
-        double score = zset_place_score(&place);
-        zset_add(into, command_rules(context), zset_place_member(&place, scratch), &score, 0);
+        bool is_new;
+        *zset_build_score(into, zset_place_member(&place, scratch), &is_new) =
+            zset_place_score(&place);
     }
+    zset_build_end(into, command_rules(context));
     return into;
 }
 

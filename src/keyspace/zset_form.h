@@ -48,6 +48,7 @@ uint64_t zset_sum_of(struct span member, double score);
 double zset_pack_score(const struct listpack *pack, size_t at);
 size_t zset_pack_find(const struct listpack *pack, struct span member); /* 0: none */
 void zset_pack_insert(struct listpack *pack, struct span member, double score);
+void zset_pack_append(struct listpack *pack, struct span member, double score); /* it is the last */
 bool zset_pack_has_room(const struct listpack *pack, const struct value_rules *rules,
                         struct span member);
 size_t zset_pack_rank_of_score(const struct listpack *pack, double score, bool through);
@@ -61,7 +62,7 @@ struct zset_element *zset_large_find(const struct zset_large *large, struct span
 void zset_large_insert(struct zset_large *large, struct span member, double score);
 /* The same while a set is loaded or copied: the member only gets its position. Nothing may be done
  * then but to add more, to put all of them in order, or to free the set. */
-void zset_large_place(struct zset_large *large, struct span member, double score);
+struct zset_element *zset_large_place(struct zset_large *large, struct span member, double score);
 void zset_large_sort(struct zset_large *large);
 /* Puts the members in order like those of the set that they are copies of. */
 void zset_large_sort_like(struct zset_large *large, const struct zset_large *from);

@@ -295,9 +295,11 @@ struct zset_large *zset_large_from(struct listpack *pack, uint64_t seed)
     return large;
 }
 
-void zset_large_place(struct zset_large *large, struct span member, double score)
+struct zset_element *zset_large_place(struct zset_large *large, struct span member, double score)
 {
-    dense_insert(&large->dense, element_new(large, member, score));
+    struct zset_element *element = element_new(large, member, score);
+    dense_insert(&large->dense, element);
+    return element;
 }
 
 /* The score is at hand when elements are compared. */
@@ -319,6 +321,8 @@ void zset_large_sort(struct zset_large *large)
 {
     enum { FILLED = ZSET_LEAF_MAX - ZSET_LEAF_MAX / 8 };
     size_t count = dense_count(&large->dense);
+    if (count == 0)
+        return;
     struct sorted *sorted = mem_alloc(count * sizeof(*sorted));
     for (size_t i = 0; i < count; i++) {
         struct zset_element *element = dense_at(&large->dense, i);

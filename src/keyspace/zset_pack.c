@@ -28,6 +28,24 @@ static size_t next_member(const struct listpack *pack, size_t at)
     return listpack_skip(pack, at, 2);
 }
 
+/* Before the member at `at`; 0: at the end. */
+static void put(struct listpack *pack, size_t at, struct span member, double score)
+{
+    size_t behind = listpack_next(pack, listpack_insert(pack, at, member));
+    if (fabs(score) <= WHOLE_MAX && score == (double)(int64_t)score) {
+        listpack_insert_integer(pack, behind, (int64_t)score);
+        return;
+    }
+    char raw[RAW_BYTES] = {RAW_SCORE};
+    memcpy(raw + 1, &score, sizeof(score));
+    listpack_insert(pack, behind, span_of(raw, sizeof(raw)));
+}
+
+void zset_pack_append(struct listpack *pack, struct span member, double score)
+{
+    put(pack, 0, member, score);
+}
+
 void zset_pack_insert(struct listpack *pack, struct span member, double score)
 {
     size_t at = listpack_first(pack);
@@ -38,14 +56,7 @@ void zset_pack_insert(struct listpack *pack, struct span member, double score)
             (other == score && span_compare(listpack_text(pack, at, scratch), member) > 0))
             break;
     }
-    size_t behind = listpack_next(pack, listpack_insert(pack, at, member));
-    if (fabs(score) <= WHOLE_MAX && score == (double)(int64_t)score) {
-        listpack_insert_integer(pack, behind, (int64_t)score);
-        return;
-    }
-    char raw[RAW_BYTES] = {RAW_SCORE};
-    memcpy(raw + 1, &score, sizeof(score));
-    listpack_insert(pack, behind, span_of(raw, sizeof(raw)));
+    put(pack, at, member, score);
 }
 
 bool zset_pack_has_room(const struct listpack *pack, const struct value_rules *rules,

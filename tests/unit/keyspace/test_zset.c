@@ -551,6 +551,59 @@ static void test_what_no_set_holds_is_not_loaded(void **state)
     }
 }
 
+/* Building gives what adding gives, in all forms. */
+static void check_built(int count, const char *longest, const struct value_rules *rules)
+{
+    struct zset *added = zset_new(), *built = zset_build_begin(rules);
+    struct prng prng;
+    prng_init(&prng, (uint64_t)count);
+    for (int i = 0; i < count; i++) {
+        char text[TEXT_MAX];
+        struct span member = span_of(text, some_member(&prng, text));
+        double score = some_score(&prng);
+        bool is_new;
+        *zset_build_score(built, member, &is_new) = score;
+        assert_int_equal(is_new, zset_add(added, rules, member, &score, 0) == ZSET_ADDED);
+    }
+    if (longest) {
+        bool is_new;
+        *zset_build_score(built, span_text(longest), &is_new) = 1;
+        put(added, rules, longest, 1);
+    }
+    zset_build_end(built, rules);
+    assert_string_equal(zset_ops.encoding(built), zset_ops.encoding(added));
+    assert_int_equal(zset_count(built), zset_count(added));
+    assert_int_equal(zset_ops.sum(built), zset_ops.sum(added));
+    assert_int_equal(zset_ops.sum(built), zset_ops.sum_by_walk(built));
+    struct zset_place a, b;
+    bool more = zset_at(built, 0, &a);
+    assert_int_equal(zset_at(added, 0, &b), more);
+    char x[NUMBER_I64_CHARS], y[NUMBER_I64_CHARS];
+    for (; more; more = zset_next(&a), zset_next(&b)) {
+        assert_true(span_equal(zset_place_member(&a, x), zset_place_member(&b, y)));
+        assert_true(zset_place_score(&a) == zset_place_score(&b));
+        assert_true(zset_place_score(&a) != 0 || !signbit(zset_place_score(&a)));
+    }
+    zset_free(added);
+    zset_free(built);
+}
+
+static void test_building_gives_what_adding_gives(void **state)
+{
+    (void)state;
+    struct value_rules rules = value_rules_default;
+    for (int count = 0; count < 200; count++)
+        check_built(count, NULL, &rules);
+    check_built(1000, NULL, &rules);
+    rules.zset_packed_value = 5;
+    check_built(10, "short", &rules);
+    check_built(10, "longer", &rules);
+    rules.zset_packed_entries = 0;
+    check_built(0, NULL, &rules);
+    check_built(0, "one", &rules);
+    zset_free(zset_build_begin(&rules));
+}
+
 static void test_it_is_freed_in_pieces(void **state)
 {
     (void)state;
@@ -650,6 +703,7 @@ int main(void)
         cmocka_unit_test(test_scans_do_not_depend_on_the_form),
         cmocka_unit_test(test_saving_keeps_the_order_of_scans),
         cmocka_unit_test(test_what_no_set_holds_is_not_loaded),
+        cmocka_unit_test(test_building_gives_what_adding_gives),
         cmocka_unit_test(test_it_is_freed_in_pieces),
         cmocka_unit_test(test_a_scan_sees_what_stays),
         cmocka_unit_test(test_many_members),
