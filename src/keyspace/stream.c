@@ -418,8 +418,7 @@ bool stream_add_node(struct stream *stream, struct stream_node *node)
     if (!node)
         return false;
     bool has_entries = stream_node_first(node, &first);
-    if (!has_entries || (stream_last(stream, &last) && stream_id_compare(first.id, last.id) <= 0) ||
-        stream_id_is_zero(first.id)) {
+    if (!has_entries || (stream_last(stream, &last) && stream_id_compare(first.id, last.id) <= 0)) {
         stream_node_free(node);
         return !has_entries;
     }

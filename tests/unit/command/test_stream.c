@@ -127,6 +127,39 @@ static void test_consumers_are_seen_and_active(void **state)
     fixture_free(fixture);
 }
 
+static void check_inactive(struct fixture *fixture, const char *consumer, int inactive)
+{
+    char expected[100];
+    sprintf(expected,
+            "\r\n%s\r\n$7\r\npending\r\n:%d\r\n$4\r\nidle\r\n:5\r\n$8\r\ninactive\r\n:%d\r\n",
+            consumer, inactive >= 0, inactive);
+    assert_non_null(strstr(run(fixture, "XINFO CONSUMERS s g"), expected));
+}
+
+static void test_who_gets_entries_is_active(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_new();
+    run(fixture, "XGROUP CREATE s g 0 MKSTREAM");
+    for (int i = 1; i <= 4; i++) {
+        char request[64];
+        sprintf(request, "XADD s %d-1 a 1", i);
+        run(fixture, request);
+    }
+    run(fixture, "XREADGROUP GROUP g reads COUNT 3 STREAMS s >");
+    run(fixture, "XREADGROUP GROUP g forgets COUNT 1 NOACK STREAMS s >");
+    run(fixture, "XCLAIM s g claims 0 1-1");
+    run(fixture, "XAUTOCLAIM s g takes 0 2-1 COUNT 1 JUSTID");
+    run(fixture, "XCLAIM s g fails 0 4-1");
+    fixture->context.now_ms += 5;
+    check_inactive(fixture, "reads", 5);
+    check_inactive(fixture, "forgets", -1);
+    check_inactive(fixture, "claims", 5);
+    check_inactive(fixture, "takes", 5);
+    check_inactive(fixture, "fails", -1);
+    fixture_free(fixture);
+}
+
 static void test_full_info_has_times(void **state)
 {
     (void)state;
@@ -157,6 +190,38 @@ static void test_times_do_not_go_below_zero(void **state)
     check(fixture, "XCLAIM s g d 1 1-1", "*0\r\n");
     const char *reply = run(fixture, "XINFO CONSUMERS s g");
     assert_non_null(strstr(reply, "$4\r\nidle\r\n:0\r\n$8\r\ninactive\r\n:0\r\n"));
+    fixture_free(fixture);
+}
+
+/* A loaded file may hold any time. */
+static void test_times_of_any_size(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_new();
+    struct stream *stream = stream_new();
+    struct stream_group *group = stream_add_group(stream, SPAN("g"), STREAM_ID_MIN, INT64_MIN);
+    struct stream_consumer *consumer = stream_group_add_consumer(group, SPAN("c"), INT64_MIN);
+    stream_consumer_touch(group, consumer, INT64_MIN, INT64_MIN);
+    stream_group_deliver(group, &(struct stream_pending){{1, 1}, INT64_MIN, UINT64_MAX, consumer});
+    stream_set_counters(stream, UINT64_MAX, STREAM_ID_MAX);
+    keyspace_set_value(fixture->context.keyspace, SPAN("s"), VALUE_STREAM, stream, 1);
+    check(fixture, "XPENDING s g - + 9",
+          "*1\r\n*4\r\n$3\r\n1-1\r\n$1\r\nc\r\n:9223372036854775807\r\n:-1\r\n");
+    check(fixture, "XPENDING s g IDLE 9223372036854775807 - + 9",
+          "*1\r\n*4\r\n$3\r\n1-1\r\n$1\r\nc\r\n:9223372036854775807\r\n:-1\r\n");
+    assert_non_null(strstr(run(fixture, "XINFO CONSUMERS s g"),
+                           "$4\r\nidle\r\n:9223372036854775807\r\n"
+                           "$8\r\ninactive\r\n:9223372036854775807\r\n"));
+    run(fixture, "XINFO GROUPS s");
+    run(fixture, "XINFO STREAM s FULL");
+    check(fixture, "XADD s * a 1", "$15\r\n" NOW_ID "-0\r\n");
+    run(fixture, "XREADGROUP GROUP g c STREAMS s >");
+    run(fixture, "XREADGROUP GROUP g c STREAMS s 0");
+    check(fixture, "XAUTOCLAIM s g d 9223372036854775807 0",
+          "*3\r\n$3\r\n0-0\r\n*0\r\n*1\r\n$3\r\n1-1\r\n");
+    run(fixture, "XINFO GROUPS s");
+    assert_int_equal(keyspace_sum(fixture->context.keyspace),
+                     keyspace_sum_by_walk(fixture->context.keyspace));
     fixture_free(fixture);
 }
 
@@ -406,8 +471,10 @@ int main(void)
         cmocka_unit_test(test_about_trimming_does_not_depend_on_nodes),
         cmocka_unit_test(test_about_trimming_has_a_limit),
         cmocka_unit_test(test_consumers_are_seen_and_active),
+        cmocka_unit_test(test_who_gets_entries_is_active),
         cmocka_unit_test(test_full_info_has_times),
         cmocka_unit_test(test_times_do_not_go_below_zero),
+        cmocka_unit_test(test_times_of_any_size),
         cmocka_unit_test(test_what_is_read_is_a_change_only_if_it_is_one),
         cmocka_unit_test(test_waiting_with_fixed_ids),
         cmocka_unit_test(test_a_follower_writes_no_reply),

@@ -28,11 +28,12 @@ struct model {
 static const char *const names[] = {"a", "temperature", "12", "", "x-4"};
 
 /* Streams with other rules, that have to agree. */
-enum { STREAMS = 3 };
+enum { STREAMS = 4 };
 static const struct value_rules rules[STREAMS] = {
     {.stream_node_entries = 100, .stream_node_bytes = 4096},
     {.stream_node_entries = 3},
     {.stream_node_bytes = 300},
+    {.stream_node_entries = 400},
 };
 
 struct run {

@@ -328,6 +328,12 @@ static void test_lag(void **state)
     check_lag(stream, group, -1);
     stream_group_set_position(group, (struct stream_id){6, 1}, 6);
     check_lag(stream, group, 4);
+    /* A gap in front of the first entry is none. */
+    stream_group_set_position(group, (struct stream_id){3, 0}, 3);
+    stream_trim(stream, &(struct stream_trim){.by = STREAM_TRIM_FIRST, .first_id = {7, 0}});
+    check_lag(stream, group, 7);
+    stream_group_set_position(group, (struct stream_id){3, 0}, STREAM_READ_UNKNOWN);
+    check_lag(stream, group, 4);
     stream_free(stream);
 }
 

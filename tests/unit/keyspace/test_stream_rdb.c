@@ -205,6 +205,65 @@ static void test_steps_refuse_what_does_not_fit(void **state)
     stream_free(stream);
 }
 
+/* Two entries of one field, by their distance to the node's ID. NULL: refused. */
+static struct stream_node *node_of(struct stream_id id, const int64_t distances[2])
+{
+    struct listpack pack = {0};
+    listpack_append_integer(&pack, 2);
+    listpack_append_integer(&pack, 0);
+    listpack_append_integer(&pack, 1);
+    listpack_append(&pack, SPAN("a"));
+    listpack_append_integer(&pack, 0);
+    for (int i = 0; i < 2; i++) {
+        listpack_append_integer(&pack, 2);
+        listpack_append_integer(&pack, 0);
+        listpack_append_integer(&pack, distances[i]);
+        listpack_append(&pack, SPAN("1"));
+        listpack_append_integer(&pack, 4);
+    }
+    struct stream_node *node = stream_node_load(id, listpack_span(&pack));
+    listpack_close(&pack);
+    return node;
+}
+
+static void check_node(struct stream_id id, int64_t first, int64_t second, bool is_fine)
+{
+    struct stream_node *node = node_of(id, (int64_t[2]){first, second});
+    assert_int_equal(node != NULL, is_fine);
+    if (node)
+        stream_node_free(node);
+}
+
+static void test_entries_of_a_node_are_in_order(void **state)
+{
+    (void)state;
+    struct stream_id id = {1, 10};
+    check_node(id, 0, 1, true);
+    check_node(id, 5, INT64_MAX, true);
+    check_node(id, 1, 1, false);
+    check_node(id, 0, 0, false);
+    check_node(id, 2, 1, false);
+    check_node(id, -1, 1, false);
+    check_node(id, 0, INT64_MIN, true); /* 2^63 more */
+    check_node(STREAM_ID_MIN, 0, 1, false);
+    check_node(STREAM_ID_MIN, 1, 2, true);
+    check_node(STREAM_ID_MAX, 0, 1, false);
+}
+
+static void test_nodes_are_in_order(void **state)
+{
+    (void)state;
+    struct stream *stream = stream_new();
+    assert_true(stream_add_node(stream, node_of((struct stream_id){1, 10}, (int64_t[2]){0, 5})));
+    assert_false(stream_add_node(stream, node_of((struct stream_id){1, 15}, (int64_t[2]){0, 5})));
+    assert_false(stream_add_node(stream, node_of((struct stream_id){1, 9}, (int64_t[2]){0, 50})));
+    assert_true(stream_add_node(stream, node_of((struct stream_id){1, 15}, (int64_t[2]){1, 5})));
+    assert_false(stream_add_node(stream, NULL));
+    assert_int_equal(stream_length(stream), 4);
+    assert_int_equal(stream_sum(stream), stream_sum_by_walk(stream));
+    stream_free(stream);
+}
+
 static void check_note(const char *text, bool fits)
 {
     struct stream *stream = stream_new();
@@ -244,6 +303,8 @@ int main(void)
         cmocka_unit_test(test_what_redis_wrote_is_loaded),
         cmocka_unit_test(test_damaged_bytes),
         cmocka_unit_test(test_steps_refuse_what_does_not_fit),
+        cmocka_unit_test(test_entries_of_a_node_are_in_order),
+        cmocka_unit_test(test_nodes_are_in_order),
         cmocka_unit_test(test_notes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
