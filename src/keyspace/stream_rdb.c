@@ -5,7 +5,7 @@
 
 /* Writing. cursor->at[0] is the stage and, from CONSUMER on, the consumer's position above it;
  * at[1] is the offset in a node, later the position of the group; at[2] and at[3] are the ID to go
- * on with. */
+ * on with, or at[2] is the offset in a name. */
 
 enum stage { HEAD, NODES, TOTALS, GROUP, PENDING, CONSUMER, CONSUMER_PENDING, END };
 
@@ -42,10 +42,17 @@ static void add_id_lengths(struct buf *out, struct stream_id id)
     rdb_add_length(out, id.seq);
 }
 
-static void add_text(struct buf *out, struct span text)
+/* Writes up to `room` bytes of a name; cursor->at[2] counts those that were written before. False:
+ * there are more. */
+static bool save_name(struct span name, struct value_cursor *cursor, struct buf *out, size_t room)
 {
-    rdb_add_length(out, text.len);
-    buf_add_span(out, text);
+    size_t offset = (size_t)cursor->at[2];
+    if (offset == 0)
+        rdb_add_length(out, name.len);
+    size_t len = name.len - offset < room ? name.len - offset : room;
+    buf_add_span(out, span_of(name.ptr + offset, len));
+    cursor->at[2] += len;
+    return cursor->at[2] == name.len;
 }
 
 static bool node_begins(const void *sought, const void *leaf)
@@ -101,9 +108,10 @@ static void save_totals(const struct stream *stream, struct value_cursor *cursor
 }
 
 static void save_group(const struct stream_group *group, struct value_cursor *cursor,
-                       struct buf *out)
+                       struct buf *out, size_t room)
 {
-    add_text(out, stream_group_name(group));
+    if (!save_name(stream_group_name(group), cursor, out, room))
+        return;
     add_id_lengths(out, group->last_id);
     rdb_add_length(out, stream_group_pending_count(group));
     go_to(cursor, PENDING, 0, STREAM_ID_MIN);
@@ -129,7 +137,8 @@ static bool save_pending(const struct stream_group *group, const struct stream_c
     return pending == NULL;
 }
 
-static void save_consumer(const struct stream *stream, struct value_cursor *cursor, struct buf *out)
+static void save_consumer(const struct stream *stream, struct value_cursor *cursor, struct buf *out,
+                          size_t room)
 {
     const struct stream_group *group = stream->groups[cursor->at[1]];
     uint64_t position = cursor->at[0] >> STAGE_BITS;
@@ -139,7 +148,8 @@ static void save_consumer(const struct stream *stream, struct value_cursor *curs
         return;
     }
     const struct stream_consumer *consumer = group->consumers[position];
-    add_text(out, stream_consumer_name(consumer));
+    if (!save_name(stream_consumer_name(consumer), cursor, out, room))
+        return;
     rdb_add_little_endian(out, (uint64_t)consumer->seen_ms, 8);
     rdb_add_length(out, stream_consumer_pending_count(consumer));
     go_to(cursor, CONSUMER_PENDING, position, STREAM_ID_MIN);
@@ -152,7 +162,7 @@ static void save_part_of_group(const struct stream *stream, struct value_cursor 
     uint64_t position = cursor->at[0] >> STAGE_BITS;
     switch (stage_of(cursor)) {
     case GROUP:
-        save_group(group, cursor, out);
+        save_group(group, cursor, out, room);
         break;
     case PENDING:
         if (save_pending(group, NULL, cursor, out, room)) {
@@ -161,7 +171,7 @@ static void save_part_of_group(const struct stream *stream, struct value_cursor 
         }
         break;
     case CONSUMER:
-        save_consumer(stream, cursor, out);
+        save_consumer(stream, cursor, out, room);
         break;
     case CONSUMER_PENDING:
         if (save_pending(group, group->consumers[position], cursor, out, room))

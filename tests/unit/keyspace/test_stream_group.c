@@ -294,6 +294,22 @@ static void test_many_consumers_are_saved(void **state)
     assert_in_range(freed, 2 * COUNT + 1, 4 * COUNT);
 }
 
+/* stream_test_reload() checks that no piece is much longer than asked for. */
+static void test_long_names_are_saved_in_pieces(void **state)
+{
+    (void)state;
+    static char name[5000];
+    memset(name, 'n', sizeof(name));
+    struct stream *stream = stream_new();
+    struct stream_group *group =
+        stream_add_group(stream, span_of(name, sizeof(name)), STREAM_ID_MIN, 0);
+    stream_group_add_consumer(group, span_of(name, sizeof(name) - 1), 1);
+    stream_group_add_consumer(group, span_of(name, 0), 1);
+    stream_add_group(stream, span_of(name, 0), STREAM_ID_MIN, 0);
+    stream_free(stream_test_reload(stream));
+    stream_free(stream);
+}
+
 static void check_lag(const struct stream *stream, const struct stream_group *group,
                       int64_t expected)
 {
@@ -343,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_it_agrees_with_plain_arrays),
         cmocka_unit_test(test_the_sum_sees_everything),
         cmocka_unit_test(test_many_consumers_are_saved),
+        cmocka_unit_test(test_long_names_are_saved_in_pieces),
         cmocka_unit_test(test_lag),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
