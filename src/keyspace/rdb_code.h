@@ -63,6 +63,9 @@ bool rdb_add_integer(struct buf *out, int64_t value);
 struct span rdb_add_string_head(struct buf *out, const struct item *item, char scratch[24]);
 /* The same for any text: a canonical integer of up to 32 bits gets the short form. */
 struct span rdb_add_text_head(struct buf *out, struct span text);
+/* Appends a whole string as Redis writes it by default: as an integer if it is one, compressed if
+ * that makes it shorter. */
+void rdb_add_text_packed(struct buf *out, struct span text);
 /* What comes before the bytes of a compressed string (rdb_lzf.h). */
 void rdb_add_packed_head(struct buf *out, size_t packed, size_t unpacked);
 /* Appends a text until `out` has `until` bytes. False: there is more of it. *done says how far it

@@ -7,12 +7,9 @@
 
 enum { FOOTER_BYTES = 2 + 8 }; /* version and checksum */
 
-/* As Redis writes it: an integer if it is one, compressed if that makes it shorter. */
-static void add_string(const struct item *item, struct buf *out)
+void rdb_add_text_packed(struct buf *out, struct span text)
 {
     enum { PACKED_FROM = 21 };
-    char scratch[NUMBER_I64_CHARS];
-    struct span text = item_string(item, scratch);
     struct buf packed = {0};
     if (text.len >= PACKED_FROM && rdb_pack(text, &packed)) {
         rdb_add_packed_head(out, packed.len, text.len);
@@ -23,18 +20,27 @@ static void add_string(const struct item *item, struct buf *out)
     buf_close(&packed);
 }
 
+static void add_value(const struct value_ops *ops, const void *value, struct buf *out)
+{
+    struct value_cursor cursor = {{0}};
+    if (ops->dump) {
+        ops->dump(value, out);
+        return;
+    }
+    buf_add_char(out, (char)ops->rdb_type(value));
+    while (ops->save(value, &cursor, out, SIZE_MAX / 2))
+        continue;
+}
+
 static void add_body(const struct item *item, struct buf *out)
 {
     if (item->form == FORM_VALUE) {
-        const struct value_ops *ops = value_ops_of(item_type(item));
-        struct value_cursor cursor = {{0}};
-        buf_add_char(out, (char)ops->rdb_type(item_value(item)));
-        while (ops->save(item_value(item), &cursor, out, SIZE_MAX / 2))
-            continue;
+        add_value(value_ops_of(item_type(item)), item_value(item), out);
         return;
     }
+    char scratch[NUMBER_I64_CHARS];
     buf_add_char(out, RDB_TYPE_STRING);
-    add_string(item, out);
+    rdb_add_text_packed(out, item_string(item, scratch));
 }
 
 void rdb_dump_value(const struct item *item, struct buf *out)

@@ -12,12 +12,15 @@
 
 #include "keyspace/stream.h"
 
-enum { STREAM_RDB_TYPE = 15 };
+enum { STREAM_RDB_TYPE = 15, STREAM_DUMP_TYPE = 19 };
 
 bool stream_save(const struct stream *stream, struct value_cursor *cursor, struct buf *out,
                  size_t most);
 bool stream_note(const struct stream *stream, struct value_cursor *cursor, struct buf *out);
 bool stream_note_take(struct stream *stream, struct span text);
+
+/* Appends the body of type 19, in one piece. It lacks when consumers were active. */
+void stream_dump(const struct stream *stream, struct buf *out);
 
 /* Loading, step by step in the order of the file, from bytes of any origin:
  *

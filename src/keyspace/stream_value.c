@@ -126,6 +126,12 @@ static bool save(const void *value, struct value_cursor *cursor, struct buf *out
     return stream_save(value, cursor, out, most);
 }
 
+static void dump(const void *value, struct buf *out)
+{
+    buf_add_char(out, STREAM_DUMP_TYPE);
+    stream_dump(value, out);
+}
+
 static bool note(const void *value, struct value_cursor *cursor, struct buf *out)
 {
     return stream_note(value, cursor, out);
@@ -150,6 +156,7 @@ const struct value_ops stream_ops = {
     .free_some = free_some,
     .rdb_type = rdb_type,
     .save = save,
+    .dump = dump,
     .note = note,
     .note_take = note_take,
 };

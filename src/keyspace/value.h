@@ -81,6 +81,9 @@ struct value_ops {
     unsigned (*rdb_type)(const void *value);
     /* Appends about `most` bytes of what follows the key. False after the last piece. */
     bool (*save)(const void *value, struct value_cursor *cursor, struct buf *out, size_t most);
+    /* Appends the type and the body as DUMP returns them, in an encoding that Redis 7.0 knows.
+     * NULL: those of rdb_type() and save(). */
+    void (*dump)(const void *value, struct buf *out);
     /* What that encoding has no place for, as texts of at most VALUE_NOTE_MAX bytes. They stand
      * behind the value in AUX fields, which Redis skips. Appends one text; false: there is none any
      * more. note_take() does to a loaded value what one text says; false: it is none. Both NULL:
