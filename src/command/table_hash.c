@@ -217,7 +217,7 @@ static const struct command_docs rows[] = {
         .fullname = "hscan",
         .run = command_hscan_run,
         .arity = -3,
-        .flags = COMMAND_OF_NODE | COMMAND_VALUE_REPLY | COMMAND_READONLY,
+        .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_HASH,
         .keys = {{.flags = KEY_RO | KEY_ACCESS, .first = 1, .last = 0, .step = 1}},
         .syntax = "key#0 cursor:integer [MATCH pattern:pattern] [COUNT count:integer] "

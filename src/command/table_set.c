@@ -139,7 +139,7 @@ static const struct command_docs rows[] = {
         .fullname = "sscan",
         .run = command_sscan_run,
         .arity = -3,
-        .flags = COMMAND_OF_NODE | COMMAND_VALUE_REPLY | COMMAND_READONLY,
+        .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_SET,
         .keys = {{.flags = KEY_RO | KEY_ACCESS, .first = 1, .last = 0, .step = 1}},
         .syntax = "key#0 cursor:integer [MATCH pattern:pattern] [COUNT count:integer]",

@@ -310,28 +310,28 @@ bool hash_walk_next(struct hash_walk *walk, struct hash_entry *entry)
     return true;
 }
 
-struct scan {
-    void (*visit)(void *context, const struct hash_entry *entry);
-    void *context;
-};
-
-static void visit_element(void *context, void *element)
+static void visit_all(const struct hash *hash,
+                      void (*visit)(void *context, const struct hash_entry *entry), void *context)
 {
-    const struct scan *scan = context;
-    struct hash_entry entry;
-    read_dense(element, &entry);
-    scan->visit(scan->context, &entry);
+    struct hash_walk walk = hash_walk(hash);
+    for (struct hash_entry entry; hash_walk_next(&walk, &entry);)
+        visit(context, &entry);
 }
 
 uint64_t hash_scan(const struct hash *hash, uint64_t cursor, size_t count,
                    void (*visit)(void *context, const struct hash_entry *entry), void *context)
 {
-    if (hash->form == HASH_DENSE) {
-        struct scan scan = {visit, context};
-        return dense_scan(&hash->table->dense, cursor, count, visit_element, &scan);
+    size_t fields = hash_count(hash);
+    if (fields <= VALUE_ORDER_KEPT) {
+        visit_all(hash, visit, context);
+        return 0;
     }
-    struct hash_walk walk = hash_walk(hash);
-    for (struct hash_entry entry; hash_walk_next(&walk, &entry);)
+    if (cursor == 0 || cursor > fields)
+        cursor = fields;
+    for (; cursor > 0 && count > 0; count--) {
+        struct hash_entry entry;
+        hash_at(hash, (size_t)--cursor, &entry);
         visit(context, &entry);
-    return 0;
+    }
+    return cursor;
 }

@@ -87,8 +87,9 @@ struct hash_walk hash_walk(const struct hash *hash);
 struct hash_walk hash_walk_from(const struct hash *hash, size_t position);
 bool hash_walk_next(struct hash_walk *walk, struct hash_entry *entry); /* false: no more */
 
-/* HSCAN: visits up to `count` fields by descending position, or all of a packed hash. Cursor 0
- * starts; returns the next cursor, 0 at the end. */
+/* HSCAN: visits up to `count` fields by descending position, or all of a hash of at most
+ * VALUE_ORDER_KEPT, in order. The form makes no difference. Cursor 0 starts; returns the next
+ * cursor, 0 at the end. */
 uint64_t hash_scan(const struct hash *hash, uint64_t cursor, size_t count,
                    void (*visit)(void *context, const struct hash_entry *entry), void *context);
 

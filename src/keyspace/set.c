@@ -271,26 +271,26 @@ bool set_walk_next(struct set_walk *walk, struct span *member)
     return true;
 }
 
-struct scan {
-    void (*visit)(void *context, struct span member);
-    void *context;
-};
-
-static void visit_element(void *context, void *element)
+static void visit_all(const struct set *set, void (*visit)(void *context, struct span member),
+                      void *context)
 {
-    const struct scan *scan = context;
-    scan->visit(scan->context, set_member_span(element));
+    struct set_walk walk = set_walk(set);
+    for (struct span member; set_walk_next(&walk, &member);)
+        visit(context, member);
 }
 
 uint64_t set_scan(const struct set *set, uint64_t cursor, size_t count,
                   void (*visit)(void *context, struct span member), void *context)
 {
-    if (set->form == SET_DENSE) {
-        struct scan scan = {visit, context};
-        return dense_scan(&set->table->dense, cursor, count, visit_element, &scan);
+    size_t members = set_count(set);
+    if (members <= VALUE_ORDER_KEPT) {
+        visit_all(set, visit, context);
+        return 0;
     }
-    struct set_walk walk = set_walk(set);
-    for (struct span member; set_walk_next(&walk, &member);)
-        visit(context, member);
-    return 0;
+    if (cursor == 0 || cursor > members)
+        cursor = members;
+    char scratch[NUMBER_I64_CHARS];
+    for (; cursor > 0 && count > 0; count--)
+        visit(context, set_at(set, (size_t)--cursor, scratch));
+    return cursor;
 }

@@ -45,8 +45,9 @@ struct set_walk set_walk_from(const struct set *set, size_t position);
 /* False: there are no more. The member is valid until the next call. */
 bool set_walk_next(struct set_walk *walk, struct span *member);
 
-/* SSCAN: visits up to `count` members by descending position, or all of a packed set. Cursor 0
- * starts; returns the next cursor, 0 at the end. */
+/* SSCAN: visits up to `count` members by descending position, or all of a set of at most
+ * VALUE_ORDER_KEPT, in order. The form makes no difference. Cursor 0 starts; returns the next
+ * cursor, 0 at the end. */
 uint64_t set_scan(const struct set *set, uint64_t cursor, size_t count,
                   void (*visit)(void *context, struct span member), void *context);
 
