@@ -38,6 +38,7 @@ static const struct {
     [RDB_TYPE_LIST_QUICKLIST_2] = {"list", "n(lkB)", VALUE_LIST},
     [RDB_TYPE_STREAM_2] = {"stream", "n(kkN)llllllllTn(klllGn(X8lP)n(k8Cn(XO)))", VALUE_STREAM},
     [RDB_TYPE_SET_LISTPACK] = {"set", "kB", VALUE_SET},
+    [RDB_TYPE_HASH_2] = {"hash", "n(kk8E)", VALUE_HASH},
     [RDB_TYPE_STREAM_3] = {"stream", "n(kkN)llllllllTn(klllGn(X8lP)n(k88Cn(XO)))", VALUE_STREAM},
 };
 
@@ -153,10 +154,23 @@ static double score_of(uint64_t bits)
     return score;
 }
 
+static bool take_field(struct rdb_build *build, const struct rdb_parts *parts)
+{
+    enum { NONE = -1 };
+    int64_t deadline_ms = (int64_t)parts->numbers[0];
+    if (!add_pair(build, parts->strings[0], parts->strings[1]))
+        return false;
+    if (build->rdb_type != RDB_TYPE_HASH_2 || deadline_ms == NONE)
+        return true;
+    return (deadline_ms >= 0 &&
+            hash_set_deadline(build->value, parts->strings[0], deadline_ms, build->rules)) ||
+           fail(build, "a deadline of a field that is none");
+}
+
 static bool take_element(struct rdb_build *build, const struct rdb_parts *parts)
 {
     if (build->type == VALUE_HASH)
-        return add_pair(build, parts->strings[0], parts->strings[1]);
+        return take_field(build, parts);
     if (build->type != VALUE_ZSET)
         return add_one(build, parts->strings[0]);
     double score =

@@ -9,6 +9,7 @@ enum {
     RDB_VERSION_OF_PAYLOADS = 10, /* the version that Redis 7.0 writes in DUMP payloads */
     RDB_VERSION_MIN = 5,          /* the first version with a checksum */
     RDB_VERSION_MAX = 11,
+    RDB_VERSION_OF_VALKEY = 80, /* the version that Valkey 9 writes in DUMP payloads */
     RDB_TYPE_STRING = 0,
     RDB_TYPE_LIST = 1,
     RDB_TYPE_SET = 2,
@@ -29,6 +30,7 @@ enum {
     RDB_TYPE_STREAM_2 = 19,
     RDB_TYPE_SET_LISTPACK = 20,
     RDB_TYPE_STREAM_3 = 21,
+    RDB_TYPE_HASH_2 = 22, /* of Valkey 9: fields with deadlines */
     RDB_OPCODE_FIRST = 244,
     RDB_OPCODE_SLOT_INFO = 244,
     RDB_OPCODE_FUNCTION = 245,

@@ -1,6 +1,7 @@
 /* A single value: DUMP returns it, RESTORE takes it. */
 #include "base/crc.h"
 #include "base/number.h"
+#include "keyspace/hash.h"
 #include "keyspace/item.h"
 #include "keyspace/rdb_lzf.h"
 #include "keyspace/rdb_reader.h"
@@ -20,35 +21,58 @@ void rdb_add_text_packed(struct buf *out, struct span text)
     buf_close(&packed);
 }
 
-static void add_value(const struct value_ops *ops, const void *value, struct buf *out)
+/* As Valkey 9 writes it: no Redis whose version this server has knows deadlines of fields. */
+static void add_hash_with_deadlines(const struct hash *hash, struct buf *out)
 {
-    struct value_cursor cursor = {{0}};
-    if (ops->dump) {
-        ops->dump(value, out);
-        return;
+    struct hash_walk walk = hash_walk(hash);
+    rdb_add_length(out, hash_count(hash));
+    for (struct hash_entry entry; hash_walk_next(&walk, &entry);) {
+        buf_add_span(out, rdb_add_text_head(out, entry.field));
+        buf_add_span(out, rdb_add_text_head(out, entry.value));
+        int64_t deadline_ms = entry.deadline_ms == NO_DEADLINE ? -1 : entry.deadline_ms;
+        rdb_add_little_endian(out, (uint64_t)deadline_ms, 8);
     }
-    buf_add_char(out, (char)ops->rdb_type(value));
-    while (ops->save(value, &cursor, out, SIZE_MAX / 2))
+}
+
+static void add_elements(const struct item *item, struct buf *out)
+{
+    const struct value_ops *ops = value_ops_of(item_type(item));
+    struct value_cursor cursor = {{0}};
+    buf_add_char(out, (char)ops->rdb_type(item_value(item)));
+    while (ops->save(item_value(item), &cursor, out, SIZE_MAX / 2))
         continue;
 }
 
-static void add_body(const struct item *item, struct buf *out)
+/* Returns the version that a reader has to know. */
+static unsigned add_body(const struct item *item, struct buf *out)
 {
-    if (item->form == FORM_VALUE) {
-        add_value(value_ops_of(item_type(item)), item_value(item), out);
-        return;
+    if (item->form != FORM_VALUE) {
+        buf_add_char(out, RDB_TYPE_STRING);
+        char scratch[NUMBER_I64_CHARS];
+        rdb_add_text_packed(out, item_string(item, scratch));
+    } else if (value_ops_of(item_type(item))->dump) {
+        value_ops_of(item_type(item))->dump(item_value(item), out);
+    } else if (item_type(item) == VALUE_HASH && hash_has_deadlines(item_value(item))) {
+        buf_add_char(out, RDB_TYPE_HASH_2);
+        add_hash_with_deadlines(item_value(item), out);
+        return RDB_VERSION_OF_VALKEY;
+    } else {
+        add_elements(item, out);
     }
-    char scratch[NUMBER_I64_CHARS];
-    buf_add_char(out, RDB_TYPE_STRING);
-    rdb_add_text_packed(out, item_string(item, scratch));
+    return RDB_VERSION_OF_PAYLOADS;
 }
 
 void rdb_dump_value(const struct item *item, struct buf *out)
 {
     size_t begin = out->len;
-    add_body(item, out);
-    rdb_add_little_endian(out, RDB_VERSION_OF_PAYLOADS, 2);
+    unsigned version = add_body(item, out);
+    rdb_add_little_endian(out, version, 2);
     rdb_add_little_endian(out, crc64(0, out->ptr + begin, out->len - begin), 8);
+}
+
+static bool is_version_known(uint64_t version)
+{
+    return version <= RDB_VERSION_MAX || version == RDB_VERSION_OF_VALKEY;
 }
 
 static bool take_length(struct span *in, struct rdb_length *length)
@@ -123,7 +147,7 @@ enum rdb_payload rdb_read_payload(struct span payload, const struct value_rules 
         return RDB_PAYLOAD_WRONG_CHECKSUM;
     size_t len = payload.len - FOOTER_BYTES;
     const unsigned char *footer = (const unsigned char *)payload.ptr + len;
-    if (rdb_little_endian(footer, 2) > RDB_VERSION_MAX ||
+    if (!is_version_known(rdb_little_endian(footer, 2)) ||
         rdb_little_endian(footer + 2, 8) != crc64(0, payload.ptr, len + 2))
         return RDB_PAYLOAD_WRONG_CHECKSUM;
     if (len == 0)

@@ -149,7 +149,8 @@ def _value(connection, key, kind, exact):
     if kind == "set":
         return sorted(connection.call("SMEMBERS", key))
     if kind == "zset":
-        return connection.call("ZRANGE", key, "0", "-1", "WITHSCORES")
+        reply = connection.call("ZRANGE", key, "0", "-1", "WITHSCORES")
+        return list(zip(reply[::2], map(float, reply[1::2])))  # Valkey prints scores in fewer digits
     if kind == "hash":
         return _pairs_of(connection.call("HGETALL", key))
     assert kind == "stream", kind

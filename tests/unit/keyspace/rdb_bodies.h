@@ -1,7 +1,7 @@
 /* Values as they stand in RDB files and in payloads of DUMP: the type, then what follows the key.
  * Those up to the mark come from redis-server 7.0.15, under several thresholds. It no longer writes
  * the others, or not yet: they are made from the format's description, and 7.0.15 takes all up to
- * type 19. */
+ * type 19. The last one comes from valkey-server 9.1. */
 #ifndef FLOTILLA_TESTS_UNIT_KEYSPACE_RDB_BODIES_H
 #define FLOTILLA_TESTS_UNIT_KEYSPACE_RDB_BODIES_H
 
@@ -116,6 +116,10 @@ static const struct rdb_body rdb_bodies[] = {
      "00010000000000000005000000000000000103626f62b80b000000000000ffffffffffffffff00",
      "(5-1 f=v; 6-1 g=w | last 6-1 added 3 deleted 4-0 | group grp 5-1 read 2: 5-1 by alice "
      "at 1000 x3; consumer alice seen 2000 active 1500 consumer bob seen 3000 active -1)"},
+    {"hash with deadlines of fields",
+     "16030161c001ffffffffffffffff026262047465787400d8c32cbb0300000163c3091e017a7ae01100017a"
+     "7affffffffffffffff",
+     "{a=1 bb=text@4102444800000 c=z*30}"},
 };
 
 enum { RDB_BODIES = sizeof(rdb_bodies) / sizeof(*rdb_bodies) };

@@ -269,6 +269,9 @@ static void test_a_payload_has_to_hold_a_value_of_a_known_version(void **state)
     (void)state;
     assert_int_equal(check_with_footer(SPAN("\x00\x01v"), 11), RDB_PAYLOAD_FINE);
     assert_int_equal(check_with_footer(SPAN("\x00\x01v"), 12), RDB_PAYLOAD_WRONG_CHECKSUM);
+    assert_int_equal(check_with_footer(SPAN("\x00\x01v"), 79), RDB_PAYLOAD_WRONG_CHECKSUM);
+    assert_int_equal(check_with_footer(SPAN("\x00\x01v"), 80), RDB_PAYLOAD_FINE);
+    assert_int_equal(check_with_footer(SPAN("\x00\x01v"), 81), RDB_PAYLOAD_WRONG_CHECKSUM);
     assert_int_equal(check_with_footer(SPAN(""), 9), RDB_PAYLOAD_BAD_FORMAT);
     assert_int_equal(check_with_footer(SPAN("\x00"), 9), RDB_PAYLOAD_BAD_FORMAT);
     assert_int_equal(check_with_footer(SPAN("\x00\x05v"), 9), RDB_PAYLOAD_BAD_FORMAT);

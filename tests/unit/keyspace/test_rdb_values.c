@@ -123,7 +123,12 @@ static const struct {
     BODY("a type that does not exist", "\x06\x01"),
     BODY("a module", "\x07\x01\x00"),
     BODY("another type that does not exist", "\x08\x01\x00"),
-    BODY("a type of a later Redis", "\x16\x01\x01x"),
+    BODY("a type of a later Redis", "\x18\x01\x01x"),
+    BODY("a field's deadline that is none", "\x16\x01\x01"
+                                            "f\x01v\xfe\xff\xff\xff\xff\xff\xff\xff"),
+    BODY("a field with a deadline twice", "\x16\x02\x01"
+                                          "f\x01v\x01\0\0\0\0\0\0\0\x01"
+                                          "f\x01v\x01\0\0\0\0\0\0\0"),
     BODY("an opcode", "\xfa\x01x\x01y"),
     BODY("a field twice", "\x04\x02\x01"
                           "f\x01v\x01"

@@ -349,24 +349,35 @@ static void test_a_file_to_give_away_has_no_notes(void **state)
 
 /* ---- DUMP ---- */
 
-static void test_a_value_is_dumped_in_forms_that_redis_7_knows(void **state)
+static void expect_dump(const struct item *item, struct span body, unsigned version)
 {
-    (void)state;
-    struct keyspace *keyspace = keyspace_with_notes();
     struct buf out = {0};
-    rdb_dump_value(find(keyspace, "hash"), &out);
-    struct buf expected = payload_of(SPAN("\x04\x02\x01"
-                                          "a\xc0\x01\x01"
-                                          "b\xc0\x02"),
-                                     10);
-    assert_true(span_equal(buf_span(&out), buf_span(&expected)));
-    buf_close(&expected);
-    out.len = 0;
-    rdb_dump_value(find(keyspace, "stream"), &out);
-    expected = payload_of(SPAN("\x13\x00\x00\x09\x09\x00\x00\x08\x01\x0c\x00"), 10);
+    struct buf expected = payload_of(body, version);
+    rdb_dump_value(item, &out);
     assert_true(span_equal(buf_span(&out), buf_span(&expected)));
     buf_close(&expected);
     buf_close(&out);
+}
+
+static void test_a_value_is_dumped_in_an_old_form_that_holds_it(void **state)
+{
+    (void)state;
+    struct keyspace *keyspace = keyspace_with_notes();
+    expect_dump(find(keyspace, "hash"),
+                SPAN("\x16\x02\x01"
+                     "a\xc0\x01\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+                     "b\xc0\x02\x88\x13\0\0\0\0\0\0"),
+                80);
+    expect_dump(find(keyspace, "stream"), SPAN("\x13\0\0\x09\x09\0\0\x08\x01\x0c\0"), 10);
+    struct keyspace_edit edit;
+    keyspace_edit_begin(&edit, keyspace, find(keyspace, "hash"));
+    hash_set_deadline(edit.value, SPAN("b"), NO_DEADLINE, keyspace_rules(keyspace));
+    keyspace_edit_end(&edit, true, 9);
+    expect_dump(edit.item,
+                SPAN("\x04\x02\x01"
+                     "a\xc0\x01\x01"
+                     "b\xc0\x02"),
+                10);
     keyspace_free(keyspace);
 }
 
@@ -397,7 +408,7 @@ int main(void)
         cmocka_unit_test(test_deadlines_of_fields_and_numbers_of_streams_come_back),
         cmocka_unit_test(test_a_note_that_fits_nothing_is_refused),
         cmocka_unit_test(test_a_file_to_give_away_has_no_notes),
-        cmocka_unit_test(test_a_value_is_dumped_in_forms_that_redis_7_knows),
+        cmocka_unit_test(test_a_value_is_dumped_in_an_old_form_that_holds_it),
         cmocka_unit_test(test_a_large_value_is_dumped_and_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
