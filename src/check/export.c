@@ -97,6 +97,22 @@ static bool reaches(const struct check *check)
     return false;
 }
 
+/* The keys of which some elements have deadlines. */
+static size_t count_with_timed_elements(const struct keyspace *keyspace)
+{
+    size_t count = 0;
+    for (unsigned slot = 0; slot < KEYSPACE_SLOTS; slot++) {
+        for (size_t i = 0; i < keyspace_slot_count(keyspace, slot); i++) {
+            const struct item *item = keyspace_slot_item(keyspace, slot, i);
+            if (item_type(item) == VALUE_STRING)
+                continue;
+            const struct value_ops *ops = value_ops_of(item_type(item));
+            count += ops->earliest && ops->earliest(item_elements(item)) != NO_DEADLINE;
+        }
+    }
+    return count;
+}
+
 enum check_status check_export_state(const struct check *check)
 {
     if (!reaches(check))
@@ -115,5 +131,11 @@ enum check_status check_export_state(const struct check *check)
            "in the highest term, or bound it with --to\n\n",
            keyspace_count(machine_replay_keyspace(check->replay)),
            machine_replay_position(check->replay)->index, check->options.export_path, bytes);
+    size_t timed = count_with_timed_elements(machine_replay_keyspace(check->replay));
+    if (timed)
+        printf("note: fields of %zu hashes have deadlines, which an import by Flotilla keeps; for "
+               "Redis and Valkey\nthese fields last, because the file's format has no place for "
+               "deadlines of fields\n\n",
+               timed);
     return CHECK_FINE;
 }

@@ -234,7 +234,7 @@ static int write_value(struct rdb_writer *writer, struct buf *out)
         if (ops->save(item_value(item), &writer->cursor, out, VALUE_PIECE_BYTES))
             return STEP_VALUE;
         writer->cursor = (struct value_cursor){{0}};
-        return ops->note && !writer->options.plain ? STEP_NOTES : end_key(writer);
+        return ops->note ? STEP_NOTES : end_key(writer);
     }
     char scratch[NUMBER_I64_CHARS];
     struct span bytes = rdb_add_string_head(out, item, scratch);

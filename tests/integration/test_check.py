@@ -482,6 +482,23 @@ def test_redis_loads_the_export_of_every_type(make_cluster, tmp_path, thresholds
 
 
 @needs_redis
+def test_an_export_keeps_deadlines_of_fields_for_an_import_alone(make_cluster, tmp_path):
+    node = make_cluster(size=1).wait_leader()
+    with node.connect() as connection:
+        connection.call("HSET", "h", "a", "1", "b", "2")
+        connection.call("HPEXPIREAT", "h", FAR, "FIELDS", "1", "b")
+        connection.call("XADD", "x", "MAXLEN", "0", "5-5", "f", "v")
+    node.kill()
+    assert "fields of 1 hashes have deadlines" in report(node.data, "--export", tmp_path / "dump.rdb")
+    with redis_server(tmp_path) as (connection, _):
+        assert connection.call("HGETALL", "h") == [b"a", b"1", b"b", b"2"]
+    other = make_cluster(start=False, size=1).nodes[0].start(True, "--import", tmp_path / "dump.rdb")
+    other.cluster.wait_leader()
+    assert other.call("HPEXPIRETIME", "h", "FIELDS", "2", "a", "b") == [-1, FAR]
+    assert every_type.contents(other.connect())[b"x"][2][0][2] == 1  # entries-added
+
+
+@needs_redis
 def test_an_export_may_end_earlier(make_cluster, tmp_path):
     cluster = make_cluster(size=1)
     node = cluster.wait_leader()
