@@ -3,10 +3,8 @@
 
 #include "base/number.h"
 #include "check/check.h"
-#include "resp/parse.h"
+#include "machine/logged.h"
 #include "wire/members.h"
-
-static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
 /* Quotes a string as redis-cli does. */
 static void add_quoted(struct buf *out, struct span text)
@@ -40,29 +38,32 @@ static struct span next_line(struct span *rest)
     return line;
 }
 
-/* Takes the next command of a payload; false at the end or if there is no command. */
-static bool next_command(struct resp_parser *parser, struct span *rest)
+/* Whether the payload goes on with watched keys or the number of a session. */
+static bool is_condition(struct span rest)
 {
-    while (rest->len && rest->ptr[0] == '#')
+    return rest.len > 1 && rest.ptr[0] == '#' && (rest.ptr[1] == 'S' || rest.ptr[1] == 'W');
+}
+
+/* Takes the next command of a payload; false at the end or if there is no command. */
+static bool next_command(struct logged *logged, struct span *rest)
+{
+    while (is_condition(*rest))
         next_line(rest);
-    if (rest->len == 0 || resp_parse(parser, *rest, &no_limits) != RESP_COMMAND)
-        return false;
-    *rest = span_of(rest->ptr + parser->consumed, rest->len - parser->consumed);
-    return true;
+    return logged_take(logged, rest);
 }
 
 static void add_commands(struct buf *out, struct span payload)
 {
-    struct resp_parser parser = {0};
-    for (bool first = true; next_command(&parser, &payload); first = false) {
+    struct logged logged = {0};
+    for (bool first = true; next_command(&logged, &payload); first = false) {
         if (!first)
             buf_add_text(out, " ;");
-        for (size_t i = 0; i < parser.argc; i++) {
+        for (size_t i = 0; i < logged.argc; i++) {
             buf_add_char(out, ' ');
-            add_quoted(out, parser.args[i]);
+            add_quoted(out, logged.args[i]);
         }
     }
-    resp_parser_close(&parser);
+    logged_close(&logged);
 }
 
 static void add_text(struct buf *out, const struct entry *entry, const char *why)
@@ -95,13 +96,13 @@ static void add_text(struct buf *out, const struct entry *entry, const char *why
 
 static void add_resp(struct buf *out, const struct entry *entry)
 {
-    struct resp_parser parser = {0};
+    struct logged logged = {0};
     struct span payload = entry->payload;
     /* Commands that are piped into a server have no concurrent clients, so WATCH is left out. */
-    while (next_command(&parser, &payload))
-        if (parser.argc && !span_is(parser.args[0], "WATCH"))
-            resp_encode_command(out, parser.args, parser.argc);
-    resp_parser_close(&parser);
+    while (next_command(&logged, &payload))
+        if (!span_is(logged.args[0], "WATCH"))
+            resp_encode_command(out, logged.args, logged.argc);
+    logged_close(&logged);
 }
 
 static bool runs_commands(const struct entry *entry)
@@ -112,7 +113,7 @@ static bool runs_commands(const struct entry *entry)
 /* Watched keys, or the number of a session. */
 static bool has_condition(const struct entry *entry)
 {
-    return runs_commands(entry) && entry->payload.len && entry->payload.ptr[0] == '#';
+    return runs_commands(entry) && is_condition(entry->payload);
 }
 
 void check_dump_entry(struct check *check, const struct entry *entry, const char *why)

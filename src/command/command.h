@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/prng.h"
 #include "base/span.h"
 #include "keyspace/keyspace.h"
@@ -90,6 +91,26 @@ const struct span *command_logged_args(const struct command_rewritten *rewritten
                                        const struct span *original, size_t *argc,
                                        struct span **memory);
 
+/* What Redis 7.0 loads from the log for a command that it does not know, or one of whose options it
+ * does not know (see machine/logged.h). Zero-initialised: it knows the command as it is. */
+struct command_stand_in {
+    enum {
+        STAND_IN_NONE,
+        STAND_IN_BEHIND,  /* behind the command, which Redis skips */
+        STAND_IN_INSTEAD, /* in the command's place: it does the same here */
+    } place;
+    struct span *args; /* into the original arguments, text or payload */
+    size_t argc;       /* 0: nothing changes that Redis 7.0 can hold */
+    size_t cap;
+    char text[64];
+    struct buf payload;
+};
+
+/* Fills in an empty stand-in. The arguments are those that enter the log, at now_ms of entry time.
+ * What the command would refuse has none, or one without arguments. */
+typedef void command_stock(const struct span *args, size_t argc, int64_t now_ms,
+                           struct command_stand_in *out);
+
 /* Finds the keys, as command_keys() returns them. */
 typedef size_t command_get_keys(const struct span *args, size_t argc, size_t *positions,
                                 size_t max);
@@ -140,6 +161,7 @@ struct command {
     command_get_keys *get_keys;
     command_run *run;
     command_rewrite *rewrite;
+    command_stock *stock;                    /* NULL: Redis 7.0 knows all of it */
     command_work *work;                      /* NULL: few */
     const struct command_blocking *blocking; /* NULL: it never waits */
     uint16_t id;          /* dense, stable within a process: the position in command_table_at() */
@@ -149,6 +171,8 @@ struct command {
      * command/. */
     const struct command_docs *docs;
 };
+
+void command_stand_in_close(struct command_stand_in *stand_in);
 
 /* Builds the derived parts of the table once per process. Call it before any other function, from
  * one thread. The caller owns the table and passes it to its users, because the core has no

@@ -351,4 +351,16 @@ extern const struct command_blocking command_blocking_many_sorted;
 extern const struct command_blocking command_blocking_group;   /* XREADGROUP */
 extern const struct command_blocking command_blocking_streams; /* XREAD */
 
+/* stock.c, stock_hash.c, stream_entry.c: what Redis 7.0 loads in their place */
+command_stock command_set_stock; /* only with IFEQ */
+command_stock command_msetex_stock;
+command_stock command_delifeq_stock;
+command_stock command_restore_stock; /* only of a payload that Redis 7.0 does not know */
+command_stock command_hexpire_stock;
+command_stock command_hpersist_stock;
+command_stock command_hgetex_stock;
+command_stock command_hsetex_stock;
+command_stock command_hgetdel_stock;
+command_stock command_xadd_stock; /* only if the entry gets its ID from the time */
+
 #endif

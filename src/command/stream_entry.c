@@ -1,6 +1,7 @@
 /* Streams' entries: adding, trimming, deleting, reading ranges. */
 #include "base/number.h"
 #include "command/data.h"
+#include "command/stock.h"
 #include "command/stream_access.h"
 
 /* Options that XADD and XTRIM share, in any order before the ID. */
@@ -171,6 +172,24 @@ void command_xadd_run(struct command_context *context, const struct span *args, 
         stream_write_id(context->reply, new_id.id);
     }
     command_edit_end(context, &edit, added);
+}
+
+/* Redis would take the time at which it loads the log. If an ID given before lies beyond the entry's
+ * time, it refuses this entry. */
+void command_xadd_stock(const struct span *args, size_t argc, int64_t now_ms,
+                        struct command_stand_in *out)
+{
+    struct resp_writer nobody = {.out = NULL};
+    struct command_context quiet = {.reply = &nobody};
+    struct add_options options = {0};
+    struct new_id new_id = {0};
+    if (!parse_xadd(&quiet, args, argc, &options, &new_id) || new_id.form != ID_AUTO)
+        return;
+    out->place = STAND_IN_BEHIND;
+    stand_in_add_all(out, args, argc);
+    size_t len = number_format_i64(out->text, now_ms);
+    memcpy(out->text + len, "-*", 2);
+    out->args[options.id_at] = span_of(out->text, len + 2);
 }
 
 /* Removing. */

@@ -88,6 +88,7 @@ struct command_docs {
     const char *fullname;
     command_run *run;
     command_rewrite *rewrite;
+    command_stock *stock;
     /* With COMMAND_MOVABLE_KEYS. The first key has the flags of the first spec, the others those of
      * the last. NULL: all keys have specs. */
     command_get_keys *get_keys;

@@ -181,6 +181,7 @@ static const struct command_docs rows[] = {
         .fullname = "restore",
         .run = command_restore_run,
         .rewrite = command_restore_rewrite,
+        .stock = command_restore_stock,
         .arity = -4,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM,
         .categories = CATEGORY_KEYSPACE | CATEGORY_DANGEROUS,

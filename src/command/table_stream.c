@@ -26,6 +26,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "xadd",
         .run = command_xadd_run,
+        .stock = command_xadd_stock,
         .arity = -5,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .categories = CATEGORY_STREAM,

@@ -34,12 +34,16 @@ static void add_hash_with_deadlines(const struct hash *hash, struct buf *out)
     }
 }
 
-static void add_elements(const struct item *item, struct buf *out)
+static void add_elements(enum value_type type, const void *value, struct buf *out)
 {
-    const struct value_ops *ops = value_ops_of(item_type(item));
+    const struct value_ops *ops = value_ops_of(type);
     struct value_cursor cursor = {{0}};
-    buf_add_char(out, (char)ops->rdb_type(item_value(item)));
-    while (ops->save(item_value(item), &cursor, out, SIZE_MAX / 2))
+    if (ops->dump) {
+        ops->dump(value, out);
+        return;
+    }
+    buf_add_char(out, (char)ops->rdb_type(value));
+    while (ops->save(value, &cursor, out, SIZE_MAX / 2))
         continue;
 }
 
@@ -50,24 +54,26 @@ static unsigned add_body(const struct item *item, struct buf *out)
         buf_add_char(out, RDB_TYPE_STRING);
         char scratch[NUMBER_I64_CHARS];
         rdb_add_text_packed(out, item_string(item, scratch));
-    } else if (value_ops_of(item_type(item))->dump) {
-        value_ops_of(item_type(item))->dump(item_value(item), out);
     } else if (item_type(item) == VALUE_HASH && hash_has_deadlines(item_value(item))) {
         buf_add_char(out, RDB_TYPE_HASH_2);
         add_hash_with_deadlines(item_value(item), out);
         return RDB_VERSION_OF_VALKEY;
     } else {
-        add_elements(item, out);
+        add_elements(item_type(item), item_value(item), out);
     }
     return RDB_VERSION_OF_PAYLOADS;
+}
+
+static void add_footer(struct buf *out, size_t begin, unsigned version)
+{
+    rdb_add_little_endian(out, version, 2);
+    rdb_add_little_endian(out, crc64(0, out->ptr + begin, out->len - begin), 8);
 }
 
 void rdb_dump_value(const struct item *item, struct buf *out)
 {
     size_t begin = out->len;
-    unsigned version = add_body(item, out);
-    rdb_add_little_endian(out, version, 2);
-    rdb_add_little_endian(out, crc64(0, out->ptr + begin, out->len - begin), 8);
+    add_footer(out, begin, add_body(item, out));
 }
 
 static bool is_version_known(uint64_t version)
@@ -158,6 +164,28 @@ enum rdb_payload rdb_read_payload(struct span payload, const struct value_rules 
                      ? parse_string(body, &value->room, &value->text)
                      : rdb_build_can(rdb_type) && read_elements(rdb_type, body, rules, value);
     return valid ? RDB_PAYLOAD_FINE : RDB_PAYLOAD_BAD_FORMAT;
+}
+
+bool rdb_payload_for_redis_7_0(struct span payload, struct buf *out, bool *is_exact)
+{
+    struct rdb_value value;
+    if (payload.len <= FOOTER_BYTES)
+        return false;
+    size_t len = payload.len - FOOTER_BYTES;
+    unsigned rdb_type = (unsigned char)payload.ptr[0];
+    if (rdb_little_endian((const unsigned char *)payload.ptr + len, 2) <= RDB_VERSION_OF_PAYLOADS)
+        return false;
+    bool is_sound = rdb_read_payload(payload, &value_rules_default, &value) == RDB_PAYLOAD_FINE;
+    *is_exact = rdb_type <= RDB_TYPE_STREAM_2 || value.type != VALUE_STREAM;
+    size_t begin = out->len;
+    if (is_sound && rdb_type <= RDB_TYPE_STREAM_2)
+        buf_add(out, payload.ptr, len);
+    else if (is_sound)
+        add_elements(value.type, value.value, out);
+    if (is_sound)
+        add_footer(out, begin, RDB_VERSION_OF_PAYLOADS);
+    rdb_value_close(&value);
+    return is_sound;
 }
 
 struct item *rdb_store_value(struct keyspace *keyspace, struct span key, struct rdb_value *value,

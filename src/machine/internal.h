@@ -9,9 +9,8 @@
 void machine_execute(struct machine *machine, const struct command *command,
                      const struct span *args, size_t argc, struct command_context *context,
                      const struct machine_caller *caller);
-/* Parses the next command of an unverified entry into machine->parser. */
-bool machine_take_command(struct machine *machine, struct span *rest);
-bool machine_can_run(const struct machine *machine); /* the command may stand in an entry */
+/* Whether what machine->logged took may stand in an entry. */
+bool machine_can_run(const struct machine *machine);
 uint64_t machine_sum(const struct keyspace *keyspace, const struct sessions *sessions);
 void machine_count(struct machine *machine, const struct command_context *context);
 

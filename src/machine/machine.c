@@ -6,8 +6,6 @@
 
 enum { REPLY_BYTES_PER_WORK = 8 };
 
-static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
-
 static void before_change(void *context, struct span key)
 {
     const struct machine_watcher *watcher = &((struct machine *)context)->watcher;
@@ -66,6 +64,7 @@ void machine_close(struct machine *machine)
     keyspace_free(machine->keyspace);
     machine->keyspace = NULL;
     sessions_close(&machine->sessions);
+    logged_close(&machine->logged);
     resp_parser_close(&machine->parser);
     resp_parser_close(&machine->script_parser);
 }
@@ -129,37 +128,35 @@ void machine_count(struct machine *machine, const struct command_context *contex
     machine->stats.work += context->work;
 }
 
-bool machine_take_command(struct machine *machine, struct span *rest)
+void machine_add_command(struct buf *payload, const struct command *command,
+                         const struct span *args, size_t argc, int64_t now_ms)
 {
-    struct resp_parser *parser = &machine->parser;
-    /* The log must be loadable by Redis, so inline commands are refused. */
-    if (rest->len == 0 || rest->ptr[0] != '*' ||
-        resp_parse(parser, *rest, &no_limits) != RESP_COMMAND) {
-        resp_parser_close(parser); /* a partly parsed command */
-        return false;
-    }
-    *rest = span_of(rest->ptr + parser->consumed, rest->len - parser->consumed);
-    return parser->argc > 0;
+    struct command_stand_in stand_in = {.argc = 0};
+    if (command->stock)
+        command->stock(args, argc, now_ms, &stand_in);
+    logged_add(payload, args, argc, &stand_in);
+    command_stand_in_close(&stand_in);
 }
 
 bool machine_can_run(const struct machine *machine)
 {
-    const struct resp_parser *parser = &machine->parser;
-    const struct command *command = command_find(machine->table, parser->args, parser->argc);
-    return command && command->run && command_arity_is_valid(command, parser->argc);
+    const struct logged *logged = &machine->logged;
+    const struct command *command = command_find(machine->table, logged->args, logged->argc);
+    return command && command->run && command_arity_is_valid(command, logged->argc);
 }
 
 static void apply_command(struct machine *machine, const struct entry *entry,
                           struct command_context *context, const struct machine_caller *caller)
 {
-    struct resp_parser *parser = &machine->parser;
-    enum resp_outcome outcome = resp_parse(parser, entry->payload, &no_limits);
-    ASSERT(outcome == RESP_COMMAND && parser->argc > 0);
-    const struct command *command = command_find(machine->table, parser->args, parser->argc);
+    struct logged *logged = &machine->logged;
+    struct span rest = entry->payload;
+    bool is_taken = logged_take(logged, &rest);
+    ASSERT(is_taken); /* it was checked */
+    const struct command *command = command_find(machine->table, logged->args, logged->argc);
     bool is_known = command && command->run;
     if (!is_known)
         FATAL("the log holds a command that this version does not know: it is older than the log");
-    machine_execute(machine, command, parser->args, parser->argc, context, caller);
+    machine_execute(machine, command, logged->args, logged->argc, context, caller);
 }
 
 void machine_apply_data(struct machine *machine, const struct entry *entry,
@@ -245,7 +242,7 @@ bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)
     case ENTRY_MEMBERSHIP:
         return members_parse(rest, &membership) == ERR_NONE;
     case ENTRY_COMMAND:
-        return machine_take_command(machine, &rest) && rest.len == 0 && machine_can_run(machine);
+        return logged_take(&machine->logged, &rest) && rest.len == 0 && machine_can_run(machine);
     case ENTRY_TRANSACTION:
         return machine_transaction_is_valid(machine, rest);
     case ENTRY_SESSION:

@@ -5,6 +5,7 @@
  *   machine.c      applies entries to the keyspace
  *   numbered.c     sessions of clients, and commands that are carried out once (session.h)
  *   transaction.c  encodes MULTI … EXEC as one payload, and runs it
+ *   logged.c       commands as they stand in payloads, which Redis 7.0 can load
  *   state.c        writes the machine to a file and reads it back
  *   replay.c       a machine that checks entries before it applies them
  *
@@ -20,6 +21,7 @@
 #include "base/span.h"
 #include "command/command.h"
 #include "keyspace/keyspace.h"
+#include "machine/logged.h"
 #include "machine/session.h"
 #include "resp/parse.h"
 #include "wire/entry.h"
@@ -61,7 +63,8 @@ struct machine {
     struct machine_listener listener;
 
     /* scratch memory */
-    struct resp_parser parser;
+    struct logged logged;             /* reads the commands of payloads */
+    struct resp_parser parser;        /* commands of clients */
     struct resp_parser script_parser; /* parses a transaction's original commands */
 };
 
@@ -89,6 +92,10 @@ struct machine_caller {
  * its keyspace. */
 void machine_init(struct machine *machine, const struct command_table *table, uint64_t hash_seed);
 void machine_close(struct machine *machine);
+
+/* Adds the command, in the form of command_logged_args(), to the payload of an entry of now_ms. */
+void machine_add_command(struct buf *payload, const struct command *command,
+                         const struct span *args, size_t argc, int64_t now_ms);
 
 /* Applies the entry that follows the last one. A node of this version or an older one wrote it, see
  * machine_entry_is_valid(). */

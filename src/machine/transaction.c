@@ -23,6 +23,15 @@ static const struct command *next_command(const struct machine *machine, struct 
     return command_find(machine->table, parser->args, parser->argc);
 }
 
+/* The same in a payload. */
+static const struct command *next_logged(struct machine *machine, struct span *rest)
+{
+    struct logged *logged = &machine->logged;
+    bool is_taken = logged_take(logged, rest);
+    ASSERT(is_taken);
+    return command_find(machine->table, logged->args, logged->argc);
+}
+
 /* Whether any queued command satisfies the predicate. */
 static bool any_command(const struct machine *machine, struct span commands,
                         bool (*is)(const struct command *command))
@@ -84,16 +93,19 @@ static void encode_watches(const struct machine_transaction *transaction, struct
     }
 }
 
-static void encode_one(const struct command *command, const struct resp_parser *parser,
+static void encode_one(const struct command *command, const struct span *original, size_t argc,
                        int64_t now_ms, struct buf *out)
 {
     struct command_rewritten rewritten = {.argc = 0};
-    if (command->rewrite && now_ms != NO_DEADLINE)
-        command->rewrite(parser->args, parser->argc, now_ms, &rewritten);
-    size_t argc = parser->argc;
+    if (now_ms == NO_DEADLINE) {
+        resp_encode_command(out, original, argc);
+        return;
+    }
+    if (command->rewrite)
+        command->rewrite(original, argc, now_ms, &rewritten);
     struct span *memory;
-    const struct span *args = command_logged_args(&rewritten, parser->args, &argc, &memory);
-    resp_encode_command(out, args, argc);
+    const struct span *args = command_logged_args(&rewritten, original, &argc, &memory);
+    machine_add_command(out, command, args, argc, now_ms);
     mem_free(memory);
 }
 
@@ -107,7 +119,7 @@ void machine_transaction_encode(struct machine *machine,
     while (rest.len) {
         const struct command *command = next_command(machine, &machine->parser, &rest);
         if (command && command->run)
-            encode_one(command, &machine->parser, now_ms, out);
+            encode_one(command, machine->parser.args, machine->parser.argc, now_ms, out);
     }
     resp_encode_command(out, &SPAN("EXEC"), 1);
 }
@@ -150,14 +162,14 @@ static bool watch_command_changed(struct machine *machine, struct span *payload,
         bool fine = read_annotation(payload, &fields);
         ASSERT(fine);
     }
-    next_command(machine, &machine->parser, payload); /* the WATCH itself */
-    size_t count = machine->parser.argc - 1;
+    next_logged(machine, payload); /* the WATCH itself */
+    size_t count = machine->logged.argc - 1;
     ASSERT(fields.len == count * WATCH_FIELDS * sizeof(uint64_t));
     bool changed = false;
     for (size_t i = 0; i < count && !changed; i++) {
         uint64_t values[WATCH_FIELDS];
         memcpy(values, fields.ptr + i * sizeof values, sizeof values);
-        changed = keyspace_changed_since(machine->keyspace, machine->parser.args[i + 1],
+        changed = keyspace_changed_since(machine->keyspace, machine->logged.args[i + 1],
                                          values[1] != 0, values[0], now_ms);
     }
     buf_close(&fields);
@@ -173,9 +185,9 @@ static bool watched_changed(struct machine *machine, struct span *payload, int64
     return changed;
 }
 
-static bool is_exec(const struct resp_parser *parser)
+static bool is_exec(const struct logged *logged)
 {
-    return parser->argc == 1 && span_is(parser->args[0], "EXEC");
+    return logged->argc == 1 && span_is(logged->args[0], "EXEC");
 }
 
 /* Runs a transaction without local commands: the payload has all of it. The number of replies is
@@ -189,13 +201,13 @@ static void run_payload(struct machine *machine, struct span payload,
     context->reply = &inner;
     size_t count = 0;
     for (;;) {
-        const struct command *command = next_command(machine, &machine->parser, &payload);
-        if (is_exec(&machine->parser))
+        const struct command *command = next_logged(machine, &payload);
+        if (is_exec(&machine->logged))
             break;
         if (!command || !command->run)
             FATAL("the log holds a command that this version does not know: it is older than the "
                   "log");
-        machine_execute(machine, command, machine->parser.args, machine->parser.argc, context,
+        machine_execute(machine, command, machine->logged.args, machine->logged.argc, context,
                         caller);
         count++;
     }
@@ -218,16 +230,18 @@ static void run_script(struct machine *machine, struct span script, struct span 
     for (; script.len; count++) {
         const struct command *command = next_command(machine, &machine->script_parser, &script);
         ASSERT(command);
-        const struct resp_parser *parsed = &machine->script_parser;
+        const struct span *args = machine->script_parser.args;
+        size_t argc = machine->script_parser.argc;
         if (!command->run) {
-            caller->run_local(caller->context, command, parsed->args, parsed->argc, &inner);
+            caller->run_local(caller->context, command, args, argc, &inner);
             continue;
         }
         if (payload) {
-            command = next_command(machine, &machine->parser, payload);
-            parsed = &machine->parser;
+            command = next_logged(machine, payload);
+            args = machine->logged.args;
+            argc = machine->logged.argc;
         }
-        machine_execute(machine, command, parsed->args, parsed->argc, context, caller);
+        machine_execute(machine, command, args, argc, context, caller);
     }
     context->reply = reply;
     resp_array(reply, count);
@@ -243,7 +257,7 @@ void machine_apply_transaction(struct machine *machine, const struct entry *entr
         resp_null_array(context->reply);
         return;
     }
-    next_command(machine, &machine->parser, &payload); /* the MULTI itself */
+    next_logged(machine, &payload); /* the MULTI itself */
     if (caller->script.len)
         run_script(machine, caller->script, &payload, context, caller);
     else
@@ -267,9 +281,9 @@ static bool watch_is_valid(struct machine *machine, struct span *payload)
         valid = read_annotation(payload, &fields);
     size_t numbers = fields.len / sizeof(uint64_t);
     buf_close(&fields);
-    return valid && machine_take_command(machine, payload) &&
-           span_is(machine->parser.args[0], "WATCH") &&
-           numbers == (machine->parser.argc - 1) * WATCH_FIELDS;
+    return valid && logged_take(&machine->logged, payload) &&
+           span_is(machine->logged.args[0], "WATCH") &&
+           numbers == (machine->logged.argc - 1) * WATCH_FIELDS;
 }
 
 bool machine_transaction_is_valid(struct machine *machine, struct span payload)
@@ -277,11 +291,11 @@ bool machine_transaction_is_valid(struct machine *machine, struct span payload)
     while (payload.len && payload.ptr[0] == '#')
         if (!watch_is_valid(machine, &payload))
             return false;
-    if (!machine_take_command(machine, &payload) || machine->parser.argc != 1 ||
-        !span_is(machine->parser.args[0], "MULTI"))
+    if (!logged_take(&machine->logged, &payload) || machine->logged.argc != 1 ||
+        !span_is(machine->logged.args[0], "MULTI"))
         return false;
-    while (machine_take_command(machine, &payload)) {
-        if (is_exec(&machine->parser))
+    while (logged_take(&machine->logged, &payload)) {
+        if (is_exec(&machine->logged))
             return payload.len == 0;
         if (!machine_can_run(machine))
             return false;
@@ -289,16 +303,16 @@ bool machine_transaction_is_valid(struct machine *machine, struct span payload)
     return false;
 }
 
-/* What the parser holds. False: it is refused. */
+/* What was taken last. False: it is refused. */
 static bool rewrite_one(struct machine *machine, int64_t now_ms, const struct machine_judge *judge,
                         bool in_transaction, struct buf *out, const char **error)
 {
-    const struct resp_parser *parser = &machine->parser;
-    const struct command *command = command_find(machine->table, parser->args, parser->argc);
-    *error = judge->refusal(judge->context, command, parser->args, parser->argc, in_transaction);
+    const struct logged *logged = &machine->logged;
+    const struct command *command = command_find(machine->table, logged->args, logged->argc);
+    *error = judge->refusal(judge->context, command, logged->args, logged->argc, in_transaction);
     if (*error)
         return false;
-    encode_one(command, parser, now_ms, out);
+    encode_one(command, logged->args, logged->argc, now_ms, out);
     return true;
 }
 
@@ -311,12 +325,12 @@ static bool rewrite_transaction(struct machine *machine, struct span payload, in
         bool is_watch = watch_is_valid(machine, &payload);
         ASSERT(is_watch); /* it was checked */
     }
-    next_command(machine, &machine->parser, &payload); /* MULTI */
+    next_logged(machine, &payload); /* MULTI */
     buf_add(out, start, (size_t)(payload.ptr - start));
     for (;;) {
         start = payload.ptr;
-        next_command(machine, &machine->parser, &payload);
-        if (is_exec(&machine->parser))
+        next_logged(machine, &payload);
+        if (is_exec(&machine->logged))
             break;
         if (!rewrite_one(machine, now_ms, judge, true, out, error))
             return false;

@@ -191,18 +191,18 @@ static uint64_t waiter_id(const struct entry *entry)
 static bool is_any_ready(struct shard *shard, const struct entry *entry)
 {
     enum { KEYS_MAX = 64 };
-    static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
-    struct resp_parser *parser = &shard->machine.parser;
+    struct logged *logged = &shard->machine.logged;
     size_t positions[KEYS_MAX];
-    enum resp_outcome outcome = resp_parse(parser, entry->payload, &limits);
-    ASSERT(outcome == RESP_COMMAND);
-    const struct command *command = command_find(shard->options.table, parser->args, parser->argc);
-    size_t count = command_keys(command, parser->args, parser->argc, positions, KEYS_MAX);
+    struct span rest = entry->payload;
+    if (!logged_take(logged, &rest))
+        return false; /* no node of this version numbers such a command */
+    const struct command *command = command_find(shard->options.table, logged->args, logged->argc);
+    size_t count = command_keys(command, logged->args, logged->argc, positions, KEYS_MAX);
     bool ready = count > KEYS_MAX; /* rather an error too many than a client that is forgotten */
     for (size_t i = 0; !ready && i < count; i++)
         ready = command->blocking &&
-                command->blocking->ready(shard->machine.keyspace, parser->args, parser->argc,
-                                         parser->args[positions[i]], entry->time_ms) > 0;
+                command->blocking->ready(shard->machine.keyspace, logged->args, logged->argc,
+                                         logged->args[positions[i]], entry->time_ms) > 0;
     return ready;
 }
 

@@ -81,17 +81,14 @@ static const char *judge(void *context, const struct command *command, const str
     return host->refusal ? host->refusal(host->context, command, args, argc, in_transaction) : NULL;
 }
 
-/* The text is a command, perhaps with a number of a session before it. */
+/* The text is a command, perhaps with a number of a session before it: then nobody is woken. */
 static void wake_behind(struct shard *shard, struct span text)
 {
-    if (waits_count(&shard->blocks.waiters) == 0 || text.ptr[0] != '*')
+    struct logged *logged = &shard->machine.logged;
+    if (waits_count(&shard->blocks.waiters) == 0 || !logged_take(logged, &text))
         return;
-    struct resp_parser *parser = &shard->machine.parser;
-    static const struct resp_limits limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
-    enum resp_outcome outcome = resp_parse(parser, text, &limits);
-    ASSERT(outcome == RESP_COMMAND);
-    const struct command *command = command_find(shard->options.table, parser->args, parser->argc);
-    shard_wake_behind(shard, command, parser->args, parser->argc);
+    const struct command *command = command_find(shard->options.table, logged->args, logged->argc);
+    shard_wake_behind(shard, command, logged->args, logged->argc);
 }
 
 /* Appends an entry for a request whose times may be relative. 0: no node sends that, or it is

@@ -158,13 +158,12 @@ static void hold_command(struct shard *shard, const struct shard_request *reques
 }
 
 /* The entry's payload from its parts, which takes a copy more. */
-static void encode_numbered(struct shard *shard, struct entry *entry,
-                            const struct shard_request *request, const struct span *args,
-                            size_t argc)
+static void encode_parts(struct shard *shard, struct entry *entry,
+                         const struct shard_request *request, const struct span *args, size_t argc)
 {
     struct buf payload = {0};
     add_number(&payload, &request->session, request->protocol);
-    resp_encode_command(&payload, args, argc);
+    machine_add_command(&payload, request->command, args, argc, entry->time_ms);
     entry->payload = buf_span(&payload);
     entry_encode(&shard->batch, entry);
     buf_close(&payload);
@@ -192,14 +191,14 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     size_t argc = request->argc;
     struct span *memory;
     const struct span *args = command_logged_args(&rewritten, request->args, &argc, &memory);
-    if (request->session.number)
-        encode_numbered(shard, &entry, request, args, argc);
+    if (request->session.number || request->command->stock)
+        encode_parts(shard, &entry, request, args, argc);
     else
         entry_encode_command(&shard->batch, &entry, args, argc);
-    mem_free(memory);
 
     push_proposed(shard, request->client, request->protocol, &entry);
     shard_wake_behind(shard, request->command, args, argc);
+    mem_free(memory);
     return SHARD_ACCEPTED;
 }
 
