@@ -234,7 +234,7 @@ static bool parse_stream(const struct span *args, size_t argc, struct stream_rea
                          struct resp_writer *reply)
 {
     struct command_context context = {.reply = reply};
-    return stream_read_parse(&context, args, argc, read);
+    return command_stream_read_parse(&context, args, argc, read);
 }
 
 static bool parse_block(const struct span *args, size_t argc, struct command_wait *wait,
@@ -312,9 +312,9 @@ static void settle_ids(const struct keyspace *keyspace, const struct span *args,
     struct command_context context = {.reply = &none, .now_ms = now_ms};
     /* Only looked at. */
     context.keyspace = (struct keyspace *)(uintptr_t)keyspace;
-    bool valid = stream_read_parse(&context, args, argc, &read);
+    bool valid = command_stream_read_parse(&context, args, argc, &read);
     if (valid)
-        stream_read_resolve(&context, &read, args, argc, text);
+        command_stream_read_resolve(&context, &read, args, argc, text);
 }
 
 const struct command_blocking command_blocking_lists = {VALUE_LIST, parse_last,          NULL,

@@ -8,7 +8,8 @@ static bool refuse(struct command_context *context, const char *error)
     return false;
 }
 
-bool stream_parse_id(struct command_context *context, struct span text, struct stream_id *id)
+bool command_stream_parse_id(struct command_context *context, struct span text,
+                             struct stream_id *id)
 {
     return stream_id_parse(text, 0, id) || refuse(context, ERROR_ID);
 }
@@ -24,7 +25,8 @@ static bool parse_bound(struct command_context *context, struct span text, uint6
     return parsed || refuse(context, ERROR_ID);
 }
 
-bool stream_parse_start(struct command_context *context, struct span text, struct stream_id *id)
+bool command_stream_parse_start(struct command_context *context, struct span text,
+                                struct stream_id *id)
 {
     bool is_exclusive;
     if (!parse_bound(context, text, 0, &is_exclusive, id))
@@ -33,7 +35,8 @@ bool stream_parse_start(struct command_context *context, struct span text, struc
            refuse(context, "ERR invalid start ID for the interval");
 }
 
-bool stream_parse_end(struct command_context *context, struct span text, struct stream_id *id)
+bool command_stream_parse_end(struct command_context *context, struct span text,
+                              struct stream_id *id)
 {
     bool is_exclusive;
     if (!parse_bound(context, text, UINT64_MAX, &is_exclusive, id))
@@ -42,18 +45,18 @@ bool stream_parse_end(struct command_context *context, struct span text, struct 
            refuse(context, "ERR invalid end ID for the interval");
 }
 
-void stream_write_id(struct resp_writer *writer, struct stream_id id)
+void command_stream_write_id(struct resp_writer *writer, struct stream_id id)
 {
     char text[STREAM_ID_CHARS];
     resp_bulk(writer, span_of(text, stream_id_format(text, id)));
 }
 
-void stream_write_entry(struct resp_writer *writer, const struct stream_entry *entry)
+void command_stream_write_entry(struct resp_writer *writer, const struct stream_entry *entry)
 {
     struct stream_field_walk walk;
     struct stream_field field;
     resp_array(writer, 2);
-    stream_write_id(writer, entry->id);
+    command_stream_write_id(writer, entry->id);
     resp_array(writer, 2 * entry->field_count);
     stream_entry_fields(entry, &walk);
     while (stream_field_next(&walk, &field)) {
@@ -62,8 +65,8 @@ void stream_write_entry(struct resp_writer *writer, const struct stream_entry *e
     }
 }
 
-void stream_write_range(struct resp_writer *writer, const struct stream *stream,
-                        const struct stream_range *range)
+void command_stream_write_range(struct resp_writer *writer, const struct stream *stream,
+                                const struct stream_range *range)
 {
     struct stream_walk walk;
     struct stream_entry entry;
@@ -77,12 +80,13 @@ void stream_write_range(struct resp_writer *writer, const struct stream *stream,
     if (present == 0 || walk.left == 0 || !writer->out)
         return;
     do
-        stream_write_entry(writer, &entry);
+        command_stream_write_entry(writer, &entry);
     while (stream_walk_next(&walk, &entry));
 }
 
-struct stream_group *stream_need_group(struct command_context *context, const struct stream *stream,
-                                       struct span key, struct span group)
+struct stream_group *command_stream_need_group(struct command_context *context,
+                                               const struct stream *stream, struct span key,
+                                               struct span group)
 {
     struct stream_group *found = stream ? stream_find_group(stream, group) : NULL;
     if (!found)
@@ -93,7 +97,7 @@ struct stream_group *stream_need_group(struct command_context *context, const st
 
 enum { SHOWN_MAX = 128 };
 
-void stream_write_subcommand_error(struct command_context *context, const struct span *args)
+void command_stream_write_subcommand_error(struct command_context *context, const struct span *args)
 {
     int shown = (int)(args[1].len < SHOWN_MAX ? args[1].len : SHOWN_MAX);
     resp_errorf(context->reply,
@@ -101,7 +105,7 @@ void stream_write_subcommand_error(struct command_context *context, const struct
                 shown, args[1].ptr, span_is(args[0], "xinfo") ? "XINFO" : "XGROUP");
 }
 
-int64_t stream_elapsed_ms(int64_t now_ms, int64_t then_ms)
+int64_t command_stream_elapsed_ms(int64_t now_ms, int64_t then_ms)
 {
     int64_t elapsed_ms;
     if (then_ms >= now_ms)
@@ -109,8 +113,8 @@ int64_t stream_elapsed_ms(int64_t now_ms, int64_t then_ms)
     return __builtin_sub_overflow(now_ms, then_ms, &elapsed_ms) ? INT64_MAX : elapsed_ms;
 }
 
-struct stream_consumer *stream_seen_consumer(struct command_context *context,
-                                             struct stream_group *group, struct span name)
+struct stream_consumer *command_stream_seen_consumer(struct command_context *context,
+                                                     struct stream_group *group, struct span name)
 {
     struct stream_consumer *consumer = stream_group_find_consumer(group, name);
     if (!consumer)
@@ -119,24 +123,24 @@ struct stream_consumer *stream_seen_consumer(struct command_context *context,
     return consumer;
 }
 
-void stream_ids_add(struct stream_ids *ids, struct stream_id id)
+void command_stream_ids_add(struct stream_ids *ids, struct stream_id id)
 {
     buf_add(&ids->bytes, &id, sizeof(id));
 }
 
-size_t stream_ids_count(const struct stream_ids *ids)
+size_t command_stream_ids_count(const struct stream_ids *ids)
 {
     return ids->bytes.len / sizeof(struct stream_id);
 }
 
-struct stream_id stream_ids_at(const struct stream_ids *ids, size_t at)
+struct stream_id command_stream_ids_at(const struct stream_ids *ids, size_t at)
 {
     struct stream_id id;
     memcpy(&id, ids->bytes.ptr + at * sizeof(id), sizeof(id));
     return id;
 }
 
-void stream_ids_close(struct stream_ids *ids)
+void command_stream_ids_close(struct stream_ids *ids)
 {
     buf_close(&ids->bytes);
 }

@@ -33,7 +33,7 @@ static bool parse_strategy(struct command_context *context, const struct span *a
     *at += has_mark ? 2 : 1;
     if (!by_length) {
         trim->by = STREAM_TRIM_FIRST;
-        return stream_parse_id(context, args[*at], &trim->first_id);
+        return command_stream_parse_id(context, args[*at], &trim->first_id);
     }
     int64_t length;
     if (!command_parse_integer(context, args[*at], &length))
@@ -102,7 +102,7 @@ static bool parse_new_id(struct command_context *context, struct span text, stru
     if (stream_id_parse_auto_seq(text, &new_id->id.ms))
         return true;
     new_id->form = ID_GIVEN;
-    return stream_parse_id(context, text, &new_id->id);
+    return command_stream_parse_id(context, text, &new_id->id);
 }
 
 static bool parse_xadd(struct command_context *context, const struct span *args, size_t argc,
@@ -169,7 +169,7 @@ void command_xadd_run(struct command_context *context, const struct span *args, 
     if (added) {
         stream_append(edit.value, new_id.id, &fields, command_rules(context));
         stream_trim(edit.value, &options.trim);
-        stream_write_id(context->reply, new_id.id);
+        command_stream_write_id(context->reply, new_id.id);
     }
     command_edit_end(context, &edit, added);
 }
@@ -234,7 +234,7 @@ void command_xdel_run(struct command_context *context, const struct span *args, 
     uint64_t count = 0;
     bool are_valid = true;
     for (size_t i = 2; i < argc && are_valid; i++)
-        are_valid = stream_parse_id(context, args[i], &id);
+        are_valid = command_stream_parse_id(context, args[i], &id);
     for (size_t i = 2; i < argc && are_valid; i++) {
         stream_id_parse(args[i], 0, &id);
         count += stream_delete(edit.value, id);
@@ -264,7 +264,7 @@ static bool parse_setid(struct command_context *context, const struct span *args
                         struct setid_options *options)
 {
     *options = (struct setid_options){.entries_added = -1};
-    if (!stream_parse_id(context, args[2], &options->last_id))
+    if (!command_stream_parse_id(context, args[2], &options->last_id))
         return false;
     for (size_t i = 3; i < argc; i += 2) {
         bool has_more = i + 1 < argc;
@@ -274,7 +274,7 @@ static bool parse_setid(struct command_context *context, const struct span *args
             if (options->entries_added < 0)
                 return refuse(context, "ERR entries_added must be positive");
         } else if (has_more && span_is(args[i], "maxdeletedid")) {
-            if (!stream_parse_id(context, args[i + 1], &options->max_deleted_id))
+            if (!command_stream_parse_id(context, args[i + 1], &options->max_deleted_id))
                 return false;
             if (stream_id_compare(options->last_id, options->max_deleted_id) < 0)
                 return refuse(context, "ERR The ID specified in XSETID is smaller than the "
@@ -337,8 +337,8 @@ static void run_range(struct command_context *context, const struct span *args, 
     struct stream_range range = {.count = UINT64_MAX, .is_backwards = is_backwards};
     const void *stream;
     int64_t count = -1;
-    if (!stream_parse_start(context, args[is_backwards ? 3 : 2], &range.from) ||
-        !stream_parse_end(context, args[is_backwards ? 2 : 3], &range.to))
+    if (!command_stream_parse_start(context, args[is_backwards ? 3 : 2], &range.from) ||
+        !command_stream_parse_end(context, args[is_backwards ? 2 : 3], &range.to))
         return;
     for (size_t i = 4; i < argc; i += 2) {
         if (i + 1 == argc || !span_is(args[i], "count")) {
@@ -359,7 +359,7 @@ static void run_range(struct command_context *context, const struct span *args, 
     else if (count == 0)
         resp_null_array(context->reply);
     else
-        stream_write_range(context->reply, stream, &range);
+        command_stream_write_range(context->reply, stream, &range);
 }
 
 void command_xrange_run(struct command_context *context, const struct span *args, size_t argc)

@@ -29,7 +29,7 @@ static bool parse_options(struct command_context *context, const struct span *ar
             if (options->entries_read < 0 && options->entries_read != STREAM_READ_UNKNOWN)
                 return refuse(context, "ERR value for ENTRIESREAD must be positive or -1");
         } else {
-            stream_write_subcommand_error(context, args);
+            command_stream_write_subcommand_error(context, args);
             return false;
         }
     }
@@ -71,7 +71,7 @@ static bool parse_position(struct command_context *context, const struct stream 
     if (span_is(args[1], "setid") && stream_id_parse_bound(text, 0, id))
         return true;
     if (!span_equal(text, SPAN("$")))
-        return stream_parse_id(context, text, id);
+        return command_stream_parse_id(context, text, id);
     *id = stream->last_id;
     return true;
 }
@@ -218,7 +218,7 @@ void command_xack_run(struct command_context *context, const struct span *args, 
     uint64_t count = 0;
     bool are_valid = true;
     for (size_t i = 3; i < argc && group && are_valid; i++)
-        are_valid = stream_parse_id(context, args[i], &id);
+        are_valid = command_stream_parse_id(context, args[i], &id);
     for (size_t i = 3; i < argc && group && are_valid; i++) {
         stream_id_parse(args[i], 0, &id);
         count += stream_group_acknowledge(group, id);

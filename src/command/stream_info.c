@@ -25,7 +25,7 @@ static void write_number(struct resp_writer *reply, const char *field, int64_t n
 static void write_id(struct resp_writer *reply, const char *field, struct stream_id id)
 {
     resp_bulk_text(reply, field);
-    stream_write_id(reply, id);
+    command_stream_write_id(reply, id);
 }
 
 /* CONSUMERS and GROUPS. */
@@ -49,12 +49,12 @@ void command_xinfo_consumers_run(struct command_context *context, const struct s
         const struct stream_consumer *consumer = group->consumers[i];
         int64_t inactive_ms = consumer->active_ms == STREAM_NEVER_ACTIVE
                                   ? STREAM_NEVER_ACTIVE
-                                  : stream_elapsed_ms(context->now_ms, consumer->active_ms);
+                                  : command_stream_elapsed_ms(context->now_ms, consumer->active_ms);
         resp_map(reply, 4);
         resp_bulk_text(reply, "name");
         resp_bulk(reply, stream_consumer_name(consumer));
         write_number(reply, "pending", (int64_t)stream_consumer_pending_count(consumer));
-        write_number(reply, "idle", stream_elapsed_ms(context->now_ms, consumer->seen_ms));
+        write_number(reply, "idle", command_stream_elapsed_ms(context->now_ms, consumer->seen_ms));
         write_number(reply, "inactive", inactive_ms);
     }
 }
@@ -120,12 +120,12 @@ static void write_stream(struct resp_writer *reply, const struct stream *stream)
     write_number(reply, "groups", (int64_t)stream->groups_count);
     resp_bulk_text(reply, "first-entry");
     if (stream_find(stream, stream->first_id, &entry))
-        stream_write_entry(reply, &entry);
+        command_stream_write_entry(reply, &entry);
     else
         resp_null(reply);
     resp_bulk_text(reply, "last-entry");
     if (stream_last(stream, &entry))
-        stream_write_entry(reply, &entry);
+        command_stream_write_entry(reply, &entry);
     else
         resp_null(reply);
 }
@@ -145,7 +145,7 @@ static void write_pending(struct resp_writer *reply, const struct stream_group *
     resp_array(reply, left);
     for (; left > 0; left--, pending = stream_pending_next(&walk)) {
         resp_array(reply, consumer ? 3 : 4);
-        stream_write_id(reply, pending->id);
+        command_stream_write_id(reply, pending->id);
         if (!consumer)
             resp_bulk(reply, stream_consumer_name(pending->owner));
         resp_integer(reply, pending->delivered_ms);
@@ -181,7 +181,7 @@ static void write_full(struct resp_writer *reply, const struct stream *stream, u
     write_head(reply, stream);
     resp_bulk_text(reply, "entries");
     const struct stream_range range = {STREAM_ID_MIN, STREAM_ID_MAX, most, false};
-    stream_write_range(reply, stream, &range);
+    command_stream_write_range(reply, stream, &range);
     resp_bulk_text(reply, "groups");
     resp_array(reply, stream->groups_count);
     for (size_t i = 0; i < stream->groups_count; i++)
@@ -199,7 +199,7 @@ void command_xinfo_stream_run(struct command_context *context, const struct span
         return;
     if (is_full && (!span_is(args[3], "full") || (argc != 4 && argc != 6) ||
                     (argc == 6 && !span_is(args[4], "count")))) {
-        stream_write_subcommand_error(context, args);
+        command_stream_write_subcommand_error(context, args);
         return;
     }
     if (argc == 6 && !command_parse_integer(context, args[5], &count))

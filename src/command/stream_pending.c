@@ -24,8 +24,8 @@ static void write_summary(struct command_context *context, const struct stream_g
         resp_null_array(reply);
         return;
     }
-    stream_write_id(reply, first->id);
-    stream_write_id(reply, stream_group_last_pending(group));
+    command_stream_write_id(reply, first->id);
+    command_stream_write_id(reply, stream_group_last_pending(group));
     size_t owners = 0;
     for (size_t i = 0; i < group->consumers_count; i++)
         owners += stream_consumer_pending_count(group->consumers[i]) > 0;
@@ -65,8 +65,8 @@ static bool parse_filter(struct command_context *context, const struct span *arg
         at += 2;
     }
     if (!command_parse_integer(context, args[at + 2], &filter->count) ||
-        !stream_parse_start(context, args[at], &filter->from) ||
-        !stream_parse_end(context, args[at + 1], &filter->to))
+        !command_stream_parse_start(context, args[at], &filter->from) ||
+        !command_stream_parse_end(context, args[at + 1], &filter->to))
         return false;
     filter->has_consumer = at + 3 < argc;
     if (filter->has_consumer)
@@ -80,7 +80,7 @@ static const struct stream_pending *skip_busy(const struct pending_filter *filte
                                               struct stream_pending_walk *walk)
 {
     while (pending && filter->min_idle_ms &&
-           stream_elapsed_ms(now_ms, pending->delivered_ms) < filter->min_idle_ms)
+           command_stream_elapsed_ms(now_ms, pending->delivered_ms) < filter->min_idle_ms)
         pending = stream_pending_next(walk);
     return pending && stream_id_compare(pending->id, filter->to) <= 0 ? pending : NULL;
 }
@@ -104,9 +104,9 @@ static size_t list_pending(struct command_context *context, const struct stream_
         count++;
         if (reply) {
             resp_array(reply, 4);
-            stream_write_id(reply, pending->id);
+            command_stream_write_id(reply, pending->id);
             resp_bulk(reply, stream_consumer_name(pending->owner));
-            resp_integer(reply, stream_elapsed_ms(context->now_ms, pending->delivered_ms));
+            resp_integer(reply, command_stream_elapsed_ms(context->now_ms, pending->delivered_ms));
             resp_integer(reply, (int64_t)pending->deliveries);
         }
         pending = stream_pending_next(&walk);
@@ -122,7 +122,7 @@ void command_xpending_run(struct command_context *context, const struct span *ar
         return;
     if (!command_read(context, args[1], VALUE_STREAM, &stream))
         return;
-    const struct stream_group *group = stream_need_group(context, stream, args[1], args[2]);
+    const struct stream_group *group = command_stream_need_group(context, stream, args[1], args[2]);
     if (!group)
         return;
     if (argc == 3) {
@@ -174,7 +174,7 @@ static enum claim claim(struct claiming *claiming, struct stream_id id)
     if (!known && !claiming->force)
         return CLAIM_NOT;
     if (known && claiming->min_idle_ms &&
-        stream_elapsed_ms(claiming->now_ms, known->delivered_ms) < claiming->min_idle_ms)
+        command_stream_elapsed_ms(claiming->now_ms, known->delivered_ms) < claiming->min_idle_ms)
         return CLAIM_NOT;
     /* XCLAIM with FORCE makes an entry that has never been delivered, and so counts once. */
     uint64_t deliveries = known ? known->deliveries : 1;
@@ -185,22 +185,22 @@ static enum claim claim(struct claiming *claiming, struct stream_id id)
     struct stream_pending fresh = {id, claiming->delivered_ms, deliveries, claiming->consumer};
     stream_group_deliver(claiming->group, &fresh);
     stream_consumer_touch(claiming->group, claiming->consumer, claiming->now_ms, claiming->now_ms);
-    stream_ids_add(&claiming->claimed, id);
+    command_stream_ids_add(&claiming->claimed, id);
     claiming->changes++;
     return CLAIM_DONE;
 }
 
 static void write_claimed(struct command_context *context, const struct claiming *claiming)
 {
-    size_t count = stream_ids_count(&claiming->claimed);
+    size_t count = command_stream_ids_count(&claiming->claimed);
     resp_array(context->reply, count);
     for (size_t i = 0; i < count; i++) {
-        struct stream_id id = stream_ids_at(&claiming->claimed, i);
+        struct stream_id id = command_stream_ids_at(&claiming->claimed, i);
         struct stream_entry entry;
         if (claiming->only_ids)
-            stream_write_id(context->reply, id);
+            command_stream_write_id(context->reply, id);
         else if (stream_find(claiming->stream, id, &entry))
-            stream_write_entry(context->reply, &entry);
+            command_stream_write_entry(context->reply, &entry);
     }
 }
 
@@ -211,7 +211,7 @@ static bool edit_group(struct command_context *context, const struct span *args,
     if (!command_edit(context, args[1], VALUE_STREAM, edit))
         return false;
     *claiming = (struct claiming){.stream = edit->value, .now_ms = context->now_ms};
-    claiming->group = stream_need_group(context, edit->value, args[1], args[2]);
+    claiming->group = command_stream_need_group(context, edit->value, args[1], args[2]);
     if (!claiming->group && edit->value)
         command_edit_end(context, edit, 0);
     return claiming->group != NULL;
@@ -258,7 +258,7 @@ static bool parse_claim_option(struct command_context *context, const struct spa
         return parse_number(context, args[1], "ERR Invalid RETRYCOUNT option argument for XCLAIM",
                             &claiming->deliveries);
     } else if (more && span_is(args[0], "lastid")) {
-        return stream_parse_id(context, args[1], &options->last_id);
+        return command_stream_parse_id(context, args[1], &options->last_id);
     } else {
         resp_errorf(context->reply, "ERR Unrecognized XCLAIM option '%.*s'", (int)args[0].len,
                     args[0].ptr);
@@ -295,7 +295,7 @@ static void run_claim(struct command_context *context, const struct span *args,
     struct stream_group *group = claiming->group;
     if (stream_id_compare(options->last_id, group->last_id) > 0)
         stream_group_set_position(group, options->last_id, group->entries_read);
-    claiming->consumer = stream_seen_consumer(context, group, args[3]);
+    claiming->consumer = command_stream_seen_consumer(context, group, args[3]);
     claiming->changes++;
     for (size_t i = 5; i < options->ids_end; i++) {
         struct stream_id id;
@@ -314,7 +314,7 @@ void command_xclaim_run(struct command_context *context, const struct span *args
         return;
     if (parse_claim(context, args, argc, &claiming, &options))
         run_claim(context, args, &claiming, &options);
-    stream_ids_close(&claiming.claimed);
+    command_stream_ids_close(&claiming.claimed);
     command_edit_end(context, &edit, claiming.changes);
 }
 
@@ -335,7 +335,7 @@ static bool parse_autoclaim(struct command_context *context, const struct span *
     *options = (struct autoclaim_options){.count = AUTOCLAIM_COUNT};
     if (!parse_min_idle(context, args[4], "ERR Invalid min-idle-time argument for XAUTOCLAIM",
                         &options->min_idle_ms) ||
-        !stream_parse_start(context, args[5], &options->from))
+        !command_stream_parse_start(context, args[5], &options->from))
         return false;
     for (size_t i = 6; i < argc; i++) {
         if (i + 1 < argc && span_is(args[i], "count")) {
@@ -366,7 +366,7 @@ static struct stream_ids autoclaim(struct claiming *claiming,
         enum claim outcome = claim(claiming, id);
         count -= outcome != CLAIM_NOT;
         if (outcome == CLAIM_NO_ENTRY) {
-            stream_ids_add(&deleted, id);
+            command_stream_ids_add(&deleted, id);
             pending = stream_pending_seek(claiming->group, NULL, id, &walk);
         } else {
             pending = stream_pending_next(&walk);
@@ -389,16 +389,16 @@ void command_xautoclaim_run(struct command_context *context, const struct span *
     claiming.only_ids = options.only_ids;
     claiming.deliveries = -1;
     claiming.delivered_ms = context->now_ms;
-    claiming.consumer = stream_seen_consumer(context, claiming.group, args[3]);
+    claiming.consumer = command_stream_seen_consumer(context, claiming.group, args[3]);
     claiming.changes = 1;
     struct stream_ids deleted = autoclaim(&claiming, &options, &next);
     resp_array(context->reply, 3);
-    stream_write_id(context->reply, next);
+    command_stream_write_id(context->reply, next);
     write_claimed(context, &claiming);
-    resp_array(context->reply, stream_ids_count(&deleted));
-    for (size_t i = 0; i < stream_ids_count(&deleted); i++)
-        stream_write_id(context->reply, stream_ids_at(&deleted, i));
-    stream_ids_close(&deleted);
-    stream_ids_close(&claiming.claimed);
+    resp_array(context->reply, command_stream_ids_count(&deleted));
+    for (size_t i = 0; i < command_stream_ids_count(&deleted); i++)
+        command_stream_write_id(context->reply, command_stream_ids_at(&deleted, i));
+    command_stream_ids_close(&deleted);
+    command_stream_ids_close(&claiming.claimed);
     command_edit_end(context, &edit, claiming.changes);
 }

@@ -98,8 +98,8 @@ static bool parse_options(struct command_context *context, const struct span *ar
     return refuse(context, ERROR_SYNTAX);
 }
 
-bool stream_read_parse(struct command_context *context, const struct span *args, size_t argc,
-                       struct stream_read *read)
+bool command_stream_read_parse(struct command_context *context, const struct span *args,
+                               size_t argc, struct stream_read *read)
 {
     *read = (struct stream_read){
         .of_group = span_is(args[0], "xreadgroup"), .timeout_ms = -1, .count = UINT64_MAX};
@@ -160,10 +160,10 @@ static bool check_id(struct command_context *context, const struct stream_read *
         return read->of_group ||
                refuse(context, "ERR The > ID can be specified only when calling XREADGROUP using "
                                "the GROUP <group> <consumer> option.");
-    return stream_parse_id(context, text, &id);
+    return command_stream_parse_id(context, text, &id);
 }
 
-bool stream_read_check(struct command_context *context, const struct stream_read *read)
+bool command_stream_read_check(struct command_context *context, const struct stream_read *read)
 {
     for (size_t i = 0; i < read->streams; i++) {
         const struct stream *stream;
@@ -232,7 +232,7 @@ static bool serve_reader(struct command_context *context, const struct stream_re
             continue;
         write_head(context->reply, read->keys[i]);
         const struct stream_range range = {from, STREAM_ID_MAX, read->count, false};
-        stream_write_range(context->reply, stream, &range);
+        command_stream_write_range(context->reply, stream, &range);
     }
     return count > 0;
 }
@@ -263,10 +263,10 @@ static void serve_history(const struct serving *serving, struct stream_id from)
             again.delivered_ms = serving->now_ms;
             again.deliveries++;
             stream_group_deliver(serving->group, &again);
-            stream_write_entry(serving->writer, &entry);
+            command_stream_write_entry(serving->writer, &entry);
         } else {
             resp_array(serving->writer, 2);
-            stream_write_id(serving->writer, pending->id);
+            command_stream_write_id(serving->writer, pending->id);
             resp_null_array(serving->writer);
         }
         pending = stream_pending_next(&walk);
@@ -287,7 +287,7 @@ static void serve_new(const struct serving *serving, struct stream_id from)
             struct stream_pending pending = {entry.id, serving->now_ms, 1, serving->consumer};
             stream_group_deliver(serving->group, &pending);
         }
-        stream_write_entry(serving->writer, &entry);
+        command_stream_write_entry(serving->writer, &entry);
     }
     if (!serving->read->no_ack)
         stream_consumer_touch(serving->group, serving->consumer, serving->now_ms, serving->now_ms);
@@ -311,7 +311,7 @@ static bool serve_consumer(struct command_context *context, const struct stream_
                               .group = stream_find_group(edit.value, read->group),
                               .now_ms = context->now_ms,
                               .writer = writer};
-    serving.consumer = stream_seen_consumer(context, serving.group, read->consumer);
+    serving.consumer = command_stream_seen_consumer(context, serving.group, read->consumer);
     struct stream_id from;
     bool is_history = wants_history(read->ids[at], &from);
     bool is_served = is_history;
@@ -351,15 +351,15 @@ static bool serve_group(struct command_context *context, const struct stream_rea
     return count > 0;
 }
 
-bool stream_read_serve(struct command_context *context, const struct stream_read *read)
+bool command_stream_read_serve(struct command_context *context, const struct stream_read *read)
 {
     return read->of_group ? serve_group(context, read) : serve_reader(context, read);
 }
 
 /* Waiting. */
 
-void stream_read_resolve(struct command_context *context, const struct stream_read *read,
-                         const struct span *args, size_t argc, struct buf *out)
+void command_stream_read_resolve(struct command_context *context, const struct stream_read *read,
+                                 const struct span *args, size_t argc, struct buf *out)
 {
     struct span *resolved = mem_alloc(argc * sizeof(*resolved));
     char *texts = mem_alloc(read->streams * STREAM_ID_CHARS + 1);
@@ -383,9 +383,10 @@ void stream_read_resolve(struct command_context *context, const struct stream_re
 void command_xread_run(struct command_context *context, const struct span *args, size_t argc)
 {
     struct stream_read read;
-    if (!stream_read_parse(context, args, argc, &read) || !stream_read_check(context, &read))
+    if (!command_stream_read_parse(context, args, argc, &read) ||
+        !command_stream_read_check(context, &read))
         return;
-    if (!stream_read_serve(context, &read))
+    if (!command_stream_read_serve(context, &read))
         resp_null_array(context->reply);
 }
 

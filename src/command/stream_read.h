@@ -21,16 +21,16 @@ struct stream_read {
 };
 
 /* False: the error was written. */
-bool stream_read_parse(struct command_context *context, const struct span *args, size_t argc,
-                       struct stream_read *read);
+bool command_stream_read_parse(struct command_context *context, const struct span *args,
+                               size_t argc, struct stream_read *read);
 /* Checks types, groups and IDs of all streams. False: the error was written. */
-bool stream_read_check(struct command_context *context, const struct stream_read *read);
+bool command_stream_read_check(struct command_context *context, const struct stream_read *read);
 /* Writes the reply and returns true if any stream has something. Otherwise it writes nothing; a
  * group's consumers have been seen all the same. */
-bool stream_read_serve(struct command_context *context, const struct stream_read *read);
+bool command_stream_read_serve(struct command_context *context, const struct stream_read *read);
 /* Appends to `out`, as a command for the log, the same command with last IDs in place of `$`. After
- * stream_read_check(). */
-void stream_read_resolve(struct command_context *context, const struct stream_read *read,
-                         const struct span *args, size_t argc, struct buf *out);
+ * command_stream_read_check(). */
+void command_stream_read_resolve(struct command_context *context, const struct stream_read *read,
+                                 const struct span *args, size_t argc, struct buf *out);
 
 #endif

@@ -275,14 +275,14 @@ static void test_waiting_with_fixed_ids(void **state)
     struct buf resolved = {0};
     run(fixture, "XADD s 5-1 a 1");
     size_t argc = split("XREAD COUNT 3 BLOCK 100 STREAMS s n t $ $ 7", args);
-    assert_true(stream_read_parse(&fixture->context, args, argc, &read));
+    assert_true(command_stream_read_parse(&fixture->context, args, argc, &read));
     assert_int_equal(read.timeout_ms, 100);
     assert_int_equal(read.streams, 3);
-    assert_true(stream_read_check(&fixture->context, &read));
+    assert_true(command_stream_read_check(&fixture->context, &read));
     fixture->reply.len = 0;
-    assert_false(stream_read_serve(&fixture->context, &read));
+    assert_false(command_stream_read_serve(&fixture->context, &read));
     assert_int_equal(fixture->reply.len, 0);
-    stream_read_resolve(&fixture->context, &read, args, argc, &resolved);
+    command_stream_read_resolve(&fixture->context, &read, args, argc, &resolved);
     assert_true(span_equal(buf_span(&resolved),
                            SPAN("*12\r\n$5\r\nXREAD\r\n$5\r\nCOUNT\r\n$1\r\n3\r\n$5\r\nBLOCK\r\n"
                                 "$3\r\n100\r\n$7\r\nSTREAMS\r\n$1\r\ns\r\n$1\r\nn\r\n$1\r\nt\r\n"
