@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import every_type  # noqa: E402
 import servers  # noqa: E402
 from cluster import Cluster  # noqa: E402
+from payload import with_footer  # noqa: E402
 from resp import Error  # noqa: E402
 
 if shutil.which("redis-server") is None:
@@ -177,20 +178,6 @@ def test_hashes_whose_fields_have_deadlines_travel(ends, direction):
             assert target.call("RESTORE", key, deadline, source.call("DUMP", key), "ABSTTL", "REPLACE") == "OK", key
         every_type.assert_same(every_type.contents(target), every_type.contents(source))
     valkey.close()
-
-
-def with_footer(body, version=10):
-    payload = body + version.to_bytes(2, "little")
-    return payload + crc64(payload).to_bytes(8, "little")
-
-
-def crc64(data):
-    crc = 0
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x95AC9329AC4BC9B5 if crc & 1 else 0)
-    return crc
 
 
 BAD = [b"", b"\x00", b"\x00\x40\x64v", b"\x06\x01", b"\x08\x01", b"\x14\x00", b"\x63\x01", b"\xfa\x01x\x01y", b"\x01\x00",

@@ -1,16 +1,15 @@
 """Snapshots of running nodes: the log stays bounded, who was away gets one, Redis reads the folder."""
-import contextlib
 import shutil
-import subprocess
 import threading
 import time
 
 import pytest
 
 import every_type
-from cluster import PATIENCE, Ports, spawn, temporary_folder
+from cluster import PATIENCE
 from load import Setter
 from resp import Connection, Error
+from stock import loaded_by_redis
 from waiting import wait_for
 
 SMALL = {
@@ -145,34 +144,6 @@ def test_a_follower_that_was_down_during_three_snapshots_catches_up_while_client
         with node.connect() as connection:
             assert connection.call("READONLY") == "OK"
             assert not any(setter.lost(connection) for setter in setters)
-
-
-@contextlib.contextmanager
-def loaded_by_redis(node):
-    """A connection to a redis-server that has loaded the node's folder."""
-    folder = temporary_folder("redis")
-    ports = Ports()
-    port = ports.take()
-    shutil.copytree(node.data / "shard-0" / "appendonlydir", folder / "appendonlydir")
-    manifest = folder / "appendonlydir" / "appendonly.aof.manifest"
-    assert subprocess.run(["redis-check-aof", manifest], capture_output=True, timeout=60).returncode == 0
-    redis = spawn(["redis-server", "--port", str(port), "--appendonly", "yes", "--save", "", "--dir", str(folder)],
-                  folder / "log")
-    try:
-        def loaded():
-            try:
-                with Connection(port=port) as connection:
-                    return connection.call("PING") == "PONG"
-            except OSError:
-                return False
-        wait_for(loaded, 60, "redis-server has loaded the folder")
-        with Connection(port=port) as connection:
-            yield connection
-    finally:
-        redis.kill()
-        redis.wait(20)
-        ports.close()
-        shutil.rmtree(folder)
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")

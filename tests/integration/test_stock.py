@@ -1,0 +1,312 @@
+"""Whatever was written to a node: a stock redis-server 7.0 loads the node's folder, with the same values."""
+import shutil
+
+import pytest
+
+import every_type
+from payload import with_footer
+from resp import Error
+from stock import loaded_by_redis
+
+pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
+
+FAR_MS = every_type.FAR_MS
+BINARY = bytes(range(256)) + b"\r\n#VOTE:1:1\r\n*1\r\n$4\r\nPING\r\n:=%"
+LONG = "l" * 5000
+
+# Values as Redis 7.2 dumps them: a string, a packed set and a stream. Redis 7.0 reads none of these payloads.
+NEW_STRING = with_footer(b"\x00\x03abc", 11)
+NEW_SET = with_footer(bytes.fromhex("14" "0d" "0d000000" "0200" "816102" "816202" "ff"), 11)
+NEW_STREAM = with_footer(bytes.fromhex(
+    "15" "01" "1000000000000000010000000000000001" "28" "280000000f0001010101010181660200010301000100018176020401020100"
+    "0101018177020401ff" "01" "0102" "0102" "0101" "02" "00"), 11)
+
+# Commands that the examples need, by the keys' first letters.
+BEFORE = """
+SET s:text abc
+SET s:number 10
+RPUSH l:a a b c d e f
+RPUSH l:b a b c d e f
+SADD set:a a b c d
+SADD set:b c d e
+ZADD z:a 1 a 2 b 3 c 4 d
+ZADD z:b 3 c 4 d 5 e 6 f
+HSET h a 1 b 2 c 3 d 4 e 5 f 6 g 7
+XADD x 1-1 f v
+XADD x 1-2 f v
+XADD x 1-3 f v
+XGROUP CREATE x g 0
+XGROUP CREATE x gone 0
+PFADD p:a a b c
+PFADD p:b c d e
+GEOADD geo:a 13.361389 38.115556 Palermo 15.087269 37.502669 Catania
+"""
+
+# At least one for each command that writes; the key of an example is a new one unless the command needs another.
+EXAMPLES = f"""
+APPEND s:text def
+BITFIELD bf SET u8 0 255 INCRBY u4 8 3
+BITOP XOR bo s:text s:number
+BLMOVE l:a l:moved LEFT RIGHT 1
+BLMPOP 1 1 l:a LEFT
+BLPOP l:a 1
+BRPOP l:a 1
+BRPOPLPUSH l:a l:moved 1
+BZMPOP 1 1 z:a MAX
+BZPOPMAX z:a 1
+BZPOPMIN z:a 1
+COPY s:text s:copy
+DECR s:number
+DECRBY s:number 5
+SET del 1
+DEL del
+SET delifeq:1 same
+SET delifeq:2 other
+DELIFEQ delifeq:1 same
+DELIFEQ delifeq:2 same
+SET e:1 v
+SET e:2 v
+SET e:3 v
+SET e:4 v
+EXPIRE e:1 1000000
+EXPIREAT e:2 4102444800
+PEXPIRE e:3 1000000000
+PEXPIREAT e:4 {FAR_MS}
+PERSIST e:1
+FLUSHDB
+FLUSHALL
+!BEFORE
+GEOADD geo:b 13.361389 38.115556 Palermo
+GEORADIUS geo:a 15 37 200 km STORE geo:r
+GEORADIUSBYMEMBER geo:a Palermo 500 km STORE geo:m
+GEOSEARCHSTORE geo:s geo:a FROMLONLAT 15 37 BYRADIUS 200 km
+SET gd v
+GETDEL gd
+GETEX s:text PX 100000000
+GETSET s:getset 1
+HDEL h a
+HINCRBY h b 5
+HINCRBYFLOAT h c 1.5
+HMSET h m 1
+HSET h n 1
+HSETNX h o 1
+HEXPIRE h 1000000 FIELDS 1 b
+HPEXPIRE h 1000000000 NX FIELDS 2 c d
+HEXPIREAT h 4102444800 FIELDS 1 e
+HPEXPIREAT h {FAR_MS} FIELDS 1 f
+HPEXPIREAT h 1 FIELDS 1 g
+HPEXPIREAT h 1 GT FIELDS 1 b
+HEXPIRE h 0 LT FIELDS 1 d
+HPERSIST h FIELDS 2 b c
+HGETEX h FIELDS 1 b
+HGETEX h PX 100000000 FIELDS 1 b
+HGETEX h PERSIST FIELDS 1 b
+HGETEX h PXAT 1 FIELDS 1 m
+HGETDEL h FIELDS 2 n missing
+HSETEX h FIELDS 2 q 1 r 2
+HSETEX h EX 100000 FIELDS 1 t 3
+HSETEX h KEEPTTL FIELDS 1 t 4
+HSETEX h PXAT 1 FIELDS 2 q 1 new 2
+HSETEX h FNX PX 10000000 FIELDS 2 u 1 v 2
+HSETEX h FNX FIELDS 2 u 3 w 2
+HSETEX h FXX FIELDS 2 u 4 v 5
+HSETEX h FXX FIELDS 2 u 6 missing 7
+HSETEX h NX FIELDS 1 u 7
+HSETEX h XX FIELDS 1 u 8
+HSETEX h:new NX FIELDS 1 u 9
+HSETEX h:newer XX FIELDS 1 u 10
+HSETEX h XX FNX FIELDS 1 only 1
+HSETEX h XX FXX PXAT 1 FIELDS 1 only 1
+INCR s:number
+INCRBY s:number 5
+INCRBYFLOAT s:float 1.25
+LINSERT l:a BEFORE d x
+LMOVE l:a l:b LEFT RIGHT
+LMPOP 1 l:b LEFT
+LPOP l:b
+LPUSH l:b z
+LPUSHX l:b y
+LREM l:b 1 c
+LSET l:b 0 changed
+LTRIM l:b 0 3
+RPOP l:b
+RPOPLPUSH l:b l:c
+RPUSH l:b z
+RPUSHX l:b y
+MSET ms:1 1 ms:2 2
+MSETNX mx:1 1 mx:2 2
+MSETEX 2 me:1 1 me:2 2
+MSETEX 2 me:3 1 me:4 2 EX 1000000
+MSETEX 2 me:1 new me:5 new NX
+MSETEX 2 me:5 new me:6 new NX PX 100000000
+MSETEX 2 me:1 xx me:7 xx XX
+MSETEX 2 me:3 xx me:4 xx XX KEEPTTL
+PFADD p:a d
+PFMERGE p:m p:a p:b
+PFDEBUG TODENSE p:m
+PSETEX psetex 100000000 v
+SET rename v
+RENAME rename renamed
+SET renamenx v
+RENAMENX renamenx renamednx
+SADD set:a x
+SDIFFSTORE set:d set:a set:b
+SINTERSTORE set:i set:a set:b
+SUNIONSTORE set:u set:a set:b
+SMOVE set:a set:b a
+SREM set:a b
+SPOP set:a 100
+SET s:1 v
+SET s:2 v EX 1000000 NX GET
+SET s:2 w KEEPTTL XX
+SET s:1 met IFEQ v
+SET s:1 not-met IFEQ v
+SET s:1 late IFEQ met PX 100000000
+SET s:1 kept KEEPTTL IFEQ late
+SET s:1 got IFEQ kept GET EXAT 4102444800
+SETBIT bit 100 1
+SETEX setex 1000000 v
+SETNX setnx v
+SETRANGE s:1 1 xyz
+SORT z:b ALPHA STORE sorted
+SET ul v
+UNLINK ul
+XADD x * f by-time
+XADD x NOMKSTREAM MAXLEN 100 * f by-time g again
+XADD x:new * f by-time
+XADD x:auto 5-* f by-sequence
+XADD x 99999999999999-1 f given
+XGROUP CREATE x:g g $ MKSTREAM
+XGROUP CREATECONSUMER x:g g c
+XGROUP CREATECONSUMER x:g g d
+XGROUP DELCONSUMER x:g g d
+XGROUP SETID x:g g 0
+XGROUP DESTROY x gone
+XREADGROUP GROUP g c COUNT 2 STREAMS x >
+XCLAIM x g d 0 1-1 TIME 1000000000000 RETRYCOUNT 3
+XAUTOCLAIM x g e 0 1-2 COUNT 1
+XACK x g 1-2
+XDEL x 1-3
+XSETID x 199999999999999-1
+XTRIM x MAXLEN = 4
+ZADD z:a 5 e
+ZDIFFSTORE z:d 2 z:a z:b
+ZINCRBY z:a 1.5 a
+ZINTERSTORE z:i 2 z:a z:b
+ZMPOP 1 z:a MIN
+ZPOPMAX z:b
+ZPOPMIN z:b
+ZRANGESTORE z:r z:b 0 1
+ZUNIONSTORE z:u 2 z:a z:b
+ZREM z:u a
+ZREMRANGEBYLEX z:i - (b
+ZREMRANGEBYRANK z:u 0 0
+ZREMRANGEBYSCORE z:u 100 200
+"""
+
+
+def lines_of(text):
+    return [line.split(" ") for line in text.strip().splitlines()]
+
+
+def examples():
+    before = lines_of(BEFORE)
+    yield from before
+    for line in lines_of(EXAMPLES):
+        if line == ["!BEFORE"]:
+            yield from before
+        else:
+            yield line
+    yield ["SET", "to restore", LONG]
+    yield ["RESTORE", "restored:string", "0", NEW_STRING]
+    yield ["RESTORE", "restored:set", "100000000", NEW_SET]
+    yield ["RESTORE", "restored:stream", str(FAR_MS), NEW_STREAM, "ABSTTL", "REPLACE"]
+    yield ["RESTORE", "restored:string", "0", NEW_SET, "REPLACE"]
+    # What has no newline or NUL in the log's lines, and is longer than one of them.
+    yield ["SET", "binary", BINARY]
+    yield ["SET", "binary", BINARY + b"2", "IFEQ", BINARY]
+    yield ["SET", "binary", BINARY, "IFEQ", BINARY]
+    yield ["HSETEX", BINARY, "PX", "100000000", "FIELDS", "2", BINARY, BINARY, LONG, LONG]
+    yield ["HSETEX", BINARY, "FNX", "PX", "100000000", "FIELDS", "2", BINARY, LONG, LONG, BINARY]
+    yield ["HPEXPIRE", BINARY, "1000000000", "FIELDS", "2", BINARY, LONG]
+    yield ["MSETEX", "2", BINARY + b"a", LONG, BINARY + b"b", BINARY, "EX", "1000000"]
+    yield ["HPERSIST", BINARY, "FIELDS", "301", LONG, *(f"field {i}" for i in range(300))]
+    yield ["HGETDEL", BINARY, "FIELDS", "1", BINARY]
+
+
+def call_all(connection, commands):
+    for command in commands:
+        reply = connection.call(*command)
+        replies = reply if command == ["EXEC"] else [reply]
+        assert not any(isinstance(one, Error) for one in replies), (command[:6], reply)
+
+
+def name_of(command):
+    return "|".join(command[:2]).lower() if command[0] == "XGROUP" else command[0].lower()
+
+
+def writing(connection):
+    names = [name.decode() for name in connection.call("COMMAND", "LIST")]
+    infos = connection.call("COMMAND", "INFO", *names)
+    return {name for name, info in zip(names, infos) if "write" in info[2]}
+
+
+def test_every_command_that_writes_has_an_example(make_cluster):
+    with make_cluster(size=1).wait_leader().connect() as connection:
+        names = writing(connection)
+    assert "hsetex" in names and "xgroup|create" in names
+    assert names - {name_of(command) for command in examples()} == set()
+
+
+def in_transactions(commands):
+    """Three of them in each, with what only the connection's node answers between them."""
+    commands = list(commands)
+    for at in range(0, len(commands), 3):
+        yield ["MULTI"]
+        yield ["PING"]
+        yield from commands[at:at + 3]
+        yield ["EXEC"]
+
+
+def numbered(connection, commands):
+    session = connection.call("CLIENT", "SESSION", "BEGIN")
+    session = session["id"] if isinstance(session, dict) else dict(zip(session[::2], session[1::2]))[b"id"]
+    yield ["CLIENT", "SESSION", "USE", session]
+    for number, command in enumerate(commands, 1):
+        if not command[0].startswith(("BL", "BR", "BZ")):  # what may wait has no number
+            yield ["CLIENT", "SESSION", "SEQ", str(number), "ACK", str(number)]
+        yield command
+
+
+@pytest.mark.parametrize("how", ["alone", "in transactions", "numbered"])
+def test_redis_loads_all_of_them_with_the_same_values(make_cluster, how):
+    node = make_cluster(size=1).wait_leader()
+    with node.connect() as connection:
+        commands = examples()
+        if how == "in transactions":
+            commands = in_transactions(commands)
+        elif how == "numbered":
+            commands = numbered(connection, commands)
+        call_all(connection, commands)
+        assert connection.call("HPTTL", "h", "FIELDS", "1", "t")[0] > 0
+        expected = every_type.contents(connection, exact=False)
+    assert len(expected) > 50
+    node.kill()
+    with loaded_by_redis(node) as connection:
+        every_type.assert_same(every_type.contents(connection, exact=False), expected)
+    node.start()
+    with node.connect() as connection:
+        every_type.assert_same(every_type.contents(connection, exact=False), expected)
+        assert connection.call("HPTTL", "h", "FIELDS", "1", "t")[0] > 0
+
+
+def test_followers_have_the_deadlines_that_redis_does_not_see(make_cluster):
+    cluster = make_cluster()
+    leader = cluster.wait_leader()
+    with cluster.followers()[0].connect() as connection:
+        call_all(connection, examples())
+    cluster.wait_equal()
+    expected = leader.call("HPEXPIRETIME", "h", "FIELDS", "2", "t", "f")
+    assert expected[0] > 0
+    for node in cluster.nodes:
+        assert node.read_stale("HPEXPIRETIME", "h", "FIELDS", "2", "t", "f") == expected
