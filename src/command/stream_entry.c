@@ -174,8 +174,8 @@ void command_xadd_run(struct command_context *context, const struct span *args, 
     command_edit_end(context, &edit, added);
 }
 
-/* Redis would take the time at which it loads the log. If an ID given before lies beyond the entry's
- * time, it refuses this entry. */
+/* Redis would take the time at which it loads the log. If an ID given before lies beyond the
+ * entry's time, it refuses this entry. */
 void command_xadd_stock(const struct span *args, size_t argc, int64_t now_ms,
                         struct command_stand_in *out)
 {
