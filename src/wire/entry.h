@@ -8,9 +8,10 @@
  *
  * Numbers are decimal, except the seed and the life (lower-case hexadecimal) and the checksum
  * (eight lower-case hexadecimal digits). The checksum covers everything from '#' up to the ':'
- * before it, then the payload. The payload is `bytes` bytes of RESP commands, exactly as Redis
- * writes them to its append-only file. Redis skips lines that begin with '#'. A log file also has
- * these annotations between entries:
+ * before it, then the payload. The payload is `bytes` bytes of RESP commands, as Redis writes them
+ * to its append-only file, and of annotations (machine/logged.h, machine/session.h,
+ * machine/transaction.h). Redis skips lines that begin with '#'. A log file also has these
+ * annotations between entries:
  *
  *     #NODE:2:<cluster-id>:<node-id>:<incarnation>:<crc32c>\r\n
  *         the owner of the log; a file's first line. The incarnation (hexadecimal) is the one that
