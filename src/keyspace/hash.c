@@ -139,7 +139,8 @@ static bool fits_packed(const struct hash *hash, const struct hash_entry *entry,
                         const struct value_rules *rules)
 {
     size_t longest = rules->hash_packed_value;
-    return entry->field.len <= longest && entry->value.len <= longest &&
+    return hash->form == HASH_PACKED && entry->field.len <= longest &&
+           entry->value.len <= longest &&
            listpack_has_room(&hash->pack, listpack_element_bytes(entry->field) +
                                               listpack_element_bytes(entry->value));
 }
@@ -213,6 +214,24 @@ bool hash_set_until(struct hash *hash, const struct hash_entry *entry,
     struct hash_entry fresh = {
         .field = entry->field, .value = entry->value, .deadline_ms = entry->deadline_ms};
     return set(hash, &fresh, false, rules);
+}
+
+void hash_load(struct hash *hash, const struct hash_entry *entry, const struct value_rules *rules)
+{
+    if (entry->deadline_ms != NO_DEADLINE || !fits_packed(hash, entry, rules) ||
+        hash_count(hash) >= rules->hash_packed_entries)
+        hash_make_dense(hash, 1, rules);
+    if (hash->form == HASH_PACKED) {
+        listpack_append(&hash->pack, entry->field);
+        listpack_append(&hash->pack, entry->value);
+    } else {
+        struct hash_field *field =
+            hash_field_new(dense_hash(entry->field, hash->table->seed), entry);
+        dense_insert(&hash->table->dense, field);
+        if (field->is_timed)
+            field_times_add(&hash->table->times, field);
+    }
+    hash->sum += hash_digest_of(entry->field, entry->value, entry->deadline_ms);
 }
 
 bool hash_set_deadline(struct hash *hash, struct span field, int64_t deadline_ms,

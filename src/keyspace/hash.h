@@ -62,6 +62,8 @@ bool hash_set_value(struct hash *hash, struct span field, struct span value,
 /* The same, and it gets this deadline. */
 bool hash_set_until(struct hash *hash, const struct hash_entry *entry,
                     const struct value_rules *rules);
+/* For loading: adds a field that is known to be absent, without a search. */
+void hash_load(struct hash *hash, const struct hash_entry *entry, const struct value_rules *rules);
 bool hash_remove(struct hash *hash, struct span field); /* false: there is no such field */
 void hash_remove_at(struct hash *hash, size_t position);
 

@@ -66,11 +66,14 @@ void rdb_build_begin(struct rdb_build *build, unsigned rdb_type, const struct va
 {
     ASSERT(!build->value && rdb_build_can(rdb_type));
     struct buf first = build->first;
+    struct rdb_seen seen = build->seen;
+    rdb_seen_clear(&seen);
     *build = (struct rdb_build){.rules = rules,
                                 .rdb_type = rdb_type,
                                 .type = types[rdb_type].type,
                                 .value = value_ops_of(types[rdb_type].type)->make(),
-                                .first = first};
+                                .first = first,
+                                .seen = seen};
 }
 
 static bool fail(struct rdb_build *build, const char *error)
@@ -79,25 +82,62 @@ static bool fail(struct rdb_build *build, const char *error)
     return false;
 }
 
+/* Elements that are new for certain are added without a search. */
+static bool is_new(struct rdb_build *build, struct span text)
+{
+    return rdb_seen_new(&build->seen, text, build->rules->seed);
+}
+
+static bool add_field(struct rdb_build *build, struct span field, struct span value,
+                      int64_t deadline_ms)
+{
+    if (is_new(build, field)) {
+        const struct hash_entry entry = {
+            .field = field, .value = value, .deadline_ms = deadline_ms};
+        hash_load(build->value, &entry, build->rules);
+        return true;
+    }
+    if (!hash_set(build->value, field, value, build->rules))
+        return fail(build, "a field of a hash for the second time");
+    if (deadline_ms != NO_DEADLINE)
+        hash_set_deadline(build->value, field, deadline_ms, build->rules);
+    return true;
+}
+
+static bool add_member(struct rdb_build *build, struct span member, double score, size_t total)
+{
+    if (isnan(score))
+        return fail(build, "a score that is no number");
+    if (is_new(build, member)) {
+        zset_load_absent(build->value, build->rules, member, score, total);
+        return true;
+    }
+    return zset_load(build->value, build->rules, member, score, total) ||
+           fail(build, "a member of a sorted set for the second time");
+}
+
 static bool add_pair(struct rdb_build *build, struct span first, struct span second)
 {
     if (build->type == VALUE_HASH)
-        return hash_set(build->value, first, second, build->rules) ||
-               fail(build, "a field of a hash for the second time");
+        return add_field(build, first, second, NO_DEADLINE);
     double score;
     if (!number_parse_double(second, &score))
         return fail(build, "a score that is no number");
-    return zset_add(build->value, build->rules, first, &score, 0) == ZSET_ADDED ||
-           fail(build, "a member of a sorted set for the second time");
+    return add_member(build, first, score, 0);
 }
 
 static bool add_one(struct rdb_build *build, struct span text)
 {
-    if (build->type == VALUE_SET)
-        return set_add(build->value, text, build->rules) ||
-               fail(build, "a member of a set for the second time");
-    list_push(build->value, build->rules, LIST_TAIL, text);
-    return true;
+    if (build->type == VALUE_LIST) {
+        list_push(build->value, build->rules, LIST_TAIL, text);
+        return true;
+    }
+    if (is_new(build, text)) {
+        set_load(build->value, text, build->rules);
+        return true;
+    }
+    return set_add(build->value, text, build->rules) ||
+           fail(build, "a member of a set for the second time");
 }
 
 /* One element of a packed form. Of a pair the first is kept until the second comes. */
@@ -157,14 +197,13 @@ static double score_of(uint64_t bits)
 static bool take_field(struct rdb_build *build, const struct rdb_parts *parts)
 {
     enum { NONE = -1 };
-    int64_t deadline_ms = (int64_t)parts->numbers[0];
-    if (!add_pair(build, parts->strings[0], parts->strings[1]))
-        return false;
-    if (build->rdb_type != RDB_TYPE_HASH_2 || deadline_ms == NONE)
-        return true;
-    return (deadline_ms >= 0 &&
-            hash_set_deadline(build->value, parts->strings[0], deadline_ms, build->rules)) ||
-           fail(build, "a deadline of a field that is none");
+    int64_t deadline_ms = NO_DEADLINE;
+    if (build->rdb_type == RDB_TYPE_HASH_2 && (int64_t)parts->numbers[0] != NONE) {
+        deadline_ms = (int64_t)parts->numbers[0];
+        if (deadline_ms < 0)
+            return fail(build, "a deadline of a field that is none");
+    }
+    return add_field(build, parts->strings[0], parts->strings[1], deadline_ms);
 }
 
 static bool take_element(struct rdb_build *build, const struct rdb_parts *parts)
@@ -175,15 +214,11 @@ static bool take_element(struct rdb_build *build, const struct rdb_parts *parts)
         return add_one(build, parts->strings[0]);
     double score =
         build->rdb_type == RDB_TYPE_ZSET_BINARY ? score_of(parts->numbers[0]) : parts->score;
-    if (isnan(score))
-        return fail(build, "a score that is no number");
-    return zset_load(build->value, build->rules, parts->strings[0], score, parts->total) ||
-           fail(build, "a member of a sorted set for the second time");
+    return add_member(build, parts->strings[0], score, parts->total);
 }
 
 static bool take_totals(struct rdb_build *build, const uint64_t *numbers)
 {
-    build->stream_begun = true;
     const struct stream_totals totals = {
         .length = numbers[0],
         .last_id = {numbers[1], numbers[2]},
@@ -261,4 +296,5 @@ void rdb_build_close(struct rdb_build *build)
     if (build->value)
         value_free(build->type, rdb_build_take(build));
     buf_close(&build->first);
+    rdb_seen_close(&build->seen);
 }

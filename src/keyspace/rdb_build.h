@@ -6,6 +6,7 @@
 #ifndef FLOTILLA_KEYSPACE_RDB_BUILD_H
 #define FLOTILLA_KEYSPACE_RDB_BUILD_H
 
+#include "keyspace/rdb_seen.h"
 #include "keyspace/stream_rdb.h"
 #include "keyspace/value.h"
 
@@ -29,9 +30,9 @@ struct rdb_build {
     /* The first string of a pair that comes in two parts: a field, or a member. */
     struct buf first;
     bool has_first;
+    struct rdb_seen seen;
     struct stream_group *group;
     struct stream_consumer *consumer;
-    bool stream_begun;
 };
 
 /* What follows the key of a value of this type; NULL: no such type. */

@@ -128,11 +128,9 @@ static void prepare(struct set *set, struct span member, const struct value_rule
         make_packed(set);
 }
 
-bool set_add(struct set *set, struct span member, const struct value_rules *rules)
+void set_load(struct set *set, struct span member, const struct value_rules *rules)
 {
     int64_t number = 0;
-    if (set_contains(set, member))
-        return false;
     prepare(set, member, rules);
     bool is_integer = number_parse_i64(member, &number);
     switch (set->form) {
@@ -148,6 +146,13 @@ bool set_add(struct set *set, struct span member, const struct value_rules *rule
         add_dense(set->table, member, dense_hash(member, set->table->seed));
     }
     set->sum += set_digest_of(member);
+}
+
+bool set_add(struct set *set, struct span member, const struct value_rules *rules)
+{
+    if (set_contains(set, member))
+        return false;
+    set_load(set, member, rules);
     return true;
 }
 

@@ -17,6 +17,8 @@ size_t set_count(const struct set *set);
 bool set_contains(const struct set *set, struct span member);
 /* False: it is a member already. The bytes must not be those of a member of this set. */
 bool set_add(struct set *set, struct span member, const struct value_rules *rules);
+/* For loading: adds a member that is known to be absent, without a search. */
+void set_load(struct set *set, struct span member, const struct value_rules *rules);
 bool set_remove(struct set *set, struct span member); /* false: it is no member */
 /* The member at a position, 0 <= position < set_count(). An integer is printed into `scratch`. */
 struct span set_at(const struct set *set, size_t position, char scratch[NUMBER_I64_CHARS]);

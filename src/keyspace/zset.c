@@ -115,6 +115,22 @@ enum zset_outcome zset_add(struct zset *zset, const struct value_rules *rules, s
     return ZSET_UPDATED;
 }
 
+void zset_load_absent(struct zset *zset, const struct value_rules *rules, struct span member,
+                      double score, size_t total)
+{
+    ASSERT(!isnan(score));
+    score += 0.0;
+    if (total <= ZSET_SMALL) {
+        insert(zset, rules, member, score);
+        return;
+    }
+    make_large(zset, rules);
+    zset_large_place(zset->large, member, score);
+    zset->sum += zset_sum_of(member, score);
+    if (zset_count(zset) == total)
+        zset_large_sort(zset->large);
+}
+
 bool zset_load(struct zset *zset, const struct value_rules *rules, struct span member, double score,
                size_t total)
 {
@@ -122,16 +138,7 @@ bool zset_load(struct zset *zset, const struct value_rules *rules, struct span m
     double present;
     if (isnan(score) || find(zset, member, &found, &present))
         return false;
-    score += 0.0;
-    if (total <= ZSET_SMALL) {
-        insert(zset, rules, member, score);
-        return true;
-    }
-    make_large(zset, rules);
-    zset_large_place(zset->large, member, score);
-    zset->sum += zset_sum_of(member, score);
-    if (zset_count(zset) == total)
-        zset_large_sort(zset->large);
+    zset_load_absent(zset, rules, member, score, total);
     return true;
 }
 

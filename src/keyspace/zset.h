@@ -62,6 +62,9 @@ size_t zset_remove_ranks(struct zset *zset, size_t rank, size_t count);
  * is added nothing else may be done with the set but to free it. */
 bool zset_load(struct zset *zset, const struct value_rules *rules, struct span member, double score,
                size_t total);
+/* The same for a member that is known to be absent, without a search. The score is a number. */
+void zset_load_absent(struct zset *zset, const struct value_rules *rules, struct span member,
+                      double score, size_t total);
 
 /* For making a set of many members at once, which is several times faster than adding them one by
  * one. Between begin and end nothing else may be done with the set but to free it. */

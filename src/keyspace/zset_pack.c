@@ -46,16 +46,22 @@ void zset_pack_append(struct listpack *pack, struct span member, double score)
     put(pack, 0, member, score);
 }
 
+static bool comes_behind(const struct listpack *pack, size_t at, struct span member, double score)
+{
+    double other = zset_pack_score(pack, at);
+    char scratch[NUMBER_I64_CHARS];
+    return other > score ||
+           (other == score && span_compare(listpack_text(pack, at, scratch), member) > 0);
+}
+
+/* Members often come in order: the last one is looked at first. */
 void zset_pack_insert(struct listpack *pack, struct span member, double score)
 {
     size_t at = listpack_first(pack);
-    for (; at; at = next_member(pack, at)) {
-        double other = zset_pack_score(pack, at);
-        char scratch[NUMBER_I64_CHARS];
-        if (other > score ||
-            (other == score && span_compare(listpack_text(pack, at, scratch), member) > 0))
-            break;
-    }
+    if (at && !comes_behind(pack, listpack_previous(pack, listpack_last(pack)), member, score))
+        at = 0;
+    while (at && !comes_behind(pack, at, member, score))
+        at = next_member(pack, at);
     put(pack, at, member, score);
 }
 
