@@ -253,7 +253,8 @@ bool stream_load_totals(struct stream *stream, const struct stream_totals *total
 struct stream_group *stream_load_group(struct stream *stream, struct span name,
                                        struct stream_id last_id, const uint64_t *entries_read)
 {
-    if (stream_find_group(stream, name))
+    size_t count = stream->groups_count;
+    if (count && span_compare(stream_group_name(stream->groups[count - 1]), name) >= 0)
         return NULL;
     int64_t read = entries_read ? (int64_t)*entries_read : stream_added_until(stream, last_id);
     return stream_add_group(stream, name, last_id, read);
@@ -269,7 +270,9 @@ bool stream_load_pending(struct stream_group *group, struct span id, int64_t del
 struct stream_consumer *stream_load_consumer(struct stream_group *group, struct span name,
                                              int64_t seen_ms, const int64_t *active_ms)
 {
-    if (name.len > UINT32_MAX || stream_group_find_consumer(group, name))
+    size_t count = group->consumers_count;
+    if (name.len > UINT32_MAX ||
+        (count && span_compare(stream_consumer_name(group->consumers[count - 1]), name) >= 0))
         return NULL;
     struct stream_consumer *consumer = stream_group_add_consumer(group, name, seen_ms);
     stream_consumer_touch(group, consumer, seen_ms, active_ms ? *active_ms : seen_ms);

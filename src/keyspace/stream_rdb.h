@@ -30,8 +30,10 @@ void stream_dump(const struct stream *stream, struct buf *out);
  *         { stream_load_consumer()  stream_load_consumer_pending()* }* }*
  *     stream_load_finish()
  *
- * After a step that fails (false or NULL) the caller frees the stream. No step takes more memory
- * than a small multiple of the bytes it is given. */
+ * Groups and consumers come in the order of their names, as every writer has them: in any other
+ * order each would have to be moved past the others. After a step that fails (false or NULL) the
+ * caller frees the stream. No step takes more memory than a small multiple of the bytes it is
+ * given. */
 
 /* id: 16 bytes. */
 bool stream_load_node(struct stream *stream, struct span id, struct span pack);
