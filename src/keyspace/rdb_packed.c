@@ -53,15 +53,14 @@ static bool each_of_listpack(struct walk *walk)
 
 /* ---- ziplist ---- */
 
-/* The entry before is told in one byte, or in four after the byte 254. */
+/* The entry before is told in one byte, or in four after the byte 254. It is never the end byte,
+ * which the caller has looked for. */
 static bool take_previous(struct walk *walk, size_t expected)
 {
     enum { LONG_MARK = 254 };
     if (left(walk) < 1)
         return false;
     size_t len = walk->bytes[walk->at++];
-    if (len == END_BYTE)
-        return false;
     if (len == LONG_MARK) {
         if (left(walk) < 4)
             return false;

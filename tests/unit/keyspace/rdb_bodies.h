@@ -104,10 +104,10 @@ static const struct rdb_body rdb_bodies[] = {
     {"set, listpack", "141111000000040081620201018001d00002ff", "{b 1  -4096}"},
     {"stream",
      "0f0110000000000000000500000000000000012d2d00000011000201000101018166020001020100010001"
-     "817602040100010101000101018167028177020601ff020601010367727005010100000000000000050000"
+     "817602040100010101000101018167028177020601ff020601010367727006010100000000000000050000"
      "000000000001e803000000000000030205616c696365d00700000000000001000000000000000500000000"
      "0000000103626f62b80b00000000000000",
-     "(5-1 f=v; 6-1 g=w | last 6-1 added 2 deleted 0-0 | group grp 5-1 read 1: 5-1 by alice "
+     "(5-1 f=v; 6-1 g=w | last 6-1 added 2 deleted 0-0 | group grp 6-1 read 2: 5-1 by alice "
      "at 1000 x3; consumer alice seen 2000 active 2000 consumer bob seen 3000 active 3000)"},
     {"stream 3",
      "150110000000000000000500000000000000012d2d00000011000201000101018166020001020100010001"
@@ -116,6 +116,10 @@ static const struct rdb_body rdb_bodies[] = {
      "00010000000000000005000000000000000103626f62b80b000000000000ffffffffffffffff00",
      "(5-1 f=v; 6-1 g=w | last 6-1 added 3 deleted 4-0 | group grp 5-1 read 2: 5-1 by alice "
      "at 1000 x3; consumer alice seen 2000 active 1500 consumer bob seen 3000 active -1)"},
+    {"list, ziplist of unknown length", "0a0e0e0000000a000000ffff000161ff", "[a]"},
+    {"zset, a score as text behind a compressed member", "0301c3091e017a7ae01100017a7a0131",
+     "<z*30=1>"},
+    {"set, listpack of unknown length", "140a0a000000ffff816102ff", "{a}"},
     {"hash with deadlines of fields",
      "16030161c001ffffffffffffffff026262047465787400d8c32cbb0300000163c3091e017a7ae01100017a"
      "7affffffffffffffff",

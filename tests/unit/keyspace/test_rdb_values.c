@@ -176,6 +176,8 @@ static const struct {
     BODY("a text of 2^32 - 1 bytes",
          "\x0a\x12\x12\0\0\0\x0a\0\0\0\x01\0\0\x80\xff\xff\xff\xff\x61\xff"),
     BODY("an encoding that does not exist", "\x0a\x0d\x0d\0\0\0\x0a\0\0\0\x01\0\0\xc1\xff"),
+    BODY("a text whose length has 32 bits but another encoding",
+         "\x0a\x12\x12\0\0\0\x0a\0\0\0\x01\0\0\x81\0\0\0\x01\x61\xff"),
     BODY("a number beyond the end", "\x0a\x0e\x0e\0\0\0\x0a\0\0\0\x01\0\0\xe0\x01\xff"),
     BODY("a field without a value", "\x0d\x0e\x0e\0\0\0\x0a\0\0\0\x01\0\0\x01\x61\xff"),
     BODY("a member without a score", "\x0c\x0e\x0e\0\0\0\x0a\0\0\0\x01\0\0\x01\x61\xff"),
@@ -191,6 +193,8 @@ static const struct {
     BODY("spare bytes beyond the end", "\x09\x07\x01\x01\x66\x01\x02\x76\xff"),
     BODY("a field without a value", "\x09\x04\x01\x01\x66\xff"),
     BODY("a length of four bytes in two", "\x09\x05\x01\xfe\x01\0\xff"),
+    BODY("a length of four bytes after the end byte",
+         "\x09\x0b\x01\x01\x66\xff\x01\0\0\0\0\x76\xff"),
     BODY("a zipmap's field twice", "\x09\x0c\x02\x01\x66\x01\x00\x76\x01\x66\x01\x00\x76\xff"),
     /* listpacks: one of "a" is 0a 0a000000 0100 81 61 02 ff */
     BODY("another total", "\x10\x0a\x0b\0\0\0\x01\0\x81\x61\x02\xff"),
@@ -203,6 +207,8 @@ static const struct {
     BODY("a member without a score", "\x11\x0a\x0a\0\0\0\x01\0\x81\x61\x02\xff"),
     BODY("a member twice", "\x14\x0d\x0d\0\0\0\x02\0\x81\x61\x02\x81\x61\x02\xff"),
     BODY("a field twice", "\x10\x11\x11\0\0\0\x04\0\x81\x61\x02\x01\x01\x81\x61\x02\x01\x01\xff"),
+    BODY("a second field without a value",
+         "\x10\x0f\x0f\0\0\0\x03\0\x81\x61\x02\x01\x01\x81\x62\x02\xff"),
     BODY("a part of a list of a third kind", "\x12\x01\x03\x01x"),
     BODY("a damaged part of a list", "\x12\x01\x02\x01x"),
 };
@@ -218,6 +224,23 @@ static void test_values_with_a_fault_are_refused(void **state)
     }
 }
 
+/* 253 in place of the number of digits, and as many digits behind it. */
+static void test_a_score_that_is_marked_as_no_number_has_no_digits(void **state)
+{
+    (void)state;
+    struct keyspace *keyspace = keyspace_with(0);
+    struct buf body = {0};
+    buf_add_span(&body, SPAN("\x03\x01\x01m\xfd"));
+    for (int i = 0; i < 253; i++)
+        buf_add_char(&body, '1');
+    assert_null(restore_body(keyspace, "k", buf_span(&body)));
+    body.ptr[4] = (char)252;
+    body.len--;
+    assert_non_null(restore_body(keyspace, "k", buf_span(&body)));
+    buf_close(&body);
+    keyspace_free(keyspace);
+}
+
 /* The form "stream" with one thing changed. */
 static const struct {
     const char *why;
@@ -228,7 +251,7 @@ static const struct {
     {"a node that is none", "2d2d000000", "2d2e000000"},
     {"another number of entries", "ff02060101", "ff03060101"},
     {"a last ID that is too small", "ff02060101", "ff02060001"},
-    {"a group for the second time", "010367727005010100", "0203677270050100000367727005010100"},
+    {"a group for the second time", "010367727006010100", "0203677270060100000367727006010100"},
     {"a pending entry that no consumer has",
      "0100000000000000050000000000000001"
      "03626f62",
@@ -280,6 +303,13 @@ static void test_streams_with_a_fault_are_refused(void **state)
         struct buf body = with_fault(i);
         if (restore_body(keyspace, "k", buf_span(&body)))
             fail_msg("%s", stream_faults[i].why);
+        struct buf records = {0};
+        add_record(&records, "k", buf_span(&body));
+        struct buf file = file_of(buf_span(&records));
+        if (read_pieces(keyspace, buf_span(&file), file.len, NULL) == RDB_DONE)
+            fail_msg("%s, in a file", stream_faults[i].why);
+        buf_close(&file);
+        buf_close(&records);
         buf_close(&body);
         keyspace_free(keyspace);
     }
@@ -360,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_a_truncated_value_is_refused),
         cmocka_unit_test(test_a_damaged_value_is_refused_or_another_value),
         cmocka_unit_test(test_values_with_a_fault_are_refused),
+        cmocka_unit_test(test_a_score_that_is_marked_as_no_number_has_no_digits),
         cmocka_unit_test(test_streams_with_a_fault_are_refused),
         cmocka_unit_test(test_a_fault_in_a_file_is_told_with_its_place),
         cmocka_unit_test(test_an_empty_value_in_a_file_is_left_out),

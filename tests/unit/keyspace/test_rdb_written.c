@@ -302,6 +302,33 @@ static void test_deadlines_of_fields_and_numbers_of_streams_come_back(void **sta
     keyspace_free(keyspace);
 }
 
+/* The item moves when its first deadline is set, so each note has to find it anew. */
+static void test_many_deadlines_come_in_several_notes(void **state)
+{
+    (void)state;
+    struct keyspace *keyspace = keyspace_with(0);
+    const struct value_rules *rules = keyspace_rules(keyspace);
+    struct keyspace_edit edit;
+    keyspace_edit_begin_new(&edit, keyspace, SPAN("hash"), VALUE_HASH);
+    for (int i = 0; i < 2000; i++) {
+        char field[24];
+        struct span name = span_of(field, number_format_i64(field, i));
+        hash_set(edit.value, name, SPAN("v"), rules);
+        if (i % 3)
+            hash_set_deadline(edit.value, name, INT64_MAX - i, rules);
+    }
+    keyspace_edit_end(&edit, true, 7);
+    struct buf file = written(keyspace, RDB_CHUNK_BYTES);
+    size_t notes = 0;
+    for (const char *at = file.ptr;
+         (at = memmem(at, file.len - (size_t)(at - file.ptr), "raft-note", 9)); at++)
+        notes++;
+    assert_true(notes > 5);
+    expect_loads_as(buf_span(&file), keyspace_digest(keyspace), 0);
+    buf_close(&file);
+    keyspace_free(keyspace);
+}
+
 static void test_a_note_that_fits_nothing_is_refused(void **state)
 {
     (void)state;
@@ -384,6 +411,26 @@ static void test_a_value_is_dumped_in_an_old_form_that_holds_it(void **state)
     keyspace_free(keyspace);
 }
 
+static void test_a_text_of_more_than_20_bytes_is_compressed(void **state)
+{
+    (void)state;
+    struct keyspace *keyspace = keyspace_with(0);
+    struct span text = SPAN("aaaaaaaaaaaaaaaaaaaaa");
+    struct item *item = keyspace_set_string(keyspace, SPAN("k"), text, false, 1);
+    expect_dump(item,
+                SPAN("\x00\xc3\x06\x15\x01"
+                     "aa\xe0\x0a\x00"),
+                10);
+    item = keyspace_set_string(keyspace, SPAN("k"), span_of(text.ptr, 20), false, 1);
+    expect_dump(item,
+                SPAN("\x00\x14"
+                     "aaaaaaaaaaaaaaaaaaaa"),
+                10);
+    keyspace_set_text(keyspace, item, SPAN("12"), 1);
+    expect_dump(item, SPAN("\x00\xc0\x0c"), 10);
+    keyspace_free(keyspace);
+}
+
 static void test_a_large_value_is_dumped_and_restored(void **state)
 {
     (void)state;
@@ -409,9 +456,11 @@ int main(void)
         cmocka_unit_test(test_values_come_back_as_they_were),
         cmocka_unit_test(test_values_that_change_are_written_as_they_were),
         cmocka_unit_test(test_deadlines_of_fields_and_numbers_of_streams_come_back),
+        cmocka_unit_test(test_many_deadlines_come_in_several_notes),
         cmocka_unit_test(test_a_note_that_fits_nothing_is_refused),
         cmocka_unit_test(test_a_file_to_give_away_has_notes_but_no_revisions),
         cmocka_unit_test(test_a_value_is_dumped_in_an_old_form_that_holds_it),
+        cmocka_unit_test(test_a_text_of_more_than_20_bytes_is_compressed),
         cmocka_unit_test(test_a_large_value_is_dumped_and_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
