@@ -166,6 +166,14 @@ enum rdb_payload rdb_read_payload(struct span payload, const struct value_rules 
     return valid ? RDB_PAYLOAD_FINE : RDB_PAYLOAD_BAD_FORMAT;
 }
 
+/* Whether Redis 7.0 has no place for something of the value. */
+static bool is_more_than_redis_7_0_has(const struct rdb_value *value)
+{
+    if (value->type == VALUE_HASH)
+        return hash_has_deadlines(value->value);
+    return value->type == VALUE_STREAM;
+}
+
 bool rdb_payload_for_redis_7_0(struct span payload, struct buf *out, bool *is_exact)
 {
     struct rdb_value value;
@@ -176,7 +184,7 @@ bool rdb_payload_for_redis_7_0(struct span payload, struct buf *out, bool *is_ex
     if (rdb_little_endian((const unsigned char *)payload.ptr + len, 2) <= RDB_VERSION_OF_PAYLOADS)
         return false;
     bool is_sound = rdb_read_payload(payload, &value_rules_default, &value) == RDB_PAYLOAD_FINE;
-    *is_exact = rdb_type <= RDB_TYPE_STREAM_2 || value.type != VALUE_STREAM;
+    *is_exact = rdb_type <= RDB_TYPE_STREAM_2 || !is_sound || !is_more_than_redis_7_0_has(&value);
     size_t begin = out->len;
     if (is_sound && rdb_type <= RDB_TYPE_STREAM_2)
         buf_add(out, payload.ptr, len);

@@ -3,8 +3,7 @@
 
 #include "base/crc.h"
 #include "keyspace/rdb.h"
-#include "unit/support/shown.h"
-#include "unit/support/test.h"
+#include "unit/keyspace/rdb_values.h"
 
 /* Written by redis-server 7.0.15: every type, small and large, a stream with groups and pending
  * entries, functions, deadlines, compressed strings. */
@@ -64,16 +63,6 @@ static struct buf from_hex(const char *hex)
         buf_add_char(&out, (char)byte);
     }
     return out;
-}
-
-static void expect_shown(const struct item *item, const char *shown)
-{
-    struct buf text = {0};
-    assert_non_null(item);
-    shown_item(&text, item);
-    buf_add_char(&text, '\0');
-    assert_string_equal(text.ptr, shown);
-    buf_close(&text);
 }
 
 static void expect_text(const struct keyspace *keyspace, const char *key, struct span value,
@@ -228,7 +217,7 @@ static void test_a_payload_of_redis_is_restored(void **state)
     keyspace_free(keyspace);
 }
 
-static enum rdb_payload outcome_of(struct span payload)
+static enum rdb_payload payload_outcome(struct span payload)
 {
     struct rdb_value value;
     enum rdb_payload outcome = rdb_read_payload(payload, &value_rules_default, &value);
@@ -245,7 +234,7 @@ static enum rdb_payload check_with_footer(struct span value, unsigned version)
     uint64_t crc = crc64(0, payload.ptr, payload.len);
     for (int i = 0; i < 8; i++)
         buf_add_char(&payload, (char)(crc >> (8 * i) & 0xff));
-    enum rdb_payload outcome = outcome_of(buf_span(&payload));
+    enum rdb_payload outcome = payload_outcome(buf_span(&payload));
     buf_close(&payload);
     return outcome;
 }
@@ -258,10 +247,10 @@ static void test_a_damaged_payload_is_refused(void **state)
     for (size_t bit = 0; bit < whole.len * 8; bit++) {
         memcpy(copy, whole.ptr, whole.len);
         copy[bit / 8] = (char)(copy[bit / 8] ^ 1 << bit % 8);
-        assert_int_equal(outcome_of(span_of(copy, whole.len)), RDB_PAYLOAD_WRONG_CHECKSUM);
+        assert_int_equal(payload_outcome(span_of(copy, whole.len)), RDB_PAYLOAD_WRONG_CHECKSUM);
     }
     for (size_t len = 0; len < whole.len; len++)
-        assert_int_equal(outcome_of(span_of(whole.ptr, len)), RDB_PAYLOAD_WRONG_CHECKSUM);
+        assert_int_equal(payload_outcome(span_of(whole.ptr, len)), RDB_PAYLOAD_WRONG_CHECKSUM);
 }
 
 static void test_a_payload_has_to_hold_a_value_of_a_known_version(void **state)
@@ -287,6 +276,51 @@ static void test_a_payload_has_to_hold_a_value_of_a_known_version(void **state)
     assert_int_equal(check_with_footer(SPAN("\x02\x01\x01m and more"), 9), RDB_PAYLOAD_FINE);
 }
 
+static void expect_for_redis_7_0(struct span body, unsigned version, struct span wanted, bool exact)
+{
+    struct buf payload = payload_of(body, version);
+    struct buf expected = payload_of(wanted, 10);
+    struct buf out = {0};
+    bool is_exact = false;
+    assert_int_equal(rdb_payload_for_redis_7_0(buf_span(&payload), &out, &is_exact),
+                     wanted.len > 0);
+    if (wanted.len) {
+        assert_true(span_equal(buf_span(&out), buf_span(&expected)));
+        assert_int_equal(is_exact, exact);
+    }
+    buf_close(&out);
+    buf_close(&expected);
+    buf_close(&payload);
+}
+
+static void test_a_payload_becomes_one_of_redis_7_0(void **state)
+{
+    (void)state;
+    struct span nothing = SPAN("");
+    expect_for_redis_7_0(SPAN("\x00\x01v"), 10, nothing, false);
+    expect_for_redis_7_0(SPAN("\x00\x09v"), 11, nothing, false); /* not sound */
+    expect_for_redis_7_0(SPAN("\x00\x01v"), 11, SPAN("\x00\x01v"), true);
+    expect_for_redis_7_0(SPAN("\x14\x0a\x0a\0\0\0\x01\0\x81\x61\x02\xff"), 11,
+                         SPAN("\x02\x01\x01"
+                              "a"),
+                         true);
+    /* a hash whose fields could have deadlines, and one of which one has */
+    expect_for_redis_7_0(SPAN("\x16\x01\x01"
+                              "f\x01v\xff\xff\xff\xff\xff\xff\xff\xff"),
+                         80,
+                         SPAN("\x04\x01\x01"
+                              "f\x01v"),
+                         true);
+    expect_for_redis_7_0(SPAN("\x16\x01\x01"
+                              "f\x01v\x09\0\0\0\0\0\0\0"),
+                         80,
+                         SPAN("\x04\x01\x01"
+                              "f\x01v"),
+                         false);
+    expect_for_redis_7_0(SPAN("\x15\0\0\x01\x01\0\0\0\0\x01\0"), 11,
+                         SPAN("\x13\0\0\x01\x01\0\0\0\0\x01\0"), false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_a_payload_of_redis_is_restored),
         cmocka_unit_test(test_a_damaged_payload_is_refused),
         cmocka_unit_test(test_a_payload_has_to_hold_a_value_of_a_known_version),
+        cmocka_unit_test(test_a_payload_becomes_one_of_redis_7_0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
