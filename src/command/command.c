@@ -89,10 +89,10 @@ static size_t keys_of_specs(const struct key_spec *specs, const struct span *arg
 
 bool command_needs_types(const struct command *command, const struct span *args, size_t argc)
 {
-    enum { STRING_PAYLOAD = 0 };
+    enum { STRING_PAYLOAD = 0, OLD_ARGS_MAX = 1024 * 1024 };
     if ((command->flags & COMMAND_WRITE) == 0)
         return false;
-    if (command->flags & COMMAND_SINCE_TYPES)
+    if ((command->flags & COMMAND_SINCE_TYPES) || argc > OLD_ARGS_MAX)
         return true;
     if (command->run == command_restore_run)
         return argc > 3 && args[3].len > 0 && args[3].ptr[0] != STRING_PAYLOAD;

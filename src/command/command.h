@@ -194,7 +194,8 @@ void command_write_unknown(const struct command_table *table, const struct span 
 bool command_arity_is_valid(const struct command *command, size_t argc);
 void command_write_arity_error(const struct command *command, struct resp_writer *reply);
 
-/* Whether a node that knows only strings would not do the same with this write. */
+/* Whether a node that knows only strings, and no more arguments than a million, would not do the
+ * same with this write. */
 bool command_needs_types(const struct command *command, const struct span *args, size_t argc);
 
 /* Stores the positions of the keys in args, up to max; returns their number, which may exceed

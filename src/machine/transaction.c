@@ -8,7 +8,7 @@
 #include "machine/internal.h"
 
 /* Redis reads an annotation with a buffer of 1024 bytes; a watched key needs at most 23 of them. */
-enum { WATCHES_PER_LINE = 40, WATCHES_PER_COMMAND = RESP_ARGS_MAX - 1, WATCH_FIELDS = 2 };
+enum { WATCHES_PER_LINE = 40, WATCH_FIELDS = 2 };
 
 static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
@@ -87,7 +87,7 @@ static void encode_watches(const struct machine_transaction *transaction, struct
 {
     size_t left = transaction->watch_count;
     while (left) {
-        size_t count = left < WATCHES_PER_COMMAND ? left : WATCHES_PER_COMMAND;
+        size_t count = left < MACHINE_WATCHES_PER_COMMAND ? left : MACHINE_WATCHES_PER_COMMAND;
         encode_watch_command(&transaction->watches[transaction->watch_count - left], count, out);
         left -= count;
     }

@@ -12,6 +12,9 @@
 #include "base/err.h"
 #include "machine/machine.h"
 
+/* Up to version 3 of the wire nodes read no more arguments than this and the name. */
+enum { MACHINE_WATCHES_PER_COMMAND = 1024 * 1024 - 1 };
+
 struct machine_watch {
     struct span key;
     uint64_t revision; /* applied index at the time of WATCH */

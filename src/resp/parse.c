@@ -102,12 +102,10 @@ static enum resp_outcome begin_array(struct resp_parser *parser, struct span inp
         return fail(parser, "Protocol error: too big mbulk count string");
     }
     int64_t count;
-    if (!parse_count(span_of(line.ptr + 1, line.len - 1), &count) || count > INT32_MAX)
+    if (!parse_count(span_of(line.ptr + 1, line.len - 1), &count) || count > RESP_ARGS_MAX)
         return fail(parser, "Protocol error: invalid multibulk length");
     if (count > STRANGER_ARGS_MAX && !limits->authenticated)
         return fail(parser, "Protocol error: unauthenticated multibulk length");
-    if (count > RESP_ARGS_MAX)
-        return fail(parser, "Protocol error: invalid multibulk length");
     parser->position += line.len + 2;
     parser->args_left = count;
     parser->bulk_len = -1;

@@ -13,7 +13,7 @@
 
 enum {
     RESP_INLINE_MAX = 64 * 1024,
-    RESP_ARGS_MAX = 1024 * 1024,
+    RESP_ARGS_MAX = INT32_MAX, /* as in Redis */
 };
 
 struct resp_limits {

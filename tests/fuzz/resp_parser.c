@@ -98,7 +98,7 @@ static void seeds(void)
         "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nvalue\r\n*1\r\n$4\r\nPING\r\n",
         "PING\r\nSET k \"a \\x41\\n\" 'b\\''\r\n",
         "*0\r\n\r\n*-1\r\n*2\r\n$0\r\n\r\n$1\r\na\r\n",
-        "*1048577\r\n",
+        "*2147483647\r\n",
         "*1\r\n$1048577\r\n",
         "*1\r\n:1\r\n",
         "*x\r\n",

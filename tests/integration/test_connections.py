@@ -35,7 +35,7 @@ def leader(cluster):
     b"*1\r\n:1\r\n",
     b"*x\r\n",
     b"\x00\xff\xfe\r\n" * 3,
-    b"*1048577\r\n",
+    b"*2147483647\r\n",
     b"A" * 70000,
     b'GET "unbalanced\r\n',
     random.Random(1).randbytes(5000) + b"\r\n",

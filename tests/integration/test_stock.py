@@ -1,4 +1,5 @@
 """Whatever was written to a node: a stock redis-server 7.0 loads the node's folder, with the same values."""
+import itertools
 import shutil
 
 import pytest
@@ -310,3 +311,17 @@ def test_followers_have_the_deadlines_that_redis_does_not_see(make_cluster):
     assert expected[0] > 0
     for node in cluster.nodes:
         assert node.read_stale("HPEXPIRETIME", "h", "FIELDS", "2", "t", "f") == expected
+
+
+def test_redis_loads_a_command_of_more_than_a_million_arguments(make_cluster):
+    node = make_cluster(size=1).wait_leader()
+    members = [b"%d" % i for i in range(1_100_000)]
+    with node.connect(timeout=120) as connection:
+        assert connection.call("SADD", "many", *members) == len(members)
+        pairs = itertools.chain.from_iterable((member, b"v") for member in members[:530_000])
+        assert connection.call("MSETEX", "530000", *pairs, "EX", "1000000", "NX") == 1
+        assert connection.call("SREM", "many", *members[1:]) == len(members) - 1
+    node.kill()
+    with loaded_by_redis(node) as connection:
+        assert connection.call("SMEMBERS", "many") == [b"0"]
+        assert connection.call("DBSIZE") == 530_001

@@ -1,5 +1,6 @@
 #include "command/command.h"
 
+#include "base/mem.h"
 #include "unit/support/test.h"
 
 static struct command_table *table;
@@ -337,6 +338,34 @@ static void test_commands_that_take_long_in_one_piece_say_so(void **state)
     keyspace_free(keyspace);
 }
 
+static bool needs_types(const char *name, size_t argc, struct span fourth)
+{
+    struct span *args = mem_alloc(argc * sizeof *args);
+    for (size_t i = 0; i < argc; i++)
+        args[i] = SPAN("x");
+    args[0] = span_text(name);
+    if (argc > 3)
+        args[3] = fourth;
+    bool needs = command_needs_types(command_find(table, args, argc), args, argc);
+    mem_free(args);
+    return needs;
+}
+
+static void test_what_older_nodes_do_not_know_is_told(void **state)
+{
+    (void)state;
+    enum { MILLION = 1024 * 1024 };
+    assert_false(needs_types("set", 5, SPAN("ex")));
+    assert_true(needs_types("set", 5, SPAN("IfEq")));
+    assert_true(needs_types("lpush", 3, SPAN("")));
+    assert_true(needs_types("msetex", 4, SPAN("")));
+    assert_false(needs_types("restore", 4, SPAN("\0")));
+    assert_true(needs_types("restore", 4, SPAN("\1")));
+    assert_false(needs_types("del", MILLION, SPAN("x")));
+    assert_true(needs_types("del", MILLION + 1, SPAN("x")));
+    assert_false(needs_types("exists", MILLION + 1, SPAN("x")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_an_unknown_subcommand_points_to_help),
         cmocka_unit_test(test_a_wrong_arity_names_the_whole_command),
         cmocka_unit_test(test_commands_that_take_long_in_one_piece_say_so),
+        cmocka_unit_test(test_what_older_nodes_do_not_know_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

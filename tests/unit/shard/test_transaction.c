@@ -3,7 +3,7 @@
 #include "unit/shard/fixture.h"
 
 /* More than one command holds. */
-enum { MANY = RESP_ARGS_MAX + RESP_ARGS_MAX / 2 };
+enum { MANY = MACHINE_WATCHES_PER_COMMAND + MACHINE_WATCHES_PER_COMMAND / 2 };
 
 static void open_leader(struct fixture *fixture)
 {
