@@ -52,13 +52,21 @@ enum command_flag {
 /* Commands that only read are refused in a transaction whose commands cost more before. */
 enum { COMMAND_WORK_MAX = 40 * 1000 * 1000 };
 
+/* A clock that the caller has read. Each look at it advances it, so that none sees what another
+ * saw. */
+struct command_clock {
+    int64_t ms;
+    unsigned us; /* of the millisecond */
+    bool stands; /* no look advances it: all nodes tell the same */
+};
+
 /* The input and output of a data command. */
 struct command_context {
     struct keyspace *keyspace;
-    int64_t now_ms;    /* the entry's time; for a read the group's time */
-    int64_t wall_ms;   /* the node's wall clock, only for TIME */
-    uint64_t revision; /* the entry's index; unused by reads */
-    struct prng *prng; /* seeded by the entry; for a read by the node */
+    int64_t now_ms;             /* the entry's time; for a read the group's time */
+    struct command_clock *wall; /* only for TIME; NULL: nobody reads its reply */
+    uint64_t revision;          /* the entry's index; unused by reads */
+    struct prng *prng;          /* seeded by the entry; for a read by the node */
     struct resp_writer *reply;
     size_t replies_max; /* bytes, after which commands of a transaction get no reply; 0: none */
     size_t replies;     /* out: bytes so far */

@@ -182,12 +182,16 @@ void command_copy_run(struct command_context *context, const struct span *args, 
     resp_integer(context->reply, 1);
 }
 
-/* TIME has no keys, but its context suffices to answer it. The clock has a resolution of
- * milliseconds. */
+/* TIME has no keys, but its context suffices to answer it. */
 void command_time_run(struct command_context *context, const struct span *args, size_t argc)
 {
+    struct command_clock *wall = context->wall;
     (void)args, (void)argc;
     resp_array(context->reply, 2);
-    resp_bulk_i64(context->reply, context->wall_ms / 1000);
-    resp_bulk_i64(context->reply, context->wall_ms % 1000 * 1000);
+    resp_bulk_i64(context->reply, wall ? wall->ms / 1000 : 0);
+    resp_bulk_i64(context->reply, wall ? wall->ms % 1000 * 1000 + wall->us : 0);
+    if (!wall || wall->stands || ++wall->us < 1000)
+        return;
+    wall->us = 0;
+    wall->ms++;
 }

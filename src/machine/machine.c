@@ -205,7 +205,7 @@ void machine_apply(struct machine *machine, const struct entry *entry,
                                       .revision = entry->index,
                                       .prng = &prng,
                                       .reply = &caller->reply,
-                                      .wall_ms = caller->wall_ms};
+                                      .wall = caller->wall};
     uint64_t before = machine->sessions.sum;
     apply_entry(machine, entry, &context, caller);
     if (machine->sessions.sum != before)
@@ -223,7 +223,7 @@ void machine_read(struct machine *machine, const struct command *command, const 
                                       .now_ms = view->now_ms,
                                       .prng = view->prng,
                                       .reply = &caller->reply,
-                                      .wall_ms = caller->wall_ms};
+                                      .wall = caller->wall};
     machine_execute(machine, command, args, argc, &context, caller);
     machine_count(machine, &context);
 }

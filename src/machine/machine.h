@@ -71,7 +71,7 @@ struct machine {
 /* The client that waits for the entry's reply. All zeros: no client; no reply is written. */
 struct machine_caller {
     struct resp_writer reply;
-    int64_t wall_ms; /* for TIME; not part of the state */
+    struct command_clock *wall; /* for TIME; not part of the state. NULL: no reply is written */
     /* If a transaction has commands that the machine does not run: all of its commands as the
      * client sent them; else empty. */
     struct span script;

@@ -46,12 +46,13 @@ static void run_and_keep(struct machine *machine, const struct entry *entry,
     struct machine_caller quiet = *caller;
     struct buf gathered = {0};
     struct resp_writer inner = {.out = &gathered, .protocol = note->protocol};
+    struct command_clock wall = {.ms = entry->time_ms, .stands = true};
     ASSERT(caller->script.len == 0); /* what other nodes cannot run has no place in the state */
     if (!reply->out)
         quiet.executed = NULL;
     context->reply = &inner;
     context->replies_max = SESSION_TRANSACTION_BYTES_MAX;
-    context->wall_ms = entry->time_ms;
+    context->wall = &wall;
     machine_apply_data(machine, entry, context, &quiet);
     context->reply = reply;
     struct session *session = sessions_find(&machine->sessions, note->number.id);

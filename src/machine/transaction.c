@@ -383,7 +383,7 @@ void machine_read_transaction(struct machine *machine, struct span packed,
                                       .now_ms = view->now_ms,
                                       .prng = view->prng,
                                       .reply = &caller->reply,
-                                      .wall_ms = caller->wall_ms};
+                                      .wall = caller->wall};
     if (watched_changed(machine, &packed, view->now_ms))
         resp_null_array(&caller->reply);
     else

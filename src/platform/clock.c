@@ -35,6 +35,9 @@ int64_t platform_wall_us(void)
 struct shard_time platform_now(void)
 {
     uint64_t mono_us = platform_mono_us();
-    return (struct shard_time){
-        .mono_ms = mono_us / 1000, .wall_ms = platform_wall_us() / 1000, .mono_us = mono_us};
+    int64_t wall_us = platform_wall_us();
+    return (struct shard_time){.mono_ms = mono_us / 1000,
+                               .wall_ms = wall_us / 1000,
+                               .mono_us = mono_us,
+                               .wall_us = (unsigned)(wall_us % 1000)};
 }

@@ -33,7 +33,7 @@ static struct machine_caller caller_of(struct waiter_client *waiter)
 {
     struct shard *shard = waiter->shard;
     return (struct machine_caller){.reply = {.protocol = 2},
-                                   .wall_ms = shard->now.wall_ms,
+                                   .wall = shard_wall(shard),
                                    .context = waiter,
                                    .executed = shard->options.host.executed ? executed : NULL,
                                    .expect = expect,

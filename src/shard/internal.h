@@ -134,6 +134,7 @@ struct shard {
     struct machine machine;
     struct prng prng;
     struct shard_time now;
+    struct command_clock wall; /* what TIME tells next */
 
     /* The open batch: records encoded, not yet known to the core. */
     struct buf batch;
@@ -240,7 +241,8 @@ struct client_note *shard_note_of(struct shard *shard, struct shard_client clien
 /* time.c */
 void shard_set_now(struct shard *shard, struct shard_time now); /* never goes back */
 void shard_read_clock(struct shard *shard);
-int64_t shard_entry_time(struct shard *shard); /* of an entry that is appended now */
+struct command_clock *shard_wall(struct shard *shard); /* for TIME */
+int64_t shard_entry_time(struct shard *shard);         /* of an entry that is appended now */
 void shard_stamp(const struct shard *shard, struct raft_message *message);
 void shard_note_vote(struct shard *shard, const struct raft_message *message);  /* before a step */
 void shard_note_times(struct shard *shard, const struct raft_message *message); /* after it */

@@ -145,6 +145,7 @@ struct shard_time {
     uint64_t mono_ms;
     int64_t wall_ms;
     uint64_t mono_us; /* the same clock as mono_ms, finer */
+    unsigned wall_us; /* of the millisecond wall_ms; only TIME tells it */
 };
 
 /* Recovers the log and starts as a follower. Failures as storage_open(), with one line in

@@ -127,6 +127,20 @@ void shard_lead_clock(struct shard *shard)
                  shard->options.number);
 }
 
+/* TIME tells no moment twice, so that within a turn it runs ahead of what the turn has read. A
+ * clock that was set back further than that is followed. */
+struct command_clock *shard_wall(struct shard *shard)
+{
+    enum { AHEAD_MAX_MS = 1000 };
+    struct command_clock *wall = &shard->wall;
+    const struct shard_time *now = &shard->now;
+    bool is_ahead =
+        wall->ms > now->wall_ms || (wall->ms == now->wall_ms && wall->us > now->wall_us);
+    if (!is_ahead || wall->ms - now->wall_ms > AHEAD_MAX_MS)
+        *wall = (struct command_clock){.ms = now->wall_ms, .us = now->wall_us};
+    return wall;
+}
+
 static int64_t magnitude(int64_t value)
 {
     return value < 0 ? -value : value;

@@ -12,8 +12,11 @@ static struct shard_time clocks_at(const struct sim_node *node, uint64_t now_us)
 {
     int64_t drift_us = (int64_t)now_us * node->clock_ppm / 1000000;
     uint64_t us = now_us + (uint64_t)drift_us + 1000000 * (uint64_t)(node->position + 1);
-    int64_t wall = (int64_t)(now_us / 1000) + 1700000000000 + node->wall_offset_ms;
-    return (struct shard_time){.mono_ms = us / 1000, .wall_ms = wall, .mono_us = us};
+    int64_t wall_us = (int64_t)now_us + (1700000000000 + node->wall_offset_ms) * 1000;
+    return (struct shard_time){.mono_ms = us / 1000,
+                               .wall_ms = wall_us / 1000,
+                               .mono_us = us,
+                               .wall_us = (unsigned)(wall_us % 1000)};
 }
 
 static uint64_t process_us(const struct sim_node *node)

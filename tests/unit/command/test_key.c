@@ -209,8 +209,14 @@ static void test_time_is_the_wall_clock_not_that_of_the_keys(void **state)
     (void)state;
     struct fixture *fixture = fixture_new();
     fixture->context.now_ms = 1600000000456;
-    fixture->context.wall_ms = 1700000000123;
-    assert_string_equal(run(fixture, "TIME"), "*2\r\n$10\r\n1700000000\r\n$6\r\n123000\r\n");
+    struct command_clock wall = {.ms = 1700000000123, .us = 999};
+    fixture->context.wall = &wall;
+    assert_string_equal(run(fixture, "TIME"), "*2\r\n$10\r\n1700000000\r\n$6\r\n123999\r\n");
+    assert_string_equal(run(fixture, "TIME"), "*2\r\n$10\r\n1700000000\r\n$6\r\n124000\r\n");
+    wall.stands = true;
+    assert_string_equal(run(fixture, "TIME"), "*2\r\n$10\r\n1700000000\r\n$6\r\n124001\r\n");
+    assert_string_equal(run(fixture, "TIME"), "*2\r\n$10\r\n1700000000\r\n$6\r\n124001\r\n");
+    fixture->context.wall = NULL;
     fixture_free(fixture);
 }
 

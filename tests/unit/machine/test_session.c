@@ -57,9 +57,10 @@ static const char *apply_as(struct fixture *f, enum entry_kind kind, const char 
     assert_int_equal(record_parse(buf_span(&record), &parsed), RECORD_OK);
     assert_true(machine_entry_is_valid(&f->machine, &parsed.entry));
     f->reply.len = 0;
+    struct command_clock wall = {.ms = 77777};
     struct machine_caller caller = {
         .reply = {.out = f->nobody_waits ? NULL : &f->reply, .protocol = 2},
-        .wall_ms = 77777,
+        .wall = &wall,
         .context = f,
         .executed = executed};
     machine_apply(&f->machine, &parsed.entry, &caller);

@@ -72,6 +72,34 @@ static void test_a_read_of_keys_that_live_needs_no_entry(void **state)
     fixture_close(&fixture);
 }
 
+static void set_wall(struct fixture *fixture, int64_t ms, unsigned us)
+{
+    fixture->now.wall_ms = ms;
+    fixture->now.wall_us = us;
+    fixture->answered.len = 0;
+    fixture_accept(fixture, 2, "TIME");
+    fixture_accept(fixture, 2, "TIME");
+    settle(fixture);
+}
+
+static void test_time_tells_no_moment_twice(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    lead_with_a_key(&fixture, "SET k v");
+    set_wall(&fixture, 7000, 998);
+    assert_answered(&fixture, "2:*2$17$3998 2:*2$17$3999 ");
+    set_wall(&fixture, 7000, 999); /* both replies before were of the same turn */
+    assert_answered(&fixture, "2:*2$17$41000 2:*2$17$41001 ");
+    set_wall(&fixture, 7007, 5);
+    assert_answered(&fixture, "2:*2$17$47005 2:*2$17$47006 ");
+    set_wall(&fixture, 6007, 7); /* set back by hardly a second */
+    assert_answered(&fixture, "2:*2$17$47007 2:*2$17$47008 ");
+    set_wall(&fixture, 6006, 999);
+    assert_answered(&fixture, "2:*2$16$46999 2:*2$16$47000 ");
+    fixture_close(&fixture);
+}
+
 static void test_one_entry_serves_all_reads_and_their_order_stays(void **state)
 {
     (void)state;
@@ -353,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_read_that_sees_a_key_expired_waits_for_an_entry_that_says_so),
         cmocka_unit_test(test_a_read_of_keys_that_live_needs_no_entry),
+        cmocka_unit_test(test_time_tells_no_moment_twice),
         cmocka_unit_test(test_one_entry_serves_all_reads_and_their_order_stays),
         cmocka_unit_test(test_a_read_in_a_transaction_waits_for_an_entry_too),
         cmocka_unit_test(test_a_read_before_an_entry_is_judged_by_that_entrys_time),
