@@ -1,16 +1,21 @@
 """Whatever was written to a node: a stock redis-server 7.0 loads the node's folder, with the same values."""
 import itertools
+import os
+import pathlib
 import shutil
+import subprocess
 
 import pytest
 
 import every_type
+from cluster import SERVER
 from payload import with_footer
-from resp import Error
+from resp import Error, encode
 from stock import loaded_by_redis
 
 pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
 
+CHECK = os.environ.get("FLOTILLA_CHECK", str(pathlib.Path(SERVER).with_name("flotilla-check")))
 FAR_MS = every_type.FAR_MS
 BINARY = bytes(range(256)) + b"\r\n#VOTE:1:1\r\n*1\r\n$4\r\nPING\r\n:=%"
 LONG = "l" * 5000
@@ -311,6 +316,24 @@ def test_followers_have_the_deadlines_that_redis_does_not_see(make_cluster):
     assert expected[0] > 0
     for node in cluster.nodes:
         assert node.read_stale("HPEXPIRETIME", "h", "FIELDS", "2", "t", "f") == expected
+
+
+def test_the_checker_shows_what_was_run(make_cluster):
+    node = make_cluster(size=1).wait_leader()
+    with node.connect() as connection:
+        call_all(connection, [
+            ["HSETEX", "h", "PXAT", str(FAR_MS), "FIELDS", "1", "f", "v"],
+            ["HPERSIST", "h", "FIELDS", "1", "f"],
+            ["WATCH", "h"], ["MULTI"], ["HGETDEL", "h", "FIELDS", "1", "f"], ["EXEC"]])
+    node.kill()
+    shown = subprocess.run([CHECK, "--dump", node.data], capture_output=True, timeout=60, check=True).stdout.decode()
+    assert f'"HSETEX" "h" "PXAT" "{FAR_MS}" "FIELDS" "1" "f" "v"\n' in shown
+    assert '"HPERSIST" "h" "FIELDS" "1" "f"\n' in shown
+    assert '"WATCH" "h" ; "MULTI" ; "HGETDEL" "h" "FIELDS" "1" "f" ; "EXEC"\n' in shown
+    commands = subprocess.run([CHECK, "--dump", "--format", "resp", node.data], capture_output=True, timeout=60, check=True)
+    assert commands.stdout == b"".join(map(encode, [
+        ["HSETEX", "h", "PXAT", str(FAR_MS), "FIELDS", "1", "f", "v"], ["HPERSIST", "h", "FIELDS", "1", "f"], ["MULTI"],
+        ["HGETDEL", "h", "FIELDS", "1", "f"], ["EXEC"]]))
 
 
 def test_redis_loads_a_command_of_more_than_a_million_arguments(make_cluster):

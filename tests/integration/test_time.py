@@ -110,3 +110,15 @@ def test_a_leader_that_was_stopped_answers_nothing_stale_under_a_lease(make_clus
             reader.join()
         stale = [pair for reader in readers for pair in reader.stale()]
         assert not stale, f"{len(stale)} stale replies: {stale[:5]}"
+
+
+def test_time_has_microseconds_and_tells_none_twice(make_cluster):
+    with make_cluster(size=1).wait_leader().connect() as connection:
+        begun = time.time()
+        told = connection.pipeline([("TIME",)] * 200 + [("MULTI",), ("SET", "k", "v"), ("TIME",), ("TIME",), ("EXEC",)])
+        ended = time.time()
+    replies = told[:200] + told[-1][1:]
+    moments = [int(seconds) + int(us) / 1e6 for seconds, us in replies]
+    assert moments == sorted(moments) and len({(seconds, us) for seconds, us in replies}) == len(replies)
+    assert any(int(us) % 1000 for _, us in replies)
+    assert begun - 0.1 < moments[0] and moments[-1] < ended + 0.1
