@@ -130,7 +130,8 @@ void command_msetex_stock(const struct span *args, size_t argc, int64_t now_ms,
 /* --- RESTORE --- */
 
 /* A stream as Redis 7.2 writes it has times that no older form holds. Any other value is the same
- * in the form of Redis 7.0, which then enters the log alone. */
+ * in the form of Redis 7.0, which then enters the log alone. The script has both payloads, so that
+ * neither is escaped. */
 void command_restore_stock(const struct span *args, size_t argc, int64_t now_ms,
                            struct command_stand_in *out)
 {
@@ -139,6 +140,13 @@ void command_restore_stock(const struct span *args, size_t argc, int64_t now_ms,
     if (!rdb_payload_for_redis_7_0(args[3], &out->payload, &is_exact))
         return;
     out->place = is_exact ? STAND_IN_INSTEAD : STAND_IN_BEHIND;
-    stand_in_add_all(out, args, argc);
-    out->args[3] = buf_span(&out->payload);
+    if (is_exact) {
+        stand_in_add_all(out, args, 3);
+    } else {
+        stand_in_begin_script(
+            out, SPAN("redis.call('restore',KEYS[1],ARGV[1],ARGV[3],unpack(ARGV,4))"), 1);
+        stand_in_add_all(out, args + 1, 3);
+    }
+    stand_in_add(out, buf_span(&out->payload));
+    stand_in_add_all(out, args + 4, argc - 4);
 }

@@ -157,16 +157,26 @@ static void hold_command(struct shard *shard, const struct shard_request *reques
     buf_close(&text);
 }
 
+/* What stands behind a command for Redis can make an entry too large. What is held then is refused
+ * when it would be proposed. */
+static bool fits_an_entry(const struct buf *payload)
+{
+    return payload->len <= ENTRY_BYTES_MAX - ENTRY_HEADER_MAX;
+}
+
 /* The entry's payload from its parts, which takes a copy more. */
-static void encode_parts(struct shard *shard, struct entry *entry,
+static bool encode_parts(struct shard *shard, struct entry *entry,
                          const struct shard_request *request, const struct span *args, size_t argc)
 {
     struct buf payload = {0};
     add_number(&payload, &request->session, request->protocol);
     machine_add_command(&payload, request->command, args, argc, entry->time_ms);
+    bool fits = fits_an_entry(&payload);
     entry->payload = buf_span(&payload);
-    entry_encode(&shard->batch, entry);
+    if (fits)
+        entry_encode(&shard->batch, entry);
     buf_close(&payload);
+    return fits;
 }
 
 enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
@@ -191,13 +201,17 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     size_t argc = request->argc;
     struct span *memory;
     const struct span *args = command_logged_args(&rewritten, request->args, &argc, &memory);
+    bool fits = true;
     if (request->session.number || request->command->stock)
-        encode_parts(shard, &entry, request, args, argc);
+        fits = encode_parts(shard, &entry, request, args, argc);
     else
         entry_encode_command(&shard->batch, &entry, args, argc);
-
-    push_proposed(shard, request->client, request->protocol, &entry);
-    shard_wake_behind(shard, request->command, args, argc);
+    if (fits) {
+        push_proposed(shard, request->client, request->protocol, &entry);
+        shard_wake_behind(shard, request->command, args, argc);
+    } else {
+        hold_command(shard, request);
+    }
     mem_free(memory);
     return SHARD_ACCEPTED;
 }
@@ -271,6 +285,43 @@ static enum shard_admission read_transaction(struct shard *shard,
     return SHARD_ACCEPTED;
 }
 
+static void add_transaction(struct shard *shard, const struct shard_transaction *transaction,
+                            int64_t now_ms, struct buf *payload)
+{
+    const struct machine_transaction content = content_of(transaction);
+    add_number(payload, &transaction->session, transaction->protocol);
+    machine_transaction_encode(&shard->machine, &content, now_ms, payload);
+}
+
+/* NULL: it is too large. */
+static struct pending_write *propose_transaction(struct shard *shard,
+                                                 const struct shard_transaction *transaction)
+{
+    struct buf payload = {0};
+    struct pending_write *write = NULL;
+    struct entry entry = shard_batch_begin(shard, ENTRY_TRANSACTION);
+    entry.seed = prng_next(&shard->prng);
+    add_transaction(shard, transaction, entry.time_ms, &payload);
+    if (fits_an_entry(&payload)) {
+        entry.payload = buf_span(&payload);
+        entry_encode(&shard->batch, &entry);
+        write = push_proposed(shard, transaction->client, transaction->protocol, &entry);
+    }
+    buf_close(&payload);
+    return write;
+}
+
+static struct pending_write *hold_transaction(struct shard *shard,
+                                              const struct shard_transaction *transaction)
+{
+    struct buf payload = {0};
+    add_transaction(shard, transaction, NO_DEADLINE, &payload);
+    struct pending_write *write = push_held(shard, transaction->client, transaction->protocol,
+                                            ENTRY_TRANSACTION, buf_span(&payload));
+    buf_close(&payload);
+    return write;
+}
+
 enum shard_admission shard_transaction(struct shard *shard,
                                        const struct shard_transaction *transaction,
                                        struct shard_time now)
@@ -284,24 +335,11 @@ enum shard_admission shard_transaction(struct shard *shard,
     if (transaction->session.number && !shard_has_sessions(shard))
         return SHARD_NOT_LEADER;
 
-    bool at_once = goes_at_once(shard);
-    struct buf payload = {0};
-    add_number(&payload, &transaction->session, transaction->protocol);
-    const struct machine_transaction content = content_of(transaction);
-    struct pending_write *write;
-    if (at_once) {
-        struct entry entry = shard_batch_begin(shard, ENTRY_TRANSACTION);
-        entry.seed = prng_next(&shard->prng);
-        machine_transaction_encode(&shard->machine, &content, entry.time_ms, &payload);
-        entry.payload = buf_span(&payload);
-        entry_encode(&shard->batch, &entry);
-        write = push_proposed(shard, transaction->client, transaction->protocol, &entry);
-    } else {
-        machine_transaction_encode(&shard->machine, &content, NO_DEADLINE, &payload);
-        write = push_held(shard, transaction->client, transaction->protocol, ENTRY_TRANSACTION,
-                          buf_span(&payload));
-    }
-    buf_close(&payload);
+    struct pending_write *write = NULL;
+    if (goes_at_once(shard))
+        write = propose_transaction(shard, transaction);
+    if (!write)
+        write = hold_transaction(shard, transaction);
     bool has_local = machine_transaction_has_local(&shard->machine, transaction->commands);
     ASSERT(!has_local || transaction->session.number == 0);
     if (has_local) {
