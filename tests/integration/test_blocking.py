@@ -115,6 +115,19 @@ def test_a_key_of_another_type_serves_nobody(cluster):
     assert one.end()[1] == b"renamed"
 
 
+def test_a_key_is_looked_at_behind_a_write_whose_time_was_made_absolute(cluster):
+    """The write's arguments live until then. A new leader looks at no key for a heartbeat."""
+    leader = cluster.wait_leader()
+    waiting = wait_in_turn(cluster, 1, "BLPOP", "lists later", "0")
+    with leader.connect() as connection:
+        for _ in range(20):
+            assert connection.call("MSETEX", "1", "lists later", "v", "EX", "1000") == 1
+            time.sleep(0.02)
+        assert connection.call("DEL", "lists later") == 1
+        assert connection.call("RPUSH", "lists later", "a") == 1
+    assert waiting[0].end() == (b"lists later", b"a")
+
+
 def test_a_transaction_does_not_wait(cluster):
     pipe = client_of(cluster.nodes[1]).pipeline()
     pipe.execute_command("BLPOP", "absent", 0)
