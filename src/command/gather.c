@@ -83,6 +83,8 @@ void gather_end_scan(struct gathering *gathering, uint64_t cursor)
 static bool parse_cursor(struct span text, uint64_t *cursor)
 {
     *cursor = 0;
+    if (text.len) /* a zero byte ends the number */
+        text.len = strnlen(text.ptr, text.len);
     if (text.len == 0)
         return true;
     bool negative = text.ptr[0] == '-';
