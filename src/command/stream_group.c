@@ -13,13 +13,15 @@ static bool refuse(struct command_context *context, const char *error)
 struct group_options {
     int64_t entries_read;
     bool may_make_key;
+    bool too_many; /* which Redis says only after it has looked at the key */
 };
 
 static bool parse_options(struct command_context *context, const struct span *args, size_t argc,
                           struct group_options *options)
 {
     bool creates = span_is(args[1], "create");
-    *options = (struct group_options){.entries_read = STREAM_READ_UNKNOWN};
+    *options = (struct group_options){.entries_read = STREAM_READ_UNKNOWN,
+                                      .too_many = argc > (creates ? 8 : 7)};
     for (size_t i = 5; i < argc; i++) {
         if (creates && span_is(args[i], "mkstream")) {
             options->may_make_key = true;
@@ -34,6 +36,14 @@ static bool parse_options(struct command_context *context, const struct span *ar
         }
     }
     return true;
+}
+
+static bool not_too_many(struct command_context *context, const struct group_options *options,
+                         const struct span *args)
+{
+    if (options->too_many)
+        stream_write_subcommand_error(context, args);
+    return !options->too_many;
 }
 
 /* Begins an edit of an existing stream. False: the error was written. */
@@ -89,7 +99,8 @@ void command_xgroup_create_run(struct command_context *context, const struct spa
                          : edit_stream(context, args[2], &edit);
     if (!is_stream)
         return;
-    bool can = parse_position(context, edit.value, args, &id);
+    bool can =
+        not_too_many(context, &options, args) && parse_position(context, edit.value, args, &id);
     if (can && stream_find_group(edit.value, args[3]))
         can = refuse(context, "BUSYGROUP Consumer Group name already exists");
     if (can) {
@@ -109,7 +120,8 @@ void command_xgroup_setid_run(struct command_context *context, const struct span
     struct stream_group *group = edit_group(context, args, &edit);
     if (!group)
         return;
-    bool can = parse_position(context, edit.value, args, &id);
+    bool can =
+        not_too_many(context, &options, args) && parse_position(context, edit.value, args, &id);
     if (can) {
         stream_group_set_position(group, id, options.entries_read);
         resp_status(context->reply, "OK");
