@@ -66,9 +66,8 @@ static const char *const sorted_words[] = {"min", "max"};
 void command_blmpop_run(struct command_context *context, const struct span *args, size_t argc)
 {
     struct pop_request request;
-    if (timeout_is_valid(context, args[1]) &&
-        command_parse_pop(context, args + 2, argc - 2, list_words, &request) &&
-        !command_pop_lists(context, &request))
+    if (command_parse_pop(context, args + 2, argc - 2, list_words, &request) &&
+        timeout_is_valid(context, args[1]) && !command_pop_lists(context, &request))
         resp_null_array(context->reply);
 }
 
@@ -125,9 +124,8 @@ void command_bzpopmax_run(struct command_context *context, const struct span *ar
 void command_bzmpop_run(struct command_context *context, const struct span *args, size_t argc)
 {
     struct pop_request request;
-    if (timeout_is_valid(context, args[1]) &&
-        command_parse_pop(context, args + 2, argc - 2, sorted_words, &request) &&
-        !command_pop_sorted(context, &request))
+    if (command_parse_pop(context, args + 2, argc - 2, sorted_words, &request) &&
+        timeout_is_valid(context, args[1]) && !command_pop_sorted(context, &request))
         resp_null_array(context->reply);
 }
 
@@ -144,8 +142,8 @@ static bool parse_many(const struct span *args, size_t argc, struct command_wait
 {
     struct command_context context = {.reply = reply};
     struct pop_request request;
-    return parse_seconds(args[1], wait, reply) &&
-           command_parse_pop(&context, args + 2, argc - 2, words, &request);
+    return command_parse_pop(&context, args + 2, argc - 2, words, &request) &&
+           parse_seconds(args[1], wait, reply);
 }
 
 static bool parse_many_lists(const struct span *args, size_t argc, struct command_wait *wait,
