@@ -180,14 +180,6 @@ static size_t list_ready(const struct keyspace *keyspace, const struct span *arg
     return count_of(keyspace, key, VALUE_LIST, now_ms);
 }
 
-/* What is waited for is the source alone. */
-static size_t move_ready(const struct keyspace *keyspace, const struct span *args, size_t argc,
-                         struct span key, int64_t now_ms)
-{
-    (void)argc;
-    return span_equal(key, args[1]) ? count_of(keyspace, key, VALUE_LIST, now_ms) : 0;
-}
-
 static size_t sorted_ready(const struct keyspace *keyspace, const struct span *args, size_t argc,
                            struct span key, int64_t now_ms)
 {
@@ -315,17 +307,17 @@ static void settle_ids(const struct keyspace *keyspace, const struct span *args,
         command_stream_read_resolve(&context, &read, args, argc, text);
 }
 
-const struct command_blocking command_blocking_lists = {VALUE_LIST, parse_last,          NULL,
-                                                        list_ready, has_keys_up_to_last, NULL};
-const struct command_blocking command_blocking_many_lists = {VALUE_LIST, parse_many_lists, NULL,
-                                                             list_ready, has_counted_keys, NULL};
-const struct command_blocking command_blocking_move = {VALUE_LIST, parse_moving, NULL,
-                                                       move_ready, has_source,   NULL};
-const struct command_blocking command_blocking_sorted = {VALUE_ZSET,   parse_last,          NULL,
-                                                         sorted_ready, has_keys_up_to_last, NULL};
+const struct command_blocking command_blocking_lists = {
+    VALUE_LIST, parse_last, NULL, list_ready, has_keys_up_to_last, NULL, 0};
+const struct command_blocking command_blocking_many_lists = {
+    VALUE_LIST, parse_many_lists, NULL, list_ready, has_counted_keys, NULL, 0};
+const struct command_blocking command_blocking_move = {VALUE_LIST, parse_moving, NULL, list_ready,
+                                                       has_source, NULL,         1};
+const struct command_blocking command_blocking_sorted = {
+    VALUE_ZSET, parse_last, NULL, sorted_ready, has_keys_up_to_last, NULL, 0};
 const struct command_blocking command_blocking_many_sorted = {
-    VALUE_ZSET, parse_many_sorted, NULL, sorted_ready, has_counted_keys, NULL};
-const struct command_blocking command_blocking_group = {VALUE_STREAM, parse_block,      group_of,
-                                                        group_ready,  group_runs_first, NULL};
-const struct command_blocking command_blocking_streams = {VALUE_STREAM, parse_block, NULL,
-                                                          stream_ready, NULL,        settle_ids};
+    VALUE_ZSET, parse_many_sorted, NULL, sorted_ready, has_counted_keys, NULL, 0};
+const struct command_blocking command_blocking_group = {
+    VALUE_STREAM, parse_block, group_of, group_ready, group_runs_first, NULL, 0};
+const struct command_blocking command_blocking_streams = {
+    VALUE_STREAM, parse_block, NULL, stream_ready, NULL, settle_ids, 0};

@@ -151,6 +151,7 @@ struct command_blocking {
      * NULL: none does. */
     void (*settle)(const struct keyspace *keyspace, const struct span *args, size_t argc,
                    int64_t now_ms, struct buf *text);
+    size_t keys_max; /* only the first of its keys are waited for; 0: all of them are */
 };
 
 struct command_key_spec {

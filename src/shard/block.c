@@ -197,11 +197,12 @@ static bool is_any_ready(struct shard *shard, const struct entry *entry)
     if (!logged_take(logged, &rest))
         return false; /* no node of this version numbers such a command */
     const struct command *command = command_find(shard->options.table, logged->args, logged->argc);
-    size_t count = command_keys(command, logged->args, logged->argc, positions, KEYS_MAX);
+    if (!command->blocking)
+        return false;
+    size_t count = waits_keys(command, logged->args, logged->argc, positions, KEYS_MAX);
     bool ready = count > KEYS_MAX; /* rather an error too many than a client that is forgotten */
     for (size_t i = 0; !ready && i < count; i++)
-        ready = command->blocking &&
-                command->blocking->ready(shard->machine.keyspace, logged->args, logged->argc,
+        ready = command->blocking->ready(shard->machine.keyspace, logged->args, logged->argc,
                                          logged->args[positions[i]], entry->time_ms) > 0;
     return ready;
 }

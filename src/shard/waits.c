@@ -31,6 +31,8 @@ void waits_init(struct waits *waits, const struct command_table *table, uint64_t
 
 void waits_clear(struct waits *waits)
 {
+    while (waits_take_ready(waits)) /* so that none has to be taken off its list */
+        ;
     while (waits_count(waits))
         waits_remove(waits, dense_at(&waits->waiters, waits_count(waits) - 1));
     ASSERT(dense_count(&waits->keys) == 0);
@@ -53,6 +55,14 @@ struct waiter *waits_find(const struct waits *waits, struct waiter_id id)
 struct wait_key *waits_find_key(const struct waits *waits, struct span key)
 {
     return dense_find(&waits->keys, key, dense_hash(key, waits->seed), name_of_key);
+}
+
+size_t waits_keys(const struct command *command, const struct span *args, size_t argc,
+                  size_t *positions, size_t max)
+{
+    size_t most = command->blocking->keys_max;
+    size_t count = command_keys(command, args, argc, positions, max);
+    return most && most < count ? most : count;
 }
 
 static struct wait_key *key_for(struct waits *waits, struct span name)
@@ -113,9 +123,8 @@ static void drop_line(struct waits *waits, struct wait_line *line)
     mem_free(line);
     if (key->lines)
         return;
-    for (size_t i = waits->ready_first; key->is_ready && i < waits->ready_end; i++)
-        if (waits->ready[i] == key)
-            waits->ready[i] = NULL;
+    if (key->is_ready)
+        waits->ready[key->ready_at] = NULL;
     dense_remove(&waits->keys, dense_position(&waits->keys, key));
     mem_free(key);
 }
@@ -125,6 +134,8 @@ static void leave_line(struct waits *waits, struct wait_place *place)
     struct wait_line *line = place->line;
     *(place->previous ? &place->previous->next : &line->first) = place->next;
     *(place->next ? &place->next->previous : &line->last) = place->previous;
+    if (line->newest == place->waiter)
+        line->newest = NULL;
     if (!line->first)
         drop_line(waits, line);
 }
@@ -144,7 +155,7 @@ static bool parse(const struct waits *waits, struct resp_parser *parser, struct 
 static struct waiter *waiter_new(const struct command *command, const struct resp_parser *parser,
                                  struct span text)
 {
-    size_t count = command_keys(command, parser->args, parser->argc, NULL, 0);
+    size_t count = waits_keys(command, parser->args, parser->argc, NULL, 0);
     if (count == 0)
         return NULL;
     struct waiter *waiter = mem_zalloc(sizeof *waiter + count * sizeof(struct wait_place));
@@ -160,27 +171,19 @@ static struct waiter *waiter_new(const struct command *command, const struct res
     return waiter;
 }
 
-/* A key that is named twice is waited for once. */
-static bool stands_there(const struct waiter *waiter, const struct wait_line *line)
-{
-    for (size_t i = 0; i < waiter->place_count; i++)
-        if (waiter->places[i].line == line)
-            return true;
-    return false;
-}
-
 static void stand_in_lines(struct waits *waits, struct waiter *waiter, size_t count)
 {
     const struct command_blocking *blocking = waiter->command->blocking;
     size_t *positions = mem_alloc(count * sizeof *positions);
-    command_keys(waiter->command, waiter->args, waiter->argc, positions, count);
+    waits_keys(waiter->command, waiter->args, waiter->argc, positions, count);
     struct span group =
         blocking->group ? blocking->group(waiter->args, waiter->argc) : span_of("", 0);
     for (size_t i = 0; i < count; i++) {
         struct wait_key *key = key_for(waits, waiter->args[positions[i]]);
         struct wait_line *line = line_for(key, blocking->type, group);
-        if (stands_there(waiter, line))
-            continue;
+        if (line->newest == waiter)
+            continue; /* a key that is named twice is waited for once */
+        line->newest = waiter;
         struct wait_place *place = &waiter->places[waiter->place_count++];
         place->waiter = waiter;
         stand_in_line(line, place);
@@ -203,7 +206,7 @@ struct waiter *waits_add(struct waits *waits, struct waiter_id id, uint64_t stam
     waiter->stamp = stamp;
     waiter->hash = dense_hash(id_span(&id), waits->seed);
     dense_insert(&waits->waiters, waiter);
-    stand_in_lines(waits, waiter, command_keys(command, waiter->args, waiter->argc, NULL, 0));
+    stand_in_lines(waits, waiter, waits_keys(command, waiter->args, waiter->argc, NULL, 0));
     return waiter;
 }
 
@@ -237,6 +240,7 @@ static void note(struct waits *waits, struct wait_key *key)
         waits->ready = mem_realloc(waits->ready, waits->ready_cap * sizeof(struct wait_key *));
     }
     key->is_ready = true;
+    key->ready_at = waits->ready_end;
     waits->ready[waits->ready_end++] = key;
 }
 

@@ -62,12 +62,14 @@ struct wait_line {
     struct span group; /* into the text of a waiter, or empty */
     struct wait_place *first;
     struct wait_place *last;
-    size_t under_way; /* waiters in it that are being served */
+    size_t under_way;            /* waiters in it that are being served */
+    const struct waiter *newest; /* who came to it last, while it is in it */
 };
 
 struct wait_key {
     uint32_t hash;
-    bool is_ready; /* on the list of keys that have changed */
+    bool is_ready;   /* on the list of keys that have changed … */
+    size_t ready_at; /* … at this position */
     struct wait_line *lines;
     size_t len;
     char name[];
@@ -92,6 +94,10 @@ static inline size_t waits_count(const struct waits *waits)
 {
     return dense_count(&waits->waiters);
 }
+
+/* The keys that a call waits for, as command_keys() finds them. */
+size_t waits_keys(const struct command *command, const struct span *args, size_t argc,
+                  size_t *positions, size_t max);
 
 struct waiter *waits_find(const struct waits *waits, struct waiter_id id);
 /* Copies the text. NULL: it is no command that may wait, or names no key. */
