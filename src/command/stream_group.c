@@ -42,7 +42,7 @@ static bool not_too_many(struct command_context *context, const struct group_opt
                          const struct span *args)
 {
     if (options->too_many)
-        stream_write_subcommand_error(context, args);
+        command_stream_write_subcommand_error(context, args);
     return !options->too_many;
 }
 

@@ -163,10 +163,17 @@ bool client_may_read_here(struct client *client)
 
 /* --- carrying out --- */
 
-/* At most, of the values of its keys. They are looked up only where they might be long. */
+/* Strings: at most, of the values of its keys, which are looked up only where they might be long.
+ * Values with elements: what the command says that it goes through. */
 static uint64_t reply_bytes(const struct net *net, const struct net_request *request)
 {
     const struct keyspace *keyspace = shard_keyspace(net->shard);
+    if (request->command->flags & COMMAND_SINCE_TYPES) {
+        uint64_t work = request->command->work
+                            ? request->command->work(keyspace, request->args, request->argc)
+                            : 0;
+        return work > SHORT_REPLY_BYTES ? work : 0;
+    }
     uint64_t most = (uint64_t)keyspace_longest(keyspace) * request->argc;
     if (most <= SHORT_REPLY_BYTES)
         return 0;
