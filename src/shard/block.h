@@ -16,6 +16,10 @@
  *
  * A waiter that is to wait no more is taken out by the leader, which answers with the last index of
  * its log. The client is answered when this node has applied that, for an entry may have served it.
+ *
+ * A client that cannot be told in time what became of its command hears so. The leader may still
+ * have it, and would take elements for nobody: it is told that it waits no more until it answers,
+ * or its term is over.
  */
 #ifndef FLOTILLA_SHARD_BLOCK_H
 #define FLOTILLA_SHARD_BLOCK_H
@@ -43,12 +47,14 @@ struct blocked {
     struct shard_client client;
     int protocol;
     enum block_state state;
-    bool ends; /* it is to wait no more, for the reason `why` */
+    bool abandoned; /* the client was answered: only the leader has to hear of it */
+    bool ends;      /* it is to wait no more, for the reason `why` */
     enum shard_unblock why;
     uint64_t ended_ms; /* since then */
     uint64_t said_ms;  /* when the leader was told; 0: not yet */
     uint64_t stamp;    /* 0: no leader has given one */
     uint64_t term;     /* in which the leader was told last; 0: never */
+    uint64_t number;   /* of the RAFT.WAIT that told it */
     uint64_t index;
     struct blocked *previous; /* on the list of those for whom something is to be done */
     struct blocked *next;
@@ -62,6 +68,7 @@ struct shard_blocks {
     struct blocked **list; /* by ascending id */
     size_t count;
     size_t cap;
+    size_t abandoned; /* of them */
     uint64_t next_id;
     struct blocked *first; /* of those for whom something is to be done: not WAITS or READS */
     struct blocked *last;
@@ -72,7 +79,8 @@ struct shard_blocks {
     struct waits waiters;  /* of all nodes, that this node is to serve as the leader */
     uint64_t office_term;  /* in which it began to lead them … */
     uint64_t serve_ms;     /* … and not before this time, so that all can say that they wait */
-    bool serve_all;        /* then every key is looked at */
+    uint64_t again_ms;     /* every key is looked at again, not before this time … */
+    bool serve_all;        /* … if this is set */
     uint64_t stamped;      /* the newest stamp given */
     struct buf scratch;    /* a reply that may be null */
 };

@@ -23,7 +23,7 @@ void shard_begin_waking(struct shard *shard)
         return;
     waits_clear(&blocks->waiters);
     blocks->office_term = raft_term(shard->raft);
-    blocks->serve_ms = shard->now.mono_ms + shard->options.raft.heartbeat_ms;
+    blocks->serve_ms = blocks->again_ms = shard->now.mono_ms + shard->options.raft.heartbeat_ms;
     blocks->serve_all = true;
 }
 
@@ -51,17 +51,29 @@ static bool is_heard(const struct shard *shard, uint64_t node)
     return false;
 }
 
+/* Its node learns at once that this is committed. */
+static void tell_when_committed(struct shard *shard, struct waiter_id id, uint64_t index)
+{
+    struct shard_origin *origin = shard_find_origin(shard, id.node, id.life);
+    if (origin && origin->last_index < index)
+        origin->last_index = index;
+}
+
 /* `flags`: WIRE_WAITER, or WIRE_WAITER_FIRST too. False: the write is refused, and `error` says
  * why; the waiter stays. */
 static bool serve(struct shard *shard, struct waiter *waiter, uint64_t flags, const char **error)
 {
     const struct entry_origin origin = {waiter->id.node, waiter->id.life, waiter->id.id | flags};
     uint64_t index = shard_next_index(shard);
-    *error = NULL;
+    *error = shard_is_disputed(shard) ? SHARD_IS_DISPUTED : NULL;
+    if (*error)
+        return false;
     waits_set_under_way(waiter, true, index);
     if (shard_propose(shard, ENTRY_COMMAND, span_of(waiter->text, waiter->text_len), &origin,
-                      error))
+                      error)) {
+        tell_when_committed(shard, waiter->id, index);
         return true;
+    }
     ASSERT(*error); /* it was parsed when it came */
     waits_set_under_way(waiter, false, 0);
     return false;
@@ -80,8 +92,10 @@ static void serve_line(struct shard *shard, struct wait_line *line, size_t limit
             shard->blocks.serve_all = true; /* it may be heard again */
             continue;
         }
-        if (!serve(shard, at->waiter, WIRE_WAITER, &error))
+        if (!serve(shard, at->waiter, WIRE_WAITER, &error)) {
+            shard->blocks.serve_all = true; /* there may be room again */
             return;
+        }
         limit--;
     }
 }
@@ -107,9 +121,9 @@ void shard_wake_waiters(struct shard *shard)
         return;
     if (shard->now.mono_ms < blocks->serve_ms)
         return;
-    if (blocks->serve_all) {
+    if (blocks->serve_all && shard->now.mono_ms >= blocks->again_ms) {
         blocks->serve_all = false;
-        blocks->serve_ms = shard->now.mono_ms + shard->options.raft.heartbeat_ms;
+        blocks->again_ms = shard->now.mono_ms + shard->options.raft.heartbeat_ms;
         waits_note_all(&blocks->waiters);
     }
     const struct wait_key *key;
@@ -154,6 +168,10 @@ bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp
     if (is_new)
         *stamp = next_stamp(shard);
     waiter = waits_add(&blocks->waiters, id, *stamp, text);
+    if (waiter && (waiter->command->flags & COMMAND_WRITE) == 0) {
+        waits_remove(&blocks->waiters, waiter); /* a read waits where its client is */
+        waiter = NULL;
+    }
     if (!waiter) {
         *error = "ERR the command cannot wait";
         return false;
@@ -161,12 +179,14 @@ bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp
     for (size_t i = 0; i < waiter->place_count; i++)
         waits_note_change(&blocks->waiters, span_of(waiter->places[i].line->key->name,
                                                     waiter->places[i].line->key->len));
-    bool (*runs_first)(const struct keyspace *, const struct span *, size_t, int64_t) =
-        waiter->command->blocking->runs_first;
-    if (!is_new || !runs_first(shard->machine.keyspace, waiter->args, waiter->argc,
-                               shard_now_ms(shard, shard->now)))
+    /* An earlier leader may have gone before its entry was committed. That a list is there does not
+     * matter by now: its turn comes by the order of arrival. */
+    if (!is_new && !waiter->command->blocking->group)
         return true;
-    if (serve(shard, waiter, WIRE_WAITER | WIRE_WAITER_FIRST, error))
+    if (!waiter->command->blocking->runs_first(shard->machine.keyspace, waiter->args, waiter->argc,
+                                               shard_now_ms(shard, shard->now)))
+        return true;
+    if (serve(shard, waiter, is_new ? WIRE_WAITER | WIRE_WAITER_FIRST : WIRE_WAITER, error))
         return true;
     waits_remove(&blocks->waiters, waiter);
     return false;
@@ -218,8 +238,8 @@ void shard_note_served(struct shard *shard, struct waiter_id id, bool served, ui
 {
     struct waits *waiters = &shard->blocks.waiters;
     struct waiter *waiter = waits_count(waiters) ? waits_find(waiters, id) : NULL;
-    if (!waiter)
-        return;
+    if (!waiter || (!served && waiter->under_way && waiter->position != index))
+        return; /* an entry of an earlier term, which this node applies late, decides nothing */
     waits_note_keys(waiters, waiter);
     if (!served) {
         waits_set_under_way(waiter, false, 0);
@@ -237,6 +257,7 @@ static void answer_item(struct shard *shard, const struct wire_forward *message,
     const char *error = NULL;
     if (wait->kind == WIRE_WAIT_ENDS) {
         wait->number = shard_wait_ends(shard, id);
+        tell_when_committed(shard, id, wait->number);
     } else if (was_served(origin, wait->id)) {
         wait->number = wait->number ? wait->number : next_stamp(shard);
     } else if (!shard_wait_begins(shard, id, &wait->number, wait->text, &error)) {
