@@ -7,7 +7,11 @@
 #include "shard/internal.h"
 #include "wire/hello.h"
 
-enum { RESEND_HEARTBEATS = 4, MESSAGE_BYTES = 512 * 1024 };
+enum {
+    RESEND_HEARTBEATS = 4,
+    MESSAGE_BYTES = 512 * 1024,
+    ABANDONED_MAX = 65536, /* what is beyond it, a leader that does not answer may serve */
+};
 
 #define UNBLOCKED_ERROR "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 
@@ -75,6 +79,12 @@ static bool is_undecided(enum block_state state)
     return state != BLOCK_WAITS && state != BLOCK_READS;
 }
 
+/* No leader knows of it that could still serve it. */
+static bool is_known_here_alone(const struct blocked *blocked)
+{
+    return blocked->state == BLOCK_READS || blocked->state == BLOCK_NEW;
+}
+
 static void link_last(struct shard_blocks *blocks, struct blocked *blocked)
 {
     blocked->previous = blocks->last;
@@ -122,6 +132,15 @@ static struct blocked *add(struct shard *shard, const struct shard_request *requ
     return blocked;
 }
 
+/* Its place in the host's table may be another client's by now, whose note is let alone. */
+static void forget_client(struct shard *shard, const struct blocked *blocked)
+{
+    const struct shard_client *client = &blocked->client;
+    struct client_note *note = client->slot < shard->notes_cap ? &shard->notes[client->slot] : NULL;
+    if (note && note->generation == client->generation && note->blocked == blocked->id)
+        note->blocked = 0;
+}
+
 static void drop(struct shard *shard, struct blocked *blocked)
 {
     struct shard_blocks *blocks = &shard->blocks;
@@ -129,9 +148,8 @@ static void drop(struct shard *shard, struct blocked *blocked)
     struct waiter *read = waits_find(&blocks->reads, id_of(shard, blocked));
     if (read)
         waits_remove(&blocks->reads, read);
-    struct client_note *note = shard_note_of(shard, blocked->client);
-    if (note->blocked == blocked->id)
-        note->blocked = 0;
+    forget_client(shard, blocked);
+    blocks->abandoned -= blocked->abandoned;
     size_t at = position_of(blocks, blocked->id);
     blocks->count--;
     memmove(&blocks->list[at], &blocks->list[at + 1],
@@ -146,7 +164,10 @@ static void answer(struct shard *shard, struct blocked *blocked, struct span rep
 {
     const struct shard_host *host = &shard->options.host;
     const struct shard_client client = blocked->client;
+    bool is_answered = blocked->abandoned;
     drop(shard, blocked);
+    if (is_answered)
+        return;
     struct buf *out = host->reply_begin(host->context, client);
     if (out)
         buf_add_span(out, reply);
@@ -156,8 +177,10 @@ static void answer(struct shard *shard, struct blocked *blocked, struct span rep
 static void answer_error(struct shard *shard, struct blocked *blocked, const char *text)
 {
     const struct shard_client client = blocked->client;
+    bool is_answered = blocked->abandoned;
     drop(shard, blocked);
-    shard_write_error(shard, client, text);
+    if (!is_answered)
+        shard_write_error(shard, client, text);
 }
 
 /* Nothing can serve it any more. */
@@ -174,6 +197,27 @@ static void end(struct shard *shard, struct blocked *blocked)
         answer(shard, blocked, span_of("", 0), 0);
         return;
     }
+}
+
+/* Nobody knows what became of it. */
+static void abandon(struct shard *shard, struct blocked *blocked, const char *text)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    const struct shard_client client = blocked->client;
+    bool is_gone = blocked->ends && blocked->why == SHARD_GONE;
+    shard->stats.unknown_outcomes += !is_gone;
+    if (blocked->term != raft_term(shard->raft) || blocks->abandoned == ABANDONED_MAX) {
+        drop(shard, blocked); /* its leader is none any more */
+    } else {
+        forget_client(shard, blocked);
+        blocks->abandoned += !blocked->abandoned;
+        blocked->abandoned = blocked->ends = true;
+        blocked->why = SHARD_GONE;
+        if (blocked->state != BLOCK_LEFT)
+            set_state(blocks, blocked, BLOCK_LEAVING);
+    }
+    if (!is_gone)
+        shard_write_error(shard, client, text);
 }
 
 bool shard_reply_is_null(struct span reply)
@@ -356,8 +400,8 @@ void shard_unblock(struct shard *shard, struct shard_client client, enum shard_u
     blocked->why = why;
     blocked->ended_ms = blocked->ends ? blocked->ended_ms : shard->now.mono_ms;
     blocked->ends = true;
-    if (blocked->state == BLOCK_READS || blocked->term == 0)
-        end(shard, blocked); /* nobody else knows of it */
+    if (is_known_here_alone(blocked))
+        end(shard, blocked);
     else if (blocked->state == BLOCK_TOLD || blocked->state == BLOCK_WAITS)
         set_state(blocks, blocked, BLOCK_LEAVING);
 }
@@ -396,8 +440,10 @@ static void begin_anew(struct shard *shard, struct blocked *blocked)
 static void note_refused(struct shard *shard, struct blocked *blocked, struct span text)
 {
     const struct shard_client client = blocked->client;
+    bool is_answered = blocked->abandoned;
     drop(shard, blocked);
-    shard_write_refusal(shard, client, text);
+    if (!is_answered)
+        shard_write_refusal(shard, client, text);
 }
 
 /* This node leads: it tells itself. */
@@ -465,6 +511,7 @@ static void tell_leader(struct shard *shard)
         }
         at->term = raft_term(shard->raft);
         at->said_ms = shard->now.mono_ms ? shard->now.mono_ms : 1;
+        at->number = shard->blocks.number + 1;
         wire_add_wait(&items, &wait);
         if (items.len >= MESSAGE_BYTES)
             send_items(shard, &items);
@@ -480,7 +527,7 @@ void shard_say_again(struct shard *shard)
         at->said_ms = 0;
 }
 
-static void take_item(struct shard *shard, const struct wire_wait *wait)
+static void take_item(struct shard *shard, const struct wire_wait *wait, uint64_t number)
 {
     struct shard_blocks *blocks = &shard->blocks;
     struct blocked *blocked = find(blocks, wait->id);
@@ -499,7 +546,8 @@ static void take_item(struct shard *shard, const struct wire_wait *wait)
         set_state(blocks, blocked, BLOCK_LEFT);
         return;
     case WIRE_WAIT_REFUSED:
-        note_refused(shard, blocked, wait->text);
+        if (blocked->number == number) /* else it was told once more, and perhaps taken */
+            note_refused(shard, blocked, wait->text);
         return;
     }
 }
@@ -509,7 +557,7 @@ void shard_take_waited(struct shard *shard, const struct wire_forward *message)
     struct span items = message->items;
     struct wire_wait wait;
     while (wire_take_wait(&items, &wait))
-        take_item(shard, &wait);
+        take_item(shard, &wait, message->wait.number);
 }
 
 /* --- the turn --- */
@@ -530,7 +578,8 @@ static void begin_term(struct shard *shard)
 
 static uint64_t give_up_ms(const struct shard *shard, const struct blocked *blocked)
 {
-    return blocked->ends ? blocked->ended_ms + shard->options.leader_wait_ms : UINT64_MAX;
+    return blocked->ends && !blocked->abandoned ? blocked->ended_ms + shard->options.leader_wait_ms
+                                                : UINT64_MAX;
 }
 
 /* Who left is answered when all that may have served it is applied, or when nobody could say for
@@ -544,8 +593,7 @@ static void end_decided(struct shard *shard)
             at->term == raft_term(shard->raft)) {
             end(shard, at);
         } else if (give_up_ms(shard, at) <= shard->now.mono_ms) {
-            shard->stats.unknown_outcomes++;
-            answer_error(shard, at, SHARD_UNKNOWN);
+            abandon(shard, at, SHARD_UNKNOWN);
         }
     }
 }
@@ -561,8 +609,9 @@ uint64_t shard_blocks_due_ms(const struct shard *shard)
         if (give_up_ms(shard, at) < due_ms)
             due_ms = give_up_ms(shard, at);
     }
-    if (blocks->serve_all && shard_is_leader(shard) && blocks->serve_ms < due_ms)
-        due_ms = blocks->serve_ms;
+    if (blocks->serve_all && waits_count(&blocks->waiters) && shard_may_propose(shard) &&
+        blocks->again_ms < due_ms)
+        due_ms = blocks->again_ms;
     return due_ms;
 }
 
@@ -586,10 +635,9 @@ void shard_forget_blocks(struct shard *shard)
     struct shard_blocks *blocks = &shard->blocks;
     for (size_t i = blocks->count; i-- > 0;) {
         struct blocked *blocked = blocks->list[i];
-        if (blocked->state == BLOCK_READS || blocked->term == 0)
+        if (is_known_here_alone(blocked))
             continue;
-        shard->stats.unknown_outcomes++;
-        answer_error(shard, blocked, SHARD_UNKNOWN_AFTER_SNAPSHOT);
+        abandon(shard, blocked, SHARD_UNKNOWN_AFTER_SNAPSHOT);
     }
     waits_note_all(&blocks->reads);
 }

@@ -50,6 +50,7 @@ struct fixture {
     bool disagrees;                   /* the group, on a version, until it does by itself */
     unsigned forwards_sent;           /* messages of wire/forward.h */
     uint64_t sent_to[4];              /* the last entry that an append to the node carried */
+    uint64_t told_commit[4];          /* the highest one that an append to the node carried */
     unsigned lines;                   /* of the log */
     uint64_t (*clock)(void *fixture); /* NULL: calls are given the time that it is */
     uint64_t clock_us;
@@ -153,6 +154,8 @@ static inline void fixture_send(void *context, uint64_t to, bool response, struc
         fixture->told_to_lead = to;
     if (message.message.type == RAFT_APPEND_REQUEST) {
         fixture->round = message.message.append_request.read_context;
+        if (to < 4 && fixture->told_commit[to] < message.message.append_request.commit)
+            fixture->told_commit[to] = message.message.append_request.commit;
         if (message.message.append_request.entry_count && to < 4)
             fixture->sent_to[to] = message.message.append_request.first_index +
                                    message.message.append_request.entry_count - 1;
