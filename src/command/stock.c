@@ -129,9 +129,9 @@ void command_msetex_stock(const struct span *args, size_t argc, int64_t now_ms,
 
 /* --- RESTORE --- */
 
-/* A stream as Redis 7.2 writes it has times that no older form holds. Any other value is the same
- * in the form of Redis 7.0, which then enters the log alone. The script has both payloads, so that
- * neither is escaped. */
+/* A stream as Redis 7.2 writes it has times, and a hash as Valkey 9 writes it deadlines, that no
+ * older form holds. Any other value is the same in the form of Redis 7.0, which then enters the log
+ * alone. The script has both payloads, so that neither is escaped. */
 void command_restore_stock(const struct span *args, size_t argc, int64_t now_ms,
                            struct command_stand_in *out)
 {

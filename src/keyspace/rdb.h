@@ -142,8 +142,8 @@ void rdb_dump_value(const struct item *item, struct buf *out);
 enum rdb_payload rdb_read_payload(struct span payload, const struct value_rules *rules,
                                   struct rdb_value *value);
 /* For a sound payload that Redis 7.0 does not read: appends the same value as one that it reads.
- * False: it reads it, or the payload is not sound. Not exact: times of a stream's readers are lost.
- */
+ * False: it reads it, or the payload is not sound. Not exact: times
+ * of a stream's readers are lost, or deadlines of a hash's fields. */
 bool rdb_payload_for_redis_7_0(struct span payload, struct buf *out, bool *is_exact);
 /* Creates the key or replaces what it was. NO_DEADLINE: no deadline. Takes the elements over. */
 struct item *rdb_store_value(struct keyspace *keyspace, struct span key, struct rdb_value *value,

@@ -228,6 +228,7 @@ def examples():
     yield ["RESTORE", "restored:set", "100000000", NEW_SET]
     yield ["RESTORE", "restored:stream", str(FAR_MS), NEW_STREAM, "ABSTTL", "REPLACE"]
     yield ["RESTORE", "restored:string", "0", NEW_SET, "REPLACE"]
+    yield ["RESTORE", "restored:hash", "0", NEW_HASH]
     # What has no newline or NUL in the log's lines, and is longer than one of them.
     yield ["SET", "binary", BINARY]
     yield ["SET", "binary", BINARY + b"2", "IFEQ", BINARY]
@@ -238,6 +239,9 @@ def examples():
     yield ["MSETEX", "2", BINARY + b"a", LONG, BINARY + b"b", BINARY, "EX", "1000000"]
     yield ["HPERSIST", BINARY, "FIELDS", "301", LONG, *(f"field {i}" for i in range(300))]
     yield ["HGETDEL", BINARY, "FIELDS", "1", BINARY]
+
+
+NEW_HASH = with_footer(b"\x16\x02" b"\x01f\x01v" + FAR_MS.to_bytes(8, "little") + b"\x01g\x01w" + b"\xff" * 8, 80)
 
 
 def call_all(connection, commands):
@@ -315,6 +319,7 @@ def test_followers_have_the_deadlines_that_redis_does_not_see(make_cluster):
     expected = leader.call("HPEXPIRETIME", "h", "FIELDS", "2", "t", "f")
     assert expected[0] > 0
     for node in cluster.nodes:
+        assert node.read_stale("HPEXPIRETIME", "restored:hash", "FIELDS", "2", "f", "g") == [FAR_MS, -1]
         assert node.read_stale("HPEXPIRETIME", "h", "FIELDS", "2", "t", "f") == expected
 
 
