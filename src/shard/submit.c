@@ -164,18 +164,27 @@ static bool fits_an_entry(const struct buf *payload)
     return payload->len <= ENTRY_BYTES_MAX - ENTRY_HEADER_MAX;
 }
 
-/* The entry's payload from its parts, which takes a copy more. */
-static bool encode_parts(struct shard *shard, struct entry *entry,
+/* The entry with its payload. Most have no other parts than the command: that takes a copy less.
+ * False: it is too large. */
+static bool encode_entry(struct shard *shard, struct entry *entry,
                          const struct shard_request *request, const struct span *args, size_t argc)
 {
+    struct command_stand_in stand_in = {.argc = 0};
+    if (request->command->stock)
+        request->command->stock(args, argc, entry->time_ms, &stand_in);
+    if (!request->session.number && stand_in.place == STAND_IN_NONE) {
+        entry_encode_command(&shard->batch, entry, args, argc);
+        return true;
+    }
     struct buf payload = {0};
     add_number(&payload, &request->session, request->protocol);
-    machine_add_command(&payload, request->command, args, argc, entry->time_ms);
+    logged_add(&payload, args, argc, &stand_in);
     bool fits = fits_an_entry(&payload);
     entry->payload = buf_span(&payload);
     if (fits)
         entry_encode(&shard->batch, entry);
     buf_close(&payload);
+    command_stand_in_close(&stand_in);
     return fits;
 }
 
@@ -201,12 +210,7 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     size_t argc = request->argc;
     struct span *memory;
     const struct span *args = command_logged_args(&rewritten, request->args, &argc, &memory);
-    bool fits = true;
-    if (request->session.number || request->command->stock)
-        fits = encode_parts(shard, &entry, request, args, argc);
-    else
-        entry_encode_command(&shard->batch, &entry, args, argc);
-    if (fits) {
+    if (encode_entry(shard, &entry, request, args, argc)) {
         push_proposed(shard, request->client, request->protocol, &entry);
         shard_wake_behind(shard, request->command, args, argc);
     } else {
