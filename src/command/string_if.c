@@ -61,7 +61,10 @@ void command_msetex_run(struct command_context *context, const struct span *args
     unsigned flags = options.flags;
     bool refused = ((flags & SET_NX) && !all_are(context, args, end, false)) ||
                    ((flags & SET_XX) && !all_are(context, args, end, true));
-    for (size_t i = FIRST_PAIR; !refused && i < end; i += 2)
+    for (size_t i = FIRST_PAIR; !refused && i < end; i += 2) {
+        if (flags & SET_KEEPTTL)
+            command_write_item(context, args[i]); /* a deadline that has passed is not kept */
         command_store_string(context, args[i], args[i + 1], flags & SET_KEEPTTL, deadline_ms);
+    }
     resp_integer(context->reply, !refused);
 }
