@@ -226,6 +226,13 @@ bool shard_reply_is_null(struct span reply)
            span_equal(reply, SPAN("_\r\n"));
 }
 
+static bool is_wrong_type(struct span reply)
+{
+    static const char wrong_type[] = "-WRONGTYPE";
+    return reply.len >= sizeof wrong_type - 1 &&
+           memcmp(reply.ptr, wrong_type, sizeof wrong_type - 1) == 0;
+}
+
 static uint64_t waiter_id(const struct entry *entry)
 {
     return entry->origin.seq & ~(WIRE_WAITER | WIRE_WAITER_FIRST);
@@ -255,12 +262,10 @@ static bool is_any_ready(struct shard *shard, const struct entry *entry)
  * be (BLMOVE). */
 static bool is_served(struct shard *shard, const struct entry *entry, struct span reply)
 {
-    static const char wrong_type[] = "-WRONGTYPE";
     if (shard_reply_is_null(reply))
         return false;
-    bool is_wrong_type = reply.len >= sizeof wrong_type - 1 &&
-                         memcmp(reply.ptr, wrong_type, sizeof wrong_type - 1) == 0;
-    return !is_wrong_type || (entry->origin.seq & WIRE_WAITER_FIRST) || is_any_ready(shard, entry);
+    return !is_wrong_type(reply) || (entry->origin.seq & WIRE_WAITER_FIRST) ||
+           is_any_ready(shard, entry);
 }
 
 bool shard_entry_is_for_waiter(const struct entry *entry)
@@ -293,18 +298,19 @@ void shard_note_waiter_entry(struct shard *shard, const struct entry *entry, str
 
 /* --- reads --- */
 
-/* Runs the read on what is applied. False: it found nothing. */
-static bool try_read(struct shard *shard, struct blocked *blocked, const struct waiter *waiter)
+/* Runs the read on what is applied, unless it finds nothing. */
+static void try_read(struct shard *shard, struct blocked *blocked, const struct waiter *waiter,
+                     bool is_ready)
 {
     struct buf *scratch = &shard->blocks.scratch;
     scratch->len = 0;
     struct machine_caller caller = {.reply = {.out = scratch, .protocol = blocked->protocol}};
     const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
     machine_read(&shard->machine, waiter->command, waiter->args, waiter->argc, &view, &caller);
-    if (shard_reply_is_null(buf_span(scratch)))
-        return false;
+    if (shard_reply_is_null(buf_span(scratch)) ||
+        (!is_ready && is_wrong_type(buf_span(scratch)))) /* it waits for the next stream there */
+        return;
     answer(shard, blocked, buf_span(scratch), 0);
-    return true;
 }
 
 /* All reads that wait for a key that has changed. */
@@ -313,6 +319,10 @@ static void try_reads(struct shard *shard)
     struct waits *reads = &shard->blocks.reads;
     struct wait_key *key;
     while ((key = waits_take_ready(reads)) != NULL) {
+        const struct waiter *first = key->lines->first->waiter;
+        bool is_ready = first->command->blocking->ready(shard->machine.keyspace, first->args,
+                                                        first->argc, span_of(key->name, key->len),
+                                                        shard->machine.clock_ms) > 0;
         struct buf ids = {0};
         for (const struct wait_line *line = key->lines; line; line = line->next)
             for (const struct wait_place *at = line->first; at; at = at->next)
@@ -323,7 +333,7 @@ static void try_reads(struct shard *shard)
             struct blocked *blocked = find(&shard->blocks, id);
             const struct waiter *waiter = blocked ? waits_find(reads, id_of(shard, blocked)) : NULL;
             if (waiter)
-                try_read(shard, blocked, waiter);
+                try_read(shard, blocked, waiter, is_ready);
         }
         buf_close(&ids);
     }
