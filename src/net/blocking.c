@@ -90,7 +90,8 @@ enum net_verdict client_wait_for_keys(struct client *client, const struct net_re
         client_error(client, numbered);
         return NET_DONE;
     }
-    if (client_is_redirected(client))
+    bool is_local = !writes && client_may_read_here(client);
+    if (!is_local && client_is_redirected(client))
         return client_not_admitted(client, SHARD_NOT_LEADER, net_request_slot(request, &has_key));
     if (writes && !shard_has_types(net->shard))
         return client_wait_for_types(client);
@@ -99,6 +100,11 @@ enum net_verdict client_wait_for_keys(struct client *client, const struct net_re
                                   .command = request->command,
                                   .args = request->args,
                                   .argc = request->argc};
+    if (is_local) {
+        note_waiting(client, asked.client);
+        shard_wait_local(net->shard, &asked, *net_now(net));
+        return NET_DONE;
+    }
     enum shard_admission admission = writes ? shard_block(net->shard, &asked, *net_now(net))
                                             : shard_read(net->shard, &asked, *net_now(net));
     if (admission != SHARD_ACCEPTED) {

@@ -221,14 +221,6 @@ static enum net_verdict run_data(struct client *client, const struct net_request
                                   .args = request->args,
                                   .argc = request->argc,
                                   .session = client_session_number(client)};
-    if (!writes && client->readonly && client_may_read_here(client)) {
-        struct resp_writer reply = client_begin_reply(client);
-        net_slowlog_begin(net, client->handle);
-        shard_read_local(net->shard, &asked, &reply, *net_now(net));
-        net_slowlog_end_run(net);
-        client_end_reply(client, &reply);
-        return NET_DONE;
-    }
     if (client_owed(client) == 0) {
         client->owed_bytes = 0;
         client->owed_lengthening = false;
@@ -240,6 +232,14 @@ static enum net_verdict run_data(struct client *client, const struct net_request
             return client_wait_for_keys(client, request);
         if (is_final)
             return verdict;
+    }
+    if (!writes && client->readonly && client_may_read_here(client)) {
+        struct resp_writer reply = client_begin_reply(client);
+        net_slowlog_begin(net, client->handle);
+        shard_read_local(net->shard, &asked, &reply, *net_now(net));
+        net_slowlog_end_run(net);
+        client_end_reply(client, &reply);
+        return NET_DONE;
     }
     bool has_key;
     if (client_is_redirected(client))

@@ -423,9 +423,12 @@ static void executed(void *context, const struct command *command, const struct 
 
 static void waits(void *context, struct shard_client handle)
 {
-    struct client *client = net_find_client(context, handle);
-    if (client && !client_is_gone(client))
+    struct net *net = context;
+    struct client *client = net_find_client(net, handle);
+    if (client && client->blocking.waits)
         client_read_waits(client);
+    else /* it went before it waited */
+        shard_unblock(net->shard, handle, SHARD_GONE, *net_now(net));
 }
 
 static bool is_waiting(void *context, struct shard_client handle)

@@ -109,29 +109,28 @@ static void apply_one(struct shard *shard, const struct entry *entry, struct pen
         finish_write(shard, write, entry->index);
 }
 
-/* A read that may wait for its keys. False: it found nothing, and waits. */
-static bool read_or_wait(struct shard *shard, struct pending_read *read,
+/* A read that may wait for its keys: it is answered, or has found nothing, and waits. */
+static void read_or_wait(struct shard *shard, const struct shard_request *request,
                          const struct machine_view *view, struct machine_caller *caller)
 {
-    const struct shard_request request = {.client = read->client,
-                                          .protocol = read->protocol,
-                                          .command = read->command,
-                                          .args = read_queue_args(&shard->reads, read),
-                                          .argc = read->argc};
+    const struct shard_host *host = &shard->options.host;
     struct buf *scratch = &shard->blocks.scratch;
     struct command_wait wait = {.waits = false};
-    struct resp_writer none = {.protocol = read->protocol};
-    bool valid = request.command->blocking->parse(request.args, request.argc, &wait, &none);
+    struct resp_writer none = {.protocol = request->protocol};
+    bool valid = request->command->blocking->parse(request->args, request->argc, &wait, &none);
     scratch->len = 0;
-    caller->reply = (struct resp_writer){.out = scratch, .protocol = read->protocol};
-    machine_read(&shard->machine, read->command, request.args, request.argc, view, caller);
-    if (valid && wait.waits && shard_reply_is_null(buf_span(scratch))) {
-        shard_block_read(shard, &request);
-        return false;
+    caller->reply = (struct resp_writer){.out = scratch, .protocol = request->protocol};
+    machine_read(&shard->machine, request->command, request->args, request->argc, view, caller);
+    if (valid && wait.waits && shard_reply_is_null(buf_span(scratch)) &&
+        host->is_waiting(host->context, request->client)) {
+        shard_block_read(shard, request);
+        if (host->waits)
+            host->waits(host->context, request->client);
+        return;
     }
-    begin_reply(caller, read->protocol);
+    begin_reply(caller, request->protocol);
     resp_raw(&caller->reply, buf_span(scratch));
-    return true;
+    host->reply_end(host->context, request->client, 0);
 }
 
 static void answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
@@ -141,11 +140,13 @@ static void answer_read(struct shard *shard, struct pending_read *read, int64_t 
     const struct machine_view view = {.now_ms = now_ms, .prng = &shard->prng};
     const struct shard_host *host = &shard->options.host;
     if (read->kind == PENDING_READ && read->command->blocking) {
+        const struct shard_request request = {.client = read->client,
+                                              .protocol = read->protocol,
+                                              .command = read->command,
+                                              .args = read_queue_args(&shard->reads, read),
+                                              .argc = read->argc};
         read->done = true;
-        if (read_or_wait(shard, read, &view, &caller))
-            host->reply_end(host->context, read->client, 0);
-        else if (host->waits)
-            host->waits(host->context, read->client);
+        read_or_wait(shard, &request, &view, &caller);
         return;
     }
     begin_reply(&caller, read->protocol);
@@ -176,6 +177,17 @@ void shard_read_local(struct shard *shard, const struct shard_request *request,
     caller.reply = *reply;
     const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
     machine_read(&shard->machine, request->command, request->args, request->argc, &view, &caller);
+    shard_note_announced(shard);
+}
+
+void shard_wait_local(struct shard *shard, const struct shard_request *request,
+                      struct shard_time now)
+{
+    shard_set_now(shard, now);
+    struct waiter_client waiter = {shard, request->client};
+    struct machine_caller caller = caller_of(&waiter);
+    const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
+    read_or_wait(shard, request, &view, &caller);
     shard_note_announced(shard);
 }
 

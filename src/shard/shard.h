@@ -192,6 +192,10 @@ enum shard_admission shard_read(struct shard *shard, const struct shard_request 
 void shard_read_local(struct shard *shard, const struct shard_request *request,
                       struct resp_writer *reply, struct shard_time now);
 
+/* The same for one that may wait for its keys, and is to: its reply comes through the host. */
+void shard_wait_local(struct shard *shard, const struct shard_request *request,
+                      struct shard_time now);
+
 /* A command that may wait for its keys (command->blocking), and is to. Its reply comes through the
  * host when a key has something for it, or after shard_unblock(). A client has one at a time. For
  * commands that write; one that reads goes to shard_read() and waits if it finds nothing. */

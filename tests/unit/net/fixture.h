@@ -62,6 +62,7 @@ struct shard {
     unsigned blocks;
     unsigned unblocks;
     enum shard_unblock unblocked_why;
+    unsigned local_waits;
 };
 
 struct fixture {
@@ -142,6 +143,14 @@ void shard_read_local(struct shard *shard, const struct shard_request *request,
     (void)request;
     (void)now;
     resp_status(reply, "STALE");
+}
+
+void shard_wait_local(struct shard *shard, const struct shard_request *request,
+                      struct shard_time now)
+{
+    (void)now;
+    shard->local_waits++;
+    ask(shard, request->client, request->protocol, false, "+STALE\r\n", 8);
 }
 
 enum shard_admission shard_transaction(struct shard *shard,

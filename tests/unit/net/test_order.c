@@ -461,6 +461,25 @@ static void test_readonly_connection_reads_here_while_the_leader_is_heard(void *
     close(fd);
 }
 
+/* It was answered with null at once. */
+static void test_readonly_connection_waits_here(void **state)
+{
+    struct fixture *f = *state;
+    loses_leadership_to(f, 2);
+    f->shard.contact_ms = f->now_ms;
+    int fd = dial(f);
+    assert_replies(f, fd, "READONLY\r\n", "+OK\r\n");
+    say(f, fd, "XREAD BLOCK 0 STREAMS s $\r\nPING\r\n");
+    assert_int_equal(f->shard.local_waits, 1);
+    assert_hears(f, fd, "");
+    answer(f, 1);
+    assert_hears(f, fd, "+STALE\r\n+PONG\r\n");
+    assert_replies(f, fd, "XREAD STREAMS s 0\r\n", "+STALE\r\n");
+    assert_int_equal(f->shard.local_waits, 1);
+    assert_replies(f, fd, "BLPOP foo 0\r\n", "-MOVED 12182 10.0.0.2:7002\r\n");
+    close(fd);
+}
+
 static void test_readonly_connection_reads_here_while_no_leader_is_known(void **state)
 {
     struct fixture *f = *state;
@@ -639,6 +658,7 @@ int main(void)
         T(test_pending_replies_come_before_the_redirect),
         T(test_full_shard_is_tried_again_after_a_reply),
         T(test_readonly_connection_reads_here_while_the_leader_is_heard),
+        T(test_readonly_connection_waits_here),
         T(test_readonly_connection_reads_here_while_no_leader_is_known),
         T(test_late_reply_of_a_closed_client_is_dropped),
         T(test_client_that_only_stopped_sending_gets_its_replies),

@@ -424,6 +424,37 @@ static void test_what_has_to_run_at_once_runs_under_the_next_leader_too(void **s
     fixture_close(&fixture);
 }
 
+static void test_a_read_whose_client_has_gone_waits_for_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leading(&fixture);
+    fixture_accept(&fixture, 1, "XREAD BLOCK 0 STREAMS k $");
+    fixture.left = true;
+    goes_on(&fixture);
+    assert_int_equal(shard_blocked_count(fixture.shard), 0);
+    fixture.left = false;
+    fixture_accept(&fixture, 2, "XREAD BLOCK 0 STREAMS k $");
+    goes_on(&fixture);
+    assert_int_equal(shard_blocked_count(fixture.shard), 1);
+    fixture_close(&fixture);
+}
+
+static void test_a_read_waits_on_while_its_key_is_none_of_its_type(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leading(&fixture);
+    fixture_accept(&fixture, 1, "XREAD BLOCK 0 STREAMS k $");
+    goes_on(&fixture);
+    write_and_apply(&fixture, "SET k a");
+    write_and_apply(&fixture, "DEL k");
+    assert_answered(&fixture, "9:+OK 9::1 ");
+    write_and_apply(&fixture, "XADD k 1-1 a b");
+    assert_answered(&fixture, "9:$31-1 1:*1*2$1k*1*2$31-1*2$1a$1b ");
+    fixture_close(&fixture);
+}
+
 static void test_a_move_does_not_stand_where_it_puts(void **state)
 {
     (void)state;
@@ -454,6 +485,8 @@ int main(void)
         cmocka_unit_test(test_others_are_served_at_once_while_a_node_is_not_heard),
         cmocka_unit_test(test_the_node_of_who_is_served_hears_of_the_commit_at_once),
         cmocka_unit_test(test_what_has_to_run_at_once_runs_under_the_next_leader_too),
+        cmocka_unit_test(test_a_read_whose_client_has_gone_waits_for_nothing),
+        cmocka_unit_test(test_a_read_waits_on_while_its_key_is_none_of_its_type),
         cmocka_unit_test(test_a_move_does_not_stand_where_it_puts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
