@@ -22,9 +22,12 @@ def client_of(node):
 class Waiting(threading.Thread):
     """One command that waits; its reply or its error."""
 
-    def __init__(self, node, *args):
+    def __init__(self, node, *args, readonly=False):
         super().__init__(daemon=True)
         self.client, self.args, self.reply, self.error = client_of(node), args, None, None
+        if readonly:
+            self.client = redis.Redis(port=node.port, socket_timeout=60 * PATIENCE, single_connection_client=True)
+            self.client.execute_command("READONLY")
         self.id = self.client.client_id()
         self.start()
 
@@ -79,6 +82,35 @@ def test_a_chain_of_moves_ends_with_the_last_one(cluster):
     client_of(cluster.nodes[0]).rpush("chain-1", "job")
     assert (first.end(), second.end(), third.end()[1]) == (b"job", b"job", b"job")
     assert client_of(cluster.nodes[0]).exists("chain-1", "chain-2", "chain-3") == 0
+
+
+def test_who_moves_to_a_key_does_not_stand_before_those_who_take_from_it(cluster):
+    mover = Waiting(cluster.nodes[0], "BLMOVE", "from", "to", "LEFT", "RIGHT", 0)
+    wait_blocked(cluster.nodes[0], 1)
+    taker = Waiting(cluster.nodes[1], "BLPOP", "to", 0)
+    wait_blocked(cluster.nodes[1], 1)
+    client_of(cluster.nodes[2]).rpush("to", "first")
+    assert taker.end()[1] == b"first"
+    client_of(cluster.nodes[2]).rpush("from", "second")
+    assert mover.end() == b"second"
+    assert client_of(cluster.nodes[2]).lpop("to") == b"second"
+
+
+def test_a_client_may_wait_for_many_keys(cluster):
+    """Each key was compared with all others: the nodes were silent for ten seconds."""
+    begin = time.monotonic()
+    for node in cluster.nodes:
+        keys = [f"many-{number}" for number in range(100000)]
+        assert client_of(node).execute_command("BLPOP", *keys, 0.1) is None
+    assert time.monotonic() - begin < 9 * PATIENCE
+
+
+def test_a_readonly_connection_waits_for_what_its_node_applies(cluster):
+    follower = cluster.followers()[0]
+    one = Waiting(follower, "XREAD", "BLOCK", 0, "STREAMS", "here", "$", readonly=True)
+    wait_blocked(follower, 1)
+    client_of(cluster.nodes[0]).xadd("here", {"a": "b"}, id="1-1")
+    assert "1-1" in repr(one.end())
 
 
 def test_a_timeout_and_client_unblock_end_the_wait_and_take_nothing(cluster):
