@@ -106,6 +106,9 @@ static void stand_in_line(struct wait_line *line, struct wait_place *place)
     struct wait_place *before = line->last;
     while (before && comes_before(place->waiter, before->waiter))
         before = before->previous;
+    line->count++;
+    if (before != line->last)
+        line->from = NULL;
     place->line = line;
     place->previous = before;
     place->next = before ? before->next : line->first;
@@ -134,6 +137,10 @@ static void leave_line(struct waits *waits, struct wait_place *place)
     struct wait_line *line = place->line;
     *(place->previous ? &place->previous->next : &line->first) = place->next;
     *(place->next ? &place->next->previous : &line->last) = place->previous;
+    line->count--;
+    line->under_way -= place->waiter->under_way;
+    if (line->from == place)
+        line->from = place->next ? place->next : place->previous;
     if (line->newest == place->waiter)
         line->newest = NULL;
     if (!line->first)
@@ -215,6 +222,7 @@ void waits_set_under_way(struct waiter *waiter, bool under_way, uint64_t positio
     for (size_t i = 0; i < waiter->place_count && under_way != waiter->under_way; i++) {
         struct wait_line *line = waiter->places[i].line;
         line->under_way += under_way ? 1 : (size_t)-1;
+        line->from = under_way ? line->from : NULL;
     }
     waiter->under_way = under_way;
     waiter->position = position;
@@ -222,7 +230,6 @@ void waits_set_under_way(struct waiter *waiter, bool under_way, uint64_t positio
 
 void waits_remove(struct waits *waits, struct waiter *waiter)
 {
-    waits_set_under_way(waiter, false, 0);
     for (size_t i = 0; i < waiter->place_count; i++)
         leave_line(waits, &waiter->places[i]);
     dense_remove(&waits->waiters, dense_position(&waits->waiters, waiter));

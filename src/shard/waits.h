@@ -62,7 +62,9 @@ struct wait_line {
     struct span group; /* into the text of a waiter, or empty */
     struct wait_place *first;
     struct wait_place *last;
+    size_t count;
     size_t under_way;            /* waiters in it that are being served */
+    struct wait_place *from;     /* all before it are; NULL: nothing is known */
     const struct waiter *newest; /* who came to it last, while it is in it */
 };
 

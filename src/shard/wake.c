@@ -84,11 +84,17 @@ static void serve_line(struct shard *shard, struct wait_line *line, size_t limit
 {
     const char *error;
     struct wait_place *next;
-    for (struct wait_place *at = line->first; at && limit; at = next) {
+    uint64_t silent = 0; /* a node that is not heard: others in line are often its clients too */
+    if (line->under_way == line->count)
+        return;
+    for (struct wait_place *at = line->from ? line->from : line->first; at && limit; at = next) {
         next = at->next;
+        if (!silent)
+            line->from = at;
         if (at->waiter->under_way)
             continue;
-        if (!is_heard(shard, at->waiter->id.node)) {
+        if (at->waiter->id.node == silent || !is_heard(shard, at->waiter->id.node)) {
+            silent = at->waiter->id.node;
             shard->blocks.serve_all = true; /* it may be heard again */
             continue;
         }
