@@ -3,9 +3,14 @@
 #include "command/access.h"
 #include "command/data.h"
 #include "command/geo_query.h"
+#include "command/zset.h"
 
 /* The cost of looking at one point, and of one comparison. */
 enum { WORK_PER_POINT = 150, WORK_PER_RESULT = 100, FIRST_CAPACITY = 16 };
+
+/* The same for those who are told before a search how much it looks at. It includes the order of
+ * the results. */
+enum { BYTES_PER_POINT = 64 };
 
 struct found {
     double distance_m;
@@ -197,6 +202,49 @@ static void search(struct command_context *context, const struct span *args, siz
         run(&search);
     finish(&search);
     mem_free(search.found);
+}
+
+/* About what a search looks at, in the measure of command_work. Errors are written for nobody here,
+ * and again by the command. */
+static size_t work_of(const struct keyspace *keyspace, const struct span *args, size_t argc,
+                      enum geo_form form)
+{
+    size_t key = form == GEO_SEARCH_STORE ? 2 : 1;
+    const struct zset *zset = key < argc ? command_peek_zset(keyspace, args[key]) : NULL;
+    struct resp_writer nobody = {.protocol = 2};
+    struct command_context context = {.reply = &nobody};
+    struct geo_query query = {.form = form, .may_store = true, .zset = zset};
+    if (!zset || !geo_query_parse(&context, args, argc, &query))
+        return 0;
+    struct geo_range ranges[GEO_RANGES_MAX];
+    size_t count = geo_ranges(&query.shape, ranges);
+    size_t points = 0;
+    for (size_t i = 0; i < count; i++)
+        points += zset_rank_of_score(zset, ranges[i].to, false) -
+                  zset_rank_of_score(zset, ranges[i].from, false);
+    return points * BYTES_PER_POINT;
+}
+
+size_t command_georadius_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
+{
+    return work_of(keyspace, args, argc, GEO_AROUND_POINT);
+}
+
+size_t command_georadiusbymember_work(const struct keyspace *keyspace, const struct span *args,
+                                      size_t argc)
+{
+    return work_of(keyspace, args, argc, GEO_AROUND_MEMBER);
+}
+
+size_t command_geosearch_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
+{
+    return work_of(keyspace, args, argc, GEO_SEARCH);
+}
+
+size_t command_geosearchstore_work(const struct keyspace *keyspace, const struct span *args,
+                                   size_t argc)
+{
+    return work_of(keyspace, args, argc, GEO_SEARCH_STORE);
 }
 
 void command_georadius_run(struct command_context *context, const struct span *args, size_t argc)

@@ -142,6 +142,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "bzmpop",
         .run = command_bzmpop_run,
+        .work = command_bzmpop_work,
         .blocking = &command_blocking_many_sorted,
         .arity = -5,
         .flags = POPS | COMMAND_MOVABLE_KEYS,

@@ -73,6 +73,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "geosearch",
         .run = command_geosearch_run,
+        .work = command_geosearch_work,
         .arity = -7,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_GEO,
@@ -87,6 +88,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "geosearchstore",
         .run = command_geosearchstore_run,
+        .work = command_geosearchstore_work,
         .arity = -8,
         .flags = COMMAND_LENGTHENS | COMMAND_WRITE | COMMAND_DENYOOM,
         .categories = CATEGORY_GEO,
@@ -103,6 +105,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "georadius",
         .run = command_georadius_run,
+        .work = command_georadius_work,
         .get_keys = command_georadius_keys,
         .arity = -6,
         .flags = COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
@@ -130,6 +133,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "georadius_ro",
         .run = command_georadius_ro_run,
+        .work = command_georadius_work,
         .arity = -6,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_GEO,
@@ -147,6 +151,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "georadiusbymember",
         .run = command_georadiusbymember_run,
+        .work = command_georadiusbymember_work,
         .get_keys = command_georadiusbymember_keys,
         .arity = -5,
         .flags = COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
@@ -173,6 +178,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "georadiusbymember_ro",
         .run = command_georadiusbymember_ro_run,
+        .work = command_georadiusbymember_work,
         .arity = -5,
         .flags = COMMAND_VALUE_REPLY | COMMAND_READONLY,
         .categories = CATEGORY_GEO,

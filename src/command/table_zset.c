@@ -336,6 +336,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "zmpop",
         .run = command_zmpop_run,
+        .work = command_zmpop_work,
         .arity = -4,
         .flags = COMMAND_FREES | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_MOVABLE_KEYS,
         .categories = CATEGORY_SORTEDSET,

@@ -12,6 +12,8 @@ enum element_form {
     ELEMENTS_NESTED, /* an array for each */
 };
 
+static const char *const ends[] = {"min", "max"};
+
 /* Writes the elements in the order in which they leave, without the head of an array around
  * them. */
 static void pop(struct command_context *context, struct keyspace_edit *edit, bool from_end,
@@ -112,11 +114,37 @@ bool command_pop_sorted(struct command_context *context, const struct pop_reques
 
 void command_zmpop_run(struct command_context *context, const struct span *args, size_t argc)
 {
-    static const char *const words[] = {"min", "max"};
     struct pop_request request;
-    if (command_parse_pop(context, args + 1, argc - 1, words, &request) &&
+    if (command_parse_pop(context, args + 1, argc - 1, ends, &request) &&
         !command_pop_sorted(context, &request))
         resp_null_array(context->reply);
+}
+
+/* args: from the number of keys on. Errors are written for nobody here, and again by the command.
+ */
+static size_t work_of_pop(const struct keyspace *keyspace, const struct span *args, size_t argc)
+{
+    struct resp_writer nobody = {.protocol = 2};
+    struct command_context context = {.reply = &nobody};
+    struct pop_request request;
+    if (!command_parse_pop(&context, args, argc, ends, &request))
+        return 0;
+    for (size_t i = 0; i < request.key_count; i++) {
+        const struct zset *zset = command_peek_zset(keyspace, request.keys[i]);
+        if (zset)
+            return at_most(zset, request.count) * ZSET_WORK_PER_REMOVED;
+    }
+    return 0;
+}
+
+size_t command_zmpop_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
+{
+    return argc < 4 ? 0 : work_of_pop(keyspace, args + 1, argc - 1);
+}
+
+size_t command_bzmpop_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
+{
+    return argc < 5 ? 0 : work_of_pop(keyspace, args + 2, argc - 2);
 }
 
 /* Members at random. */

@@ -126,6 +126,22 @@ static void test_long_commands_are_announced(void **state)
         {"ZRANGESTORE d z 0 (inf BYSCORE LIMIT 0 5", 160},
         {"ZRANGESTORE d z 0 9 WHAT", 0},
         {"ZRANGESTORE d nothing 0 9", 0},
+        {"ZMPOP 2 nothing z MIN COUNT 10", 320},
+        {"ZMPOP 1 z MAX", 32},
+        {"ZMPOP 1 z MAX COUNT x", 0},
+        {"ZMPOP 1 l MIN COUNT 10", 0},
+        {"BZMPOP 0 2 nothing z MIN COUNT 100000", 6400},
+        {"GEOSEARCH g FROMLONLAT 10 50 BYRADIUS 1 km", 128},
+        {"GEOSEARCH g FROMMEMBER a BYBOX 1 1 km COUNT 1", 128},
+        {"GEOSEARCH g FROMMEMBER c BYRADIUS 1 km", 64},
+        {"GEOSEARCH g FROMMEMBER none BYRADIUS 1 km", 0},
+        {"GEOSEARCH l FROMLONLAT 10 50 BYRADIUS 1 km", 0},
+        {"GEOSEARCH g FROMLONLAT 10 50 BYRADIUS -1 km", 0},
+        {"GEOSEARCHSTORE d g FROMLONLAT 10 50 BYRADIUS 1 km", 128},
+        {"GEORADIUS g 10 50 1 km STORE d", 128},
+        {"GEORADIUS_RO g 10 50 1 km", 128},
+        {"GEORADIUSBYMEMBER g c 1 km STORE d", 64},
+        {"GEORADIUSBYMEMBER_RO g c 1 km", 64},
         {"LREM l 0 x", 3},
         {"LINSERT l BEFORE a x", 3},
         {"LPOS z a", 0},
@@ -134,6 +150,7 @@ static void test_long_commands_are_announced(void **state)
     struct fixture *fixture = fixture_new();
     add_members(fixture, 200);
     run(fixture, "RPUSH l a b c");
+    run(fixture, "GEOADD g 10 50 a 10.001 50 b 100 -50 c");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         size_t work = work_of(fixture, cases[i].request);
         if (work != cases[i].work)
