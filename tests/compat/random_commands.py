@@ -144,9 +144,12 @@ class Maker:
         # Redis keeps the count in the value, here a command that reads changes nothing.
         if name == b"pfcount" and len(made) == 2:
             return [made, [b"DEL", made[1]]]
-        # Before 7.2, a consumer that claims nothing is not made.
+        # Before 7.2, a consumer that gets nothing is not made.
         if self.newest < (7, 2) and name in (b"xclaim", b"xautoclaim") and len(made) > 3:
             return [[b"XGROUP", b"CREATECONSUMER", *made[1:4]], made]
+        if self.newest < (7, 2) and name == b"xreadgroup":
+            return [[b"XGROUP", b"CREATECONSUMER", key, group, consumer] for key in KEYS for group in GROUP_NAMES[:2]
+                    for consumer in CONSUMERS if consumer in made and group in made and key in made] + [made]
         return [made]
 
     def wrap(self, made):
