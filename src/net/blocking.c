@@ -36,6 +36,7 @@ static void start_timer(struct client *client)
 static void note_waiting(struct client *client, struct shard_client handle)
 {
     client->blocking.waits = true;
+    client->blocking.ends = false;
     client->blocking.handle = handle;
     client->net->waiting_for_keys++;
 }
@@ -120,7 +121,9 @@ enum net_verdict client_wait_for_keys(struct client *client, const struct net_re
 
 void client_read_waits(struct client *client)
 {
-    if (client->blocking.waits)
+    if (client->blocking.waits && client->blocking.ends)
+        client_end_wait(client, client->blocking.with_error); /* that came before it waited */
+    else if (client->blocking.waits)
         start_timer(client);
 }
 
@@ -149,6 +152,8 @@ bool client_end_wait(struct client *client, bool with_error)
     struct net *net = client->net;
     if (!client->blocking.waits || !net->shard)
         return false;
+    client->blocking.ends = true;
+    client->blocking.with_error = with_error;
     shard_unblock(net->shard, client->blocking.handle,
                   with_error ? SHARD_UNBLOCKED_WITH_ERROR : SHARD_TIMED_OUT, *net_now(net));
     return true;

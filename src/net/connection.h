@@ -55,6 +55,8 @@ struct client_blocking {
     uint64_t timeout_ms; /* 0: for ever */
     struct shard_client handle;
     struct event *timer; /* NULL: none was needed yet */
+    bool ends;           /* CLIENT UNBLOCK came … */
+    bool with_error;
 };
 
 struct client {

@@ -480,6 +480,24 @@ static void test_readonly_connection_waits_here(void **state)
     close(fd);
 }
 
+/* Its leader is being asked: only then will it wait. */
+static void test_a_read_that_is_unblocked_before_it_waits_does_not_wait(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    int other = dial(f);
+    say(f, fd, "XREAD BLOCK 0 STREAMS s $\r\n");
+    assert_int_equal(f->shard.count, 1);
+    assert_replies(f, other, "CLIENT UNBLOCK 1 ERROR\r\n", ":1\r\n");
+    f->shard.unblocks = 0;
+    f->shard.host.waits(f->shard.host.context, f->shard.asked[f->shard.first].client);
+    assert_int_equal(f->shard.unblocks, 1);
+    assert_int_equal(f->shard.unblocked_why, SHARD_UNBLOCKED_WITH_ERROR);
+    answer(f, 1);
+    close(fd);
+    close(other);
+}
+
 static void test_readonly_connection_reads_here_while_no_leader_is_known(void **state)
 {
     struct fixture *f = *state;
@@ -659,6 +677,7 @@ int main(void)
         T(test_full_shard_is_tried_again_after_a_reply),
         T(test_readonly_connection_reads_here_while_the_leader_is_heard),
         T(test_readonly_connection_waits_here),
+        T(test_a_read_that_is_unblocked_before_it_waits_does_not_wait),
         T(test_readonly_connection_reads_here_while_no_leader_is_known),
         T(test_late_reply_of_a_closed_client_is_dropped),
         T(test_client_that_only_stopped_sending_gets_its_replies),
