@@ -135,6 +135,7 @@ command_work command_bitfield_work;
 command_run command_pfadd_run;
 command_run command_pfcount_run;
 command_run command_pfmerge_run;
+command_work command_hll_work; /* PFCOUNT, PFMERGE */
 command_run command_pfdebug_run;
 command_run command_pfselftest_run;
 /* zset.c */

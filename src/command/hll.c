@@ -149,6 +149,19 @@ void command_pfcount_run(struct command_context *context, const struct span *arg
     resp_integer(context->reply, (int64_t)hll_count_registers(&registers));
 }
 
+/* A source costs a fraction of what a copy of as many bytes is announced with. A string that is
+ * none is refused at once, and counts for no more than the longest that is one. */
+size_t command_hll_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
+{
+    size_t bytes = 0;
+    for (size_t i = 1; i < argc; i++) {
+        const struct item *item = keyspace_find(keyspace, args[i], NO_DEADLINE);
+        size_t len = item ? item_string_len(item) : 0;
+        bytes += len < HLL_DENSE_BYTES ? len : HLL_DENSE_BYTES;
+    }
+    return bytes / 2;
+}
+
 static void raise_all(struct hll *hll, const struct hll_registers *registers)
 {
     struct hll_place place = {0};

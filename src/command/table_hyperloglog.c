@@ -20,6 +20,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "pfcount",
         .run = command_pfcount_run,
+        .work = command_hll_work,
         .arity = -2,
         .flags = COMMAND_READONLY,
         .categories = CATEGORY_HYPERLOGLOG,
@@ -39,6 +40,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "pfmerge",
         .run = command_pfmerge_run,
+        .work = command_hll_work,
         .arity = -2,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM,
         .categories = CATEGORY_HYPERLOGLOG,

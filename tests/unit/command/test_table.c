@@ -329,6 +329,8 @@ static void test_commands_that_take_long_in_one_piece_say_so(void **state)
         {{SPAN("DUMP"), SPAN("k")}, 2, 18000},
         {{SPAN("LCS"), SPAN("k"), SPAN("k")}, 3, 9000000},
         {{SPAN("KEYS"), SPAN("*")}, 2, 128},
+        {{SPAN("PFCOUNT"), SPAN("k"), SPAN("k"), SPAN("none")}, 4, 3000},
+        {{SPAN("PFMERGE"), SPAN("none"), SPAN("k")}, 3, 1500},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct command *command = command_find(table, cases[i].args, cases[i].argc);
