@@ -121,6 +121,8 @@ class Maker:
         focus = [group for group in focus if self.by_group[group]] or ["string"]
         self.homes = {key: r.choice(focus) for key in KEYS}
         made = []
+        if self.long and r.random() < 0.15:
+            made.extend(self.large(r.choice(KEYS)))
         for _ in range(r.choice([10, 30, 60, 100])):
             kind = r.random()
             if kind < 0.75:
@@ -134,6 +136,23 @@ class Maker:
             made.insert(0, Lapse([b"PEXPIRE", key, b"1"] for key in r.sample(KEYS, 3)))
             made[:0] = [one for _ in range(10) for one in self.commands_of(r.choice(focus))]
         return made, self.long
+
+    def large(self, key):
+        """Commands that make a value with more elements than Redis packs."""
+        r = self.random
+        home, count = self.homes[key], r.choice([120, 130, 200, 520, 700])
+        numbers = [b"%d" % (number * 7 % count - 3) for number in range(count)]
+        if home == "stream":
+            ids = [b"%d-%d" % (number // 3, number % 3 + 1) for number in range(count)]
+            return [[b"XADD", key, one, b"f" if r.random() < 0.9 else b"other", b"v"] for one in ids]
+        if home in ("sorted-set", "geo"):
+            scores = [b"0" if self.lex else b"%d" % r.randrange(-5, 50) for _ in numbers]
+            return [[b"ZADD", key, *(word for pair in zip(scores, numbers) for word in pair)]]
+        if home == "hash":
+            return [[b"HSET", key, *(word for one in numbers for word in (b"m" + one, one))]]
+        if home in ("list", "set"):
+            return [[b"RPUSH" if home == "list" else b"SADD", key, *numbers]]
+        return [[b"PFADD", key, *numbers]] if home == "hyperloglog" else [[b"SET", key, b"".join(numbers)]]
 
     def commands_of(self, group):
         made = self.command(self.random.choice(self.by_group[group] or self.commands))
