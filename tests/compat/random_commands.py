@@ -121,6 +121,9 @@ class Maker:
         focus = [group for group in focus if self.by_group[group]] or ["string"]
         self.homes = {key: r.choice(focus) for key in KEYS}
         made = []
+        for key in KEYS:
+            if r.random() < 0.5:
+                made.extend(self.small(key))
         if self.long and r.random() < 0.15:
             made.extend(self.large(r.choice(KEYS)))
         for _ in range(r.choice([10, 30, 60, 100])):
@@ -137,6 +140,25 @@ class Maker:
             made[:0] = [one for _ in range(10) for one in self.commands_of(r.choice(focus))]
         return made, self.long
 
+    def small(self, key):
+        """Commands that give most commands something to work on."""
+        r = self.random
+        home, some = self.homes[key], r.sample(MEMBERS, 5)
+        if home == "stream":
+            ids = sorted(r.sample([b"1-1", b"1-2", b"2-1", b"3-0", b"3-3", b"4-0", b"5-1", b"9-9"], 5))
+            made = [[b"XADD", key, one, b"f", r.choice(TEXTS)] for one in ids]
+            if r.random() < 0.8:
+                made.insert(r.randrange(5) if self.newest > (7, 2) else 1, [b"XGROUP", b"CREATE", key, b"g", r.choice([b"0", b"1-2", b"$"])])
+                made.append([b"XGROUP", b"CREATECONSUMER", key, b"g", b"alice"])
+                made.append([b"XREADGROUP", b"GROUP", b"g", b"alice", b"COUNT", b"2", b"STREAMS", key, b">"])
+            return made
+        if home == "sorted-set":
+            return [[b"ZADD", key, *(word for one in some for word in (b"0" if self.lex else b"%d" % r.randrange(9), one))]]
+        if home == "geo" and not self.lex:
+            return [[b"GEOADD", key, *(word for place, one in zip(PLACES[9:] + PLACES[:2], some) for word in (*place, one))]]
+        return {"hash": [[b"HSET", key, *some, b"5"]], "list": [[b"RPUSH", key, *some]], "set": [[b"SADD", key, *some]],
+                "hyperloglog": [[b"PFADD", key, *some]]}.get(home, [[b"SET", key, r.choice(TEXTS)]])
+
     def large(self, key):
         """Commands that make a value with more elements than Redis packs."""
         r = self.random
@@ -146,7 +168,7 @@ class Maker:
             ids = [b"%d-%d" % (number // 3, number % 3 + 1) for number in range(count)]
             return [[b"XADD", key, one, b"f" if r.random() < 0.9 else b"other", b"v"] for one in ids]
         if home in ("sorted-set", "geo"):
-            scores = [b"0" if self.lex else b"%d" % r.randrange(-5, 50) for _ in numbers]
+            scores = [b"0" if self.lex else b"%d" % r.randrange(2**52 if home == "geo" else 50) for _ in numbers]
             return [[b"ZADD", key, *(word for pair in zip(scores, numbers) for word in pair)]]
         if home == "hash":
             return [[b"HSET", key, *(word for one in numbers for word in (b"m" + one, one))]]
@@ -174,11 +196,15 @@ class Maker:
     def wrap(self, made):
         """MULTI and EXEC around some; they do not wait there."""
         at = self.random.randrange(len(made) + 1)
+        if made[at:at + 1] and made[at][0] == b"DEL":  # it may belong to what is before it
+            at += 1
         end = min(len(made), at + self.random.randrange(12))
         made.insert(end, [self.random.choice([b"EXEC", b"EXEC", b"EXEC", b"exec", b"DISCARD"])])
         made.insert(at, [b"MULTI"])
         if self.random.random() < 0.3:
-            made.insert(self.random.randrange(at + 1), [b"WATCH", self.key("generic")])
+            # Of streams, Redis does not take all changes of groups for changes of the key.
+            watched = [key for key in KEYS if self.homes[key] != "stream"]
+            made[:0] = [[b"WATCH", self.random.choice(watched)]] if watched else []
 
     # --- one command ---
 
@@ -214,6 +240,10 @@ class Maker:
                 made += [b"COUNT", b"1000"]
         if name in ("zrange", "zrangestore") and not self.lex:
             made = [b"ByScore" if one.upper() == b"BYLEX" else one for one in made]
+        if command.group == "geo" and any(one.upper()[:5] == b"STORE" for one in made + [name[9:].encode()]):
+            made = [b"ASC" if one.upper() == b"COUNT" else one for one in made]  # of those that are as far, any may be stored
+        if name == "xautoclaim" and self.newest > (8,):  # Valkey takes memory for as many as COUNT says
+            made = [b"9" if one in BIG and made[at - 1].upper() == b"COUNT" else one for at, one in enumerate(made)]
         if name in ("hgetex", "hsetex") and made[1:2] and made[1].upper() == b"FIELDS":  # Valkey does not take it for the key
             made[1] = b"a"
         if name == "hsetex":  # numbers that overflow in Valkey
@@ -287,7 +317,7 @@ class Maker:
                     self.argument(r.choice(choices), command, out, counts)
             elif one.type == "block":
                 if [part.name for part in one.parts[:2]] == ["longitude", "latitude"]:
-                    out.extend(r.choice(PLACES))
+                    out.extend(self.place(command))
                     self.fill(one.parts[2:], command, out, counts)
                 else:
                     self.fill(one.parts, command, out, counts)
@@ -301,7 +331,7 @@ class Maker:
     def key(self, group):
         r = self.random
         home = [key for key in KEYS if self.homes[key] == group or {self.homes[key], group} in (
-            {"string", "bitmap"}, {"sorted-set", "geo"})]
+            {"string", "bitmap"}, set())]
         return r.choice(home) if home and r.random() < 0.85 else r.choice(KEYS)
 
     def value(self, one, command):
@@ -317,6 +347,13 @@ class Maker:
         if one.type == "integer":
             return self.integer(name, command)
         return self.text(one, command)
+
+    def place(self, command):
+        """No two that are added are as far from a third, because Redis leaves open which of them comes first."""
+        longitude, latitude = self.random.choice(PLACES)
+        if command.name == "geoadd" and b"." in longitude and b"." in latitude:
+            latitude = b"%.6f" % (float(latitude) + self.random.uniform(-0.3, 0.3))
+        return longitude, latitude
 
     def moment(self, name):
         r = self.random
@@ -358,7 +395,8 @@ class Maker:
         if name == "count" and command.name in ("scan", "sscan", "hscan", "zscan"):
             return r.choice([b"1000", b"1000", b"1000", b"1000", b"0", b"-1", b"x"])
         if command.group == "bitmap" and name in ("offset", "bit", "value"):
-            return r.choice([b"0", b"1", b"1", b"2", b"7", b"8", b"#1", b"#2", b"100", b"-1", b"255", b"x"] + BIG)
+            few = [b"0", b"1"] if name != "offset" else [b"0", b"1", b"2", b"7", b"8", b"31", b"100"]
+            return r.choice(few) if r.random() < 0.8 else r.choice([b"#1", b"#2", b"-1", b"255", b"x"] + BIG)
         kind = r.random()
         if kind < 0.75:
             return b"%d" % r.randrange(-4, 12)
@@ -380,6 +418,8 @@ class Maker:
             return r.choice(GROUP_NAMES + [b"g"] * 4)
         if name in ("consumer", "consumername"):
             return r.choice(CONSUMERS)
+        if name in ("start", "stop") and not self.lex and r.random() < 0.7:
+            return b"%d" % r.randrange(-5, 9)
         if name in ("min", "max", "start", "stop"):
             return r.choice([b"-", b"+", b"[a", b"(a", b"[b", b"(c", b"[m2", b"[", b"a", b"", b"0", b"1", b"-1", b"(1", b"-inf", b"inf", b"2"])
         if name == "encoding":

@@ -143,6 +143,8 @@ class Pair:
             stock = {command.name for command in read_docs(connection.call("COMMAND", "DOCS"))}
         self.newest = (9, 1, 99) if valkey else (7, 0, 99)
         self.commands = [command for command in self.commands if command.name in stock]
+        if not valkey:  # since 7.2 it looks at the newest deleted entry, too
+            self.commands = [command for command in self.commands if command.name != "xsetid"]
         if valkey:
             self.commands = [command for command in self.commands if is_new(command)] * 3 + [
                 command for command in self.commands if command.name in BASIC]
@@ -205,7 +207,8 @@ class Pair:
         return ran, found
 
 
-BASIC = set("set get del hset hgetall hdel expire persist zadd zrem rename copy hincrby hincrbyfloat hmset hsetnx hget".split())
+BASIC = set("set get del hset hgetall hdel expire persist zadd zrem rename copy hincrby hincrbyfloat hmset hsetnx hget "
+            "xadd xdel xtrim xsetid xreadgroup xack xclaim xautoclaim xgroup|create xgroup|setid xgroup|createconsumer".split())
 
 
 def is_new(command):
