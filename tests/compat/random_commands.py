@@ -199,6 +199,8 @@ class Maker:
         if made[at:at + 1] and made[at][0] == b"DEL":  # it may belong to what is before it
             at += 1
         end = min(len(made), at + self.random.randrange(12))
+        if self.newest < (7, 2) and any(one[1:2] == [b"CREATECONSUMER"] for one in made[at:end]):
+            return  # what comes later counts on the consumer
         made.insert(end, [self.random.choice([b"EXEC", b"EXEC", b"EXEC", b"exec", b"DISCARD"])])
         made.insert(at, [b"MULTI"])
         if self.random.random() < 0.3:

@@ -60,7 +60,7 @@ def same_form(theirs, ours, place):
     forms = {theirs[1], ours[1]}
     if theirs[1] == b"skiplist" and place.names & {b"sort", b"sort_ro"}:
         return forms == {b"skiplist", b"listpack"}
-    if theirs[1] == b"raw" and place.names & {b"setbit", b"bitfield"}:
+    if theirs[1] == b"raw" and place.names & {b"setbit", b"bitfield", b"pfadd", b"pfcount"}:
         return ours[1] in (b"int", b"embstr")
     if place.valkey:
         return forms == {b"embstr", b"raw"} or place.long and forms in (
@@ -163,7 +163,7 @@ KNOWN = [
     ("Valkey prints the shortest digits of a double", "zadd zincrby zscore zmscore zrange zrangebyscore zpopmin zpopmax", same_number),
     ("a sorted set's infinite score is no place; what Redis makes of it depends on the processor",
      "geopos geodist geohash geosearch georadius georadius_ro georadiusbymember georadiusbymember_ro", with_infinite_score),
-    ("a SETBIT that changes nothing leaves the form as it was; Valkey takes longer texts for embstr, and unpacks a sorted set for a long member that XX keeps out; Redis' SORT unpacks the sorted set that it reads, and since 7.2, small lists and sets are listpacks; Redis 7.0 does not know it", "object", same_form),
+    ("a SETBIT or PFADD that changes nothing leaves the form as it was; Valkey takes longer texts for embstr, and unpacks a sorted set for a long member that XX keeps out; Redis' SORT unpacks the sorted set that it reads, and since 7.2, small lists and sets are listpacks; Redis 7.0 does not know it", "object", same_form),
 ]
 BY_NAME = {}
 for _entry in KNOWN:
