@@ -1,4 +1,5 @@
 /* Intersections, unions and differences of sets. */
+#include "base/assert.h"
 #include "base/mem.h"
 #include "command/access.h"
 #include "command/data.h"
@@ -54,6 +55,7 @@ static size_t count_of(const struct set *set)
 
 static const struct set *smallest(const struct sources *sources)
 {
+    ASSERT(sources->count > 0);
     const struct set *best = sources->sets[0];
     for (size_t i = 1; i < sources->count; i++)
         if (set_count(sources->sets[i]) < set_count(best))

@@ -8,10 +8,10 @@
 
 /* clang-format off */
 #define COUNT(text, other, member, standard)                                                       \
-    {.name = text, .alias = other, .kind = DIRECTIVE_INT, .initial = standard, .min = 0,          \
+    {.name = (text), .alias = (other), .kind = DIRECTIVE_INT, .initial = (standard), .min = 0,          \
      .max = INT64_MAX, FIELD(member)}
 #define BYTES(text, other, member, standard)                                                       \
-    {.name = text, .alias = other, .kind = DIRECTIVE_MEMORY, .initial = standard, .min = 0,       \
+    {.name = (text), .alias = (other), .kind = DIRECTIVE_MEMORY, .initial = (standard), .min = 0,       \
      .max = INT64_MAX, FIELD(member)}
 /* clang-format on */
 

@@ -87,6 +87,14 @@ void *item_take_value(struct item *item)
     return value;
 }
 
+void *item_take_block(struct item *item)
+{
+    ASSERT(item->form == FORM_SEPARATE);
+    void *block = block_of(item);
+    set_number(item, 0);
+    return block;
+}
+
 void item_set_value(struct item *item, enum value_type type, void *value, uint64_t revision)
 {
     drop_value(item);

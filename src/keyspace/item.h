@@ -124,6 +124,8 @@ bool item_free_some(struct item *item, size_t *limit);
 void *item_value(const struct item *item); /* of FORM_VALUE */
 /* Takes the value out of an item of FORM_VALUE, which is an empty string afterwards. */
 void *item_take_value(struct item *item);
+/* Takes a long string out of an item of FORM_SEPARATE: the memory to free. */
+void *item_take_block(struct item *item);
 /* The item drops its value and takes this one over. */
 void item_set_value(struct item *item, enum value_type type, void *value, uint64_t revision);
 

@@ -36,11 +36,17 @@ static bool free_discarded(struct keyspace *keyspace, size_t *limit)
 {
     while (*limit && keyspace->discarded) {
         struct discarded *first = keyspace->discarded;
-        size_t freed = value_ops_of(first->type)->free_some(first->value, *limit);
-        bool done = freed < *limit;
-        *limit -= freed;
-        if (!done)
-            break;
+        if (first->type ==
+            VALUE_STRING) { /* to give back its pages takes as long as many elements */
+            mem_free(first->value);
+            *limit = 0;
+        } else {
+            size_t freed = value_ops_of(first->type)->free_some(first->value, *limit);
+            bool done = freed < *limit;
+            *limit -= freed;
+            if (!done)
+                break;
+        }
         keyspace->discarded = first->next;
         mem_free(first);
     }
@@ -151,18 +157,24 @@ static void sum_take(const struct change *change, const struct item *item)
     change->keyspace->sum -= digest_of_item(item, change->key_digest);
 }
 
-/* Freeing a value of more elements than this waits for a quiet moment. */
-enum { DISCARD_FROM = 64 };
+/* Freeing a value of more elements, or a string of more bytes, waits for a quiet moment. */
+enum { DISCARD_FROM = 64, DISCARD_FROM_BYTES = 4 * 1024 * 1024 };
 
-/* Frees the item. A value of many elements is put aside. */
+static void put_aside(struct keyspace *keyspace, enum value_type type, void *value)
+{
+    struct discarded *discarded = mem_alloc(sizeof(*discarded));
+    *discarded = (struct discarded){keyspace->discarded, type, value};
+    keyspace->discarded = discarded;
+}
+
+/* Frees the item. A large value is put aside. */
 static void discard(struct keyspace *keyspace, struct item *item)
 {
     enum value_type type = item_type(item);
-    if (item->form == FORM_VALUE && value_ops_of(type)->count(item_value(item)) > DISCARD_FROM) {
-        struct discarded *discarded = mem_alloc(sizeof(*discarded));
-        *discarded = (struct discarded){keyspace->discarded, type, item_take_value(item)};
-        keyspace->discarded = discarded;
-    }
+    if (item->form == FORM_VALUE && value_ops_of(type)->count(item_value(item)) > DISCARD_FROM)
+        put_aside(keyspace, type, item_take_value(item));
+    else if (item->form == FORM_SEPARATE && item_string_len(item) > DISCARD_FROM_BYTES)
+        put_aside(keyspace, VALUE_STRING, item_take_block(item));
     item_free(item);
 }
 

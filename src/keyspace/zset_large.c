@@ -155,6 +155,7 @@ static void leaf_remove(struct zset_leaf *leaf, size_t index, size_t count)
 
 static struct zset_leaf *leaf_new(struct zset_element *const *elements, size_t count)
 {
+    ASSERT(count > 0 && count <= ZSET_LEAF_MAX);
     struct zset_leaf *leaf = mem_alloc(sizeof(*leaf));
     leaf->count = count;
     leaf->first_score = elements[0]->score;
@@ -344,7 +345,7 @@ void zset_large_sort_like(struct zset_large *large, const struct zset_large *fro
     struct spine_place place;
     for (bool more = spine_first(&from->spine, &place); more; more = spine_next(&place)) {
         const struct zset_leaf *leaf = place.leaf;
-        struct zset_element *elements[ZSET_LEAF_MAX];
+        struct zset_element *elements[ZSET_LEAF_MAX] = {0};
         for (size_t i = 0; i < leaf->count; i++)
             elements[i] = dense_at(&large->dense, dense_position(&from->dense, leaf->elements[i]));
         spine_append(&large->spine, leaf_new(elements, leaf->count), leaf->count, NULL);

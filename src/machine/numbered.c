@@ -47,6 +47,7 @@ static void run_and_keep(struct machine *machine, const struct entry *entry,
     struct buf gathered = {0};
     struct resp_writer inner = {.out = &gathered, .protocol = note->protocol};
     struct command_clock wall = {.ms = entry->time_ms, .stands = true};
+    struct command_clock *outer_wall = context->wall;
     ASSERT(caller->script.len == 0); /* what other nodes cannot run has no place in the state */
     if (!reply->out)
         quiet.executed = NULL;
@@ -54,6 +55,7 @@ static void run_and_keep(struct machine *machine, const struct entry *entry,
     context->replies_max = SESSION_TRANSACTION_BYTES_MAX;
     context->wall = &wall;
     machine_apply_data(machine, entry, context, &quiet);
+    context->wall = outer_wall;
     context->reply = reply;
     struct session *session = sessions_find(&machine->sessions, note->number.id);
     ASSERT(session);
