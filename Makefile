@@ -247,6 +247,7 @@ include tests/fuzz/fuzz.mk
 bench: $(SERVER)
 	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/bench.py
 	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/storage.py
+	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/values.py
 
 lint: $(BUILD)/libcore.a $(SERVER) $(CHECK)
 	$(Q)BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/lint/run
