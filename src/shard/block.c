@@ -10,10 +10,7 @@
 enum {
     RESEND_HEARTBEATS = 4,
     MESSAGE_BYTES = 512 * 1024,
-    ABANDONED_MAX = 65536, /* what is beyond it, a leader that does not answer may serve */
 };
-
-#define UNBLOCKED_ERROR "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 
 void shard_open_blocks(struct shard *shard)
 {
@@ -23,17 +20,11 @@ void shard_open_blocks(struct shard *shard)
     waits_init(&blocks->waiters, shard->options.table, shard->options.hash_seed);
 }
 
-static void free_blocked(struct blocked *blocked)
-{
-    mem_free(blocked->text);
-    mem_free(blocked);
-}
-
 void shard_close_blocks(struct shard *shard)
 {
     struct shard_blocks *blocks = &shard->blocks;
     for (size_t i = 0; i < blocks->count; i++)
-        free_blocked(blocks->list[i]);
+        blocked_free(blocks->list[i]);
     mem_free(blocks->list);
     waits_close(&blocks->reads);
     waits_close(&blocks->waiters);
@@ -41,183 +32,10 @@ void shard_close_blocks(struct shard *shard)
     *blocks = (struct shard_blocks){.next_id = 1};
 }
 
-static struct waiter_id id_of(const struct shard *shard, const struct blocked *blocked)
-{
-    return (struct waiter_id){raft_id(shard->raft), shard->forwarding.life, blocked->id};
-}
-
-static struct span text_of(const struct blocked *blocked)
-{
-    return span_of(blocked->text, blocked->text_len);
-}
-
-/* --- the list --- */
-
-/* The position of the first one with this id or a higher one. */
-static size_t position_of(const struct shard_blocks *blocks, uint64_t id)
-{
-    size_t from = 0;
-    size_t to = blocks->count;
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        if (blocks->list[middle]->id < id)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from;
-}
-
-static struct blocked *find(const struct shard_blocks *blocks, uint64_t id)
-{
-    size_t at = position_of(blocks, id);
-    return at < blocks->count && blocks->list[at]->id == id ? blocks->list[at] : NULL;
-}
-
-static bool is_undecided(enum block_state state)
-{
-    return state != BLOCK_WAITS && state != BLOCK_READS;
-}
-
 /* No leader knows of it that could still serve it. */
 static bool is_known_here_alone(const struct blocked *blocked)
 {
     return blocked->state == BLOCK_READS || blocked->state == BLOCK_NEW;
-}
-
-static void link_last(struct shard_blocks *blocks, struct blocked *blocked)
-{
-    blocked->previous = blocks->last;
-    blocked->next = NULL;
-    *(blocks->last ? &blocks->last->next : &blocks->first) = blocked;
-    blocks->last = blocked;
-}
-
-static void unlink_one(struct shard_blocks *blocks, struct blocked *blocked)
-{
-    *(blocked->previous ? &blocked->previous->next : &blocks->first) = blocked->next;
-    *(blocked->next ? &blocked->next->previous : &blocks->last) = blocked->previous;
-}
-
-static void set_state(struct shard_blocks *blocks, struct blocked *blocked, enum block_state state)
-{
-    if (is_undecided(blocked->state))
-        unlink_one(blocks, blocked);
-    if (is_undecided(state))
-        link_last(blocks, blocked);
-    if (state == BLOCK_NEW || state == BLOCK_LEAVING)
-        blocked->said_ms = 0;
-    blocked->state = state;
-}
-
-static struct blocked *add(struct shard *shard, const struct shard_request *request,
-                           struct span text, enum block_state state)
-{
-    struct shard_blocks *blocks = &shard->blocks;
-    if (blocks->count == blocks->cap) {
-        blocks->cap = blocks->cap ? blocks->cap * 2 : 16;
-        blocks->list = mem_realloc(blocks->list, blocks->cap * sizeof(struct blocked *));
-    }
-    struct blocked *blocked = mem_alloc(sizeof *blocked);
-    *blocked = (struct blocked){.id = blocks->next_id++,
-                                .client = request->client,
-                                .protocol = request->protocol,
-                                .state = BLOCK_WAITS,
-                                .text = mem_alloc(text.len),
-                                .text_len = text.len};
-    memcpy(blocked->text, text.ptr, text.len);
-    set_state(blocks, blocked, state);
-    blocks->list[blocks->count++] = blocked;
-    shard_note_of(shard, request->client)->blocked = blocked->id;
-    return blocked;
-}
-
-/* Its place in the host's table may be another client's by now, whose note is let alone. */
-static void forget_client(struct shard *shard, const struct blocked *blocked)
-{
-    const struct shard_client *client = &blocked->client;
-    struct client_note *note = client->slot < shard->notes_cap ? &shard->notes[client->slot] : NULL;
-    if (note && note->generation == client->generation && note->blocked == blocked->id)
-        note->blocked = 0;
-}
-
-static void drop(struct shard *shard, struct blocked *blocked)
-{
-    struct shard_blocks *blocks = &shard->blocks;
-    set_state(blocks, blocked, BLOCK_WAITS);
-    struct waiter *read = waits_find(&blocks->reads, id_of(shard, blocked));
-    if (read)
-        waits_remove(&blocks->reads, read);
-    forget_client(shard, blocked);
-    blocks->abandoned -= blocked->abandoned;
-    size_t at = position_of(blocks, blocked->id);
-    blocks->count--;
-    memmove(&blocks->list[at], &blocks->list[at + 1],
-            (blocks->count - at) * sizeof(struct blocked *));
-    free_blocked(blocked);
-}
-
-/* --- answers --- */
-
-/* It leaves the list first: the host may say that the client is gone. */
-static void answer(struct shard *shard, struct blocked *blocked, struct span reply, uint64_t index)
-{
-    const struct shard_host *host = &shard->options.host;
-    const struct shard_client client = blocked->client;
-    bool is_answered = blocked->abandoned;
-    drop(shard, blocked);
-    if (is_answered)
-        return;
-    struct buf *out = host->reply_begin(host->context, client);
-    if (out)
-        buf_add_span(out, reply);
-    host->reply_end(host->context, client, index);
-}
-
-static void answer_error(struct shard *shard, struct blocked *blocked, const char *text)
-{
-    const struct shard_client client = blocked->client;
-    bool is_answered = blocked->abandoned;
-    drop(shard, blocked);
-    if (!is_answered)
-        shard_write_error(shard, client, text);
-}
-
-/* Nothing can serve it any more. */
-static void end(struct shard *shard, struct blocked *blocked)
-{
-    switch (blocked->why) {
-    case SHARD_TIMED_OUT:
-        answer(shard, blocked, blocked->protocol == 3 ? SPAN("_\r\n") : SPAN("*-1\r\n"), 0);
-        return;
-    case SHARD_UNBLOCKED_WITH_ERROR:
-        answer_error(shard, blocked, UNBLOCKED_ERROR);
-        return;
-    case SHARD_GONE:
-        answer(shard, blocked, span_of("", 0), 0);
-        return;
-    }
-}
-
-/* Nobody knows what became of it. */
-static void abandon(struct shard *shard, struct blocked *blocked, const char *text)
-{
-    struct shard_blocks *blocks = &shard->blocks;
-    const struct shard_client client = blocked->client;
-    bool is_gone = blocked->ends && blocked->why == SHARD_GONE;
-    shard->stats.unknown_outcomes += !is_gone;
-    if (blocked->term != raft_term(shard->raft) || blocks->abandoned == ABANDONED_MAX) {
-        drop(shard, blocked); /* its leader is none any more */
-    } else {
-        forget_client(shard, blocked);
-        blocks->abandoned += !blocked->abandoned;
-        blocked->abandoned = blocked->ends = true;
-        blocked->why = SHARD_GONE;
-        if (blocked->state != BLOCK_LEFT)
-            set_state(blocks, blocked, BLOCK_LEAVING);
-    }
-    if (!is_gone)
-        shard_write_error(shard, client, text);
 }
 
 bool shard_reply_is_null(struct span reply)
@@ -277,7 +95,7 @@ struct blocked *shard_blocked_for(struct shard *shard, const struct entry *entry
 {
     if (entry->origin.life != shard->forwarding.life || entry->origin.node != raft_id(shard->raft))
         return NULL;
-    return find(&shard->blocks, waiter_id(entry));
+    return blocked_find(&shard->blocks, waiter_id(entry));
 }
 
 bool shard_wants_waiter_reply(struct shard *shard, const struct entry *entry)
@@ -293,7 +111,7 @@ void shard_note_waiter_entry(struct shard *shard, const struct entry *entry, str
     shard_note_served(shard, (struct waiter_id){origin->node, origin->life, waiter_id(entry)},
                       served, entry->index);
     if (blocked && served)
-        answer(shard, blocked, reply, entry->index);
+        blocked_answer(shard, blocked, reply, entry->index);
 }
 
 /* --- reads --- */
@@ -310,7 +128,7 @@ static void try_read(struct shard *shard, struct blocked *blocked, const struct 
     if (shard_reply_is_null(buf_span(scratch)) ||
         (!is_ready && is_wrong_type(buf_span(scratch)))) /* it waits for the next stream there */
         return;
-    answer(shard, blocked, buf_span(scratch), 0);
+    blocked_answer(shard, blocked, buf_span(scratch), 0);
 }
 
 /* All reads that wait for a key that has changed. */
@@ -330,8 +148,9 @@ static void try_reads(struct shard *shard)
         for (size_t at = 0; at < ids.len; at += sizeof(uint64_t)) {
             uint64_t id;
             memcpy(&id, ids.ptr + at, sizeof id);
-            struct blocked *blocked = find(&shard->blocks, id);
-            const struct waiter *waiter = blocked ? waits_find(reads, id_of(shard, blocked)) : NULL;
+            struct blocked *blocked = blocked_find(&shard->blocks, id);
+            const struct waiter *waiter =
+                blocked ? waits_find(reads, blocked_waiter_id(shard, blocked)) : NULL;
             if (waiter)
                 try_read(shard, blocked, waiter, is_ready);
         }
@@ -349,9 +168,9 @@ void shard_block_read(struct shard *shard, const struct shard_request *request)
                          shard->machine.clock_ms, &text);
     else
         resp_encode_command(&text, request->args, request->argc);
-    struct blocked *blocked = add(shard, request, buf_span(&text), BLOCK_READS);
+    struct blocked *blocked = blocked_add(shard, request, buf_span(&text), BLOCK_READS);
     struct waiter *waiter =
-        waits_add(&blocks->reads, id_of(shard, blocked), blocked->id, buf_span(&text));
+        waits_add(&blocks->reads, blocked_waiter_id(shard, blocked), blocked->id, buf_span(&text));
     ASSERT(waiter); /* this node made the text */
     buf_close(&text);
 }
@@ -394,7 +213,7 @@ enum shard_admission shard_block(struct shard *shard, const struct shard_request
         return SHARD_NOT_LEADER;
     struct buf text = {0};
     resp_encode_command(&text, request->args, request->argc);
-    add(shard, request, buf_span(&text), BLOCK_NEW);
+    blocked_add(shard, request, buf_span(&text), BLOCK_NEW);
     buf_close(&text);
     return SHARD_ACCEPTED;
 }
@@ -404,16 +223,16 @@ void shard_unblock(struct shard *shard, struct shard_client client, enum shard_u
 {
     shard_set_now(shard, now);
     struct shard_blocks *blocks = &shard->blocks;
-    struct blocked *blocked = find(blocks, shard_note_of(shard, client)->blocked);
+    struct blocked *blocked = blocked_find(blocks, shard_note_of(shard, client)->blocked);
     if (!blocked || (blocked->ends && why != SHARD_GONE))
         return;
     blocked->why = why;
     blocked->ended_ms = blocked->ends ? blocked->ended_ms : shard->now.mono_ms;
     blocked->ends = true;
     if (is_known_here_alone(blocked))
-        end(shard, blocked);
+        blocked_end(shard, blocked);
     else if (blocked->state == BLOCK_TOLD || blocked->state == BLOCK_WAITS)
-        set_state(blocks, blocked, BLOCK_LEAVING);
+        blocked_set_state(blocks, blocked, BLOCK_LEAVING);
 }
 
 size_t shard_blocked_count(const struct shard *shard)
@@ -442,16 +261,16 @@ static void begin_anew(struct shard *shard, struct blocked *blocked)
         blocked->state == BLOCK_NEW)
         return;
     if (blocked->ends)
-        end(shard, blocked);
+        blocked_end(shard, blocked);
     else
-        set_state(&shard->blocks, blocked, BLOCK_NEW);
+        blocked_set_state(&shard->blocks, blocked, BLOCK_NEW);
 }
 
 static void note_refused(struct shard *shard, struct blocked *blocked, struct span text)
 {
     const struct shard_client client = blocked->client;
     bool is_answered = blocked->abandoned;
-    drop(shard, blocked);
+    blocked_drop(shard, blocked);
     if (!is_answered)
         shard_write_refusal(shard, client, text);
 }
@@ -463,14 +282,14 @@ static void tell_here(struct shard *shard, struct blocked *blocked)
     const char *error = NULL;
     if (blocked->state == BLOCK_NEW) {
         blocked->term = raft_term(shard->raft);
-        if (!shard_wait_begins(shard, id_of(shard, blocked), &blocked->stamp, text_of(blocked),
-                               &error))
+        if (!shard_wait_begins(shard, blocked_waiter_id(shard, blocked), &blocked->stamp,
+                               blocked_text(blocked), &error))
             note_refused(shard, blocked, span_text(error));
         else
-            set_state(blocks, blocked, BLOCK_WAITS);
+            blocked_set_state(blocks, blocked, BLOCK_WAITS);
     } else if (blocked->state == BLOCK_LEAVING) {
-        blocked->index = shard_wait_ends(shard, id_of(shard, blocked));
-        set_state(blocks, blocked, BLOCK_LEFT);
+        blocked->index = shard_wait_ends(shard, blocked_waiter_id(shard, blocked));
+        blocked_set_state(blocks, blocked, BLOCK_LEFT);
     }
 }
 
@@ -516,7 +335,7 @@ static void tell_leader(struct shard *shard)
         if (at->state != BLOCK_LEAVING) {
             wait.kind = WIRE_WAIT_BEGINS;
             wait.number = at->stamp;
-            wait.text = text_of(at);
+            wait.text = blocked_text(at);
             at->state = BLOCK_TOLD; /* it stays on the list, in its place */
         }
         at->term = raft_term(shard->raft);
@@ -540,20 +359,20 @@ void shard_say_again(struct shard *shard)
 static void take_item(struct shard *shard, const struct wire_wait *wait, uint64_t number)
 {
     struct shard_blocks *blocks = &shard->blocks;
-    struct blocked *blocked = find(blocks, wait->id);
+    struct blocked *blocked = blocked_find(blocks, wait->id);
     if (!blocked || blocked->term != raft_term(shard->raft))
         return;
     switch (wait->kind) {
     case WIRE_WAIT_BEGINS:
         blocked->stamp = wait->number;
         if (blocked->state == BLOCK_TOLD)
-            set_state(blocks, blocked, BLOCK_WAITS);
+            blocked_set_state(blocks, blocked, BLOCK_WAITS);
         return;
     case WIRE_WAIT_ENDS:
         if (blocked->state != BLOCK_LEAVING)
             return;
         blocked->index = wait->number;
-        set_state(blocks, blocked, BLOCK_LEFT);
+        blocked_set_state(blocks, blocked, BLOCK_LEFT);
         return;
     case WIRE_WAIT_REFUSED:
         if (blocked->number == number) /* else it was told once more, and perhaps taken */
@@ -601,9 +420,9 @@ static void end_decided(struct shard *shard)
         next = at->next;
         if (at->state == BLOCK_LEFT && shard->machine.applied_index >= at->index &&
             at->term == raft_term(shard->raft)) {
-            end(shard, at);
+            blocked_end(shard, at);
         } else if (give_up_ms(shard, at) <= shard->now.mono_ms) {
-            abandon(shard, at, SHARD_UNKNOWN);
+            blocked_abandon(shard, at, SHARD_UNKNOWN);
         }
     }
 }
@@ -647,7 +466,7 @@ void shard_forget_blocks(struct shard *shard)
         struct blocked *blocked = blocks->list[i];
         if (is_known_here_alone(blocked))
             continue;
-        abandon(shard, blocked, SHARD_UNKNOWN_AFTER_SNAPSHOT);
+        blocked_abandon(shard, blocked, SHARD_UNKNOWN_AFTER_SNAPSHOT);
     }
     waits_note_all(&blocks->reads);
 }

@@ -1,6 +1,7 @@
 /* Clients that wait for keys (BLPOP, XREADGROUP with BLOCK …). Private to shard/.
  *
  *   block.c   the node that the clients are on
+ *   blocked.c one of them: its place on the list, and its answer
  *   wake.c    the leader, which serves them
  *   waits.c   who waits for which key
  *
@@ -84,6 +85,30 @@ struct shard_blocks {
     uint64_t stamped;      /* the newest stamp given */
     struct buf scratch;    /* a reply that may be null */
 };
+
+/* blocked.c */
+static inline struct span blocked_text(const struct blocked *blocked)
+{
+    return span_of(blocked->text, blocked->text_len);
+}
+struct waiter_id blocked_waiter_id(const struct shard *shard, const struct blocked *blocked);
+struct blocked *blocked_find(const struct shard_blocks *blocks, uint64_t id);
+struct blocked *blocked_add(struct shard *shard, const struct shard_request *request,
+                            struct span text, enum block_state state);
+void blocked_set_state(struct shard_blocks *blocks, struct blocked *blocked,
+                       enum block_state state);
+void blocked_drop(struct shard *shard, struct blocked *blocked);
+void blocked_free(struct blocked *blocked); /* it is on no list any more */
+/* These answer the client and drop it. It leaves the list first: the host may say that the client
+ * is gone, of this client alone. */
+void blocked_answer(struct shard *shard, struct blocked *blocked, struct span reply,
+                    uint64_t index);
+void blocked_answer_error(struct shard *shard, struct blocked *blocked, const char *text);
+/* Nothing can serve it any more: it is answered as blocked->why says. */
+void blocked_end(struct shard *shard, struct blocked *blocked);
+/* Nobody knows what became of it: the client gets the error, and the leader is still to take it
+ * out. */
+void blocked_abandon(struct shard *shard, struct blocked *blocked, const char *text);
 
 /* block.c */
 void shard_open_blocks(struct shard *shard);

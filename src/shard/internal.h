@@ -5,6 +5,7 @@
  *   forward.c      to the leader, for this node's clients
  *   serve.c        by the leader, for other nodes' clients
  *   block.c        clients that wait for keys
+ *   blocked.c      one of them
  *   wake.c         the leader serves them
  *   waits.c        who waits for which key
  *   drive.c        events to the core, its effects to the disk and the peers
