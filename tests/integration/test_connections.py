@@ -11,6 +11,7 @@ import time
 import pytest
 
 from cluster import PATIENCE, TOOLS, RedirectingClient
+from peer import VERSION
 from resp import Closed, Connection, Error, encode
 from waiting import wait_for
 
@@ -190,7 +191,7 @@ class Crowd:
 def test_a_crowd_at_their_address_keeps_no_node_out(make_cluster, guesses):
     cluster = make_cluster()
     leader = cluster.wait_leader()
-    hello = [["RAFT.HELLO", 3, leader.id, node.id, 1, leader.raft()["raft_dbid"], "bulk", "0" * 64]
+    hello = [["RAFT.HELLO", VERSION, leader.id, node.id, 1, leader.raft()["raft_dbid"], "bulk", "0" * 64]
              for node in cluster.nodes]
     assert leader.call(*hello[0][:3], leader.id, *hello[0][4:])[0] == b"RAFT.CHALLENGE"
     proof = [["RAFT.PROOF", "0" * 64]] if guesses else []

@@ -3,13 +3,16 @@ import contextlib
 import hashlib
 import hmac
 import os
+import pathlib
+import re
 import socket
 import struct
 import threading
 
 from resp import Closed, Connection, Error, encode
 
-VERSION = 3
+HEADER = pathlib.Path(__file__).resolve().parents[2] / "src/wire/hello.h"
+VERSION = int(re.search(r"WIRE_VERSION = (\d+)", HEADER.read_text())[1])
 DIALLER, ACCEPTOR = 0, 1
 LANES = {"bulk": 0, "urgent": 1}
 NO_CLUSTER = "0" * 40
