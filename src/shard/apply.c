@@ -111,7 +111,7 @@ static void apply_one(struct shard *shard, const struct entry *entry, struct pen
 
 /* A read that may wait for its keys: it is answered, or has found nothing, and waits. */
 static void read_or_wait(struct shard *shard, const struct shard_request *request,
-                         const struct machine_view *view, struct machine_caller *caller)
+                         const struct machine_view *view, struct machine_caller *caller, bool local)
 {
     const struct shard_host *host = &shard->options.host;
     struct buf *scratch = &shard->blocks.scratch;
@@ -123,7 +123,7 @@ static void read_or_wait(struct shard *shard, const struct shard_request *reques
     machine_read(&shard->machine, request->command, request->args, request->argc, view, caller);
     if (valid && wait.waits && shard_reply_is_null(buf_span(scratch)) &&
         host->is_waiting(host->context, request->client)) {
-        shard_block_read(shard, request);
+        shard_block_read(shard, request, local);
         if (host->waits)
             host->waits(host->context, request->client);
         return;
@@ -146,7 +146,7 @@ static void answer_read(struct shard *shard, struct pending_read *read, int64_t 
                                               .args = read_queue_args(&shard->reads, read),
                                               .argc = read->argc};
         read->done = true;
-        read_or_wait(shard, &request, &view, &caller);
+        read_or_wait(shard, &request, &view, &caller, false);
         return;
     }
     begin_reply(&caller, read->protocol);
@@ -187,7 +187,7 @@ void shard_wait_local(struct shard *shard, const struct shard_request *request,
     struct waiter_client waiter = {shard, request->client};
     struct machine_caller caller = caller_of(&waiter);
     const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
-    read_or_wait(shard, request, &view, &caller);
+    read_or_wait(shard, request, &view, &caller, true);
     shard_note_announced(shard);
 }
 

@@ -158,7 +158,7 @@ static void try_reads(struct shard *shard)
     }
 }
 
-void shard_block_read(struct shard *shard, const struct shard_request *request)
+void shard_block_read(struct shard *shard, const struct shard_request *request, bool local)
 {
     struct shard_blocks *blocks = &shard->blocks;
     const struct command_blocking *blocking = request->command->blocking;
@@ -169,6 +169,7 @@ void shard_block_read(struct shard *shard, const struct shard_request *request)
     else
         resp_encode_command(&text, request->args, request->argc);
     struct blocked *blocked = blocked_add(shard, request, buf_span(&text), BLOCK_READS);
+    blocked->local = local;
     struct waiter *waiter =
         waits_add(&blocks->reads, blocked_waiter_id(shard, blocked), blocked->id, buf_span(&text));
     ASSERT(waiter); /* this node made the text */
@@ -427,10 +428,46 @@ static void end_decided(struct shard *shard)
     }
 }
 
+/* UINT64_MAX: a leader is followed, or nobody needs one. */
+static uint64_t lost_due_ms(const struct shard *shard)
+{
+    return shard->blocks.lost_ms ? shard->blocks.lost_ms + shard->options.leader_wait_ms
+                                 : UINT64_MAX;
+}
+
+static void end_lost(struct shard *shard)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    for (size_t i = blocks->count; i-- > 0;) {
+        struct blocked *blocked = blocks->list[i];
+        if (blocked->local || blocked->abandoned)
+            continue;
+        if (is_known_here_alone(blocked))
+            blocked_answer_error(shard, blocked, SHARD_NO_LEADER);
+        else
+            blocked_abandon(shard, blocked, SHARD_UNKNOWN);
+    }
+}
+
+static void watch_for_leader(struct shard *shard)
+{
+    struct shard_blocks *blocks = &shard->blocks;
+    if (shard_may_hold(shard) || blocks->count == 0)
+        blocks->lost_ms = 0;
+    else if (!blocks->lost_ms)
+        blocks->lost_ms = shard->now.mono_ms ? shard->now.mono_ms : 1;
+    if (lost_due_ms(shard) > shard->now.mono_ms)
+        return;
+    end_lost(shard);
+    blocks->lost_ms = shard->now.mono_ms; /* those that wait on need not be looked at each turn */
+}
+
 uint64_t shard_blocks_due_ms(const struct shard *shard)
 {
     const struct shard_blocks *blocks = &shard->blocks;
-    uint64_t due_ms = UINT64_MAX;
+    uint64_t due_ms = lost_due_ms(shard);
+    if (blocks->count && !blocks->lost_ms && !shard_is_leader(shard))
+        due_ms = shard_silent_ms(shard);
     bool tells = may_tell(shard) && !shard_is_leader(shard);
     for (const struct blocked *at = blocks->first; at; at = at->next) {
         if (tells && say_ms(shard, at) < due_ms)
@@ -448,6 +485,7 @@ void shard_drive_blocks(struct shard *shard)
 {
     try_reads(shard);
     begin_term(shard);
+    watch_for_leader(shard);
     if (shard->blocks.first) {
         end_decided(shard);
         if (may_tell(shard) && shard_is_leader(shard))

@@ -18,6 +18,10 @@
  * A waiter that is to wait no more is taken out by the leader, which answers with the last index of
  * its log. The client is answered when this node has applied that, for an entry may have served it.
  *
+ * Where no leader is followed for leader_wait_ms (a majority is down; this node was removed),
+ * nobody waits on: who did gets an error. Reads of this node's own state need no leader, and wait
+ * on.
+ *
  * A client that cannot be told in time what became of its command hears so. The leader may still
  * have it, and would take elements for nobody: it is told that it waits no more until it answers,
  * or its term is over.
@@ -49,6 +53,7 @@ struct blocked {
     int protocol;
     enum block_state state;
     bool abandoned; /* the client was answered: only the leader has to hear of it */
+    bool local;     /* a read of what this node has applied: it needs no leader */
     bool ends;      /* it is to wait no more, for the reason `why` */
     enum shard_unblock why;
     uint64_t ended_ms; /* since then */
@@ -74,6 +79,7 @@ struct shard_blocks {
     struct blocked *first; /* of those for whom something is to be done: not WAITS or READS */
     struct blocked *last;
     uint64_t settled_term; /* of which all were told that a new term has begun */
+    uint64_t lost_ms;      /* since when no leader is followed; 0: one is, or nobody waits */
     uint64_t number;       /* of the newest RAFT.WAIT */
     unsigned depth;        /* of entries that serve behind entries that serve */
     struct waits reads;    /* of this node, that wait */
@@ -127,8 +133,8 @@ void shard_take_waited(struct shard *shard, const struct wire_forward *message);
 void shard_note_key_change(void *context, const struct keyspace_change *change);
 void shard_forget_blocks(struct shard *shard); /* a snapshot was installed */
 void shard_say_again(struct shard *shard);     /* the connection to the leader was lost */
-/* The read found nothing, and waits. */
-void shard_block_read(struct shard *shard, const struct shard_request *request);
+/* The read found nothing, and waits. `local`: on a READONLY connection. */
+void shard_block_read(struct shard *shard, const struct shard_request *request, bool local);
 bool shard_reply_is_null(struct span reply);
 
 /* wake.c */

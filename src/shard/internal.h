@@ -319,6 +319,8 @@ bool shard_has_stopped(const struct shard *shard);
 /* issue.c */
 bool shard_may_propose(const struct shard *shard);
 bool shard_may_hold(const struct shard *shard); /* until it can be issued */
+/* When the leader that this node follows is none any more, if it says nothing until then. */
+uint64_t shard_silent_ms(const struct shard *shard);
 void shard_note_proposed(struct shard *shard, struct pending_write *write);
 void shard_note_answered(struct shard *shard, struct pending_write *write);
 uint32_t shard_propose(struct shard *shard, enum entry_kind kind, struct span text,

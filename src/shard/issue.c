@@ -13,12 +13,17 @@
 enum { SILENT_TIMEOUTS = 3 }; /* election timeouts, after which a leader is none any more */
 
 /* Who has no vote does not look for another leader: to a removed node, the last one stays. */
+uint64_t shard_silent_ms(const struct shard *shard)
+{
+    uint64_t patience_ms = (uint64_t)shard->options.raft.election_timeout_ms * SILENT_TIMEOUTS;
+    return raft_last_contact_ms(shard->raft) + patience_ms + 1;
+}
+
 static bool follows_a_leader(const struct shard *shard)
 {
     uint64_t leader = raft_leader(shard->raft);
-    uint64_t patience_ms = (uint64_t)shard->options.raft.election_timeout_ms * SILENT_TIMEOUTS;
     return shard_forwards(shard) && leader && leader != raft_id(shard->raft) &&
-           shard->now.mono_ms <= raft_last_contact_ms(shard->raft) + patience_ms;
+           shard->now.mono_ms < shard_silent_ms(shard);
 }
 
 bool shard_may_propose(const struct shard *shard)

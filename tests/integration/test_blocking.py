@@ -204,6 +204,22 @@ class Consumer(threading.Thread):
                 self.over.wait(0.05)
 
 
+def test_who_waits_on_a_node_that_is_removed_hears_of_it(make_cluster):
+    cluster = make_cluster()
+    leader = cluster.wait_leader()
+    gone = cluster.followers()[0]
+    wait_for(lambda: leader.call("SET", "k", "v") == "OK", what="a write")
+    takes = Waiting(gone, "BLPOP", "k2", 0)
+    reads = Waiting(gone, "XREAD", "BLOCK", 0, "STREAMS", "s", "$")
+    local = Waiting(gone, "XREAD", "BLOCK", 0, "STREAMS", "s", "$", readonly=True)
+    wait_blocked(gone, 3)
+    assert leader.call("RAFT.NODE", "REMOVE", str(gone.id)) == "OK"
+    takes.end()
+    reads.end()
+    assert "UNKNOWN" in str(takes.error) and "CLUSTERDOWN" in str(reads.error)
+    assert blocked(gone) == 1 and local.error is None
+
+
 def kill_the_leader(cluster, survivor):
     victim = cluster.wait_leader()
     while victim is survivor:

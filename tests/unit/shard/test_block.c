@@ -199,6 +199,14 @@ static void test_a_refusal_that_comes_late_is_not_believed(void **state)
     fixture_close(&fixture);
 }
 
+static void assert_told_error(struct fixture *fixture, const char *beginning)
+{
+    if (fixture->answered.len < strlen(beginning) ||
+        memcmp(fixture->answered.ptr, beginning, strlen(beginning)) != 0)
+        fail_msg("answered '%.*s'", (int)fixture->answered.len, fixture->answered.ptr);
+    fixture->answered.len = 0;
+}
+
 /* The leader would give elements to nobody. */
 static void test_who_was_given_up_is_still_taken_out_by_the_leader(void **state)
 {
@@ -212,9 +220,7 @@ static void test_who_was_given_up_is_still_taken_out_by_the_leader(void **state)
         fixture_pass(&fixture, LEADER_WAIT_MS / 2);
         hear(&fixture, 4);
     }
-    if (fixture.answered.len < 10 || memcmp(fixture.answered.ptr, "1:-UNKNOWN", 10) != 0)
-        fail_msg("answered '%.*s'", (int)fixture.answered.len, fixture.answered.ptr);
-    fixture.answered.len = 0;
+    assert_told_error(&fixture, "1:-UNKNOWN");
     fixture.sent_forwards.len = 0;
     fixture_pass(&fixture, 4 * HEARTBEAT_MS);
     hear(&fixture, 4);
@@ -222,6 +228,81 @@ static void test_who_was_given_up_is_still_taken_out_by_the_leader(void **state)
     left(&fixture, fixture.context, 1, fixture_last(&fixture));
     assert_answered(&fixture, ""); /* it was answered before */
     assert_int_equal(shard_blocked_count(fixture.shard), 0);
+    fixture_close(&fixture);
+}
+
+/* Nobody says when that is: a removed node hears nothing any more. */
+static void pass_until_due(struct fixture *fixture)
+{
+    uint64_t due_ms = shard_deadline_ms(fixture->shard);
+    if (due_ms == UINT64_MAX)
+        fail_msg("nothing is due");
+    fixture_pass(fixture, due_ms > fixture->now.mono_ms ? due_ms - fixture->now.mono_ms : 0);
+    fixture_turn(fixture);
+}
+
+static void test_who_waits_where_no_leader_is_heard_gets_an_error(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_following(&fixture);
+    block(&fixture, 1, "BLPOP k 0");
+    waits(&fixture, 1, 1);
+    uint64_t begin_ms = fixture.now.mono_ms;
+    while (fixture.answered.len == 0)
+        pass_until_due(&fixture);
+    assert_told_error(&fixture, "1:-UNKNOWN");
+    assert_int_equal(fixture.now.mono_ms >= begin_ms + LEADER_WAIT_MS, true);
+    assert_int_equal(fixture.now.mono_ms < begin_ms + LEADER_WAIT_MS + 10 * ELECTION_MS, true);
+    fixture_close(&fixture);
+}
+
+static void test_who_waits_while_no_leader_knew_of_it_was_served_by_nobody(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_waiting_without_leader(&fixture);
+    fixture_pass(&fixture, LEADER_WAIT_MS / 2);
+    fixture_turn(&fixture);
+    assert_answered(&fixture, "");
+    fixture_pass(&fixture, LEADER_WAIT_MS);
+    fixture_turn(&fixture);
+    assert_told_error(&fixture, "1:-CLUSTERDOWN");
+    assert_int_equal(shard_blocked_count(fixture.shard), 0);
+    fixture_close(&fixture);
+}
+
+static void test_a_leader_that_comes_back_in_time_loses_no_waiter(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_waiting_without_leader(&fixture);
+    fixture_pass(&fixture, LEADER_WAIT_MS - 1);
+    fixture_turn(&fixture);
+    follow(&fixture, 6);
+    fixture_pass(&fixture, 2 * ELECTION_MS);
+    hear(&fixture, 6);
+    assert_answered(&fixture, "");
+    assert_int_equal(shard_blocked_count(fixture.shard), 1);
+    fixture_close(&fixture);
+}
+
+static void test_a_read_of_this_nodes_own_state_needs_no_leader(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct span args[16];
+    struct shard_request request = {.client = {1, 1, 0}, .protocol = 2, .args = args};
+    open_following(&fixture);
+    request.argc = fixture_words("XREAD BLOCK 0 STREAMS k $", args);
+    request.command = command_find(fixture.table, args, request.argc);
+    shard_wait_local(fixture.shard, &request, fixture.now);
+    fixture_pass(&fixture, 10 * ELECTION_MS);
+    fixture_turn(&fixture);
+    fixture_pass(&fixture, 2 * LEADER_WAIT_MS);
+    fixture_turn(&fixture);
+    assert_answered(&fixture, "");
+    assert_int_equal(shard_blocked_count(fixture.shard), 1);
     fixture_close(&fixture);
 }
 
@@ -478,6 +559,10 @@ int main(void)
         cmocka_unit_test(test_a_client_in_the_place_of_one_that_left_is_not_forgotten),
         cmocka_unit_test(test_a_refusal_that_comes_late_is_not_believed),
         cmocka_unit_test(test_who_was_given_up_is_still_taken_out_by_the_leader),
+        cmocka_unit_test(test_who_waits_where_no_leader_is_heard_gets_an_error),
+        cmocka_unit_test(test_who_waits_while_no_leader_knew_of_it_was_served_by_nobody),
+        cmocka_unit_test(test_a_leader_that_comes_back_in_time_loses_no_waiter),
+        cmocka_unit_test(test_a_read_of_this_nodes_own_state_needs_no_leader),
         cmocka_unit_test(test_an_entry_of_an_earlier_term_ends_nothing),
         cmocka_unit_test(test_a_leader_refuses_what_no_node_lets_wait),
         cmocka_unit_test(test_a_write_that_is_refused_is_tried_again),
