@@ -118,6 +118,63 @@ def appended(operations, final):
     return complaints
 
 
+def queue(operations, left, in_order=True):
+    """Jobs with names that come once: put, taken by clients that wait, and those that are left at the end. A take whose
+    outcome nobody knows may have taken as many as it asked for. in_order: first in, first out."""
+    complaints = []
+    puts = {job: op for op in operations if op.kind == "put" for job in op.value}
+    takes, spare = {}, 0
+    for op in operations:
+        if op.kind != "take":
+            continue
+        spare += op.value if op.outcome == UNKNOWN else 0
+        for job in op.result or []:
+            if job in takes:
+                complaints.append(f"{job} was given twice:\n  {takes[job]!r}\n  {op!r}")
+            takes[job] = op
+    complaints += [f"{job} is left {left.count(job)} times" for job in sorted(set(left)) if left.count(job) > 1]
+    complaints += [f"{job} was given, and is left: {takes[job]!r}" for job in sorted(set(left) & set(takes))]
+    for job in sorted(set(left) | set(takes)):
+        if job not in puts or puts[job].outcome not in (OK, UNKNOWN):
+            complaints.append(f"nobody put {job} there, or it was refused: {puts.get(job)!r}")
+        elif job in takes and takes[job].back < puts[job].call:
+            complaints.append(f"{job} was given before it was there:\n  {takes[job]!r}\n  {puts[job]!r}")
+    lost = [job for job, op in puts.items() if op.outcome == OK and job not in takes and job not in left]
+    if len(lost) > spare:
+        complaints.append(f"{len(lost)} jobs were put and are lost, {spare} may have been taken unseen: {lost[:5]}")
+    pair = overtaken(puts, takes, left) if in_order and not complaints else None
+    if pair:
+        complaints.append("a job was overtaken:\n  " + "\n  ".join(f"{op!r}" for op in pair))
+    return complaints
+
+
+def overtaken(puts, takes, left):
+    """The first job that was given or is left, was put before another one was, and was given after it."""
+    begins = {job: takes[job].call if job in takes else float("inf") for job in [*takes, *left]}
+    puts = {job: op for job, op in puts.items() if job in begins}
+    by_back = sorted((job for job in puts if puts[job].outcome == OK), key=lambda job: puts[job].back)
+    latest, at = None, 0
+    for job in sorted((job for job in puts if job in takes), key=lambda job: puts[job].call):
+        while at < len(by_back) and puts[by_back[at]].back < puts[job].call:
+            if latest is None or begins[by_back[at]] > begins[latest]:
+                latest = by_back[at]
+            at += 1
+        if latest is not None and takes[job].back < begins[latest]:
+            return [op for op in (puts[latest], puts[job], takes[job], takes.get(latest)) if op]
+    return None
+
+
+def moved(operations, done):
+    """Jobs that clients moved from one list to another, and what that holds at the end."""
+    known = [job for op in operations if op.kind == "take" for job in op.result or []]
+    spare = sum(op.value for op in operations if op.kind == "take" and op.outcome == UNKNOWN)
+    complaints = [f"{job} was moved, and is there {done.count(job)} times" for job in known if done.count(job) != 1]
+    unseen = [job for job in done if job not in set(known)]
+    if len(unseen) > spare:
+        complaints.append(f"{len(unseen)} jobs were moved unseen, which {spare} moves can have done: {unseen[:5]}")
+    return complaints
+
+
 def accounts(operations, final):
     """Transfers and looks at all accounts, and the balances at the end."""
     complaints = []

@@ -20,17 +20,19 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 import checks  # noqa: E402
+import jobs  # noqa: E402
 import linear  # noqa: E402
-from clients import Client, Unknown  # noqa: E402
+from clients import Client, NothingHappened, Unknown  # noqa: E402
 from cluster import PATIENCE, TOP  # noqa: E402
 from faults import KINDS, Nemesis, Timeline  # noqa: E402
 from history import UNKNOWN, History  # noqa: E402
 from nodes import ChaosCluster  # noqa: E402
 from resp import Closed, Error  # noqa: E402
 from waiting import TimedOut, wait_for  # noqa: E402
-from workloads import ACCOUNTS, EACH_BEGINS_WITH, Climbers, Counters, Loyal, Workload, make_all, text  # noqa: E402
+from workloads import ACCOUNTS, EACH_BEGINS_WITH, Climbers, Counters, Loyal, Workload, make_all, make_loyal, text  # noqa: E402
 
 ROUND_SECONDS = 40
+WORKERS = 3
 HEALED_SECONDS = 30  # within so many there is a leader that takes writes, once all is healed
 
 
@@ -67,7 +69,7 @@ class Round:
         self.history = History(self.cluster.dir / "history")
         self.timeline = Timeline(self.cluster.dir / "timeline")
         self.nemesis = Nemesis(self.cluster, random.Random(f"{seed} faults"), self.timeline,
-                               clients + 2 * self.size + 1, self.kinds)
+                               clients + 2 * self.size + 1 + WORKERS, self.kinds)
         self.workloads = []
 
     # --- the course ---
@@ -88,7 +90,11 @@ class Round:
         self.cluster.start()
         self.final_client = Client(self.cluster.addresses, 100, self.rng, 5 * PATIENCE)
         assert self.final_client.call("MSET", *[word for account in ACCOUNTS for word in (account, EACH_BEGINS_WITH)]) == "OK"
+        jobs.begin(self.final_client.call)
         self.workloads = make_all(self, self.client_count)
+        for _ in range(WORKERS):
+            self.workloads.append(jobs.Jobs(self, self.workloads[-1].number + 1))
+        self.workloads += make_loyal(self, self.workloads[-1].number + 1)
         for workload in self.workloads:
             workload.start()
 
@@ -185,6 +191,7 @@ class Round:
             complaints += [f"{key}: {one}" for one in checks.expiry(by_key[key], self.nemesis.restarts)]
             self.count_judged("expiring", by_key[key])
         self.record("expiry", complaints)
+        self.judge_jobs()
         operations = by_key.get("accounts", [])
         self.record("accounts", checks.accounts(operations, list(map(text, self.final("MGET", *ACCOUNTS)))))
         self.count_judged("transfers", operations)
@@ -194,6 +201,23 @@ class Round:
             while reader.get(key).outcome == UNKNOWN:
                 pass
         self.judged["reads of followers"] = sum(one.judged for one in self.workloads if isinstance(one, Climbers))
+
+    def final_transaction(self, commands):
+        while True:
+            try:
+                return self.final_client.transaction(commands)
+            except (Unknown, NothingHappened):
+                pass  # reads
+
+    def judge_jobs(self):
+        left, done = jobs.left(self.final, self.final_transaction)
+        complaints = []
+        for key, waiting in left.items():
+            operations = self.history.by_key.get(key, [])
+            complaints += [f"{key}: {one}" for one in checks.queue(operations, waiting, key != jobs.SCORES)]
+            self.count_judged("jobs", operations)
+        complaints += [f"{jobs.DONE}: {one}" for one in checks.moved(self.history.by_key.get(jobs.MOVED, []), done)]
+        self.record("jobs", complaints)
 
     def count_judged(self, name, operations):
         self.judged[name] = self.judged.get(name, 0) + len(operations)

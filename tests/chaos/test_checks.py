@@ -105,6 +105,55 @@ def test_accounts_keep_their_sum():
     assert len(checks.accounts([op("transfer", 1, 2, transfer.value, False)], moved)) == 2
 
 
+def put(call, back, *jobs, outcome=OK):
+    return op("put", call, back, list(jobs), True, outcome)
+
+
+def take(call, back, *jobs, most=1, outcome=OK):
+    return op("take", call, back, most, list(jobs), outcome) if outcome == OK else op("take", call, back, most, None, outcome)
+
+
+def test_a_job_is_given_once_or_is_left():
+    assert checks.queue([put(1, 2, "a", "b"), take(3, 4, "a")], ["b"]) == []
+    assert only(checks.queue([put(1, 2, "a"), take(3, 4, "a"), take(3, 4, "a")], []), "given twice")
+    assert only(checks.queue([put(1, 2, "a"), take(3, 4, "a")], ["a"]), "is left")
+    assert only(checks.queue([put(1, 2, "a")], ["a", "a"]), "2 times")
+
+
+def test_a_job_is_lost_only_to_a_client_that_did_not_learn_what_it_took():
+    jobs = [put(1, 2, "a", "b"), take(1, 9)]
+    assert only(checks.queue(jobs, ["b"]), "1 jobs were put and are lost")
+    assert checks.queue([*jobs, take(3, 0, outcome=UNKNOWN)], ["b"]) == []
+    assert only(checks.queue([*jobs, take(3, 0, outcome=UNKNOWN)], []), "2 jobs")
+    assert only(checks.queue([*jobs, take(3, 4, outcome=FAILED)], ["b"]), "1 jobs")
+    assert checks.queue([*jobs, take(3, 0, most=2, outcome=UNKNOWN)], []) == []
+    assert checks.queue([put(1, 2, "a", outcome=UNKNOWN)], []) == []
+
+
+def test_a_job_that_nobody_put_there_is_found():
+    assert only(checks.queue([take(3, 4, "x")], []), "nobody put")
+    assert only(checks.queue([put(1, 2, "a", outcome=FAILED)], ["a"]), "refused")
+    assert only(checks.queue([put(5, 6, "a"), take(3, 4, "a")], []), "before it was there")
+
+
+def test_jobs_leave_a_queue_in_their_order():
+    two = [put(1, 2, "a"), put(3, 4, "b")]
+    assert checks.queue([*two, take(5, 7, "b"), take(6, 8, "a")], []) == []
+    assert only(checks.queue([*two, take(5, 6, "b"), take(7, 8, "a")], []), "overtaken")
+    assert checks.queue([*two, take(5, 6, "b"), take(7, 8, "a")], [], in_order=False) == []
+    assert only(checks.queue([*two, take(5, 6, "b")], ["a"]), "overtaken")
+    assert checks.queue([put(1, 4, "a"), put(3, 5, "b"), take(6, 7, "b")], ["a"]) == []
+    assert checks.queue([*two, take(5, 6, "b"), take(5, 0, outcome=UNKNOWN)], []) == []
+
+
+def test_a_job_that_was_moved_is_where_it_was_moved_to():
+    assert checks.moved([take(1, 2, "a")], ["a"]) == []
+    assert only(checks.moved([take(1, 2, "a")], []), "0 times")
+    assert only(checks.moved([take(1, 2, "a")], ["a", "a"]), "2 times")
+    assert only(checks.moved([], ["a"]), "unseen")
+    assert checks.moved([take(1, 2, outcome=UNKNOWN)], ["a"]) == []
+
+
 def expiring(*reads, outcome=OK, restarts=()):
     """A key that lives for a second, read at (call, return, result) in milliseconds."""
     begin = Operation(1, "expiring", "k", "v", 1000, 0, 10_000_000, outcome, True)

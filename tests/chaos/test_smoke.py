@@ -13,8 +13,8 @@ def test_a_short_round_is_fine(kinds):
         good = one.play()
         assert good, f"{one.cluster.dir}: {one.complaints}"
         assert sum(one.nemesis.counts.values()) >= 2
-        assert len(one.passed) == 11
+        assert len(one.passed) == 12
         assert one.judged["increments of loyal clients"] > 50
-        assert all(one.judged[kind] > 50 for kind in ("registers", "counters", "appends", "transfers")), one.judged
+        assert all(one.judged[kind] > 50 for kind in ("registers", "counters", "appends", "transfers", "jobs")), one.judged
     finally:
         one.close(keep_folder=not good)

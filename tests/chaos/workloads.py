@@ -620,7 +620,7 @@ class Loyal(Workload):
 
 
 def make_all(run, clients):
-    """So many clients, with the numbers from 1 on, two more for each node, and one."""
+    """So many clients, with the numbers from 1 on, two more for each node, and one. Their links may be cut."""
     whole = Keys("register", 5, 250)
     present = Keys("presence", 2, 60)
     appended = Keys("appended", 2, 150)
@@ -637,6 +637,8 @@ def make_all(run, clients):
         made.append(Faithful(run, clients + 1 + node, whole, node))
         made.append(Impatient(run, clients + 1 + run.size + node, whole, node))
     made.append(Flood(run, clients + 1 + 2 * run.size, whole))
-    for number, node in enumerate(run.cluster.everybody, start=made[-1].number + 1):
-        made.append(Loyal(run, number, node))
     return made
+
+
+def make_loyal(run, first):
+    return [Loyal(run, number, node) for number, node in enumerate(run.cluster.everybody, start=first)]
