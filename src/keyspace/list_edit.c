@@ -3,12 +3,25 @@
 #include "base/mem.h"
 #include "keyspace/list_form.h"
 
-static bool has_room(const struct listpack *pack, struct span text,
-                     const struct list_limits *limits)
+enum { HEAD_AND_TRAILER_MAX = 10 }; /* what a text takes in a pack besides its bytes */
+
+/* Redis' rule for a list that is one pack, and so it may be longer than a chunk by the heads of
+ * elements. */
+static bool stays_packed(const struct listpack *pack, struct span text,
+                         const struct list_limits *limits)
 {
     size_t count = listpack_count(pack);
     return count == 0 ||
            (count < limits->count && listpack_bytes(pack) + text.len <= limits->bytes);
+}
+
+/* A chunk ends where its memory does: one byte more would cost the next size of the allocator. */
+static bool has_room(const struct listpack *pack, struct span text,
+                     const struct list_limits *limits)
+{
+    return listpack_count(pack) == 0 ||
+           (listpack_count(pack) < limits->count &&
+            listpack_bytes(pack) + text.len + HEAD_AND_TRAILER_MAX <= limits->bytes);
 }
 
 static void pack_put(struct listpack *pack, size_t offset, struct span text)
@@ -82,12 +95,50 @@ static void chunk_put(struct list *list, struct spine_place *place, size_t offse
     recount(list, place);
 }
 
+/* The elements from `offset` on become a chunk of their own, at the same place; `place` keeps the
+ * ones before. */
+static void split(struct list *list, struct spine_place *place, size_t offset)
+{
+    struct chunk *left = place->leaf;
+    size_t moved = listpack_count(&left->pack) - offset;
+    struct chunk *right = mem_alloc(sizeof(*right));
+    *right = (struct chunk){0};
+    listpack_append_from(&right->pack, &left->pack, listpack_nth(&left->pack, offset), moved);
+    listpack_delete_range(&left->pack, offset, moved);
+    left->series = series_of(&left->pack, 0, offset);
+    right->series = series_of(&right->pack, 0, moved);
+    recount(list, place);
+    spine_insert_after(&list->spine, place, right, moved);
+    spine_previous(place);
+}
+
+static bool end_chunk(const struct list *list, enum list_end end, struct spine_place *place)
+{
+    return end == LIST_HEAD ? spine_first(&list->spine, place) : spine_last(&list->spine, place);
+}
+
+/* The chunk at this end was a packed list, and is too long for one: its last element leaves it. */
+static void shed(struct list *list, const struct list_limits *limits, enum list_end end,
+                 struct spine_place *place)
+{
+    struct chunk *chunk = place->leaf;
+    size_t count = listpack_count(&chunk->pack);
+    if (count == 1 || listpack_bytes(&chunk->pack) <= limits->bytes)
+        return;
+    split(list, place, end == LIST_HEAD ? 1 : count - 1);
+    if (end == LIST_HEAD)
+        spine_next(place);
+    listpack_shrink(&((struct chunk *)place->leaf)->pack);
+    end_chunk(list, end, place);
+}
+
 static void push_long(struct list *list, const struct list_limits *limits, enum list_end end,
                       const struct element *element)
 {
     struct spine_place place;
-    bool any =
-        end == LIST_HEAD ? spine_first(&list->spine, &place) : spine_last(&list->spine, &place);
+    bool any = end_chunk(list, end, &place);
+    if (any)
+        shed(list, limits, end, &place);
     struct chunk *chunk = place.leaf;
     if (any && has_room(&chunk->pack, element->text, limits)) {
         if (end == LIST_HEAD)
@@ -110,7 +161,7 @@ void list_push(struct list *list, const struct value_rules *rules, enum list_end
 {
     struct list_limits limits = list_limits(rules);
     struct element element = {text, series_one(text)};
-    if (!list->is_long && !has_room(&list->pack, text, &limits))
+    if (!list->is_long && !stays_packed(&list->pack, text, &limits))
         list_lengthen(list);
     if (list->is_long)
         push_long(list, &limits, end, &element);
@@ -199,23 +250,6 @@ static struct series series_before(const struct list *list, struct spine_place p
     return series_without_back(list->series, sum);
 }
 
-/* The elements from `offset` on become a chunk of their own, at the same place; `place` keeps the
- * ones before. */
-static void split(struct list *list, struct spine_place *place, size_t offset)
-{
-    struct chunk *left = place->leaf;
-    size_t moved = listpack_count(&left->pack) - offset;
-    struct chunk *right = mem_alloc(sizeof(*right));
-    *right = (struct chunk){0};
-    listpack_append_from(&right->pack, &left->pack, listpack_nth(&left->pack, offset), moved);
-    listpack_delete_range(&left->pack, offset, moved);
-    left->series = series_of(&left->pack, 0, offset);
-    right->series = series_of(&right->pack, 0, moved);
-    recount(list, place);
-    spine_insert_after(&list->spine, place, right, moved);
-    spine_previous(place);
-}
-
 /* Adds an element before the one at `offset` of a chunk, or behind its last one. If the chunk is
  * full, a neighbour may take it, or two halves make room. Does not change the list's own sum. */
 static void put_long(struct list *list, const struct list_limits *limits, struct spine_place *place,
@@ -261,7 +295,7 @@ void list_insert(struct list *list, const struct value_rules *rules, size_t inde
     }
     struct list_limits limits = list_limits(rules);
     struct element element = {text, series_one(text)};
-    if (!list->is_long && !has_room(&list->pack, text, &limits))
+    if (!list->is_long && !stays_packed(&list->pack, text, &limits))
         list_lengthen(list);
     struct series before;
     if (list->is_long) {

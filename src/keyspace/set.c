@@ -57,12 +57,18 @@ bool set_contains(const struct set *set, struct span member)
 
 static void add_dense(struct set_table *table, struct span bytes, uint32_t hash)
 {
-    struct set_member *member = mem_alloc(sizeof(*member) + bytes.len);
-    member->hash = hash;
+    struct set_member *member = mem_alloc(set_member_bytes(bytes.len));
     ASSERT(bytes.len < UINT32_MAX);
-    member->len = (uint32_t)bytes.len;
-    if (bytes.len)
-        memcpy(member->bytes, bytes.ptr, bytes.len);
+    const uint32_t len = (uint32_t)bytes.len;
+    unsigned char *at = member->len;
+    member->hash = hash;
+    *at++ = (unsigned char)(len < SET_MEMBER_LONG ? len : SET_MEMBER_LONG);
+    if (len >= SET_MEMBER_LONG) {
+        memcpy(at, &len, sizeof(len));
+        at += sizeof(len);
+    }
+    if (len)
+        memcpy(at, bytes.ptr, len);
     dense_insert(&table->dense, member);
 }
 

@@ -39,7 +39,7 @@ static void digest(const void *value, struct value_sink *sink)
 
 static size_t member_memory(const struct set_member *member)
 {
-    return mem_footprint(sizeof(*member) + member->len);
+    return mem_footprint(set_member_bytes(set_member_span(member).len));
 }
 
 static size_t memory_dense(const struct set_table *table, size_t samples)
@@ -89,8 +89,9 @@ static struct set_table *copy_table(const struct set_table *from)
     dense_reserve(&table->dense, dense_count(&from->dense));
     for (size_t i = 0; i < dense_count(&from->dense); i++) {
         const struct set_member *member = dense_at(&from->dense, i);
-        struct set_member *fresh = mem_alloc(sizeof(*fresh) + member->len);
-        memcpy(fresh, member, sizeof(*fresh) + member->len);
+        size_t bytes = set_member_bytes(set_member_span(member).len);
+        struct set_member *fresh = mem_alloc(bytes);
+        memcpy(fresh, member, bytes);
         dense_insert(&table->dense, fresh);
     }
     return table;

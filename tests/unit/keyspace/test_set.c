@@ -280,13 +280,36 @@ static void test_memory_is_told_from_samples(void **state)
     size_t all = set_ops.memory(set, 0);
     assert_int_equal(set_ops.memory(set, 1000), all);
     assert_int_equal(set_ops.memory(set, 5), all); /* all members take the same */
-    assert_true(all > 1000 * (16 + 8 + 4));
-    assert_true(all < 1000 * (16 + 16 + 12));
+    assert_true(all > 1000 * (8 + 8 + 4));
+    assert_true(all < 1000 * (8 + 12 + 12));
     set_free(set);
     rules = value_rules_default;
     set = set_new();
     add_numbers(set, 100, &rules);
     assert_true(set_ops.memory(set, 0) < 100 * 3 + 64);
+    set_free(set);
+}
+
+/* The length of a member takes one byte, or five. */
+static void test_members_of_every_length_are_kept(void **state)
+{
+    (void)state;
+    enum { LEN_MAX = 600 };
+    char text[LEN_MAX] = {0};
+    struct value_rules rules = rules_of(1);
+    struct set *set = set_new();
+    for (size_t len = 0; len <= LEN_MAX; len++)
+        assert_true(set_add(set, span_of(text, len), &rules));
+    for (size_t len = 0; len <= LEN_MAX; len++)
+        assert_true(set_contains(set, span_of(text, len)));
+    struct set_walk walk = set_walk(set);
+    size_t len = 0;
+    for (struct span member; set_walk_next(&walk, &member); len++)
+        assert_true(span_equal(member, span_of(text, len)));
+    assert_int_equal(len, LEN_MAX + 1);
+    struct set *copy = set_ops.copy(set);
+    assert_int_equal(set_ops.sum_by_walk(copy), set_ops.sum(set));
+    set_free(copy);
     set_free(set);
 }
 
@@ -345,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_a_search_among_integers_has_a_bound),
         cmocka_unit_test(test_every_set_is_freed_in_pieces),
         cmocka_unit_test(test_memory_is_told_from_samples),
+        cmocka_unit_test(test_members_of_every_length_are_kept),
         cmocka_unit_test(test_a_small_set_answers_a_scan_at_once),
         cmocka_unit_test(test_saved_bytes_are_those_of_redis),
     };
