@@ -127,6 +127,17 @@ bool command_parse_integer(struct command_context *context, struct span text, in
     return false;
 }
 
+bool command_parse_negatable(struct command_context *context, struct span text, int64_t *value)
+{
+    if (!command_parse_integer(context, text, value))
+        return false;
+    if (*value != INT64_MIN)
+        return true;
+    resp_errorf(context->reply, "ERR value is out of range, value must between %lld and %lld",
+                (long long)-INT64_MAX, (long long)INT64_MAX);
+    return false;
+}
+
 bool command_string_is(const struct item *item, struct span expected)
 {
     char scratch[NUMBER_I64_CHARS];

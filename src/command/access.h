@@ -56,6 +56,8 @@ const struct value_rules *command_rules(const struct command_context *context);
 
 /* Writes the error if the text is not an integer. */
 bool command_parse_integer(struct command_context *context, struct span text, int64_t *value);
+/* An integer whose opposite is one too. */
+bool command_parse_negatable(struct command_context *context, struct span text, int64_t *value);
 
 /* Sets a key to a string and counts a change. A deadline that has passed removes the key at once;
  * NO_DEADLINE: there is none, or with `keep_deadline` that of before. */

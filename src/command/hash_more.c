@@ -155,7 +155,7 @@ static bool parse_count(struct command_context *context, const struct span *args
 {
     if (argc < 3)
         return true;
-    if (!sample_parse_count(context, args[2], count))
+    if (!command_parse_negatable(context, args[2], count))
         return false;
     if (argc > 4 || (argc == 4 && !span_is(args[3], "withvalues"))) {
         resp_error(context->reply, ERROR_SYNTAX);

@@ -79,7 +79,7 @@ struct search {
 static bool parse_rank(struct command_context *context, struct span text, struct search *search)
 {
     int64_t rank;
-    if (!command_parse_integer(context, text, &rank))
+    if (!command_parse_negatable(context, text, &rank))
         return false;
     if (rank == 0) {
         /* Redis' words */

@@ -82,17 +82,6 @@ void sample_end(struct sample *sample)
     sample->drawn = NULL;
 }
 
-bool sample_parse_count(struct command_context *context, struct span text, int64_t *count)
-{
-    if (!command_parse_integer(context, text, count))
-        return false;
-    if (*count != INT64_MIN)
-        return true;
-    resp_errorf(context->reply, "ERR value is out of range, value must between %lld and %lld",
-                (long long)-INT64_MAX, (long long)INT64_MAX);
-    return false;
-}
-
 bool sample_is_bearable(struct command_context *context, uint64_t size, int64_t count,
                         size_t (*bytes_at)(const void *value, size_t position), const void *value)
 {

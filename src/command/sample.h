@@ -23,9 +23,6 @@ void sample_begin(struct sample *sample, struct prng *prng, uint64_t size, int64
 bool sample_next(struct sample *sample, size_t *position); /* false: these were all */
 void sample_end(struct sample *sample);
 
-/* Reads a count as these commands do. False: the error was written. */
-bool sample_parse_count(struct command_context *context, struct span text, int64_t *count);
-
 /* Positions that may repeat make a reply of any length from a few elements. Draws them beforehand,
  * without changing the generator, and refuses too many. bytes_at tells about what an element takes
  * in the reply. False: the error was written. */

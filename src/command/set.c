@@ -199,7 +199,7 @@ void command_srandmember_run(struct command_context *context, const struct span 
         resp_error(context->reply, ERROR_SYNTAX);
         return;
     }
-    if ((argc == 3 && !sample_parse_count(context, args[2], &count)) ||
+    if ((argc == 3 && !command_parse_negatable(context, args[2], &count)) ||
         !command_read(context, args[1], VALUE_SET, &set))
         return;
     if (argc == 3)

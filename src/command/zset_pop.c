@@ -179,7 +179,7 @@ static void write_sample(struct command_context *context, const struct zset *zse
 static bool parse_sample(struct command_context *context, const struct span *args, size_t argc,
                          int64_t *count)
 {
-    if (!sample_parse_count(context, args[2], count))
+    if (!command_parse_negatable(context, args[2], count))
         return false;
     if (argc > 4 || (argc == 4 && !span_is(args[3], "withscores"))) {
         resp_error(context->reply, ERROR_SYNTAX);

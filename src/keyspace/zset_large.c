@@ -331,10 +331,10 @@ void zset_large_sort(struct zset_large *large)
     }
     qsort(sorted, count, sizeof(*sorted), compare_sorted);
     struct zset_element *elements[FILLED];
-    for (size_t i = 0; i < count;) {
-        size_t some = 0;
-        while (some < FILLED && i < count)
-            elements[some++] = sorted[i++].element;
+    for (size_t at = 0; at < count; at += FILLED) {
+        size_t some = count - at < FILLED ? count - at : FILLED;
+        for (size_t i = 0; i < some; i++)
+            elements[i] = sorted[at + i].element;
         spine_append(&large->spine, leaf_new(elements, some), some, NULL);
     }
     mem_free(sorted);

@@ -150,6 +150,8 @@ KNOWN = [
      lambda theirs, ours, place: place.valkey and error(theirs) and b"The + ID" in theirs[1] and error(ours)),
     ("since 7.2, the error names the command", "xread xreadgroup",
      lambda theirs, ours, _: error(theirs) and error(ours) and theirs[1].startswith(b"ERR Unbalanced XREAD list") and ours[1].startswith(b"ERR Unbalanced '")),
+    ("since 7.2, LPOS refuses the least integer as RANK", "lpos",
+     lambda theirs, ours, place: not place.valkey and error(ours) and b"-9223372036854775807 and" in ours[1]),
     ("a read changes nothing; Redis' PFCOUNT stores the count and PFMERGE leaves an old one", "get getset getdel getex set mget lrange",
      same_registers),
     ("no score is a negative zero; Redis keeps the sign only where it does not pack",
