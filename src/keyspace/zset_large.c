@@ -330,7 +330,7 @@ void zset_large_sort(struct zset_large *large)
         sorted[i] = (struct sorted){element->score, element};
     }
     qsort(sorted, count, sizeof(*sorted), compare_sorted);
-    struct zset_element *elements[FILLED];
+    struct zset_element *elements[FILLED] = {0};
     for (size_t at = 0; at < count; at += FILLED) {
         size_t some = count - at < FILLED ? count - at : FILLED;
         for (size_t i = 0; i < some; i++)
