@@ -536,6 +536,22 @@ static void test_a_read_waits_on_while_its_key_is_none_of_its_type(void **state)
     fixture_close(&fixture);
 }
 
+static void test_who_was_to_be_served_and_got_nothing_is_served_later(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leading(&fixture);
+    block(&fixture, 1, "BLPOP k 0");
+    may_serve(&fixture);
+    uint64_t last = fixture_last(&fixture);
+    write_and_apply(&fixture, "RPUSHX k a"); /* it may add, and does not */
+    assert_answered(&fixture, "9::0 ");
+    assert_int_equal(fixture_last(&fixture), last + 2);
+    write_and_apply(&fixture, "RPUSH k b");
+    assert_answered(&fixture, "9::1 1:*2$1k$1b ");
+    fixture_close(&fixture);
+}
+
 static void test_a_move_does_not_stand_where_it_puts(void **state)
 {
     (void)state;
@@ -572,6 +588,7 @@ int main(void)
         cmocka_unit_test(test_what_has_to_run_at_once_runs_under_the_next_leader_too),
         cmocka_unit_test(test_a_read_whose_client_has_gone_waits_for_nothing),
         cmocka_unit_test(test_a_read_waits_on_while_its_key_is_none_of_its_type),
+        cmocka_unit_test(test_who_was_to_be_served_and_got_nothing_is_served_later),
         cmocka_unit_test(test_a_move_does_not_stand_where_it_puts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
