@@ -119,6 +119,12 @@ const struct value_rules *command_rules(const struct command_context *context)
     return keyspace_rules(context->keyspace);
 }
 
+bool command_refuse(struct command_context *context, const char *error)
+{
+    resp_error(context->reply, error);
+    return false;
+}
+
 bool command_parse_integer(struct command_context *context, struct span text, int64_t *value)
 {
     if (number_parse_i64(text, value))
@@ -136,6 +142,17 @@ bool command_parse_negatable(struct command_context *context, struct span text, 
     resp_errorf(context->reply, "ERR value is out of range, value must between %lld and %lld",
                 (long long)-INT64_MAX, (long long)INT64_MAX);
     return false;
+}
+
+bool command_parse_count(struct command_context *context, struct span text, int64_t least,
+                         const char *error, size_t *count)
+{
+    int64_t value;
+    if (!number_parse_i64(text, &value) || value < least)
+        return command_refuse(context,
+                              error ? error : "ERR value is out of range, must be positive");
+    *count = (size_t)value;
+    return true;
 }
 
 bool command_string_is(const struct item *item, struct span expected)

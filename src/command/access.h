@@ -54,10 +54,16 @@ bool command_store_value(struct command_context *context, struct span key, enum 
                          void *value);
 const struct value_rules *command_rules(const struct command_context *context);
 
+bool command_refuse(struct command_context *context, const char *error); /* false */
+
 /* Writes the error if the text is not an integer. */
 bool command_parse_integer(struct command_context *context, struct span text, int64_t *value);
 /* An integer whose opposite is one too. */
 bool command_parse_negatable(struct command_context *context, struct span text, int64_t *value);
+/* A number that must not be negative, such as COUNT; with `error`, or else Redis' usual words.
+ * False: the error was written. */
+bool command_parse_count(struct command_context *context, struct span text, int64_t least,
+                         const char *error, size_t *count);
 
 /* Sets a key to a string and counts a change. A deadline that has passed removes the key at once;
  * NO_DEADLINE: there is none, or with `keep_deadline` that of before. */

@@ -135,7 +135,7 @@ static void write_sample(struct command_context *context, const struct living *l
     bool pairs = with_values && reply->protocol > 2;
     struct sample sample;
     sample_begin(&sample, context->prng, living->count, count);
-    context->work += sample.left * WORK_PER_DRAW;
+    context->work += sample.left * SAMPLE_WORK_PER_DRAW;
     resp_array(reply, with_values && !pairs ? sample.left * 2 : sample.left);
     struct hash_entry entry;
     for (size_t position; sample_next(&sample, &position);) {

@@ -5,18 +5,6 @@
 #include "command/data.h"
 #include "command/range.h"
 
-bool command_parse_count(struct command_context *context, struct span text, int64_t least,
-                         const char *error, size_t *count)
-{
-    int64_t value;
-    if (!number_parse_i64(text, &value) || value < least) {
-        resp_error(context->reply, error ? error : "ERR value is out of range, must be positive");
-        return false;
-    }
-    *count = (size_t)value;
-    return true;
-}
-
 static void push(struct command_context *context, const struct span *args, size_t argc,
                  enum list_end end)
 {

@@ -1,7 +1,6 @@
 /* Lists: commands that look for an element by its text. */
 #include "command/access.h"
 #include "command/data.h"
-#include "command/range.h"
 #include "keyspace/list.h"
 
 /* Looking at an element takes some 20 ns, as long as a byte of a value counts. */

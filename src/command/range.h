@@ -26,9 +26,4 @@ static inline struct range range_of(int64_t from, int64_t to, size_t len)
     return (struct range){(size_t)from, (size_t)(to - from + 1)};
 }
 
-/* A number that must not be negative, such as COUNT; with `error`, or else Redis' usual words.
- * False: the error was written. */
-bool command_parse_count(struct command_context *context, struct span text, int64_t least,
-                         const char *error, size_t *count);
-
 #endif

@@ -2,7 +2,6 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "base/number.h"
 #include "command/access.h"
 
 enum { DRAW_ALL, DRAW_IN_ORDER, DRAW_FEW, DRAW_REPEATS };

@@ -4,7 +4,7 @@
 
 #include "command/command.h"
 
-enum { WORK_PER_DRAW = 100 };
+enum { SAMPLE_WORK_PER_DRAW = 100 };
 
 struct sample {
     struct prng *prng;

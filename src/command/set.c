@@ -139,16 +139,14 @@ static void pop_all(struct command_context *context, struct span key, struct key
 
 void command_spop_run(struct command_context *context, const struct span *args, size_t argc)
 {
-    int64_t count = 1;
+    size_t count = 1;
     struct keyspace_edit edit;
     if (argc > 3) {
         resp_error(context->reply, ERROR_SYNTAX);
         return;
     }
-    if (argc == 3 && (!number_parse_i64(args[2], &count) || count < 0)) {
-        resp_error(context->reply, "ERR value is out of range, must be positive");
+    if (argc == 3 && !command_parse_count(context, args[2], 0, NULL, &count))
         return;
-    }
     if (!command_edit(context, args[1], VALUE_SET, &edit))
         return;
     if (!edit.value) {
@@ -156,13 +154,13 @@ void command_spop_run(struct command_context *context, const struct span *args, 
             resp_set(context->reply, 0);
         else
             resp_null(context->reply);
-    } else if ((uint64_t)count >= set_count(edit.value) && argc == 3) {
+    } else if (count >= set_count(edit.value) && argc == 3) {
         pop_all(context, args[1], &edit);
     } else {
         if (argc == 3)
-            resp_set(context->reply, (size_t)count);
-        pop(context, edit.value, (size_t)count);
-        command_edit_end(context, &edit, (uint64_t)count);
+            resp_set(context->reply, count);
+        pop(context, edit.value, count);
+        command_edit_end(context, &edit, count);
     }
 }
 
@@ -183,7 +181,7 @@ static void write_sample(struct command_context *context, const struct set *set,
         char scratch[NUMBER_I64_CHARS];
         sample_begin(&sample, context->prng, size, count);
         resp_array(context->reply, sample.left);
-        context->work += sample.left * WORK_PER_DRAW;
+        context->work += sample.left * SAMPLE_WORK_PER_DRAW;
         for (size_t position; sample_next(&sample, &position);)
             resp_bulk(context->reply, set_index_at(&index, position, scratch));
         sample_end(&sample);

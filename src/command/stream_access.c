@@ -2,16 +2,10 @@
 
 #define ERROR_ID "ERR Invalid stream ID specified as stream command argument"
 
-static bool refuse(struct command_context *context, const char *error)
-{
-    resp_error(context->reply, error);
-    return false;
-}
-
 bool command_stream_parse_id(struct command_context *context, struct span text,
                              struct stream_id *id)
 {
-    return stream_id_parse(text, 0, id) || refuse(context, ERROR_ID);
+    return stream_id_parse(text, 0, id) || command_refuse(context, ERROR_ID);
 }
 
 /* Takes the "(" off the text of an exclusive bound, which may not be "-" or "+". */
@@ -22,7 +16,7 @@ static bool parse_bound(struct command_context *context, struct span text, uint6
     bool parsed = *is_exclusive
                       ? stream_id_parse(span_of(text.ptr + 1, text.len - 1), missing_seq, id)
                       : stream_id_parse_bound(text, missing_seq, id);
-    return parsed || refuse(context, ERROR_ID);
+    return parsed || command_refuse(context, ERROR_ID);
 }
 
 bool command_stream_parse_start(struct command_context *context, struct span text,
@@ -32,7 +26,7 @@ bool command_stream_parse_start(struct command_context *context, struct span tex
     if (!parse_bound(context, text, 0, &is_exclusive, id))
         return false;
     return !is_exclusive || stream_id_increment(id) ||
-           refuse(context, "ERR invalid start ID for the interval");
+           command_refuse(context, "ERR invalid start ID for the interval");
 }
 
 bool command_stream_parse_end(struct command_context *context, struct span text,
@@ -42,7 +36,7 @@ bool command_stream_parse_end(struct command_context *context, struct span text,
     if (!parse_bound(context, text, UINT64_MAX, &is_exclusive, id))
         return false;
     return !is_exclusive || stream_id_decrement(id) ||
-           refuse(context, "ERR invalid end ID for the interval");
+           command_refuse(context, "ERR invalid end ID for the interval");
 }
 
 void command_stream_write_id(struct resp_writer *writer, struct stream_id id)

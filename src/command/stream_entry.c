@@ -13,20 +13,15 @@ struct add_options {
     size_t id_at; /* of XADD; the position behind the options */
 };
 
-static bool refuse(struct command_context *context, const char *error)
-{
-    resp_error(context->reply, error);
-    return false;
-}
-
 /* Reads "MAXLEN [=|~] n" or "MINID [=|~] id" from args[*at] on, and leaves *at on its end. */
 static bool parse_strategy(struct command_context *context, const struct span *args, size_t argc,
                            size_t *at, struct stream_trim *trim)
 {
     bool by_length = span_is(args[*at], "maxlen");
     if (trim->by != STREAM_TRIM_NOTHING)
-        return refuse(context, "ERR syntax error, MAXLEN and MINID options at the same time are "
-                               "not compatible");
+        return command_refuse(context,
+                              "ERR syntax error, MAXLEN and MINID options at the same time are "
+                              "not compatible");
     bool is_about = span_equal(args[*at + 1], SPAN("~"));
     bool has_mark = *at + 2 < argc && (is_about || span_equal(args[*at + 1], SPAN("=")));
     trim->is_about = has_mark && is_about;
@@ -39,7 +34,7 @@ static bool parse_strategy(struct command_context *context, const struct span *a
     if (!command_parse_integer(context, args[*at], &length))
         return false;
     if (length < 0)
-        return refuse(context, "ERR The MAXLEN argument must be >= 0.");
+        return command_refuse(context, "ERR The MAXLEN argument must be >= 0.");
     trim->by = STREAM_TRIM_LENGTH;
     trim->length = (uint64_t)length;
     return true;
@@ -59,7 +54,7 @@ static bool parse_option(struct command_context *context, const struct span *arg
     if (!command_parse_integer(context, args[*at], &options->limit))
         return false;
     options->has_limit = true;
-    return options->limit >= 0 || refuse(context, "ERR The LIMIT argument must be >= 0.");
+    return options->limit >= 0 || command_refuse(context, "ERR The LIMIT argument must be >= 0.");
 }
 
 static bool is_option(const struct span *args, size_t argc, size_t at)
@@ -75,11 +70,12 @@ static bool check_options(struct command_context *context, struct add_options *o
 {
     struct stream_trim *trim = &options->trim;
     if (options->limit && trim->by == STREAM_TRIM_NOTHING)
-        return refuse(context, "ERR syntax error, LIMIT cannot be used without specifying a "
-                               "trimming strategy");
+        return command_refuse(context,
+                              "ERR syntax error, LIMIT cannot be used without specifying a "
+                              "trimming strategy");
     if (options->has_limit && !trim->is_about)
-        return refuse(context,
-                      "ERR syntax error, LIMIT cannot be used without the special ~ option");
+        return command_refuse(
+            context, "ERR syntax error, LIMIT cannot be used without the special ~ option");
     if (trim->is_about)
         trim->limit = options->has_limit ? (uint64_t)options->limit : LIMIT_OF_ABOUT;
     return true;
@@ -123,9 +119,9 @@ static bool parse_xadd(struct command_context *context, const struct span *args,
         return false;
     options->id_at = at;
     if (argc < at + 3 || (argc - at - 1) % 2 != 0)
-        return refuse(context, "ERR wrong number of arguments for 'xadd' command");
+        return command_refuse(context, "ERR wrong number of arguments for 'xadd' command");
     if (new_id->form == ID_GIVEN && stream_id_is_zero(new_id->id))
-        return refuse(context, "ERR The ID specified in XADD must be greater than 0-0");
+        return command_refuse(context, "ERR The ID specified in XADD must be greater than 0-0");
     return true;
 }
 
@@ -134,17 +130,20 @@ static bool can_append(struct command_context *context, const struct stream *str
                        const struct stream_fields *fields, struct new_id *new_id)
 {
     if (stream_id_compare(stream->last_id, STREAM_ID_MAX) == 0)
-        return refuse(context, "ERR The stream has exhausted the last possible ID, unable to add "
-                               "more items");
+        return command_refuse(context,
+                              "ERR The stream has exhausted the last possible ID, unable to add "
+                              "more items");
     bool fits = true;
     if (new_id->form == ID_AUTO)
         fits = stream_next_id(stream, context->now_ms, &new_id->id);
     else if (new_id->form == ID_AUTO_SEQ)
         fits = stream_next_id_at(stream, new_id->id.ms, &new_id->id);
     if (!fits || stream_id_compare(new_id->id, stream->last_id) <= 0)
-        return refuse(context, "ERR The ID specified in XADD is equal or smaller than the target "
-                               "stream top item");
-    return stream_fields_fit(fields) || refuse(context, "ERR Elements are too large to be stored");
+        return command_refuse(context,
+                              "ERR The ID specified in XADD is equal or smaller than the target "
+                              "stream top item");
+    return stream_fields_fit(fields) ||
+           command_refuse(context, "ERR Elements are too large to be stored");
 }
 
 void command_xadd_run(struct command_context *context, const struct span *args, size_t argc)
@@ -272,15 +271,15 @@ static bool parse_setid(struct command_context *context, const struct span *args
             if (!command_parse_integer(context, args[i + 1], &options->entries_added))
                 return false;
             if (options->entries_added < 0)
-                return refuse(context, "ERR entries_added must be positive");
+                return command_refuse(context, "ERR entries_added must be positive");
         } else if (has_more && span_is(args[i], "maxdeletedid")) {
             if (!command_stream_parse_id(context, args[i + 1], &options->max_deleted_id))
                 return false;
             if (stream_id_compare(options->last_id, options->max_deleted_id) < 0)
-                return refuse(context, "ERR The ID specified in XSETID is smaller than the "
-                                       "provided max_deleted_entry_id");
+                return command_refuse(context, "ERR The ID specified in XSETID is smaller than the "
+                                               "provided max_deleted_entry_id");
         } else {
-            return refuse(context, ERROR_SYNTAX);
+            return command_refuse(context, ERROR_SYNTAX);
         }
     }
     return true;
@@ -290,17 +289,19 @@ static bool can_set_id(struct command_context *context, const struct stream *str
                        const struct setid_options *options)
 {
     if (stream_id_compare(options->last_id, stream->max_deleted_id) < 0)
-        return refuse(context, "ERR The ID specified in XSETID is smaller than current "
-                               "max_deleted_entry_id");
+        return command_refuse(context, "ERR The ID specified in XSETID is smaller than current "
+                                       "max_deleted_entry_id");
     struct stream_entry last;
     if (!stream_last(stream, &last))
         return true;
     if (stream_id_compare(options->last_id, last.id) < 0)
-        return refuse(context, "ERR The ID specified in XSETID is smaller than the target stream "
-                               "top item");
+        return command_refuse(context,
+                              "ERR The ID specified in XSETID is smaller than the target stream "
+                              "top item");
     if (options->entries_added != -1 && stream_length(stream) > (uint64_t)options->entries_added)
-        return refuse(context, "ERR The entries_added specified in XSETID is smaller than the "
-                               "target stream length");
+        return command_refuse(context,
+                              "ERR The entries_added specified in XSETID is smaller than the "
+                              "target stream length");
     return true;
 }
 

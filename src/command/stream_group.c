@@ -1,13 +1,6 @@
 /* XGROUP and XACK. */
-#include "base/number.h"
 #include "command/data.h"
 #include "command/stream_access.h"
-
-static bool refuse(struct command_context *context, const char *error)
-{
-    resp_error(context->reply, error);
-    return false;
-}
 
 /* Options of CREATE and SETID. */
 struct group_options {
@@ -29,7 +22,7 @@ static bool parse_options(struct command_context *context, const struct span *ar
             if (!command_parse_integer(context, args[++i], &options->entries_read))
                 return false;
             if (options->entries_read < 0 && options->entries_read != STREAM_READ_UNKNOWN)
-                return refuse(context, "ERR value for ENTRIESREAD must be positive or -1");
+                return command_refuse(context, "ERR value for ENTRIESREAD must be positive or -1");
         } else {
             command_stream_write_subcommand_error(context, args);
             return false;
@@ -53,9 +46,10 @@ static bool edit_stream(struct command_context *context, struct span key,
     if (!command_edit(context, key, VALUE_STREAM, edit))
         return false;
     return edit->value ||
-           refuse(context, "ERR The XGROUP subcommand requires the key to exist. Note that for "
-                           "CREATE you may want to use the MKSTREAM option to create an empty "
-                           "stream automatically.");
+           command_refuse(context,
+                          "ERR The XGROUP subcommand requires the key to exist. Note that for "
+                          "CREATE you may want to use the MKSTREAM option to create an empty "
+                          "stream automatically.");
 }
 
 /* The same for an existing group; NULL: the error was written, and there is nothing to end. */
@@ -102,7 +96,7 @@ void command_xgroup_create_run(struct command_context *context, const struct spa
     bool can =
         not_too_many(context, &options, args) && parse_position(context, edit.value, args, &id);
     if (can && stream_find_group(edit.value, args[3]))
-        can = refuse(context, "BUSYGROUP Consumer Group name already exists");
+        can = command_refuse(context, "BUSYGROUP Consumer Group name already exists");
     if (can) {
         stream_add_group(edit.value, args[3], id, options.entries_read);
         resp_status(context->reply, "OK");

@@ -1,5 +1,4 @@
 /* XINFO. */
-#include "base/number.h"
 #include "command/data.h"
 #include "command/stream_access.h"
 

@@ -3,12 +3,6 @@
 #include "command/data.h"
 #include "command/stream_access.h"
 
-static bool refuse(struct command_context *context, const char *error)
-{
-    resp_error(context->reply, error);
-    return false;
-}
-
 /* XPENDING. */
 
 static void write_summary(struct command_context *context, const struct stream_group *group)
@@ -56,12 +50,12 @@ static bool parse_filter(struct command_context *context, const struct span *arg
 {
     size_t at = 3;
     if (argc < 6 || argc > 9)
-        return refuse(context, ERROR_SYNTAX);
+        return command_refuse(context, ERROR_SYNTAX);
     if (span_is(args[at], "idle")) {
         if (!command_parse_integer(context, args[at + 1], &filter->min_idle_ms))
             return false;
         if (argc < 8)
-            return refuse(context, ERROR_SYNTAX);
+            return command_refuse(context, ERROR_SYNTAX);
         at += 2;
     }
     if (!command_parse_integer(context, args[at + 2], &filter->count) ||
@@ -139,7 +133,7 @@ static bool parse_min_idle(struct command_context *context, struct span text, co
                            int64_t *min_idle_ms)
 {
     if (!number_parse_i64(text, min_idle_ms))
-        return refuse(context, error);
+        return command_refuse(context, error);
     if (*min_idle_ms < 0)
         *min_idle_ms = 0;
     return true;
@@ -228,7 +222,7 @@ struct claim_options {
 static bool parse_number(struct command_context *context, struct span text, const char *error,
                          int64_t *number)
 {
-    return number_parse_i64(text, number) || refuse(context, error);
+    return number_parse_i64(text, number) || command_refuse(context, error);
 }
 
 static bool parse_time(struct command_context *context, const struct span *args,
@@ -341,11 +335,11 @@ static bool parse_autoclaim(struct command_context *context, const struct span *
         if (i + 1 < argc && span_is(args[i], "count")) {
             if (!number_parse_i64(args[++i], &options->count) || options->count < 1 ||
                 options->count > INT64_MAX / COUNT_BYTES)
-                return refuse(context, "ERR COUNT must be > 0");
+                return command_refuse(context, "ERR COUNT must be > 0");
         } else if (span_is(args[i], "justid")) {
             options->only_ids = true;
         } else {
-            return refuse(context, ERROR_SYNTAX);
+            return command_refuse(context, ERROR_SYNTAX);
         }
     }
     return true;

@@ -8,21 +8,15 @@
 
 /* Parsing. */
 
-static bool refuse(struct command_context *context, const char *error)
-{
-    resp_error(context->reply, error);
-    return false;
-}
-
 static bool parse_timeout(struct command_context *context, struct span text,
                           struct stream_read *read)
 {
     if (!number_parse_i64(text, &read->timeout_ms))
-        return refuse(context, "ERR timeout is not an integer or out of range");
+        return command_refuse(context, "ERR timeout is not an integer or out of range");
     if (read->timeout_ms < 0)
-        return refuse(context, "ERR timeout is negative");
+        return command_refuse(context, "ERR timeout is negative");
     if (read->timeout_ms > INT64_MAX - context->now_ms)
-        return refuse(context, "ERR timeout is out of range");
+        return command_refuse(context, "ERR timeout is out of range");
     return true;
 }
 
@@ -39,8 +33,9 @@ static bool parse_group(struct command_context *context, const struct span *args
                         struct stream_read *read)
 {
     if (!read->of_group)
-        return refuse(context, "ERR The GROUP option is only supported by XREADGROUP. You called "
-                               "XREAD instead.");
+        return command_refuse(context,
+                              "ERR The GROUP option is only supported by XREADGROUP. You called "
+                              "XREAD instead.");
     read->has_group = true;
     read->group = args[0];
     read->consumer = args[1];
@@ -50,8 +45,9 @@ static bool parse_group(struct command_context *context, const struct span *args
 static bool parse_no_ack(struct command_context *context, struct stream_read *read)
 {
     if (!read->of_group)
-        return refuse(context, "ERR The NOACK option is only supported by XREADGROUP. You called "
-                               "XREAD instead.");
+        return command_refuse(context,
+                              "ERR The NOACK option is only supported by XREADGROUP. You called "
+                              "XREAD instead.");
     read->no_ack = true;
     return true;
 }
@@ -91,11 +87,11 @@ static bool parse_options(struct command_context *context, const struct span *ar
         } else if (span_is(args[i], "noack"))
             parsed = parse_no_ack(context, read);
         else
-            return refuse(context, ERROR_SYNTAX);
+            return command_refuse(context, ERROR_SYNTAX);
         if (!parsed)
             return false;
     }
-    return refuse(context, ERROR_SYNTAX);
+    return command_refuse(context, ERROR_SYNTAX);
 }
 
 bool command_stream_read_parse(struct command_context *context, const struct span *args,
@@ -106,7 +102,7 @@ bool command_stream_read_parse(struct command_context *context, const struct spa
     if (!parse_options(context, args, argc, read))
         return false;
     if (read->of_group && !read->has_group)
-        return refuse(context, "ERR Missing GROUP option for XREADGROUP");
+        return command_refuse(context, "ERR Missing GROUP option for XREADGROUP");
     return true;
 }
 
@@ -128,7 +124,7 @@ static bool find(struct command_context *context, struct span key, const struct 
     const struct item *item = keyspace_find(context->keyspace, key, context->now_ms);
     *stream = NULL;
     if (item && item_type(item) != VALUE_STREAM)
-        return refuse(context, ERROR_WRONG_TYPE);
+        return command_refuse(context, ERROR_WRONG_TYPE);
     if (item)
         *stream = item_elements(item);
     return true;
@@ -152,14 +148,16 @@ static bool check_id(struct command_context *context, const struct stream_read *
     struct stream_id id;
     if (is_end(text))
         return !read->of_group ||
-               refuse(context, "ERR The $ ID is meaningless in the context of XREADGROUP: you want "
-                               "to read the history of this consumer by specifying a proper ID, or "
-                               "use the > ID to get new messages. The $ ID would just return an "
-                               "empty result set.");
+               command_refuse(context,
+                              "ERR The $ ID is meaningless in the context of XREADGROUP: you want "
+                              "to read the history of this consumer by specifying a proper ID, or "
+                              "use the > ID to get new messages. The $ ID would just return an "
+                              "empty result set.");
     if (is_new(text))
         return read->of_group ||
-               refuse(context, "ERR The > ID can be specified only when calling XREADGROUP using "
-                               "the GROUP <group> <consumer> option.");
+               command_refuse(context,
+                              "ERR The > ID can be specified only when calling XREADGROUP using "
+                              "the GROUP <group> <consumer> option.");
     return command_stream_parse_id(context, text, &id);
 }
 
@@ -208,31 +206,30 @@ static void write_count(struct resp_writer *writer, size_t count)
         resp_map(writer, count);
 }
 
-/* Whether the stream at this position has something for XREAD. */
-static bool has_something(struct command_context *context, const struct stream_read *read,
-                          size_t at, struct stream_id *from)
+/* Whether XREAD finds something in the stream, and from where on. NULL: there is no stream. */
+static bool has_something(const struct stream *stream, struct span id, struct stream_id *from)
 {
-    const struct stream *stream;
-    return find(context, read->keys[at], &stream) && stream &&
-           first_wanted(stream, read->ids[at], from) && has_entry_from(stream, *from);
+    return stream && first_wanted(stream, id, from) && has_entry_from(stream, *from);
 }
 
 static bool serve_reader(struct command_context *context, const struct stream_read *read)
 {
     size_t count = 0;
     struct stream_id from;
+    const struct stream *stream;
     for (size_t i = 0; i < read->streams; i++)
-        count += has_something(context, read, i, &from);
+        count +=
+            find(context, read->keys[i], &stream) && has_something(stream, read->ids[i], &from);
     if (count > 0)
         write_count(context->reply, count);
     for (size_t i = 0; i < read->streams; i++) {
-        const void *stream;
-        if (!command_read(context, read->keys[i], VALUE_STREAM, &stream) || count == 0 ||
-            !has_something(context, read, i, &from))
+        const void *found;
+        if (!command_read(context, read->keys[i], VALUE_STREAM, &found) || count == 0 ||
+            !has_something(found, read->ids[i], &from))
             continue;
         write_head(context->reply, read->keys[i]);
         const struct stream_range range = {from, STREAM_ID_MAX, read->count, false};
-        command_stream_write_range(context->reply, stream, &range);
+        command_stream_write_range(context->reply, found, &range);
     }
     return count > 0;
 }

@@ -12,22 +12,17 @@ struct zadd {
     size_t count;             /* of pairs */
 };
 
-static bool refuse(struct command_context *context, const char *error)
-{
-    resp_error(context->reply, error);
-    return false;
-}
-
 static bool check_flags(struct command_context *context, const struct zadd *zadd)
 {
     unsigned flags = zadd->flags;
     bool nx = flags & ZSET_NX, xx = flags & ZSET_XX, gt = flags & ZSET_GT, lt = flags & ZSET_LT;
     if (nx && xx)
-        return refuse(context, "ERR XX and NX options at the same time are not compatible");
+        return command_refuse(context, "ERR XX and NX options at the same time are not compatible");
     if ((gt && nx) || (lt && nx) || (gt && lt))
-        return refuse(context, "ERR GT, LT, and/or NX options at the same time are not compatible");
+        return command_refuse(context,
+                              "ERR GT, LT, and/or NX options at the same time are not compatible");
     if ((flags & ZSET_INCR) && zadd->count > 1)
-        return refuse(context, "ERR INCR option supports a single increment-element pair");
+        return command_refuse(context, "ERR INCR option supports a single increment-element pair");
     return true;
 }
 
@@ -53,7 +48,7 @@ static bool parse_zadd(struct command_context *context, const struct span *args,
         zadd->flags |= flag;
     }
     if (at == argc || (argc - at) % 2)
-        return refuse(context, ERROR_SYNTAX);
+        return command_refuse(context, ERROR_SYNTAX);
     zadd->pairs = args + at;
     zadd->count = (argc - at) / 2;
     return check_flags(context, zadd);
@@ -65,7 +60,7 @@ static bool check_scores(struct command_context *context, const struct zadd *zad
     double score;
     for (size_t i = 0; i < zadd->count; i++) {
         if (!number_parse_double(zadd->pairs[i * 2], &score))
-            return refuse(context, ERROR_NOT_FLOAT);
+            return command_refuse(context, ERROR_NOT_FLOAT);
     }
     return true;
 }

@@ -107,12 +107,12 @@ static double combine(const struct combination *combination, double a, double b)
     return isnan(a + b) ? 0 : a + b;
 }
 
-/* The result. Returns false if no more is wanted. */
 struct result {
     struct zset *zset; /* being built; NULL: only counted */
     size_t count, limit;
 };
 
+/* Adds a member to the result. False: no more is wanted. */
 static bool take(const struct combination *combination, struct result *result, struct span member,
                  double score)
 {

@@ -167,7 +167,7 @@ static void write_sample(struct command_context *context, const struct zset *zse
     struct sample sample;
     sample_begin(&sample, context->prng, has, count);
     command_write_elements_head(context->reply, sample.left, with_scores);
-    context->work += sample.left * WORK_PER_DRAW;
+    context->work += sample.left * SAMPLE_WORK_PER_DRAW;
     for (size_t position; sample_next(&sample, &position);) {
         struct zset_place place;
         zset_at(zset, position, &place);
