@@ -117,7 +117,8 @@ static bool end_chunk(const struct list *list, enum list_end end, struct spine_p
     return end == LIST_HEAD ? spine_first(&list->spine, place) : spine_last(&list->spine, place);
 }
 
-/* The chunk at this end was a packed list, and is too long for one: its last element leaves it. */
+/* The chunk at this end was a packed list, or LSET made it longer. If it is too long for a chunk,
+ * the element at this end leaves it. */
 static void shed(struct list *list, const struct list_limits *limits, enum list_end end,
                  struct spine_place *place)
 {

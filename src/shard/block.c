@@ -468,7 +468,7 @@ uint64_t shard_blocks_due_ms(const struct shard *shard)
     uint64_t due_ms = lost_due_ms(shard);
     if (blocks->count && !blocks->lost_ms && !shard_is_leader(shard))
         due_ms = shard_silent_ms(shard);
-    bool tells = may_tell(shard) && !shard_is_leader(shard);
+    bool tells = blocks->first && !shard_is_leader(shard) && may_tell(shard);
     for (const struct blocked *at = blocks->first; at; at = at->next) {
         if (tells && say_ms(shard, at) < due_ms)
             due_ms = say_ms(shard, at);

@@ -304,8 +304,9 @@ uint64_t shard_deadline_ms(const struct shard *shard)
         deadline = shard_issue_due_ms(shard);
     if (shard_forward_due_ms(shard) < deadline)
         deadline = shard_forward_due_ms(shard);
-    if (shard_blocks_due_ms(shard) < deadline)
-        deadline = shard_blocks_due_ms(shard);
+    uint64_t blocks_ms = shard_blocks_due_ms(shard);
+    if (blocks_ms < deadline)
+        deadline = blocks_ms;
     if (shard_image_due_ms(shard) < deadline)
         deadline = shard_image_due_ms(shard);
     return deadline;

@@ -182,9 +182,7 @@ bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp
         *error = "ERR the command cannot wait";
         return false;
     }
-    for (size_t i = 0; i < waiter->place_count; i++)
-        waits_note_change(&blocks->waiters, span_of(waiter->places[i].line->key->name,
-                                                    waiter->places[i].line->key->len));
+    waits_note_keys(&blocks->waiters, waiter);
     /* An earlier leader may have gone before its entry was committed. That a list is there does not
      * matter by now: its turn comes by the order of arrival. */
     if (!is_new && !waiter->command->blocking->group)
@@ -300,8 +298,12 @@ enum err shard_serve_waits(struct shard *shard, const struct wire_forward *messa
         forget_earlier_lives(shard, message);
     origin->wait_number = message->wait.number;
     forget_served(origin, message->wait.applied);
-    while (wire_take_wait(&items, &wait) && wait.kind != WIRE_WAIT_REFUSED)
-        answer_item(shard, message, origin, &wait, &answers);
+    bool sound = true;
+    while (sound && wire_take_wait(&items, &wait)) {
+        sound = wait.kind != WIRE_WAIT_REFUSED;
+        if (sound)
+            answer_item(shard, message, origin, &wait, &answers);
+    }
     struct wire_forward answer = *message;
     answer.type = WIRE_WAITED;
     answer.from = message->to;
@@ -310,5 +312,5 @@ enum err shard_serve_waits(struct shard *shard, const struct wire_forward *messa
     shard_send_forward(shard, &answer, true);
     buf_close(&answers);
     shard->refusal = "waits that no node of this version sends";
-    return items.len ? ERR_INVALID : ERR_NONE;
+    return sound && items.len == 0 ? ERR_NONE : ERR_INVALID;
 }
