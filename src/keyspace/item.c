@@ -95,14 +95,6 @@ void *item_take_block(struct item *item)
     return block;
 }
 
-void item_set_value(struct item *item, enum value_type type, void *value, uint64_t revision)
-{
-    drop_value(item);
-    set_pointer(item, type, value);
-    item->edited = false;
-    item_set_revision(item, revision);
-}
-
 /* The key and what stands before it. */
 static size_t key_bytes(size_t len)
 {

@@ -126,8 +126,6 @@ void *item_value(const struct item *item); /* of FORM_VALUE */
 void *item_take_value(struct item *item);
 /* Takes a long string out of an item of FORM_SEPARATE: the memory to free. */
 void *item_take_block(struct item *item);
-/* The item drops its value and takes this one over. */
-void item_set_value(struct item *item, enum value_type type, void *value, uint64_t revision);
 
 /* These set a new value, a string. None of them moves the item. */
 /* Never stored as an integer. */

@@ -93,7 +93,7 @@ enum rdb_outcome {
 };
 
 struct rdb_reader_options {
-    size_t string_max;      /* limit of one key or value in bytes; 0: 512 MiB */
+    size_t string_max;      /* limit of one key or value in bytes; 0: 512 MiB; 1 GiB at most */
     bool checksum_required; /* otherwise a checksum of 0 means "not computed" */
     bool unsupported_is_error;
     bool ignore_revisions; /* set all revisions to 0: they belong to another log */

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/crc.h"
 #include "base/mem.h"
+#include "keyspace/listpack.h"
 #include "keyspace/rdb_reader.h"
 
 bool rdb_reader_fail(struct rdb_reader *reader, enum rdb_outcome outcome, const char *what)
@@ -145,6 +146,8 @@ static bool read_next(struct rdb_reader *reader)
     return false;
 }
 
+enum { STRING_MAX = LISTPACK_BYTES_MAX - 64 }; /* what is longer fits no pack */
+
 struct rdb_reader *rdb_reader_new(struct keyspace *into, const struct rdb_reader_options *options)
 {
     struct rdb_reader *reader = mem_zalloc(sizeof(*reader));
@@ -154,7 +157,8 @@ struct rdb_reader *rdb_reader_new(struct keyspace *into, const struct rdb_reader
         reader->options = *options;
     if (reader->options.string_max == 0)
         reader->options.string_max = RDB_STRING_MAX;
-    ASSERT(reader->options.string_max < UINT32_MAX);
+    if (reader->options.string_max > STRING_MAX)
+        reader->options.string_max = STRING_MAX;
     return reader;
 }
 
