@@ -61,12 +61,12 @@ bool client_may_wait(struct client *client, const struct net_request *request,
     struct command_wait wait = {.waits = false};
     *verdict = NET_DONE;
     *is_final = true;
-    if (client_owed(client)) { /* it is told apart from what comes behind it by its reply */
+    if (!parse(client, request, &wait))
+        return false;
+    if (wait.waits && client_owed(client)) { /* its reply tells it from what was asked before */
         *verdict = client_hold(client, CLIENT_BARRIER);
         return false;
     }
-    if (!parse(client, request, &wait))
-        return false;
     *is_final = false;
     client->blocking.timeout_ms = wait.timeout_ms;
     return wait.waits;

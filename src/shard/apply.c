@@ -109,19 +109,24 @@ static void apply_one(struct shard *shard, const struct entry *entry, struct pen
         finish_write(shard, write, entry->index);
 }
 
+/* Whether the read waits if it finds nothing. One with a wrong argument gets an error. */
+static bool may_wait(const struct command *command, const struct span *args, size_t argc)
+{
+    struct command_wait wait = {.waits = false};
+    struct resp_writer none = {.protocol = 2};
+    return command->blocking && command->blocking->parse(args, argc, &wait, &none) && wait.waits;
+}
+
 /* A read that may wait for its keys: it is answered, or has found nothing, and waits. */
 static void read_or_wait(struct shard *shard, const struct shard_request *request,
                          const struct machine_view *view, struct machine_caller *caller, bool local)
 {
     const struct shard_host *host = &shard->options.host;
     struct buf *scratch = &shard->blocks.scratch;
-    struct command_wait wait = {.waits = false};
-    struct resp_writer none = {.protocol = request->protocol};
-    bool valid = request->command->blocking->parse(request->args, request->argc, &wait, &none);
     scratch->len = 0;
     caller->reply = (struct resp_writer){.out = scratch, .protocol = request->protocol};
     machine_read(&shard->machine, request->command, request->args, request->argc, view, caller);
-    if (valid && wait.waits && shard_reply_is_null(buf_span(scratch)) &&
+    if (shard_reply_is_null(buf_span(scratch)) &&
         host->is_waiting(host->context, request->client)) {
         shard_block_read(shard, request, local);
         if (host->waits)
@@ -139,12 +144,12 @@ static void answer_read(struct shard *shard, struct pending_read *read, int64_t 
     struct machine_caller caller = caller_of(&waiter);
     const struct machine_view view = {.now_ms = now_ms, .prng = &shard->prng};
     const struct shard_host *host = &shard->options.host;
-    if (read->kind == PENDING_READ && read->command->blocking) {
-        const struct shard_request request = {.client = read->client,
-                                              .protocol = read->protocol,
-                                              .command = read->command,
-                                              .args = read_queue_args(&shard->reads, read),
-                                              .argc = read->argc};
+    const struct shard_request request = {.client = read->client,
+                                          .protocol = read->protocol,
+                                          .command = read->command,
+                                          .args = read_queue_args(&shard->reads, read),
+                                          .argc = read->argc};
+    if (read->kind == PENDING_READ && may_wait(read->command, request.args, read->argc)) {
         read->done = true;
         read_or_wait(shard, &request, &view, &caller, false);
         return;
@@ -153,11 +158,10 @@ static void answer_read(struct shard *shard, struct pending_read *read, int64_t 
     switch (read->kind) {
     case PENDING_READ:
         if (read->command->run)
-            machine_read(&shard->machine, read->command, read_queue_args(&shard->reads, read),
-                         read->argc, &view, &caller);
+            machine_read(&shard->machine, read->command, request.args, read->argc, &view, &caller);
         else
-            caller.run_local(caller.context, read->command, read_queue_args(&shard->reads, read),
-                             read->argc, &caller.reply);
+            caller.run_local(caller.context, read->command, request.args, read->argc,
+                             &caller.reply);
         break;
     case PENDING_TRANSACTION:
         machine_read_transaction(&shard->machine, read_queue_bytes(&shard->reads, read), &view,

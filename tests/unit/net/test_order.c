@@ -498,6 +498,28 @@ static void test_a_read_that_is_unblocked_before_it_waits_does_not_wait(void **s
     close(other);
 }
 
+/* Only a call that may wait has to be told apart from what was asked before it. */
+static void test_a_read_of_streams_that_cannot_wait_waits_for_no_reply(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    say(f, fd,
+        "SET a 1\r\nXREAD STREAMS s 0\r\nXREADGROUP GROUP g c STREAMS s >\r\n"
+        "XREAD STREAMS s 0 t\r\nXREAD BLOCK 0 STREAMS s $\r\n");
+    assert_int_equal(f->shard.count, 3);
+    answer(f, 3);
+    assert_hears(
+        f, fd,
+        "+set.a\r\n+xread.STREAMS\r\n+xreadgroup.GROUP\r\n"
+        "-ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be "
+        "specified.\r\n");
+    turns(f);
+    assert_int_equal(f->shard.count, 1);
+    answer(f, 1);
+    assert_hears(f, fd, "+xread.BLOCK\r\n");
+    close(fd);
+}
+
 static void test_readonly_connection_reads_here_while_no_leader_is_known(void **state)
 {
     struct fixture *f = *state;
@@ -678,6 +700,7 @@ int main(void)
         T(test_readonly_connection_reads_here_while_the_leader_is_heard),
         T(test_readonly_connection_waits_here),
         T(test_a_read_that_is_unblocked_before_it_waits_does_not_wait),
+        T(test_a_read_of_streams_that_cannot_wait_waits_for_no_reply),
         T(test_readonly_connection_reads_here_while_no_leader_is_known),
         T(test_late_reply_of_a_closed_client_is_dropped),
         T(test_client_that_only_stopped_sending_gets_its_replies),
