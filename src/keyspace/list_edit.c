@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "keyspace/list_form.h"
+#include "keyspace/listpack_code.h"
 
 enum { HEAD_AND_TRAILER_MAX = 10 }; /* what a text takes in a pack besides its bytes */
 
@@ -117,8 +118,8 @@ static bool end_chunk(const struct list *list, enum list_end end, struct spine_p
     return end == LIST_HEAD ? spine_first(&list->spine, place) : spine_last(&list->spine, place);
 }
 
-/* The chunk at this end was a packed list, or LSET made it longer. If it is too long for a chunk,
- * the element at this end leaves it. */
+/* The chunk at this end may have been a packed list. If it is too long for a chunk, the element at
+ * this end leaves it. */
 static void shed(struct list *list, const struct list_limits *limits, enum list_end end,
                  struct spine_place *place)
 {
@@ -314,12 +315,15 @@ void list_insert(struct list *list, const struct value_rules *rules, size_t inde
     list->series = series_join(before, series_join(element.series, after));
 }
 
-/* Whether a pack may hold this text in place of the one at `at`. */
+/* Whether a pack may hold this text in place of the one at `at`. What takes no more room than that
+ * one always fits: a list that was one pack may be longer than a chunk. */
 static bool has_room_instead(const struct listpack *pack, size_t at, struct span text,
                              const struct list_limits *limits)
 {
-    return listpack_count(pack) == 1 ||
-           listpack_bytes(pack) - listpack_text_len(pack, at) + text.len <= limits->bytes;
+    size_t old = listpack_bytes_at(pack->bytes + at);
+    size_t fresh = listpack_element_bytes(text);
+    return listpack_count(pack) == 1 || fresh <= old ||
+           listpack_bytes(pack) - old + fresh <= limits->bytes;
 }
 
 /* Returns the sum of the element that was there. */

@@ -83,7 +83,6 @@ struct span listpack_text(const struct listpack *pack, size_t at, char scratch[N
 /* False: the element is not kept as an integer, and so it is not one if this pack was never
  * loaded. A loaded pack may hold integers as texts. */
 bool listpack_integer(const struct listpack *pack, size_t at, int64_t *number);
-size_t listpack_text_len(const struct listpack *pack, size_t at);
 bool listpack_equal(const struct listpack *pack, size_t at, struct span text);
 /* The first element from `at` on that equals the text. It looks at one element and passes over
  * `skip`, and so on; `at` may be 0. 0: none. */

@@ -111,12 +111,6 @@ bool listpack_integer(const struct listpack *pack, size_t at, int64_t *number)
     return value.is_integer;
 }
 
-size_t listpack_text_len(const struct listpack *pack, size_t at)
-{
-    char scratch[NUMBER_I64_CHARS];
-    return listpack_text(pack, at, scratch).len;
-}
-
 /* A text that elements are compared with. A loaded pack may hold an integer as a text too. */
 struct wanted {
     struct span text;

@@ -265,6 +265,49 @@ static void test_the_form_follows_the_rules(void **state)
     list_free(list);
 }
 
+/* A number takes fewer bytes than its digits, and a text more: a chunk that ends where its memory
+ * does became longer. */
+static void test_a_chunk_stays_within_its_limit(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000 };
+    static const char *const before[] = {"-9223372036854775808", "t"};
+    static const char *const after[] = {
+        "a text of 20 letters", "a text of sixty-four letters takes a head of two bytes in a pack"};
+    for (size_t i = 0; i < 2; i++) {
+        struct list *list = list_new();
+        for (int j = 0; j < COUNT; j++)
+            list_push(list, &value_rules_default, LIST_TAIL, span_text(before[i]));
+        for (size_t j = 0; j < COUNT; j++) {
+            struct list_place place;
+            list_set(list, &value_rules_default, (j * 7) % COUNT, span_text(after[i]));
+            assert_true(list_at(list, (j * 7) % COUNT, &place));
+            assert_in_range(listpack_bytes(place.pack), 1, 8192);
+        }
+        assert_int_equal(list_ops.sum(list), list_ops.sum_by_walk(list));
+        list_free(list);
+    }
+}
+
+/* One that is as long as what was there fits where it was. */
+static void test_a_full_chunk_is_not_split_by_an_element_of_the_same_length(void **state)
+{
+    (void)state;
+    struct list *list = list_new();
+    add_numbers(list, &value_rules_default, 3000);
+    size_t memory = list_ops.memory(list, 0);
+    for (size_t i = 0; i < 3000; i++) {
+        struct list_place place;
+        char text[32], scratch[NUMBER_I64_CHARS];
+        assert_true(list_at(list, i, &place));
+        struct span old = list_text(&place, scratch);
+        memset(text, 'x', old.len);
+        list_set(list, &value_rules_default, i, span_of(text, old.len));
+    }
+    assert_int_equal(list_ops.memory(list, 0), memory);
+    list_free(list);
+}
+
 /* Equal sequences have equal sums, in every form and however they came about; others have others.
  */
 static void test_the_sum_depends_on_the_order_alone(void **state)
@@ -461,6 +504,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_agrees_with_an_array),
         cmocka_unit_test(test_the_form_follows_the_rules),
+        cmocka_unit_test(test_a_chunk_stays_within_its_limit),
+        cmocka_unit_test(test_a_full_chunk_is_not_split_by_an_element_of_the_same_length),
         cmocka_unit_test(test_the_sum_depends_on_the_order_alone),
         cmocka_unit_test(test_the_digest_does_not_depend_on_the_form),
         cmocka_unit_test(test_it_is_saved_in_pieces),

@@ -43,7 +43,6 @@ static void check_equal(const struct model *model, const struct listpack *pack)
     for (size_t at = listpack_first(pack); at; at = listpack_next(pack, at), i++) {
         assert_true(span_equal(listpack_text(pack, at, scratch), model->texts[i]));
         assert_true(listpack_equal(pack, at, model->texts[i]));
-        assert_int_equal(listpack_text_len(pack, at), model->texts[i].len);
         int64_t expected = 0;
         int64_t number = 0;
         bool is_integer = number_parse_i64(model->texts[i], &expected);
@@ -355,10 +354,11 @@ static void test_bytes_changed_at_random_are_refused_or_readable(void **state)
         struct listpack other = {0};
         if (listpack_load(&other, span_of(copy, bytes.len))) {
             size_t sum = 0;
+            char scratch[NUMBER_I64_CHARS];
             for (size_t at = listpack_first(&other); at; at = listpack_next(&other, at))
-                sum += listpack_text_len(&other, at);
+                sum += listpack_text(&other, at, scratch).len;
             for (size_t at = listpack_last(&other); at; at = listpack_previous(&other, at))
-                sum -= listpack_text_len(&other, at);
+                sum -= listpack_text(&other, at, scratch).len;
             assert_int_equal(sum, 0);
             accepted++;
         }
