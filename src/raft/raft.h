@@ -402,6 +402,8 @@ struct raft_status {
 };
 
 void raft_status(const struct raft *raft, struct raft_status *status);
+/* The last_contact_ms of one of the peers; 0 also if there is no such one. Leader only. */
+uint64_t raft_peer_contact_ms(const struct raft *raft, uint64_t id);
 struct raft_counters raft_counters(const struct raft *raft);
 
 /* Rare situations that this member has been in since its start; bit 1 << mark for each. Tests check

@@ -1,5 +1,17 @@
 #include "raft/core.h"
 
+static uint64_t contact_ms(const struct raft_progress *progress)
+{
+    return progress->answered ? progress->contact_ms : 0;
+}
+
+uint64_t raft_peer_contact_ms(const struct raft *raft, uint64_t id)
+{
+    size_t position = raft_position_of(raft, id);
+    bool is_peer = position != NOT_A_MEMBER && position != raft->self;
+    return is_peer ? contact_ms(&raft->progress[position]) : 0;
+}
+
 static void describe_peer(const struct raft *raft, size_t position, struct raft_peer_status *peer)
 {
     const struct raft_progress *progress = &raft->progress[position];
@@ -14,7 +26,7 @@ static void describe_peer(const struct raft *raft, size_t position, struct raft_
         .in_flight = progress->window_count,
         .in_flight_bytes = progress->window_bytes,
         .snapshot_offset = progress->state == RAFT_SNAPSHOT ? progress->snapshot_offset : 0,
-        .last_contact_ms = progress->answered ? progress->contact_ms : 0,
+        .last_contact_ms = contact_ms(progress),
         .silent_since_ms = progress->contact_ms,
         .no_room = progress->no_room,
     };

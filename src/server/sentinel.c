@@ -30,12 +30,9 @@ void server_sentinel_name(const struct server *server, const struct cluster_node
 /* Of a follower that leaves its connection open and says nothing only the leader hears. */
 static bool answers_to_leader(const struct server *server, uint64_t id)
 {
-    struct raft_status status;
-    raft_status(shard_raft(server_group(server)), &status);
-    uint64_t contact_ms = server->sentinel->changed_ms; /* as if all had answered then */
-    for (size_t i = 0; i < status.peer_count; i++)
-        if (status.peers[i].id == id && status.peers[i].last_contact_ms > contact_ms)
-            contact_ms = status.peers[i].last_contact_ms;
+    uint64_t contact_ms = raft_peer_contact_ms(shard_raft(server_group(server)), id);
+    if (contact_ms < server->sentinel->changed_ms)
+        contact_ms = server->sentinel->changed_ms; /* as if all had answered then */
     return contact_ms + (uint64_t)server->config.raft_election_timeout_ms >= server->now.mono_ms;
 }
 

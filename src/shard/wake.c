@@ -41,14 +41,8 @@ static bool is_heard(const struct shard *shard, uint64_t node)
 {
     if (node == raft_id(shard->raft))
         return true;
-    struct raft_status status;
-    raft_status(shard->raft, &status);
-    uint64_t patience_ms = shard->options.raft.election_timeout_ms;
-    for (size_t i = 0; i < status.peer_count; i++)
-        if (status.peers[i].id == node)
-            return status.peers[i].last_contact_ms &&
-                   status.peers[i].last_contact_ms + patience_ms > shard->now.mono_ms;
-    return false;
+    uint64_t contact_ms = raft_peer_contact_ms(shard->raft, node);
+    return contact_ms && contact_ms + shard->options.raft.election_timeout_ms > shard->now.mono_ms;
 }
 
 /* Its node learns at once that this is committed. */

@@ -103,6 +103,10 @@ static void test_a_leader_describes_its_peers_by_ascending_id(void **state)
     assert_int_equal(first->silent_since_ms, solo.now_ms);
     assert_int_equal(learner->last_contact_ms, 0); /* the election is no word of it */
     assert_true(learner->silent_since_ms > 0);     /* but begins its silence */
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(raft_peer_contact_ms(solo.raft, ids[i]), status.peers[i].last_contact_ms);
+    assert_int_equal(raft_peer_contact_ms(solo.raft, 2), 0);
+    assert_int_equal(raft_peer_contact_ms(solo.raft, 5), 0);
     solo_close(&solo);
 }
 
