@@ -72,14 +72,20 @@ bool client_may_wait(struct client *client, const struct net_request *request,
     return wait.waits;
 }
 
-enum net_verdict client_wait_for_types(struct client *client)
+enum net_verdict client_wait_for_members(struct client *client, enum shard_feature feature,
+                                         const char *text)
 {
     if (client_owed(client))
         return client_hold(client, CLIENT_BARRIER);
-    if (shard_ask_types(client->net->shard))
-        return client_park(client, older_members);
-    client_error(client, older_members);
+    if (shard_ask(client->net->shard, feature))
+        return client_park(client, text);
+    client_error(client, text);
     return NET_DONE;
+}
+
+enum net_verdict client_wait_for_types(struct client *client)
+{
+    return client_wait_for_members(client, SHARD_TYPES, older_members);
 }
 
 enum net_verdict client_wait_for_keys(struct client *client, const struct net_request *request)

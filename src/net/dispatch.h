@@ -20,6 +20,10 @@ enum net_verdict client_find_and_run(struct client *client, const struct span *a
 /* session.c: the command after CLIENT SESSION SEQ */
 enum net_verdict client_run_numbered(struct client *client, const struct span *args, size_t argc,
                                      size_t bytes);
+/* Not all members are known to understand the request: the client waits until they are, or gets
+ * `text`. */
+enum net_verdict client_wait_for_members(struct client *client, enum shard_feature feature,
+                                         const char *text);
 /* A write has a number, and not all nodes are known to understand it. */
 enum net_verdict client_wait_for_sessions(struct client *client);
 /* The same for commands and values that an older version does not know. */

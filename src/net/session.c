@@ -100,12 +100,7 @@ static enum net_verdict seq(struct client *client, const struct net_request *req
 
 enum net_verdict client_wait_for_sessions(struct client *client)
 {
-    if (client_owed(client))
-        return client_hold(client, CLIENT_BARRIER);
-    if (shard_ask_sessions(client->net->shard))
-        return client_park(client, not_yet);
-    client_error(client, not_yet);
-    return NET_DONE;
+    return client_wait_for_members(client, SHARD_SESSIONS, not_yet);
 }
 
 static enum net_verdict submit(struct client *client, const struct net_request *request,

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "resp/write.h"
 #include "shard/internal.h"
-#include "wire/hello.h"
 
 enum {
     RESEND_HEARTBEATS = 4,
@@ -189,18 +188,6 @@ void shard_note_key_change(void *context, const struct keyspace_change *change)
 }
 
 /* --- waiting begins and ends --- */
-
-bool shard_has_types(const struct shard *shard)
-{
-    return shard->versions.agreed >= WIRE_VERSION_TYPES;
-}
-
-bool shard_ask_types(struct shard *shard)
-{
-    shard->versions.wanted = true;
-    return shard_has_types(shard) || shard_all_speak(shard, WIRE_VERSION_TYPES) ||
-           raft_membership(shard->raft)->version >= WIRE_VERSION_TYPES;
-}
 
 enum shard_admission shard_block(struct shard *shard, const struct shard_request *request,
                                  struct shard_time now)

@@ -2,19 +2,6 @@
 #include <xxhash.h>
 
 #include "shard/internal.h"
-#include "wire/hello.h"
-
-bool shard_has_sessions(const struct shard *shard)
-{
-    return shard->versions.agreed >= WIRE_VERSION_SESSIONS;
-}
-
-bool shard_ask_sessions(struct shard *shard)
-{
-    shard->versions.wanted = true;
-    return shard_has_sessions(shard) || shard_all_speak(shard, WIRE_VERSION_SESSIONS) ||
-           raft_membership(shard->raft)->version >= WIRE_VERSION_SESSIONS;
-}
 
 void shard_set_sessions(struct shard *shard, const struct session_terms *terms)
 {

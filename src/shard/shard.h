@@ -211,10 +211,17 @@ enum shard_unblock {
 void shard_unblock(struct shard *shard, struct shard_client client, enum shard_unblock why,
                    struct shard_time now);
 size_t shard_blocked_count(const struct shard *shard); /* clients of this node */
-/* Whether all members know the values and commands of version 4. shard_ask_types() also makes a
- * node that is alone agree; false: there are older members. */
+/* What newer versions have brought: it is used once all members have agreed that they know it. */
+enum shard_feature {
+    SHARD_SESSIONS,
+    SHARD_TYPES, /* values with elements, and their commands */
+};
+/* Whether they have. */
+bool shard_has_sessions(const struct shard *shard);
 bool shard_has_types(const struct shard *shard);
-bool shard_ask_types(struct shard *shard);
+/* Whether they have, or are about to: then clients may wait for host.role_changed. Makes a node
+ * that is alone agree, too. False: there are older members. */
+bool shard_ask(struct shard *shard, enum shard_feature feature);
 
 struct shard_transaction {
     struct shard_client client;
@@ -232,14 +239,10 @@ enum shard_admission shard_transaction(struct shard *shard,
                                        struct shard_time now);
 
 /* Begins a session, ends one, or lets one go on: SESSION_ASK, SESSION_END, SESSION_ANSWERED. The
- * reply to SESSION_ASK is a map with the id and the terms. */
+ * reply to SESSION_ASK is a map with the id and the terms. Not admitted before all members know
+ * sessions; nor are numbered writes. */
 enum shard_admission shard_session(struct shard *shard, struct shard_client client, int protocol,
                                    const struct session_note *note, struct shard_time now);
-/* Whether all members know sessions. If not, numbered writes and shard_session() are not admitted.
- */
-bool shard_has_sessions(const struct shard *shard);
-/* Whether they do, or are about to agree on it: then clients may wait for host.role_changed. */
-bool shard_ask_sessions(struct shard *shard);
 /* What later sessions begin with if this node leads; the id is not looked at. */
 void shard_set_sessions(struct shard *shard, const struct session_terms *terms);
 /* Concerns values that change from now on. The rules are borrowed. */

@@ -109,3 +109,32 @@ void shard_raise_version(struct shard *shard)
     wanted.version = version;
     shard_change(shard, &wanted, shard->now); /* if it is refused now, the next turn tries again */
 }
+
+bool shard_has_sessions(const struct shard *shard)
+{
+    return shard->versions.agreed >= WIRE_VERSION_SESSIONS;
+}
+
+bool shard_has_types(const struct shard *shard)
+{
+    return shard->versions.agreed >= WIRE_VERSION_TYPES;
+}
+
+static uint32_t version_that_brought(enum shard_feature feature)
+{
+    switch (feature) {
+    case SHARD_SESSIONS:
+        return WIRE_VERSION_SESSIONS;
+    case SHARD_TYPES:
+        return WIRE_VERSION_TYPES;
+    }
+    return WIRE_VERSION;
+}
+
+bool shard_ask(struct shard *shard, enum shard_feature feature)
+{
+    uint32_t version = version_that_brought(feature);
+    shard->versions.wanted = true;
+    return shard->versions.agreed >= version || shard_all_speak(shard, version) ||
+           raft_membership(shard->raft)->version >= version;
+}

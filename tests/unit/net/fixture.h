@@ -185,17 +185,14 @@ bool shard_has_sessions(const struct shard *shard)
 {
     return !shard->has_no_sessions;
 }
-bool shard_ask_sessions(struct shard *shard)
-{
-    return !shard->has_no_sessions || shard->will_have_sessions;
-}
 bool shard_has_types(const struct shard *shard)
 {
     return !shard->has_no_types;
 }
-bool shard_ask_types(struct shard *shard)
+bool shard_ask(struct shard *shard, enum shard_feature feature)
 {
-    return !shard->has_no_types;
+    return feature == SHARD_TYPES ? !shard->has_no_types
+                                  : !shard->has_no_sessions || shard->will_have_sessions;
 }
 enum shard_admission shard_block(struct shard *shard, const struct shard_request *request,
                                  struct shard_time now)

@@ -132,7 +132,7 @@ static void test_nobody_uses_sessions_before_all_know_them(void **state)
     const struct session_note note = {.verb = SESSION_ASK};
     uint64_t last = fixture_last(&fixture);
     assert_false(shard_has_sessions(fixture.shard));
-    assert_false(shard_ask_sessions(fixture.shard));
+    assert_false(shard_ask(fixture.shard, SHARD_SESSIONS));
     assert_int_equal(change(&fixture, &note), SHARD_NOT_LEADER);
     assert_int_equal(ask(&fixture, (struct session_id){1, 2}, 1, "INCR n"), SHARD_NOT_LEADER);
     assert_int_equal(ask_exec(&fixture, (struct session_id){1, 2}, 1), SHARD_NOT_LEADER);
@@ -149,7 +149,7 @@ static void test_a_node_that_is_alone_agrees_when_sessions_are_wanted(void **sta
     fixture_pass(&fixture, 1000);
     fixture_turn(&fixture);
     assert_false(shard_has_sessions(fixture.shard));
-    assert_true(shard_ask_sessions(fixture.shard));
+    assert_true(shard_ask(fixture.shard, SHARD_SESSIONS));
     fixture_turn(&fixture);
     assert_true(shard_has_sessions(fixture.shard));
     begin(&fixture, 0);
