@@ -114,6 +114,13 @@ bool command_store_value(struct command_context *context, struct span key, enum 
     return true;
 }
 
+const void *command_peek_value(const struct keyspace *keyspace, struct span key,
+                               enum value_type type, int64_t now_ms)
+{
+    const struct item *item = keyspace_find(keyspace, key, now_ms);
+    return item && item_type(item) == type ? item_elements(item) : NULL;
+}
+
 const struct value_rules *command_rules(const struct command_context *context)
 {
     return keyspace_rules(context->keyspace);

@@ -52,6 +52,10 @@ void command_edit_end(struct command_context *context, struct keyspace_edit *edi
  * removes the key. Takes the value over. Does not count as a change. True: there is a change. */
 bool command_store_value(struct command_context *context, struct span key, enum value_type type,
                          void *value);
+/* Without counting: the key's value if it has this type at that time, NULL if not. NO_DEADLINE:
+ * also one that is past its deadline. */
+const void *command_peek_value(const struct keyspace *keyspace, struct span key,
+                               enum value_type type, int64_t now_ms);
 const struct value_rules *command_rules(const struct command_context *context);
 
 bool command_refuse(struct command_context *context, const char *error); /* false */

@@ -60,13 +60,10 @@ void command_brpop_run(struct command_context *context, const struct span *args,
     pop_list(context, args, argc, true);
 }
 
-static const char *const list_words[] = {"left", "right"};
-static const char *const sorted_words[] = {"min", "max"};
-
 void command_blmpop_run(struct command_context *context, const struct span *args, size_t argc)
 {
     struct pop_request request;
-    if (command_parse_pop(context, args + 2, argc - 2, list_words, &request) &&
+    if (command_parse_pop(context, args + 2, argc - 2, command_list_ends, &request) &&
         timeout_is_valid(context, args[1]) && !command_pop_lists(context, &request))
         resp_null_array(context->reply);
 }
@@ -124,7 +121,7 @@ void command_bzpopmax_run(struct command_context *context, const struct span *ar
 void command_bzmpop_run(struct command_context *context, const struct span *args, size_t argc)
 {
     struct pop_request request;
-    if (command_parse_pop(context, args + 2, argc - 2, sorted_words, &request) &&
+    if (command_parse_pop(context, args + 2, argc - 2, command_sorted_ends, &request) &&
         timeout_is_valid(context, args[1]) && !command_pop_sorted(context, &request))
         resp_null_array(context->reply);
 }
@@ -149,13 +146,13 @@ static bool parse_many(const struct span *args, size_t argc, struct command_wait
 static bool parse_many_lists(const struct span *args, size_t argc, struct command_wait *wait,
                              struct resp_writer *reply)
 {
-    return parse_many(args, argc, wait, reply, list_words);
+    return parse_many(args, argc, wait, reply, command_list_ends);
 }
 
 static bool parse_many_sorted(const struct span *args, size_t argc, struct command_wait *wait,
                               struct resp_writer *reply)
 {
-    return parse_many(args, argc, wait, reply, sorted_words);
+    return parse_many(args, argc, wait, reply, command_sorted_ends);
 }
 
 static bool parse_moving(const struct span *args, size_t argc, struct command_wait *wait,
@@ -169,8 +166,8 @@ static bool parse_moving(const struct span *args, size_t argc, struct command_wa
 static size_t count_of(const struct keyspace *keyspace, struct span key, enum value_type type,
                        int64_t now_ms)
 {
-    const struct item *item = keyspace_find(keyspace, key, now_ms);
-    return item && item_type(item) == type ? value_ops_of(type)->count(item_elements(item)) : 0;
+    const void *value = command_peek_value(keyspace, key, type, now_ms);
+    return value ? value_ops_of(type)->count(value) : 0;
 }
 
 static size_t list_ready(const struct keyspace *keyspace, const struct span *args, size_t argc,
@@ -249,11 +246,9 @@ static struct span group_of(const struct span *args, size_t argc)
 static size_t group_ready(const struct keyspace *keyspace, const struct span *args, size_t argc,
                           struct span key, int64_t now_ms)
 {
-    const struct item *item = keyspace_find(keyspace, key, now_ms);
-    if (!item || item_type(item) != VALUE_STREAM)
-        return SIZE_MAX;
-    const struct stream *stream = item_elements(item);
-    const struct stream_group *group = stream_find_group(stream, group_of(args, argc));
+    const struct stream *stream = command_peek_value(keyspace, key, VALUE_STREAM, now_ms);
+    const struct stream_group *group =
+        stream ? stream_find_group(stream, group_of(args, argc)) : NULL;
     if (!group)
         return SIZE_MAX;
     struct stream_id from = group->last_id;
@@ -274,10 +269,9 @@ static bool group_runs_first(const struct keyspace *keyspace, const struct span 
     if (!parse_stream(args, argc, &read, &none))
         return true;
     for (size_t i = 0; i < read.streams; i++) {
-        const struct item *item = keyspace_find(keyspace, read.keys[i], now_ms);
-        const struct stream_group *group = item && item_type(item) == VALUE_STREAM
-                                               ? stream_find_group(item_elements(item), read.group)
-                                               : NULL;
+        const struct stream *stream =
+            command_peek_value(keyspace, read.keys[i], VALUE_STREAM, now_ms);
+        const struct stream_group *group = stream ? stream_find_group(stream, read.group) : NULL;
         if (!group || !stream_group_find_consumer(group, read.consumer) ||
             !span_equal(read.ids[i], SPAN(">")) ||
             group_ready(keyspace, args, argc, read.keys[i], now_ms))

@@ -5,6 +5,10 @@
 /* Of the pattern's bytes, beyond one for each byte of the texts: some 60 ms. */
 enum { GLOB_BYTES_MAX = 12 * 1024 * 1024, WORK_PER_TEXT = 100, WORK_PER_BYTE = 4 };
 
+/* More elements per call would block other clients for too long; the cursor continues from there.
+ */
+enum { SCAN_COUNT_MAX = 50 * 1000 };
+
 static const char endless[] =
     "ERR the pattern would take too long to match against these keys: nothing was returned";
 
@@ -148,4 +152,24 @@ bool gather_parse(struct gathering *gathering, const struct span *args, size_t a
     if (gathering->scan_count > SCAN_COUNT_MAX)
         gathering->scan_count = SCAN_COUNT_MAX;
     return true;
+}
+
+void gather_run_scan(struct command_context *context, const struct span *args, size_t argc,
+                     enum value_type type, unsigned allowed, gather_scan *scan)
+{
+    uint64_t cursor;
+    const void *value;
+    struct gathering gathering;
+    gather_begin(&gathering, context);
+    if (!command_parse_cursor(context, args[2], &cursor) ||
+        !command_read(context, args[1], type, &value))
+        return;
+    if (!value) {
+        gather_end_scan(&gathering, 0);
+        return;
+    }
+    if (!gather_parse(&gathering, args, argc, 3, allowed))
+        return;
+    cursor = scan(value, cursor, &gathering);
+    gather_end_scan(&gathering, cursor);
 }

@@ -5,10 +5,6 @@
 
 #include "command/command.h"
 
-/* More elements per call would block other clients for too long; the cursor continues from there.
- */
-enum { SCAN_COUNT_MAX = 50 * 1000 };
-
 struct gathering {
     struct command_context *context;
     struct span pattern;
@@ -32,6 +28,12 @@ enum gather_option { GATHER_TYPE = 1 << 0, GATHER_NOVALUES = 1 << 1 };
  * written. */
 bool gather_parse(struct gathering *gathering, const struct span *args, size_t argc, size_t first,
                   unsigned allowed);
+
+/* HSCAN, SSCAN and ZSCAN. `scan` hands elements to the gathering, about scan_count of them, and
+ * returns the cursor that follows. */
+typedef uint64_t gather_scan(const void *value, uint64_t cursor, struct gathering *gathering);
+void gather_run_scan(struct command_context *context, const struct span *args, size_t argc,
+                     enum value_type type, unsigned allowed, gather_scan *scan);
 
 /* Whether to take this text. The caller then adds what belongs to it. */
 bool gather_wants(struct gathering *gathering, struct span text);

@@ -202,21 +202,12 @@ static void visit(void *context, const struct hash_entry *entry)
         gather_add(gathering, entry->value);
 }
 
+static uint64_t scan(const void *hash, uint64_t cursor, struct gathering *gathering)
+{
+    return hash_scan(hash, cursor, (size_t)gathering->scan_count, visit, gathering);
+}
+
 void command_hscan_run(struct command_context *context, const struct span *args, size_t argc)
 {
-    uint64_t cursor;
-    const void *hash;
-    struct gathering gathering;
-    gather_begin(&gathering, context);
-    if (!command_parse_cursor(context, args[2], &cursor) ||
-        !command_read(context, args[1], VALUE_HASH, &hash))
-        return;
-    if (!hash) {
-        gather_end_scan(&gathering, 0);
-        return;
-    }
-    if (!gather_parse(&gathering, args, argc, 3, GATHER_NOVALUES))
-        return;
-    cursor = hash_scan(hash, cursor, (size_t)gathering.scan_count, visit, &gathering);
-    gather_end_scan(&gathering, cursor);
+    gather_run_scan(context, args, argc, VALUE_HASH, GATHER_NOVALUES, scan);
 }

@@ -149,30 +149,11 @@ static void write_sample(struct command_context *context, const struct living *l
     sample_end(&sample);
 }
 
-/* False: the error was written. */
-static bool parse_count(struct command_context *context, const struct span *args, size_t argc,
-                        int64_t *count)
-{
-    if (argc < 3)
-        return true;
-    if (!command_parse_negatable(context, args[2], count))
-        return false;
-    if (argc > 4 || (argc == 4 && !span_is(args[3], "withvalues"))) {
-        resp_error(context->reply, ERROR_SYNTAX);
-        return false;
-    }
-    if (argc == 4 && (*count < -INT64_MAX / 2 || *count > INT64_MAX / 2)) {
-        resp_error(context->reply, "ERR value is out of range");
-        return false;
-    }
-    return true;
-}
-
 void command_hrandfield_run(struct command_context *context, const struct span *args, size_t argc)
 {
     int64_t count = 0;
     const void *hash;
-    if (!parse_count(context, args, argc, &count) ||
+    if (!sample_parse(context, args, argc, "withvalues", &count) ||
         !command_read(context, args[1], VALUE_HASH, &hash))
         return;
     struct living living = living_of(hash, context->now_ms);

@@ -5,6 +5,9 @@
 #include "command/range.h"
 #include "keyspace/list.h"
 
+const char *const command_list_ends[2] = {"left", "right"};
+const char *const command_sorted_ends[2] = {"min", "max"};
+
 static enum list_end end_of(bool from_end)
 {
     return from_end ? LIST_TAIL : LIST_HEAD;
@@ -126,20 +129,16 @@ bool command_parse_pop(struct command_context *context, const struct span *args,
 
 void command_lmpop_run(struct command_context *context, const struct span *args, size_t argc)
 {
-    static const char *const words[] = {"left", "right"};
     struct pop_request request;
-    if (command_parse_pop(context, args + 1, argc - 1, words, &request) &&
+    if (command_parse_pop(context, args + 1, argc - 1, command_list_ends, &request) &&
         !command_pop_lists(context, &request))
         resp_null_array(context->reply);
 }
 
 bool command_parse_list_end(struct command_context *context, struct span text, bool *is_end)
 {
-    *is_end = span_is(text, "right");
-    if (*is_end || span_is(text, "left"))
-        return true;
-    resp_error(context->reply, ERROR_SYNTAX);
-    return false;
+    *is_end = span_is(text, command_list_ends[1]);
+    return *is_end || span_is(text, command_list_ends[0]) || command_refuse(context, ERROR_SYNTAX);
 }
 
 /* The element is copied, because it may move within one list. */

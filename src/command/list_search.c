@@ -6,10 +6,9 @@
 /* Looking at an element takes some 20 ns, as long as a byte of a value counts. */
 size_t command_list_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
 {
-    const struct item *item = argc < 2 ? NULL : keyspace_find(keyspace, args[1], NO_DEADLINE);
-    if (!item || item_type(item) != VALUE_LIST)
-        return 0;
-    return list_count(item_elements(item));
+    const struct list *list =
+        argc < 2 ? NULL : command_peek_value(keyspace, args[1], VALUE_LIST, NO_DEADLINE);
+    return list ? list_count(list) : 0;
 }
 
 /* The index of the first element with this text; list_count() if there is none. */

@@ -15,7 +15,10 @@ struct pop_request {
     bool from_end; /* RIGHT, MAX */
     size_t count;
 };
-/* `words`: the two words for where to take from. False: the error was written. */
+/* The words for where to take from. */
+extern const char *const command_list_ends[2];   /* LEFT, RIGHT */
+extern const char *const command_sorted_ends[2]; /* MIN, MAX */
+/* `words`: one of these pairs. False: the error was written. */
 bool command_parse_pop(struct command_context *context, const struct span *args, size_t argc,
                        const char *const words[2], struct pop_request *request);
 

@@ -13,6 +13,20 @@ enum {
     REPLY_BYTES_MAX = 256 * 1024 * 1024,
 };
 
+bool sample_parse(struct command_context *context, const struct span *args, size_t argc,
+                  const char *with, int64_t *count)
+{
+    if (argc < 3)
+        return true;
+    if (!command_parse_negatable(context, args[2], count))
+        return false;
+    if (argc > 4 || (argc == 4 && !span_is(args[3], with)))
+        return command_refuse(context, ERROR_SYNTAX);
+    if (argc == 4 && (*count < -(INT64_MAX / 2) || *count > INT64_MAX / 2))
+        return command_refuse(context, "ERR value is out of range");
+    return true;
+}
+
 void sample_begin(struct sample *sample, struct prng *prng, uint64_t size, int64_t count)
 {
     *sample = (struct sample){.prng = prng, .size = size, .mode = DRAW_REPEATS};

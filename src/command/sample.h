@@ -16,6 +16,12 @@ struct sample {
     uint32_t mask;
 };
 
+/* The arguments of HRANDFIELD and ZRANDMEMBER behind the key: the count and, if `with` is the word
+ * for what stands beside an element, that word. Without a count *count stays. False: the error was
+ * written. */
+bool sample_parse(struct command_context *context, const struct span *args, size_t argc,
+                  const char *with, int64_t *count);
+
 /* count >= 0: so many different positions, all if there are not more. count < 0: so many that may
  * repeat. Takes memory only for different positions that are few beside the size, a few bytes for
  * each of them. */

@@ -216,21 +216,12 @@ static void visit(void *context, struct span member)
         gather_add(context, member);
 }
 
+static uint64_t scan(const void *set, uint64_t cursor, struct gathering *gathering)
+{
+    return set_scan(set, cursor, (size_t)gathering->scan_count, visit, gathering);
+}
+
 void command_sscan_run(struct command_context *context, const struct span *args, size_t argc)
 {
-    uint64_t cursor;
-    const void *set;
-    struct gathering gathering;
-    gather_begin(&gathering, context);
-    if (!command_parse_cursor(context, args[2], &cursor) ||
-        !command_read(context, args[1], VALUE_SET, &set))
-        return;
-    if (!set) {
-        gather_end_scan(&gathering, 0);
-        return;
-    }
-    if (!gather_parse(&gathering, args, argc, 3, 0))
-        return;
-    cursor = set_scan(set, cursor, (size_t)gathering.scan_count, visit, &gathering);
-    gather_end_scan(&gathering, cursor);
+    gather_run_scan(context, args, argc, VALUE_SET, 0, scan);
 }

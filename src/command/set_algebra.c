@@ -184,7 +184,7 @@ static bool take_for_store(struct taker *taker, struct span member)
 struct count_taker {
     struct taker taker;
     uint64_t count;
-    uint64_t limit; /* 0: none */
+    size_t limit; /* 0: none */
 };
 
 static bool take_for_count(struct taker *taker, struct span member)
@@ -280,36 +280,18 @@ void command_sunionstore_run(struct command_context *context, const struct span 
 
 /* SINTERCARD numkeys key ... [LIMIT limit] */
 
-/* 0: the number is none, or there are not so many arguments. */
-static size_t numkeys(const struct span *args, size_t argc)
-{
-    uint64_t keys;
-    return number_parse_u64(args[1], &keys) && keys <= argc - 2 ? (size_t)keys : 0;
-}
-
 static bool parse_intercard(struct command_context *context, const struct span *args, size_t argc,
-                            struct count_taker *taker)
+                            size_t *keys, size_t *limit)
 {
-    int64_t keys;
-    if (!number_parse_i64(args[1], &keys) || keys < 1) {
-        resp_error(context->reply, "ERR numkeys should be greater than 0");
+    if (!command_parse_count(context, args[1], 1, "ERR numkeys should be greater than 0", keys))
         return false;
-    }
-    if ((uint64_t)keys > argc - 2) {
-        resp_error(context->reply, "ERR Number of keys can't be greater than number of args");
-        return false;
-    }
-    for (size_t i = 2 + (size_t)keys; i < argc; i += 2) {
-        int64_t limit;
-        if (i + 1 == argc || !span_is(args[i], "limit")) {
-            resp_error(context->reply, ERROR_SYNTAX);
+    if (*keys > argc - 2)
+        return command_refuse(context, "ERR Number of keys can't be greater than number of args");
+    for (size_t i = 2 + *keys; i < argc; i += 2) {
+        if (i + 1 == argc || !span_is(args[i], "limit"))
+            return command_refuse(context, ERROR_SYNTAX);
+        if (!command_parse_count(context, args[i + 1], 0, "ERR LIMIT can't be negative", limit))
             return false;
-        }
-        if (!number_parse_i64(args[i + 1], &limit) || limit < 0) {
-            resp_error(context->reply, "ERR LIMIT can't be negative");
-            return false;
-        }
-        taker->limit = (uint64_t)limit;
     }
     return true;
 }
@@ -318,8 +300,9 @@ void command_sintercard_run(struct command_context *context, const struct span *
 {
     struct count_taker taker = {.taker.take = take_for_count};
     struct sources sources;
-    if (!parse_intercard(context, args, argc, &taker) ||
-        !sources_read(context, args + 2, numkeys(args, argc), &sources))
+    size_t keys;
+    if (!parse_intercard(context, args, argc, &keys, &taker.limit) ||
+        !sources_read(context, args + 2, keys, &sources))
         return;
     intersect(context, &sources, &taker.taker);
     sources_close(&sources);

@@ -1,6 +1,7 @@
 /* How long commands on streams may take in one piece. Only those that may walk over everything say
  * so. */
 #include "base/number.h"
+#include "command/access.h"
 #include "command/data.h"
 #include "command/stream_access.h"
 
@@ -9,8 +10,7 @@ enum { SHORT_LIST = 10 * 1000, STREAMS_COUNTED = 16 };
 
 static const struct stream *find(const struct keyspace *keyspace, struct span key)
 {
-    const struct item *item = keyspace_find(keyspace, key, NO_DEADLINE);
-    return item && item_type(item) == VALUE_STREAM ? item_elements(item) : NULL;
+    return command_peek_value(keyspace, key, VALUE_STREAM, NO_DEADLINE);
 }
 
 static size_t entries_bytes(const struct keyspace *keyspace, struct span key)

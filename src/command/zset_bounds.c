@@ -99,8 +99,7 @@ void command_zlexcount_run(struct command_context *context, const struct span *a
 
 const struct zset *command_peek_zset(const struct keyspace *keyspace, struct span key)
 {
-    const struct item *item = keyspace_find(keyspace, key, NO_DEADLINE);
-    return item && item_type(item) == VALUE_ZSET ? item_elements(item) : NULL;
+    return command_peek_value(keyspace, key, VALUE_ZSET, NO_DEADLINE);
 }
 
 static void remove_range(struct command_context *context, struct keyspace_edit *edit,

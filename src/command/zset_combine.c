@@ -411,11 +411,11 @@ static size_t work_of(const struct keyspace *keyspace, const struct span *args, 
         return 0;
     size_t elements = 0;
     for (size_t i = 0; i < (uint64_t)count && first + 1 + i < argc; i++) {
-        const struct item *item = keyspace_find(keyspace, args[first + 1 + i], NO_DEADLINE);
-        if (item && item_type(item) == VALUE_ZSET)
-            elements += zset_count(item_elements(item));
-        else if (item && item_type(item) == VALUE_SET)
-            elements += set_count(item_elements(item));
+        struct span key = args[first + 1 + i];
+        const struct zset *zset = command_peek_zset(keyspace, key);
+        const struct set *set =
+            zset ? NULL : command_peek_value(keyspace, key, VALUE_SET, NO_DEADLINE);
+        elements += zset ? zset_count(zset) : set ? set_count(set) : 0;
     }
     return elements * ZSET_WORK_PER_ADDED;
 }

@@ -12,8 +12,6 @@ enum element_form {
     ELEMENTS_NESTED, /* an array for each */
 };
 
-static const char *const ends[] = {"min", "max"};
-
 /* Writes the elements in the order in which they leave, without the head of an array around
  * them. */
 static void pop(struct command_context *context, struct keyspace_edit *edit, bool from_end,
@@ -115,7 +113,7 @@ bool command_pop_sorted(struct command_context *context, const struct pop_reques
 void command_zmpop_run(struct command_context *context, const struct span *args, size_t argc)
 {
     struct pop_request request;
-    if (command_parse_pop(context, args + 1, argc - 1, ends, &request) &&
+    if (command_parse_pop(context, args + 1, argc - 1, command_sorted_ends, &request) &&
         !command_pop_sorted(context, &request))
         resp_null_array(context->reply);
 }
@@ -127,7 +125,7 @@ static size_t work_of_pop(const struct keyspace *keyspace, const struct span *ar
     struct resp_writer nobody = {.protocol = 2};
     struct command_context context = {.reply = &nobody};
     struct pop_request request;
-    if (!command_parse_pop(&context, args, argc, ends, &request))
+    if (!command_parse_pop(&context, args, argc, command_sorted_ends, &request))
         return 0;
     for (size_t i = 0; i < request.key_count; i++) {
         const struct zset *zset = command_peek_zset(keyspace, request.keys[i]);
@@ -176,27 +174,11 @@ static void write_sample(struct command_context *context, const struct zset *zse
     sample_end(&sample);
 }
 
-static bool parse_sample(struct command_context *context, const struct span *args, size_t argc,
-                         int64_t *count)
-{
-    if (!command_parse_negatable(context, args[2], count))
-        return false;
-    if (argc > 4 || (argc == 4 && !span_is(args[3], "withscores"))) {
-        resp_error(context->reply, ERROR_SYNTAX);
-        return false;
-    }
-    if (argc == 4 && (*count < -(INT64_MAX / 2) || *count > INT64_MAX / 2)) {
-        resp_error(context->reply, "ERR value is out of range");
-        return false;
-    }
-    return true;
-}
-
 void command_zrandmember_run(struct command_context *context, const struct span *args, size_t argc)
 {
     int64_t count = 1;
     const void *zset;
-    if ((argc > 2 && !parse_sample(context, args, argc, &count)) ||
+    if (!sample_parse(context, args, argc, "withscores", &count) ||
         !command_read(context, args[1], VALUE_ZSET, &zset))
         return;
     if (argc > 2) {
@@ -232,21 +214,12 @@ static void visit(void *gathering, struct span member, double score)
     gather_add(gathering, span_of(text, format_scanned(text, score)));
 }
 
+static uint64_t scan(const void *zset, uint64_t cursor, struct gathering *gathering)
+{
+    return zset_scan(zset, cursor, (size_t)gathering->scan_count, visit, gathering);
+}
+
 void command_zscan_run(struct command_context *context, const struct span *args, size_t argc)
 {
-    uint64_t cursor;
-    const void *zset;
-    struct gathering gathering;
-    gather_begin(&gathering, context);
-    if (!command_parse_cursor(context, args[2], &cursor) ||
-        !command_read(context, args[1], VALUE_ZSET, &zset))
-        return;
-    if (!zset) {
-        gather_end_scan(&gathering, 0);
-        return;
-    }
-    if (!gather_parse(&gathering, args, argc, 3, 0))
-        return;
-    cursor = zset_scan(zset, cursor, (size_t)gathering.scan_count, visit, &gathering);
-    gather_end_scan(&gathering, cursor);
+    gather_run_scan(context, args, argc, VALUE_ZSET, 0, scan);
 }
