@@ -4,19 +4,6 @@
 #include "keyspace/rdb_lzf.h"
 #include "keyspace/stream_rdb.h"
 
-static void add_id(struct buf *out, struct stream_id id)
-{
-    rdb_add_length(out, id.ms);
-    rdb_add_length(out, id.seq);
-}
-
-static void add_id_bytes(struct buf *out, struct stream_id id)
-{
-    unsigned char packed[STREAM_ID_BYTES];
-    stream_id_pack(packed, id);
-    buf_add(out, packed, sizeof(packed));
-}
-
 static void dump_nodes(const struct stream *stream, struct buf *out)
 {
     struct spine_place place;
@@ -24,7 +11,7 @@ static void dump_nodes(const struct stream *stream, struct buf *out)
     for (bool more = spine_first(&stream->nodes, &place); more; more = spine_next(&place)) {
         const struct stream_node *node = place.leaf;
         rdb_add_length(out, STREAM_ID_BYTES);
-        add_id_bytes(out, node->id);
+        stream_add_id_packed(out, node->id);
         rdb_add_text_packed(out, listpack_span(&node->pack));
     }
 }
@@ -39,19 +26,19 @@ static void dump_consumer(const struct stream_group *group, const struct stream_
     const struct stream_pending *pending =
         stream_pending_seek(group, consumer, STREAM_ID_MIN, &walk);
     for (; pending; pending = stream_pending_next(&walk))
-        add_id_bytes(out, pending->id);
+        stream_add_id_packed(out, pending->id);
 }
 
 static void dump_group(const struct stream_group *group, struct buf *out)
 {
     struct stream_pending_walk walk;
     rdb_add_text_packed(out, stream_group_name(group));
-    add_id(out, group->last_id);
+    stream_add_id(out, group->last_id);
     rdb_add_length(out, (uint64_t)group->entries_read);
     rdb_add_length(out, stream_group_pending_count(group));
     const struct stream_pending *pending = stream_pending_seek(group, NULL, STREAM_ID_MIN, &walk);
     for (; pending; pending = stream_pending_next(&walk)) {
-        add_id_bytes(out, pending->id);
+        stream_add_id_packed(out, pending->id);
         rdb_add_little_endian(out, (uint64_t)pending->delivered_ms, 8);
         rdb_add_length(out, pending->deliveries);
     }
@@ -64,9 +51,9 @@ void stream_dump(const struct stream *stream, struct buf *out)
 {
     dump_nodes(stream, out);
     rdb_add_length(out, stream_length(stream));
-    add_id(out, stream->last_id);
-    add_id(out, stream->first_id);
-    add_id(out, stream->max_deleted_id);
+    stream_add_id(out, stream->last_id);
+    stream_add_id(out, stream->first_id);
+    stream_add_id(out, stream->max_deleted_id);
     rdb_add_length(out, stream->entries_added);
     rdb_add_length(out, stream->groups_count);
     for (size_t i = 0; i < stream->groups_count; i++)

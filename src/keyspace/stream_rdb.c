@@ -29,14 +29,14 @@ static struct stream_id from_of(const struct value_cursor *cursor)
     return (struct stream_id){cursor->at[2], cursor->at[3]};
 }
 
-static void add_id_bytes(struct buf *out, struct stream_id id)
+void stream_add_id_packed(struct buf *out, struct stream_id id)
 {
     unsigned char packed[STREAM_ID_BYTES];
     stream_id_pack(packed, id);
     buf_add(out, packed, sizeof(packed));
 }
 
-static void add_id_lengths(struct buf *out, struct stream_id id)
+void stream_add_id(struct buf *out, struct stream_id id)
 {
     rdb_add_length(out, id.ms);
     rdb_add_length(out, id.seq);
@@ -83,7 +83,7 @@ static void save_node(const struct stream *stream, struct value_cursor *cursor, 
     size_t offset = (size_t)cursor->at[1];
     if (offset == 0) {
         rdb_add_length(out, STREAM_ID_BYTES);
-        add_id_bytes(out, node->id);
+        stream_add_id_packed(out, node->id);
         rdb_add_length(out, pack.len);
     }
     size_t len = pack.len - offset < room ? pack.len - offset : room;
@@ -101,7 +101,7 @@ static void save_node(const struct stream *stream, struct value_cursor *cursor, 
 static void save_totals(const struct stream *stream, struct value_cursor *cursor, struct buf *out)
 {
     rdb_add_length(out, stream_length(stream));
-    add_id_lengths(out, stream->last_id);
+    stream_add_id(out, stream->last_id);
     rdb_add_length(out, stream->groups_count);
     cursor->at[1] = 0;
     go_to(cursor, stream->groups_count ? GROUP : END, 0, STREAM_ID_MIN);
@@ -112,7 +112,7 @@ static void save_group(const struct stream_group *group, struct value_cursor *cu
 {
     if (!save_name(stream_group_name(group), cursor, out, room))
         return;
-    add_id_lengths(out, group->last_id);
+    stream_add_id(out, group->last_id);
     rdb_add_length(out, stream_group_pending_count(group));
     go_to(cursor, PENDING, 0, STREAM_ID_MIN);
 }
@@ -126,7 +126,7 @@ static bool save_pending(const struct stream_group *group, const struct stream_c
     const struct stream_pending *pending =
         stream_pending_seek(group, consumer, from_of(cursor), &walk);
     for (; pending && out->len - start < room; pending = stream_pending_next(&walk)) {
-        add_id_bytes(out, pending->id);
+        stream_add_id_packed(out, pending->id);
         if (consumer)
             continue;
         rdb_add_little_endian(out, (uint64_t)pending->delivered_ms, 8);

@@ -19,6 +19,10 @@ bool stream_save(const struct stream *stream, struct value_cursor *cursor, struc
 bool stream_note(const struct stream *stream, struct value_cursor *cursor, struct buf *out);
 bool stream_note_take(struct stream *stream, struct span text);
 
+/* IDs in these bodies: as two lengths, or as 16 bytes. */
+void stream_add_id(struct buf *out, struct stream_id id);
+void stream_add_id_packed(struct buf *out, struct stream_id id);
+
 /* Appends the body of type 19, in one piece. It lacks when consumers were active. */
 void stream_dump(const struct stream *stream, struct buf *out);
 
