@@ -97,7 +97,7 @@ static void add_dense(struct hash_table *table, const struct hash_entry *entry)
     struct hash_field *field = hash_field_new(dense_hash(entry->field, table->seed), entry);
     dense_insert(&table->dense, field);
     if (field->is_timed)
-        field_times_add(&table->times, field);
+        hash_times_add(&table->times, field);
 }
 
 void hash_make_dense(struct hash *hash, size_t more, const struct value_rules *rules)
@@ -115,23 +115,22 @@ void hash_make_dense(struct hash *hash, size_t more, const struct value_rules *r
     hash->table = table;
 }
 
-void hash_table_set(struct hash_table *table, size_t position, struct span value,
+void hash_table_set(struct hash_table *table, struct hash_field *old, struct span value,
                     int64_t deadline_ms)
 {
-    struct hash_field *old = dense_at(&table->dense, position);
     if (hash_field_try_set(old, value, deadline_ms)) {
         if (old->is_timed)
-            field_times_move(&table->times, old);
+            hash_times_move(&table->times, old);
         return;
     }
     struct hash_entry entry = {
         .field = hash_field_name(old), .value = value, .deadline_ms = deadline_ms};
     struct hash_field *fresh = hash_field_new(old->hash, &entry);
     if (old->is_timed)
-        field_times_remove(&table->times, old);
+        hash_times_remove(&table->times, old);
     if (fresh->is_timed)
-        field_times_add(&table->times, fresh);
-    dense_replace(&table->dense, position, fresh);
+        hash_times_add(&table->times, fresh);
+    dense_replace(&table->dense, dense_position(&table->dense, old), fresh);
     mem_free(old);
 }
 
@@ -169,7 +168,7 @@ static bool set_packed(struct hash *hash, const struct hash_entry *entry,
 static bool set_dense(struct hash *hash, struct hash_entry *entry, bool keeps_deadline)
 {
     struct hash_table *table = hash->table;
-    const struct hash_field *old = find_dense(table, entry->field);
+    struct hash_field *old = find_dense(table, entry->field);
     if (!old) {
         add_dense(table, entry);
         return true;
@@ -178,7 +177,7 @@ static bool set_dense(struct hash *hash, struct hash_entry *entry, bool keeps_de
     hash->sum -= hash_digest_of(entry->field, hash_field_value(old), deadline_ms);
     if (keeps_deadline)
         entry->deadline_ms = deadline_ms;
-    hash_table_set(table, dense_position(&table->dense, old), entry->value, entry->deadline_ms);
+    hash_table_set(table, old, entry->value, entry->deadline_ms);
     return false;
 }
 
@@ -225,11 +224,7 @@ void hash_load(struct hash *hash, const struct hash_entry *entry, const struct v
         listpack_append(&hash->pack, entry->field);
         listpack_append(&hash->pack, entry->value);
     } else {
-        struct hash_field *field =
-            hash_field_new(dense_hash(entry->field, hash->table->seed), entry);
-        dense_insert(&hash->table->dense, field);
-        if (field->is_timed)
-            field_times_add(&hash->table->times, field);
+        add_dense(hash->table, entry);
     }
     hash->sum += hash_digest_of(entry->field, entry->value, entry->deadline_ms);
 }
@@ -245,13 +240,13 @@ bool hash_set_deadline(struct hash *hash, struct span field, int64_t deadline_ms
         hash_make_dense(hash, 0, rules);
     }
     struct hash_table *table = hash->table;
-    const struct hash_field *found = find_dense(table, field);
+    struct hash_field *found = find_dense(table, field);
     if (!found)
         return false;
     struct span value = hash_field_value(found);
     hash->sum -= hash_digest_of(field, value, hash_field_deadline(found));
     hash->sum += hash_digest_of(field, value, deadline_ms);
-    hash_table_set(table, dense_position(&table->dense, found), value, deadline_ms);
+    hash_table_set(table, found, value, deadline_ms);
     return true;
 }
 
@@ -272,7 +267,7 @@ static void remove_dense(struct hash *hash, size_t position)
     hash->sum -=
         hash_digest_of(hash_field_name(field), hash_field_value(field), hash_field_deadline(field));
     if (field->is_timed)
-        field_times_remove(&table->times, field);
+        hash_times_remove(&table->times, field);
     dense_remove(&table->dense, position);
     mem_free(field);
 }

@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "keyspace/hash_form.h"
 
-_Static_assert(sizeof(struct hash_field) == 12 && sizeof(struct field_time) == 12,
+_Static_assert(sizeof(struct hash_field) == 12 && sizeof(struct hash_field_time) == 12,
                "a field takes no more than it needs");
 
 uint64_t hash_digest_of(struct span field, struct span value, int64_t deadline_ms)
@@ -17,7 +17,7 @@ uint64_t hash_digest_of(struct span field, struct span value, int64_t deadline_m
 
 static size_t time_bytes(bool is_timed)
 {
-    return is_timed ? sizeof(struct field_time) : 0;
+    return is_timed ? sizeof(struct hash_field_time) : 0;
 }
 
 static size_t bytes_for(size_t field_len, size_t value_len, bool is_timed)
@@ -44,14 +44,14 @@ int64_t hash_field_deadline(const struct hash_field *field)
 {
     if (!field->is_timed)
         return NO_DEADLINE;
-    struct field_time time;
+    struct hash_field_time time;
     memcpy(&time, field->bytes, sizeof(time));
     return (int64_t)((uint64_t)time.high << 32 | time.low);
 }
 
 static void set_deadline(struct hash_field *field, int64_t deadline_ms)
 {
-    struct field_time *time = hash_field_time(field);
+    struct hash_field_time *time = hash_field_time(field);
     time->low = (uint32_t)deadline_ms;
     time->high = (uint32_t)((uint64_t)deadline_ms >> 32);
 }

@@ -9,7 +9,7 @@
 
 enum hash_form { HASH_PACKED, HASH_DENSE };
 
-/* One allocation: the header, a struct field_time if the field has a deadline, the field, the
+/* One allocation: the header, a struct hash_field_time if the field has a deadline, the field, the
  * value. */
 struct hash_field {
     uint32_t hash;
@@ -19,20 +19,20 @@ struct hash_field {
     char bytes[];
 };
 
-struct field_time {
+struct hash_field_time {
     uint32_t heap_position;
     uint32_t low; /* of the deadline; in halves, because it stands behind 12 bytes */
     uint32_t high;
 };
 
-struct field_times_entry {
+struct hash_times_entry {
     int64_t deadline_ms;
     struct hash_field *field;
 };
 
 /* The fields that have a deadline: a binary heap, the earliest first, then by field. */
-struct field_times {
-    struct field_times_entry *entries;
+struct hash_times {
+    struct hash_times_entry *entries;
     uint32_t count;
     uint32_t capacity;
 };
@@ -40,7 +40,7 @@ struct field_times {
 struct hash_table {
     struct dense dense;
     uint64_t seed;
-    struct field_times times;
+    struct hash_times times;
 };
 
 struct hash {
@@ -62,24 +62,25 @@ size_t hash_field_memory(const struct hash_field *field);
 bool hash_field_try_set(struct hash_field *field, struct span value, int64_t deadline_ms);
 uint64_t hash_digest_of(struct span field, struct span value, int64_t deadline_ms);
 
-static inline struct field_time *hash_field_time(struct hash_field *field)
+static inline struct hash_field_time *hash_field_time(struct hash_field *field)
 {
-    return (struct field_time *)(void *)field->bytes;
+    return (struct hash_field_time *)(void *)field->bytes;
 }
 
 /* hash_times.c */
 /* Enters a field with a deadline; moves one whose deadline has changed. */
-void field_times_add(struct field_times *times, struct hash_field *field);
-void field_times_move(struct field_times *times, struct hash_field *field);
-void field_times_remove(struct field_times *times, struct hash_field *field);
-void field_times_close(struct field_times *times);
+void hash_times_add(struct hash_times *times, struct hash_field *field);
+void hash_times_move(struct hash_times *times, struct hash_field *field);
+void hash_times_remove(struct hash_times *times, struct hash_field *field);
+void hash_times_close(struct hash_times *times);
 /* Counts up to `limit` of those whose deadline is <= now_ms. */
-size_t field_times_count_past(const struct field_times *times, int64_t now_ms, size_t limit);
+size_t hash_times_count_past(const struct hash_times *times, int64_t now_ms, size_t limit);
 
 /* hash.c */
 void hash_make_dense(struct hash *hash, size_t more, const struct value_rules *rules);
-/* Gives the field at a position another value and deadline. */
-void hash_table_set(struct hash_table *table, size_t position, struct span value,
+/* Gives a field of the table another value and deadline. The field may then be another
+ * allocation. */
+void hash_table_set(struct hash_table *table, struct hash_field *field, struct span value,
                     int64_t deadline_ms);
 
 #endif

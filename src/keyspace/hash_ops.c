@@ -85,7 +85,7 @@ static struct hash_table *copy_table(const struct hash_table *from)
         struct hash_field *fresh = hash_field_new(field->hash, &entry);
         dense_insert(&table->dense, fresh);
         if (fresh->is_timed)
-            field_times_add(&table->times, fresh);
+            hash_times_add(&table->times, fresh);
     }
     return table;
 }
@@ -112,7 +112,7 @@ static size_t free_some(void *value, size_t limit)
         freed = dense_free_some(&hash->table->dense, limit, mem_free);
         if (freed == limit)
             return freed;
-        field_times_close(&hash->table->times);
+        hash_times_close(&hash->table->times);
         mem_free(hash->table);
     } else {
         listpack_close(&hash->pack);
@@ -140,8 +140,7 @@ static size_t remove_due(void *value, int64_t now_ms, size_t limit)
 static size_t count_due(const void *value, int64_t now_ms, size_t limit)
 {
     const struct hash *hash = value;
-    return hash_has_deadlines(hash) ? field_times_count_past(&hash->table->times, now_ms, limit)
-                                    : 0;
+    return hash_has_deadlines(hash) ? hash_times_count_past(&hash->table->times, now_ms, limit) : 0;
 }
 
 static unsigned rdb_type(const void *value)
@@ -222,12 +221,12 @@ static bool note_take(void *value, struct span text, const struct value_rules *r
             (uint64_t)position >= hash_count(hash))
             return false;
         hash_make_dense(hash, 0, rules);
-        const struct hash_field *field = dense_at(&hash->table->dense, (size_t)position);
+        struct hash_field *field = dense_at(&hash->table->dense, (size_t)position);
         struct span name = hash_field_name(field);
         struct span stays = hash_field_value(field);
         hash->sum += hash_digest_of(name, stays, deadline_ms) -
                      hash_digest_of(name, stays, hash_field_deadline(field));
-        hash_table_set(hash->table, (size_t)position, stays, deadline_ms);
+        hash_table_set(hash->table, field, stays, deadline_ms);
     }
     return true;
 }

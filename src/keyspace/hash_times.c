@@ -4,20 +4,20 @@
 
 enum { CAPACITY_MIN = 4 };
 
-static bool is_before(const struct field_times_entry *a, const struct field_times_entry *b)
+static bool is_before(const struct hash_times_entry *a, const struct hash_times_entry *b)
 {
     if (a->deadline_ms != b->deadline_ms)
         return a->deadline_ms < b->deadline_ms;
     return span_compare(hash_field_name(a->field), hash_field_name(b->field)) < 0;
 }
 
-static void put(struct field_times *times, uint32_t at, struct field_times_entry entry)
+static void put(struct hash_times *times, uint32_t at, struct hash_times_entry entry)
 {
     times->entries[at] = entry;
     hash_field_time(entry.field)->heap_position = at;
 }
 
-static void sift_up(struct field_times *times, uint32_t at, struct field_times_entry entry)
+static void sift_up(struct hash_times *times, uint32_t at, struct hash_times_entry entry)
 {
     while (at > 0 && is_before(&entry, &times->entries[(at - 1) / 2])) {
         put(times, at, times->entries[(at - 1) / 2]);
@@ -27,7 +27,7 @@ static void sift_up(struct field_times *times, uint32_t at, struct field_times_e
 }
 
 /* Puts the entry where `at` is free, or where it belongs from there on. */
-static void settle(struct field_times *times, uint32_t at, struct field_times_entry entry)
+static void settle(struct hash_times *times, uint32_t at, struct hash_times_entry entry)
 {
     for (uint32_t child = 2 * at + 1; child < times->count; child = 2 * at + 1) {
         if (child + 1 < times->count &&
@@ -41,50 +41,50 @@ static void settle(struct field_times *times, uint32_t at, struct field_times_en
     sift_up(times, at, entry);
 }
 
-static void set_capacity(struct field_times *times, uint32_t capacity)
+static void set_capacity(struct hash_times *times, uint32_t capacity)
 {
     times->entries = mem_realloc(times->entries, capacity * sizeof(*times->entries));
     times->capacity = capacity;
 }
 
-static struct field_times_entry entry_of(struct hash_field *field)
+static struct hash_times_entry entry_of(struct hash_field *field)
 {
-    return (struct field_times_entry){hash_field_deadline(field), field};
+    return (struct hash_times_entry){hash_field_deadline(field), field};
 }
 
-void field_times_add(struct field_times *times, struct hash_field *field)
+void hash_times_add(struct hash_times *times, struct hash_field *field)
 {
     if (times->count == times->capacity)
         set_capacity(times, times->capacity ? times->capacity * 2 : CAPACITY_MIN);
     sift_up(times, times->count++, entry_of(field));
 }
 
-void field_times_move(struct field_times *times, struct hash_field *field)
+void hash_times_move(struct hash_times *times, struct hash_field *field)
 {
     settle(times, hash_field_time(field)->heap_position, entry_of(field));
 }
 
-void field_times_remove(struct field_times *times, struct hash_field *field)
+void hash_times_remove(struct hash_times *times, struct hash_field *field)
 {
     uint32_t at = hash_field_time(field)->heap_position;
     ASSERT(at < times->count && times->entries[at].field == field);
-    struct field_times_entry last = times->entries[--times->count];
+    struct hash_times_entry last = times->entries[--times->count];
     if (last.field != field)
         settle(times, at, last);
     if (times->count == 0)
-        field_times_close(times);
+        hash_times_close(times);
     else if (times->capacity > CAPACITY_MIN && times->count < times->capacity / 4)
         set_capacity(times, times->capacity / 2);
 }
 
-void field_times_close(struct field_times *times)
+void hash_times_close(struct hash_times *times)
 {
     mem_free(times->entries);
-    *times = (struct field_times){0};
+    *times = (struct hash_times){0};
 }
 
 /* Below an entry that is not past, none is. */
-static size_t count_below(const struct field_times *times, size_t at, int64_t now_ms, size_t limit)
+static size_t count_below(const struct hash_times *times, size_t at, int64_t now_ms, size_t limit)
 {
     if (limit == 0 || at >= times->count || times->entries[at].deadline_ms > now_ms)
         return 0;
@@ -94,7 +94,7 @@ static size_t count_below(const struct field_times *times, size_t at, int64_t no
     return count;
 }
 
-size_t field_times_count_past(const struct field_times *times, int64_t now_ms, size_t limit)
+size_t hash_times_count_past(const struct hash_times *times, int64_t now_ms, size_t limit)
 {
     return count_below(times, 0, now_ms, limit);
 }
@@ -108,7 +108,7 @@ size_t hash_count_at(const struct hash *hash, int64_t now_ms)
 {
     if (!hash_has_deadlines(hash))
         return hash_count(hash);
-    return hash_count(hash) - field_times_count_past(&hash->table->times, now_ms, SIZE_MAX);
+    return hash_count(hash) - hash_times_count_past(&hash->table->times, now_ms, SIZE_MAX);
 }
 
 int64_t hash_earliest(const struct hash *hash)
