@@ -29,6 +29,11 @@ static inline bool span_equal(struct span a, struct span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+static inline bool span_begins_with(struct span text, struct span prefix)
+{
+    return text.len >= prefix.len && span_equal(span_of(text.ptr, prefix.len), prefix);
+}
+
 /* Ignores case of ASCII letters only, whatever the locale. */
 bool span_equal_nocase(struct span a, struct span b);
 bool span_is(struct span a, const char *text);  /* ignores case */

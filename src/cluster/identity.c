@@ -43,15 +43,10 @@ static bool take_line(struct span *text, struct span *line)
 static bool take_word(struct span *line, const char *word)
 {
     size_t len = strlen(word);
-    if (line->len < len || memcmp(line->ptr, word, len) != 0)
+    if (!span_begins_with(*line, span_of(word, len)))
         return false;
     *line = span_of(line->ptr + len, line->len - len);
     return true;
-}
-
-static bool begins_with(struct span text, const char *word)
-{
-    return take_word(&text, word);
 }
 
 /* Takes the text up to the next ':' and the ':' itself, or all of the text. */
@@ -269,7 +264,7 @@ static void encode_superseded(struct buf *out, const struct cluster_superseded *
 /* Takes the lines #SUPERSEDED from the front of the text. */
 static bool take_superseded(struct span *text, struct cluster_superseded *superseded)
 {
-    while (begins_with(*text, "#SUPERSEDED:")) {
+    while (span_begins_with(*text, SPAN("#SUPERSEDED:"))) {
         struct span line;
         if (superseded->count == CLUSTER_SUPERSEDED_MAX || !take_line(text, &line) ||
             !take_word(&line, "#SUPERSEDED:"))
@@ -365,7 +360,7 @@ static bool take_place(struct span *text, struct cluster_place *place)
 static bool take_log(struct span *text, bool *has_log)
 {
     struct span line;
-    *has_log = begins_with(*text, "#LOG:");
+    *has_log = span_begins_with(*text, SPAN("#LOG:"));
     return !*has_log || (take_line(text, &line) && span_equal(line, SPAN("#LOG:begun")));
 }
 
@@ -413,7 +408,8 @@ enum err cluster_identity_parse(struct span text, struct cluster_identity *ident
         return ERR_FOREIGN;
     if (!take_checksum(&text) || !take_node(&text, identity) || !take_state(&text, identity))
         return ERR_CORRUPT;
-    if (begins_with(text, "#PREVIOUS:") && !take_hex_line(&text, "#PREVIOUS:", &identity->previous))
+    if (span_begins_with(text, SPAN("#PREVIOUS:")) &&
+        !take_hex_line(&text, "#PREVIOUS:", &identity->previous))
         return ERR_CORRUPT;
     if (!take_place(&text, &identity->place) || !take_log(&text, &identity->has_log) ||
         !take_list(&text, identity) || !take_hex_line(&text, "#MARK:", &identity->mark) ||

@@ -64,7 +64,7 @@ static void read_old(struct rewrite *rewrite, struct span old)
     struct span line;
     struct buf why = {0};
     while (config_next_line(&old, &line)) {
-        if (line.len >= sizeof MARK - 1 && memcmp(line.ptr, MARK, sizeof MARK - 1) == 0)
+        if (span_begins_with(line, SPAN(MARK)))
             rewrite->marked = true;
         const struct directive *directive = directive_of(rewrite, line);
         if (directive == NULL)

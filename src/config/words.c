@@ -91,10 +91,8 @@ void words_quote(struct buf *out, struct span word)
 
 struct span config_without_mark(struct span text)
 {
-    static const char mark[] = "\xef\xbb\xbf";
-    size_t len = sizeof mark - 1;
-    bool has_mark = text.len >= len && memcmp(text.ptr, mark, len) == 0;
-    return has_mark ? span_of(text.ptr + len, text.len - len) : text;
+    const struct span mark = SPAN("\xef\xbb\xbf");
+    return span_begins_with(text, mark) ? span_of(text.ptr + mark.len, text.len - mark.len) : text;
 }
 
 bool config_next_line(struct span *rest, struct span *line)

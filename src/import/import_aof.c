@@ -210,19 +210,14 @@ static enum err take_command(struct import *import, struct span bytes, uint64_t 
 
 /* ---- the file ---- */
 
-static bool begins_with(struct span line, struct span text)
-{
-    return line.len >= text.len && memcmp(line.ptr, text.ptr, text.len) == 0;
-}
-
 static enum err take_annotation(struct import *import, struct span line, uint64_t at)
 {
-    if (begins_with(line, SPAN("#NODE:")) || begins_with(line, SPAN("#RAFT:")))
+    if (span_begins_with(line, SPAN("#NODE:")) || span_begins_with(line, SPAN("#RAFT:")))
         return import_fail(import,
                            "a log of Flotilla's own, whose commands do not stand for "
                            "themselves (export the folder to an RDB file with flotilla-check)",
                            at);
-    if (!begins_with(line, SPAN("#TS:")))
+    if (!span_begins_with(line, SPAN("#TS:")))
         return ERR_NONE;
     struct span digits = span_of(line.ptr + 4, line.len - 4);
     if (digits.len && digits.ptr[digits.len - 1] == '\r')

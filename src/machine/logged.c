@@ -120,11 +120,6 @@ static void skip(struct span *rest, size_t len)
     *rest = span_of(rest->ptr + len, rest->len - len);
 }
 
-static bool begins_with(struct span text, const char *prefix, size_t len)
-{
-    return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
-}
-
 static bool take_line(struct logged *logged, struct span *rest, size_t prefix)
 {
     size_t window = rest->len < LOGGED_LINE_BYTES ? rest->len : LOGGED_LINE_BYTES;
@@ -142,9 +137,10 @@ static bool take_line(struct logged *logged, struct span *rest, size_t prefix)
 static bool take_lines(struct logged *logged, struct span *rest)
 {
     logged->text.len = 0;
-    if (!begins_with(*rest, first_prefix, FIRST_PREFIX) || !take_line(logged, rest, FIRST_PREFIX))
+    if (!span_begins_with(*rest, span_of(first_prefix, FIRST_PREFIX)) ||
+        !take_line(logged, rest, FIRST_PREFIX))
         return false;
-    while (begins_with(*rest, more_prefix, MORE_PREFIX))
+    while (span_begins_with(*rest, span_of(more_prefix, MORE_PREFIX)))
         if (!take_line(logged, rest, MORE_PREFIX))
             return false;
     return true;

@@ -98,12 +98,6 @@ static bool take_welcome(struct link *link, const struct span *args, size_t argc
     return !node_catch_up(link->node);
 }
 
-static bool span_begins(struct span text, const char *prefix)
-{
-    size_t len = strlen(prefix);
-    return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
-}
-
 /* A node of an older version answers the greeting with an error. Whatever the error says: if it has
  * another cause, the next answer has it too. */
 static bool may_name_older(const struct link *link)
@@ -119,11 +113,11 @@ static bool take_error(struct link *link, struct span text)
         link->node->older_version = link->handshake.hello.version - 1;
         return false;
     }
-    if (link->node->key && span_begins(text, "ERR unknown command"))
+    if (link->node->key && span_begins_with(text, SPAN("ERR unknown command")))
         return refused(link, "is no node of Flotilla: it answers as a Redis server does");
-    if (link->node->key && span_begins(text, "NOPERM this is another node than"))
+    if (link->node->key && span_begins_with(text, SPAN("NOPERM this is another node than")))
         return refused(link, "is of a version that does not know cluster-seeds");
-    if (span_begins(text, PEER_NO_ID_YET)) {
+    if (span_begins_with(text, SPAN(PEER_NO_ID_YET))) {
         node_trouble(link->node, LOG_NOTICE, "has no id yet");
         return false;
     }

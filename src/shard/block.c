@@ -45,9 +45,7 @@ bool shard_reply_is_null(struct span reply)
 
 static bool is_wrong_type(struct span reply)
 {
-    static const char wrong_type[] = "-WRONGTYPE";
-    return reply.len >= sizeof wrong_type - 1 &&
-           memcmp(reply.ptr, wrong_type, sizeof wrong_type - 1) == 0;
+    return span_begins_with(reply, SPAN("-WRONGTYPE"));
 }
 
 static uint64_t waiter_id(const struct entry *entry)

@@ -218,12 +218,6 @@ bool sim_numbered_gives_up(struct sim_client *client)
 
 /* ---- what it is told ---- */
 
-static bool starts_with(struct span reply, const char *prefix)
-{
-    size_t len = strlen(prefix);
-    return reply.len >= len && memcmp(reply.ptr, prefix, len) == 0;
-}
-
 /* The next line, with its end. */
 static struct span take_line(struct sim *sim, struct span *replies)
 {
@@ -251,7 +245,7 @@ static int64_t take_value(struct sim *sim, const struct sim_client *client, stru
 {
     if (!item->exec)
         return integer_in(sim, client, line);
-    if (!starts_with(line, "*2\r\n"))
+    if (!span_begins_with(line, SPAN("*2\r\n")))
         sim_fail(sim, "client %d: unexpected reply of EXEC: %.*s", client->number, (int)line.len,
                  line.ptr);
     int64_t value = integer_in(sim, client, take_line(sim, replies));
@@ -297,12 +291,13 @@ static void check_counts(struct sim *sim, struct sim_client *client)
 static void take_error(struct sim *sim, struct sim_client *client, struct sim_numbered *item,
                        struct span line)
 {
-    if (starts_with(line, "-NOSESSION")) {
+    if (span_begins_with(line, SPAN("-NOSESSION"))) {
         session_is_over(sim, client);
-    } else if (starts_with(line, "-SESSIONSKIPPED")) {
+    } else if (span_begins_with(line, SPAN("-SESSIONSKIPPED"))) {
         item->fate = SIM_NUMBER_SKIPPED;
-    } else if (starts_with(line, "-UNKNOWN") || starts_with(line, "-CLUSTERDOWN") ||
-               starts_with(line, "-MISCONF")) {
+    } else if (span_begins_with(line, SPAN("-UNKNOWN")) ||
+               span_begins_with(line, SPAN("-CLUSTERDOWN")) ||
+               span_begins_with(line, SPAN("-MISCONF"))) {
         sim_check_trouble(sim, client, line);
         sim->stats.unknown += line.ptr[1] == 'U';
         sim->stats.refused += line.ptr[1] != 'U';
@@ -340,7 +335,7 @@ static void repeat_was_answered(struct sim *sim, struct sim_client *client)
     struct span replies = buf_span(&client->reply);
     struct span line = take_line(sim, &replies);
     sim->stats.repeats++;
-    if (starts_with(line, "-SESSIONPAST")) {
+    if (span_begins_with(line, SPAN("-SESSIONPAST"))) {
         if (!session->says_answered)
             sim_fail(sim, "client %d: the reply to number %llu was not kept", client->number,
                      (unsigned long long)last->number);
@@ -364,7 +359,7 @@ static void session_begun(struct sim *sim, struct sim_client *client)
         take_error(sim, client, &(struct sim_numbered){.number = 0}, reply);
         return;
     }
-    if (!starts_with(reply, head) ||
+    if (!span_begins_with(reply, span_text(head)) ||
         !session_id_parse(span_of(reply.ptr + sizeof head - 1, SESSION_ID_CHARS), &session->id))
         sim_fail(sim, "client %d: no session: %.*s", client->number, (int)reply.len, reply.ptr);
     session->begun = true;
@@ -391,7 +386,7 @@ static void counter_read(struct sim *sim, struct sim_client *client)
         take_error(sim, client, &(struct sim_numbered){.number = 0}, line);
         return;
     }
-    if (!starts_with(line, "$-1")) {
+    if (!span_begins_with(line, SPAN("$-1"))) {
         struct span text = take_line(sim, &replies);
         if (text.len < 3 || !number_parse_i64(span_of(text.ptr, text.len - 2), &value))
             sim_fail(sim, "client %d: its counter is no number", client->number);

@@ -20,6 +20,18 @@ static void test_equal_means_the_same_bytes(void **state)
     assert_true(span_equal(SPAN(""), (struct span){0}));
 }
 
+static void test_what_a_text_begins_with(void **state)
+{
+    (void)state;
+    assert_true(span_begins_with(SPAN("abc"), SPAN("ab")));
+    assert_true(span_begins_with(SPAN("ab"), SPAN("ab")));
+    assert_false(span_begins_with(SPAN("a"), SPAN("ab")));
+    assert_false(span_begins_with(SPAN("abc"), SPAN("AB")));
+    assert_true(span_begins_with(SPAN("a"), SPAN("")));
+    assert_true(span_begins_with((struct span){0}, SPAN("")));
+    assert_false(span_begins_with((struct span){0}, SPAN("a")));
+}
+
 static void test_case_is_that_of_ascii_letters_alone(void **state)
 {
     (void)state;
@@ -53,6 +65,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spans_of_literals_hold_zero_bytes),
         cmocka_unit_test(test_equal_means_the_same_bytes),
+        cmocka_unit_test(test_what_a_text_begins_with),
         cmocka_unit_test(test_case_is_that_of_ascii_letters_alone),
         cmocka_unit_test(test_order_is_by_unsigned_bytes_then_by_length),
     };
