@@ -25,7 +25,8 @@ void stand_in_add_all(struct command_stand_in *out, const struct span *args, siz
     out->argc += argc;
 }
 
-void stand_in_add_number(struct command_stand_in *out, int64_t number)
+/* In `text`, which holds one number. */
+static void add_number(struct command_stand_in *out, int64_t number)
 {
     stand_in_add(out, span_of(out->text, number_format_i64(out->text, number)));
 }
@@ -37,7 +38,7 @@ void stand_in_begin_script(struct command_stand_in *out, struct span script, siz
     if (keys == 1)
         stand_in_add(out, SPAN("1"));
     else
-        stand_in_add_number(out, (int64_t)keys);
+        add_number(out, (int64_t)keys);
 }
 
 void command_stand_in_close(struct command_stand_in *stand_in)

@@ -7,8 +7,6 @@
 
 void stand_in_add(struct command_stand_in *out, struct span arg);
 void stand_in_add_all(struct command_stand_in *out, const struct span *args, size_t argc);
-/* In `text`, which holds one number. */
-void stand_in_add_number(struct command_stand_in *out, int64_t number);
 /* EVAL, the script and the number of keys, which follow. */
 void stand_in_begin_script(struct command_stand_in *out, struct span script, size_t keys);
 

@@ -142,19 +142,14 @@ void deadlines_set(struct deadlines *deadlines, struct item *item, int64_t deadl
     place(deadlines, position, (struct deadline_entry){due_ms, item});
 }
 
-void deadlines_moved(struct deadlines *deadlines, struct item *item)
-{
-    if (item_is_in_heap(item))
-        deadlines->entries[item_due(item)->heap_position].item = item;
-}
-
 void deadlines_replace(struct deadlines *deadlines, struct item *old, struct item *fresh)
 {
     if (!old->has_due)
         return;
     *item_due(fresh) = *item_due(old);
     *item_due(old) = (struct item_due){.deadline_ms = NO_DEADLINE, .heap_position = NOT_IN_HEAP};
-    deadlines_moved(deadlines, fresh);
+    if (item_is_in_heap(fresh))
+        deadlines->entries[item_due(fresh)->heap_position].item = fresh;
 }
 
 /* How many keys or elements are due of this item, which is in the heap by then. */

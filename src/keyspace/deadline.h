@@ -29,8 +29,6 @@ void deadlines_set(struct deadlines *deadlines, struct item *item, int64_t deadl
                    int64_t element_ms);
 /* `fresh` takes the deadline and the place of `old`. Both have the same key. */
 void deadlines_replace(struct deadlines *deadlines, struct item *old, struct item *fresh);
-/* The item was moved in memory. */
-void deadlines_moved(struct deadlines *deadlines, struct item *item);
 /* Keys and elements that are due, up to `limit`. */
 size_t deadlines_count_until(const struct deadlines *deadlines, int64_t now_ms, size_t limit);
 /* Keys past their own deadline. */

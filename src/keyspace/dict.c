@@ -47,7 +47,7 @@ static void resize(struct dict *dict, size_t cells, uint64_t seed)
         index_add(dict, item_hash_of(item_key_span(items[i]), seed), i);
 }
 
-void dict_close(struct dict *dict)
+static void close(struct dict *dict)
 {
     size_t limit = SIZE_MAX;
     bool done = dict_free_some(dict, &limit);
@@ -137,7 +137,7 @@ void dict_remove(struct dict *dict, const struct item *item, uint64_t seed)
     }
     dict->count--;
     if (dict->count == 0) {
-        dict_close(dict);
+        close(dict);
         return;
     }
     size_t cells = (size_t)dict->mask + 1;

@@ -17,7 +17,6 @@ struct dict {
 /* A hash is item_hash_of() of the key. Functions that move items compute it anew, with the seed: to
  * store it would cost four bytes for each key. */
 
-void dict_close(struct dict *dict); /* frees the items too */
 /* Frees up to `limit` items and elements of items, the last ones first; true when nothing is left.
  * After the first call only this function may be called. Freeing the last item closes the dict. */
 bool dict_free_some(struct dict *dict, size_t *limit);

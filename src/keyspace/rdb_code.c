@@ -34,7 +34,9 @@ void rdb_add_little_endian(struct buf *out, uint64_t value, unsigned count)
         buf_add_char(out, (char)(value >> (8 * i) & 0xff));
 }
 
-bool rdb_add_integer(struct buf *out, int64_t value)
+/* Appends a string that is this integer in short form. False, and nothing appended, if it has
+ * none: it takes more than 32 bits. */
+static bool add_integer(struct buf *out, int64_t value)
 {
     enum rdb_encoding encoding;
     if (value >= INT8_MIN && value <= INT8_MAX)
@@ -59,7 +61,7 @@ struct span rdb_add_string_head(struct buf *out, const struct item *item, char s
 struct span rdb_add_text_head(struct buf *out, struct span text)
 {
     int64_t number;
-    if (number_parse_i64(text, &number) && rdb_add_integer(out, number))
+    if (number_parse_i64(text, &number) && add_integer(out, number))
         return span_of(NULL, 0);
     rdb_add_length(out, text.len);
     return text;

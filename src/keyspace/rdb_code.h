@@ -57,9 +57,6 @@ struct rdb_length {
 };
 
 void rdb_add_length(struct buf *out, uint64_t length);
-/* Appends a string that is this integer in short form. False, and nothing appended, if it has
- * none: it takes more than 32 bits. */
-bool rdb_add_integer(struct buf *out, int64_t value);
 /* Appends everything of a string except its bytes and returns those bytes; returns an empty span
  * for an integer in short form. The bytes may be in `scratch`. */
 struct span rdb_add_string_head(struct buf *out, const struct item *item, char scratch[24]);

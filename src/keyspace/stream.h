@@ -108,8 +108,6 @@ struct stream_group *stream_add_group(struct stream *stream, struct span name,
                                       struct stream_id last_id, int64_t entries_read);
 void stream_remove_group(struct stream *stream, struct stream_group *group);
 
-/* Whether an entry at or after this ID may have been deleted. */
-bool stream_has_gap_from(const struct stream *stream, struct stream_id id);
 /* How many entries were ever added up to and with this ID; STREAM_READ_UNKNOWN if that cannot be
  * told. */
 int64_t stream_added_until(const struct stream *stream, struct stream_id id);

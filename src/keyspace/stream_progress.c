@@ -1,8 +1,9 @@
 /* How far groups have read, counted in entries. Deleted entries make that unknown at times. */
 #include "keyspace/stream.h"
 
-/* A deleted entry before the first one was trimmed or at the front: what is left has no gap. */
-bool stream_has_gap_from(const struct stream *stream, struct stream_id id)
+/* Whether an entry at or after this ID may have been deleted. One before the first one was trimmed
+ * or at the front: what is left has no gap. */
+static bool has_gap_from(const struct stream *stream, struct stream_id id)
 {
     return stream_length(stream) > 0 && !stream_id_is_zero(stream->max_deleted_id) &&
            stream_id_compare(stream->first_id, stream->max_deleted_id) <= 0 &&
@@ -33,7 +34,7 @@ bool stream_group_lag(const struct stream *stream, const struct stream_group *gr
     *lag = 0;
     if (stream->entries_added == 0)
         return true;
-    if (read == STREAM_READ_UNKNOWN || stream_has_gap_from(stream, group->last_id))
+    if (read == STREAM_READ_UNKNOWN || has_gap_from(stream, group->last_id))
         read = stream_added_until(stream, group->last_id);
     *lag = (int64_t)(stream->entries_added - (uint64_t)read);
     return read != STREAM_READ_UNKNOWN;
@@ -43,7 +44,7 @@ void stream_group_advance(const struct stream *stream, struct stream_group *grou
                           struct stream_id id)
 {
     int64_t read = group->entries_read;
-    if (read != STREAM_READ_UNKNOWN && !stream_has_gap_from(stream, id))
+    if (read != STREAM_READ_UNKNOWN && !has_gap_from(stream, id))
         read = (int64_t)((uint64_t)read + 1);
     else if (stream->entries_added)
         read = stream_added_until(stream, id);
