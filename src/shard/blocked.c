@@ -121,7 +121,6 @@ void blocked_drop(struct shard *shard, struct blocked *blocked)
 
 /* --- answers --- */
 
-/* It leaves the list first: the host may say that the client is gone. */
 void blocked_answer(struct shard *shard, struct blocked *blocked, struct span reply, uint64_t index)
 {
     const struct shard_host *host = &shard->options.host;
@@ -145,7 +144,6 @@ void blocked_answer_error(struct shard *shard, struct blocked *blocked, const ch
         shard_write_error(shard, client, text);
 }
 
-/* Nothing can serve it any more. */
 void blocked_end(struct shard *shard, struct blocked *blocked)
 {
     switch (blocked->why) {
@@ -161,7 +159,6 @@ void blocked_end(struct shard *shard, struct blocked *blocked)
     }
 }
 
-/* Nobody knows what became of it. */
 void blocked_abandon(struct shard *shard, struct blocked *blocked, const char *text)
 {
     struct shard_blocks *blocks = &shard->blocks;

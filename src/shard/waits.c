@@ -36,7 +36,6 @@ void waits_clear(struct waits *waits)
     while (waits_count(waits))
         waits_remove(waits, dense_at(&waits->waiters, waits_count(waits) - 1));
     ASSERT(dense_count(&waits->keys) == 0);
-    waits->ready_first = waits->ready_end = 0;
 }
 
 void waits_close(struct waits *waits)
