@@ -4,8 +4,9 @@
  *     listpack   total: 4 | count: 2 | (encoding, data, length from the right) … | ff  (since 7.0)
  *     ziplist    total: 4 | offset of the last: 4 | count: 2 | (length of the one before, encoding,
  *                data) … | ff                                                       (up to 6.2)
- *     zipmap     count: 1 | (length, field, length, spare: 1, value, spare bytes) … | ff  (up
- * to 2.4) intset     bytes of a number: 4 | count: 4 | numbers in ascending order
+ *     zipmap     count: 1 | (length, field, length, spare: 1, value, spare bytes) … | ff
+ *                                                                                    (up to 2.4)
+ *     intset     bytes of a number: 4 | count: 4 | numbers in ascending order
  *
  * All numbers are little-endian, except lengths of ziplist strings. The bytes may come from
  * anywhere: nothing is read beyond them, and nothing is allocated but one copy of a listpack. */

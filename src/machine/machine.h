@@ -71,7 +71,9 @@ struct machine {
 /* The client that waits for the entry's reply. All zeros: no client; no reply is written. */
 struct machine_caller {
     struct resp_writer reply;
-    struct command_clock *wall; /* for TIME; not part of the state. NULL: no reply is written */
+    /* What TIME tells: the clock of this node, which is no part of the state. A numbered TIME tells
+     * the entry's time instead, because its reply is kept. NULL: nobody reads a reply of TIME. */
+    struct command_clock *wall;
     /* If a transaction has commands that the machine does not run: all of its commands as the
      * client sent them; else empty. */
     struct span script;
