@@ -184,6 +184,7 @@ static void print(const char *what, const struct total *total)
         {"reads", stats->reads},
         {"unknown", stats->unknown},
         {"refused", stats->refused},
+        {"waits answered", stats->takes},
         {"numbered", stats->numbered},
         {"sent again although answered", stats->repeats},
         {"runs with a liar", stats->liars},

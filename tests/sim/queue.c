@@ -291,13 +291,15 @@ static void take_one(struct sim *sim, struct sim_node *node)
 void sim_drain_queues(struct sim *sim)
 {
     enum { TAKES_MAX = 6 };
-    const struct raft_membership *membership = raft_membership(shard_raft(sim_leader(sim)->shard));
-    for (size_t i = 0; i < TAKES_MAX && i < membership->count * 2; i++) {
+    for (size_t i = 0; i < TAKES_MAX; i++) {
         const struct sim_node *leader = sim_leader(sim);
-        struct sim_node *node =
-            sim_node_of_member(sim, &membership->members[i % membership->count]);
         if (!leader || !is_any_left(leader))
             return;
+        const struct raft_membership *membership = raft_membership(shard_raft(leader->shard));
+        if (i >= membership->count * 2)
+            return;
+        struct sim_node *node =
+            sim_node_of_member(sim, &membership->members[i % membership->count]);
         if (node && node->up && shard_has_types(node->shard))
             take_one(sim, node);
     }
