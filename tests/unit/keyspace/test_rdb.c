@@ -348,6 +348,17 @@ static void test_hostile_lengths_are_refused_or_waited_for(void **state)
     assert_int_equal(outcome_of_body(SPAN("\x00\x03key\x04valu"), &options), RDB_BAD);
 }
 
+/* One that fits no pack, whatever is allowed. Its length tells, before a byte of it is there. */
+static void test_a_string_of_a_gibibyte_is_refused(void **state)
+{
+    (void)state;
+    struct rdb_reader_options options = {.string_max = UINT32_MAX - 1};
+    assert_int_equal(outcome_of(SPAN("REDIS0011\x00\x01k\x80\x3f\xff\xff\xc0"), &options),
+                     RDB_MORE);
+    assert_int_equal(outcome_of(SPAN("REDIS0011\x00\x01k\x80\x3f\xff\xff\xc1"), &options), RDB_BAD);
+    assert_int_equal(outcome_of(SPAN("REDIS0011\x00\x01k\x80\x40\x00\x00\x00"), &options), RDB_BAD);
+}
+
 static void test_damaged_annotations_are_refused(void **state)
 {
     (void)state;
@@ -529,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_keys_of_other_databases_are_reported_and_skipped),
         cmocka_unit_test(test_bytes_behind_the_end_are_left_to_who_asked_for_them),
         cmocka_unit_test(test_hostile_lengths_are_refused_or_waited_for),
+        cmocka_unit_test(test_a_string_of_a_gibibyte_is_refused),
         cmocka_unit_test(test_damaged_annotations_are_refused),
         cmocka_unit_test(test_a_plain_file_and_ignored_revisions_leave_revision_0),
         cmocka_unit_test(test_aux_fields_go_to_the_caller),
