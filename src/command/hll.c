@@ -96,11 +96,14 @@ void command_pfadd_run(struct command_context *context, const struct span *args,
     struct text text;
     if (!text_edit(context, args[1], &text))
         return;
+    if (!check_head(context, &text))
+        return;
+    bool is_dense = text.item && hll_is_dense(text.bytes); /* then it has no runs, only registers */
     /* Without elements the runs are not looked at, as in Redis. */
-    if (argc > 2 ? !check_all(context, &text) : !check_head(context, &text))
+    if (argc > 2 && !is_dense && !check_all(context, &text))
         return;
     uint64_t changes = 0;
-    if (text.item && hll_is_dense(text.bytes))
+    if (is_dense)
         changes = add_to_dense(context, &text, args + 2, argc - 2);
     else if (!text.item || argc > 2)
         changes = add_to_sparse(context, &text, args + 2, argc - 2);

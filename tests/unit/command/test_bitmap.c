@@ -125,6 +125,22 @@ static void test_long_work_is_told_beforehand(void **state)
     fixture_free(fixture);
 }
 
+/* It was charged for walking over the registers, so that some reads behind 1,600 of it in a
+ * transaction were refused. */
+static void test_adding_to_a_dense_hyperloglog_is_no_long_work(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_new();
+    run(fixture, "PFADD a x y z");
+    run(fixture, "PFDEBUG TODENSE a");
+    fixture->context.work = 0;
+    assert_string_equal(run(fixture, "PFADD a more"), ":1\r\n");
+    assert_int_equal(fixture->context.work, 0);
+    run(fixture, "PFCOUNT a");
+    assert_true(fixture->context.work > 20000);
+    fixture_free(fixture);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -133,6 +149,7 @@ int main(void)
         cmocka_unit_test(test_every_change_is_in_the_sum),
         cmocka_unit_test(test_what_changes_nothing_is_no_change),
         cmocka_unit_test(test_long_work_is_told_beforehand),
+        cmocka_unit_test(test_adding_to_a_dense_hyperloglog_is_no_long_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
