@@ -23,13 +23,13 @@ static bool write_all(int file, struct span bytes)
     return true;
 }
 
-static bool write_state(int file, const struct keyspace *keyspace, uint64_t *bytes)
+static bool write_state(int file, const struct databases *databases, uint64_t *bytes)
 {
     const struct rdb_writer_options options = {.redis_version = SPAN(FLOTILLA_REDIS_VERSION),
                                                .plain = true};
     struct rdb_writer writer;
     struct buf piece = {0};
-    rdb_writer_init(&writer, keyspace, NULL, 0, &options);
+    rdb_writer_init(&writer, databases, NULL, 0, &options);
     bool more = true;
     bool fine = true;
     *bytes = 0;
@@ -62,7 +62,7 @@ static enum check_status write_export(const struct check *check, const char *tem
         check_say("cannot write '%s': %s", temporary, strerror(errno));
         return CHECK_UNREADABLE;
     }
-    bool fine = write_state(file, machine_replay_keyspace(check->replay), bytes);
+    bool fine = write_state(file, machine_replay_databases(check->replay), bytes);
     int failed = errno;
     if (close(file) && fine) {
         failed = errno;
@@ -101,6 +101,8 @@ static bool reaches(const struct check *check)
 static size_t count_with_timed_elements(const struct keyspace *keyspace)
 {
     size_t count = 0;
+    if (!keyspace)
+        return 0;
     for (unsigned slot = 0; slot < KEYSPACE_SLOTS; slot++) {
         for (size_t i = 0; i < keyspace_slot_count(keyspace, slot); i++) {
             const struct item *item = keyspace_slot_item(keyspace, slot, i);
@@ -129,9 +131,12 @@ enum check_status check_export_state(const struct check *check)
            "note: entries at the end of one node's log may not be committed in the cluster, and "
            "committed ones may be\nmissing here; export from the node whose log reaches furthest "
            "in the highest term, or bound it with --to\n\n",
-           keyspace_count(machine_replay_keyspace(check->replay)),
+           databases_count(machine_replay_databases(check->replay)),
            machine_replay_position(check->replay)->index, check->options.export_path, bytes);
-    size_t timed = count_with_timed_elements(machine_replay_keyspace(check->replay));
+    size_t timed = 0;
+    for (unsigned i = 0; i < DATABASES_MAX; i++)
+        timed += count_with_timed_elements(
+            databases_find(machine_replay_databases(check->replay), i));
     if (timed)
         printf("note: fields of %zu hashes have deadlines, which an import by Flotilla keeps; for "
                "Redis and Valkey\nthese fields last, because the file's format has no place for "

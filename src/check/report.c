@@ -171,8 +171,8 @@ static void report_state(const struct check *check)
     check_format_time(position->clock_ms, clock);
     label("State");
     printf("as of entry %" PRIu64 ": %zu keys (%zu with a deadline), clock %s\n", position->index,
-           keyspace_count(machine_replay_keyspace(check->replay)),
-           keyspace_count_with_deadline(machine_replay_keyspace(check->replay)), clock);
+           databases_count(machine_replay_databases(check->replay)),
+           databases_count_with_deadline(machine_replay_databases(check->replay)), clock);
     const struct sessions *sessions = machine_replay_sessions(check->replay);
     label("");
     printf("%" PRIu32 " sessions of clients, with %" PRIu64 " bytes of replies\n", sessions->count,

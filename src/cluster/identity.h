@@ -36,7 +36,7 @@
 
 enum {
     CLUSTER_VERSION_OLDEST = 2, /* of a folder that is understood; numbers as in wire/hello.h */
-    CLUSTER_VERSION = 4,
+    CLUSTER_VERSION = 5,
     CLUSTER_VERSION_SUPERSEDES = 3, /* the first one that knows #SUPERSEDED */
     CLUSTER_LIST_MAX = RAFT_MEMBERS_MAX * (CLUSTER_ADDRESS_MAX + 24),
     CLUSTER_SUPERSEDED_MAX = 16,

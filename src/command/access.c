@@ -132,6 +132,25 @@ bool command_refuse(struct command_context *context, const char *error)
     return false;
 }
 
+bool command_parse_int(struct command_context *context, struct span text, const char *error,
+                       int64_t *value)
+{
+    if (error && !number_parse_i64(text, value)) {
+        resp_error(context->reply, error);
+        return false;
+    }
+    if (!error && !command_parse_integer(context, text, value))
+        return false;
+    if (*value >= INT32_MIN && *value <= INT32_MAX)
+        return true;
+    if (error)
+        resp_error(context->reply, error);
+    else
+        resp_errorf(context->reply, "ERR value is out of range, value must between %d and %d",
+                    INT32_MIN, INT32_MAX);
+    return false;
+}
+
 bool command_parse_integer(struct command_context *context, struct span text, int64_t *value)
 {
     if (number_parse_i64(text, value))

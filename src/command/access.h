@@ -62,6 +62,9 @@ bool command_refuse(struct command_context *context, const char *error); /* fals
 
 /* Writes the error if the text is not an integer. */
 bool command_parse_integer(struct command_context *context, struct span text, int64_t *value);
+/* One of 32 bits; with `error`, or else Redis' usual words. */
+bool command_parse_int(struct command_context *context, struct span text, const char *error,
+                       int64_t *value);
 /* An integer whose opposite is one too. */
 bool command_parse_negatable(struct command_context *context, struct span text, int64_t *value);
 /* A number that must not be negative, such as COUNT; with `error`, or else Redis' usual words.

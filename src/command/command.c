@@ -87,6 +87,12 @@ static size_t keys_of_specs(const struct key_spec *specs, const struct span *arg
     return count;
 }
 
+bool command_needs_databases(const struct command *command, const struct span *args, size_t argc)
+{
+    return (command->flags & COMMAND_SINCE_DATABASES) ||
+           (command->run == command_copy_run && command_copy_names_database(args, argc));
+}
+
 bool command_needs_types(const struct command *command, const struct span *args, size_t argc)
 {
     enum { STRING_PAYLOAD = 0, OLD_ARGS_MAX = 1024 * 1024 };

@@ -1,8 +1,8 @@
 /* The table of all commands: one row feeds dispatch, arity, keys, COMMAND, ACL categories, docs and
  * tests.
  *
- * Data commands (run != NULL) depend only on a keyspace: the same call on equal keyspaces gives
- * equal keyspaces and equal replies. All other commands (run == NULL) concern a connection or the
+ * Data commands (run != NULL) depend only on the databases: the same call on equal databases gives
+ * equal databases and equal replies. All other commands (run == NULL) concern a connection or the
  * server. The server ring runs them and finds them by id. */
 #ifndef FLOTILLA_COMMAND_COMMAND_H
 #define FLOTILLA_COMMAND_COMMAND_H
@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/prng.h"
 #include "base/span.h"
-#include "keyspace/keyspace.h"
+#include "keyspace/databases.h"
 #include "resp/write.h"
 
 enum command_flag {
@@ -47,6 +47,7 @@ enum command_flag {
     COMMAND_OF_NODE = 1 << 25,        /* the reply depends on the node, not on the data alone */
     COMMAND_LENGTHENS = 1 << 21,      /* may make a value much longer than the command itself */
     COMMAND_SINCE_TYPES = 1 << 26,    /* nodes that know only strings do not know it */
+    COMMAND_SINCE_DATABASES = 1 << 27, /* nodes that know only database 0 do not know it */
 };
 
 /* Commands that only read are refused in a transaction whose commands cost more before. */
@@ -62,7 +63,9 @@ struct command_clock {
 
 /* The input and output of a data command. */
 struct command_context {
-    struct keyspace *keyspace;
+    struct databases *databases;
+    struct keyspace *keyspace;  /* the selected one of them: command_select() */
+    unsigned database;          /* its number */
     int64_t now_ms;             /* the entry's time; for a read the group's time */
     struct command_clock *wall; /* only for TIME; NULL: nobody reads its reply */
     uint64_t revision;          /* the entry's index; unused by reads */
@@ -75,6 +78,8 @@ struct command_context {
     uint64_t hits;      /* out: for keyspace_hits and keyspace_misses of INFO */
     uint64_t misses;
 };
+
+void command_select(struct command_context *context, unsigned database);
 
 struct command;
 typedef void command_run(struct command_context *context, const struct span *args, size_t argc);
@@ -206,6 +211,12 @@ void command_write_arity_error(const struct command *command, struct resp_writer
 /* Whether a node that knows only strings, and no more arguments than a million, would not do the
  * same with this write. */
 bool command_needs_types(const struct command *command, const struct span *args, size_t argc);
+/* Whether a node that knows only database 0 would not do the same with this, even there. */
+bool command_needs_databases(const struct command *command, const struct span *args, size_t argc);
+
+/* The argument of SELECT, where there are `max` databases. False: the error was written. */
+bool command_parse_select(struct span text, unsigned max, unsigned *database,
+                          struct resp_writer *reply);
 
 /* Stores the positions of the keys in args, up to max; returns their number, which may exceed
  * max. */

@@ -252,6 +252,8 @@ command_rewrite command_restore_rewrite;
 command_run command_dbsize_run;
 command_run command_flushall_run;
 command_run command_flushdb_run;
+command_run command_swapdb_run;
+command_run command_move_run;
 command_run command_keys_run;
 command_work command_keys_work;
 command_run command_randomkey_run;
@@ -264,6 +266,7 @@ command_run command_rename_run;
 command_run command_renamenx_run;
 command_run command_copy_run;
 command_work command_copy_work;
+bool command_copy_names_database(const struct span *args, size_t argc);
 command_run command_time_run;
 
 /* scan.c */

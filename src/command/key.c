@@ -10,24 +10,6 @@ void command_dbsize_run(struct command_context *context, const struct span *args
     resp_integer(context->reply, (int64_t)(keyspace_count(context->keyspace) - due));
 }
 
-void command_flushall_run(struct command_context *context, const struct span *args, size_t argc)
-{
-    bool valid =
-        argc == 1 || (argc == 2 && (span_is(args[1], "sync") || span_is(args[1], "async")));
-    if (!valid) {
-        resp_error(context->reply, ERROR_SYNTAX);
-        return;
-    }
-    context->dirty += keyspace_count(context->keyspace);
-    keyspace_clear(context->keyspace, context->revision);
-    resp_status(context->reply, "OK");
-}
-
-void command_flushdb_run(struct command_context *context, const struct span *args, size_t argc)
-{
-    command_flushall_run(context, args, argc);
-}
-
 void command_type_run(struct command_context *context, const struct span *args, size_t argc)
 {
     (void)argc;
@@ -109,76 +91,6 @@ void command_renamenx_run(struct command_context *context, const struct span *ar
         return;
     }
     move(context, args[1], args[2]);
-    resp_integer(context->reply, 1);
-}
-
-enum { DATABASES = 16 };
-
-/* There is only database 0, as in Redis' cluster mode. As in Redis, 1 to 15 give another error than
- * numbers outside of 0 to 15. */
-static bool copy_database_is_valid(struct command_context *context, struct span text)
-{
-    int64_t number;
-    if (!command_parse_integer(context, text, &number))
-        return false;
-    if (number < INT32_MIN || number > INT32_MAX) {
-        resp_errorf(context->reply, "ERR value is out of range, value must between %d and %d",
-                    INT32_MIN, INT32_MAX);
-        return false;
-    }
-    if (number < 0 || number >= DATABASES)
-        resp_error(context->reply, "ERR DB index is out of range");
-    else if (number != 0)
-        resp_error(context->reply,
-                   "ERR Copying to another database is not allowed in cluster mode");
-    return number == 0;
-}
-
-static bool parse_copy_options(struct command_context *context, const struct span *args,
-                               size_t argc, bool *replace)
-{
-    for (size_t i = 3; i < argc; i++) {
-        if (span_is(args[i], "replace")) {
-            *replace = true;
-        } else if (span_is(args[i], "db") && i + 1 < argc) {
-            if (!copy_database_is_valid(context, args[++i]))
-                return false;
-        } else {
-            resp_error(context->reply, ERROR_SYNTAX);
-            return false;
-        }
-    }
-    return true;
-}
-
-enum { WORK_SAMPLES = 5 };
-
-size_t command_copy_work(const struct keyspace *keyspace, const struct span *args, size_t argc)
-{
-    const struct item *item = argc < 2 ? NULL : keyspace_find(keyspace, args[1], NO_DEADLINE);
-    if (!item)
-        return 0;
-    return item_type(item) == VALUE_STRING ? item_string_len(item)
-                                           : item_memory(item, WORK_SAMPLES);
-}
-
-void command_copy_run(struct command_context *context, const struct span *args, size_t argc)
-{
-    bool replace = false;
-    if (!parse_copy_options(context, args, argc, &replace))
-        return;
-    if (span_equal(args[1], args[2])) {
-        resp_error(context->reply, "ERR source and destination objects are the same");
-        return;
-    }
-    const struct item *from = command_write_item(context, args[1]);
-    command_count_lookup(context, from);
-    if (!from || (command_write_item(context, args[2]) && !replace)) {
-        resp_integer(context->reply, 0);
-        return;
-    }
-    keyspace_copy(context->keyspace, from, args[2], context->revision);
-    context->dirty++;
     resp_integer(context->reply, 1);
 }
 

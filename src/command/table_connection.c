@@ -72,7 +72,7 @@ static const struct command_docs rows[] = {
         .group = "connection",
         .since = "1.0.0",
         .complexity = "O(1)",
-        .summary = "Chooses the database; there is only database 0.",
+        .summary = "Chooses the database of the commands that follow.",
     },
     {
         .fullname = "auth",

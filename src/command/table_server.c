@@ -218,6 +218,18 @@ static const struct command_docs rows[] = {
         .summary = "Removes all keys of the database.",
     },
     {
+        .fullname = "swapdb",
+        .run = command_swapdb_run,
+        .arity = 3,
+        .flags = COMMAND_WRITE | COMMAND_FAST | COMMAND_SINCE_DATABASES,
+        .categories = CATEGORY_KEYSPACE | CATEGORY_DANGEROUS,
+        .syntax = "index1:integer index2:integer",
+        .group = "server",
+        .since = "4.0.0",
+        .complexity = "O(N) for N clients that wait for keys of the two databases.",
+        .summary = "Exchanges the keys of two databases.",
+    },
+    {
         .fullname = "memory",
         .arity = -2,
         .group = "server",

@@ -3,7 +3,7 @@
  * Directives that promise something, above all protection, are accepted only with the value that
  * promises nothing. The kinds are those that Redis checks in CONFIG SET. The defaults are those
  * that CONFIG GET shows: Redis' own, or the behaviour here (all writes are kept on disk, members
- * follow a leader, one database). */
+ * follow a leader). */
 #include "config/internal.h"
 
 #define ROW(row_name, row_alias, row_kind, row_flags, row_initial)                                 \
@@ -187,7 +187,6 @@ static const struct directive accepted_rows[] = {
     ROW("enable-protected-configs", NULL, DIRECTIVE_STRING, DIRECTIVE_IMMUTABLE, "no"),
     ROW("enable-module-command", NULL, DIRECTIVE_STRING, DIRECTIVE_IMMUTABLE, "no"),
     /* the process */
-    INT("databases", NULL, DIRECTIVE_IMMUTABLE, "1", 1, INT32_MAX),
     ROW("dynamic-hz", NULL, DIRECTIVE_BOOL, 0, "yes"),
     ROW("always-show-logo", NULL, DIRECTIVE_BOOL, DIRECTIVE_IMMUTABLE, "no"),
     ROW("set-proc-title", NULL, DIRECTIVE_BOOL, DIRECTIVE_IMMUTABLE, "yes"),

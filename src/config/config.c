@@ -18,7 +18,7 @@ static void set_message(struct config_error *error, struct buf *text)
 void config_init(struct config *config)
 {
     memset(config, 0, sizeof *config);
-    config->databases = 1;
+    config->databases = CONFIG_DATABASES_MAX;
     const struct directive *directive;
     struct buf why = {0};
     for (size_t i = 0; (directive = directive_at(i)) != NULL; i++)

@@ -18,6 +18,7 @@
 
 enum {
     CONFIG_BIND_MAX = 16,
+    CONFIG_DATABASES_MAX = 16,
     CONFIG_TEXT_MAX = 1024,
     CONFIG_SECRET_CHARACTERS_MIN = 32,
     CONFIG_ACCEPTED_MAX = 8192
@@ -85,7 +86,7 @@ struct config {
     bool daemonize;
     enum config_supervised supervised;
     char dir[CONFIG_TEXT_MAX];
-    int databases; /* accepted as Redis' directive; only database 0 is used */
+    int databases; /* for SELECT: 1 to CONFIG_DATABASES_MAX */
     int hz;
     struct config_forms forms;
     /* memory */

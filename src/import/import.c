@@ -16,7 +16,9 @@ struct import *import_new(const struct import_options *options)
     import->options = *options;
     if (import->options.bulk_len_max == 0)
         import->options.bulk_len_max = BULK_LEN_MAX;
-    import->keyspace = keyspace_new(options->hash_seed);
+    if (import->options.databases == 0)
+        import->options.databases = DATABASES_MAX;
+    import->databases = databases_new(options->hash_seed);
     import->path = "";
     return import;
 }
@@ -26,7 +28,7 @@ void import_free(struct import *import)
     if (!import)
         return;
     rdb_reader_free(import->rdb);
-    keyspace_free(import->keyspace);
+    databases_free(import->databases);
     resp_parser_close(&import->parser);
     resp_parser_close(&import->queued_parser);
     buf_close(&import->message);
@@ -37,9 +39,9 @@ void import_free(struct import *import)
     mem_free(import);
 }
 
-struct keyspace *import_keyspace(const struct import *import)
+struct databases *import_databases(const struct import *import)
 {
-    return import->keyspace;
+    return import->databases;
 }
 
 const char *import_message(const struct import *import)
@@ -88,13 +90,14 @@ static void rdb_begin(struct import *import)
     uint64_t string_max = import->options.bulk_len_max;
     const struct rdb_reader_options options = {
         .string_max = string_max < UINT32_MAX ? (size_t)string_max : UINT32_MAX - 1,
+        .databases = import->options.databases,
         .ignore_revisions = true,
         .rest_allowed = true,
         .context = import,
         .on_aux = take_aux,
         .on_unsupported = refuse_key};
     import->part = IMPORT_RDB;
-    import->rdb = rdb_reader_new(import->keyspace, &options);
+    import->rdb = rdb_reader_new(import->databases, &options);
 }
 
 static enum err rdb_fail(struct import *import)
@@ -134,12 +137,12 @@ static enum err begin_part(struct import *import, char first)
         import_aof_begin(import);
     } else if (first != 'R') {
         return import_fail(import, "neither an RDB file nor an AOF", 0);
-    } else if (import->keyspace_used) {
+    } else if (import->is_used) {
         return import_fail(import, "an RDB file that is not the first", 0);
     } else {
         rdb_begin(import);
     }
-    import->keyspace_used = true;
+    import->is_used = true;
     return ERR_NONE;
 }
 

@@ -1,22 +1,23 @@
-/* Reads the data of a Redis server into a keyspace: RDB files, and AOFs with or without an RDB file
+/* Reads the data of a Redis server into databases: RDB files, and AOFs with or without an RDB file
  * at their beginning. Does no I/O: the caller reads the files and chooses their order.
  *
  * Data that Flotilla cannot hold is counted and named, and the reading goes on, so that the
  * operator sees all problems at once. Nothing expires during an import: keys past their deadline
  * stay. Consumers of streams were seen at the newest time that the files have named so far. So
- * equal bytes give equal keyspaces whenever and wherever they are read. */
+ * equal bytes give equal databases whenever and wherever they are read. */
 #ifndef FLOTILLA_IMPORT_IMPORT_H
 #define FLOTILLA_IMPORT_IMPORT_H
 
 #include "base/err.h"
 #include "command/command.h"
-#include "keyspace/keyspace.h"
+#include "keyspace/databases.h"
 
 struct import;
 
 struct import_options {
     const struct command_table *table; /* borrowed */
     uint64_t hash_seed;
+    unsigned databases;    /* keys of databases from here on are refused; 0: DATABASES_MAX */
     uint64_t bulk_len_max; /* limit of one argument; 0: 512 MiB */
 };
 
@@ -37,6 +38,6 @@ const char *import_message(const struct import *import);
 size_t import_refused(const struct import *import);
 void import_describe_refused(const struct import *import, struct buf *out);
 
-struct keyspace *import_keyspace(const struct import *import); /* the import owns it */
+struct databases *import_databases(const struct import *import); /* the import owns them */
 
 #endif

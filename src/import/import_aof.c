@@ -108,7 +108,8 @@ static int64_t time_to_run(struct import *import, const struct span *args, size_
             import_note_time(import, time_ms);
     }
     struct span key = args[claims ? 1 : 2];
-    bool expires = !keyspace_find(import->keyspace, key, import->known_ms);
+    const struct keyspace *keyspace = databases_at(import->databases, (unsigned)import->database);
+    bool expires = !keyspace_find(keyspace, key, import->known_ms);
     return expires ? LOADING_MS : import->known_ms;
 }
 
@@ -129,10 +130,11 @@ static void run(struct import *import, const struct command *command, const stru
     struct resp_writer reply = {.out = &import->reply, .protocol = 2};
     struct prng prng;
     prng_init(&prng, 0);
-    struct command_context context = {.keyspace = import->keyspace,
+    struct command_context context = {.databases = import->databases,
                                       .now_ms = time_to_run(import, run_args, run_argc),
                                       .prng = &prng,
                                       .reply = &reply};
+    command_select(&context, (unsigned)import->database);
     command->run(&context, run_args, run_argc);
     mem_free(memory);
     if (import->reply.len == 0 || import->reply.ptr[0] != '-')
@@ -155,7 +157,7 @@ static enum err apply(struct import *import, const struct span *args, size_t arg
     const struct command *command = command_find(import->options.table, args, argc);
     if (command && command->run && !(command->flags & COMMAND_WRITE))
         return ERR_NONE; /* Redis runs it too, without effect */
-    if (import->database != 0)
+    if (import->database >= import->options.databases)
         refuse_database(import, command, args, argc);
     else if (!command || !command->run)
         refuse_command(import, args, argc, "");

@@ -33,13 +33,13 @@ enum import_part { IMPORT_BEGINNING, IMPORT_RDB, IMPORT_AOF };
 
 struct import {
     struct import_options options;
-    struct keyspace *keyspace;
+    struct databases *databases;
     const char *path;
     enum import_part part;
     uint64_t offset; /* position in the file of the next byte */
     struct buf message;
     struct rdb_reader *rdb;
-    bool keyspace_used; /* something was read: an RDB file may not follow */
+    bool is_used; /* something was read: an RDB file may not follow */
 
     /* AOF. */
     struct buf bytes;     /* read but not parsed; `offset` is where they begin */

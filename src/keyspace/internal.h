@@ -2,6 +2,7 @@
 #ifndef FLOTILLA_KEYSPACE_INTERNAL_H
 #define FLOTILLA_KEYSPACE_INTERNAL_H
 
+#include "keyspace/databases.h"
 #include "keyspace/deadline.h"
 #include "keyspace/dict.h"
 #include "keyspace/value.h"
@@ -21,17 +22,26 @@ struct discarded {
 };
 
 struct keyspace {
+    unsigned number; /* of its database */
     size_t count;
     size_t longest; /* no value is longer */
     struct deadlines deadlines;
-    uint64_t sum; /* keyspace_sum() */
+    uint64_t sum;              /* keyspace_sum() */
+    uint64_t swapped_revision; /* of the last SWAPDB that made it this database; 0: none */
     struct keyspace_observer observer;
     uint64_t group_counts[GROUPS];
     unsigned freed_slots;        /* next slot for keyspace_free_some() */
-    struct keyspace *cleared;    /* list of keyspaces that FLUSHALL left to free; NULL: none */
+    bool held;                   /* set aside, and not to be freed yet */
+    struct keyspace *cleared;    /* list of keyspaces that were set aside to free; NULL: none */
     struct discarded *discarded; /* large values of removed keys, to be freed; NULL: none */
     struct value_rules rules;
     struct slot slots[KEYSPACE_SLOTS];
+};
+
+struct databases {
+    struct keyspace *list[DATABASES_MAX]; /* NULL: nobody has used it */
+    struct value_rules rules;
+    struct keyspace_observer observer;
 };
 
 /* A change of one key. All code that changes a key does so between change_begin() and
@@ -51,5 +61,9 @@ void change_take_out(const struct change *change, struct item *item, enum keyspa
 struct item *change_put(const struct change *change, struct item *fresh, int64_t deadline_ms);
 /* Sets the item's deadline and that of its elements. Returns it; it may have moved. */
 struct item *keyspace_set_times(struct keyspace *keyspace, struct item *item, int64_t deadline_ms);
+
+
+/* clear.c: frees the item. A large value is put aside. */
+void keyspace_discard(struct keyspace *keyspace, struct item *item);
 
 #endif

@@ -23,81 +23,6 @@ void keyspace_set_rules(struct keyspace *keyspace, const struct value_rules *rul
     keyspace->rules.seed = seed;
 }
 
-void keyspace_free(struct keyspace *keyspace)
-{
-    if (!keyspace)
-        return;
-    while (!keyspace_free_some(keyspace, SIZE_MAX))
-        continue;
-}
-
-/* Frees values of removed keys; true if none are left. */
-static bool free_discarded(struct keyspace *keyspace, size_t *limit)
-{
-    while (*limit && keyspace->discarded) {
-        struct discarded *first = keyspace->discarded;
-        if (first->type ==
-            VALUE_STRING) { /* to give back its pages takes as long as many elements */
-            mem_free(first->value);
-            *limit = 0;
-        } else {
-            size_t freed = value_ops_of(first->type)->free_some(first->value, *limit);
-            bool done = freed < *limit;
-            *limit -= freed;
-            if (!done)
-                break;
-        }
-        keyspace->discarded = first->next;
-        mem_free(first);
-    }
-    return keyspace->discarded == NULL;
-}
-
-static bool free_some(struct keyspace *keyspace, size_t *limit);
-
-static bool free_cleared(struct keyspace *keyspace, size_t *limit)
-{
-    while (*limit && keyspace->cleared) {
-        struct keyspace *next = keyspace->cleared->cleared;
-        keyspace->cleared->cleared = NULL;
-        bool done = free_some(keyspace->cleared, limit);
-        if (done)
-            keyspace->cleared = next;
-        else
-            keyspace->cleared->cleared = next;
-    }
-    return keyspace->cleared == NULL;
-}
-
-bool keyspace_free_cleared(struct keyspace *keyspace, size_t limit)
-{
-    return free_discarded(keyspace, &limit) && free_cleared(keyspace, &limit);
-}
-
-bool keyspace_has_cleared(const struct keyspace *keyspace)
-{
-    return keyspace->cleared != NULL || keyspace->discarded != NULL;
-}
-
-static bool free_some(struct keyspace *keyspace, size_t *limit)
-{
-    if (!free_discarded(keyspace, limit) || !free_cleared(keyspace, limit))
-        return false;
-    for (unsigned slot = keyspace->freed_slots; slot < KEYSPACE_SLOTS; slot++) {
-        keyspace->freed_slots = slot;
-        if (!dict_free_some(&keyspace->slots[slot].dict, limit))
-            return false;
-    }
-    deadlines_close(&keyspace->deadlines);
-    mem_free(keyspace);
-    return true;
-}
-
-bool keyspace_free_some(struct keyspace *keyspace, size_t limit)
-{
-    return free_some(keyspace, &limit);
-}
-
 /* Redis Cluster specification, "Hash tags". */
 unsigned keyspace_slot_of(struct span key)
 {
@@ -133,7 +58,7 @@ struct change change_begin(struct keyspace *keyspace, struct span key)
 {
     const struct keyspace_observer *observer = &keyspace->observer;
     if (observer->before_change)
-        observer->before_change(observer->context, key);
+        observer->before_change(observer->context, keyspace, key);
     return (struct change){keyspace, digest_of_key(key)};
 }
 
@@ -143,7 +68,8 @@ void change_end(const struct change *change, struct span key, enum keyspace_even
     const struct keyspace_observer *observer = &change->keyspace->observer;
     if (!observer->changed)
         return;
-    const struct keyspace_change told = {event, key, change->key_digest, revision};
+    const struct keyspace_change told = {event, change->keyspace->number, key, change->key_digest,
+                                         revision};
     observer->changed(observer->context, &told);
 }
 
@@ -155,27 +81,6 @@ static void sum_add(const struct change *change, const struct item *item)
 static void sum_take(const struct change *change, const struct item *item)
 {
     change->keyspace->sum -= digest_of_item(item, change->key_digest);
-}
-
-/* Freeing a value of more elements, or a string of more bytes, waits for a quiet moment. */
-enum { DISCARD_FROM = 64, DISCARD_FROM_BYTES = 4 * 1024 * 1024 };
-
-static void put_aside(struct keyspace *keyspace, enum value_type type, void *value)
-{
-    struct discarded *discarded = mem_alloc(sizeof(*discarded));
-    *discarded = (struct discarded){keyspace->discarded, type, value};
-    keyspace->discarded = discarded;
-}
-
-/* Frees the item. A large value is put aside. */
-static void discard(struct keyspace *keyspace, struct item *item)
-{
-    enum value_type type = item_type(item);
-    if (item->form == FORM_VALUE && value_ops_of(type)->count(item_value(item)) > DISCARD_FROM)
-        put_aside(keyspace, type, item_take_value(item));
-    else if (item->form == FORM_SEPARATE && item_string_len(item) > DISCARD_FROM_BYTES)
-        put_aside(keyspace, VALUE_STRING, item_take_block(item));
-    item_free(item);
 }
 
 static void insert(struct keyspace *keyspace, unsigned number, struct item *item, uint32_t hash)
@@ -197,7 +102,7 @@ static struct item *replace(struct keyspace *keyspace, unsigned number, struct i
     dict_replace(&keyspace->slots[number].dict, old, fresh,
                  hash_of(keyspace, item_key_span(fresh)));
     deadlines_replace(&keyspace->deadlines, old, fresh);
-    discard(keyspace, old);
+    keyspace_discard(keyspace, old);
     return fresh;
 }
 
@@ -332,7 +237,7 @@ void change_take_out(const struct change *change, struct item *item, enum keyspa
     keyspace->count--;
     deadlines_set(&keyspace->deadlines, item, NO_DEADLINE, NO_DEADLINE);
     change_end(change, item_key_span(item), event, revision);
-    discard(keyspace, item);
+    keyspace_discard(keyspace, item);
 }
 
 static void remove_item(struct keyspace *keyspace, struct item *item, enum keyspace_event event,
@@ -357,40 +262,6 @@ void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t
     remove_item(keyspace, item, KEYSPACE_REMOVED, revision);
 }
 
-/* Puts all items aside to be freed later. */
-static void set_aside(struct keyspace *keyspace, uint64_t revision)
-{
-    struct keyspace *cleared = mem_zalloc(sizeof(*cleared));
-    for (size_t i = 0; i < KEYSPACE_SLOTS; i++) {
-        struct slot *slot = &keyspace->slots[i];
-        if (slot->dict.count == 0)
-            continue;
-        cleared->slots[i].dict = slot->dict;
-        slot->dict = (struct dict){0};
-        slot->removed_revision = revision;
-    }
-    cleared->deadlines = keyspace->deadlines;
-    keyspace->deadlines = (struct deadlines){0};
-    cleared->rules = keyspace->rules;
-    cleared->cleared = keyspace->cleared;
-    keyspace->cleared = cleared;
-}
-
-void keyspace_clear(struct keyspace *keyspace, uint64_t revision)
-{
-    const struct keyspace_observer *observer = &keyspace->observer;
-    if (observer->before_clear)
-        observer->before_clear(observer->context);
-    if (keyspace->count)
-        set_aside(keyspace, revision);
-    memset(keyspace->group_counts, 0, sizeof(keyspace->group_counts));
-    keyspace->count = 0;
-    keyspace->longest = 0;
-    keyspace->sum = 0;
-    const struct change change = {keyspace, 0};
-    change_end(&change, SPAN(""), KEYSPACE_CLEARED, revision);
-}
-
 struct item *change_put(const struct change *change, struct item *fresh, int64_t deadline_ms)
 {
     struct keyspace *keyspace = change->keyspace;
@@ -410,12 +281,13 @@ struct item *change_put(const struct change *change, struct item *fresh, int64_t
     return fresh;
 }
 
-void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to, uint64_t revision)
+void keyspace_move(struct keyspace *keyspace, struct span from, struct keyspace *into,
+                   struct span to, uint64_t revision)
 {
     struct item *source = keyspace_find(keyspace, from, NO_DEADLINE);
-    ASSERT(source && !span_equal(from, to));
+    ASSERT(source && (into != keyspace || !span_equal(from, to)));
     int64_t deadline_ms = item_deadline_ms(source);
-    const struct change change = change_begin(keyspace, to);
+    const struct change change = change_begin(into, to);
     const struct change gone = change_begin(keyspace, from);
     sum_take(&gone, source);
     struct item *moved = item_new_taking(to, source, revision);
@@ -424,10 +296,15 @@ void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to
     change_put(&change, moved, deadline_ms);
 }
 
+void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to, uint64_t revision)
+{
+    keyspace_move(keyspace, from, keyspace, to, revision);
+}
+
 void keyspace_copy(struct keyspace *keyspace, const struct item *from, struct span to,
                    uint64_t revision)
 {
-    ASSERT(!span_equal(item_key_span(from), to));
+    ASSERT(keyspace_find(keyspace, to, NO_DEADLINE) != from);
     const struct change change = change_begin(keyspace, to);
     change_put(&change, item_new_copy(to, from, revision), item_deadline_ms(from));
 }
@@ -449,6 +326,8 @@ bool keyspace_changed_since(const struct keyspace *keyspace, struct span key, bo
 {
     const struct slot *slot = &keyspace->slots[keyspace_slot_of(key)];
     const struct item *item = keyspace_find(keyspace, key, now_ms);
+    if (keyspace->swapped_revision > revision && (was_present || item))
+        return true;
     if (!item)
         return was_present || slot->removed_revision > revision;
     return !was_present || item_revision(item) > revision;

@@ -1,5 +1,5 @@
-/* The data: keys with their values, deadlines and revisions, one dictionary per slot. The state is
- * a function of the calls made; it depends on no clock, no randomness and no pointer order. Two
+/* The data of one database: keys with their values, deadlines and revisions, one dictionary per
+ * slot. The databases together are in databases.h. The state is a function of the calls made; it depends on no clock, no randomness and no pointer order. Two
  * keyspaces that received the same calls are equal byte for byte, including their iteration order.
  *
  * A dictionary is a dense array of items in insertion order with an index table of 32-bit
@@ -58,10 +58,12 @@ enum keyspace_event {
     KEYSPACE_REMOVED,
     KEYSPACE_EXPIRED, /* removed because its deadline has passed */
     KEYSPACE_CLEARED, /* all keys were removed; `key` is empty */
+    KEYSPACE_SWAPPED, /* the database has other keys now; `key` is empty */
 };
 
 struct keyspace_change {
     enum keyspace_event event;
+    unsigned database;
     struct span key; /* valid during the call */
     uint64_t key_digest;
     uint64_t revision;
@@ -71,8 +73,9 @@ struct keyspace_change {
 struct keyspace_observer {
     void *context;
     /* Called before the key changes or is created. */
-    void (*before_change)(void *context, struct span key);
-    void (*before_clear)(void *context);
+    void (*before_change)(void *context, const struct keyspace *keyspace, struct span key);
+    /* All keys were removed: `aside` has them, as they were, and nobody finds them there. */
+    void (*cleared)(void *context, const struct keyspace *keyspace, struct keyspace *aside);
     void (*changed)(void *context, const struct keyspace_change *change);
 };
 
@@ -107,13 +110,19 @@ void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t
 void keyspace_clear(struct keyspace *keyspace, uint64_t revision);
 /* Frees up to `limit` of these keys and elements; true if none are left. */
 bool keyspace_free_cleared(struct keyspace *keyspace, size_t limit);
-bool keyspace_has_cleared(const struct keyspace *keyspace);
+bool keyspace_has_cleared(const struct keyspace *keyspace); /* that may be freed now */
+/* What was set aside (keyspace_observer.cleared) is not freed between these two. */
+void keyspace_hold(struct keyspace *aside);
+void keyspace_release(struct keyspace *aside);
 
-/* Moves value and deadline to another key, `to`, which is replaced. `from` must exist. */
+/* Moves value and deadline to another key, `to` of `into`, which is replaced. `from` must exist.
+ * Both keyspaces must have the same seed. */
+void keyspace_move(struct keyspace *keyspace, struct span from, struct keyspace *into,
+                   struct span to, uint64_t revision);
 void keyspace_rename(struct keyspace *keyspace, struct span from, struct span to,
                      uint64_t revision);
 
-/* Like keyspace_rename(), but `from` stays. */
+/* Like keyspace_move(), but `from` stays: an item of this keyspace or another. */
 void keyspace_copy(struct keyspace *keyspace, const struct item *from, struct span to,
                    uint64_t revision);
 

@@ -1,16 +1,18 @@
-/* Writes a keyspace in Redis' RDB format and reads it back. Works on bytes; the caller handles
+/* Writes databases in Redis' RDB format and reads them back. Works on bytes; the caller handles
  * files and pipes.
  *
  * The written file is exact: keys are in iteration order, so that loading restores that order. AUX
  * fields between the keys hold what the format has no place for. Every Redis skips them:
  *
+ *     raft-swapped    "<revision>"             of the last SWAPDB of the database
  *     raft-removals   "<slot>:<revision> …"    the last removal in a slot
  *     raft-revisions  "<number>[r|t] …"        of the next keys, one each, at most 64
  *     raft-note       of the value before it: what its encoding has no place for (value.h)
  *
  * The first revision of a field is absolute; each other one is the signed 64-bit difference from
  * the one before. r: a string that was edited in place, which Redis calls raw. t: a text that looks
- * like an integer but is not stored as one. Equal keyspaces and equal AUX fields give equal bytes.
+ * like an integer but is not stored as one. Fields concern the database that was selected before
+ * them. Equal databases and equal AUX fields give equal bytes.
  *
  * The writer uses only encodings that Redis 5.0 knows (RDB version 9), without compression. The
  * reader accepts everything that Redis 2.6 to 7.2 write (versions 5 to 11), in every encoding. It
@@ -19,7 +21,7 @@
 #define FLOTILLA_KEYSPACE_RDB_H
 
 #include "base/buf.h"
-#include "keyspace/keyspace.h"
+#include "keyspace/databases.h"
 #include "keyspace/value.h"
 
 struct rdb_aux {
@@ -49,26 +51,31 @@ struct rdb_place {
 
 /* Owns nothing and needs no close. The fields are private. */
 struct rdb_writer {
-    const struct keyspace *keyspace;
+    const struct keyspace *keyspaces[DATABASES_MAX]; /* by number, as of the begin; NULL: empty */
     const struct rdb_aux *aux;
     size_t aux_count;
     struct rdb_writer_options options;
     int step;
     size_t aux_at;
-    unsigned removals_at; /* the next slot for raft-removals */
+    unsigned selected;    /* the database that a reader of the bytes so far has selected */
+    unsigned removals_of; /* the database for raft-removals … */
+    unsigned removals_at; /* … and its next slot */
     unsigned group_left;  /* keys that the last raft-revisions field still covers */
+    unsigned database;    /* whose turn it is */
     struct rdb_place place;
-    unsigned end_slot;                         /* writing stops before this slot */
-    uint64_t out_of_turn[KEYSPACE_SLOTS / 64]; /* slots that were written before their turn */
+    unsigned end_slot; /* writing stops before this slot … */
+    bool is_single;    /* … of one database; else the next database follows */
+    /* Slots that were written before their turn. */
+    uint64_t out_of_turn[DATABASES_MAX][KEYSPACE_SLOTS / 64];
     struct span pending;                       /* rest of a key or value that is partly written */
     struct value_cursor cursor;                /* in a value of elements, or in its notes */
     uint64_t crc;
 };
 
-/* The keyspace and the AUX fields must stay until the last byte is written. The keyspace must not
- * change, except with rdb_writer_begin() and rdb_writer_before_change(). options NULL: exact,
- * without redis-ver. */
-void rdb_writer_init(struct rdb_writer *writer, const struct keyspace *keyspace,
+/* The keyspaces and the AUX fields must stay until the last byte is written. The keyspaces must not
+ * change, except with rdb_writer_begin(), rdb_writer_before_change() and rdb_writer_cleared().
+ * options NULL: exact, without redis-ver. */
+void rdb_writer_init(struct rdb_writer *writer, const struct databases *databases,
                      const struct rdb_aux *aux, size_t aux_count,
                      const struct rdb_writer_options *options);
 /* Appends about RDB_CHUNK_BYTES; false after the last piece. */
@@ -76,12 +83,18 @@ bool rdb_writer_next(struct rdb_writer *writer, struct buf *out);
 /* About `most` bytes. */
 bool rdb_writer_some(struct rdb_writer *writer, struct buf *out, size_t most);
 
-/* Saves the keyspace as of one moment while it goes on changing. rdb_writer_begin() fixes that
+/* Saves the databases as of one moment while they go on changing. rdb_writer_begin() fixes that
  * moment and appends everything that does not belong to a single slot. From then on, call
  * rdb_writer_before_change() before anything in a slot changes: it appends the part of the slot
- * that is not written yet, in time proportional to the slot's keys. Not for plain files. */
+ * that is not written yet, in time proportional to the slot's keys. SWAPDB is no change: keyspaces
+ * are saved under the numbers that they had. Not for plain files. */
 void rdb_writer_begin(struct rdb_writer *writer, struct buf *out);
-void rdb_writer_before_change(struct rdb_writer *writer, unsigned slot, struct buf *out);
+void rdb_writer_before_change(struct rdb_writer *writer, const struct keyspace *keyspace,
+                              unsigned slot, struct buf *out);
+/* All keys were set aside (keyspace_observer.cleared). True: not all of them are written, and
+ * `aside` must stay, too, until the last byte is. */
+bool rdb_writer_cleared(struct rdb_writer *writer, const struct keyspace *keyspace,
+                        const struct keyspace *aside);
 
 /* Reading. */
 
@@ -89,19 +102,20 @@ enum rdb_outcome {
     RDB_MORE,        /* the file is not complete yet */
     RDB_DONE,        /* the whole file was read and its checksum is right */
     RDB_BAD,         /* not an RDB file, or a damaged one */
-    RDB_UNSUPPORTED, /* holds something that a keyspace cannot */
+    RDB_UNSUPPORTED, /* holds something that the databases cannot */
 };
 
 struct rdb_reader_options {
     size_t string_max;      /* limit of one key or value in bytes; 0: 512 MiB; 1 GiB at most */
+    unsigned databases;     /* keys of databases from here on are skipped; 0: DATABASES_MAX */
     bool checksum_required; /* otherwise a checksum of 0 means "not computed" */
     bool unsupported_is_error;
     bool ignore_revisions; /* set all revisions to 0: they belong to another log */
     bool rest_allowed;     /* bytes after the end are allowed, see rdb_reader_rest() */
     void *context;         /* for both callbacks */
     void (*on_aux)(void *context, struct span name, struct span value);
-    /* Called for a skipped key with its type, or with "database 1" for any key of another database
-     * than 0. Functions and modules' own data have an empty key. */
+    /* Called for a skipped key with its type, or with "database 16" for any key of a database that
+     * does not exist. Functions and modules' own data have an empty key. */
     void (*on_unsupported)(void *context, struct span key, const char *type);
 };
 
@@ -109,7 +123,7 @@ struct rdb_reader;
 
 /* `into` must be empty and stays the caller's. It holds what was read so far, and is usable only
  * after RDB_DONE. options NULL: all zero. */
-struct rdb_reader *rdb_reader_new(struct keyspace *into, const struct rdb_reader_options *options);
+struct rdb_reader *rdb_reader_new(struct databases *into, const struct rdb_reader_options *options);
 void rdb_reader_free(struct rdb_reader *reader); /* NULL is allowed */
 /* Reads a piece of any size. Bytes after the end turn RDB_DONE into RDB_BAD; the other outcomes
  * stay. For a string the reader never takes more memory than twice the bytes received of it (90

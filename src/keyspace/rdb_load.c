@@ -90,6 +90,16 @@ static bool take_removals(struct rdb_reader *reader, struct span text)
     return true;
 }
 
+static bool take_swapped(struct rdb_reader *reader, struct span text)
+{
+    uint64_t revision;
+    if (!number_parse_u64(text, &revision) || revision > KEYSPACE_REVISION_MAX)
+        return bad(reader, "damaged raft-swapped");
+    if (!reader->options.ignore_revisions)
+        reader->into->swapped_revision = revision;
+    return true;
+}
+
 /* What the encoding of the value before had no place for. */
 static bool take_note(struct rdb_reader *reader, struct span text)
 {
@@ -104,16 +114,26 @@ static bool take_note(struct rdb_reader *reader, struct span text)
     return taken || bad(reader, "a note that does not fit its value");
 }
 
+/* A file that names a database that there is not was not written here. */
+static bool is_of_database(struct span name)
+{
+    return span_equal(name, SPAN("raft-removals")) || span_equal(name, SPAN("raft-swapped"));
+}
+
 static bool take_aux(struct rdb_reader *reader)
 {
     struct span name = kept(reader, 0);
     struct span value = kept(reader, 1);
+    if (is_of_database(name) && reader->database >= reader->options.databases)
+        return bad(reader, "a database that does not exist has removals");
     if (span_equal(name, SPAN("raft-revisions")))
         return take_revisions(reader, value);
     if (span_equal(name, SPAN("raft-note")))
         return take_note(reader, value);
     if (span_equal(name, SPAN("raft-removals")))
         return take_removals(reader, value);
+    if (span_equal(name, SPAN("raft-swapped")))
+        return take_swapped(reader, value);
     if (reader->options.on_aux)
         reader->options.on_aux(reader->options.context, name, value);
     return true;
@@ -164,7 +184,7 @@ static bool take_key(struct rdb_reader *reader)
     if (reader->build.value) {
         if (!store_value(reader, revision))
             return false;
-    } else if (reader->opcode == RDB_TYPE_STRING && reader->database == 0) {
+    } else if (reader->opcode == RDB_TYPE_STRING && reader->database < reader->options.databases) {
         size_t count = reader->into->count;
         store(reader, revision);
         if (reader->into->count == count)
@@ -177,12 +197,15 @@ static bool take_key(struct rdb_reader *reader)
 static bool take_database(struct rdb_reader *reader)
 {
     reader->database = reader->parts.numbers[0];
-    if (reader->database == 0 || !reader->options.unsupported_is_error)
+    reader->noted = NULL;
+    if (reader->database < reader->options.databases)
+        reader->into = databases_at(reader->databases, (unsigned)reader->database);
+    if (reader->database < reader->options.databases || !reader->options.unsupported_is_error)
         return true;
     struct buf what = {0};
     buf_add_text(&what, "keys of database ");
     buf_add_u64(&what, reader->parts.numbers[0]);
-    buf_add_text(&what, " (only database 0 is supported)");
+    buf_add_text(&what, ", which does not exist,");
     buf_add_char(&what, '\0');
     rdb_reader_fail(reader, RDB_UNSUPPORTED, what.ptr);
     buf_close(&what);

@@ -73,7 +73,7 @@ static bool begin_body(struct rdb_reader *reader)
 {
     rdb_reader_begin_pattern(reader, reader->body);
     reader->body = NULL;
-    if (reader->database != 0)
+    if (reader->database >= reader->options.databases)
         return rdb_load_report_database(reader);
     if (rdb_build_can(reader->opcode))
         rdb_build_begin(&reader->build, reader->opcode, keyspace_rules(reader->into));
@@ -148,13 +148,17 @@ static bool read_next(struct rdb_reader *reader)
 
 enum { STRING_MAX = LISTPACK_BYTES_MAX - 64 }; /* what is longer fits no pack */
 
-struct rdb_reader *rdb_reader_new(struct keyspace *into, const struct rdb_reader_options *options)
+struct rdb_reader *rdb_reader_new(struct databases *into, const struct rdb_reader_options *options)
 {
     struct rdb_reader *reader = mem_zalloc(sizeof(*reader));
-    reader->into = into;
+    reader->databases = into;
+    reader->into = databases_at(into, 0);
     reader->deadline_ms = NO_DEADLINE;
     if (options)
         reader->options = *options;
+    if (reader->options.databases == 0)
+        reader->options.databases = DATABASES_MAX;
+    ASSERT(reader->options.databases <= DATABASES_MAX);
     if (reader->options.string_max == 0)
         reader->options.string_max = RDB_STRING_MAX;
     if (reader->options.string_max > STRING_MAX)

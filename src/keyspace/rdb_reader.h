@@ -24,7 +24,8 @@ struct revision {
 };
 
 struct rdb_reader {
-    struct keyspace *into;
+    struct databases *databases;
+    struct keyspace *into; /* the selected one of them */
     struct rdb_reader_options options;
     enum rdb_outcome outcome;
     struct buf message;

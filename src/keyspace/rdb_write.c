@@ -8,6 +8,7 @@ enum {
     STEP_HEADER,
     STEP_AUX_NAME,
     STEP_AUX_VALUE,
+    STEP_SWAPPED,
     STEP_REMOVALS,
     STEP_DATABASE,
     STEP_REVISIONS,
@@ -53,15 +54,28 @@ static void separate(struct field *field)
         field->text[field->len++] = ' ';
 }
 
-static bool is_out_of_turn(const struct rdb_writer *writer, unsigned slot)
+static bool is_out_of_turn(const struct rdb_writer *writer, unsigned database, unsigned slot)
 {
-    return writer->out_of_turn[slot / 64] >> slot % 64 & 1;
+    return writer->out_of_turn[database][slot / 64] >> slot % 64 & 1;
+}
+
+static void put_database(struct rdb_writer *writer, unsigned database, struct buf *out)
+{
+    buf_add_char(out, (char)RDB_OPCODE_SELECTDB);
+    rdb_add_length(out, database);
+    writer->selected = database;
+}
+
+static void select_database(struct rdb_writer *writer, unsigned database, struct buf *out)
+{
+    if (writer->selected != database)
+        put_database(writer, database, out);
 }
 
 /* Returns the item at `place` or the next one after it, if there is one. */
 static const struct item *item_at(const struct rdb_writer *writer, struct rdb_place *place)
 {
-    const struct keyspace *keyspace = writer->keyspace;
+    const struct keyspace *keyspace = writer->keyspaces[writer->database];
     while (place->slot < writer->end_slot) {
         if (place->slot % GROUP_SLOTS == 0 && place->position == 0 &&
             place->slot + GROUP_SLOTS <= writer->end_slot &&
@@ -70,7 +84,7 @@ static const struct item *item_at(const struct rdb_writer *writer, struct rdb_pl
             continue;
         }
         const struct dict *dict = &keyspace->slots[place->slot].dict;
-        if (place->position < dict->count && !is_out_of_turn(writer, place->slot))
+        if (place->position < dict->count && !is_out_of_turn(writer, writer->database, place->slot))
             return dict->items[place->position];
         place->slot++;
         place->position = 0;
@@ -96,7 +110,7 @@ static int write_header(struct rdb_writer *writer, struct buf *out)
 static int write_aux_name(struct rdb_writer *writer, struct buf *out)
 {
     if (writer->aux_at == writer->aux_count)
-        return writer->options.plain ? STEP_DATABASE : STEP_REMOVALS;
+        return writer->options.plain ? STEP_DATABASE : STEP_SWAPPED;
     writer->pending = writer->aux[writer->aux_at].name;
     buf_add_char(out, (char)RDB_OPCODE_AUX);
     rdb_add_length(out, writer->pending.len);
@@ -110,13 +124,31 @@ static int write_aux_value(struct rdb_writer *writer, struct buf *out)
     return STEP_AUX_NAME;
 }
 
+/* What concerns a database as a whole, of one after another. */
+static int write_swapped(struct rdb_writer *writer, struct buf *out)
+{
+    while (writer->removals_of < DATABASES_MAX && !writer->keyspaces[writer->removals_of])
+        writer->removals_of++;
+    if (writer->removals_of == DATABASES_MAX)
+        return STEP_DATABASE;
+    uint64_t revision = writer->keyspaces[writer->removals_of]->swapped_revision;
+    if (revision) {
+        struct field field;
+        field.len = number_format_u64(field.text, revision);
+        select_database(writer, writer->removals_of, out);
+        add_field(out, "raft-swapped", &field);
+    }
+    return STEP_REMOVALS;
+}
+
 static int write_removals(struct rdb_writer *writer, struct buf *out)
 {
     struct field field;
     field.len = 0;
+    const struct keyspace *keyspace = writer->keyspaces[writer->removals_of];
     unsigned slot = writer->removals_at;
     for (unsigned count = 0; slot < KEYSPACE_SLOTS && count < REMOVALS_PER_FIELD; slot++) {
-        uint64_t revision = writer->keyspace->slots[slot].removed_revision;
+        uint64_t revision = keyspace->slots[slot].removed_revision;
         if (revision == 0)
             continue;
         separate(&field);
@@ -126,21 +158,43 @@ static int write_removals(struct rdb_writer *writer, struct buf *out)
         count++;
     }
     writer->removals_at = slot;
-    if (field.len)
+    if (field.len) {
+        select_database(writer, writer->removals_of, out);
         add_field(out, "raft-removals", &field);
-    return slot < KEYSPACE_SLOTS ? STEP_REMOVALS : STEP_DATABASE;
+    }
+    if (slot < KEYSPACE_SLOTS)
+        return STEP_REMOVALS;
+    writer->removals_of++;
+    writer->removals_at = 0;
+    return STEP_SWAPPED;
+}
+
+static bool is_empty(const struct keyspace *keyspace)
+{
+    return !keyspace || keyspace->count == 0;
 }
 
 static int write_database(struct rdb_writer *writer, struct buf *out)
 {
-    if (writer->keyspace->count == 0)
+    while (writer->database < DATABASES_MAX && is_empty(writer->keyspaces[writer->database]))
+        writer->database++;
+    if (writer->database == DATABASES_MAX)
         return STEP_END;
-    buf_add_char(out, (char)RDB_OPCODE_SELECTDB);
-    rdb_add_length(out, 0);
+    const struct keyspace *keyspace = writer->keyspaces[writer->database];
+    put_database(writer, writer->database, out);
     buf_add_char(out, (char)RDB_OPCODE_RESIZEDB);
-    rdb_add_length(out, writer->keyspace->count);
-    rdb_add_length(out, keyspace_count_with_deadline(writer->keyspace));
+    rdb_add_length(out, keyspace->count);
+    rdb_add_length(out, keyspace_count_with_deadline(keyspace));
     return writer->options.plain ? STEP_KEY : STEP_REVISIONS;
+}
+
+static int next_database(struct rdb_writer *writer)
+{
+    if (writer->is_single)
+        return STEP_END;
+    writer->database++;
+    writer->place = (struct rdb_place){.slot = 0};
+    return STEP_DATABASE;
 }
 
 /* Marks what the bytes alone would not restore. */
@@ -187,8 +241,10 @@ static int write_revisions(struct rdb_writer *writer, struct buf *out)
         bytes += weight_of(item);
     }
     writer->group_left = count;
-    if (count)
+    if (count) {
+        select_database(writer, writer->database, out);
         add_field(out, "raft-revisions", &field);
+    }
     return STEP_KEY;
 }
 
@@ -203,7 +259,7 @@ static int write_key(struct rdb_writer *writer, struct buf *out)
 {
     const struct item *item = item_at(writer, &writer->place);
     if (!item)
-        return STEP_END;
+        return next_database(writer);
     if (writer->group_left == 0 && !writer->options.plain)
         return STEP_REVISIONS;
     int64_t deadline_ms = item_deadline_ms(item);
@@ -278,6 +334,7 @@ static int (*const steps[])(struct rdb_writer *writer, struct buf *out) = {
     [STEP_HEADER] = write_header,
     [STEP_AUX_NAME] = write_aux_name,
     [STEP_AUX_VALUE] = write_aux_value,
+    [STEP_SWAPPED] = write_swapped,
     [STEP_REMOVALS] = write_removals,
     [STEP_DATABASE] = write_database,
     [STEP_REVISIONS] = write_revisions,
@@ -287,12 +344,13 @@ static int (*const steps[])(struct rdb_writer *writer, struct buf *out) = {
     [STEP_END] = write_end,
 };
 
-void rdb_writer_init(struct rdb_writer *writer, const struct keyspace *keyspace,
+void rdb_writer_init(struct rdb_writer *writer, const struct databases *databases,
                      const struct rdb_aux *aux, size_t aux_count,
                      const struct rdb_writer_options *options)
 {
-    *writer = (struct rdb_writer){
-        .keyspace = keyspace, .aux = aux, .aux_count = aux_count, .end_slot = KEYSPACE_SLOTS};
+    *writer = (struct rdb_writer){.aux = aux, .aux_count = aux_count, .end_slot = KEYSPACE_SLOTS};
+    for (unsigned i = 0; i < DATABASES_MAX; i++)
+        writer->keyspaces[i] = databases_find(databases, i);
     if (options)
         writer->options = *options;
     ASSERT(writer->options.redis_version.len < 64);
@@ -360,33 +418,76 @@ static void finish_group(struct rdb_writer *writer, struct buf *out)
         write_step(writer, out);
 }
 
-static void write_slot_out_of_turn(struct rdb_writer *writer, unsigned slot, struct buf *out)
+static void write_slot_out_of_turn(struct rdb_writer *writer, unsigned database, unsigned slot,
+                                   struct buf *out)
 {
     struct rdb_place turn = writer->place;
+    unsigned turns_database = writer->database;
+    int turns_step = writer->step == STEP_DATABASE ? STEP_DATABASE : STEP_REVISIONS;
     writer->place = (struct rdb_place){.slot = slot};
+    writer->database = database;
     writer->end_slot = slot + 1;
+    writer->is_single = true;
     writer->step = STEP_REVISIONS;
     while (writer->pending.len || writer->step < STEP_END)
         write_step(writer, out);
-    writer->step = STEP_REVISIONS;
+    writer->step = turns_step;
+    writer->is_single = false;
     writer->end_slot = KEYSPACE_SLOTS;
+    writer->database = turns_database;
     writer->place = turn;
-    writer->out_of_turn[slot / 64] |= UINT64_C(1) << slot % 64;
+    writer->out_of_turn[database][slot / 64] |= UINT64_C(1) << slot % 64;
 }
 
-void rdb_writer_before_change(struct rdb_writer *writer, unsigned slot, struct buf *out)
+/* DATABASES_MAX: it is none of them. */
+static unsigned number_of(const struct rdb_writer *writer, const struct keyspace *keyspace)
 {
-    if (slot < writer->place.slot || writer->step >= STEP_END || is_out_of_turn(writer, slot))
+    unsigned number = 0;
+    while (number < DATABASES_MAX && writer->keyspaces[number] != keyspace)
+        number++;
+    return number;
+}
+
+static bool is_partly_written(const struct rdb_writer *writer, unsigned database, unsigned slot)
+{
+    return writer->database == database && writer->place.slot == slot && writer->place.position &&
+           writer->step < STEP_END;
+}
+
+static bool is_written(const struct rdb_writer *writer, unsigned database, unsigned slot)
+{
+    if (writer->step >= STEP_END || database < writer->database ||
+        is_out_of_turn(writer, database, slot))
+        return true;
+    return database == writer->database && slot < writer->place.slot;
+}
+
+void rdb_writer_before_change(struct rdb_writer *writer, const struct keyspace *keyspace,
+                              unsigned slot, struct buf *out)
+{
+    unsigned database = number_of(writer, keyspace);
+    if (database == DATABASES_MAX || is_written(writer, database, slot))
         return;
     size_t begin = out->len;
     finish_group(writer, out);
-    while (writer->place.slot == slot && writer->place.position && writer->step < STEP_END) {
+    while (is_partly_written(writer, database, slot)) {
         write_step(writer, out); /* the slot is partly written: finish it */
         finish_group(writer, out);
-        item_at(writer, &writer->place);
+        if (writer->step < STEP_END && writer->database == database)
+            item_at(writer, &writer->place);
     }
-    if (slot >= writer->place.slot && writer->step < STEP_END)
-        write_slot_out_of_turn(writer, slot, out);
+    if (!is_written(writer, database, slot))
+        write_slot_out_of_turn(writer, database, slot, out);
     if (out->len > begin) /* else there may be no bytes at all to point to */
         writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
+}
+
+bool rdb_writer_cleared(struct rdb_writer *writer, const struct keyspace *keyspace,
+                        const struct keyspace *aside)
+{
+    unsigned database = number_of(writer, keyspace);
+    if (database == DATABASES_MAX || writer->step >= STEP_END || database < writer->database)
+        return false;
+    writer->keyspaces[database] = aside;
+    return true;
 }

@@ -105,6 +105,8 @@ uint64_t keyspace_digest(const struct keyspace *keyspace)
 {
     XXH3_state_t state;
     XXH3_64bits_reset(&state);
+    if (keyspace->swapped_revision)
+        digest_number(&state, keyspace->swapped_revision);
     for (size_t i = 0; i < KEYSPACE_SLOTS; i++) {
         const struct slot *slot = &keyspace->slots[i];
         if (slot->dict.count == 0 && slot->removed_revision == 0)

@@ -11,9 +11,10 @@ enum { KEYS_AT_HAND = 16 };
 
 static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
-static int64_t due_of_key(const struct machine *machine, struct span key, int64_t until_ms)
+static int64_t due_of_key(const struct machine *machine, const struct keyspace *keyspace,
+                          struct span key, int64_t until_ms)
 {
-    const struct item *item = keyspace_find(machine->keyspace, key, machine->clock_ms);
+    const struct item *item = keyspace_find(keyspace, key, machine->clock_ms);
     if (!item)
         return NO_DEADLINE;
     int64_t element_ms = item_element_deadline(item);
@@ -23,15 +24,19 @@ static int64_t due_of_key(const struct machine *machine, struct span key, int64_
     return deadline_ms <= until_ms ? deadline_ms : NO_DEADLINE;
 }
 
-int64_t machine_due(const struct machine *machine, const struct command *command,
-                    const struct span *args, size_t argc, int64_t until_ms)
+int64_t machine_due(const struct machine *machine, unsigned database,
+                    const struct command *command, const struct span *args, size_t argc,
+                    int64_t until_ms)
 {
+    const struct keyspace *keyspace = databases_find(machine->databases, database);
+    if (!keyspace)
+        return NO_DEADLINE;
     size_t few[KEYS_AT_HAND];
     size_t *positions = few;
     size_t count = command_keys(command, args, argc, few, KEYS_AT_HAND);
     if (count == 0) /* KEYS, SCAN, DBSIZE, RANDOMKEY look at all keys; TIME at none */
         return command->flags & COMMAND_READONLY &&
-                       keyspace_count_due(machine->keyspace, until_ms, 1)
+                       keyspace_count_due(keyspace, until_ms, 1)
                    ? until_ms
                    : NO_DEADLINE;
     if (count > KEYS_AT_HAND) {
@@ -40,7 +45,7 @@ int64_t machine_due(const struct machine *machine, const struct command *command
     }
     int64_t latest_ms = NO_DEADLINE;
     for (size_t i = 0; i < count; i++) {
-        int64_t due_ms = due_of_key(machine, args[positions[i]], until_ms);
+        int64_t due_ms = due_of_key(machine, keyspace, args[positions[i]], until_ms);
         if (due_ms > latest_ms)
             latest_ms = due_ms;
     }
@@ -49,28 +54,22 @@ int64_t machine_due(const struct machine *machine, const struct command *command
     return latest_ms;
 }
 
-/* Skips the annotations before a WATCH. */
-static void skip_annotations(struct span *rest)
-{
-    while (rest->len && rest->ptr[0] == '#') {
-        const char *end = memchr(rest->ptr, '\n', rest->len);
-        ASSERT(end);
-        size_t len = (size_t)(end + 1 - rest->ptr);
-        *rest = span_of(rest->ptr + len, rest->len - len);
-    }
-}
-
-int64_t machine_due_in_transaction(struct machine *machine, struct span packed, int64_t until_ms)
+int64_t machine_due_in_transaction(struct machine *machine, unsigned database, struct span packed,
+                                   int64_t until_ms)
 {
     struct resp_parser *parser = &machine->parser;
     int64_t latest_ms = NO_DEADLINE;
-    for (skip_annotations(&packed); packed.len; skip_annotations(&packed)) {
+    while (packed.len) {
+        unsigned watched = 0;
+        bool is_watch = machine_skip_watch_note(&packed, &watched);
         enum resp_outcome outcome = resp_parse(parser, packed, &no_limits);
         ASSERT(outcome == RESP_COMMAND && parser->argc > 0);
         packed = span_of(packed.ptr + parser->consumed, packed.len - parser->consumed);
         const struct command *command = command_find(machine->table, parser->args, parser->argc);
         ASSERT(command);
-        int64_t due_ms = machine_due(machine, command, parser->args, parser->argc, until_ms);
+        machine_selects(machine, command, parser->args, parser->argc, &database);
+        int64_t due_ms = machine_due(machine, is_watch ? watched : database, command, parser->args,
+                                     parser->argc, until_ms);
         if (due_ms > latest_ms)
             latest_ms = due_ms;
     }

@@ -6,12 +6,11 @@
 #include "machine/machine.h"
 
 /* machine.c */
-void machine_execute(struct machine *machine, const struct command *command,
-                     const struct span *args, size_t argc, struct command_context *context,
-                     const struct machine_caller *caller);
+void machine_execute(const struct command *command, const struct span *args, size_t argc,
+                     struct command_context *context, const struct machine_caller *caller);
 /* Whether what machine->logged took may stand in an entry. */
 bool machine_can_run(const struct machine *machine);
-uint64_t machine_sum(const struct keyspace *keyspace, const struct sessions *sessions);
+uint64_t machine_sum(const struct databases *databases, const struct sessions *sessions);
 void machine_count(struct machine *machine, const struct command_context *context);
 
 /* The entry's command or transaction, without the number of a session. */
@@ -36,6 +35,11 @@ MUST_CHECK bool machine_rewrite_session(struct span payload, const struct sessio
 void machine_apply_transaction(struct machine *machine, const struct entry *entry,
                                struct command_context *context,
                                const struct machine_caller *caller);
-bool machine_transaction_is_valid(struct machine *machine, struct span payload);
+bool machine_transaction_is_valid(struct machine *machine, unsigned database, struct span payload);
+/* Skips the annotations before a WATCH, if that is what comes next: *database is its keys'. */
+bool machine_skip_watch_note(struct span *packed, unsigned *database);
+/* Whether a client's command selects a database, and which. */
+bool machine_selects(const struct machine *machine, const struct command *command,
+                     const struct span *args, size_t argc, unsigned *database);
 
 #endif

@@ -6,18 +6,20 @@
 
 enum { REPLY_BYTES_PER_WORK = 8 };
 
-static void before_change(void *context, struct span key)
+_Static_assert((int)ENTRY_DATABASES == (int)DATABASES_MAX, "the log has all databases");
+
+static void before_change(void *context, const struct keyspace *keyspace, struct span key)
 {
     const struct machine_watcher *watcher = &((struct machine *)context)->watcher;
     if (watcher->before_change)
-        watcher->before_change(watcher->context, key);
+        watcher->before_change(watcher->context, keyspace, key);
 }
 
-static void before_clear(void *context)
+static void cleared(void *context, const struct keyspace *keyspace, struct keyspace *aside)
 {
     const struct machine_watcher *watcher = &((struct machine *)context)->watcher;
-    if (watcher->before_clear)
-        watcher->before_clear(watcher->context);
+    if (watcher->cleared)
+        watcher->cleared(watcher->context, keyspace, aside);
 }
 
 /* A splitmix64 mixer: every bit of each part affects every bit of the result. */
@@ -32,37 +34,39 @@ static uint64_t mix(uint64_t sum, uint64_t part)
 static void changed(void *context, const struct keyspace_change *change)
 {
     struct machine *machine = context;
+    if (change->database)
+        machine->chain = mix(machine->chain, change->database);
     machine->chain =
         mix(machine->chain ^ change->key_digest, change->revision * 8 + (uint64_t)change->event);
     if (machine->listener.changed)
         machine->listener.changed(machine->listener.context, change);
 }
 
-struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspace *keyspace)
+struct databases *machine_replace_databases(struct machine *machine, struct databases *databases)
 {
-    struct keyspace *replaced = machine->keyspace;
+    struct databases *replaced = machine->databases;
     const struct keyspace_observer observer = {.context = machine,
                                                .before_change = before_change,
-                                               .before_clear = before_clear,
+                                               .cleared = cleared,
                                                .changed = changed};
     if (replaced)
-        keyspace_set_rules(keyspace, keyspace_rules(replaced));
-    machine->keyspace = keyspace;
-    keyspace_observe(keyspace, &observer);
+        databases_set_rules(databases, databases_rules(replaced));
+    machine->databases = databases;
+    databases_observe(databases, &observer);
     return replaced;
 }
 
 void machine_init(struct machine *machine, const struct command_table *table, uint64_t hash_seed)
 {
-    *machine = (struct machine){.table = table};
+    *machine = (struct machine){.table = table, .select_max = DATABASES_MAX};
     sessions_init(&machine->sessions);
-    machine_replace_keyspace(machine, keyspace_new(hash_seed));
+    machine_replace_databases(machine, databases_new(hash_seed));
 }
 
 void machine_close(struct machine *machine)
 {
-    keyspace_free(machine->keyspace);
-    machine->keyspace = NULL;
+    databases_free(machine->databases);
+    machine->databases = NULL;
     sessions_close(&machine->sessions);
     logged_close(&machine->logged);
     resp_parser_close(&machine->parser);
@@ -99,9 +103,8 @@ static void run(const struct command *command, const struct span *args, size_t a
                       "command was carried out, and its reply is left out");
 }
 
-void machine_execute(struct machine *machine, const struct command *command,
-                     const struct span *args, size_t argc, struct command_context *context,
-                     const struct machine_caller *caller)
+void machine_execute(const struct command *command, const struct span *args, size_t argc,
+                     struct command_context *context, const struct machine_caller *caller)
 {
     struct buf *out = context->reply->out;
     bool reads = command->flags & COMMAND_READONLY;
@@ -110,7 +113,7 @@ void machine_execute(struct machine *machine, const struct command *command,
     struct resp_mark mark = resp_mark(context->reply);
     size_t len = out ? out->len : 0;
     if (command->work && caller->expect)
-        caller->expect(caller->context, command->work(machine->keyspace, args, argc));
+        caller->expect(caller->context, command->work(context->keyspace, args, argc));
     run(command, args, argc, context);
     if (out && out->len > len) {
         context->work += (out->len - len) / REPLY_BYTES_PER_WORK;
@@ -156,7 +159,7 @@ static void apply_command(struct machine *machine, const struct entry *entry,
     bool is_known = command && command->run;
     if (!is_known)
         FATAL("the log holds a command that this version does not know: it is older than the log");
-    machine_execute(machine, command, logged->args, logged->argc, context, caller);
+    machine_execute(command, logged->args, logged->argc, context, caller);
 }
 
 void machine_apply_data(struct machine *machine, const struct entry *entry,
@@ -187,8 +190,8 @@ static void apply_entry(struct machine *machine, const struct entry *entry,
         return;
     case ENTRY_EXPIRY:
         sessions_expire(&machine->sessions, entry->time_ms);
-        machine->stats.expired += keyspace_remove_expired(machine->keyspace, entry->time_ms,
-                                                          (size_t)entry->seed, entry->index);
+        machine->stats.expired += databases_remove_expired(machine->databases, entry->time_ms,
+                                                           (size_t)entry->seed, entry->index);
         return;
     }
 }
@@ -200,17 +203,18 @@ void machine_apply(struct machine *machine, const struct entry *entry,
     machine->chain = mix(machine->chain, entry_checksum(entry));
     struct prng prng;
     prng_init(&prng, entry->seed);
-    struct command_context context = {.keyspace = machine->keyspace,
+    struct command_context context = {.databases = machine->databases,
                                       .now_ms = entry->time_ms,
                                       .revision = entry->index,
                                       .prng = &prng,
                                       .reply = &caller->reply,
                                       .wall = caller->wall};
+    command_select(&context, entry->database);
     uint64_t before = machine->sessions.sum;
     apply_entry(machine, entry, &context, caller);
     if (machine->sessions.sum != before)
         machine->chain = mix(machine->chain ^ before, machine->sessions.sum);
-    ASSERT(context.keyspace == machine->keyspace); /* no command replaces the keyspace */
+    ASSERT(context.databases == machine->databases); /* no command replaces them */
     machine_count(machine, &context);
     machine->applied_index = entry->index;
     machine->clock_ms = entry->time_ms;
@@ -219,12 +223,13 @@ void machine_apply(struct machine *machine, const struct entry *entry,
 void machine_read(struct machine *machine, const struct command *command, const struct span *args,
                   size_t argc, const struct machine_view *view, struct machine_caller *caller)
 {
-    struct command_context context = {.keyspace = machine->keyspace,
+    struct command_context context = {.databases = machine->databases,
                                       .now_ms = view->now_ms,
                                       .prng = view->prng,
                                       .reply = &caller->reply,
                                       .wall = caller->wall};
-    machine_execute(machine, command, args, argc, &context, caller);
+    command_select(&context, view->database);
+    machine_execute(command, args, argc, &context, caller);
     machine_count(machine, &context);
 }
 
@@ -244,22 +249,22 @@ bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)
     case ENTRY_COMMAND:
         return logged_take(&machine->logged, &rest) && rest.len == 0 && machine_can_run(machine);
     case ENTRY_TRANSACTION:
-        return machine_transaction_is_valid(machine, rest);
+        return machine_transaction_is_valid(machine, entry->database, rest);
     case ENTRY_SESSION:
         return machine_session_is_valid(rest);
     }
     return false;
 }
 
-uint64_t machine_sum(const struct keyspace *keyspace, const struct sessions *sessions)
+uint64_t machine_sum(const struct databases *databases, const struct sessions *sessions)
 {
-    return keyspace_sum(keyspace) + sessions->sum;
+    return databases_sum(databases) + sessions->sum;
 }
 
 struct machine_digest machine_digest(const struct machine *machine)
 {
     return (struct machine_digest){.index = machine->applied_index,
-                                   .sum = machine_sum(machine->keyspace, &machine->sessions),
+                                   .sum = machine_sum(machine->databases, &machine->sessions),
                                    .chain = machine->chain,
                                    .chain_from = machine->chain_from};
 }
@@ -272,7 +277,7 @@ bool machine_digest_equal(const struct machine_digest *a, const struct machine_d
 
 uint64_t machine_digest_number(const struct machine *machine)
 {
-    uint64_t number = mix(machine_sum(machine->keyspace, &machine->sessions), machine->chain);
+    uint64_t number = mix(machine_sum(machine->databases, &machine->sessions), machine->chain);
     number = mix(number, machine->applied_index);
     return mix(number, (uint64_t)machine->clock_ms);
 }

@@ -1,8 +1,8 @@
-/* The replicated state machine: applies the entries of a log to an empty keyspace.
+/* The replicated state machine: applies the entries of a log to empty databases.
  * A shard drives one, a snapshot stores one, flotilla-check replays one. It knows nothing of the
  * Raft group, the log or clients.
  *
- *   machine.c      applies entries to the keyspace
+ *   machine.c      applies entries to the databases
  *   numbered.c     sessions of clients, and commands that are carried out once (session.h)
  *   transaction.c  encodes MULTI … EXEC as one payload, and runs it
  *   logged.c       commands as they stand in payloads, which Redis 7.0 can load
@@ -20,7 +20,7 @@
 
 #include "base/span.h"
 #include "command/command.h"
-#include "keyspace/keyspace.h"
+#include "keyspace/databases.h"
 #include "machine/logged.h"
 #include "machine/session.h"
 #include "resp/parse.h"
@@ -40,8 +40,9 @@ struct machine_stats {
  * NULL: no watcher. */
 struct machine_watcher {
     void *context;
-    void (*before_change)(void *context, struct span key);
-    void (*before_clear)(void *context); /* all keys are about to be removed */
+    void (*before_change)(void *context, const struct keyspace *keyspace, struct span key);
+    /* All keys of a database were removed; see keyspace_observer. */
+    void (*cleared)(void *context, const struct keyspace *keyspace, struct keyspace *aside);
 };
 
 /* Is told of every change of a key. NULL: nobody is. */
@@ -52,7 +53,8 @@ struct machine_listener {
 
 struct machine {
     const struct command_table *table; /* borrowed */
-    struct keyspace *keyspace;
+    struct databases *databases;
+    unsigned select_max; /* SELECT of this node's clients is valid below it; DATABASES_MAX at most */
     struct sessions sessions;
     uint64_t applied_index;
     int64_t clock_ms; /* time of the last applied entry */
@@ -91,7 +93,7 @@ struct machine_caller {
 };
 
 /* Makes an empty machine, before entry 1. The machine must not move in memory, because it observes
- * its keyspace. */
+ * its databases. */
 void machine_init(struct machine *machine, const struct command_table *table, uint64_t hash_seed);
 void machine_close(struct machine *machine);
 
@@ -108,14 +110,16 @@ void machine_apply(struct machine *machine, const struct entry *entry,
 struct machine_view {
     int64_t now_ms;
     struct prng *prng;
+    unsigned database; /* selected when the command or transaction begins */
 };
 void machine_read(struct machine *machine, const struct command *command, const struct span *args,
                   size_t argc, const struct machine_view *view, struct machine_caller *caller);
 
-/* Of the keys that the reading command may look at: the latest deadline after machine->clock_ms and
+/* Of the keys that the reading command, in this database, may look at: the latest deadline after machine->clock_ms and
  * up to until_ms. NO_DEADLINE: the command sees the same at both times. */
-int64_t machine_due(const struct machine *machine, const struct command *command,
-                    const struct span *args, size_t argc, int64_t until_ms);
+int64_t machine_due(const struct machine *machine, unsigned database,
+                    const struct command *command, const struct span *args, size_t argc,
+                    int64_t until_ms);
 
 /* Whether applying the entry now would not run its command, because it carries a number of a
  * session that was carried out, or of no session. */
@@ -124,8 +128,8 @@ bool machine_is_repeated(const struct machine *machine, const struct entry *entr
 /* Whether a node could have written the entry's payload, with commands that this version knows. */
 bool machine_entry_is_valid(struct machine *machine, const struct entry *entry);
 
-/* Replaces the keyspace by one as of another entry; returns the old one. */
-struct keyspace *machine_replace_keyspace(struct machine *machine, struct keyspace *keyspace);
+/* Replaces the databases by those as of another entry; returns the old ones. */
+struct databases *machine_replace_databases(struct machine *machine, struct databases *databases);
 
 /* The digest that nodes compare. Computing it does not walk over the keys. */
 struct machine_digest {

@@ -34,7 +34,7 @@ void machine_replay_free(struct machine_replay *replay)
 
 static void take_state(struct machine_replay *replay)
 {
-    keyspace_free(machine_take_state(&replay->machine, replay->reader));
+    databases_free(machine_take_state(&replay->machine, replay->reader));
     replay->snapshot = replay->position = replay->reader->position;
 }
 
@@ -87,7 +87,7 @@ enum err machine_replay_apply(struct machine_replay *replay, const struct entry 
     }
     struct machine_caller nobody = {.reply = {.protocol = 2}};
     machine_apply(&replay->machine, entry, &nobody);
-    keyspace_free_cleared(replay->machine.keyspace, SIZE_MAX); /* no client waits, so all at once */
+    databases_free_cleared(replay->machine.databases, SIZE_MAX); /* no client waits: all at once */
     *position = (struct machine_position){.index = entry->index,
                                           .term = entry->term,
                                           .clock_ms = entry->time_ms,
@@ -118,9 +118,9 @@ const struct machine_position *machine_replay_snapshot(const struct machine_repl
     return &replay->snapshot;
 }
 
-const struct keyspace *machine_replay_keyspace(const struct machine_replay *replay)
+const struct databases *machine_replay_databases(const struct machine_replay *replay)
 {
-    return replay->machine.keyspace;
+    return replay->machine.databases;
 }
 
 const struct sessions *machine_replay_sessions(const struct machine_replay *replay)

@@ -44,7 +44,7 @@ bool machine_replay_is_repeated(const struct machine_replay *replay, const struc
 const struct machine_position *machine_replay_position(const struct machine_replay *replay);
 const struct machine_position *
 machine_replay_snapshot(const struct machine_replay *replay); /* index 0: no snapshot */
-const struct keyspace *machine_replay_keyspace(const struct machine_replay *replay);
+const struct databases *machine_replay_databases(const struct machine_replay *replay);
 const struct sessions *machine_replay_sessions(const struct machine_replay *replay);
 /* Equals DEBUG DIGEST of such a node. */
 uint64_t machine_replay_digest(const struct machine_replay *replay);

@@ -32,7 +32,7 @@ static bool next_session(void *context, struct rdb_aux *aux)
     return true;
 }
 
-void machine_writer_init(struct machine_writer *writer, const struct keyspace *keyspace,
+void machine_writer_init(struct machine_writer *writer, const struct databases *databases,
                          const struct sessions *sessions, const struct machine_position *position)
 {
     static const struct sessions none;
@@ -44,13 +44,13 @@ void machine_writer_init(struct machine_writer *writer, const struct keyspace *k
     buf_add_i64(&writer->texts[FIELD_CLOCK], position->clock_ms);
     members_encode(&writer->texts[FIELD_MEMBERS], &position->membership);
     buf_printf(&writer->texts[FIELD_DIGEST], "%llu:%llu:%llu",
-               (unsigned long long)machine_sum(keyspace, sessions),
+               (unsigned long long)machine_sum(databases, sessions),
                (unsigned long long)position->chain, (unsigned long long)position->chain_from);
     for (size_t i = 0; i < STATE_FIELDS; i++)
         writer->aux[i] = (struct rdb_aux){field_names[i], buf_span(&writer->texts[i])};
     const struct rdb_writer_options options = {
         .redis_version = SPAN("7.2.0"), .late_aux = next_session, .context = writer};
-    rdb_writer_init(&writer->rdb, keyspace, writer->aux, STATE_FIELDS, &options);
+    rdb_writer_init(&writer->rdb, databases, writer->aux, STATE_FIELDS, &options);
 }
 
 void machine_writer_close(struct machine_writer *writer)
@@ -77,9 +77,16 @@ bool machine_writer_some(struct machine_writer *writer, struct buf *out, size_t 
     return rdb_writer_some(&writer->rdb, out, most);
 }
 
-void machine_writer_before_change(struct machine_writer *writer, unsigned slot, struct buf *out)
+void machine_writer_before_change(struct machine_writer *writer, const struct keyspace *keyspace,
+                                  unsigned slot, struct buf *out)
 {
-    rdb_writer_before_change(&writer->rdb, slot, out);
+    rdb_writer_before_change(&writer->rdb, keyspace, slot, out);
+}
+
+bool machine_writer_cleared(struct machine_writer *writer, const struct keyspace *keyspace,
+                            const struct keyspace *aside)
+{
+    return rdb_writer_cleared(&writer->rdb, keyspace, aside);
 }
 
 /* Three numbers, separated by colons. */
@@ -135,15 +142,15 @@ static void take_aux(void *context, struct span name, struct span value)
 struct machine_reader *machine_reader_new(uint64_t hash_seed, const struct value_rules *rules)
 {
     struct machine_reader *reader = mem_zalloc(sizeof *reader);
-    reader->keyspace = keyspace_new(hash_seed);
+    reader->databases = databases_new(hash_seed);
     if (rules)
-        keyspace_set_rules(reader->keyspace, rules);
+        databases_set_rules(reader->databases, rules);
     sessions_init(&reader->sessions);
     const struct rdb_reader_options options = {.checksum_required = true,
                                                .unsupported_is_error = true,
                                                .on_aux = take_aux,
                                                .context = reader};
-    reader->rdb = rdb_reader_new(reader->keyspace, &options);
+    reader->rdb = rdb_reader_new(reader->databases, &options);
     return reader;
 }
 
@@ -152,7 +159,7 @@ void machine_reader_free(struct machine_reader *reader)
     if (!reader)
         return;
     rdb_reader_free(reader->rdb);
-    keyspace_free(reader->keyspace);
+    databases_free(reader->databases);
     sessions_close(&reader->sessions);
     mem_free(reader);
 }
@@ -192,15 +199,15 @@ enum err machine_reader_finish(struct machine_reader *reader, uint64_t index, ui
         return damaged(message, "it stands for another entry than the log says");
     if (reader->fields != FIELDS_ALL)
         reader->position.chain_from = reader->position.index;
-    else if (reader->sum != machine_sum(reader->keyspace, &reader->sessions))
+    else if (reader->sum != machine_sum(reader->databases, &reader->sessions))
         return damaged(message, "its keys are not those that it says it holds");
     return ERR_NONE;
 }
 
-struct keyspace *machine_take_state(struct machine *machine, struct machine_reader *reader)
+struct databases *machine_take_state(struct machine *machine, struct machine_reader *reader)
 {
-    struct keyspace *replaced = machine_replace_keyspace(machine, reader->keyspace);
-    reader->keyspace = NULL;
+    struct databases *replaced = machine_replace_databases(machine, reader->databases);
+    reader->databases = NULL;
     sessions_close(&machine->sessions);
     machine->sessions = reader->sessions;
     sessions_init(&reader->sessions);

@@ -1,4 +1,4 @@
-/* The state machine as a file: the keyspace as RDB, with the group's data and the sessions of
+/* The state machine as a file: the databases as RDB, with the group's data and the sessions of
  * clients in AUX fields. */
 #ifndef FLOTILLA_MACHINE_STATE_H
 #define FLOTILLA_MACHINE_STATE_H
@@ -31,21 +31,24 @@ struct machine_writer {
     struct rdb_writer rdb;
 };
 
-/* The keyspace and the writer must stay where they are until the last byte is written. The sessions
+/* The databases and the writer must stay where they are until the last byte is written. The sessions
  * are copied; NULL: there are none. */
-void machine_writer_init(struct machine_writer *writer, const struct keyspace *keyspace,
+void machine_writer_init(struct machine_writer *writer, const struct databases *databases,
                          const struct sessions *sessions, const struct machine_position *position);
 void machine_writer_close(struct machine_writer *writer);
-/* Saves the state of this moment while the keyspace goes on changing; see rdb_writer_begin(). */
+/* Saves the state of this moment while the databases go on changing; see rdb_writer_begin(). */
 void machine_writer_begin(struct machine_writer *writer, struct buf *out);
 bool machine_writer_some(struct machine_writer *writer, struct buf *out, size_t most);
-void machine_writer_before_change(struct machine_writer *writer, unsigned slot, struct buf *out);
+void machine_writer_before_change(struct machine_writer *writer, const struct keyspace *keyspace,
+                                  unsigned slot, struct buf *out);
+bool machine_writer_cleared(struct machine_writer *writer, const struct keyspace *keyspace,
+                            const struct keyspace *aside);
 /* Appends the next piece; false after the last one. */
 bool machine_writer_next(void *writer, struct buf *out);
 
 /* Reads a state. */
 struct machine_reader {
-    struct keyspace *keyspace;
+    struct databases *databases;
     struct sessions sessions;
     struct rdb_reader *rdb;
     struct machine_position position;
@@ -59,7 +62,7 @@ struct machine_reader {
 /* rules NULL: Redis' defaults. */
 struct machine_reader *machine_reader_new(uint64_t hash_seed, const struct value_rules *rules);
 void machine_reader_free(
-    struct machine_reader *reader); /* frees the keyspace too, unless it was taken */
+    struct machine_reader *reader); /* frees the databases too, unless they were taken */
 
 /* An empty piece ends the state. ERR_CORRUPT: `message` (512 bytes) says why. */
 MUST_CHECK enum err machine_reader_feed(struct machine_reader *reader, struct span piece,
@@ -69,7 +72,7 @@ MUST_CHECK enum err machine_reader_feed(struct machine_reader *reader, struct sp
 MUST_CHECK enum err machine_reader_finish(struct machine_reader *reader, uint64_t index,
                                           uint64_t term, char *message);
 
-/* The machine takes over the finished reader's state; returns the old keyspace. */
-struct keyspace *machine_take_state(struct machine *machine, struct machine_reader *reader);
+/* The machine takes over the finished reader's state; returns the old databases. */
+struct databases *machine_take_state(struct machine *machine, struct machine_reader *reader);
 
 #endif

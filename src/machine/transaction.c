@@ -10,6 +10,8 @@
 /* Redis reads an annotation with a buffer of 1024 bytes; a watched key needs at most 23 of them. */
 enum { WATCHES_PER_LINE = 40, WATCH_FIELDS = 2 };
 
+static const char watch_note[] = "#WATCH";
+
 static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
 /* Parses the next command in `rest`. This node wrote the bytes, or a checksum verified them, so an
@@ -46,6 +48,27 @@ static bool any_command(const struct machine *machine, struct span commands,
     return found;
 }
 
+static bool is_select(const struct command *command)
+{
+    return command && !command->run && strcmp(command->fullname, "select") == 0;
+}
+
+/* False: SELECT refuses it. */
+static bool parse_database(const struct span *args, size_t argc, unsigned max, unsigned *database)
+{
+    uint64_t number;
+    if (argc != 2 || !number_parse_u64(args[1], &number) || number >= max)
+        return false;
+    *database = (unsigned)number;
+    return true;
+}
+
+bool machine_selects(const struct machine *machine, const struct command *command,
+                     const struct span *args, size_t argc, unsigned *database)
+{
+    return is_select(command) && parse_database(args, argc, machine->select_max, database);
+}
+
 static bool is_write(const struct command *command)
 {
     return command->run && (command->flags & COMMAND_WRITE);
@@ -54,6 +77,17 @@ static bool is_write(const struct command *command)
 static bool is_local(const struct command *command)
 {
     return !command->run;
+}
+
+bool machine_transaction_needs_databases(const struct machine *machine,
+                                         const struct machine_transaction *transaction)
+{
+    if (transaction->database || any_command(machine, transaction->commands, is_select))
+        return true;
+    for (size_t i = 0; i < transaction->watch_count; i++)
+        if (transaction->watches[i].database)
+            return true;
+    return false;
 }
 
 bool machine_transaction_writes(const struct machine *machine, struct span commands)
@@ -66,6 +100,14 @@ bool machine_transaction_has_local(const struct machine *machine, struct span co
     return any_command(machine, commands, is_local);
 }
 
+static void add_watch_note(unsigned database, struct buf *out)
+{
+    buf_add_text(out, watch_note);
+    if (database)
+        buf_add_u64(out, database);
+}
+
+/* All of one database. */
 static void encode_watch_command(const struct machine_watch *watches, size_t count, struct buf *out)
 {
     struct span *args = mem_alloc((count + 1) * sizeof *args);
@@ -73,8 +115,10 @@ static void encode_watch_command(const struct machine_watch *watches, size_t cou
     for (size_t i = 0; i < count; i++) {
         const struct machine_watch *watch = &watches[i];
         args[i + 1] = watch->key;
+        if (i && i % WATCHES_PER_LINE == 0)
+            buf_add_text(out, "\r\n");
         if (i % WATCHES_PER_LINE == 0)
-            buf_add_text(out, i ? "\r\n#WATCH" : "#WATCH");
+            add_watch_note(watches[0].database, out);
         buf_printf(out, ":%llu:%d", (unsigned long long)watch->revision, watch->was_present);
     }
     buf_add_text(out, "\r\n");
@@ -85,11 +129,16 @@ static void encode_watch_command(const struct machine_watch *watches, size_t cou
 /* A client may watch more keys, with several commands, than one command can name. */
 static void encode_watches(const struct machine_transaction *transaction, struct buf *out)
 {
-    size_t left = transaction->watch_count;
-    while (left) {
-        size_t count = left < MACHINE_WATCHES_PER_COMMAND ? left : MACHINE_WATCHES_PER_COMMAND;
-        encode_watch_command(&transaction->watches[transaction->watch_count - left], count, out);
-        left -= count;
+    size_t at = 0;
+    while (at < transaction->watch_count) {
+        const struct machine_watch *first = &transaction->watches[at];
+        size_t count = 0;
+        while (at < transaction->watch_count && count < MACHINE_WATCHES_PER_COMMAND &&
+               first[count].database == first->database) {
+            count++;
+            at++;
+        }
+        encode_watch_command(first, count, out);
     }
 }
 
@@ -109,6 +158,14 @@ static void encode_one(const struct command *command, const struct span *origina
     mem_free(memory);
 }
 
+static void encode_select(unsigned database, struct buf *out)
+{
+    char number[NUMBER_I64_CHARS];
+    const struct span args[] = {SPAN("SELECT"),
+                                span_of(number, number_format_u64(number, database))};
+    resp_encode_command(out, args, 2);
+}
+
 void machine_transaction_encode(struct machine *machine,
                                 const struct machine_transaction *transaction, int64_t now_ms,
                                 struct buf *out)
@@ -116,11 +173,17 @@ void machine_transaction_encode(struct machine *machine,
     encode_watches(transaction, out);
     resp_encode_command(out, &SPAN("MULTI"), 1);
     struct span rest = transaction->commands;
+    const struct resp_parser *parser = &machine->parser;
+    unsigned database = transaction->database;
     while (rest.len) {
         const struct command *command = next_command(machine, &machine->parser, &rest);
         if (command && command->run)
-            encode_one(command, machine->parser.args, machine->parser.argc, now_ms, out);
+            encode_one(command, parser->args, parser->argc, now_ms, out);
+        else if (machine_selects(machine, command, parser->args, parser->argc, &database))
+            encode_select(database, out);
     }
+    if (database != transaction->database)
+        encode_select(transaction->database, out);
     resp_encode_command(out, &SPAN("EXEC"), 1);
 }
 
@@ -137,15 +200,31 @@ static bool next_field(struct span *line, uint64_t *value)
     return number_parse_u64(span_of(start, len), value);
 }
 
+/* Reads the number of a database before an annotation's first ':'; none is 0. */
+static bool take_database(struct span *line, unsigned *database)
+{
+    const char *colon = line->len ? memchr(line->ptr, ':', line->len) : NULL;
+    size_t len = colon ? (size_t)(colon - line->ptr) : line->len;
+    uint64_t number = 0;
+    if (len && (!number_parse_u64(span_of(line->ptr, len), &number) || number == 0 ||
+                number >= DATABASES_MAX))
+        return false;
+    *database = (unsigned)number;
+    *line = span_of(line->ptr + len, line->len - len);
+    return true;
+}
+
 /* False: the line is not an annotation. */
-static bool read_annotation(struct span *payload, struct buf *fields)
+static bool read_annotation(struct span *payload, struct buf *fields, unsigned *database)
 {
     const char *end = memchr(payload->ptr, '\r', payload->len);
-    size_t prefix = sizeof "#WATCH" - 1;
+    size_t prefix = sizeof watch_note - 1;
     if (!end || (size_t)(end - payload->ptr) + 2 > payload->len ||
-        (size_t)(end - payload->ptr) < prefix || memcmp(payload->ptr, "#WATCH", prefix) != 0)
+        (size_t)(end - payload->ptr) < prefix || memcmp(payload->ptr, watch_note, prefix) != 0)
         return false;
     struct span line = span_of(payload->ptr + prefix, (size_t)(end - payload->ptr) - prefix);
+    if (!take_database(&line, database))
+        return false;
     uint64_t value;
     while (next_field(&line, &value))
         buf_add(fields, &value, sizeof value);
@@ -158,8 +237,9 @@ static bool read_annotation(struct span *payload, struct buf *fields)
 static bool watch_command_changed(struct machine *machine, struct span *payload, int64_t now_ms)
 {
     struct buf fields = {0};
+    unsigned database = 0;
     while (payload->len && payload->ptr[0] == '#') {
-        bool fine = read_annotation(payload, &fields);
+        bool fine = read_annotation(payload, &fields, &database);
         ASSERT(fine);
     }
     next_logged(machine, payload); /* the WATCH itself */
@@ -169,8 +249,9 @@ static bool watch_command_changed(struct machine *machine, struct span *payload,
     for (size_t i = 0; i < count && !changed; i++) {
         uint64_t values[WATCH_FIELDS];
         memcpy(values, fields.ptr + i * sizeof values, sizeof values);
-        changed = keyspace_changed_since(machine->keyspace, machine->logged.args[i + 1],
-                                         values[1] != 0, values[0], now_ms);
+        changed = keyspace_changed_since(databases_at(machine->databases, database),
+                                         machine->logged.args[i + 1], values[1] != 0, values[0],
+                                         now_ms);
     }
     buf_close(&fields);
     return changed;
@@ -190,6 +271,21 @@ static bool is_exec(const struct logged *logged)
     return logged->argc == 1 && span_is(logged->args[0], "EXEC");
 }
 
+/* The next command that is not SELECT; those before it are carried out. */
+static const struct command *next_data(struct machine *machine, struct span *payload,
+                                       struct command_context *context)
+{
+    const struct logged *logged = &machine->logged;
+    const struct command *command = next_logged(machine, payload);
+    unsigned database;
+    while (is_select(command) &&
+           parse_database(logged->args, logged->argc, DATABASES_MAX, &database)) {
+        command_select(context, database);
+        command = next_logged(machine, payload);
+    }
+    return command;
+}
+
 /* Runs a transaction without local commands: the payload has all of it. The number of replies is
  * known only at the end, so the replies are gathered first. */
 static void run_payload(struct machine *machine, struct span payload,
@@ -201,13 +297,13 @@ static void run_payload(struct machine *machine, struct span payload,
     context->reply = &inner;
     size_t count = 0;
     for (;;) {
-        const struct command *command = next_logged(machine, &payload);
+        const struct command *command = next_data(machine, &payload, context);
         if (is_exec(&machine->logged))
             break;
         if (!command || !command->run)
             FATAL("the log holds a command that this version does not know: it is older than the "
                   "log");
-        machine_execute(machine, command, machine->logged.args, machine->logged.argc, context,
+        machine_execute(command, machine->logged.args, machine->logged.argc, context,
                         caller);
         count++;
     }
@@ -232,16 +328,19 @@ static void run_script(struct machine *machine, struct span script, struct span 
         ASSERT(command);
         const struct span *args = machine->script_parser.args;
         size_t argc = machine->script_parser.argc;
+        unsigned database;
+        if (!payload && machine_selects(machine, command, args, argc, &database))
+            command_select(context, database);
         if (!command->run) {
             caller->run_local(caller->context, command, args, argc, &inner);
             continue;
         }
         if (payload) {
-            command = next_logged(machine, payload);
+            command = next_data(machine, payload, context);
             args = machine->logged.args;
             argc = machine->logged.argc;
         }
-        machine_execute(machine, command, args, argc, context, caller);
+        machine_execute(command, args, argc, context, caller);
     }
     context->reply = reply;
     resp_array(reply, count);
@@ -273,12 +372,17 @@ bool machine_transaction_is_void(struct machine *machine, const struct entry *en
     return watched_changed(machine, &payload, entry->time_ms);
 }
 
+/* An annotation of another database than the one before belongs to no WATCH. */
 static bool watch_is_valid(struct machine *machine, struct span *payload)
 {
     struct buf fields = {0};
+    unsigned first = DATABASES_MAX, database = 0;
     bool valid = true;
-    while (valid && payload->len && payload->ptr[0] == '#')
-        valid = read_annotation(payload, &fields);
+    while (valid && payload->len && payload->ptr[0] == '#') {
+        valid = read_annotation(payload, &fields, &database) &&
+                (first == DATABASES_MAX || first == database);
+        first = database;
+    }
     size_t numbers = fields.len / sizeof(uint64_t);
     buf_close(&fields);
     return valid && logged_take(&machine->logged, payload) &&
@@ -286,8 +390,29 @@ static bool watch_is_valid(struct machine *machine, struct span *payload)
            numbers == (machine->logged.argc - 1) * WATCH_FIELDS;
 }
 
-bool machine_transaction_is_valid(struct machine *machine, struct span payload)
+/* Whether what was taken last is a SELECT as a payload may have it. */
+static bool take_select(const struct machine *machine, unsigned *database)
 {
+    const struct logged *logged = &machine->logged;
+    return is_select(command_find(machine->table, logged->args, logged->argc)) &&
+           parse_database(logged->args, logged->argc, DATABASES_MAX, database);
+}
+
+bool machine_skip_watch_note(struct span *packed, unsigned *database)
+{
+    struct buf fields = {0};
+    bool is_watch = packed->len && packed->ptr[0] == '#';
+    while (packed->len && packed->ptr[0] == '#') {
+        bool fine = read_annotation(packed, &fields, database);
+        ASSERT(fine); /* this node wrote it */
+    }
+    buf_close(&fields);
+    return is_watch;
+}
+
+bool machine_transaction_is_valid(struct machine *machine, unsigned database, struct span payload)
+{
+    unsigned selected = database;
     while (payload.len && payload.ptr[0] == '#')
         if (!watch_is_valid(machine, &payload))
             return false;
@@ -296,8 +421,8 @@ bool machine_transaction_is_valid(struct machine *machine, struct span payload)
         return false;
     while (logged_take(&machine->logged, &payload)) {
         if (is_exec(&machine->logged))
-            return payload.len == 0;
-        if (!machine_can_run(machine))
+            return payload.len == 0 && selected == database;
+        if (!machine_can_run(machine) && !take_select(machine, &selected))
             return false;
     }
     return false;
@@ -309,6 +434,10 @@ static bool rewrite_one(struct machine *machine, int64_t now_ms, const struct ma
 {
     const struct logged *logged = &machine->logged;
     const struct command *command = command_find(machine->table, logged->args, logged->argc);
+    if (!command->run) { /* SELECT: it was checked */
+        resp_encode_command(out, logged->args, logged->argc);
+        return true;
+    }
     *error = judge->refusal(judge->context, command, logged->args, logged->argc, in_transaction);
     if (*error)
         return false;
@@ -348,13 +477,15 @@ static void keep_number(struct span *payload, struct buf *out)
     buf_add(out, start, (size_t)(payload->ptr - start));
 }
 
-bool machine_rewrite(struct machine *machine, enum entry_kind kind, struct span payload,
+bool machine_rewrite(struct machine *machine, const struct machine_request *request,
                      int64_t now_ms, const struct machine_judge *judge, struct buf *out,
                      const char **error)
 {
     *error = NULL;
     size_t start = out->len;
-    const struct entry entry = {.kind = kind, .payload = payload};
+    enum entry_kind kind = request->kind;
+    struct span payload = request->payload;
+    const struct entry entry = {.kind = kind, .database = request->database, .payload = payload};
     if (kind == ENTRY_SESSION)
         return machine_rewrite_session(payload, &judge->offer, out, error);
     if ((kind != ENTRY_COMMAND && kind != ENTRY_TRANSACTION) ||
@@ -379,11 +510,12 @@ void machine_transaction_pack(struct buf *out, const struct machine_transaction 
 void machine_read_transaction(struct machine *machine, struct span packed,
                               const struct machine_view *view, struct machine_caller *caller)
 {
-    struct command_context context = {.keyspace = machine->keyspace,
+    struct command_context context = {.databases = machine->databases,
                                       .now_ms = view->now_ms,
                                       .prng = view->prng,
                                       .reply = &caller->reply,
                                       .wall = caller->wall};
+    command_select(&context, view->database);
     if (watched_changed(machine, &packed, view->now_ms))
         resp_null_array(&caller->reply);
     else

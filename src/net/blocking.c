@@ -7,6 +7,8 @@
 
 static const char older_members[] =
     "CLUSTERDOWN Not all nodes run a version that knows this command: upgrade them first";
+static const char older_members_know_one_database[] =
+    "CLUSTERDOWN Not all nodes run a version that knows databases other than 0: upgrade them first";
 static const char numbered[] =
     "ERR a command that waits cannot have a number of a session: give it no timeout of its own, "
     "and ask again";
@@ -88,6 +90,11 @@ enum net_verdict client_wait_for_types(struct client *client)
     return client_wait_for_members(client, SHARD_TYPES, older_members);
 }
 
+enum net_verdict client_wait_for_databases(struct client *client)
+{
+    return client_wait_for_members(client, SHARD_DATABASES, older_members_know_one_database);
+}
+
 enum net_verdict client_wait_for_keys(struct client *client, const struct net_request *request)
 {
     struct net *net = client->net;
@@ -102,11 +109,14 @@ enum net_verdict client_wait_for_keys(struct client *client, const struct net_re
         return client_not_admitted(client, SHARD_NOT_LEADER, net_request_slot(request, &has_key));
     if (writes && !shard_has_types(net->shard))
         return client_wait_for_types(client);
+    if (writes && client->database && !shard_has_databases(net->shard))
+        return client_wait_for_databases(client);
     struct shard_request asked = {.client = client_expect_reply(client),
                                   .protocol = client->protocol,
                                   .command = request->command,
                                   .args = request->args,
-                                  .argc = request->argc};
+                                  .argc = request->argc,
+                                  .database = client->database};
     if (is_local) {
         note_waiting(client, asked.client);
         shard_wait_local(net->shard, &asked, *net_now(net));

@@ -66,6 +66,8 @@ struct client {
     struct shard_client handle; /* its `place` is of no meaning: see client_expect_reply() */
     struct client_places places;
     uint8_t protocol;
+    unsigned database;
+    bool selects; /* an EXEC that is owed may select another one */
     enum client_reply_mode reply_mode;
     bool authenticated;
     bool readonly;

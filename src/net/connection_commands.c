@@ -157,14 +157,23 @@ static void run_hello(struct client *client, const struct net_request *request,
 static void run_select(struct client *client, const struct net_request *request,
                        struct resp_writer *reply)
 {
-    (void)client;
-    int64_t index;
-    if (!number_parse_i64(request->args[1], &index) || index != (int32_t)index)
-        resp_error(reply, "ERR value is not an integer or out of range");
-    else if (index != 0)
-        resp_error(reply, "ERR SELECT is not allowed in cluster mode");
-    else
-        resp_status(reply, "OK");
+    unsigned database;
+    if (!command_parse_select(request->args[1], client->net->settings.databases, &database, reply))
+        return;
+    client->database = database;
+    resp_status(reply, "OK");
+}
+
+/* A WATCH that is not carried out yet is about keys of the database before. */
+static enum net_verdict submit_select(struct client *client, const struct net_request *request)
+{
+    if (client->transaction.watches_asked && client_owed(client))
+        return client_hold(client, CLIENT_BARRIER);
+    struct resp_writer reply = client_begin_reply(client);
+    run_select(client, request, &reply);
+    bool error = client_end_reply(client, &reply);
+    net_stats_executed(client->net, request->command, error);
+    return NET_DONE;
 }
 
 static void run_quit(struct client *client, const struct net_request *request,
@@ -183,6 +192,7 @@ static void run_reset(struct client *client, const struct net_request *request,
     client_session_forget(client);
     client_set_text(&client->name, span_of(NULL, 0));
     client->protocol = 2;
+    client->database = 0;
     client->readonly = false;
     client->knows_clusters = false;
     client->no_evict = false;
@@ -264,7 +274,7 @@ static void run_command_command(struct client *client, const struct net_request 
 const struct net_local net_connection_commands[] = {
     {.fullname = "auth", .run = run_auth},
     {.fullname = "hello", .run = run_hello},
-    {.fullname = "select", .run = run_select},
+    {.fullname = "select", .run = run_select, .submit = submit_select},
     {.fullname = "quit",
      .run = run_quit,
      .barrier = true,

@@ -165,9 +165,9 @@ bool client_may_read_here(struct client *client)
 
 /* Strings: at most, of the values of its keys, which are looked up only where they might be long.
  * Values with elements: what the command says that it goes through. */
-static uint64_t reply_bytes(const struct net *net, const struct net_request *request)
+static uint64_t reply_bytes(const struct client *client, const struct net_request *request)
 {
-    const struct keyspace *keyspace = shard_keyspace(net->shard);
+    const struct keyspace *keyspace = shard_keyspace(client->net->shard, client->database);
     if (request->command->flags & COMMAND_SINCE_TYPES) {
         uint64_t work = request->command->work
                             ? request->command->work(keyspace, request->args, request->argc)
@@ -197,6 +197,14 @@ static bool client_needs_types(const struct client *client, const struct net_req
            command_needs_types(request->command, request->args, request->argc);
 }
 
+/* The same of those that know only database 0, with writes. */
+static bool client_needs_databases(const struct client *client, const struct net_request *request)
+{
+    return (request->command->flags & COMMAND_WRITE) && !shard_has_databases(client->net->shard) &&
+           (client->database ||
+            command_needs_databases(request->command, request->args, request->argc));
+}
+
 /* Keeps what a client is owed within client-output-buffer-pause, by what its replies may be. False:
  * it waits until a value has the length that an earlier request gives it. */
 static bool count_reply(struct client *client, const struct net_request *request)
@@ -208,7 +216,7 @@ static bool count_reply(struct client *client, const struct net_request *request
     if (flags & COMMAND_LENGTHENS)
         client->owed_lengthening = true;
     if (counts)
-        client->owed_bytes += reply_bytes(client->net, request);
+        client->owed_bytes += reply_bytes(client, request);
     return true;
 }
 
@@ -220,6 +228,7 @@ static enum net_verdict run_data(struct client *client, const struct net_request
                                   .command = request->command,
                                   .args = request->args,
                                   .argc = request->argc,
+                                  .database = client->database,
                                   .session = client_session_number(client)};
     if (client_owed(client) == 0) {
         client->owed_bytes = 0;
@@ -248,6 +257,8 @@ static enum net_verdict run_data(struct client *client, const struct net_request
         return client_wait_for_sessions(client);
     if (client_needs_types(client, request))
         return client_wait_for_types(client);
+    if (client_needs_databases(client, request))
+        return client_wait_for_databases(client);
     if (!count_reply(client, request))
         return client_hold(client, CLIENT_BARRIER);
     asked.client = client_expect_reply(client);
@@ -587,6 +598,9 @@ enum net_verdict client_dispatch(struct client *client, const struct span *args,
 {
     if (client->blocking.waits)
         return client_hold(client, CLIENT_BARRIER);
+    if (client->selects && client_owed(client)) /* in which database this is, is not known yet */
+        return client_hold(client, CLIENT_BARRIER);
+    client->selects = false;
     if (is_node_command(client->net, args[0]))
         return run_node_command(client, args, argc, rest);
     if (client->refusal)

@@ -28,6 +28,8 @@ enum net_verdict client_wait_for_members(struct client *client, enum shard_featu
 enum net_verdict client_wait_for_sessions(struct client *client);
 /* The same for commands and values that an older version does not know. */
 enum net_verdict client_wait_for_types(struct client *client);
+/* The same for databases other than 0. */
+enum net_verdict client_wait_for_databases(struct client *client);
 /* The client waits for a change of role, and gets `text` if none comes in time. */
 enum net_verdict client_park(struct client *client, const char *text);
 /* The shard refused the request: the client waits, or got an error. */

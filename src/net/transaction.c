@@ -57,6 +57,10 @@ void client_transaction_queue(struct client *client, const struct net_request *r
         transaction->grows = true;
     if (!request->command->run || (request->command->flags & COMMAND_OF_NODE))
         transaction->of_node = true;
+    if (strcmp(request->command->fullname, "select") == 0)
+        transaction->selects = true;
+    if (command_needs_databases(request->command, request->args, request->argc))
+        transaction->needs_databases = true;
     if (!request->command->run)
         return;
     transaction->has_data = true;
@@ -90,12 +94,14 @@ static void run_discard(struct client *client, const struct net_request *request
 
 /* --- WATCH --- */
 
-static bool is_watched(const struct client_transaction *transaction, struct span key)
+static bool is_watched(const struct client_transaction *transaction, unsigned database,
+                       struct span key)
 {
     if (transaction->watch_count > WATCH_DUPLICATES_SOUGHT)
         return false; /* twice is correct too, it only costs memory */
     for (size_t i = 0; i < transaction->watch_count; i++)
-        if (span_equal(transaction->watches[i].key, key))
+        if (transaction->watches[i].database == database &&
+            span_equal(transaction->watches[i].key, key))
             return true;
     return false;
 }
@@ -104,7 +110,7 @@ static void watch_key(struct client *client, struct span key)
 {
     struct net *net = client->net;
     struct client_transaction *transaction = &client->transaction;
-    if (is_watched(transaction, key))
+    if (is_watched(transaction, client->database, key))
         return;
     if (transaction->watch_count == transaction->watch_cap) {
         transaction->watch_cap = transaction->watch_cap ? transaction->watch_cap * 2 : 4;
@@ -119,7 +125,9 @@ static void watch_key(struct client *client, struct span key)
     transaction->watches[transaction->watch_count++] = (struct machine_watch){
         .key = span_of(copy, key.len),
         .revision = shard_applied_index(net->shard),
-        .was_present = keyspace_find(shard_keyspace(net->shard), key, now_ms) != NULL,
+        .database = client->database,
+        .was_present =
+            keyspace_find(shard_keyspace(net->shard, client->database), key, now_ms) != NULL,
     };
     transaction->watch_bytes += key.len + sizeof *transaction->watches;
 }
@@ -141,7 +149,8 @@ static enum net_verdict watch_at_follower(struct client *client, const struct ne
                                         .protocol = client->protocol,
                                         .command = request->command,
                                         .args = request->args,
-                                        .argc = request->argc};
+                                        .argc = request->argc,
+                                        .database = client->database};
     enum shard_admission admission = shard_read(net->shard, &asked, *net_now(net));
     if (admission == SHARD_ACCEPTED) {
         client->transaction.watches_asked++;
@@ -214,7 +223,8 @@ static void run_transaction_here(struct client *client)
                                       .protocol = reply.protocol,
                                       .command = request.command,
                                       .args = request.args,
-                                      .argc = request.argc};
+                                      .argc = request.argc,
+                                      .database = client->database};
         if (request.command->run) {
             shard_read_local(net->shard, &asked, &reply, *net_now(net));
             continue;
@@ -240,6 +250,20 @@ static enum net_verdict exec_not_admitted(struct client *client, enum shard_admi
     return exec_not_taken(client, client_not_admitted(client, admission, client->transaction.slot));
 }
 
+/* Members that know only database 0 would not do the same with its writes. */
+static bool needs_databases(const struct client *client)
+{
+    const struct client_transaction *transaction = &client->transaction;
+    if ((transaction->flags & COMMAND_WRITE) == 0)
+        return false;
+    if (client->database || transaction->selects || transaction->needs_databases)
+        return true;
+    for (size_t i = 0; i < transaction->watch_count; i++)
+        if (transaction->watches[i].database)
+            return true;
+    return false;
+}
+
 static enum net_verdict submit_transaction(struct client *client)
 {
     struct net *net = client->net;
@@ -249,16 +273,20 @@ static enum net_verdict submit_transaction(struct client *client)
     if ((transaction->flags & COMMAND_WRITE) && client->session.pending &&
         !shard_has_sessions(net->shard))
         return exec_not_taken(client, client_wait_for_sessions(client));
+    if (needs_databases(client) && !shard_has_databases(net->shard))
+        return exec_not_taken(client, client_wait_for_databases(client));
     struct shard_transaction asked = {.client = client_expect_reply(client),
                                       .protocol = client->protocol,
                                       .commands = buf_span(&transaction->commands),
                                       .count = transaction->count,
                                       .watches = transaction->watches,
                                       .watch_count = transaction->watch_count,
+                                      .database = client->database,
                                       .session = client_session_number(client)};
     enum shard_admission admission = shard_transaction(net->shard, &asked, *net_now(net));
     if (admission == SHARD_ACCEPTED) {
         net->submitted = true;
+        client->selects = client->selects || transaction->selects;
         client_transaction_discard(client);
         return NET_DONE;
     }

@@ -84,7 +84,7 @@ void server_memory_stats(struct server *server, const struct server_call *call)
 {
     struct server_memory memory = server_memory();
     struct server_usage usage = server_usage(server);
-    size_t keys = keyspace_count(shard_keyspace(server_group(server)));
+    size_t keys = databases_count(shard_databases(server_group(server)));
     if (usage.used > server->used_memory_peak)
         server->used_memory_peak = usage.used;
     const struct {

@@ -240,7 +240,7 @@ void server_cluster_countkeysinslot(struct server *server, const struct server_c
     unsigned slot;
     if (read_slot(call, &slot))
         resp_integer(call->reply, (int64_t)keyspace_slot_count(
-                                      shard_keyspace(server_shard_of_slot(server, slot)), slot));
+                                      shard_keyspace(server_shard_of_slot(server, slot), 0), slot));
 }
 
 void server_cluster_getkeysinslot(struct server *server, const struct server_call *call)
@@ -255,7 +255,7 @@ void server_cluster_getkeysinslot(struct server *server, const struct server_cal
         resp_error(call->reply, "ERR Invalid slot or number of keys");
         return;
     }
-    const struct keyspace *keyspace = shard_keyspace(server_shard_of_slot(server, (unsigned)slot));
+    const struct keyspace *keyspace = shard_keyspace(server_shard_of_slot(server, (unsigned)slot), 0);
     size_t count = keyspace_slot_count(keyspace, (unsigned)slot);
     if (count > (uint64_t)most)
         count = (size_t)most;

@@ -39,7 +39,7 @@ static void say_progress(struct reading *reading)
     reading->said_ms = now_ms;
     log_line(&reading->server->log, LOG_NOTICE, "import: %.0f%% read, %zu keys",
              100.0 * (double)reading->done / (double)reading->files.bytes,
-             keyspace_count(import_keyspace(reading->import)));
+             databases_count(import_databases(reading->import)));
 }
 
 static enum err fail_reading(struct reading *reading, const char *path, enum err err)
@@ -127,6 +127,7 @@ static enum err read_data(struct server *server, char *message)
 {
     const struct import_options options = {.table = server->table,
                                            .hash_seed = platform_random(),
+                                           .databases = (unsigned)server->config.databases,
                                            .bulk_len_max = server->config.proto_max_bulk_len};
     struct reading reading = {.server = server,
                               .import = import_new(&options),
@@ -142,10 +143,11 @@ static enum err read_data(struct server *server, char *message)
         return err;
     }
     server->import = reading.import;
-    const struct keyspace *keyspace = import_keyspace(server->import);
-    server->import_mark = keyspace_digest(keyspace) ? keyspace_digest(keyspace) : 1;
+    const struct databases *databases = import_databases(server->import);
+    uint64_t digest = databases_digest(databases);
+    server->import_mark = digest ? digest : 1;
     log_line(&server->log, LOG_NOTICE, "import: %zu keys, %zu of them with a time to live",
-             keyspace_count(keyspace), keyspace_count_with_deadline(keyspace));
+             databases_count(databases), databases_count_with_deadline(databases));
     return ERR_NONE;
 }
 
@@ -212,7 +214,7 @@ enum err server_write_import(struct server *server, char message[512])
     struct shard_bootstrap_options options = {
         .storage = server_storage_options(server, folder, sizeof folder),
         .membership = &membership,
-        .keyspace = import_keyspace(server->import),
+        .databases = import_databases(server->import),
         .disk = &server->disk_port};
     options.identity = options.storage.identity;
     struct shard_bootstrap *bootstrap;

@@ -335,15 +335,18 @@ static void section_keyspace(struct server *server, struct buf *out)
 {
     if (server_is_loading(server))
         return;
-    const struct keyspace *keyspace = shard_keyspace(server_group(server));
-    size_t keys = keyspace_count(keyspace);
-    if (keys == 0)
-        return;
-    int64_t mean = keyspace_mean_deadline(keyspace);
+    const struct databases *databases = shard_databases(server_group(server));
     int64_t now_ms = shard_now_ms(server->shards[0], server->now);
-    int64_t ttl = mean > now_ms ? mean - now_ms : 0;
-    buf_printf(out, "db0:keys=%zu,expires=%zu,avg_ttl=%" PRId64 "\r\n", keys,
-               keyspace_count_with_deadline(keyspace), ttl);
+    for (unsigned i = 0; i < DATABASES_MAX; i++) {
+        const struct keyspace *keyspace = databases_find(databases, i);
+        size_t keys = keyspace ? keyspace_count(keyspace) : 0;
+        if (keys == 0)
+            continue;
+        int64_t mean = keyspace_mean_deadline(keyspace);
+        int64_t ttl = mean > now_ms ? mean - now_ms : 0;
+        buf_printf(out, "db%u:keys=%zu,expires=%zu,avg_ttl=%" PRId64 "\r\n", i, keys,
+                   keyspace_count_with_deadline(keyspace), ttl);
+    }
 }
 
 /* How a section takes part in the answer when it is not asked for by name. */

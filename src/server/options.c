@@ -73,6 +73,7 @@ struct net_settings server_net_settings(const struct server *server)
         .slow_warning_ms = (uint32_t)config->raft_election_timeout_ms / 2,
         .output_pause = config->client_output_buffer_pause,
         .bulk_len_max = config->proto_max_bulk_len,
+        .databases = (unsigned)config->databases,
         .maxmemory = config->maxmemory,
         .protected_mode = config->protected_mode,
         .debug = debug_of(config->enable_debug_command),

@@ -234,6 +234,8 @@ static uint64_t host_clock(void *context)
     return platform_mono_us();
 }
 
+_Static_assert((int)CONFIG_DATABASES_MAX == (int)DATABASES_MAX, "all of them");
+
 enum err server_open_shard(struct server *server, char message[512])
 {
     const struct config *config = &server->config;
@@ -249,6 +251,7 @@ enum err server_open_shard(struct server *server, char message[512])
                                     .log = &server->log,
                                     .seed = platform_random(),
                                     .hash_seed = platform_random(),
+                                    .databases = (unsigned)config->databases,
                                     .leader_wait_ms = (uint32_t)config->leader_wait_ms,
                                     .sessions = server_session_terms(config),
                                     .apply_entries_max = APPLY_ENTRIES_MAX,

@@ -142,13 +142,15 @@ static void answer_read(struct shard *shard, struct pending_read *read, int64_t 
 {
     struct waiter_client waiter = {shard, read->client};
     struct machine_caller caller = caller_of(&waiter);
-    const struct machine_view view = {.now_ms = now_ms, .prng = &shard->prng};
+    const struct machine_view view = {
+        .now_ms = now_ms, .prng = &shard->prng, .database = read->database};
     const struct shard_host *host = &shard->options.host;
     const struct shard_request request = {.client = read->client,
                                           .protocol = read->protocol,
                                           .command = read->command,
                                           .args = read_queue_args(&shard->reads, read),
-                                          .argc = read->argc};
+                                          .argc = read->argc,
+                                          .database = read->database};
     if (read->kind == PENDING_READ && may_wait(read->command, request.args, read->argc)) {
         read->done = true;
         read_or_wait(shard, &request, &view, &caller, false);
@@ -179,7 +181,9 @@ void shard_read_local(struct shard *shard, const struct shard_request *request,
     struct waiter_client waiter = {shard, request->client};
     struct machine_caller caller = caller_of(&waiter);
     caller.reply = *reply;
-    const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
+    const struct machine_view view = {.now_ms = shard->machine.clock_ms,
+                                      .prng = &shard->prng,
+                                      .database = request->database};
     machine_read(&shard->machine, request->command, request->args, request->argc, &view, &caller);
     shard_note_announced(shard);
 }
@@ -190,7 +194,9 @@ void shard_wait_local(struct shard *shard, const struct shard_request *request,
     shard_set_now(shard, now);
     struct waiter_client waiter = {shard, request->client};
     struct machine_caller caller = caller_of(&waiter);
-    const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
+    const struct machine_view view = {.now_ms = shard->machine.clock_ms,
+                                      .prng = &shard->prng,
+                                      .database = request->database};
     read_or_wait(shard, request, &view, &caller, true);
     shard_note_announced(shard);
 }

@@ -68,8 +68,9 @@ static bool is_any_ready(struct shard *shard, const struct entry *entry)
     size_t count = waits_keys(command, logged->args, logged->argc, positions, KEYS_MAX);
     bool ready = count > KEYS_MAX; /* rather an error too many than a client that is forgotten */
     for (size_t i = 0; !ready && i < count; i++)
-        ready = command->blocking->ready(shard->machine.keyspace, logged->args, logged->argc,
-                                         logged->args[positions[i]], entry->time_ms) > 0;
+        ready = command->blocking->ready(databases_at(shard->machine.databases, entry->database),
+                                         logged->args, logged->argc, logged->args[positions[i]],
+                                         entry->time_ms) > 0;
     return ready;
 }
 
@@ -120,7 +121,9 @@ static void try_read(struct shard *shard, struct blocked *blocked, const struct 
     struct buf *scratch = &shard->blocks.scratch;
     scratch->len = 0;
     struct machine_caller caller = {.reply = {.out = scratch, .protocol = blocked->protocol}};
-    const struct machine_view view = {.now_ms = shard->machine.clock_ms, .prng = &shard->prng};
+    const struct machine_view view = {.now_ms = shard->machine.clock_ms,
+                                      .prng = &shard->prng,
+                                      .database = blocked->database};
     machine_read(&shard->machine, waiter->command, waiter->args, waiter->argc, &view, &caller);
     if (shard_reply_is_null(buf_span(scratch)) ||
         (!is_ready && is_wrong_type(buf_span(scratch)))) /* it waits for the next stream there */
@@ -135,9 +138,10 @@ static void try_reads(struct shard *shard)
     struct wait_key *key;
     while ((key = waits_take_ready(reads)) != NULL) {
         const struct waiter *first = key->lines->first->waiter;
-        bool is_ready = first->command->blocking->ready(shard->machine.keyspace, first->args,
-                                                        first->argc, span_of(key->name, key->len),
-                                                        shard->machine.clock_ms) > 0;
+        bool is_ready = first->command->blocking->ready(
+                            databases_at(shard->machine.databases, key->database), first->args,
+                            first->argc, span_of(key->name, key->len),
+                            shard->machine.clock_ms) > 0;
         struct buf ids = {0};
         for (const struct wait_line *line = key->lines; line; line = line->next)
             for (const struct wait_place *at = line->first; at; at = at->next)
@@ -161,14 +165,15 @@ void shard_block_read(struct shard *shard, const struct shard_request *request, 
     const struct command_blocking *blocking = request->command->blocking;
     struct buf text = {0};
     if (blocking->settle)
-        blocking->settle(shard->machine.keyspace, request->args, request->argc,
-                         shard->machine.clock_ms, &text);
+        blocking->settle(databases_at(shard->machine.databases, request->database),
+                         request->args, request->argc, shard->machine.clock_ms, &text);
     else
         resp_encode_command(&text, request->args, request->argc);
     struct blocked *blocked = blocked_add(shard, request, buf_span(&text), BLOCK_READS);
     blocked->local = local;
     struct waiter *waiter =
-        waits_add(&blocks->reads, blocked_waiter_id(shard, blocked), blocked->id, buf_span(&text));
+        waits_add(&blocks->reads, blocked_waiter_id(shard, blocked), blocked->id,
+                  blocked->database, buf_span(&text));
     ASSERT(waiter); /* this node made the text */
     buf_close(&text);
 }
@@ -176,13 +181,13 @@ void shard_block_read(struct shard *shard, const struct shard_request *request, 
 void shard_note_key_change(void *context, const struct keyspace_change *change)
 {
     struct shard_blocks *blocks = &((struct shard *)context)->blocks;
-    if (change->event == KEYSPACE_CLEARED) {
-        waits_note_all(&blocks->reads);
-        waits_note_all(&blocks->waiters);
+    if (change->event == KEYSPACE_CLEARED || change->event == KEYSPACE_SWAPPED) {
+        waits_note_database(&blocks->reads, change->database);
+        waits_note_database(&blocks->waiters, change->database);
         return;
     }
-    waits_note_change(&blocks->reads, change->key);
-    waits_note_change(&blocks->waiters, change->key);
+    waits_note_change(&blocks->reads, change->database, change->key);
+    waits_note_change(&blocks->waiters, change->database, change->key);
 }
 
 /* --- waiting begins and ends --- */
@@ -269,7 +274,7 @@ static void tell_here(struct shard *shard, struct blocked *blocked)
     if (blocked->state == BLOCK_NEW) {
         blocked->term = raft_term(shard->raft);
         if (!shard_wait_begins(shard, blocked_waiter_id(shard, blocked), &blocked->stamp,
-                               blocked_text(blocked), &error))
+                               blocked->database, blocked_text(blocked), &error))
             note_refused(shard, blocked, span_text(error));
         else
             blocked_set_state(blocks, blocked, BLOCK_WAITS);
@@ -321,6 +326,7 @@ static void tell_leader(struct shard *shard)
         if (at->state != BLOCK_LEAVING) {
             wait.kind = WIRE_WAIT_BEGINS;
             wait.number = at->stamp;
+            wait.database = at->database;
             wait.text = blocked_text(at);
             at->state = BLOCK_TOLD; /* it stays on the list, in its place */
         }

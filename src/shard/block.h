@@ -51,6 +51,7 @@ struct blocked {
     uint64_t id;
     struct shard_client client;
     int protocol;
+    unsigned database;
     enum block_state state;
     bool abandoned; /* the client was answered: only the leader has to hear of it */
     bool local;     /* a read of what this node has applied: it needs no leader */
@@ -139,16 +140,16 @@ bool shard_reply_is_null(struct span reply);
 
 /* wake.c */
 /* A client waits. False: the command is refused, and `error` says why. */
-bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp, struct span text,
-                       const char **error);
+bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp,
+                       unsigned database, struct span text, const char **error);
 /* Returns the index at which it is decided. */
 uint64_t shard_wait_ends(struct shard *shard, struct waiter_id id);
 MUST_CHECK enum err shard_serve_waits(struct shard *shard, const struct wire_forward *message,
                                       struct shard_origin *origin);
 void shard_wake_waiters(struct shard *shard);
 /* A write goes into the log: who waits for its keys may be served right behind it. */
-void shard_wake_behind(struct shard *shard, const struct command *command, const struct span *args,
-                       size_t argc);
+void shard_wake_behind(struct shard *shard, unsigned database, const struct command *command,
+                       const struct span *args, size_t argc);
 /* The entry at this index was for the waiter. */
 void shard_note_served(struct shard *shard, struct waiter_id id, bool served, uint64_t index);
 void shard_forget_waiters(struct shard *shard);

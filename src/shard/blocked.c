@@ -84,6 +84,7 @@ struct blocked *blocked_add(struct shard *shard, const struct shard_request *req
     *blocked = (struct blocked){.id = blocks->next_id++,
                                 .client = request->client,
                                 .protocol = request->protocol,
+                                .database = request->database,
                                 .state = BLOCK_WAITS,
                                 .text = mem_alloc(text.len),
                                 .text_len = text.len};

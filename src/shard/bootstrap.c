@@ -51,7 +51,7 @@ static void begin_state(struct shard_bootstrap *bootstrap)
     struct machine_position position = {.index = BOOTSTRAP_INDEX,
                                         .term = BOOTSTRAP_TERM,
                                         .membership = *bootstrap->options.membership};
-    machine_writer_init(&bootstrap->writer, bootstrap->options.keyspace, NULL, &position);
+    machine_writer_init(&bootstrap->writer, bootstrap->options.databases, NULL, &position);
 }
 
 enum err shard_bootstrap_begin(const struct shard_bootstrap_options *options,

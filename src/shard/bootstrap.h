@@ -7,7 +7,7 @@
 #ifndef FLOTILLA_SHARD_BOOTSTRAP_H
 #define FLOTILLA_SHARD_BOOTSTRAP_H
 
-#include "keyspace/keyspace.h"
+#include "keyspace/databases.h"
 #include "raft/membership.h"
 #include "storage/storage.h"
 
@@ -19,7 +19,7 @@ struct shard_bootstrap_options {
     struct storage_options storage; /* with the identity of an empty member */
     struct identity identity;       /* of the member with the state */
     const struct raft_membership *membership;
-    const struct keyspace *keyspace; /* borrowed, unchanged until the end */
+    const struct databases *databases; /* borrowed, unchanged until the end */
     const struct disk *disk;         /* borrowed */
 };
 

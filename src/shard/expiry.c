@@ -45,7 +45,7 @@ void shard_propose_expiry(struct shard *shard)
         return;
     int64_t now_ms = shard_now_ms(shard, shard->now);
     size_t covered = shard->expiry_count * KEYS_PER_ENTRY;
-    size_t due = keyspace_count_due(shard->machine.keyspace, now_ms,
+    size_t due = databases_count_due(shard->machine.databases, now_ms,
                                     (size_t)ENTRIES_WAITING_MAX * KEYS_PER_ENTRY);
     /* The ticks of a leader are often enough for them: nobody waits for the end of a session. */
     if (shard->machine.sessions.due_ms <= now_ms && shard->expiry_count == 0)
@@ -59,7 +59,7 @@ void shard_propose_expiry(struct shard *shard)
 
 uint64_t shard_expiry_due_ms(const struct shard *shard)
 {
-    if (!may_propose(shard) || !keyspace_has_deadlines(shard->machine.keyspace))
+    if (!may_propose(shard) || !databases_has_deadlines(shard->machine.databases))
         return UINT64_MAX;
     return shard->expiry_due_ms;
 }
@@ -69,11 +69,11 @@ static int64_t due_for(struct shard *shard, struct pending_read *read, int64_t u
 {
     switch (read->kind) {
     case PENDING_READ:
-        return machine_due(&shard->machine, read->command, read_queue_args(&shard->reads, read),
-                           read->argc, until_ms);
+        return machine_due(&shard->machine, read->database, read->command,
+                           read_queue_args(&shard->reads, read), read->argc, until_ms);
     case PENDING_TRANSACTION:
-        return machine_due_in_transaction(&shard->machine, read_queue_bytes(&shard->reads, read),
-                                          until_ms);
+        return machine_due_in_transaction(&shard->machine, read->database,
+                                          read_queue_bytes(&shard->reads, read), until_ms);
     }
     return NO_DEADLINE;
 }
@@ -134,7 +134,7 @@ bool shard_judge_read(struct shard *shard, struct pending_read *read, int64_t *n
         *now_ms = applied_ms;
         return applied_ms >= read->due_ms || !waits_for_entry(shard, read->due_ms);
     }
-    if (time_ms <= applied_ms || keyspace_count_due(shard->machine.keyspace, time_ms, 1) == 0)
+    if (time_ms <= applied_ms || databases_count_due(shard->machine.databases, time_ms, 1) == 0)
         return true;
     int64_t due_ms = due_for(shard, read, time_ms);
     if (due_ms == NO_DEADLINE)

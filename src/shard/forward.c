@@ -114,10 +114,11 @@ static size_t send_some(struct shard *shard, size_t at)
     while (at < writes->issued && items.len < MESSAGE_BYTES) {
         const struct pending_write *write = write_queue_at(writes, at++);
         ASSERT(write->seq == message.forward.first + message.forward.count);
+        struct wire_request request = {.kind = ENTRY_NOOP, .payload = span_of("", 0)};
         if (!write->done)
-            wire_add_request(&items, write->kind, write_queue_text(writes, write));
-        else
-            wire_add_request(&items, ENTRY_NOOP, span_of("", 0));
+            request = (struct wire_request){write->kind, write->database,
+                                            write_queue_text(writes, write)};
+        wire_add_request(&items, &request);
         message.forward.count++;
     }
     message.items = buf_span(&items);

@@ -31,6 +31,7 @@
 
 #include "base/prng.h"
 #include "machine/state.h"
+#include "machine/transaction.h"
 #include "resp/parse.h"
 #include "shard/block.h"
 #include "shard/clock.h"
@@ -94,6 +95,9 @@ struct shard_image {
     uint64_t applied_index; /* when there was last */
     uint64_t busy_ms;       /* when there was last a request */
     uint64_t changes;       /* that it holds, counted since the process began */
+    /* What was in databases that were cleared meanwhile: it is held until the end. */
+    struct keyspace *aside[DATABASES_MAX];
+    size_t aside_count;
 };
 
 /* What is remembered of a client, by its position in the host's table. */
@@ -206,7 +210,7 @@ struct shard {
     uint64_t snapshot_keys;                /* in the last one of this process; 0: none */
     uint64_t snapshot_consider_ms;         /* not before */
     struct machine_reader *incoming_state; /* what came of the leader's; NULL: none is coming */
-    struct keyspace *replaced;             /* by the leader's; freed bit by bit. NULL: none */
+    struct databases *replaced;            /* by the leader's; freed bit by bit. NULL: none */
 
     struct wire_message incoming;
     unsigned announced;       /* turns until a long step is said to be over; 0: none */
@@ -323,7 +327,7 @@ bool shard_may_hold(const struct shard *shard); /* until it can be issued */
 uint64_t shard_silent_ms(const struct shard *shard);
 void shard_note_proposed(struct shard *shard, struct pending_write *write);
 void shard_note_answered(struct shard *shard, struct pending_write *write);
-uint32_t shard_propose(struct shard *shard, enum entry_kind kind, struct span text,
+uint32_t shard_propose(struct shard *shard, const struct machine_request *request,
                        const struct entry_origin *origin, const char **error);
 void shard_lose_office(struct shard *shard); /* before the step's effects reach the log */
 void shard_note_office(struct shard *shard); /* after them */

@@ -87,28 +87,31 @@ static const char *judge(void *context, const struct command *command, const str
 }
 
 /* The text is a command, perhaps with a number of a session before it: then nobody is woken. */
-static void wake_behind(struct shard *shard, struct span text)
+static void wake_behind(struct shard *shard, const struct machine_request *request)
 {
     struct logged *logged = &shard->machine.logged;
+    struct span text = request->payload;
     if (waits_count(&shard->blocks.waiters) == 0 || !logged_take(logged, &text))
         return;
     const struct command *command = command_find(shard->options.table, logged->args, logged->argc);
-    shard_wake_behind(shard, command, logged->args, logged->argc);
+    shard_wake_behind(shard, request->database, command, logged->args, logged->argc);
 }
 
 /* Appends an entry for a request whose times may be relative. 0: no node sends that, or it is
  * refused and `error` says why. */
-uint32_t shard_propose(struct shard *shard, enum entry_kind kind, struct span text,
+uint32_t shard_propose(struct shard *shard, const struct machine_request *request,
                        const struct entry_origin *origin, const char **error)
 {
+    enum entry_kind kind = request->kind;
     struct machine_judge judge_here = {.context = shard, .refusal = judge};
     if (kind == ENTRY_SESSION)
         judge_here.offer = shard_offer_session(shard);
     struct entry entry = shard_batch_begin(shard, kind);
+    entry.database = request->database;
     struct buf payload = {0};
     uint32_t bytes = 0;
     bool sound =
-        machine_rewrite(&shard->machine, kind, text, entry.time_ms, &judge_here, &payload, error);
+        machine_rewrite(&shard->machine, request, entry.time_ms, &judge_here, &payload, error);
     if (sound && !*error && kind == ENTRY_SESSION)
         *error = shard_session_refusal(shard, buf_span(&payload));
     if (sound && !*error && payload.len > ENTRY_BYTES_MAX - ENTRY_HEADER_MAX)
@@ -120,7 +123,7 @@ uint32_t shard_propose(struct shard *shard, enum entry_kind kind, struct span te
         entry_encode(&shard->batch, &entry);
         bytes = shard_batch_end(shard, &entry);
         if (kind == ENTRY_COMMAND)
-            wake_behind(shard, text);
+            wake_behind(shard, request);
     }
     buf_close(&payload);
     return bytes;
@@ -150,9 +153,10 @@ static void propose_held(struct shard *shard)
         const char *error = shard_is_disputed(shard) ? SHARD_IS_DISPUTED : NULL;
         uint64_t index = shard_next_index(shard);
         write->bytes = 0;
+        const struct machine_request request = {write->kind, write->database,
+                                                write_queue_text(writes, write)};
         if (!error)
-            write->bytes =
-                shard_propose(shard, write->kind, write_queue_text(writes, write), &own, &error);
+            write->bytes = shard_propose(shard, &request, &own, &error);
         if (write->bytes) {
             write->index = index;
             shard_note_proposed(shard, write);

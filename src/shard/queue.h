@@ -36,6 +36,7 @@ struct pending_write {
     bool done;      /* answered, but others before it are not */
     uint32_t bytes; /* of its record, or of its text */
     int protocol;
+    unsigned database;
     enum entry_kind kind;
     /* What to propose or to forward: a payload of `kind`. Not kept while the log has it. */
     uint64_t text_at;
@@ -74,6 +75,7 @@ struct pending_read {
     enum pending_read_kind kind;
     bool done;
     int protocol;
+    unsigned database;
     struct shard_client client;
     const struct command *command; /* PENDING_READ */
     uint64_t arrived_ms;

@@ -73,17 +73,18 @@ static void forget_refusals(struct shard_origin *origin, uint64_t answered)
     buf_consume(&origin->refusals, origin->refusals.len - items.len);
 }
 
-static bool carry_out(struct shard *shard, struct shard_origin *origin, enum entry_kind kind,
-                      struct span text)
+static bool carry_out(struct shard *shard, struct shard_origin *origin,
+                      const struct wire_request *asked)
 {
     const struct entry_origin from = {origin->node, origin->life, origin->next_seq};
-    if (kind == ENTRY_NOOP) {
+    const struct machine_request request = {asked->kind, asked->database, asked->payload};
+    if (asked->kind == ENTRY_NOOP) {
         origin->next_seq++;
-        return text.len == 0;
+        return asked->payload.len == 0;
     }
     const char *error = shard_is_disputed(shard) ? SHARD_IS_DISPUTED : NULL;
     uint64_t index = shard_next_index(shard);
-    if (!error && shard_propose(shard, kind, text, &from, &error)) {
+    if (!error && shard_propose(shard, &request, &from, &error)) {
         origin->last_index = index;
     } else if (error) {
         wire_add_refusal(&origin->refusals, origin->next_seq, span_text(error));
@@ -108,12 +109,11 @@ static enum err take_requests(struct shard *shard, struct shard_origin *origin,
         origin->missed_at = origin->next_seq;
     }
     for (uint64_t i = 0; i < message->forward.count; i++, seq++) {
-        enum entry_kind kind;
-        struct span text;
+        struct wire_request asked;
         shard->refusal = "requests that no node of this version forwards";
-        if (!wire_take_request(&items, &kind, &text) || text.len > ENTRY_BYTES_MAX)
+        if (!wire_take_request(&items, &asked) || asked.payload.len > ENTRY_BYTES_MAX)
             return ERR_INVALID;
-        if (seq == origin->next_seq && !carry_out(shard, origin, kind, text))
+        if (seq == origin->next_seq && !carry_out(shard, origin, &asked))
             return ERR_INVALID;
     }
     return items.len ? ERR_INVALID : ERR_NONE;

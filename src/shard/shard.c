@@ -181,9 +181,11 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
     machine_init(&shard->machine, options->table, options->hash_seed);
     shard->machine.listener = (struct machine_listener){shard, shard_note_key_change};
     if (options->rules)
-        keyspace_set_rules(shard->machine.keyspace, options->rules);
+        databases_set_rules(shard->machine.databases, options->rules);
+    if (options->databases)
+        shard->machine.select_max = options->databases;
     if (found->state) {
-        keyspace_free(machine_take_state(&shard->machine, found->state));
+        databases_free(machine_take_state(&shard->machine, found->state));
         raft.membership = found->state->position.membership;
         complete(&raft.membership, &options->raft.membership);
     }
@@ -271,7 +273,7 @@ void shard_close(struct shard *shard)
     machine_reader_free(shard->incoming_state);
     storage_close(shard->storage);
     machine_close(&shard->machine);
-    keyspace_free(shard->replaced);
+    databases_free(shard->replaced);
     write_queue_close(&shard->writes);
     read_queue_close(&shard->reads);
     wire_message_close(&shard->incoming);
@@ -295,7 +297,7 @@ uint64_t shard_deadline_ms(const struct shard *shard)
 {
     if (shard->machine.applied_index < raft_commit_index(shard->raft) || shard->replaced ||
         shard->reads_left || shard_has_more_to_issue(shard) ||
-        keyspace_has_cleared(shard->machine.keyspace))
+        databases_has_cleared(shard->machine.databases))
         return shard->now.mono_ms; /* more to do: come back at once */
     uint64_t deadline = raft_deadline_ms(shard->raft);
     if (shard_expiry_due_ms(shard) < deadline)
@@ -317,9 +319,14 @@ const struct raft *shard_raft(const struct shard *shard)
     return shard->raft;
 }
 
-const struct keyspace *shard_keyspace(const struct shard *shard)
+const struct keyspace *shard_keyspace(const struct shard *shard, unsigned database)
 {
-    return shard->machine.keyspace;
+    return databases_at(shard->machine.databases, database);
+}
+
+const struct databases *shard_databases(const struct shard *shard)
+{
+    return shard->machine.databases;
 }
 
 const struct storage *shard_storage(const struct shard *shard)
@@ -368,7 +375,7 @@ void shard_set_sync(struct shard *shard, enum storage_sync sync)
 void shard_set_rules(struct shard *shard, const struct value_rules *rules)
 {
     shard->options.rules = rules;
-    keyspace_set_rules(shard->machine.keyspace, rules);
+    databases_set_rules(shard->machine.databases, rules);
 }
 
 void shard_set_leader_wait(struct shard *shard, uint32_t leader_wait_ms)

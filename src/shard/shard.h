@@ -121,6 +121,7 @@ struct shard_options {
     const struct log *log;   /* borrowed */
     uint64_t seed;           /* of the entries' seeds */
     uint64_t hash_seed;      /* of the dictionaries' hash function */
+    unsigned databases;      /* so many may be selected by clients of this node; 0: all */
     /* In which forms values are kept; borrowed. NULL: Redis' defaults. See shard_set_rules(). */
     const struct value_rules *rules;
     uint32_t digest_interval_ms; /* a leader compares the members' digests; 0: never */
@@ -174,6 +175,7 @@ struct shard_request {
     const struct command *command;
     const struct span *args; /* copied as needed */
     size_t argc;
+    unsigned database;
     struct session_number session; /* of a write; see shard_has_sessions() */
 };
 
@@ -214,11 +216,13 @@ size_t shard_blocked_count(const struct shard *shard); /* clients of this node *
 /* What newer versions have brought: it is used once all members have agreed that they know it. */
 enum shard_feature {
     SHARD_SESSIONS,
-    SHARD_TYPES, /* values with elements, and their commands */
+    SHARD_TYPES,     /* values with elements, and their commands */
+    SHARD_DATABASES, /* other than 0 */
 };
 /* Whether they have. */
 bool shard_has_sessions(const struct shard *shard);
 bool shard_has_types(const struct shard *shard);
+bool shard_has_databases(const struct shard *shard);
 /* Whether they have, or are about to: then clients may wait for host.role_changed. Makes a node
  * that is alone agree, too. False: there are older members. */
 bool shard_ask(struct shard *shard, enum shard_feature feature);
@@ -230,6 +234,7 @@ struct shard_transaction {
     size_t count;
     const struct machine_watch *watches;
     size_t watch_count;
+    unsigned database;             /* in which it begins */
     struct session_number session; /* then all commands are data commands */
 };
 
@@ -327,7 +332,9 @@ bool shard_refuses_to_free(const struct shard *shard); /* not even what deletes 
 bool shard_is_disputed(const struct shard *shard);
 
 const struct raft *shard_raft(const struct shard *shard);
-const struct keyspace *shard_keyspace(const struct shard *shard);
+/* A database's; the databases. They change with shard_drive(). */
+const struct keyspace *shard_keyspace(const struct shard *shard, unsigned database);
+const struct databases *shard_databases(const struct shard *shard);
 const struct storage *shard_storage(const struct shard *shard);
 /* Node id; 0: none known, or this node is just handing its leadership over. */
 uint64_t shard_leader(const struct shard *shard);

@@ -45,7 +45,7 @@ static bool transfer_goes_on(const struct shard *shard)
 /* As large as the last one, in proportion to the keys. */
 static uint64_t expected_bytes(const struct shard *shard, const struct storage_status *status)
 {
-    uint64_t keys = keyspace_count(shard->machine.keyspace);
+    uint64_t keys = databases_count(shard->machine.databases);
     if (shard->snapshot_keys == 0 || keys >= shard->snapshot_keys)
         return status->snapshot.bytes;
     return status->snapshot.bytes * keys / shard->snapshot_keys;
@@ -151,6 +151,8 @@ static void end_image(struct shard *shard, bool keep)
         hand_over_piece(shard);
     image->produces = false;
     shard->machine.watcher = (struct machine_watcher){.context = NULL};
+    while (image->aside_count)
+        keyspace_release(image->aside[--image->aside_count]);
     image->is_void = !keep;
     machine_writer_close(&image->writer);
     buf_close(&image->piece);
@@ -158,19 +160,29 @@ static void end_image(struct shard *shard, bool keep)
 }
 
 /* What a key's slot holds goes to the image as it is. */
-static void before_change(void *context, struct span key)
+static void before_change(void *context, const struct keyspace *keyspace, struct span key)
 {
     struct shard *shard = context;
     struct shard_image *image = &shard->image;
-    machine_writer_before_change(&image->writer, keyspace_slot_of(key), &image->piece);
+    machine_writer_before_change(&image->writer, keyspace, keyspace_slot_of(key), &image->piece);
     if (image->piece.len >= PIECE_BYTES)
         hand_over_piece(shard);
 }
 
-/* All keys go: that is quicker done again than written first. */
-static void before_clear(void *context)
+/* If all keys are gone, a new image is quicker done, and their memory is wanted. What one of
+ * several databases had stays until it is written: images that begin anew whenever some database is
+ * cleared might never end. */
+static void cleared(void *context, const struct keyspace *keyspace, struct keyspace *aside)
 {
-    end_image(context, false);
+    struct shard *shard = context;
+    struct shard_image *image = &shard->image;
+    if (databases_count(shard->machine.databases) == 0) {
+        end_image(shard, false);
+    } else if (machine_writer_cleared(&image->writer, keyspace, aside)) {
+        ASSERT(image->aside_count < DATABASES_MAX);
+        image->aside[image->aside_count++] = aside;
+        keyspace_hold(aside);
+    }
 }
 
 /* A snapshot holds all that was to be saved. */
@@ -212,11 +224,11 @@ void shard_take_image_if_due(struct shard *shard)
                                   .produces = true,
                                   .begun_ms = shard->now.mono_ms,
                                   .changes = shard->machine.stats.changes};
-    shard->snapshot_keys = keyspace_count(shard->machine.keyspace);
-    machine_writer_init(&image->writer, shard->machine.keyspace, &shard->machine.sessions,
+    shard->snapshot_keys = databases_count(shard->machine.databases);
+    machine_writer_init(&image->writer, shard->machine.databases, &shard->machine.sessions,
                         &position);
     machine_writer_begin(&image->writer, &image->piece);
-    shard->machine.watcher = (struct machine_watcher){shard, before_change, before_clear};
+    shard->machine.watcher = (struct machine_watcher){shard, before_change, cleared};
     hand_over_piece(shard);
     log_line(shard->options.log, LOG_NOTICE, "shard %" PRIu32 ": snapshot of entry %" PRIu64,
              shard->options.number, index);
@@ -377,8 +389,8 @@ void shard_receive_chunk(struct shard *shard, const struct raft_chunk *chunk, st
 
 void shard_free_replaced(struct shard *shard)
 {
-    keyspace_free_cleared(shard->machine.keyspace, FREED_PER_TURN);
-    if (shard->replaced && keyspace_free_some(shard->replaced, FREED_PER_TURN))
+    databases_free_cleared(shard->machine.databases, FREED_PER_TURN);
+    if (shard->replaced && databases_free_some(shard->replaced, FREED_PER_TURN))
         shard->replaced = NULL;
 }
 
@@ -389,7 +401,7 @@ void shard_install(struct shard *shard, const struct raft_snapshot *snapshot)
     if (storage_install_finish(shard->storage, snapshot->index, snapshot->term))
         FATAL("a snapshot that was taken over could not be stored");
     shard_drop_image(shard); /* of a state that goes */
-    keyspace_free(shard->replaced);
+    databases_free(shard->replaced);
     shard->replaced = machine_take_state(&shard->machine, state);
     shard_clock_entry(&shard->clock, shard->machine.clock_ms);
     shard->expiry_count = 0;

@@ -96,14 +96,31 @@ static uint64_t arrival_ms(struct shard *shard)
     return shard->now.mono_ms;
 }
 
-static struct pending_write *push_write(struct shard *shard, struct shard_client client,
-                                        int protocol)
+/* Who asks, and from where. */
+struct asker {
+    struct shard_client client;
+    int protocol;
+    unsigned database;
+};
+
+static struct asker asker_of(const struct shard_request *request)
+{
+    return (struct asker){request->client, request->protocol, request->database};
+}
+
+static struct asker asker_of_transaction(const struct shard_transaction *transaction)
+{
+    return (struct asker){transaction->client, transaction->protocol, transaction->database};
+}
+
+static struct pending_write *push_write(struct shard *shard, const struct asker *asker)
 {
     struct pending_write *write = write_queue_push(&shard->writes);
-    write->client = client;
-    write->protocol = protocol;
+    write->client = asker->client;
+    write->protocol = asker->protocol;
+    write->database = asker->database;
     write->arrived_ms = arrival_ms(shard);
-    shard_note_of(shard, client)->last_write = write->arrival;
+    shard_note_of(shard, asker->client)->last_write = write->arrival;
     return write;
 }
 
@@ -113,20 +130,20 @@ static bool goes_at_once(const struct shard *shard)
     return shard_may_propose(shard) && shard->writes.issued == shard->writes.count;
 }
 
-static struct pending_write *push_proposed(struct shard *shard, struct shard_client client,
-                                           int protocol, const struct entry *entry)
+static struct pending_write *push_proposed(struct shard *shard, const struct asker *asker,
+                                           const struct entry *entry)
 {
-    struct pending_write *write = push_write(shard, client, protocol);
+    struct pending_write *write = push_write(shard, asker);
     write->index = entry->index;
     write->bytes = shard_batch_end(shard, entry);
     shard_note_proposed(shard, write);
     return write;
 }
 
-static struct pending_write *push_held(struct shard *shard, struct shard_client client,
-                                       int protocol, enum entry_kind kind, struct span text)
+static struct pending_write *push_held(struct shard *shard, const struct asker *asker,
+                                       enum entry_kind kind, struct span text)
 {
-    struct pending_write *write = push_write(shard, client, protocol);
+    struct pending_write *write = push_write(shard, asker);
     write->kind = kind;
     write_queue_keep(&shard->writes, write, text);
     return write;
@@ -151,9 +168,10 @@ static void add_number(struct buf *text, const struct session_number *number, in
 static void hold_command(struct shard *shard, const struct shard_request *request)
 {
     struct buf text = {0};
+    const struct asker asker = asker_of(request);
     add_number(&text, &request->session, request->protocol);
     resp_encode_command(&text, request->args, request->argc);
-    push_held(shard, request->client, request->protocol, ENTRY_COMMAND, buf_span(&text));
+    push_held(shard, &asker, ENTRY_COMMAND, buf_span(&text));
     buf_close(&text);
 }
 
@@ -202,7 +220,9 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
         hold_command(shard, request);
         return SHARD_ACCEPTED;
     }
+    const struct asker asker = asker_of(request);
     struct entry entry = shard_batch_begin(shard, ENTRY_COMMAND);
+    entry.database = request->database;
     entry.seed = prng_next(&shard->prng);
     struct command_rewritten rewritten = {.argc = 0};
     if (request->command->rewrite)
@@ -211,8 +231,8 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     struct span *memory;
     const struct span *args = command_logged_args(&rewritten, request->args, &argc, &memory);
     if (encode_entry(shard, &entry, request, args, argc)) {
-        push_proposed(shard, request->client, request->protocol, &entry);
-        shard_wake_behind(shard, request->command, args, argc);
+        push_proposed(shard, &asker, &entry);
+        shard_wake_behind(shard, request->database, request->command, args, argc);
     } else {
         hold_command(shard, request);
     }
@@ -230,21 +250,23 @@ enum shard_admission shard_session(struct shard *shard, struct shard_client clie
     if (!shard_has_sessions(shard))
         return SHARD_NOT_LEADER;
     struct buf text = {0};
+    const struct asker asker = {client, protocol, 0};
     session_note_add(&text, note);
-    push_held(shard, client, protocol, ENTRY_SESSION, buf_span(&text));
+    push_held(shard, &asker, ENTRY_SESSION, buf_span(&text));
     buf_close(&text);
     return SHARD_ACCEPTED;
 }
 
-static struct pending_read *push_read(struct shard *shard, struct shard_client client, int protocol)
+static struct pending_read *push_read(struct shard *shard, const struct asker *asker)
 {
     struct pending_read *read = read_queue_push(&shard->reads);
-    read->client = client;
-    read->protocol = protocol;
+    read->client = asker->client;
+    read->protocol = asker->protocol;
+    read->database = asker->database;
     read->arrived_ms = arrival_ms(shard);
     read->arrival = shard->writes.arrivals;
     read->position = shard_next_index(shard) - 1;
-    read->after = shard_note_of(shard, client)->last_write;
+    read->after = shard_note_of(shard, asker->client)->last_write;
     return read;
 }
 
@@ -261,7 +283,8 @@ enum shard_admission shard_read(struct shard *shard, const struct shard_request 
     enum shard_admission admission = admit(shard, now);
     if (admission != SHARD_ACCEPTED)
         return admission;
-    struct pending_read *read = push_read(shard, request->client, request->protocol);
+    const struct asker asker = asker_of(request);
+    struct pending_read *read = push_read(shard, &asker);
     read->kind = PENDING_READ;
     read->command = request->command;
     read_queue_keep_args(&shard->reads, read, request->args, request->argc);
@@ -271,8 +294,10 @@ enum shard_admission shard_read(struct shard *shard, const struct shard_request 
 
 static struct machine_transaction content_of(const struct shard_transaction *transaction)
 {
-    return (struct machine_transaction){transaction->commands, transaction->watches,
-                                        transaction->watch_count};
+    return (struct machine_transaction){.commands = transaction->commands,
+                                        .watches = transaction->watches,
+                                        .watch_count = transaction->watch_count,
+                                        .database = transaction->database};
 }
 
 static enum shard_admission read_transaction(struct shard *shard,
@@ -280,8 +305,9 @@ static enum shard_admission read_transaction(struct shard *shard,
 {
     struct buf packed = {0};
     const struct machine_transaction content = content_of(transaction);
+    const struct asker asker = asker_of_transaction(transaction);
     machine_transaction_pack(&packed, &content);
-    struct pending_read *read = push_read(shard, transaction->client, transaction->protocol);
+    struct pending_read *read = push_read(shard, &asker);
     read->kind = PENDING_TRANSACTION;
     read_queue_keep(&shard->reads, read, buf_span(&packed));
     buf_close(&packed);
@@ -303,13 +329,15 @@ static struct pending_write *propose_transaction(struct shard *shard,
 {
     struct buf payload = {0};
     struct pending_write *write = NULL;
+    const struct asker asker = asker_of_transaction(transaction);
     struct entry entry = shard_batch_begin(shard, ENTRY_TRANSACTION);
+    entry.database = transaction->database;
     entry.seed = prng_next(&shard->prng);
     add_transaction(shard, transaction, entry.time_ms, &payload);
     if (fits_an_entry(&payload)) {
         entry.payload = buf_span(&payload);
         entry_encode(&shard->batch, &entry);
-        write = push_proposed(shard, transaction->client, transaction->protocol, &entry);
+        write = push_proposed(shard, &asker, &entry);
     }
     buf_close(&payload);
     return write;
@@ -319,9 +347,9 @@ static struct pending_write *hold_transaction(struct shard *shard,
                                               const struct shard_transaction *transaction)
 {
     struct buf payload = {0};
+    const struct asker asker = asker_of_transaction(transaction);
     add_transaction(shard, transaction, NO_DEADLINE, &payload);
-    struct pending_write *write = push_held(shard, transaction->client, transaction->protocol,
-                                            ENTRY_TRANSACTION, buf_span(&payload));
+    struct pending_write *write = push_held(shard, &asker, ENTRY_TRANSACTION, buf_span(&payload));
     buf_close(&payload);
     return write;
 }

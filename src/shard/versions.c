@@ -120,6 +120,11 @@ bool shard_has_types(const struct shard *shard)
     return shard->versions.agreed >= WIRE_VERSION_TYPES;
 }
 
+bool shard_has_databases(const struct shard *shard)
+{
+    return shard->versions.agreed >= WIRE_VERSION_DATABASES;
+}
+
 static uint32_t version_that_brought(enum shard_feature feature)
 {
     switch (feature) {
@@ -127,6 +132,8 @@ static uint32_t version_that_brought(enum shard_feature feature)
         return WIRE_VERSION_SESSIONS;
     case SHARD_TYPES:
         return WIRE_VERSION_TYPES;
+    case SHARD_DATABASES:
+        return WIRE_VERSION_DATABASES;
     }
     return WIRE_VERSION;
 }

@@ -35,7 +35,8 @@ void waits_clear(struct waits *waits)
         ;
     while (waits_count(waits))
         waits_remove(waits, dense_at(&waits->waiters, waits_count(waits) - 1));
-    ASSERT(dense_count(&waits->keys) == 0);
+    for (unsigned database = 0; database < DATABASES_MAX; database++)
+        ASSERT(dense_count(&waits->keys[database]) == 0);
 }
 
 void waits_close(struct waits *waits)
@@ -51,9 +52,9 @@ struct waiter *waits_find(const struct waits *waits, struct waiter_id id)
     return dense_find(&waits->waiters, name, dense_hash(name, waits->seed), id_of_waiter);
 }
 
-struct wait_key *waits_find_key(const struct waits *waits, struct span key)
+struct wait_key *waits_find_key(const struct waits *waits, unsigned database, struct span key)
 {
-    return dense_find(&waits->keys, key, dense_hash(key, waits->seed), name_of_key);
+    return dense_find(&waits->keys[database], key, dense_hash(key, waits->seed), name_of_key);
 }
 
 size_t waits_keys(const struct command *command, const struct span *args, size_t argc,
@@ -64,16 +65,17 @@ size_t waits_keys(const struct command *command, const struct span *args, size_t
     return most && most < count ? most : count;
 }
 
-static struct wait_key *key_for(struct waits *waits, struct span name)
+static struct wait_key *key_for(struct waits *waits, unsigned database, struct span name)
 {
-    struct wait_key *key = waits_find_key(waits, name);
+    struct wait_key *key = waits_find_key(waits, database, name);
     if (key)
         return key;
     key = mem_alloc(sizeof *key + name.len);
-    *key = (struct wait_key){.hash = dense_hash(name, waits->seed), .len = name.len};
+    *key = (struct wait_key){
+        .hash = dense_hash(name, waits->seed), .database = database, .len = name.len};
     if (name.len)
         memcpy(key->name, name.ptr, name.len);
-    dense_insert(&waits->keys, key);
+    dense_insert(&waits->keys[database], key);
     return key;
 }
 
@@ -127,7 +129,8 @@ static void drop_line(struct waits *waits, struct wait_line *line)
         return;
     if (key->is_ready)
         waits->ready[key->ready_at] = NULL;
-    dense_remove(&waits->keys, dense_position(&waits->keys, key));
+    struct dense *keys = &waits->keys[key->database];
+    dense_remove(keys, dense_position(keys, key));
     mem_free(key);
 }
 
@@ -185,7 +188,7 @@ static void stand_in_lines(struct waits *waits, struct waiter *waiter, size_t co
     struct span group =
         blocking->group ? blocking->group(waiter->args, waiter->argc) : span_of("", 0);
     for (size_t i = 0; i < count; i++) {
-        struct wait_key *key = key_for(waits, waiter->args[positions[i]]);
+        struct wait_key *key = key_for(waits, waiter->database, waiter->args[positions[i]]);
         struct wait_line *line = line_for(key, blocking->type, group);
         if (line->newest == waiter)
             continue; /* a key that is named twice is waited for once */
@@ -197,7 +200,8 @@ static void stand_in_lines(struct waits *waits, struct waiter *waiter, size_t co
     mem_free(positions);
 }
 
-struct waiter *waits_add(struct waits *waits, struct waiter_id id, uint64_t stamp, struct span text)
+struct waiter *waits_add(struct waits *waits, struct waiter_id id, uint64_t stamp,
+                         unsigned database, struct span text)
 {
     struct resp_parser parser = {0};
     const struct command *command;
@@ -210,6 +214,7 @@ struct waiter *waits_add(struct waits *waits, struct waiter_id id, uint64_t stam
         return NULL;
     waiter->id = id;
     waiter->stamp = stamp;
+    waiter->database = database;
     waiter->hash = dense_hash(id_span(&id), waits->seed);
     dense_insert(&waits->waiters, waiter);
     stand_in_lines(waits, waiter, waits_keys(command, waiter->args, waiter->argc, NULL, 0));
@@ -250,9 +255,9 @@ static void note(struct waits *waits, struct wait_key *key)
     waits->ready[waits->ready_end++] = key;
 }
 
-void waits_note_change(struct waits *waits, struct span key)
+void waits_note_change(struct waits *waits, unsigned database, struct span key)
 {
-    struct wait_key *found = waits_count(waits) ? waits_find_key(waits, key) : NULL;
+    struct wait_key *found = waits_count(waits) ? waits_find_key(waits, database, key) : NULL;
     if (found)
         note(waits, found);
 }
@@ -263,10 +268,17 @@ void waits_note_keys(struct waits *waits, const struct waiter *waiter)
         note(waits, waiter->places[i].line->key);
 }
 
+void waits_note_database(struct waits *waits, unsigned database)
+{
+    const struct dense *keys = &waits->keys[database];
+    for (size_t i = 0; i < dense_count(keys); i++)
+        note(waits, dense_at(keys, i));
+}
+
 void waits_note_all(struct waits *waits)
 {
-    for (size_t i = 0; i < dense_count(&waits->keys); i++)
-        note(waits, dense_at(&waits->keys, i));
+    for (unsigned database = 0; database < DATABASES_MAX; database++)
+        waits_note_database(waits, database);
 }
 
 struct wait_key *waits_take_ready(struct waits *waits)

@@ -7,8 +7,8 @@
  * of consumers: those who stand in one line take the same elements, so that the first one comes
  * first.
  *
- *     key -> line (list) -> waiter, waiter, …
- *         -> line (stream, group "g") -> waiter, …
+ *     key of a database -> line (list) -> waiter, waiter, …
+ *                       -> line (stream, group "g") -> waiter, …
  *
  * A waiter stands in one line of each of its keys. Lines are ordered by stamp, then by who it is.
  */
@@ -46,6 +46,7 @@ struct waiter {
     struct waiter_id id;
     uint64_t stamp;    /* the order of arrival */
     uint64_t position; /* under_way: of the entry that is to serve it */
+    unsigned database;
     char *text;        /* the command, as RESP */
     size_t text_len;
     const struct command *command;
@@ -73,6 +74,7 @@ struct wait_key {
     bool is_ready;   /* on the list of keys that have changed … */
     size_t ready_at; /* … at this position */
     struct wait_line *lines;
+    unsigned database;
     size_t len;
     char name[];
 };
@@ -81,7 +83,7 @@ struct waits {
     const struct command_table *table; /* borrowed */
     uint64_t seed;
     struct dense waiters;
-    struct dense keys;
+    struct dense keys[DATABASES_MAX];
     struct wait_key **ready; /* keys that have changed, in that order; NULL: it has gone since */
     size_t ready_first;
     size_t ready_end;
@@ -104,16 +106,17 @@ size_t waits_keys(const struct command *command, const struct span *args, size_t
 struct waiter *waits_find(const struct waits *waits, struct waiter_id id);
 /* Copies the text. NULL: it is no command that may wait, or names no key. */
 struct waiter *waits_add(struct waits *waits, struct waiter_id id, uint64_t stamp,
-                         struct span text);
+                         unsigned database, struct span text);
 void waits_remove(struct waits *waits, struct waiter *waiter);
 void waits_set_under_way(struct waiter *waiter, bool under_way, uint64_t position);
 /* All keys of the waiter count as changed: what it was to get there may be another one's. */
 void waits_note_keys(struct waits *waits, const struct waiter *waiter);
 
-struct wait_key *waits_find_key(const struct waits *waits, struct span key);
+struct wait_key *waits_find_key(const struct waits *waits, unsigned database, struct span key);
 /* The key has changed. Cheap if nobody waits for it. */
-void waits_note_change(struct waits *waits, struct span key);
-void waits_note_all(struct waits *waits); /* all keys have changed */
+void waits_note_change(struct waits *waits, unsigned database, struct span key);
+void waits_note_database(struct waits *waits, unsigned database); /* all its keys have changed */
+void waits_note_all(struct waits *waits);                         /* of all databases */
 /* Takes one off the list of changed keys; NULL: there is none. It is valid until waiters go. */
 struct wait_key *waits_take_ready(struct waits *waits);
 

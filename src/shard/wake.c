@@ -63,8 +63,9 @@ static bool serve(struct shard *shard, struct waiter *waiter, uint64_t flags, co
     if (*error)
         return false;
     waits_set_under_way(waiter, true, index);
-    if (shard_propose(shard, ENTRY_COMMAND, span_of(waiter->text, waiter->text_len), &origin,
-                      error)) {
+    const struct machine_request request = {ENTRY_COMMAND, waiter->database,
+                                            span_of(waiter->text, waiter->text_len)};
+    if (shard_propose(shard, &request, &origin, error)) {
         tell_when_committed(shard, waiter->id, index);
         return true;
     }
@@ -106,9 +107,9 @@ static void serve_key(struct shard *shard, const struct wait_key *key)
     for (struct wait_line *line = key->lines; line; line = next) {
         next = line->next;
         const struct waiter *first = line->first->waiter;
-        size_t ready = first->command->blocking->ready(shard->machine.keyspace, first->args,
-                                                       first->argc, span_of(key->name, key->len),
-                                                       shard_now_ms(shard, shard->now));
+        size_t ready = first->command->blocking->ready(
+            databases_at(shard->machine.databases, key->database), first->args, first->argc,
+            span_of(key->name, key->len), shard_now_ms(shard, shard->now));
         if (ready > line->under_way)
             serve_line(shard, line, ready - line->under_way);
     }
@@ -131,8 +132,8 @@ void shard_wake_waiters(struct shard *shard)
         serve_key(shard, key);
 }
 
-void shard_wake_behind(struct shard *shard, const struct command *command, const struct span *args,
-                       size_t argc)
+void shard_wake_behind(struct shard *shard, unsigned database, const struct command *command,
+                       const struct span *args, size_t argc)
 {
     enum { KEYS_MAX = 16 };
     struct shard_blocks *blocks = &shard->blocks;
@@ -145,7 +146,7 @@ void shard_wake_behind(struct shard *shard, const struct command *command, const
     if (count > KEYS_MAX)
         count = KEYS_MAX;
     for (size_t i = 0; i < count; i++) /* to serve somebody ends the life of the arguments */
-        keys[i] = waits_find_key(&blocks->waiters, args[positions[i]]);
+        keys[i] = waits_find_key(&blocks->waiters, database, args[positions[i]]);
     blocks->depth++;
     for (size_t i = 0; i < count; i++)
         for (struct wait_line *line = keys[i] ? keys[i]->lines : NULL; line; line = line->next)
@@ -153,8 +154,8 @@ void shard_wake_behind(struct shard *shard, const struct command *command, const
     blocks->depth--;
 }
 
-bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp, struct span text,
-                       const char **error)
+bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp,
+                       unsigned database, struct span text, const char **error)
 {
     struct shard_blocks *blocks = &shard->blocks;
     shard_begin_waking(shard);
@@ -167,7 +168,7 @@ bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp
     }
     if (is_new)
         *stamp = next_stamp(shard);
-    waiter = waits_add(&blocks->waiters, id, *stamp, text);
+    waiter = waits_add(&blocks->waiters, id, *stamp, database, text);
     if (waiter && (waiter->command->flags & COMMAND_WRITE) == 0) {
         waits_remove(&blocks->waiters, waiter); /* a read waits where its client is */
         waiter = NULL;
@@ -181,7 +182,8 @@ bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp
      * matter by now: its turn comes by the order of arrival. */
     if (!is_new && !waiter->command->blocking->group)
         return true;
-    if (!waiter->command->blocking->runs_first(shard->machine.keyspace, waiter->args, waiter->argc,
+    if (!waiter->command->blocking->runs_first(databases_at(shard->machine.databases, database),
+                                               waiter->args, waiter->argc,
                                                shard_now_ms(shard, shard->now)))
         return true;
     if (serve(shard, waiter, is_new ? WIRE_WAITER | WIRE_WAITER_FIRST : WIRE_WAITER, error))
@@ -258,11 +260,13 @@ static void answer_item(struct shard *shard, const struct wire_forward *message,
         tell_when_committed(shard, id, wait->number);
     } else if (was_served(origin, wait->id)) {
         wait->number = wait->number ? wait->number : next_stamp(shard);
-    } else if (!shard_wait_begins(shard, id, &wait->number, wait->text, &error)) {
+    } else if (!shard_wait_begins(shard, id, &wait->number, wait->database, wait->text,
+                                  &error)) {
         wait->kind = WIRE_WAIT_REFUSED;
         wait->number = 0;
     }
     wait->text = error ? span_text(error) : span_of("", 0);
+    wait->database = 0;
     wire_add_wait(items, wait);
 }
 

@@ -62,6 +62,7 @@ struct segment {
     uint64_t end;        /* size, including queued and gathered bytes */
     uint64_t synced_end; /* completed syncs cover the segment up to here */
     uint64_t marked_end; /* synced bytes according to the newest mark in the segment */
+    unsigned database;   /* selected at the end; ENTRY_DATABASES: not known */
 };
 
 /* Entries from `first` up to the next run have this term. */

@@ -70,6 +70,7 @@ static bool says_nothing(const struct record *record)
     case RECORD_IDENTITY:
     case RECORD_SYNC:
     case RECORD_HELD:
+    case RECORD_SELECT:
         return true;
     }
     return false;

@@ -178,6 +178,9 @@ static enum err take(struct scan *scan, const struct record *record)
         return take_mark(scan, &record->sync);
     case RECORD_HELD:
         return corrupt(scan, scan->offset, "a line of another file stands in the log");
+    case RECORD_SELECT:
+        scan->segment->database = record->database;
+        return ERR_NONE;
     }
     return ERR_NONE;
 }
@@ -217,6 +220,12 @@ static enum err judge(struct scan *scan)
     return ERR_NONE; /* recovery_run() cuts the file to its valid part */
 }
 
+/* Without its SELECT, or behind a damaged one, an entry would be another one for Redis. */
+static bool is_misplaced(const struct scan *scan, const struct record *record)
+{
+    return record->kind == RECORD_ENTRY && record->entry.database != scan->segment->database;
+}
+
 static enum err scan_records(struct scan *scan)
 {
     while (scan->offset < scan->size) {
@@ -225,7 +234,7 @@ static enum err scan_records(struct scan *scan)
         enum err err = load_record(scan, scan->offset, &record, &outcome);
         if (err)
             return err;
-        if (outcome != RECORD_OK)
+        if (outcome != RECORD_OK || is_misplaced(scan, &record))
             return judge(scan);
         err = take(scan, &record);
         if (err)

@@ -256,6 +256,7 @@ static void cut_segment(struct storage *storage, struct segment *segment, uint64
     segment->count = kept;
     segment->end = offset;
     segment->marked_end = 0;
+    segment->database = ENTRY_DATABASES; /* the SELECT before the next entry may stay */
     if (segment->synced_end > offset)
         segment->synced_end = offset;
     for (size_t i = 0; i < storage->note_count; i++)

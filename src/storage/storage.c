@@ -106,12 +106,24 @@ void storage_set_identity(struct storage *storage, const struct identity *identi
     storage->options.identity = *identity;
 }
 
+/* Redis begins each file in database 0, and applies what follows to the one that was selected. */
+static void select_database(struct storage *storage, struct segment *segment, unsigned database)
+{
+    if (segment->database == database)
+        return;
+    size_t before = storage->gathered.len;
+    entry_encode_select(&storage->gathered, database);
+    segment->end += storage->gathered.len - before;
+    segment->database = database;
+}
+
 void storage_append(struct storage *storage, const struct entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct entry *entry = &entries[i];
         struct segment *segment = segment_for_append(storage);
         ASSERT(entry->index == segment_last(segment) + 1);
+        select_database(storage, segment, entry_database(entry->record));
         segment_note(storage, segment, segment->end, entry->term);
         buf_add_span(&storage->gathered, entry->record);
         cache_add(&storage->cache, entry->index, entry->record);

@@ -40,6 +40,8 @@ static size_t put_header(char *start, const struct entry *entry, size_t payload_
     at += number_format_u64(at, entry->term);
     *at++ = ':';
     *at++ = (char)entry->kind;
+    if (entry->database)
+        at += number_format_u64(at, entry->database);
     *at++ = ':';
     at += number_format_i64(at, entry->time_ms);
     *at++ = ':';
@@ -72,6 +74,7 @@ static void seal(struct buf *out, size_t start, size_t header_len)
 
 static size_t begin(struct buf *out, const struct entry *entry, size_t payload_len)
 {
+    ASSERT(entry->database < ENTRY_DATABASES);
     ASSERT(payload_len <= ENTRY_BYTES_MAX - ENTRY_HEADER_MAX);
     char *at = buf_reserve(out, ENTRY_HEADER_MAX + payload_len);
     size_t header_len = put_header(at, entry, payload_len);
@@ -187,4 +190,25 @@ void entry_encode_sync(struct buf *out, const struct sync_record *sync)
     buf_add_u64(out, sync->at);
     buf_add_char(out, ':');
     seal_line(out, start);
+}
+
+void entry_encode_select(struct buf *out, unsigned database)
+{
+    ASSERT(database < ENTRY_DATABASES);
+    buf_printf(out, "*2\r\n$6\r\nSELECT\r\n$%d\r\n%u\r\n", database < 10 ? 1 : 2, database);
+}
+
+unsigned entry_database(struct span record)
+{
+    const char *at = record.ptr;
+    const char *end = record.ptr + record.len;
+    for (int i = 0; i < 3; i++) { /* the kind is behind the third colon */
+        at = memchr(at, ':', (size_t)(end - at));
+        ASSERT(at);
+        at++;
+    }
+    unsigned database = 0;
+    for (at++; at < end && *at != ':'; at++)
+        database = database * 10 + (unsigned)(*at - '0');
+    return database;
 }

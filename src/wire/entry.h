@@ -6,6 +6,9 @@
  *
  *     #RAFT:<index>:<term>:<kind>:<time-ms>:<seed>:<bytes>:<node>:<life>:<seq>:<crc32c>\r\n<payload>
  *
+ * A command or transaction of another database than 0 has the database's number right behind its
+ * kind (since version 5): "C5" is a command in database 5.
+ *
  * Numbers are decimal, except the seed and the life (lower-case hexadecimal) and the checksum
  * (eight lower-case hexadecimal digits). The checksum covers everything from '#' up to the ':'
  * before it, then the payload. The payload is `bytes` bytes of RESP commands, as Redis writes them
@@ -22,6 +25,11 @@
  *         the hard state; the last one counts
  *     #SYNC:<synced>:<at>:<crc32c>\r\n
  *         a mark: the file was synced up to offset <synced> when this was written to offset <at>
+ *
+ * and commands of this form, for Redis, which begins each file in database 0:
+ *
+ *     *2\r\n$6\r\nSELECT\r\n$<digits>\r\n<database>\r\n
+ *         the entries from here on are of this database; no other entry stands there
  *
  * The file raft.synced beside the log has lines of the form
  *
@@ -47,6 +55,9 @@ enum entry_kind {
     ENTRY_SESSION = 'S',    /* a session begins, goes on or ends (since version 3) */
 };
 
+/* The numbers of databases are below this. */
+enum { ENTRY_DATABASES = 16 };
+
 enum { ENTRY_HEADER_MAX = 192, ENTRY_BYTES_MAX = 0x7fffffff };
 
 /* Who asked for an entry: node `node`, in the run of its process that has drawn `life`, as its
@@ -61,6 +72,7 @@ struct entry {
     uint64_t index;
     uint64_t term;
     enum entry_kind kind;
+    unsigned database;          /* that a command or transaction begins in; 0 for other kinds */
     int64_t time_ms;            /* the leader's wall clock; never goes back along the log */
     uint64_t seed;              /* all randomness that applying needs; for ENTRY_EXPIRY the limit */
     struct entry_origin origin; /* not of a leader's own entries; applying ignores it */
@@ -78,6 +90,9 @@ void entry_encode_command(struct buf *out, const struct entry *entry, const stru
 /* The checksum in the entry's record, as its eight digits stand there. It covers everything in the
  * entry. */
 uint64_t entry_checksum(const struct entry *entry);
+
+/* The database of a record, which must be sound. */
+unsigned entry_database(struct span record);
 
 struct identity {
     char cluster_id[41]; /* 40 hexadecimal digits */
@@ -115,6 +130,7 @@ struct held_record {
 
 void entry_encode_held(struct buf *out, const struct held_record *held);
 void entry_encode_sync(struct buf *out, const struct sync_record *sync);
+void entry_encode_select(struct buf *out, unsigned database);
 
 enum record_kind {
     RECORD_ENTRY,
@@ -122,7 +138,8 @@ enum record_kind {
     RECORD_IDENTITY,
     RECORD_PREV,
     RECORD_SYNC,
-    RECORD_HELD
+    RECORD_HELD,
+    RECORD_SELECT,
 };
 
 struct record {
@@ -135,6 +152,7 @@ struct record {
         struct prev_record prev;
         struct sync_record sync;
         struct held_record held;
+        unsigned database;
     };
 };
 

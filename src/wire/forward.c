@@ -109,12 +109,21 @@ static void add_length(struct buf *items, size_t len)
     buf_add(items, "\r\n", 2);
 }
 
-void wire_add_request(struct buf *items, enum entry_kind kind, struct span payload)
+static void add_database(struct buf *items, unsigned database)
 {
-    buf_reserve(items, payload.len + NUMBER_I64_CHARS + 3);
-    buf_add_char(items, (char)kind);
-    add_length(items, payload.len);
-    buf_add_span(items, payload);
+    if (database == 0)
+        return;
+    buf_add_u64(items, database);
+    buf_add_char(items, ':');
+}
+
+void wire_add_request(struct buf *items, const struct wire_request *request)
+{
+    buf_reserve(items, request->payload.len + 2 * NUMBER_I64_CHARS + 3);
+    buf_add_char(items, (char)request->kind);
+    add_database(items, request->database);
+    add_length(items, request->payload.len);
+    buf_add_span(items, request->payload);
 }
 
 void wire_add_refusal(struct buf *items, uint64_t seq, struct span text)
@@ -149,14 +158,31 @@ static bool take_text(struct span *items, struct span *text)
     return true;
 }
 
-bool wire_take_request(struct span *items, enum entry_kind *kind, struct span *payload)
+/* None: it is 0. False: there is a number that is none of a database. */
+static bool take_database(struct span *items, unsigned *database)
+{
+    struct span rest = *items;
+    uint64_t number;
+    *database = 0;
+    if (!take_number(&rest, SPAN(":"), &number))
+        return true;
+    if (number == 0 || number >= ENTRY_DATABASES)
+        return false;
+    *database = (unsigned)number;
+    *items = rest;
+    return true;
+}
+
+bool wire_take_request(struct span *items, struct wire_request *request)
 {
     static const char kinds[] = {ENTRY_NOOP, ENTRY_COMMAND, ENTRY_TRANSACTION, ENTRY_SESSION};
     if (items->len == 0 || !memchr(kinds, items->ptr[0], sizeof kinds))
         return false;
-    *kind = (enum entry_kind)items->ptr[0];
+    request->kind = (enum entry_kind)items->ptr[0];
     *items = span_of(items->ptr + 1, items->len - 1);
-    return take_text(items, payload);
+    bool has_database = request->kind == ENTRY_COMMAND || request->kind == ENTRY_TRANSACTION;
+    return take_database(items, &request->database) &&
+           (has_database || request->database == 0) && take_text(items, &request->payload);
 }
 
 bool wire_take_refusal(struct span *items, uint64_t *seq, struct span *text)
@@ -172,6 +198,7 @@ void wire_add_wait(struct buf *items, const struct wire_wait *wait)
     buf_add_char(items, ':');
     buf_add_u64(items, wait->number);
     buf_add_char(items, ':');
+    add_database(items, wait->database);
     add_length(items, wait->text.len);
     buf_add_span(items, wait->text);
 }
@@ -184,7 +211,8 @@ bool wire_take_wait(struct span *items, struct wire_wait *wait)
     wait->kind = (enum wire_wait_kind)items->ptr[0];
     *items = span_of(items->ptr + 1, items->len - 1);
     return take_number(items, SPAN(":"), &wait->id) && wait->id < WIRE_WAITER_FIRST &&
-           take_number(items, SPAN(":"), &wait->number) && take_text(items, &wait->text);
+           take_number(items, SPAN(":"), &wait->number) &&
+           take_database(items, &wait->database) && take_text(items, &wait->text);
 }
 
 void wire_add_index(struct buf *items, uint64_t index)

@@ -24,7 +24,8 @@
  * RAFT.HOLDERS asks up to which entry each node has the log on its disk, for WAIT. An index is
  * <index>CRLF.
  *
- * A request is <kind><bytes>CRLF<payload>, with a payload as in a log entry of that kind, but for
+ * A request is <kind><bytes>CRLF<payload>, or <kind><database>:<bytes>CRLF<payload> if its database
+ * is not 0 (since version 5), with a payload as in a log entry of that kind, but for
  * times, which may be relative, and the terms of a new session, which the leader sets. One of kind
  * N, without a payload, asks for nothing: whoever wanted what had its number is gone. A refusal is
  * <seq>:<bytes>CRLF<text>. All numbers are decimal.
@@ -33,7 +34,8 @@
  * <kind><id>:<number>:<bytes>CRLF<text>, one of
  *
  *     +<id>:<stamp>:<bytes>  the command: it begins to wait. Stamp 0: it is new; else what the
- *                            leader of an earlier term answered
+ *                            leader of an earlier term answered. With another database than 0,
+ *                            +<id>:<stamp>:<database>:<bytes> (since version 5)
  *     -<id>:0:0              it waits no more
  *
  * and in the answer
@@ -78,6 +80,7 @@ struct wire_wait {
     enum wire_wait_kind kind;
     uint64_t id;
     uint64_t number; /* stamp or index */
+    unsigned database;
     struct span text;
 };
 
@@ -124,10 +127,16 @@ void wire_encode_forward(struct buf *out, const struct wire_forward *message);
 MUST_CHECK enum err wire_parse_forward(const struct span *args, size_t argc,
                                        struct wire_forward *message);
 
-void wire_add_request(struct buf *items, enum entry_kind kind, struct span payload);
+struct wire_request {
+    enum entry_kind kind;
+    unsigned database;
+    struct span payload;
+};
+
+void wire_add_request(struct buf *items, const struct wire_request *request);
 void wire_add_refusal(struct buf *items, uint64_t seq, struct span text);
 /* Takes the first item off `items`. False: there is none, or it is malformed. */
-bool wire_take_request(struct span *items, enum entry_kind *kind, struct span *payload);
+bool wire_take_request(struct span *items, struct wire_request *request);
 bool wire_take_refusal(struct span *items, uint64_t *seq, struct span *text);
 
 void wire_add_wait(struct buf *items, const struct wire_wait *wait);

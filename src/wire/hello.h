@@ -26,16 +26,18 @@
  *     3  RAFT.FORWARD and its like (wire/forward.h), entries with an origin (wire/entry.h), the
  *        version of a membership (wire/members.h), sessions of clients (machine/session.h)
  *     4  values of all types, commands that wait for keys (RAFT.WAIT)
+ *     5  databases other than 0 (wire/entry.h)
  *
  * A connection speaks the version that its RAFT.HELLO names. An acceptor that does not know it
  * answers with an error; the dialler may then name an older one. */
 enum {
-    WIRE_VERSION = 4,
+    WIRE_VERSION = 5,
     WIRE_VERSION_OLDEST = 2,
     WIRE_VERSION_FORWARDS = 3,
     WIRE_VERSION_SESSIONS = 3,
     WIRE_VERSION_ANNOUNCES = 3, /* what a node says of itself (cluster/announcement.h) */
-    WIRE_VERSION_TYPES = 4
+    WIRE_VERSION_TYPES = 4,
+    WIRE_VERSION_DATABASES = 5,
 };
 
 enum {

@@ -1,4 +1,6 @@
 /* Parses records. No byte of the input is trusted before it is checked. */
+#include <stdio.h>
+
 #include "base/crc.h"
 #include "base/number.h"
 #include "wire/entry.h"
@@ -68,18 +70,23 @@ static bool checksum_is(struct span text, uint32_t expected)
     return true;
 }
 
-static bool parse_kind(struct span text, enum entry_kind *kind)
+/* A kind, and behind it a database other than 0. */
+static bool parse_kind(struct span text, struct entry *entry)
 {
-    if (text.len != 1)
+    uint64_t database = 0;
+    if (text.len == 0 || (text.len > 1 && (!number_parse_u64(span_of(text.ptr + 1, text.len - 1), &database) ||
+                                           database == 0 || database >= ENTRY_DATABASES)))
         return false;
-    switch ((enum entry_kind)text.ptr[0]) {
+    entry->kind = (enum entry_kind)text.ptr[0];
+    entry->database = (unsigned)database;
+    switch (entry->kind) {
     case ENTRY_NOOP:
-    case ENTRY_COMMAND:
-    case ENTRY_TRANSACTION:
     case ENTRY_EXPIRY:
     case ENTRY_MEMBERSHIP:
     case ENTRY_SESSION:
-        *kind = (enum entry_kind)text.ptr[0];
+        return database == 0;
+    case ENTRY_COMMAND:
+    case ENTRY_TRANSACTION:
         return true;
     }
     return false;
@@ -101,6 +108,16 @@ static bool take_number(const char **at, const char *end, uint64_t *value)
         return false;
     *value = sum;
     *at = digit + 1;
+    return true;
+}
+
+/* The same in the form of parse_kind(). */
+static bool take_kind(const char **at, const char *end, struct entry *entry)
+{
+    const char *colon = memchr(*at, ':', (size_t)(end - *at));
+    if (!colon || !parse_kind(span_of(*at, (size_t)(colon - *at)), entry))
+        return false;
+    *at = colon + 1;
     return true;
 }
 
@@ -146,10 +163,7 @@ static bool take_entry_line(struct span input, struct entry *entry, uint64_t *le
     const char *end = input.ptr + (input.len < LINE_MAX ? input.len : LINE_MAX);
     uint64_t time_ms;
     if (!take_number(&at, end, &entry->index) || !take_number(&at, end, &entry->term) ||
-        end - at < 2 || at[1] != ':' || !parse_kind(span_of(at, 1), &entry->kind))
-        return false;
-    at += 2;
-    if (!take_number(&at, end, &time_ms) || time_ms > INT64_MAX ||
+        !take_kind(&at, end, entry) || !take_number(&at, end, &time_ms) || time_ms > INT64_MAX ||
         !take_hex(&at, end, &entry->seed) || !take_number(&at, end, len))
         return false;
     entry->origin = (struct entry_origin){.life = 0};
@@ -174,7 +188,7 @@ static enum record_outcome split_entry_line(struct span input, struct entry *ent
     if ((!has_origin && line->count != ENTRY_FIELDS) ||
         !number_parse_u64(line->fields[0], &entry->index) ||
         !number_parse_u64(line->fields[1], &entry->term) ||
-        !parse_kind(line->fields[2], &entry->kind) ||
+        !parse_kind(line->fields[2], entry) ||
         !number_parse_i64(line->fields[3], &entry->time_ms) ||
         !parse_hex(line->fields[4], &entry->seed) || !number_parse_u64(line->fields[5], len))
         return RECORD_BAD;
@@ -296,13 +310,36 @@ static enum record_outcome parse_identity(struct span input, struct record *reco
     return RECORD_OK;
 }
 
+/* The number has one form only, so that a damaged one is none. */
+static enum record_outcome parse_select(struct span input, struct record *record)
+{
+    enum { TEXT_MAX = 32 };
+    size_t window = input.len < TEXT_MAX ? input.len : TEXT_MAX;
+    for (unsigned database = 0; database < ENTRY_DATABASES; database++) {
+        char text[TEXT_MAX];
+        size_t len = (size_t)snprintf(text, sizeof text, "*2\r\n$6\r\nSELECT\r\n$%d\r\n%u\r\n",
+                                      database < 10 ? 1 : 2, database);
+        size_t compared = window < len ? window : len;
+        if (memcmp(input.ptr, text, compared) != 0)
+            continue;
+        if (compared < len)
+            return RECORD_TRUNCATED;
+        record->kind = RECORD_SELECT;
+        record->database = database;
+        record->bytes = len;
+        return RECORD_OK;
+    }
+    return RECORD_BAD;
+}
+
 enum record_outcome record_parse(struct span input, struct record *record)
 {
     static const struct {
         const char *prefix;
         enum record_outcome (*parse)(struct span input, struct record *record);
     } kinds[] = {{"#RAFT:", parse_entry},    {"#SYNC:", parse_sync}, {"#VOTE:", parse_vote},
-                 {"#NODE:", parse_identity}, {"#PREV:", parse_prev}, {"#HELD:", parse_held}};
+                 {"#NODE:", parse_identity}, {"#PREV:", parse_prev}, {"#HELD:", parse_held},
+                 {"*2\r\n$6", parse_select}};
 
     size_t window = input.len < 6 ? input.len : 6;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

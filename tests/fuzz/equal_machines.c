@@ -295,9 +295,9 @@ static void tell_replies(const struct run *run)
 
 static void expect_same_data(const struct run *run)
 {
-    uint64_t digest = keyspace_digest(run->sides[0].machine.keyspace);
+    uint64_t digest = keyspace_digest(databases_at(run->sides[0].machine.databases, 0));
     for (size_t i = 0; i < MACHINES && run->sides[i].is_running; i++) {
-        const struct keyspace *keyspace = run->sides[i].machine.keyspace;
+        const struct keyspace *keyspace = databases_at(run->sides[i].machine.databases, 0);
         ASSERT(keyspace_sum(keyspace) == keyspace_sum_by_walk(keyspace));
         ASSERT(keyspace_digest(keyspace) == digest);
     }
@@ -335,7 +335,7 @@ static void apply(struct run *run, struct entry *entry, int protocol)
         side->reply.len = 0;
         ASSERT(machine_entry_is_valid(&side->machine, &parsed.entry));
         machine_apply(&side->machine, &parsed.entry, &caller);
-        keyspace_free_cleared(side->machine.keyspace, SIZE_MAX);
+        keyspace_free_cleared(databases_at(side->machine.databases, 0), SIZE_MAX);
     }
     if (verbose)
         fprintf(stderr, "%.*s", (int)entry->payload.len, entry->payload.ptr);
@@ -364,9 +364,9 @@ static void take_snapshot(struct run *run)
     struct machine_reader *reader = machine_reader_new(333, run->third_rules);
     ASSERT(machine_reader_feed(reader, buf_span(&file), message) == ERR_NONE);
     ASSERT(machine_reader_finish(reader, position.index, 1, message) == ERR_NONE);
-    keyspace_free(machine_take_state(&third->machine, reader));
+    databases_free(machine_take_state(&third->machine, reader));
     machine_reader_free(reader);
-    keyspace_set_rules(third->machine.keyspace, run->third_rules);
+    keyspace_set_rules(databases_at(third->machine.databases, 0), run->third_rules);
     third->reply.len = 0;
     buf_add_span(&third->reply, buf_span(&run->sides[0].reply));
     third->is_running = true;
@@ -479,13 +479,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     unsigned rules = input_byte(&input);
     for (size_t i = 0; i < MACHINES; i++) {
         machine_init(&run.sides[i].machine, choices.table, 111 * i + 1);
-        keyspace_set_rules(run.sides[i].machine.keyspace, &all_rules[(rules >> (2 * i)) % RULES]);
+        keyspace_set_rules(databases_at(run.sides[i].machine.databases, 0), &all_rules[(rules >> (2 * i)) % RULES]);
         run.sides[i].is_running = i < 2;
     }
     run.third_rules = &all_rules[(rules >> 4) % RULES];
     for (size_t i = 0; i < COMMANDS_MAX && input.left >= 2; i++) {
         step(&run, &input);
-        if (keyspace_longest(run.sides[0].machine.keyspace) > LONG_VALUE)
+        if (keyspace_longest(databases_at(run.sides[0].machine.databases, 0)) > LONG_VALUE)
             break;
     }
     take_snapshot(&run);

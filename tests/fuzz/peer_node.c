@@ -368,7 +368,7 @@ static void put_items(enum wire_forward_type type, struct buf *items, uint64_t c
         struct buf payload = {0};
         enum entry_kind kind = entries_put(&run.input, run.fixture.table, &payload);
         if (type == WIRE_FORWARD)
-            wire_add_request(items, kind, buf_span(&payload));
+            wire_add_request(items, &(struct wire_request){kind, 0, buf_span(&payload)});
         else
             wire_add_refusal(items, number(1 + i), SPAN("OOM no"));
         buf_close(&payload);

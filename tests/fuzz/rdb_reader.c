@@ -13,6 +13,7 @@
 #include "unit/keyspace/rdb_bodies.h"
 
 #include "fuzz/fuzz.h"
+#include "unit/support/only.h"
 
 /* Packed strings may be 90 times as long as what has come of them, and are twice in memory. So are
  * the elements of lists that are packed like them; nothing else that repeats itself is a value. */
@@ -23,7 +24,7 @@ static enum rdb_outcome read_all(struct keyspace *into, struct span file, size_t
 {
     struct rdb_reader_options options = {0};
     memory_begin();
-    struct rdb_reader *reader = rdb_reader_new(into, &options);
+    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
     enum rdb_outcome outcome = RDB_MORE;
     size_t len = file.len;
     while (file.len) {
@@ -41,7 +42,7 @@ static void expect_round_trip(const struct keyspace *keyspace)
 {
     struct rdb_writer writer;
     struct buf file = {0};
-    rdb_writer_init(&writer, keyspace, NULL, 0, NULL);
+    rdb_writer_init(&writer, ONLY(keyspace), NULL, 0, NULL);
     while (rdb_writer_next(&writer, &file))
         continue;
     struct keyspace *again = keyspace_new(2);
@@ -230,7 +231,7 @@ static void seeds(void)
     machine_writer_close(&state);
     const struct rdb_writer_options plain = {.redis_version = SPAN("7.2.0"), .plain = true};
     struct rdb_writer writer;
-    rdb_writer_init(&writer, keyspace, NULL, 0, &plain);
+    rdb_writer_init(&writer, ONLY(keyspace), NULL, 0, &plain);
     while (rdb_writer_next(&writer, &file))
         continue;
     put(KIND_FILE, &file);

@@ -139,7 +139,7 @@ static void check_entry(struct sim_node *node, uint64_t index)
 static void check_state(struct sim_node *node, uint64_t applied)
 {
     struct committed *committed = committed_at(node->sim->history, applied);
-    const struct keyspace *keyspace = shard_keyspace(node->shard);
+    const struct keyspace *keyspace = shard_keyspace(node->shard, 0);
     if (node->altered)
         return;
     uint64_t digest = (shard_digest(node->shard) ^ keyspace_digest(keyspace) * 3) | 1;
@@ -310,7 +310,7 @@ static struct span value_of(const struct sim_node *node, char kind, int number, 
 {
     char key[24];
     snprintf(key, sizeof key, "%c%d", kind, number);
-    struct item *item = keyspace_find(shard_keyspace(node->shard), span_text(key), NO_DEADLINE);
+    struct item *item = keyspace_find(shard_keyspace(node->shard, 0), span_text(key), NO_DEADLINE);
     return item ? item_string(item, scratch) : span_of("", 0);
 }
 

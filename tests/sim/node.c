@@ -174,7 +174,7 @@ static void host_contradicted(void *context, const char *text)
 void sim_node_alter(struct sim_node *node)
 {
     char key[32];
-    struct keyspace *keyspace = (struct keyspace *)(uintptr_t)shard_keyspace(node->shard);
+    struct keyspace *keyspace = (struct keyspace *)(uintptr_t)shard_keyspace(node->shard, 0);
     snprintf(key, sizeof key, "altered%llu", (unsigned long long)node->id);
     sim_trace(node->sim, "the state of node %llu is altered", (unsigned long long)node->id);
     keyspace_set_string(keyspace, span_text(key), SPAN("x"), false,

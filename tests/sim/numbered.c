@@ -430,7 +430,7 @@ static int64_t counter_of(struct sim *sim, const struct sim_node *node, char let
     char scratch[24];
     int64_t value = 0;
     key_of(client, letter, key);
-    struct item *item = keyspace_find(shard_keyspace(node->shard), span_text(key), NO_DEADLINE);
+    struct item *item = keyspace_find(shard_keyspace(node->shard, 0), span_text(key), NO_DEADLINE);
     if (item && !number_parse_i64(item_string(item, scratch), &value))
         sim_fail(sim, "the counter of client %d is no number", client->number);
     return value;

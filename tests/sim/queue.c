@@ -205,7 +205,7 @@ static void count_left(struct sim *sim, const struct sim_node *node)
         char scratch[NUMBER_I64_CHARS];
         key_of(i, key);
         const struct item *item =
-            keyspace_find(shard_keyspace(node->shard), span_text(key), NO_DEADLINE);
+            keyspace_find(shard_keyspace(node->shard, 0), span_text(key), NO_DEADLINE);
         struct list_place place;
         bool more = item && list_at(item_elements(item), 0, &place);
         for (; more; more = list_next(&place)) {
@@ -246,7 +246,7 @@ static bool is_any_left(const struct sim_node *node)
     for (int i = 0; i < QUEUES; i++) {
         char key[16];
         key_of(i, key);
-        if (keyspace_find(shard_keyspace(node->shard), span_text(key), NO_DEADLINE))
+        if (keyspace_find(shard_keyspace(node->shard, 0), span_text(key), NO_DEADLINE))
             return true;
     }
     return false;

@@ -85,7 +85,7 @@ static enum shard_admission submit_one(struct sim *sim, struct sim_client *clien
 static void watch(struct sim_client *client, const struct sim_node *node, struct span key)
 {
     client->watched_revision = shard_applied_index(node->shard);
-    client->watched_present = keyspace_find(shard_keyspace(node->shard), key, NO_DEADLINE) != NULL;
+    client->watched_present = keyspace_find(shard_keyspace(node->shard, 0), key, NO_DEADLINE) != NULL;
     client->compares = false;
 }
 
@@ -236,7 +236,7 @@ static void read_at_the_end(struct sim *sim, const struct sim_node *node, char l
     char scratch[24];
     snprintf(name, sizeof name, "%c%d", letter, key);
     const struct item *item =
-        keyspace_find(shard_keyspace(node->shard), span_text(name), NO_DEADLINE);
+        keyspace_find(shard_keyspace(node->shard, 0), span_text(name), NO_DEADLINE);
     struct linear_request request = {
         .client = SIM_CLIENTS_MAX, .key = key_number(letter, key), .kind = LINEAR_GET};
     uint32_t operation = linear_call(sim->linear, &request, sim->now_us);

@@ -116,7 +116,7 @@ static void conflict_resolution(struct sim *sim)
         sim_heal(sim);
         sim_need_acknowledged(sim, 10);
         for (int i = 0; i < sim->profile.nodes; i++)
-            if (keyspace_find(shard_keyspace(sim->nodes[i].shard), SPAN("lost"), NO_DEADLINE))
+            if (keyspace_find(shard_keyspace(sim->nodes[i].shard, 0), SPAN("lost"), NO_DEADLINE))
                 sim_fail(sim, "an entry without a majority was applied");
     }
 }

@@ -272,7 +272,7 @@ void sim_ttl_check_begin(struct sim_node *node)
 void sim_ttl_check_due(struct sim *sim, const struct sim_node *leader, size_t most)
 {
     int64_t entry_ms = shard_clock_ms(leader->shard);
-    size_t due = keyspace_count_due(shard_keyspace(leader->shard), entry_ms, SIZE_MAX);
+    size_t due = keyspace_count_due(shard_keyspace(leader->shard, 0), entry_ms, SIZE_MAX);
     if (due > most)
         sim_fail(sim, "%zu keys are past their deadline on node %llu", due,
                  (unsigned long long)leader->id);

@@ -89,7 +89,7 @@ static void test_an_identity_of_another_version_is_foreign(void **state)
 {
     (void)state;
     struct cluster_identity parsed;
-    assert_int_equal(cluster_identity_parse(SPAN("#NODE:5:x:1:1\r\n"), &parsed), ERR_FOREIGN);
+    assert_int_equal(cluster_identity_parse(SPAN("#NODE:6:x:1:1\r\n"), &parsed), ERR_FOREIGN);
     assert_int_equal(cluster_identity_parse(SPAN("#NODE:1:x:1:1\r\n"), &parsed), ERR_FOREIGN);
 }
 

@@ -30,18 +30,19 @@ static inline struct fixture *fixture_new(void)
     fixture->writer = (struct resp_writer){.out = &fixture->reply, .protocol = 2};
     prng_init(&fixture->prng, 1);
     fixture->context = (struct command_context){
-        .keyspace = keyspace_new(7),
+        .databases = databases_new(7),
         .now_ms = EXCHANGE_NOW_MS,
         .prng = &fixture->prng,
         .reply = &fixture->writer,
     };
+    command_select(&fixture->context, 0);
     return fixture;
 }
 
 static inline void fixture_free(struct fixture *fixture)
 {
     command_table_free(fixture->table);
-    keyspace_free(fixture->context.keyspace);
+    databases_free(fixture->context.databases);
     buf_close(&fixture->reply);
     free(fixture);
 }

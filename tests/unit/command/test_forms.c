@@ -16,7 +16,7 @@ struct nodes {
     size_t argc;
 };
 
-static void set_rules(struct keyspace *keyspace, int node)
+static void set_rules(struct databases *databases, int node)
 {
     struct value_rules rules = value_rules_default;
     if (node == 1) {
@@ -31,7 +31,7 @@ static void set_rules(struct keyspace *keyspace, int node)
         rules.zset_packed_value = 4;
         rules.list_packed_size = -5;
     }
-    keyspace_set_rules(keyspace, &rules);
+    databases_set_rules(databases, &rules);
 }
 
 static void nodes_begin(struct nodes *nodes, uint64_t seed)
@@ -40,10 +40,11 @@ static void nodes_begin(struct nodes *nodes, uint64_t seed)
     prng_init(&nodes->prng, seed);
     for (int i = 0; i < NODES; i++) {
         nodes->node[i] = fixture_new();
-        keyspace_free(nodes->node[i]->context.keyspace);
-        nodes->node[i]->context.keyspace = keyspace_new(seed + (uint64_t)i);
+        databases_free(nodes->node[i]->context.databases);
+        nodes->node[i]->context.databases = databases_new(seed + (uint64_t)i);
+        command_select(&nodes->node[i]->context, 0);
         nodes->node[i]->writer.protocol = 3;
-        set_rules(nodes->node[i]->context.keyspace, i);
+        set_rules(nodes->node[i]->context.databases, i);
     }
 }
 
@@ -59,13 +60,14 @@ static void load(struct nodes *nodes)
     static struct rdb_writer writer;
     struct fixture *to = nodes->node[LOADED];
     struct buf file = {0};
-    rdb_writer_init(&writer, nodes->node[0]->context.keyspace, NULL, 0, NULL);
+    rdb_writer_init(&writer, nodes->node[0]->context.databases, NULL, 0, NULL);
     while (rdb_writer_next(&writer, &file))
         continue;
-    keyspace_free(to->context.keyspace);
-    to->context.keyspace = keyspace_new(99);
-    set_rules(to->context.keyspace, 2);
-    struct rdb_reader *reader = rdb_reader_new(to->context.keyspace, NULL);
+    databases_free(to->context.databases);
+    to->context.databases = databases_new(99);
+    set_rules(to->context.databases, 2);
+    command_select(&to->context, 0);
+    struct rdb_reader *reader = rdb_reader_new(to->context.databases, NULL);
     assert_int_equal(rdb_reader_feed(reader, buf_span(&file)), RDB_DONE);
     rdb_reader_free(reader);
     buf_close(&file);

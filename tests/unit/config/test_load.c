@@ -28,7 +28,7 @@ static void test_defaults_are_as_documented(void **state)
     assert_int_equal(config->node_id, 0);
     assert_string_equal(config->dir, "./");
     assert_string_equal(config->maxmemory_policy, "noeviction");
-    assert_int_equal(config->databases, 1);
+    assert_int_equal(config->databases, 16);
     assert_int_equal(config_check(config, &files.error), ERR_NONE);
 }
 
@@ -151,7 +151,7 @@ static void test_directives_without_meaning_warn_and_keep_their_text(void **stat
                                              "list-max-ziplist-size -3\n"
                                              "oom-score-adj-values \"1 2 3\"\n"
                                              "tls-port 0\n"
-                                             "databases 16\n"
+                                             "databases 4\n"
                                              "APPENDONLY YES\n"),
                      ERR_NONE);
     assert_value(&files.config, "save", "900 1 60 1000");
@@ -159,7 +159,7 @@ static void test_directives_without_meaning_warn_and_keep_their_text(void **stat
     assert_value(&files.config, "list-max-listpack-size", "-3");
     assert_value(&files.config, "list-max-ziplist-size", "-3");
     assert_value(&files.config, "oom-score-adj-values", "1 2 3");
-    assert_value(&files.config, "databases", "16");
+    assert_value(&files.config, "databases", "4");
     assert_value(&files.config, "appendonly", "yes");
     assert_value(&files.config, "replica-read-only", "yes");
     assert_value(&files.config, "cluster-enabled", "yes");

@@ -170,7 +170,7 @@ static void test_get_shows_all_that_clients_look_for(void **state)
     assert_true(count > 180);
     assert_value(&files.config, "save", "");
     assert_value(&files.config, "appendonly", "yes");
-    assert_value(&files.config, "databases", "1");
+    assert_value(&files.config, "databases", "16");
 }
 
 static void test_accepted_numbers_have_the_type_and_limits_of_redis(void **state)

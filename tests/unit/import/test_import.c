@@ -6,6 +6,7 @@
 #include "resp/parse.h"
 #include "unit/support/shown.h"
 #include "unit/support/test.h"
+#include "unit/support/only.h"
 
 struct fixture {
     struct command_table *table;
@@ -46,20 +47,30 @@ static void read_fine(struct fixture *fixture, struct span text)
         fail_msg("%s", import_message(fixture->import));
 }
 
-static void assert_value(struct fixture *fixture, const char *key, const char *value)
+static struct item *find_in(struct fixture *fixture, unsigned database, const char *key)
+{
+    return keyspace_find(databases_at(import_databases(fixture->import), database), span_text(key),
+                         NO_DEADLINE);
+}
+
+static void assert_value_in(struct fixture *fixture, unsigned database, const char *key,
+                            const char *value)
 {
     char scratch[24];
-    struct item *item =
-        keyspace_find(import_keyspace(fixture->import), span_text(key), NO_DEADLINE);
+    struct item *item = find_in(fixture, database, key);
     assert_int_equal(item != NULL, value != NULL);
     if (item && value && !span_equal(item_string(item, scratch), span_text(value)))
         fail_msg("'%s' is not '%s'", key, value);
 }
 
+static void assert_value(struct fixture *fixture, const char *key, const char *value)
+{
+    assert_value_in(fixture, 0, key, value);
+}
+
 static int64_t deadline_of(struct fixture *fixture, const char *key)
 {
-    struct item *item =
-        keyspace_find(import_keyspace(fixture->import), span_text(key), NO_DEADLINE);
+    struct item *item = find_in(fixture, 0, key);
     assert_non_null(item);
     return item_deadline(item);
 }
@@ -134,7 +145,7 @@ static void assert_shown(struct fixture *fixture, const char *key, const char *s
 {
     struct buf text = {0};
     struct item *item =
-        keyspace_find(import_keyspace(fixture->import), span_text(key), NO_DEADLINE);
+        keyspace_find(databases_at(import_databases(fixture->import), 0), span_text(key), NO_DEADLINE);
     assert_non_null(item);
     shown_item(&text, item);
     buf_add_char(&text, '\0');
@@ -302,14 +313,37 @@ static void test_what_cannot_be_imported_is_listed_by_reason(void **state)
     read_commands(&fixture,
                   "JSON.SET l . 1\nJSON.SET l . 2\njson.set \"m\\x00\\\"\" . 1\n"
                   "SET ok 1\nGET ok\n"
-                  "SET a b c d\nFUNCTION LOAD code\nSELECT 1\nSET x 1\nRPUSH y 1\nJSON.SET z . 1\n"
+                  "SET a b c d\nFUNCTION LOAD code\nSELECT 16\nSET x 1\nRPUSH y 1\nJSON.SET z . 1\n"
                   "SELECT 0\nSET fine 1\n");
     assert_value(&fixture, "fine", "1");
     assert_value(&fixture, "x", NULL);
     assert_refusals(&fixture, 7,
                     "2 with command JSON.SET: \"l\", \"m\\x00\\\"\"; "
                     "1 with command SET (ERR syntax error): \"a\"; "
-                    "1 with command FUNCTION: \"LOAD\"; 3 in database 1: \"x\", \"y\", \"z\"");
+                    "1 with command FUNCTION: \"LOAD\"; 3 in database 16: \"x\", \"y\", \"z\"");
+    close_import(&fixture);
+}
+
+static void test_commands_run_in_the_database_that_was_selected(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_import(&fixture, 0);
+    read_commands(&fixture, "SET a 0\nSELECT 5\nSET a 5\nSET m 5\nMOVE m 6\nCOPY a b DB 7\n"
+                            "SELECT 8\nSET s 8\nSWAPDB 8 9\nMULTI\nSELECT 10\nSET t 10\n"
+                            "SELECT 0\nEXEC\nSET z 0\nSELECT 11\nSET f 1\nFLUSHDB\n");
+    assert_value_in(&fixture, 0, "a", "0");
+    assert_value_in(&fixture, 0, "z", "0");
+    assert_value_in(&fixture, 5, "a", "5");
+    assert_value_in(&fixture, 5, "m", NULL);
+    assert_value_in(&fixture, 6, "m", "5");
+    assert_value_in(&fixture, 7, "b", "5");
+    assert_value_in(&fixture, 8, "s", NULL);
+    assert_value_in(&fixture, 9, "s", "8");
+    assert_value_in(&fixture, 10, "t", "10");
+    assert_value_in(&fixture, 11, "f", NULL);
+    assert_int_equal(databases_count(import_databases(fixture.import)), 7);
+    assert_refusals(&fixture, 0, "");
     close_import(&fixture);
 }
 
@@ -369,7 +403,7 @@ static void test_an_rdb_file_may_come_before_commands(void **state)
     struct keyspace *keyspace = keyspace_new(1);
     keyspace_set_string(keyspace, SPAN("a"), SPAN("1"), false, 7);
     struct rdb_writer writer;
-    rdb_writer_init(&writer, keyspace, NULL, 0, NULL);
+    rdb_writer_init(&writer, ONLY(keyspace), NULL, 0, NULL);
     struct buf text = {0};
     while (rdb_writer_next(&writer, &text))
         continue;
@@ -380,7 +414,7 @@ static void test_an_rdb_file_may_come_before_commands(void **state)
         read_fine(&fixture, buf_span(&text));
         assert_value(&fixture, "a", "2");
         assert_int_equal(
-            item_revision(keyspace_find(import_keyspace(fixture.import), SPAN("a"), NO_DEADLINE)),
+            item_revision(keyspace_find(databases_at(import_databases(fixture.import), 0), SPAN("a"), NO_DEADLINE)),
             0);
         read_commands(&fixture, "INCR a\n");
         assert_value(&fixture, "a", "3");
@@ -400,7 +434,7 @@ static void test_equal_files_make_equal_marks(void **state)
         const struct import_options options = {.table = fixture.table, .hash_seed = i};
         fixture.import = import_new(&options);
         read_commands(&fixture, i == 2 ? "SET a 1\nSET b 3\n" : "SET a 1\nSET b 2\n");
-        marks[i] = keyspace_digest(import_keyspace(fixture.import));
+        marks[i] = keyspace_digest(databases_at(import_databases(fixture.import), 0));
         close_import(&fixture);
     }
     assert_int_equal(marks[0], marks[1]);
@@ -446,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_transactions_are_done_at_their_end),
         cmocka_unit_test(test_a_torn_tail_is_left_out_and_measured),
         cmocka_unit_test(test_what_cannot_be_imported_is_listed_by_reason),
+        cmocka_unit_test(test_commands_run_in_the_database_that_was_selected),
         cmocka_unit_test(test_twenty_names_are_enough),
         cmocka_unit_test(test_damage_is_named_with_its_place),
         cmocka_unit_test(test_a_log_of_flotillas_own_is_refused),

@@ -10,6 +10,7 @@
 #include "keyspace/stream.h"
 #include "unit/keyspace/values.h"
 #include "unit/support/shown.h"
+#include "unit/support/only.h"
 
 static inline struct keyspace *keyspace_with(int rules)
 {
@@ -56,7 +57,7 @@ static inline void add_record(struct buf *out, const char *key, struct span body
 static inline enum rdb_outcome read_pieces(struct keyspace *into, struct span file, size_t piece,
                                            const struct rdb_reader_options *options)
 {
-    struct rdb_reader *reader = rdb_reader_new(into, options);
+    struct rdb_reader *reader = rdb_reader_new(ONLY(into), options);
     enum rdb_outcome outcome = RDB_MORE;
     for (size_t at = 0; at < file.len; at += piece) {
         size_t len = file.len - at < piece ? file.len - at : piece;
@@ -141,7 +142,7 @@ static inline enum rdb_outcome outcome_of(struct span records, const char *messa
 {
     struct buf file = file_of(records);
     struct keyspace *keyspace = keyspace_with(0);
-    struct rdb_reader *reader = rdb_reader_new(keyspace, NULL);
+    struct rdb_reader *reader = rdb_reader_new(ONLY(keyspace), NULL);
     enum rdb_outcome outcome = rdb_reader_feed(reader, buf_span(&file));
     assert_string_equal(rdb_reader_message(reader), message);
     rdb_reader_free(reader);

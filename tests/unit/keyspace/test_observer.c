@@ -12,9 +12,10 @@ struct fixture {
 };
 
 /* The value as it is at that moment; "-": no such key. */
-static void before_change(void *context, struct span key)
+static void before_change(void *context, const struct keyspace *keyspace, struct span key)
 {
     struct fixture *fixture = context;
+    assert_ptr_equal(keyspace, fixture->keyspace);
     const struct item *item = keyspace_find(fixture->keyspace, key, NO_DEADLINE);
     char scratch[24];
     buf_add_text(&fixture->told, "before ");
@@ -24,10 +25,12 @@ static void before_change(void *context, struct span key)
     buf_add_char(&fixture->told, ' ');
 }
 
-static void before_clear(void *context)
+static void cleared(void *context, const struct keyspace *keyspace, struct keyspace *aside)
 {
     struct fixture *fixture = context;
-    buf_printf(&fixture->told, "before clear of %zu ", keyspace_count(fixture->keyspace));
+    assert_ptr_equal(keyspace, fixture->keyspace);
+    buf_printf(&fixture->told, "aside %zu, left %zu ", keyspace_count(aside),
+               keyspace_count(keyspace));
 }
 
 static void changed(void *context, const struct keyspace_change *change)
@@ -44,7 +47,7 @@ static void open_fixture(struct fixture *fixture)
 {
     *fixture = (struct fixture){.keyspace = keyspace_new(1)};
     keyspace_observe(fixture->keyspace,
-                     &(struct keyspace_observer){fixture, before_change, before_clear, changed});
+                     &(struct keyspace_observer){fixture, before_change, cleared, changed});
 }
 
 static void close_fixture(struct fixture *fixture)
@@ -103,7 +106,7 @@ static void test_each_removal_is_told(void **state)
     keyspace_remove_expired(f.keyspace, 1000, 10, 5);
     expect_told(&f, "before c=x expired c@5 ");
     keyspace_clear(f.keyspace, 6);
-    expect_told(&f, "before clear of 1 cleared @6 ");
+    expect_told(&f, "aside 1, left 0 cleared @6 ");
     close_fixture(&f);
 }
 

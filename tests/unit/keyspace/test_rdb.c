@@ -5,6 +5,7 @@
 
 #include "base/crc.h"
 #include "unit/support/test.h"
+#include "unit/support/only.h"
 
 static void set(struct keyspace *keyspace, const char *key, const char *value, uint64_t revision)
 {
@@ -16,7 +17,7 @@ static void write_with(const struct keyspace *keyspace, const struct rdb_writer_
 {
     static const struct rdb_aux aux[] = {{{"raft-index", 10}, {"12345", 5}}};
     struct rdb_writer writer;
-    rdb_writer_init(&writer, keyspace, aux, 1, options);
+    rdb_writer_init(&writer, ONLY(keyspace), aux, 1, options);
     bool more = true;
     while (more) {
         size_t before = out->len;
@@ -35,7 +36,7 @@ static struct buf written(const struct keyspace *keyspace)
 static enum rdb_outcome read_in_two(struct keyspace *into, struct span file, size_t first,
                                     const struct rdb_reader_options *options)
 {
-    struct rdb_reader *reader = rdb_reader_new(into, options);
+    struct rdb_reader *reader = rdb_reader_new(ONLY(into), options);
     rdb_reader_feed(reader, span_of(file.ptr, first));
     enum rdb_outcome outcome = rdb_reader_feed(reader, span_of(file.ptr + first, file.len - first));
     assert_int_equal(strlen(rdb_reader_message(reader)) > 0,
@@ -167,7 +168,7 @@ static void test_the_writer_needs_no_more_memory_than_one_chunk(void **state)
     buf_reserve(&out, RDB_CHUNK_MAX);
     const char *prepared = out.ptr;
     struct rdb_writer writer;
-    rdb_writer_init(&writer, keyspace, NULL, 0, NULL);
+    rdb_writer_init(&writer, ONLY(keyspace), NULL, 0, NULL);
     while (rdb_writer_next(&writer, &out))
         out.len = 0;
     assert_ptr_equal(out.ptr, prepared);
@@ -195,7 +196,7 @@ static void test_every_split_gives_the_same(void **state)
         keyspace_free(into);
     }
     struct keyspace *into = keyspace_new(3);
-    struct rdb_reader *reader = rdb_reader_new(into, NULL);
+    struct rdb_reader *reader = rdb_reader_new(ONLY(into), NULL);
     for (size_t at = 0; at < file.len; at++)
         assert_int_equal(rdb_reader_feed(reader, span_of(file.ptr + at, 1)),
                          at + 1 == file.len ? RDB_DONE : RDB_MORE);
@@ -277,17 +278,17 @@ static void test_a_key_that_comes_twice_is_refused(void **state)
     assert_int_equal(outcome_of_body(SPAN("\x00\x01k\x01v\x00\x01k\x01v"), NULL), RDB_BAD);
 }
 
-static void test_databases_other_than_0_are_unsupported(void **state)
+static void test_databases_that_do_not_exist_are_unsupported(void **state)
 {
     (void)state;
     assert_int_equal(outcome_of_body(SPAN("\xfe\x00\x00\x01k\x01v"), NULL), RDB_DONE);
     struct keyspace *into = keyspace_new(1);
     const struct rdb_reader_options options = {.unsupported_is_error = true};
-    struct rdb_reader *reader = rdb_reader_new(into, &options);
-    assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xfe\x0d\x00\x01k\x01v")),
+    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
+    assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xfe\x10\x00\x01k\x01v")),
                      RDB_UNSUPPORTED);
     assert_string_equal(rdb_reader_message(reader),
-                        "keys of database 13 (only database 0 is supported) at byte 11");
+                        "keys of database 16, which does not exist, at byte 11");
     rdb_reader_free(reader);
     keyspace_free(into);
 }
@@ -297,13 +298,13 @@ static void note_skipped(void *context, struct span key, const char *type)
     buf_printf(context, "%.*s:%s ", (int)key.len, key.ptr, type);
 }
 
-static void test_keys_of_other_databases_are_reported_and_skipped(void **state)
+static void test_keys_of_databases_that_do_not_exist_are_reported_and_skipped(void **state)
 {
     (void)state;
     struct keyspace *into = keyspace_new(1);
     struct buf skipped = {0};
-    const struct rdb_reader_options options = {.context = &skipped, .on_unsupported = note_skipped};
-    struct rdb_reader *reader = rdb_reader_new(into, &options);
+    const struct rdb_reader_options options = {.context = &skipped, .on_unsupported = note_skipped, .databases = 3};
+    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
     assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xfe\x03\x00\x01k\x01v")), RDB_MORE);
     assert_int_equal(rdb_reader_feed(reader, SPAN("\x01\x01l\x01\x01v\xfe\x00\x00\x01k\x01w")),
                      RDB_MORE);
@@ -323,7 +324,7 @@ static void test_bytes_behind_the_end_are_left_to_who_asked_for_them(void **stat
     (void)state;
     struct keyspace *into = keyspace_new(1);
     const struct rdb_reader_options options = {.rest_allowed = true};
-    struct rdb_reader *reader = rdb_reader_new(into, &options);
+    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
     assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xff\0\0\0\0\0\0\0")), RDB_MORE);
     assert_int_equal(rdb_reader_feed(reader, SPAN("\0*1\r\n")), RDB_DONE);
     assert_int_equal(rdb_reader_rest(reader), 4);
@@ -500,19 +501,19 @@ static void test_a_keyspace_that_changes_is_written_as_it_was(void **state)
             change(keyspace, &prng, revision++);
         uint64_t digest = keyspace_digest(keyspace);
         struct rdb_writer writer;
-        rdb_writer_init(&writer, keyspace, NULL, 0, NULL);
+        rdb_writer_init(&writer, ONLY(keyspace), NULL, 0, NULL);
         struct buf file = {0};
         rdb_writer_begin(&writer, &file);
         bool more = true;
         while (more) {
             for (uint64_t count = prng_below(&prng, 10); count; count--) {
-                rdb_writer_before_change(&writer, slot_of_change(prng), &file);
+                rdb_writer_before_change(&writer, keyspace, slot_of_change(prng), &file);
                 change(keyspace, &prng, revision++);
             }
             more = rdb_writer_some(&writer, &file, 1 + (size_t)prng_below(&prng, 2000));
         }
         struct keyspace *loaded = keyspace_new(seed + 1);
-        struct rdb_reader *reader = rdb_reader_new(loaded, NULL);
+        struct rdb_reader *reader = rdb_reader_new(ONLY(loaded), NULL);
         assert_int_equal(rdb_reader_feed(reader, buf_span(&file)), RDB_DONE);
         assert_true(keyspace_digest(loaded) == digest);
         rdb_reader_free(reader);
@@ -536,8 +537,8 @@ int main(void)
         cmocka_unit_test(test_a_checksum_of_zero_is_accepted_unless_one_is_required),
         cmocka_unit_test(test_what_is_no_rdb_file_is_refused),
         cmocka_unit_test(test_a_key_that_comes_twice_is_refused),
-        cmocka_unit_test(test_databases_other_than_0_are_unsupported),
-        cmocka_unit_test(test_keys_of_other_databases_are_reported_and_skipped),
+        cmocka_unit_test(test_databases_that_do_not_exist_are_unsupported),
+        cmocka_unit_test(test_keys_of_databases_that_do_not_exist_are_reported_and_skipped),
         cmocka_unit_test(test_bytes_behind_the_end_are_left_to_who_asked_for_them),
         cmocka_unit_test(test_hostile_lengths_are_refused_or_waited_for),
         cmocka_unit_test(test_a_string_of_a_gibibyte_is_refused),

@@ -4,6 +4,7 @@
 #include "base/crc.h"
 #include "keyspace/rdb.h"
 #include "unit/keyspace/rdb_values.h"
+#include "unit/support/only.h"
 
 /* Written by redis-server 7.0.15: every type, small and large, a stream with groups and pending
  * entries, functions, deadlines, compressed strings. */
@@ -87,7 +88,7 @@ static void test_a_file_of_redis_is_read_whatever_it_holds(void **state)
         struct buf seen = {0};
         struct rdb_reader_options options = {.context = &seen, .on_unsupported = note_skipped};
         struct keyspace *into = keyspace_new(at);
-        struct rdb_reader *reader = rdb_reader_new(into, &options);
+        struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
         rdb_reader_feed(reader, span_of(file.ptr, at));
         assert_int_equal(rdb_reader_feed(reader, span_of(file.ptr + at, file.len - at)), RDB_DONE);
         assert_int_equal(keyspace_count(into), 13);
@@ -111,7 +112,7 @@ static void test_a_truncated_or_damaged_file_of_redis_is_never_done(void **state
     struct buf file = from_hex(everything);
     for (size_t bit = 0; bit < file.len * 8; bit++) {
         struct keyspace *into = keyspace_new(1);
-        struct rdb_reader *reader = rdb_reader_new(into, NULL);
+        struct rdb_reader *reader = rdb_reader_new(ONLY(into), NULL);
         assert_int_equal(rdb_reader_feed(reader, span_of(file.ptr, bit / 8)), RDB_MORE);
         char flipped = (char)(file.ptr[bit / 8] ^ 1 << bit % 8);
         rdb_reader_feed(reader, span_of(&flipped, 1));
@@ -128,7 +129,7 @@ static void test_an_unsupported_type_can_be_an_error(void **state)
     (void)state;
     struct keyspace *into = keyspace_new(1);
     struct rdb_reader_options options = {.unsupported_is_error = true};
-    struct rdb_reader *reader = rdb_reader_new(into, &options);
+    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
     assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\x07\x01k\x01\x01m")), RDB_UNSUPPORTED);
     assert_string_equal(rdb_reader_message(reader),
                         "a value of type module, which is not supported, at byte 12");
@@ -151,7 +152,7 @@ static void test_modules_are_walked_over(void **state)
     buf_add_span(&file, SPAN("\x00\x01n\x01v\xff\0\0\0\0\0\0\0\0"));
     struct rdb_reader_options options = {.context = &seen, .on_unsupported = note_skipped};
     struct keyspace *into = keyspace_new(1);
-    struct rdb_reader *reader = rdb_reader_new(into, &options);
+    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
     for (size_t at = 0; at < file.len; at++)
         assert_int_equal(rdb_reader_feed(reader, span_of(file.ptr + at, 1)),
                          at + 1 == file.len ? RDB_DONE : RDB_MORE);

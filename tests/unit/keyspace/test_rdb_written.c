@@ -7,6 +7,7 @@
 #include "keyspace/stream.h"
 #include "keyspace/zset.h"
 #include "unit/keyspace/rdb_values.h"
+#include "unit/support/only.h"
 
 enum { KEYS = 60 };
 
@@ -178,7 +179,7 @@ static struct buf written(const struct keyspace *keyspace, size_t most)
 {
     struct buf out = {0};
     struct rdb_writer writer;
-    rdb_writer_init(&writer, keyspace, NULL, 0, NULL);
+    rdb_writer_init(&writer, ONLY(keyspace), NULL, 0, NULL);
     bool more = true;
     while (more) {
         size_t before = out.len;
@@ -239,13 +240,13 @@ static void test_values_that_change_are_written_as_they_were(void **state)
         uint64_t digest = keyspace_digest(keyspace);
         struct rdb_writer writer;
         struct buf file = {0};
-        rdb_writer_init(&writer, keyspace, NULL, 0, NULL);
+        rdb_writer_init(&writer, ONLY(keyspace), NULL, 0, NULL);
         rdb_writer_begin(&writer, &file);
         bool more = true;
         while (more) {
             for (uint64_t count = prng_below(&prng, 4); count; count--) {
                 unsigned slot = keyspace_slot_of(next_key(prng, key));
-                rdb_writer_before_change(&writer, slot, &file);
+                rdb_writer_before_change(&writer, keyspace, slot, &file);
                 change(keyspace, &prng, revision++);
             }
             more = rdb_writer_some(&writer, &file, 1 + (size_t)prng_below(&prng, 9000));
@@ -363,7 +364,7 @@ static void test_a_file_to_give_away_has_notes_but_no_revisions(void **state)
     struct buf file = {0};
     struct rdb_writer writer;
     const struct rdb_writer_options plain = {.plain = true};
-    rdb_writer_init(&writer, keyspace, NULL, 0, &plain);
+    rdb_writer_init(&writer, ONLY(keyspace), NULL, 0, &plain);
     while (rdb_writer_next(&writer, &file))
         continue;
     assert_null(memmem(file.ptr, file.len, "raft-re", 7));

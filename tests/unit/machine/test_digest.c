@@ -73,7 +73,7 @@ static void test_equal_entries_give_equal_digests_whoever_waits_for_replies(void
         const struct machine_digest of_a = machine_digest(&a.machine);
         const struct machine_digest of_b = machine_digest(&b.machine);
         assert_true(machine_digest_equal(&of_a, &of_b));
-        assert_true(of_a.sum == keyspace_sum_by_walk(a.machine.keyspace));
+        assert_true(of_a.sum == databases_sum_by_walk(a.machine.databases));
     }
     apply_kind(&a, ENTRY_EXPIRY, "", false);
     apply_kind(&b, ENTRY_EXPIRY, "", false);
@@ -111,7 +111,7 @@ static void test_a_chain_remembers_what_a_flush_removes(void **state)
     open_fixture(&b, 1);
     apply(&a, "SET x 1");
     apply(&b, "SET x 1");
-    keyspace_set_string(b.machine.keyspace, SPAN("y"), SPAN("1"), false, 1);
+    keyspace_set_string(databases_at(b.machine.databases, 0), SPAN("y"), SPAN("1"), false, 1);
     apply(&a, "FLUSHALL");
     apply(&b, "FLUSHALL");
     const struct machine_digest of_a = machine_digest(&a.machine);
@@ -146,7 +146,7 @@ static struct machine_reader *write_and_read(struct fixture *f, const char *with
     raft_membership_set(&position.membership, 1, RAFT_VOTER);
     struct machine_writer writer;
     struct buf file = {0};
-    machine_writer_init(&writer, f->machine.keyspace, NULL, &position);
+    machine_writer_init(&writer, f->machine.databases, NULL, &position);
     for (size_t i = 0; without && i < STATE_FIELDS; i++)
         if (span_is(writer.aux[i].name, without))
             writer.aux[i].name = SPAN("other-field");
@@ -173,7 +173,7 @@ static void test_a_snapshot_keeps_the_digests(void **state)
         apply(&a, history[i]);
     struct machine_reader *reader = write_and_read(&a, NULL, message, &err);
     assert_int_equal(err, ERR_NONE);
-    keyspace_free(machine_take_state(&b.machine, reader));
+    databases_free(machine_take_state(&b.machine, reader));
     machine_reader_free(reader);
     assert_true(machine_digest_number(&a.machine) == machine_digest_number(&b.machine));
     apply(&a, "SET after 1");
@@ -207,7 +207,7 @@ static void test_a_snapshot_whose_keys_are_not_those_of_its_sum_is_damaged(void 
     open_fixture(&a, 1);
     apply(&a, "SET a 1");
     struct machine_reader *reader = write_and_read(&a, NULL, message, &err);
-    keyspace_set_string(reader->keyspace, SPAN("a"), SPAN("2"), false, 1);
+    keyspace_set_string(databases_at(reader->databases, 0), SPAN("a"), SPAN("2"), false, 1);
     assert_int_equal(machine_reader_finish(reader, 1, 1, message), ERR_CORRUPT);
     assert_non_null(strstr(message, "its keys are not those"));
     machine_reader_free(reader);

@@ -27,7 +27,8 @@ static void run(struct due *due, const struct span *args, size_t argc)
     struct buf out = {0};
     struct resp_writer reply = {.out = &out, .protocol = 2};
     struct command_context context = {
-        .keyspace = due->machine.keyspace, .now_ms = 1000, .revision = 1, .reply = &reply};
+        .databases = due->machine.databases,
+        .keyspace = databases_at(due->machine.databases, 0), .now_ms = 1000, .revision = 1, .reply = &reply};
     command_find(due->table, args, argc)->run(&context, args, argc);
     assert_true(out.len > 0 && out.ptr[0] != '-');
     buf_close(&out);
@@ -36,7 +37,7 @@ static void run(struct due *due, const struct span *args, size_t argc)
 static int64_t due_of(const struct due *due, struct span name, struct span key, int64_t until_ms)
 {
     struct span args[] = {name, key, SPAN("x")};
-    return machine_due(&due->machine, command_find(due->table, args, 3), args, 3, until_ms);
+    return machine_due(&due->machine, 0, command_find(due->table, args, 3), args, 3, until_ms);
 }
 
 static void test_a_key_is_due_at_its_deadline(void **state)

@@ -451,8 +451,8 @@ static void run_raw(struct running *r)
 
 static void assert_same_data(struct running *a, struct running *b)
 {
-    assert_true(keyspace_sum(a->machine.keyspace) == keyspace_sum(b->machine.keyspace));
-    assert_int_equal(keyspace_count(a->machine.keyspace), 4);
+    assert_true(keyspace_sum(databases_at(a->machine.databases, 0)) == keyspace_sum(databases_at(b->machine.databases, 0)));
+    assert_int_equal(keyspace_count(databases_at(a->machine.databases, 0)), 4);
 }
 
 static void test_the_machine_runs_what_redis_skips(void **state)
@@ -488,7 +488,7 @@ static void test_in_a_transaction_too(void **state)
         resp_encode_command(&queued, args, argc);
     }
     const struct machine_watch watch = {.key = SPAN("w")};
-    const struct machine_transaction transaction = {buf_span(&queued), &watch, 1};
+    const struct machine_transaction transaction = {buf_span(&queued), &watch, 1, 0};
     machine_transaction_encode(&run.machine, &transaction, NOW_MS, &payload);
     assert_true(contains(&payload, "#COMMAND:1:HGETDEL"));
     apply(&run, ENTRY_TRANSACTION, buf_span(&payload));
@@ -555,18 +555,19 @@ static void test_what_was_an_entry_is_made_one_anew(void **state)
     for (size_t i = 0; i < COMMANDS; i++) {
         struct buf once = {0}, twice = {0};
         add(&r, &once, commands[i]);
-        assert_true(machine_rewrite(&r.machine, ENTRY_COMMAND, buf_span(&once), NOW_MS, &judge,
-                                    &twice, &error));
+        const struct machine_request request = {ENTRY_COMMAND, 0, buf_span(&once)};
+        assert_true(machine_rewrite(&r.machine, &request, NOW_MS, &judge, &twice, &error));
         assert_null(error);
         assert_true(span_equal(buf_span(&once), buf_span(&twice)));
         buf_close(&once);
         buf_close(&twice);
     }
     struct buf out = {0};
-    assert_true(machine_rewrite(&r.machine, ENTRY_COMMAND,
-                                SPAN("#COMMAND:1:=0-1:*:=3-4\r\n*5\r\n$4\r\nXADD\r\n$1\r\nx\r\n"
-                                     "$6\r\n4000-*\r\n$1\r\nf\r\n$1\r\nv\r\n"),
-                                NOW_MS, &judge, &out, &error));
+    const struct machine_request request = {
+        ENTRY_COMMAND, 0,
+        SPAN("#COMMAND:1:=0-1:*:=3-4\r\n*5\r\n$4\r\nXADD\r\n$1\r\nx\r\n"
+             "$6\r\n4000-*\r\n$1\r\nf\r\n$1\r\nv\r\n")};
+    assert_true(machine_rewrite(&r.machine, &request, NOW_MS, &judge, &out, &error));
     assert_true(contains(&out, "$6\r\n5000-*\r\n"));
     buf_close(&out);
     end(&r);

@@ -107,7 +107,7 @@ static void test_a_replay_comes_to_the_digest_of_the_shard(void **state)
         fixture_turn(&fixture);
     }
     fixture_turn(&fixture);
-    assert_int_equal(keyspace_count_with_deadline(shard_keyspace(fixture.shard)), 1);
+    assert_int_equal(keyspace_count_with_deadline(shard_keyspace(fixture.shard, 0)), 1);
     assert_replays(&fixture);
     fixture_close(&fixture);
 }
@@ -158,7 +158,7 @@ static void test_a_replay_decides_watched_transactions_as_the_shard_does(void **
     lead_alone(&fixture);
     fixture_accept(&fixture, 1, "SET w 1");
     fixture_turn(&fixture);
-    struct machine_watch watch = {SPAN("w"), shard_applied_index(fixture.shard), true};
+    struct machine_watch watch = {SPAN("w"), shard_applied_index(fixture.shard), 0, true};
     run_transaction(&fixture, &watch);
     run_transaction(&fixture, NULL);
     fixture_accept(&fixture, 1, "SET w 2");
@@ -234,7 +234,7 @@ static void test_what_no_node_wrote_is_refused_and_not_applied(void **state)
     assert_int_equal(machine_replay_apply(replay, &fine, message), ERR_CORRUPT);
     buf_close(&record);
     assert_non_null(strstr(message, "missing"));
-    assert_int_equal(keyspace_count(machine_replay_keyspace(replay)), 1);
+    assert_int_equal(keyspace_count(databases_find(machine_replay_databases(replay), 0)), 1);
     machine_replay_free(replay);
     command_table_free(table);
 }

@@ -39,7 +39,7 @@ static void end(struct rewriting *r)
 static bool rewrite(struct rewriting *r, enum entry_kind kind, struct span payload)
 {
     const struct machine_judge judge = {.context = r, .refusal = refusal};
-    return machine_rewrite(&r->machine, kind, payload, 1000, &judge, &r->out, &r->error);
+    return machine_rewrite(&r->machine, &(struct machine_request){kind, 0, payload}, 1000, &judge, &r->out, &r->error);
 }
 
 static void assert_out(const struct rewriting *r, const char *expected)
@@ -72,7 +72,7 @@ static void test_a_transaction_keeps_what_its_client_had_seen(void **state)
     struct span args[] = {SPAN("PEXPIRE"), SPAN("k"), SPAN("500")};
     resp_encode_command(&commands, args, 3);
     const struct machine_watch watch = {.key = SPAN("w"), .revision = 7, .was_present = true};
-    const struct machine_transaction content = {buf_span(&commands), &watch, 1};
+    const struct machine_transaction content = {buf_span(&commands), &watch, 1, 0};
     machine_transaction_encode(&r.machine, &content, NO_DEADLINE, &payload);
     assert_true(rewrite(&r, ENTRY_TRANSACTION, buf_span(&payload)));
     assert_null(r.error);

@@ -99,7 +99,7 @@ static void assert_begins(const char *text, const char *with)
 static void assert_counter(struct fixture *f, const char *expected)
 {
     char scratch[24];
-    struct item *item = keyspace_find(f->machine.keyspace, SPAN("n"), NO_DEADLINE);
+    struct item *item = keyspace_find(databases_at(f->machine.databases, 0), SPAN("n"), NO_DEADLINE);
     struct span value = item ? item_string(item, scratch) : SPAN("none");
     assert_true(span_equal(value, span_text(expected)));
 }
@@ -427,7 +427,7 @@ static void write_state(struct fixture *f, struct buf *out)
                                         .chain_from = f->machine.chain_from};
     struct machine_writer writer;
     raft_membership_set(&position.membership, 1, RAFT_VOTER);
-    machine_writer_init(&writer, f->machine.keyspace, &f->machine.sessions, &position);
+    machine_writer_init(&writer, f->machine.databases, &f->machine.sessions, &position);
     while (machine_writer_next(&writer, out))
         ;
     machine_writer_close(&writer);
@@ -440,7 +440,7 @@ static enum err read_state(struct fixture *f, struct span bytes, char message[51
     if (!err)
         err = machine_reader_finish(reader, reader->position.index, 1, message);
     if (!err)
-        keyspace_free(machine_take_state(&f->machine, reader));
+        databases_free(machine_take_state(&f->machine, reader));
     machine_reader_free(reader);
     return err;
 }
@@ -631,7 +631,8 @@ static const char *rewritten(struct fixture *f, enum entry_kind kind, const char
             .id = {1, 2}, .ttl_ms = 8000, .sessions_max = 4, .replies_max = 5, .bytes_max = 6}};
     const char *error;
     f->reply.len = 0;
-    if (!machine_rewrite(&f->machine, kind, span_text(payload), 1000, &judge, &f->reply, &error))
+    const struct machine_request request = {kind, 0, span_text(payload)};
+    if (!machine_rewrite(&f->machine, &request, 1000, &judge, &f->reply, &error))
         return NULL;
     if (error)
         return error;

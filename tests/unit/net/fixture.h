@@ -58,6 +58,7 @@ struct shard {
     struct machine_watch watch; /* the last transaction's first; key not kept */
     struct shard_host host;
     bool has_no_types;
+    bool has_no_databases;
     struct shard_client blocked; /* whose command waits */
     unsigned blocks;
     unsigned unblocks;
@@ -189,10 +190,21 @@ bool shard_has_types(const struct shard *shard)
 {
     return !shard->has_no_types;
 }
+bool shard_has_databases(const struct shard *shard)
+{
+    return !shard->has_no_databases;
+}
 bool shard_ask(struct shard *shard, enum shard_feature feature)
 {
-    return feature == SHARD_TYPES ? !shard->has_no_types
-                                  : !shard->has_no_sessions || shard->will_have_sessions;
+    switch (feature) {
+    case SHARD_SESSIONS:
+        return !shard->has_no_sessions || shard->will_have_sessions;
+    case SHARD_TYPES:
+        return !shard->has_no_types;
+    case SHARD_DATABASES:
+        return !shard->has_no_databases;
+    }
+    return false;
 }
 enum shard_admission shard_block(struct shard *shard, const struct shard_request *request,
                                  struct shard_time now)
@@ -216,8 +228,9 @@ uint64_t shard_fresh_ms(struct shard *shard)
 {
     return shard->contact_ms;
 }
-const struct keyspace *shard_keyspace(const struct shard *shard)
+const struct keyspace *shard_keyspace(const struct shard *shard, unsigned database)
 {
+    (void)database;
     return shard->keyspace;
 }
 int64_t shard_now_ms(const struct shard *shard, struct shard_time now)
@@ -413,6 +426,7 @@ static inline int set_up(void **state)
                                         .replica_max_lag_ms = 1000,
                                         .query_buffer_max = 1 << 20,
                                         .bulk_len_max = 1 << 29,
+                                        .databases = 16,
                                         .slowlog_slower_than_us = -1};
     f->cluster.count = 2;
     f->cluster.nodes[0] = (struct cluster_node){.id = 1, .host = "10.0.0.1", .port = 7001};

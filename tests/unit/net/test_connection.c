@@ -323,7 +323,11 @@ static void test_unknown_command_and_arity(void **state)
     assert_replies(f, fd, "GET\r\n", "-ERR wrong number of arguments for 'get' command\r\n");
     assert_replies(f, fd, "PING 1 2\r\n", "-ERR wrong number of arguments for 'ping' command\r\n");
     assert_replies(f, fd, "SELECT 0\r\n", "+OK\r\n");
-    assert_replies(f, fd, "SELECT 1\r\n", "-ERR SELECT is not allowed in cluster mode\r\n");
+    assert_replies(f, fd, "SELECT 15\r\n", "+OK\r\n");
+    assert_replies(f, fd, "SELECT 16\r\n", "-ERR DB index is out of range\r\n");
+    assert_replies(f, fd, "SELECT -1\r\n", "-ERR DB index is out of range\r\n");
+    assert_replies(f, fd, "SELECT 2147483648\r\n",
+                   "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n");
     assert_replies(f, fd, "SELECT x\r\n", "-ERR value is not an integer or out of range\r\n");
     assert_replies(f, fd, "COMMAND COUNT x\r\n",
                    "-ERR wrong number of arguments for 'command|count' command\r\n");

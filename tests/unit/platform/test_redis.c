@@ -10,6 +10,7 @@
 #include "platform/disk.h"
 #include "storage/storage.h"
 #include "unit/platform/folder.h"
+#include "unit/support/only.h"
 
 enum { TRIES = 2000, PAUSE_MS = 10 };
 
@@ -93,7 +94,7 @@ static void write_snapshot(struct writer *writer, const struct disk *port,
     assert_int_equal(storage_cut(writer->storage), ERR_NONE);
     const struct rdb_aux aux[] = {{SPAN("raft-index"), SPAN("5")}};
     struct rdb_writer rdb;
-    rdb_writer_init(&rdb, keyspace, aux, 1, NULL);
+    rdb_writer_init(&rdb, ONLY(keyspace), aux, 1, NULL);
     assert_int_equal(port->image_begin(port->context, storage_image_begin(writer->storage)),
                      ERR_NONE);
     bool more = true;

@@ -103,12 +103,12 @@ static inline void fixture_note_forward(struct fixture *fixture, const struct sp
     fixture->forwards_sent++;
     fixture->life = message.life;
     if (message.type == WIRE_FORWARD) {
-        enum entry_kind kind;
-        struct span payload, items = message.items;
-        for (fixture->wanted = 0; wire_take_request(&items, &kind, &payload);) {
-            fixture->wanted += kind != ENTRY_NOOP;
-            snprintf(fixture->forwarded, sizeof fixture->forwarded, "%c%.*s", kind,
-                     (int)payload.len, payload.ptr);
+        struct wire_request request;
+        struct span items = message.items;
+        for (fixture->wanted = 0; wire_take_request(&items, &request);) {
+            fixture->wanted += request.kind != ENTRY_NOOP;
+            snprintf(fixture->forwarded, sizeof fixture->forwarded, "%c%.*s", request.kind,
+                     (int)request.payload.len, request.payload.ptr);
         }
     }
     if (message.type == WIRE_FORWARDED) {

@@ -105,12 +105,12 @@ static void answer(struct fixture *fixture, uint64_t number, struct wire_wait wa
 
 static void waits(struct fixture *fixture, uint64_t number, uint64_t id)
 {
-    answer(fixture, number, (struct wire_wait){WIRE_WAIT_BEGINS, id, 77, span_of("", 0)});
+    answer(fixture, number, (struct wire_wait){WIRE_WAIT_BEGINS, id, 77, 0, span_of("", 0)});
 }
 
 static void left(struct fixture *fixture, uint64_t number, uint64_t id, uint64_t index)
 {
-    answer(fixture, number, (struct wire_wait){WIRE_WAIT_ENDS, id, index, span_of("", 0)});
+    answer(fixture, number, (struct wire_wait){WIRE_WAIT_ENDS, id, index, 0, span_of("", 0)});
 }
 
 /* Client 1 waits. Term 5 begins, what term 4 did is known, and there is no leader to be told. */
@@ -191,7 +191,7 @@ static void test_a_refusal_that_comes_late_is_not_believed(void **state)
     fixture_pass(&fixture, 4 * HEARTBEAT_MS);
     fixture_turn(&fixture);
     assert_sent(&fixture, "WAIT@4:1,1,0 WAIT@4:2,1,0 ");
-    const struct wire_wait refused = {WIRE_WAIT_REFUSED, 1, 0, SPAN("OOM")};
+    const struct wire_wait refused = {WIRE_WAIT_REFUSED, 1, 0, 0, SPAN("OOM")};
     answer(&fixture, 1, refused);
     assert_answered(&fixture, "");
     answer(&fixture, 2, refused);
@@ -355,7 +355,7 @@ static void told_before_turn(struct fixture *fixture, uint64_t number, uint64_t 
     struct buf text = {0};
     struct buf items = {0};
     resp_encode_command(&text, args, fixture_words(line, args));
-    wire_add_wait(&items, &(struct wire_wait){WIRE_WAIT_BEGINS, id, stamp, buf_span(&text)});
+    wire_add_wait(&items, &(struct wire_wait){WIRE_WAIT_BEGINS, id, stamp, 0, buf_span(&text)});
     struct wire_forward message = {
         .type = WIRE_WAIT, .life = 9, .wait = {number, 0}, .items = buf_span(&items)};
     take_before_turn(fixture, &message);

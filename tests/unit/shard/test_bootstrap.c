@@ -10,26 +10,26 @@ static const char cluster_other[] = "1111111111111111111111111111111122222222";
 struct begun {
     struct node node;
     struct raft_membership membership;
-    struct keyspace *keyspace;
+    struct databases *databases;
     struct shard_bootstrap *bootstrap;
     char message[512];
 };
 
 static void begun_init(struct begun *begun)
 {
-    *begun = (struct begun){.keyspace = keyspace_new(1)};
+    *begun = (struct begun){.databases = databases_new(1)};
     node_init(&begun->node);
     for (uint64_t id = 1; id <= 3; id++)
         raft_membership_put(&begun->membership,
                             &(struct raft_member){.id = id, .roles = RAFT_VOTER, .incarnation = 1});
-    keyspace_set_string(begun->keyspace, SPAN("k"), SPAN("v"), false, 0);
+    keyspace_set_string(databases_at(begun->databases, 5), SPAN("k"), SPAN("v"), false, 0);
 }
 
 static enum err begun_begin(struct begun *begun, const char *id)
 {
     struct shard_bootstrap_options options = {.storage = begun->node.options,
                                               .membership = &begun->membership,
-                                              .keyspace = begun->keyspace,
+                                              .databases = begun->databases,
                                               .disk = &begun->node.port};
     options.identity = options.storage.identity;
     memcpy(options.identity.cluster_id, id, sizeof cluster_empty);
@@ -80,7 +80,7 @@ static void begun_close(struct begun *begun)
 {
     begun_end(begun);
     node_close(&begun->node);
-    keyspace_free(begun->keyspace);
+    databases_free(begun->databases);
 }
 
 static struct storage_peek peek(struct begun *begun)
@@ -111,7 +111,7 @@ static void assert_complete(struct begun *begun, const char *id)
     assert_int_equal(raft_last_index(shard_raft(shard)), BOOTSTRAP_INDEX);
     assert_int_equal(raft_term(shard_raft(shard)), BOOTSTRAP_TERM);
     assert_int_equal(raft_membership_at(shard_raft(shard), BOOTSTRAP_INDEX)->count, 3);
-    assert_int_equal(keyspace_digest(shard_keyspace(shard)), keyspace_digest(begun->keyspace));
+    assert_int_equal(databases_digest(shard_databases(shard)), databases_digest(begun->databases));
     shard_close(shard);
     begun->node.fake.handle_count = 0;
     command_table_free(table);
@@ -286,7 +286,7 @@ static void test_not_all_of_a_large_state_waits_for_the_disk_at_once(void **stat
     for (int i = 0; i < 24; i++) {
         char key[32];
         snprintf(key, sizeof key, "large%d", i);
-        keyspace_set_string(begun.keyspace, span_text(key), buf_span(&value), false, 0);
+        keyspace_set_string(databases_at(begun.databases, 0), span_text(key), buf_span(&value), false, 0);
     }
     buf_close(&value);
     assert_int_equal(begun_begin(&begun, cluster_one), ERR_NONE);

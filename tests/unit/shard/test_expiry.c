@@ -15,7 +15,7 @@ static void test_expiry_entries_do_not_fill_the_budget_of_writes(void **state)
         fixture_pass(&fixture, 200);
         fixture_turn(&fixture);
         assert_answered(&fixture, "1:+OK ");
-        assert_int_equal(keyspace_count(shard_keyspace(fixture.shard)), 0);
+        assert_int_equal(keyspace_count(shard_keyspace(fixture.shard, 0)), 0);
     }
     fixture_close(&fixture);
 }

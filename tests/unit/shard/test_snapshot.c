@@ -80,7 +80,7 @@ static void test_a_node_comes_back_from_snapshot_and_log_as_it_was(void **state)
     fixture_accept(&fixture, 1, "SET b other");
     settle(&fixture);
     uint64_t last = fixture_last(&fixture);
-    uint64_t digest = keyspace_digest(shard_keyspace(fixture.shard));
+    uint64_t digest = keyspace_digest(shard_keyspace(fixture.shard, 0));
     fixture_end(&fixture);
     char message[512];
     assert_int_equal(fixture_start(&fixture, 3, message), ERR_NONE);
@@ -88,7 +88,7 @@ static void test_a_node_comes_back_from_snapshot_and_log_as_it_was(void **state)
     assert_true(shard_digest(fixture.shard) == at_snapshot);
     assert_int_equal(fixture_last(&fixture), last);
     fixture_lead(&fixture);
-    assert_true(keyspace_digest(shard_keyspace(fixture.shard)) == digest);
+    assert_true(keyspace_digest(shard_keyspace(fixture.shard, 0)) == digest);
     fixture_close(&fixture);
 }
 

@@ -262,7 +262,7 @@ static void test_expiry_keeps_up_with_what_is_written(void **state)
         fixture_turn(&fixture);
         fixture_pass(&fixture, 100);
         fixture_turn(&fixture);
-        assert_int_equal(keyspace_count(shard_keyspace(fixture.shard)), 0);
+        assert_int_equal(keyspace_count(shard_keyspace(fixture.shard, 0)), 0);
     }
     assert_int_equal(shard_stats(fixture.shard).expired_keys, PER_ROUND * ROUNDS);
     fixture_close(&fixture);

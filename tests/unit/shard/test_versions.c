@@ -38,7 +38,7 @@ static void forward(struct fixture *fixture, const char *request)
 {
     struct buf bytes = {0};
     struct buf items = {0};
-    wire_add_request(&items, ENTRY_COMMAND, span_text(request));
+    wire_add_request(&items, &(struct wire_request){ENTRY_COMMAND, 0, span_text(request)});
     struct wire_forward message = {.type = WIRE_FORWARD,
                                    .cluster_id = span_text(fixture->cluster.cluster_id),
                                    .term = fixture_term(fixture),

@@ -77,7 +77,7 @@ static void test_an_identity_of_another_version_is_refused_as_such(void **state)
     struct cluster_identity found;
     node_init(&node);
     store(&node);
-    fake_find(&node.fake, IDENTITY)->bytes.ptr[6] = '5';
+    fake_find(&node.fake, IDENTITY)->bytes.ptr[6] = '6';
     assert_int_equal(load(&node, &found), ERR_FOREIGN);
     assert_non_null(strstr(node.message, "another version"));
     node_close(&node);

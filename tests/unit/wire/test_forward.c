@@ -128,22 +128,24 @@ static void test_requests_and_refusals_come_one_after_the_other(void **state)
 {
     (void)state;
     struct buf items = {0};
-    enum entry_kind kind;
+    struct wire_request request;
     struct span text;
     uint64_t seq;
-    wire_add_request(&items, ENTRY_COMMAND, SPAN("*1\r\n$4\r\nPING\r\n"));
-    wire_add_request(&items, ENTRY_TRANSACTION, SPAN(""));
-    wire_add_request(&items, ENTRY_SESSION, SPAN("#BEGIN:0\r\n"));
+    wire_add_request(&items, &(struct wire_request){ENTRY_COMMAND, 0, SPAN("*1\r\n$4\r\nPING\r\n")});
+    wire_add_request(&items, &(struct wire_request){ENTRY_TRANSACTION, 12, SPAN("")});
+    wire_add_request(&items, &(struct wire_request){ENTRY_SESSION, 0, SPAN("#BEGIN:0\r\n")});
     struct span rest = buf_span(&items);
-    assert_true(wire_take_request(&rest, &kind, &text));
-    assert_int_equal(kind, ENTRY_COMMAND);
-    assert_true(span_equal(text, SPAN("*1\r\n$4\r\nPING\r\n")));
-    assert_true(wire_take_request(&rest, &kind, &text));
-    assert_int_equal(kind, ENTRY_TRANSACTION);
-    assert_int_equal(text.len, 0);
-    assert_true(wire_take_request(&rest, &kind, &text));
-    assert_int_equal(kind, ENTRY_SESSION);
-    assert_false(wire_take_request(&rest, &kind, &text));
+    assert_true(wire_take_request(&rest, &request));
+    assert_int_equal(request.kind, ENTRY_COMMAND);
+    assert_int_equal(request.database, 0);
+    assert_true(span_equal(request.payload, SPAN("*1\r\n$4\r\nPING\r\n")));
+    assert_true(wire_take_request(&rest, &request));
+    assert_int_equal(request.kind, ENTRY_TRANSACTION);
+    assert_int_equal(request.database, 12);
+    assert_int_equal(request.payload.len, 0);
+    assert_true(wire_take_request(&rest, &request));
+    assert_int_equal(request.kind, ENTRY_SESSION);
+    assert_false(wire_take_request(&rest, &request));
     items.len = 0;
     wire_add_refusal(&items, UINT64_MAX, SPAN("OOM no"));
     rest = buf_span(&items);
@@ -160,14 +162,15 @@ static void test_malformed_items_are_refused(void **state)
     static const char *const requests[] = {"",       "C",       "C5\r\nabcd",
                                            "E0\r\n", "M0\r\n",  "C1x\r\na",
                                            "C\r\n",  "C-1\r\n", "C99999999999999999999999\r\n",
-                                           "C1\na"};
+                                           "C1\na",  "C16:1\r\na", "C0:1\r\na",
+                                           "C01:1\r\na", "S1:1\r\na", "N1:0\r\n", "C1:"};
     static const char *const refusals[] = {"", "1", "1:", "1:2\r\na", "x:1\r\na", ":1\r\na"};
-    enum entry_kind kind;
+    struct wire_request request;
     struct span text;
     uint64_t seq;
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
         struct span rest = span_text(requests[i]);
-        assert_false(wire_take_request(&rest, &kind, &text));
+        assert_false(wire_take_request(&rest, &request));
     }
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         struct span rest = span_text(refusals[i]);

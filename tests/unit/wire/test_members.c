@@ -183,7 +183,7 @@ static void test_the_version_that_all_speak_is_a_line_of_its_own(void **state)
     out.len = 0;
     membership.version = WIRE_VERSION;
     members_encode(&out, &membership);
-    assert_memory_equal(out.ptr, "#VERSION:4\r\n#MEMBER:1:", 22);
+    assert_memory_equal(out.ptr, "#VERSION:5\r\n#MEMBER:1:", 22);
     assert_int_equal(members_parse(buf_span(&out), &read), ERR_NONE);
     assert_true(raft_membership_equal(&read, &membership));
     membership.version = 0;
@@ -204,7 +204,7 @@ static void test_a_version_that_is_not_ours_is_refused(void **state)
         buf_close(&text);
     }
     assert_int_equal(members_parse(SPAN("#VERSION:3\r\n"), &membership), ERR_CORRUPT);
-    assert_int_equal(members_parse(SPAN("#VERSION:5\r\n#MEMBER:1:1:0:0:\r\n"), &membership),
+    assert_int_equal(members_parse(SPAN("#VERSION:6\r\n#MEMBER:1:1:0:0:\r\n"), &membership),
                      ERR_FOREIGN);
 }
 

@@ -1,0 +1,10 @@
+/* A keyspace that a test owns, as the only database. */
+#ifndef FLOTILLA_TESTS_UNIT_SUPPORT_ONLY_H
+#define FLOTILLA_TESTS_UNIT_SUPPORT_ONLY_H
+
+#include "keyspace/internal.h"
+
+/* Valid within the block. */
+#define ONLY(one) (&(struct databases){.list = {(struct keyspace *)(uintptr_t)(one)}})
+
+#endif
