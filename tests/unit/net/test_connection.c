@@ -487,7 +487,7 @@ static void test_statistics_count_calls_and_errors(void **state)
 {
     struct fixture *f = *state;
     int fd = dial(f);
-    say(f, fd, "PING\r\nSELECT 1\r\nGET\r\nSET a 1\r\nFOO\r\n");
+    say(f, fd, "PING\r\nSELECT 16\r\nGET\r\nSET a 1\r\nFOO\r\n");
     answer(f, 2);
     turns(f);
     char errors[256] = "";

@@ -147,6 +147,8 @@ static void test_an_entry_reads_back_as_it_was_written(void **state)
          .seed = UINT64_MAX,
          .origin = {UINT64_MAX, UINT64_MAX, UINT64_MAX}},
         {.index = 7, .term = 2, .kind = ENTRY_COMMAND, .time_ms = 5, .origin = {3, 0xab, 1}},
+        {.index = 7, .term = 2, .kind = ENTRY_COMMAND, .database = 1},
+        {.index = 7, .term = 2, .kind = ENTRY_TRANSACTION, .database = 15, .origin = {3, 1, 1}},
     };
     for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++) {
         struct buf out = {0};
@@ -159,6 +161,8 @@ static void test_an_entry_reads_back_as_it_was_written(void **state)
         assert_int_equal(record.entry.index, extremes[i].index);
         assert_int_equal(record.entry.term, extremes[i].term);
         assert_int_equal(record.entry.kind, extremes[i].kind);
+        assert_int_equal(record.entry.database, extremes[i].database);
+        assert_int_equal(entry_database(buf_span(&out)), extremes[i].database);
         assert_int_equal(record.entry.time_ms, extremes[i].time_ms);
         assert_int_equal(record.entry.seed, extremes[i].seed);
         assert_int_equal(record.entry.origin.node, extremes[i].origin.node);
@@ -239,6 +243,52 @@ static void test_every_beginning_of_a_record_is_truncated_not_bad(void **state)
         }
     }
     buf_close(&out);
+}
+
+/* The checksum is right: a node wrote what it should not have. */
+static void test_a_database_that_cannot_be_is_bad(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"#RAFT:1:1:C16:0:0:0:",   "#RAFT:1:1:C0:0:0:0:",
+                                        "#RAFT:1:1:C01:0:0:0:",   "#RAFT:1:1:N1:0:0:0:",
+                                        "#RAFT:1:1:E1:0:5:0:",    "#RAFT:1:1:S1:0:0:0:",
+                                        "#RAFT:1:1:M1:0:0:0:",    "#RAFT:1:1:1:0:0:0:",
+                                        "#RAFT:1:1:C-1:0:0:0:",   "#RAFT:1:1:C1x:0:0:0:",
+                                        "#RAFT:1:1:CC:0:0:0:",    "#RAFT:1:1::0:0:0:",
+                                        "#RAFT:1:1:C999999999999999999999:0:0:0:"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct buf out = {0};
+        struct record record;
+        buf_printf(&out, "%s%08x\r\n", lines[i],
+                   (unsigned)crc32c(0, lines[i], strlen(lines[i])));
+        assert_int_equal(record_parse(buf_span(&out), &record), RECORD_BAD);
+        buf_close(&out);
+    }
+}
+
+static void test_a_select_is_read_in_one_form_only(void **state)
+{
+    (void)state;
+    for (unsigned database = 0; database < ENTRY_DATABASES; database++) {
+        struct buf out = {0};
+        struct record record;
+        entry_encode_select(&out, database);
+        for (size_t len = 1; len < out.len; len++)
+            assert_int_equal(parse_exact(out.ptr, len, &record), RECORD_TRUNCATED);
+        assert_int_equal(parse_exact(out.ptr, out.len, &record), RECORD_OK);
+        assert_int_equal(record.kind, RECORD_SELECT);
+        assert_int_equal(record.database, database);
+        assert_int_equal(record.bytes, out.len);
+        buf_close(&out);
+    }
+    static const char *const others[] = {
+        "*2\r\n$6\r\nSELECT\r\n$2\r\n16\r\n", "*2\r\n$6\r\nselect\r\n$1\r\n1\r\n",
+        "*2\r\n$6\r\nSELECT\r\n$2\r\n01\r\n", "*2\r\n$6\r\nSELECT\r\n$1\r\nx\r\n",
+        "*2\r\n$6\r\nSELEC1\r\n$1\r\n1\r\n",  "*3\r\n$6\r\nSELECT\r\n$1\r\n1\r\n"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct record record;
+        assert_int_equal(record_parse(span_text(others[i]), &record), RECORD_BAD);
+    }
 }
 
 static void test_an_origin_that_cannot_be_is_bad(void **state)
@@ -403,6 +453,8 @@ int main(void)
         cmocka_unit_test(test_records_of_all_kinds_follow_each_other),
         cmocka_unit_test(test_every_changed_byte_of_a_record_is_detected),
         cmocka_unit_test(test_every_beginning_of_a_record_is_truncated_not_bad),
+        cmocka_unit_test(test_a_database_that_cannot_be_is_bad),
+        cmocka_unit_test(test_a_select_is_read_in_one_form_only),
         cmocka_unit_test(test_an_origin_that_cannot_be_is_bad),
         cmocka_unit_test(test_whatever_clients_ask_for_may_have_an_origin),
         cmocka_unit_test(test_lines_that_are_no_records_are_bad),
