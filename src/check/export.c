@@ -135,8 +135,8 @@ enum check_status check_export_state(const struct check *check)
            machine_replay_position(check->replay)->index, check->options.export_path, bytes);
     size_t timed = 0;
     for (unsigned i = 0; i < DATABASES_MAX; i++)
-        timed += count_with_timed_elements(
-            databases_find(machine_replay_databases(check->replay), i));
+        timed +=
+            count_with_timed_elements(databases_find(machine_replay_databases(check->replay), i));
     if (timed)
         printf("note: fields of %zu hashes have deadlines, which an import by Flotilla keeps; for "
                "Redis and Valkey\nthese fields last, because the file's format has no place for "

@@ -40,13 +40,13 @@ enum command_flag {
     COMMAND_PROTECTED =
         1 << 19, /* must be enabled by a directive of the configuration; not shown, as in Redis */
     /* The flags from here on are Flotilla's own and not shown. */
-    COMMAND_VALUE_REPLY = 1 << 20,    /* the reply may be as long as the keys' values */
-    COMMAND_FREES = 1 << 22,          /* runs even when memory or the disk is full */
-    COMMAND_FREES_IF_PAST = 1 << 23,  /* the same if the deadline that it sets has passed */
-    COMMAND_SHOWS_CLUSTERS = 1 << 24, /* only a client says it that can follow redirects */
-    COMMAND_OF_NODE = 1 << 25,        /* the reply depends on the node, not on the data alone */
-    COMMAND_LENGTHENS = 1 << 21,      /* may make a value much longer than the command itself */
-    COMMAND_SINCE_TYPES = 1 << 26,    /* nodes that know only strings do not know it */
+    COMMAND_VALUE_REPLY = 1 << 20,     /* the reply may be as long as the keys' values */
+    COMMAND_FREES = 1 << 22,           /* runs even when memory or the disk is full */
+    COMMAND_FREES_IF_PAST = 1 << 23,   /* the same if the deadline that it sets has passed */
+    COMMAND_SHOWS_CLUSTERS = 1 << 24,  /* only a client says it that can follow redirects */
+    COMMAND_OF_NODE = 1 << 25,         /* the reply depends on the node, not on the data alone */
+    COMMAND_LENGTHENS = 1 << 21,       /* may make a value much longer than the command itself */
+    COMMAND_SINCE_TYPES = 1 << 26,     /* nodes that know only strings do not know it */
     COMMAND_SINCE_DATABASES = 1 << 27, /* nodes that know only database 0 do not know it */
 };
 

@@ -62,7 +62,6 @@ struct item *change_put(const struct change *change, struct item *fresh, int64_t
 /* Sets the item's deadline and that of its elements. Returns it; it may have moved. */
 struct item *keyspace_set_times(struct keyspace *keyspace, struct item *item, int64_t deadline_ms);
 
-
 /* clear.c: frees the item. A large value is put aside. */
 void keyspace_discard(struct keyspace *keyspace, struct item *item);
 

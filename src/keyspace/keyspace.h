@@ -1,6 +1,7 @@
 /* The data of one database: keys with their values, deadlines and revisions, one dictionary per
- * slot. The databases together are in databases.h. The state is a function of the calls made; it depends on no clock, no randomness and no pointer order. Two
- * keyspaces that received the same calls are equal byte for byte, including their iteration order.
+ * slot. The databases together are in databases.h. The state is a function of the calls made; it
+ * depends on no clock, no randomness and no pointer order. Two keyspaces that received the same
+ * calls are equal byte for byte, including their iteration order.
  *
  * A dictionary is a dense array of items in insertion order with an index table of 32-bit
  * positions. Removing an item moves the last item into its position. Choosing a random key takes

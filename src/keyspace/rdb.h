@@ -67,8 +67,8 @@ struct rdb_writer {
     bool is_single;    /* … of one database; else the next database follows */
     /* Slots that were written before their turn. */
     uint64_t out_of_turn[DATABASES_MAX][KEYSPACE_SLOTS / 64];
-    struct span pending;                       /* rest of a key or value that is partly written */
-    struct value_cursor cursor;                /* in a value of elements, or in its notes */
+    struct span pending;        /* rest of a key or value that is partly written */
+    struct value_cursor cursor; /* in a value of elements, or in its notes */
     uint64_t crc;
 };
 

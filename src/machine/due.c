@@ -24,9 +24,8 @@ static int64_t due_of_key(const struct machine *machine, const struct keyspace *
     return deadline_ms <= until_ms ? deadline_ms : NO_DEADLINE;
 }
 
-int64_t machine_due(const struct machine *machine, unsigned database,
-                    const struct command *command, const struct span *args, size_t argc,
-                    int64_t until_ms)
+int64_t machine_due(const struct machine *machine, unsigned database, const struct command *command,
+                    const struct span *args, size_t argc, int64_t until_ms)
 {
     const struct keyspace *keyspace = databases_find(machine->databases, database);
     if (!keyspace)
@@ -35,8 +34,7 @@ int64_t machine_due(const struct machine *machine, unsigned database,
     size_t *positions = few;
     size_t count = command_keys(command, args, argc, few, KEYS_AT_HAND);
     if (count == 0) /* KEYS, SCAN, DBSIZE, RANDOMKEY look at all keys; TIME at none */
-        return command->flags & COMMAND_READONLY &&
-                       keyspace_count_due(keyspace, until_ms, 1)
+        return command->flags & COMMAND_READONLY && keyspace_count_due(keyspace, until_ms, 1)
                    ? until_ms
                    : NO_DEADLINE;
     if (count > KEYS_AT_HAND) {

@@ -36,10 +36,18 @@ void machine_apply_transaction(struct machine *machine, const struct entry *entr
                                struct command_context *context,
                                const struct machine_caller *caller);
 bool machine_transaction_is_valid(struct machine *machine, unsigned database, struct span payload);
-/* Skips the annotations before a WATCH, if that is what comes next: *database is its keys'. */
-bool machine_skip_watch_note(struct span *packed, unsigned *database);
 /* Whether a client's command selects a database, and which. */
 bool machine_selects(const struct machine *machine, const struct command *command,
                      const struct span *args, size_t argc, unsigned *database);
+
+/* watch.c */
+struct machine_transaction;
+void machine_encode_watches(const struct machine_transaction *transaction, struct buf *out);
+/* Reads the WATCHes at the payload's start; true if a watched key has changed. */
+bool machine_watched_changed(struct machine *machine, struct span *payload, int64_t now_ms);
+/* Takes a WATCH with its annotations off the payload. False: no node writes that. */
+bool machine_watch_is_valid(struct machine *machine, struct span *payload);
+/* Skips the annotations before a WATCH, if that is what comes next: *database is its keys'. */
+bool machine_skip_watch_note(struct span *packed, unsigned *database);
 
 #endif

@@ -45,10 +45,8 @@ static void changed(void *context, const struct keyspace_change *change)
 struct databases *machine_replace_databases(struct machine *machine, struct databases *databases)
 {
     struct databases *replaced = machine->databases;
-    const struct keyspace_observer observer = {.context = machine,
-                                               .before_change = before_change,
-                                               .cleared = cleared,
-                                               .changed = changed};
+    const struct keyspace_observer observer = {
+        .context = machine, .before_change = before_change, .cleared = cleared, .changed = changed};
     if (replaced)
         databases_set_rules(databases, databases_rules(replaced));
     machine->databases = databases;

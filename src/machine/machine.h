@@ -5,6 +5,7 @@
  *   machine.c      applies entries to the databases
  *   numbered.c     sessions of clients, and commands that are carried out once (session.h)
  *   transaction.c  encodes MULTI … EXEC as one payload, and runs it
+ *   watch.c        the watched keys in it
  *   logged.c       commands as they stand in payloads, which Redis 7.0 can load
  *   state.c        writes the machine to a file and reads it back
  *   replay.c       a machine that checks entries before it applies them
@@ -54,7 +55,8 @@ struct machine_listener {
 struct machine {
     const struct command_table *table; /* borrowed */
     struct databases *databases;
-    unsigned select_max; /* SELECT of this node's clients is valid below it; DATABASES_MAX at most */
+    unsigned
+        select_max; /* SELECT of this node's clients is valid below it; DATABASES_MAX at most */
     struct sessions sessions;
     uint64_t applied_index;
     int64_t clock_ms; /* time of the last applied entry */
@@ -115,11 +117,10 @@ struct machine_view {
 void machine_read(struct machine *machine, const struct command *command, const struct span *args,
                   size_t argc, const struct machine_view *view, struct machine_caller *caller);
 
-/* Of the keys that the reading command, in this database, may look at: the latest deadline after machine->clock_ms and
- * up to until_ms. NO_DEADLINE: the command sees the same at both times. */
-int64_t machine_due(const struct machine *machine, unsigned database,
-                    const struct command *command, const struct span *args, size_t argc,
-                    int64_t until_ms);
+/* Of the keys that the reading command, in this database, may look at: the latest deadline after
+ * machine->clock_ms and up to until_ms. NO_DEADLINE: the command sees the same at both times. */
+int64_t machine_due(const struct machine *machine, unsigned database, const struct command *command,
+                    const struct span *args, size_t argc, int64_t until_ms);
 
 /* Whether applying the entry now would not run its command, because it carries a number of a
  * session that was carried out, or of no session. */

@@ -31,8 +31,8 @@ struct machine_writer {
     struct rdb_writer rdb;
 };
 
-/* The databases and the writer must stay where they are until the last byte is written. The sessions
- * are copied; NULL: there are none. */
+/* The databases and the writer must stay where they are until the last byte is written. The
+ * sessions are copied; NULL: there are none. */
 void machine_writer_init(struct machine_writer *writer, const struct databases *databases,
                          const struct sessions *sessions, const struct machine_position *position);
 void machine_writer_close(struct machine_writer *writer);

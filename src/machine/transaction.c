@@ -7,11 +7,6 @@
 #include "base/number.h"
 #include "machine/internal.h"
 
-/* Redis reads an annotation with a buffer of 1024 bytes; a watched key needs at most 23 of them. */
-enum { WATCHES_PER_LINE = 40, WATCH_FIELDS = 2 };
-
-static const char watch_note[] = "#WATCH";
-
 static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
 /* Parses the next command in `rest`. This node wrote the bytes, or a checksum verified them, so an
@@ -100,48 +95,6 @@ bool machine_transaction_has_local(const struct machine *machine, struct span co
     return any_command(machine, commands, is_local);
 }
 
-static void add_watch_note(unsigned database, struct buf *out)
-{
-    buf_add_text(out, watch_note);
-    if (database)
-        buf_add_u64(out, database);
-}
-
-/* All of one database. */
-static void encode_watch_command(const struct machine_watch *watches, size_t count, struct buf *out)
-{
-    struct span *args = mem_alloc((count + 1) * sizeof *args);
-    args[0] = SPAN("WATCH");
-    for (size_t i = 0; i < count; i++) {
-        const struct machine_watch *watch = &watches[i];
-        args[i + 1] = watch->key;
-        if (i && i % WATCHES_PER_LINE == 0)
-            buf_add_text(out, "\r\n");
-        if (i % WATCHES_PER_LINE == 0)
-            add_watch_note(watches[0].database, out);
-        buf_printf(out, ":%llu:%d", (unsigned long long)watch->revision, watch->was_present);
-    }
-    buf_add_text(out, "\r\n");
-    resp_encode_command(out, args, count + 1);
-    mem_free(args);
-}
-
-/* A client may watch more keys, with several commands, than one command can name. */
-static void encode_watches(const struct machine_transaction *transaction, struct buf *out)
-{
-    size_t at = 0;
-    while (at < transaction->watch_count) {
-        const struct machine_watch *first = &transaction->watches[at];
-        size_t count = 0;
-        while (at < transaction->watch_count && count < MACHINE_WATCHES_PER_COMMAND &&
-               first[count].database == first->database) {
-            count++;
-            at++;
-        }
-        encode_watch_command(first, count, out);
-    }
-}
-
 static void encode_one(const struct command *command, const struct span *original, size_t argc,
                        int64_t now_ms, struct buf *out)
 {
@@ -170,7 +123,7 @@ void machine_transaction_encode(struct machine *machine,
                                 const struct machine_transaction *transaction, int64_t now_ms,
                                 struct buf *out)
 {
-    encode_watches(transaction, out);
+    machine_encode_watches(transaction, out);
     resp_encode_command(out, &SPAN("MULTI"), 1);
     struct span rest = transaction->commands;
     const struct resp_parser *parser = &machine->parser;
@@ -185,85 +138,6 @@ void machine_transaction_encode(struct machine *machine,
     if (database != transaction->database)
         encode_select(transaction->database, out);
     resp_encode_command(out, &SPAN("EXEC"), 1);
-}
-
-/* Reads the next number of an annotation, with the ':' before it. */
-static bool next_field(struct span *line, uint64_t *value)
-{
-    if (line->len == 0 || line->ptr[0] != ':')
-        return false;
-    const char *start = line->ptr + 1;
-    size_t len = 0;
-    while (len + 1 < line->len && start[len] != ':')
-        len++;
-    *line = span_of(start + len, line->len - 1 - len);
-    return number_parse_u64(span_of(start, len), value);
-}
-
-/* Reads the number of a database before an annotation's first ':'; none is 0. */
-static bool take_database(struct span *line, unsigned *database)
-{
-    const char *colon = line->len ? memchr(line->ptr, ':', line->len) : NULL;
-    size_t len = colon ? (size_t)(colon - line->ptr) : line->len;
-    uint64_t number = 0;
-    if (len && (!number_parse_u64(span_of(line->ptr, len), &number) || number == 0 ||
-                number >= DATABASES_MAX))
-        return false;
-    *database = (unsigned)number;
-    *line = span_of(line->ptr + len, line->len - len);
-    return true;
-}
-
-/* False: the line is not an annotation. */
-static bool read_annotation(struct span *payload, struct buf *fields, unsigned *database)
-{
-    const char *end = memchr(payload->ptr, '\r', payload->len);
-    size_t prefix = sizeof watch_note - 1;
-    if (!end || (size_t)(end - payload->ptr) + 2 > payload->len ||
-        (size_t)(end - payload->ptr) < prefix || memcmp(payload->ptr, watch_note, prefix) != 0)
-        return false;
-    struct span line = span_of(payload->ptr + prefix, (size_t)(end - payload->ptr) - prefix);
-    if (!take_database(&line, database))
-        return false;
-    uint64_t value;
-    while (next_field(&line, &value))
-        buf_add(fields, &value, sizeof value);
-    size_t used = (size_t)(end - payload->ptr) + 2;
-    *payload = span_of(payload->ptr + used, payload->len - used);
-    return line.len == 0;
-}
-
-/* Reads one WATCH with its annotation; true if one of its keys has changed. */
-static bool watch_command_changed(struct machine *machine, struct span *payload, int64_t now_ms)
-{
-    struct buf fields = {0};
-    unsigned database = 0;
-    while (payload->len && payload->ptr[0] == '#') {
-        bool fine = read_annotation(payload, &fields, &database);
-        ASSERT(fine);
-    }
-    next_logged(machine, payload); /* the WATCH itself */
-    size_t count = machine->logged.argc - 1;
-    ASSERT(fields.len == count * WATCH_FIELDS * sizeof(uint64_t));
-    bool changed = false;
-    for (size_t i = 0; i < count && !changed; i++) {
-        uint64_t values[WATCH_FIELDS];
-        memcpy(values, fields.ptr + i * sizeof values, sizeof values);
-        changed = keyspace_changed_since(databases_at(machine->databases, database),
-                                         machine->logged.args[i + 1], values[1] != 0, values[0],
-                                         now_ms);
-    }
-    buf_close(&fields);
-    return changed;
-}
-
-/* Reads the WATCHes at the payload's start; true if a watched key has changed. */
-static bool watched_changed(struct machine *machine, struct span *payload, int64_t now_ms)
-{
-    bool changed = false;
-    while (!changed && payload->len && payload->ptr[0] == '#')
-        changed = watch_command_changed(machine, payload, now_ms);
-    return changed;
 }
 
 static bool is_exec(const struct logged *logged)
@@ -303,8 +177,7 @@ static void run_payload(struct machine *machine, struct span payload,
         if (!command || !command->run)
             FATAL("the log holds a command that this version does not know: it is older than the "
                   "log");
-        machine_execute(command, machine->logged.args, machine->logged.argc, context,
-                        caller);
+        machine_execute(command, machine->logged.args, machine->logged.argc, context, caller);
         count++;
     }
     context->reply = reply;
@@ -352,7 +225,7 @@ void machine_apply_transaction(struct machine *machine, const struct entry *entr
                                struct command_context *context, const struct machine_caller *caller)
 {
     struct span payload = entry->payload;
-    if (watched_changed(machine, &payload, entry->time_ms)) {
+    if (machine_watched_changed(machine, &payload, entry->time_ms)) {
         resp_null_array(context->reply);
         return;
     }
@@ -369,25 +242,7 @@ bool machine_transaction_is_void(struct machine *machine, const struct entry *en
     struct span payload = entry->payload;
     if (machine_is_numbered(entry) && !session_note_take(&payload, &note))
         return false;
-    return watched_changed(machine, &payload, entry->time_ms);
-}
-
-/* An annotation of another database than the one before belongs to no WATCH. */
-static bool watch_is_valid(struct machine *machine, struct span *payload)
-{
-    struct buf fields = {0};
-    unsigned first = DATABASES_MAX, database = 0;
-    bool valid = true;
-    while (valid && payload->len && payload->ptr[0] == '#') {
-        valid = read_annotation(payload, &fields, &database) &&
-                (first == DATABASES_MAX || first == database);
-        first = database;
-    }
-    size_t numbers = fields.len / sizeof(uint64_t);
-    buf_close(&fields);
-    return valid && logged_take(&machine->logged, payload) &&
-           span_is(machine->logged.args[0], "WATCH") &&
-           numbers == (machine->logged.argc - 1) * WATCH_FIELDS;
+    return machine_watched_changed(machine, &payload, entry->time_ms);
 }
 
 /* Whether what was taken last is a SELECT as a payload may have it. */
@@ -398,23 +253,11 @@ static bool take_select(const struct machine *machine, unsigned *database)
            parse_database(logged->args, logged->argc, DATABASES_MAX, database);
 }
 
-bool machine_skip_watch_note(struct span *packed, unsigned *database)
-{
-    struct buf fields = {0};
-    bool is_watch = packed->len && packed->ptr[0] == '#';
-    while (packed->len && packed->ptr[0] == '#') {
-        bool fine = read_annotation(packed, &fields, database);
-        ASSERT(fine); /* this node wrote it */
-    }
-    buf_close(&fields);
-    return is_watch;
-}
-
 bool machine_transaction_is_valid(struct machine *machine, unsigned database, struct span payload)
 {
     unsigned selected = database;
     while (payload.len && payload.ptr[0] == '#')
-        if (!watch_is_valid(machine, &payload))
+        if (!machine_watch_is_valid(machine, &payload))
             return false;
     if (!logged_take(&machine->logged, &payload) || machine->logged.argc != 1 ||
         !span_is(machine->logged.args[0], "MULTI"))
@@ -451,7 +294,7 @@ static bool rewrite_transaction(struct machine *machine, struct span payload, in
 {
     const char *start = payload.ptr;
     while (payload.len && payload.ptr[0] == '#') {
-        bool is_watch = watch_is_valid(machine, &payload);
+        bool is_watch = machine_watch_is_valid(machine, &payload);
         ASSERT(is_watch); /* it was checked */
     }
     next_logged(machine, &payload); /* MULTI */
@@ -477,9 +320,8 @@ static void keep_number(struct span *payload, struct buf *out)
     buf_add(out, start, (size_t)(payload->ptr - start));
 }
 
-bool machine_rewrite(struct machine *machine, const struct machine_request *request,
-                     int64_t now_ms, const struct machine_judge *judge, struct buf *out,
-                     const char **error)
+bool machine_rewrite(struct machine *machine, const struct machine_request *request, int64_t now_ms,
+                     const struct machine_judge *judge, struct buf *out, const char **error)
 {
     *error = NULL;
     size_t start = out->len;
@@ -503,7 +345,7 @@ bool machine_rewrite(struct machine *machine, const struct machine_request *requ
 
 void machine_transaction_pack(struct buf *out, const struct machine_transaction *transaction)
 {
-    encode_watches(transaction, out);
+    machine_encode_watches(transaction, out);
     buf_add_span(out, transaction->commands);
 }
 
@@ -516,7 +358,7 @@ void machine_read_transaction(struct machine *machine, struct span packed,
                                       .reply = &caller->reply,
                                       .wall = caller->wall};
     command_select(&context, view->database);
-    if (watched_changed(machine, &packed, view->now_ms))
+    if (machine_watched_changed(machine, &packed, view->now_ms))
         resp_null_array(&caller->reply);
     else
         run_script(machine, packed, NULL, &context, caller);

@@ -57,7 +57,8 @@ static void add_buffers(const struct client *client, struct buf *out)
     const struct net_output *output = &client->output;
     const struct client_subscriptions *heard = &client->subscriptions;
     buf_printf(out, " db=%u sub=%zu psub=%zu ssub=0 multi=%lld", client->database,
-               heard->count - heard->patterns, heard->patterns, transaction->open ? (long long)transaction->count : -1LL);
+               heard->count - heard->patterns, heard->patterns,
+               transaction->open ? (long long)transaction->count : -1LL);
     size_t in = client_input_len(client);
     buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu", in, client->in.cap - in,
                client_transaction_memory(transaction));

@@ -71,7 +71,7 @@ struct net_settings {
     uint64_t query_buffer_max; /* 0: no limit */
     uint64_t output_pause; /* unread bytes from which on a client is not executed; 0: no limit */
     uint64_t bulk_len_max;
-    unsigned databases; /* for SELECT; DATABASES_MAX at most */
+    unsigned databases;             /* for SELECT; DATABASES_MAX at most */
     int64_t slowlog_slower_than_us; /* -1: nothing is kept */
     size_t slowlog_max_len;
     uint32_t slow_warning_ms; /* a command that took so long is worth a line; 0: none is */

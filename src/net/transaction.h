@@ -13,12 +13,12 @@ struct client_transaction {
     bool aborted; /* a command was refused: EXEC refuses too */
     struct buf commands;
     size_t count;
-    uint32_t flags; /* of all queued commands */
-    bool grows;     /* one of them writes and does not delete */
-    bool has_data;  /* one of them concerns the keyspace */
-    bool selects;   /* one of them is SELECT */
+    uint32_t flags;       /* of all queued commands */
+    bool grows;           /* one of them writes and does not delete */
+    bool has_data;        /* one of them concerns the keyspace */
+    bool selects;         /* one of them is SELECT */
     bool needs_databases; /* one of them is not known by members that know only database 0 */
-    bool of_node;   /* the reply of one depends on the node that carries it out */
+    bool of_node;         /* the reply of one depends on the node that carries it out */
     bool has_slot;
     unsigned slot;                 /* of the first key: where -MOVED points */
     struct machine_watch *watches; /* keys are owned */

@@ -255,7 +255,8 @@ void server_cluster_getkeysinslot(struct server *server, const struct server_cal
         resp_error(call->reply, "ERR Invalid slot or number of keys");
         return;
     }
-    const struct keyspace *keyspace = shard_keyspace(server_shard_of_slot(server, (unsigned)slot), 0);
+    const struct keyspace *keyspace =
+        shard_keyspace(server_shard_of_slot(server, (unsigned)slot), 0);
     size_t count = keyspace_slot_count(keyspace, (unsigned)slot);
     if (count > (uint64_t)most)
         count = (size_t)most;

@@ -181,9 +181,8 @@ void shard_read_local(struct shard *shard, const struct shard_request *request,
     struct waiter_client waiter = {shard, request->client};
     struct machine_caller caller = caller_of(&waiter);
     caller.reply = *reply;
-    const struct machine_view view = {.now_ms = shard->machine.clock_ms,
-                                      .prng = &shard->prng,
-                                      .database = request->database};
+    const struct machine_view view = {
+        .now_ms = shard->machine.clock_ms, .prng = &shard->prng, .database = request->database};
     machine_read(&shard->machine, request->command, request->args, request->argc, &view, &caller);
     shard_note_announced(shard);
 }
@@ -194,9 +193,8 @@ void shard_wait_local(struct shard *shard, const struct shard_request *request,
     shard_set_now(shard, now);
     struct waiter_client waiter = {shard, request->client};
     struct machine_caller caller = caller_of(&waiter);
-    const struct machine_view view = {.now_ms = shard->machine.clock_ms,
-                                      .prng = &shard->prng,
-                                      .database = request->database};
+    const struct machine_view view = {
+        .now_ms = shard->machine.clock_ms, .prng = &shard->prng, .database = request->database};
     read_or_wait(shard, request, &view, &caller, true);
     shard_note_announced(shard);
 }

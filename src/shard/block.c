@@ -121,9 +121,8 @@ static void try_read(struct shard *shard, struct blocked *blocked, const struct 
     struct buf *scratch = &shard->blocks.scratch;
     scratch->len = 0;
     struct machine_caller caller = {.reply = {.out = scratch, .protocol = blocked->protocol}};
-    const struct machine_view view = {.now_ms = shard->machine.clock_ms,
-                                      .prng = &shard->prng,
-                                      .database = blocked->database};
+    const struct machine_view view = {
+        .now_ms = shard->machine.clock_ms, .prng = &shard->prng, .database = blocked->database};
     machine_read(&shard->machine, waiter->command, waiter->args, waiter->argc, &view, &caller);
     if (shard_reply_is_null(buf_span(scratch)) ||
         (!is_ready && is_wrong_type(buf_span(scratch)))) /* it waits for the next stream there */
@@ -140,8 +139,7 @@ static void try_reads(struct shard *shard)
         const struct waiter *first = key->lines->first->waiter;
         bool is_ready = first->command->blocking->ready(
                             databases_at(shard->machine.databases, key->database), first->args,
-                            first->argc, span_of(key->name, key->len),
-                            shard->machine.clock_ms) > 0;
+                            first->argc, span_of(key->name, key->len), shard->machine.clock_ms) > 0;
         struct buf ids = {0};
         for (const struct wait_line *line = key->lines; line; line = line->next)
             for (const struct wait_place *at = line->first; at; at = at->next)
@@ -165,15 +163,14 @@ void shard_block_read(struct shard *shard, const struct shard_request *request, 
     const struct command_blocking *blocking = request->command->blocking;
     struct buf text = {0};
     if (blocking->settle)
-        blocking->settle(databases_at(shard->machine.databases, request->database),
-                         request->args, request->argc, shard->machine.clock_ms, &text);
+        blocking->settle(databases_at(shard->machine.databases, request->database), request->args,
+                         request->argc, shard->machine.clock_ms, &text);
     else
         resp_encode_command(&text, request->args, request->argc);
     struct blocked *blocked = blocked_add(shard, request, buf_span(&text), BLOCK_READS);
     blocked->local = local;
-    struct waiter *waiter =
-        waits_add(&blocks->reads, blocked_waiter_id(shard, blocked), blocked->id,
-                  blocked->database, buf_span(&text));
+    struct waiter *waiter = waits_add(&blocks->reads, blocked_waiter_id(shard, blocked),
+                                      blocked->id, blocked->database, buf_span(&text));
     ASSERT(waiter); /* this node made the text */
     buf_close(&text);
 }

@@ -140,8 +140,8 @@ bool shard_reply_is_null(struct span reply);
 
 /* wake.c */
 /* A client waits. False: the command is refused, and `error` says why. */
-bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp,
-                       unsigned database, struct span text, const char **error);
+bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp, unsigned database,
+                       struct span text, const char **error);
 /* Returns the index at which it is decided. */
 uint64_t shard_wait_ends(struct shard *shard, struct waiter_id id);
 MUST_CHECK enum err shard_serve_waits(struct shard *shard, const struct wire_forward *message,

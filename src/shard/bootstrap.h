@@ -20,7 +20,7 @@ struct shard_bootstrap_options {
     struct identity identity;       /* of the member with the state */
     const struct raft_membership *membership;
     const struct databases *databases; /* borrowed, unchanged until the end */
-    const struct disk *disk;         /* borrowed */
+    const struct disk *disk;           /* borrowed */
 };
 
 /* ERR_EXISTS: the folder holds data, which stays as it is. Else as storage_open(). One line in

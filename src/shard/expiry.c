@@ -46,7 +46,7 @@ void shard_propose_expiry(struct shard *shard)
     int64_t now_ms = shard_now_ms(shard, shard->now);
     size_t covered = shard->expiry_count * KEYS_PER_ENTRY;
     size_t due = databases_count_due(shard->machine.databases, now_ms,
-                                    (size_t)ENTRIES_WAITING_MAX * KEYS_PER_ENTRY);
+                                     (size_t)ENTRIES_WAITING_MAX * KEYS_PER_ENTRY);
     /* The ticks of a leader are often enough for them: nobody waits for the end of a session. */
     if (shard->machine.sessions.due_ms <= now_ms && shard->expiry_count == 0)
         propose(shard);

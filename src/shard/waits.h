@@ -47,7 +47,7 @@ struct waiter {
     uint64_t stamp;    /* the order of arrival */
     uint64_t position; /* under_way: of the entry that is to serve it */
     unsigned database;
-    char *text;        /* the command, as RESP */
+    char *text; /* the command, as RESP */
     size_t text_len;
     const struct command *command;
     struct span *args; /* into the text */

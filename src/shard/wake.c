@@ -154,8 +154,8 @@ void shard_wake_behind(struct shard *shard, unsigned database, const struct comm
     blocks->depth--;
 }
 
-bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp,
-                       unsigned database, struct span text, const char **error)
+bool shard_wait_begins(struct shard *shard, struct waiter_id id, uint64_t *stamp, unsigned database,
+                       struct span text, const char **error)
 {
     struct shard_blocks *blocks = &shard->blocks;
     shard_begin_waking(shard);
@@ -260,8 +260,7 @@ static void answer_item(struct shard *shard, const struct wire_forward *message,
         tell_when_committed(shard, id, wait->number);
     } else if (was_served(origin, wait->id)) {
         wait->number = wait->number ? wait->number : next_stamp(shard);
-    } else if (!shard_wait_begins(shard, id, &wait->number, wait->database, wait->text,
-                                  &error)) {
+    } else if (!shard_wait_begins(shard, id, &wait->number, wait->database, wait->text, &error)) {
         wait->kind = WIRE_WAIT_REFUSED;
         wait->number = 0;
     }

@@ -181,8 +181,8 @@ bool wire_take_request(struct span *items, struct wire_request *request)
     request->kind = (enum entry_kind)items->ptr[0];
     *items = span_of(items->ptr + 1, items->len - 1);
     bool has_database = request->kind == ENTRY_COMMAND || request->kind == ENTRY_TRANSACTION;
-    return take_database(items, &request->database) &&
-           (has_database || request->database == 0) && take_text(items, &request->payload);
+    return take_database(items, &request->database) && (has_database || request->database == 0) &&
+           take_text(items, &request->payload);
 }
 
 bool wire_take_refusal(struct span *items, uint64_t *seq, struct span *text)
@@ -211,8 +211,8 @@ bool wire_take_wait(struct span *items, struct wire_wait *wait)
     wait->kind = (enum wire_wait_kind)items->ptr[0];
     *items = span_of(items->ptr + 1, items->len - 1);
     return take_number(items, SPAN(":"), &wait->id) && wait->id < WIRE_WAITER_FIRST &&
-           take_number(items, SPAN(":"), &wait->number) &&
-           take_database(items, &wait->database) && take_text(items, &wait->text);
+           take_number(items, SPAN(":"), &wait->number) && take_database(items, &wait->database) &&
+           take_text(items, &wait->text);
 }
 
 void wire_add_index(struct buf *items, uint64_t index)

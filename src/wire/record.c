@@ -74,8 +74,9 @@ static bool checksum_is(struct span text, uint32_t expected)
 static bool parse_kind(struct span text, struct entry *entry)
 {
     uint64_t database = 0;
-    if (text.len == 0 || (text.len > 1 && (!number_parse_u64(span_of(text.ptr + 1, text.len - 1), &database) ||
-                                           database == 0 || database >= ENTRY_DATABASES)))
+    if (text.len == 0 ||
+        (text.len > 1 && (!number_parse_u64(span_of(text.ptr + 1, text.len - 1), &database) ||
+                          database == 0 || database >= ENTRY_DATABASES)))
         return false;
     entry->kind = (enum entry_kind)text.ptr[0];
     entry->database = (unsigned)database;
@@ -187,8 +188,7 @@ static enum record_outcome split_entry_line(struct span input, struct entry *ent
     bool has_origin = line->count == FIELDS_MAX;
     if ((!has_origin && line->count != ENTRY_FIELDS) ||
         !number_parse_u64(line->fields[0], &entry->index) ||
-        !number_parse_u64(line->fields[1], &entry->term) ||
-        !parse_kind(line->fields[2], entry) ||
+        !number_parse_u64(line->fields[1], &entry->term) || !parse_kind(line->fields[2], entry) ||
         !number_parse_i64(line->fields[3], &entry->time_ms) ||
         !parse_hex(line->fields[4], &entry->seed) || !number_parse_u64(line->fields[5], len))
         return RECORD_BAD;

@@ -479,7 +479,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     unsigned rules = input_byte(&input);
     for (size_t i = 0; i < MACHINES; i++) {
         machine_init(&run.sides[i].machine, choices.table, 111 * i + 1);
-        keyspace_set_rules(databases_at(run.sides[i].machine.databases, 0), &all_rules[(rules >> (2 * i)) % RULES]);
+        keyspace_set_rules(databases_at(run.sides[i].machine.databases, 0),
+                           &all_rules[(rules >> (2 * i)) % RULES]);
         run.sides[i].is_running = i < 2;
     }
     run.third_rules = &all_rules[(rules >> 4) % RULES];

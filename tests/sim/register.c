@@ -85,7 +85,8 @@ static enum shard_admission submit_one(struct sim *sim, struct sim_client *clien
 static void watch(struct sim_client *client, const struct sim_node *node, struct span key)
 {
     client->watched_revision = shard_applied_index(node->shard);
-    client->watched_present = keyspace_find(shard_keyspace(node->shard, 0), key, NO_DEADLINE) != NULL;
+    client->watched_present =
+        keyspace_find(shard_keyspace(node->shard, 0), key, NO_DEADLINE) != NULL;
     client->compares = false;
 }
 

@@ -4,9 +4,9 @@
 #include "cluster/cluster.h"
 #include "keyspace/rdb.h"
 #include "resp/parse.h"
+#include "unit/support/only.h"
 #include "unit/support/shown.h"
 #include "unit/support/test.h"
-#include "unit/support/only.h"
 
 struct fixture {
     struct command_table *table;
@@ -144,8 +144,8 @@ static void test_commands_of_an_aof_are_run(void **state)
 static void assert_shown(struct fixture *fixture, const char *key, const char *shown)
 {
     struct buf text = {0};
-    struct item *item =
-        keyspace_find(databases_at(import_databases(fixture->import), 0), span_text(key), NO_DEADLINE);
+    struct item *item = keyspace_find(databases_at(import_databases(fixture->import), 0),
+                                      span_text(key), NO_DEADLINE);
     assert_non_null(item);
     shown_item(&text, item);
     buf_add_char(&text, '\0');
@@ -414,7 +414,8 @@ static void test_an_rdb_file_may_come_before_commands(void **state)
         read_fine(&fixture, buf_span(&text));
         assert_value(&fixture, "a", "2");
         assert_int_equal(
-            item_revision(keyspace_find(databases_at(import_databases(fixture.import), 0), SPAN("a"), NO_DEADLINE)),
+            item_revision(keyspace_find(databases_at(import_databases(fixture.import), 0),
+                                        SPAN("a"), NO_DEADLINE)),
             0);
         read_commands(&fixture, "INCR a\n");
         assert_value(&fixture, "a", "3");

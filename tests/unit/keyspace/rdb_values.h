@@ -9,8 +9,8 @@
 #include "keyspace/rdb.h"
 #include "keyspace/stream.h"
 #include "unit/keyspace/values.h"
-#include "unit/support/shown.h"
 #include "unit/support/only.h"
+#include "unit/support/shown.h"
 
 static inline struct keyspace *keyspace_with(int rules)
 {

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "base/crc.h"
-#include "unit/support/test.h"
 #include "unit/support/only.h"
+#include "unit/support/test.h"
 
 static void set(struct keyspace *keyspace, const char *key, const char *value, uint64_t revision)
 {
@@ -303,7 +303,8 @@ static void test_keys_of_databases_that_do_not_exist_are_reported_and_skipped(vo
     (void)state;
     struct keyspace *into = keyspace_new(1);
     struct buf skipped = {0};
-    const struct rdb_reader_options options = {.context = &skipped, .on_unsupported = note_skipped, .databases = 3};
+    const struct rdb_reader_options options = {
+        .context = &skipped, .on_unsupported = note_skipped, .databases = 3};
     struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
     assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xfe\x03\x00\x01k\x01v")), RDB_MORE);
     assert_int_equal(rdb_reader_feed(reader, SPAN("\x01\x01l\x01\x01v\xfe\x00\x00\x01k\x01w")),

@@ -157,8 +157,7 @@ static void test_what_concerns_a_database_without_keys_comes_back(void **state)
     struct databases *loaded = databases_new(2);
     struct rdb_reader *reader = rdb_reader_new(loaded, NULL);
     assert_int_equal(rdb_reader_feed(reader, buf_span(&saving.file)), RDB_DONE);
-    assert_true(
-        keyspace_changed_since(databases_at(loaded, 3), SPAN("k"), false, 5, NO_DEADLINE));
+    assert_true(keyspace_changed_since(databases_at(loaded, 3), SPAN("k"), false, 5, NO_DEADLINE));
     assert_true(keyspace_changed_since(databases_at(loaded, 9), SPAN("k"), true, 6, NO_DEADLINE));
     assert_true(databases_digest(loaded) == databases_digest(saving.databases));
     rdb_reader_free(reader);

@@ -26,9 +26,11 @@ static void run(struct due *due, const struct span *args, size_t argc)
 {
     struct buf out = {0};
     struct resp_writer reply = {.out = &out, .protocol = 2};
-    struct command_context context = {
-        .databases = due->machine.databases,
-        .keyspace = databases_at(due->machine.databases, 0), .now_ms = 1000, .revision = 1, .reply = &reply};
+    struct command_context context = {.databases = due->machine.databases,
+                                      .keyspace = databases_at(due->machine.databases, 0),
+                                      .now_ms = 1000,
+                                      .revision = 1,
+                                      .reply = &reply};
     command_find(due->table, args, argc)->run(&context, args, argc);
     assert_true(out.len > 0 && out.ptr[0] != '-');
     buf_close(&out);

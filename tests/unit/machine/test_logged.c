@@ -451,7 +451,8 @@ static void run_raw(struct running *r)
 
 static void assert_same_data(struct running *a, struct running *b)
 {
-    assert_true(keyspace_sum(databases_at(a->machine.databases, 0)) == keyspace_sum(databases_at(b->machine.databases, 0)));
+    assert_true(keyspace_sum(databases_at(a->machine.databases, 0)) ==
+                keyspace_sum(databases_at(b->machine.databases, 0)));
     assert_int_equal(keyspace_count(databases_at(a->machine.databases, 0)), 4);
 }
 

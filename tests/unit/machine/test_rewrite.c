@@ -39,7 +39,8 @@ static void end(struct rewriting *r)
 static bool rewrite(struct rewriting *r, enum entry_kind kind, struct span payload)
 {
     const struct machine_judge judge = {.context = r, .refusal = refusal};
-    return machine_rewrite(&r->machine, &(struct machine_request){kind, 0, payload}, 1000, &judge, &r->out, &r->error);
+    return machine_rewrite(&r->machine, &(struct machine_request){kind, 0, payload}, 1000, &judge,
+                           &r->out, &r->error);
 }
 
 static void assert_out(const struct rewriting *r, const char *expected)

@@ -99,7 +99,8 @@ static void assert_begins(const char *text, const char *with)
 static void assert_counter(struct fixture *f, const char *expected)
 {
     char scratch[24];
-    struct item *item = keyspace_find(databases_at(f->machine.databases, 0), SPAN("n"), NO_DEADLINE);
+    struct item *item =
+        keyspace_find(databases_at(f->machine.databases, 0), SPAN("n"), NO_DEADLINE);
     struct span value = item ? item_string(item, scratch) : SPAN("none");
     assert_true(span_equal(value, span_text(expected)));
 }

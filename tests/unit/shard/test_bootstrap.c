@@ -286,7 +286,8 @@ static void test_not_all_of_a_large_state_waits_for_the_disk_at_once(void **stat
     for (int i = 0; i < 24; i++) {
         char key[32];
         snprintf(key, sizeof key, "large%d", i);
-        keyspace_set_string(databases_at(begun.databases, 0), span_text(key), buf_span(&value), false, 0);
+        keyspace_set_string(databases_at(begun.databases, 0), span_text(key), buf_span(&value),
+                            false, 0);
     }
     buf_close(&value);
     assert_int_equal(begun_begin(&begun, cluster_one), ERR_NONE);

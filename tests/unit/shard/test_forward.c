@@ -607,7 +607,8 @@ static void test_requests_of_another_term_are_not_taken(void **state)
     fixture_turn(&fixture);
     uint64_t last = fixture_last(&fixture);
     struct buf items = {0};
-    wire_add_request(&items, &(struct wire_request){ENTRY_COMMAND, 0, SPAN("*2\r\n$4\r\nINCR\r\n$1\r\nk\r\n")});
+    wire_add_request(
+        &items, &(struct wire_request){ENTRY_COMMAND, 0, SPAN("*2\r\n$4\r\nINCR\r\n$1\r\nk\r\n")});
     struct wire_forward message = {
         .type = WIRE_FORWARD, .life = 5, .forward = {1, 1, 1}, .items = buf_span(&items)};
     message.term = fixture_term(&fixture) - 1;
@@ -699,13 +700,17 @@ static void test_relative_times_count_from_when_the_leader_appends(void **state)
     fixture_open(&fixture, 3);
     fixture_lead(&fixture);
     struct buf items = {0};
-    wire_add_request(&items, &(struct wire_request){ENTRY_COMMAND, 0, SPAN("*5\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n$2\r\nPX\r\n$4\r\n1000\r\n")});
+    wire_add_request(
+        &items, &(struct wire_request){
+                    ENTRY_COMMAND, 0,
+                    SPAN("*5\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n$2\r\nPX\r\n$4\r\n1000\r\n")});
     const struct wire_forward message = {
         .type = WIRE_FORWARD, .life = 5, .forward = {1, 1, 1}, .items = buf_span(&items)};
     assert_int_equal(forward_from(&fixture, &(struct shard_peer){3, 1, 0}, &message), ERR_NONE);
     fixture_acknowledge(&fixture, 0);
     fixture_turn(&fixture);
-    const struct item *item = keyspace_find(shard_keyspace(fixture.shard, 0), SPAN("k"), NO_DEADLINE);
+    const struct item *item =
+        keyspace_find(shard_keyspace(fixture.shard, 0), SPAN("k"), NO_DEADLINE);
     assert_non_null(item);
     assert_int_equal(item_deadline(item), shard_clock_ms(fixture.shard) + 1000);
     buf_close(&items);

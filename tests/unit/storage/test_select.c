@@ -158,7 +158,8 @@ static void test_a_tail_torn_around_a_select_is_cut_off(void **state)
     node_close(&node);
 }
 
-/* Redis would apply the entry to another database: it counts as damaged, as if its own bytes were. */
+/* Redis would apply the entry to another database: it counts as damaged, as if its own bytes were.
+ */
 static void test_an_entry_whose_select_is_another_one_is_damaged(void **state)
 {
     (void)state;

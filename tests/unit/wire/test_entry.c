@@ -249,18 +249,23 @@ static void test_every_beginning_of_a_record_is_truncated_not_bad(void **state)
 static void test_a_database_that_cannot_be_is_bad(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"#RAFT:1:1:C16:0:0:0:",   "#RAFT:1:1:C0:0:0:0:",
-                                        "#RAFT:1:1:C01:0:0:0:",   "#RAFT:1:1:N1:0:0:0:",
-                                        "#RAFT:1:1:E1:0:5:0:",    "#RAFT:1:1:S1:0:0:0:",
-                                        "#RAFT:1:1:M1:0:0:0:",    "#RAFT:1:1:1:0:0:0:",
-                                        "#RAFT:1:1:C-1:0:0:0:",   "#RAFT:1:1:C1x:0:0:0:",
-                                        "#RAFT:1:1:CC:0:0:0:",    "#RAFT:1:1::0:0:0:",
+    static const char *const lines[] = {"#RAFT:1:1:C16:0:0:0:",
+                                        "#RAFT:1:1:C0:0:0:0:",
+                                        "#RAFT:1:1:C01:0:0:0:",
+                                        "#RAFT:1:1:N1:0:0:0:",
+                                        "#RAFT:1:1:E1:0:5:0:",
+                                        "#RAFT:1:1:S1:0:0:0:",
+                                        "#RAFT:1:1:M1:0:0:0:",
+                                        "#RAFT:1:1:1:0:0:0:",
+                                        "#RAFT:1:1:C-1:0:0:0:",
+                                        "#RAFT:1:1:C1x:0:0:0:",
+                                        "#RAFT:1:1:CC:0:0:0:",
+                                        "#RAFT:1:1::0:0:0:",
                                         "#RAFT:1:1:C999999999999999999999:0:0:0:"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct buf out = {0};
         struct record record;
-        buf_printf(&out, "%s%08x\r\n", lines[i],
-                   (unsigned)crc32c(0, lines[i], strlen(lines[i])));
+        buf_printf(&out, "%s%08x\r\n", lines[i], (unsigned)crc32c(0, lines[i], strlen(lines[i])));
         assert_int_equal(record_parse(buf_span(&out), &record), RECORD_BAD);
         buf_close(&out);
     }

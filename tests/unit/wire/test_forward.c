@@ -131,7 +131,8 @@ static void test_requests_and_refusals_come_one_after_the_other(void **state)
     struct wire_request request;
     struct span text;
     uint64_t seq;
-    wire_add_request(&items, &(struct wire_request){ENTRY_COMMAND, 0, SPAN("*1\r\n$4\r\nPING\r\n")});
+    wire_add_request(&items,
+                     &(struct wire_request){ENTRY_COMMAND, 0, SPAN("*1\r\n$4\r\nPING\r\n")});
     wire_add_request(&items, &(struct wire_request){ENTRY_TRANSACTION, 12, SPAN("")});
     wire_add_request(&items, &(struct wire_request){ENTRY_SESSION, 0, SPAN("#BEGIN:0\r\n")});
     struct span rest = buf_span(&items);
@@ -159,11 +160,13 @@ static void test_requests_and_refusals_come_one_after_the_other(void **state)
 static void test_malformed_items_are_refused(void **state)
 {
     (void)state;
-    static const char *const requests[] = {"",       "C",       "C5\r\nabcd",
-                                           "E0\r\n", "M0\r\n",  "C1x\r\na",
-                                           "C\r\n",  "C-1\r\n", "C99999999999999999999999\r\n",
-                                           "C1\na",  "C16:1\r\na", "C0:1\r\na",
-                                           "C01:1\r\na", "S1:1\r\na", "N1:0\r\n", "C1:"};
+    static const char *const requests[] = {
+        "",           "C",          "C5\r\nabcd",
+        "E0\r\n",     "M0\r\n",     "C1x\r\na",
+        "C\r\n",      "C-1\r\n",    "C99999999999999999999999\r\n",
+        "C1\na",      "C16:1\r\na", "C0:1\r\na",
+        "C01:1\r\na", "S1:1\r\na",  "N1:0\r\n",
+        "C1:"};
     static const char *const refusals[] = {"", "1", "1:", "1:2\r\na", "x:1\r\na", ":1\r\na"};
     struct wire_request request;
     struct span text;
