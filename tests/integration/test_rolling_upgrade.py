@@ -15,8 +15,9 @@ from waiting import wait_for
 
 OLDER = "cbc2a4baa07d87a14abb15d5221b7660e9bfa0c6"
 STRINGS_ONLY = "28a8ab00447de4616891956a3af9c62c4a59f262"
-OLDEST, NEWEST = 2, 4
+OLDEST, NEWEST = 2, 5
 NOT_YET = "Not all nodes run a version that knows this command"
+ONE_DATABASE = "Not all nodes run a version that knows databases other than 0"
 
 
 def program_of(commit):
@@ -213,12 +214,24 @@ def test_values_of_other_types_wait_for_the_last_old_node(make_cluster, strings_
         for command in (("HSET", "h", "f", "v"), ("SET", "string", "other", "IFEQ", "kept"), ("BLPOP", "l", "1")):
             assert NOT_YET in str(wait_for(lambda node=node, command=command: refused(node, command), 20 * PATIENCE,
                                            "it is refused")), command
+        for command in (("SWAPDB", "0", "1"), ("MOVE", "string", "1"), ("COPY", "string", "string", "DB", "1")):
+            assert ONE_DATABASE in str(wait_for(lambda node=node, command=command: refused(node, command),
+                                                20 * PATIENCE, "it is refused")), command
+        with node.connect() as elsewhere:
+            assert elsewhere.call("SELECT", "5") == "OK"
+            assert elsewhere.call("GET", "string") is None
+            assert ONE_DATABASE in str(elsewhere.call("SET", "string", "v"))
+            replies = elsewhere.pipeline([("SELECT", "0"), ("MULTI",), ("SELECT", "5"), ("SET", "string", "v"), ("EXEC",)])
+            assert ONE_DATABASE in str(replies[-1])
     replace(last, SERVER)
     for node in cluster.nodes:
         wait_for(lambda node=node: node.call("HSET", "h", f"f-{node.id}", "v") == 1, 20 * PATIENCE, "all know it")
     assert cluster.followers()[0].call("HLEN", "h") == 3
     assert cluster.followers()[0].call("SET", "string", "other", "IFEQ", "kept") == "OK"
     assert cluster.followers()[1].call("BLPOP", "l", "0.01") is None
+    assert cluster.followers()[0].call("COPY", "string", "string", "DB", "5") == 1
+    with cluster.followers()[1].connect() as elsewhere:
+        assert elsewhere.pipeline([("SELECT", "5"), ("APPEND", "string", "!"), ("GET", "string")]) == ["OK", 6, b"other!"]
     cluster.wait_equal()
 
 
