@@ -12,9 +12,27 @@ from waiting import wait_for
 
 
 @pytest.fixture
-def cluster():
+def fresh():
     with Cluster("handover", **PATIENT) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with Cluster("handover", **PATIENT) as one:
+        yield one
+
+
+@pytest.fixture
+def cluster(shared):
+    """Three nodes that live and are empty. The tests that share them change no members and leave a leader in office:
+    then nobody has to wait for an election."""
+    for node in shared.nodes:
+        if not node.running:
+            node.start()
+    wait_for(lambda: shared.wait_leader().call("FLUSHALL") == "OK", what="a write")
+    shared.wait_equal()
+    return shared
 
 
 def counters(node):
@@ -81,10 +99,10 @@ def test_writes_during_a_transfer_are_neither_lost_nor_refused(cluster):
     assert wait_for(lambda: target.call("GET", "text"), what="a read") == expected
 
 
-def test_what_cannot_lead_is_refused_with_the_reason(cluster):
-    leader = writable(cluster)
-    follower, dead = cluster.followers()
-    fourth = new_node(cluster, 4)
+def test_what_cannot_lead_is_refused_with_the_reason(fresh):
+    leader = writable(fresh)
+    follower, dead = fresh.followers()
+    fourth = new_node(fresh, 4)
     assert leader.call("RAFT.NODE", "ADD", "4", fourth.address) == "OK"
     assert_error(leader.call("RAFT.TRANSFER_LEADER", str(leader.id)), "leads already")
     assert_error(leader.call("RAFT.TRANSFER_LEADER", "9"), "node 9 is no member")
@@ -106,9 +124,9 @@ def test_nobody_leads_a_cluster_of_one_instead():
         assert leader.call("SET", "k", "v") == "OK"
 
 
-def test_a_target_that_does_not_catch_up_leaves_the_leader_in_place(cluster):
-    leader = writable(cluster)
-    target, other = cluster.followers()
+def test_a_target_that_does_not_catch_up_leaves_the_leader_in_place(fresh):
+    leader = writable(fresh)
+    target, other = fresh.followers()
     target.pause()
     assert leader.call("SET", "k", "w") == "OK"
     reply = leader.call("RAFT.TRANSFER_LEADER", str(target.id))  # it may be taken for dead by now
@@ -125,9 +143,9 @@ def test_cluster_failover_makes_a_follower_the_leader(cluster):
             assert target.call("ROLE")[0] == b"master"
 
 
-def test_cluster_failover_is_refused_with_the_reason(cluster):
-    leader = writable(cluster)
-    follower = cluster.followers()[0]
+def test_cluster_failover_is_refused_with_the_reason(fresh):
+    leader = writable(fresh)
+    follower = fresh.followers()[0]
     assert_error(leader.call("CLUSTER", "FAILOVER"), "You should send CLUSTER FAILOVER to a replica")
     for option in ("FORCE", "takeover"):
         assert_error(follower.call("CLUSTER", "FAILOVER", option), "takes neither FORCE nor TAKEOVER")
@@ -177,9 +195,9 @@ def test_the_new_leader_is_there_before_the_old_one_ends(cluster, end):
     assert known and known[0] < len(lines) - 1 and lines[-1].endswith("bye"), lines[-10:]
 
 
-def test_with_one_of_three_dead_a_leader_that_shuts_down_votes_for_its_successor(cluster):
-    leader = writable(cluster)
-    dead, successor = cluster.followers()
+def test_with_one_of_three_dead_a_leader_that_shuts_down_votes_for_its_successor(fresh):
+    leader = writable(fresh)
+    dead, successor = fresh.followers()
     dead.kill()
     with leader.connect() as connection:
         assert connection.call("SET", "k", "w") == "OK"
@@ -196,9 +214,9 @@ def test_a_follower_that_shuts_down_leaves_the_leader_alone(cluster):
     assert leader.raft()["raft_current_term"] == term
 
 
-def test_a_leader_that_nobody_can_follow_ends_all_the_same(cluster):
-    leader = writable(cluster)
-    for follower in cluster.followers():
+def test_a_leader_that_nobody_can_follow_ends_all_the_same(fresh):
+    leader = writable(fresh)
+    for follower in fresh.followers():
         follower.kill()
     sigterm(leader)
     with Cluster("alone", size=1) as one:
@@ -219,19 +237,19 @@ def test_clients_of_other_nodes_see_no_error_when_the_leader_shuts_down(cluster)
 
 
 @pytest.mark.parametrize("subcommand", ["REMOVE", "DEMOTE"])
-def test_a_leader_that_leaves_hands_over(cluster, subcommand):
-    leader = writable(cluster)
-    staying = cluster.followers()
-    cluster.wait_equal()
-    with Counter(staying[0], "n"), asked_for(cluster, *staying):
+def test_a_leader_that_leaves_hands_over(fresh, subcommand):
+    leader = writable(fresh)
+    staying = fresh.followers()
+    fresh.wait_equal()
+    with Counter(staying[0], "n"), asked_for(fresh, *staying):
         assert leader.call("RAFT.NODE", subcommand, str(leader.id)) == "OK"
         wait_for(lambda: not leader.says_leader(), what="the leader that left is none")
 
 
-def test_a_client_that_asked_hears_of_the_failover_before_its_reply(cluster):
+def test_a_client_that_asked_hears_of_the_failover_before_its_reply(fresh):
     """CLIENT MAINT_NOTIFICATIONS: libraries give requests more time while a failover goes on."""
-    leader = writable(cluster)
-    with cluster.followers()[0].connect() as client:
+    leader = writable(fresh)
+    with fresh.followers()[0].connect() as client:
         assert client.call("HELLO", "3")[b"proto"] == 3
         assert client.call("CLIENT", "MAINT_NOTIFICATIONS", "ON", "moving-endpoint-type", "none") == "OK"
         leader.kill()

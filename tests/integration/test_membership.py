@@ -1,4 +1,5 @@
 """Who belongs to a running cluster, and how that changes."""
+import contextlib
 import shutil
 import time
 
@@ -171,8 +172,12 @@ def test_with_two_of_three_disks_lost_nothing_happens_by_itself(cluster):
         node.start(wait=False)
     time.sleep(3)
     assert not cluster.leader()
-    for node in cluster.nodes:
-        assert isinstance(node.call("SET", "k", "v"), Error)
+    with contextlib.ExitStack() as stack:  # each waits for a leader, all of them at the same time
+        connections = [stack.enter_context(node.connect()) for node in cluster.nodes]
+        for connection in connections:
+            connection.send("SET", "k", "v")
+        for connection in connections:
+            assert isinstance(connection.read(), Error)
     assert len(members(leader)) == 3
 
 
