@@ -1,5 +1,6 @@
 """deploy/local-cluster, the work behind make run, make status and make stop."""
 import os
+import shutil
 import signal
 import subprocess
 
@@ -40,6 +41,7 @@ def local():
     yield one
     one.run("stop")
     one.ports.close()
+    shutil.rmtree(one.dir)
 
 
 def test_it_works_from_nothing_and_after_kill_9(local):
