@@ -176,10 +176,11 @@ $(BUILD)/tests/power_loss: $(POWER_LOSS_OBJECTS) $(BUILD)/libcore.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
-# What is missing is installed first; a second make then sees it. Deterministic tests come first.
+# What is missing is installed first; a second make then sees it. Without a -j of the user's it builds on all cores.
+ALL_CORES = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 run:
 	$(Q)deps/install.sh --build
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory $(ALL_CORES) all
 	$(Q)SERVER=$(SERVER) deploy/local-cluster start
 
 status stop:
@@ -187,12 +188,12 @@ status stop:
 
 test:
 	$(Q)deps/install.sh
-	$(Q)$(MAKE) --no-print-directory check
+	$(Q)$(MAKE) --no-print-directory $(ALL_CORES) check
 
 TEST_KINDS := unit $(if $(SIM_OBJECTS),sim) compat integration clients chaos
 RUN_TESTS   = BUILD='$(BUILD)' PYTHON='$(PYTHON)' UNIT_TESTS='$(UNIT_TESTS)' tests/run
 
-# All tests, without installing anything.
+# All tests, without installing anything; tests/run lets them run beside each other.
 check: $(SERVER) $(CHECK) $(TEST_TOOLS) $(UNIT_TESTS) $(if $(SIM_OBJECTS),$(SIM))
 	$(Q)$(RUN_TESTS) $(TEST_KINDS)
 
