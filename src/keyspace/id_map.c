@@ -230,7 +230,7 @@ void *id_map_last(const struct id_map *map)
 
 size_t id_map_memory(const struct id_map *map)
 {
-    return map->bytes + map->blocks.bytes;
+    return map->bytes + spine_memory(&map->blocks);
 }
 
 size_t id_map_free_some(struct id_map *map, size_t limit)

@@ -225,7 +225,7 @@ static size_t memory(const void *value, size_t samples)
         if (samples && elements >= samples)
             break;
     }
-    return bytes + list->spine.bytes + (chunks ? packs / chunks * list->spine.leaves : 0);
+    return bytes + spine_memory(&list->spine) + (chunks ? packs / chunks * list->spine.leaves : 0);
 }
 
 static const char *encoding(const void *value)

@@ -5,18 +5,11 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-static struct spine_node *node_new(struct spine *spine, bool is_inner, unsigned capacity)
+static struct spine_node *node_new(bool is_inner, unsigned capacity)
 {
     struct spine_node *node = mem_alloc(node_bytes(capacity));
     *node = (struct spine_node){.is_inner = is_inner, .capacity = (uint8_t)capacity};
-    spine->bytes += mem_footprint(node_bytes(capacity));
     return node;
-}
-
-static void node_free(struct spine *spine, struct spine_node *node)
-{
-    spine->bytes -= mem_footprint(node_bytes(node->capacity));
-    mem_free(node);
 }
 
 /* The children from `from` on have moved within their parent, or to it. */
@@ -33,15 +26,13 @@ static void adopt(struct spine_node *node, unsigned from)
 
 static unsigned next_capacity(unsigned capacity)
 {
-    return capacity * 3 + 1;
+    return capacity == ROOT_MIN ? 4 : capacity == 4 ? 10 : FANOUT;
 }
 
 static struct spine_node *grow_root(struct spine *spine, struct spine_node *node)
 {
     ASSERT(!node->parent);
     unsigned capacity = next_capacity(node->capacity);
-    spine->bytes += mem_footprint(node_bytes(capacity));
-    spine->bytes -= mem_footprint(node_bytes(node->capacity));
     node = mem_realloc(node, node_bytes(capacity));
     node->capacity = (uint8_t)capacity;
     adopt(node, 0);
@@ -80,7 +71,7 @@ static struct spine_node *put_entry(struct spine *spine, struct spine_node *node
 
 static void new_root_above(struct spine *spine, struct spine_node *node)
 {
-    struct spine_node *root = node_new(spine, true, ROOT_MIN);
+    struct spine_node *root = node_new(true, ROOT_MIN);
     root->entries[0] = (struct entry){node, node->entries[0].first, spine->count};
     root->used = 1;
     adopt(root, 0);
@@ -93,7 +84,7 @@ static struct spine_node *split(struct spine *spine, struct spine_node *node, un
 {
     if (!node->parent)
         new_root_above(spine, node);
-    struct spine_node *fresh = node_new(spine, node->is_inner, FANOUT);
+    struct spine_node *fresh = node_new(node->is_inner, FANOUT);
     fresh->used = (uint8_t)(node->used - keep);
     memcpy(fresh->entries, node->entries + keep, fresh->used * sizeof(struct entry));
     node->used = (uint8_t)keep;
@@ -161,7 +152,7 @@ void spine_insert_after(struct spine *spine, struct spine_place *place, void *le
 static void put_at_end(struct spine *spine, struct spine_place *place, void *leaf, size_t count)
 {
     if (!place->leaf) {
-        spine->root = node_new(spine, false, ROOT_MIN);
+        spine->root = node_new(false, ROOT_MIN);
         *place = (struct spine_place){.node = spine->root};
     }
     put_leaf(spine, place, leaf, count);
@@ -260,7 +251,7 @@ static void balance(struct spine *spine, struct spine_node *node, struct spine_p
     struct transfer transfer = {right, left, 0, left->used, right->used};
     move_entries(&transfer, place);
     parent->entries[slot].count += parent->entries[slot + 1].count;
-    node_free(spine, right);
+    mem_free(right);
     drop_entry(spine, parent, slot + 1, place);
 }
 
@@ -275,7 +266,7 @@ static void drop_entry(struct spine *spine, struct spine_node *node, unsigned in
     struct spine_node *parent = node->parent;
     if (node->used == 0) {
         unsigned slot = node->slot;
-        node_free(spine, node);
+        mem_free(node);
         if (parent)
             drop_entry(spine, parent, slot, place);
         else
@@ -294,7 +285,7 @@ static void lower_root(struct spine *spine)
         struct spine_node *root = spine->root;
         spine->root = root->entries[0].down;
         spine->root->parent = NULL;
-        node_free(spine, root);
+        mem_free(root);
     }
 }
 
@@ -341,7 +332,7 @@ void *spine_take(struct spine *spine)
     struct spine_node *node = place.node;
     while (node && --node->used == 0) {
         struct spine_node *parent = node->parent;
-        node_free(spine, node);
+        mem_free(node);
         node = parent;
     }
     if (!node)

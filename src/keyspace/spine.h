@@ -31,7 +31,6 @@ struct spine {
     struct spine_node *root;
     size_t count;  /* elements */
     size_t leaves; /* number of leaves */
-    size_t bytes;  /* memory of the nodes, without the leaves' own */
 };
 
 /* Where a leaf is. */
@@ -60,6 +59,9 @@ typedef bool spine_begins(const void *sought, const void *leaf);
  * only if there is no leaf at all. O(log n) calls of `begins`. */
 bool spine_find(const struct spine *spine, spine_begins *begins, const void *sought,
                 struct spine_place *place);
+
+/* What the nodes take, without the leaves. Looks at the inner nodes only. */
+size_t spine_memory(const struct spine *spine);
 
 size_t spine_rank(const struct spine_place *place);       /* elements before this leaf */
 size_t spine_leaf_count(const struct spine_place *place); /* elements of this leaf */

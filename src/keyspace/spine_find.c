@@ -98,6 +98,25 @@ bool spine_find(const struct spine *spine, spine_begins *begins, const void *sou
     }
 }
 
+static size_t nodes_below(const struct spine_node *node)
+{
+    if (!node->is_inner)
+        return 0;
+    size_t count = node->used;
+    const struct spine_node *first = node->entries[0].down;
+    for (unsigned i = 0; first->is_inner && i < node->used; i++)
+        count += nodes_below(node->entries[i].down);
+    return count;
+}
+
+size_t spine_memory(const struct spine *spine)
+{
+    if (!spine->root)
+        return 0;
+    return mem_footprint(node_bytes(spine->root->capacity)) +
+           nodes_below(spine->root) * mem_footprint(node_bytes(FANOUT));
+}
+
 size_t spine_rank(const struct spine_place *place)
 {
     const struct spine_node *node = place->node;
@@ -149,9 +168,9 @@ bool spine_is_sound(const struct spine *spine)
 {
     const struct spine_node *root = spine->root;
     if (!root)
-        return spine->count == 0 && spine->leaves == 0 && spine->bytes == 0;
+        return spine->count == 0 && spine->leaves == 0;
     struct census census = {0};
     return !root->parent && !(root->is_inner && root->used < 2) &&
            node_is_sound(root, 1, &census) && sum_of(root, 0, root->used) == spine->count &&
-           census.leaves == spine->leaves && census.bytes == spine->bytes;
+           census.leaves == spine->leaves && census.bytes == spine_memory(spine);
 }

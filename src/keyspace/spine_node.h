@@ -10,9 +10,9 @@
  * first and the last one may have fewer, because leaves that are added at an end fill the node
  * before.
  *
- * A root begins with 3 entries and grows to 10 and then to 31: the allocator wastes little of
- * these. */
-enum { FANOUT = 31, FILL_MIN = 8, ROOT_MIN = 3 };
+ * A root begins with 2 entries, for most spines have no more. It grows to 4, to 10 and then to 31:
+ * the allocator wastes nothing of the first three, and 8 bytes of the last. */
+enum { FANOUT = 31, FILL_MIN = 8, ROOT_MIN = 2 };
 
 struct entry {
     void *down;  /* the leaf, or in an inner node the child */

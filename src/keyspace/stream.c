@@ -458,7 +458,8 @@ uint64_t stream_sum_by_walk(const struct stream *stream)
 
 size_t stream_memory(const struct stream *stream)
 {
-    size_t bytes = mem_footprint(sizeof(*stream)) + stream->nodes_bytes + stream->nodes.bytes +
+    size_t bytes = mem_footprint(sizeof(*stream)) + stream->nodes_bytes +
+                   spine_memory(&stream->nodes) +
                    mem_footprint(stream->groups_capacity * sizeof(*stream->groups));
     for (size_t i = 0; i < stream->groups_count; i++)
         bytes += stream_group_memory(stream->groups[i]);

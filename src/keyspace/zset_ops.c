@@ -62,7 +62,7 @@ static size_t memory(const void *value, size_t samples)
     if (sampled < elements)
         total = (size_t)((double)total / (double)sampled * (double)elements);
     const struct spine *spine = &zset->large->spine;
-    return bytes + mem_footprint(sizeof(*zset->large)) + spine->bytes +
+    return bytes + mem_footprint(sizeof(*zset->large)) + spine_memory(spine) +
            spine->leaves * mem_footprint(sizeof(struct zset_leaf)) + dense_memory(dense) + total;
 }
 
