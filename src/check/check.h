@@ -79,7 +79,8 @@ struct check {
     struct disk disk;
     struct command_table *table;
     struct machine_replay *replay;
-    struct buf line; /* scratch memory of the dump */
+    struct buf line;   /* scratch memory of the dump */
+    unsigned selected; /* the database of the last command that was dumped for redis-cli */
 
     /* Findings. */
     struct check_part *parts;

@@ -78,6 +78,8 @@ static void add_text(struct buf *out, const struct entry *entry, const char *why
         break;
     case ENTRY_COMMAND:
     case ENTRY_TRANSACTION:
+        if (entry->database)
+            buf_printf(out, " [%u]", entry->database);
         add_commands(out, payload);
         break;
     case ENTRY_EXPIRY:
@@ -94,10 +96,14 @@ static void add_text(struct buf *out, const struct entry *entry, const char *why
     buf_add_char(out, '\n');
 }
 
-static void add_resp(struct buf *out, const struct entry *entry)
+static void add_resp(struct check *check, const struct entry *entry)
 {
+    struct buf *out = &check->line;
     struct logged logged = {0};
     struct span payload = entry->payload;
+    if (entry->database != check->selected)
+        entry_encode_select(out, entry->database);
+    check->selected = entry->database; /* a transaction ends where it began */
     /* Commands that are piped into a server have no concurrent clients, so WATCH is left out. */
     while (next_command(&logged, &payload))
         if (!span_is(logged.args[0], "WATCH"))
@@ -123,7 +129,7 @@ void check_dump_entry(struct check *check, const struct entry *entry, const char
     if (!check->options.resp)
         add_text(line, entry, why);
     else if (!why && runs_commands(entry))
-        add_resp(line, entry);
+        add_resp(check, entry);
     if (has_condition(entry) && entry->index <= machine_replay_position(check->replay)->index)
         check->unjudged++;
     if (line->len)

@@ -283,8 +283,9 @@ static void lower_root(struct spine *spine)
 {
     while (spine->root && spine->root->is_inner && spine->root->used == 1) {
         struct spine_node *root = spine->root;
-        spine->root = root->entries[0].down;
-        spine->root->parent = NULL;
+        struct spine_node *child = root->entries[0].down;
+        child->parent = NULL;
+        spine->root = child;
         mem_free(root);
     }
 }
