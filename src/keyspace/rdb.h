@@ -49,6 +49,13 @@ struct rdb_place {
     uint32_t position;
 };
 
+/* Where the writing goes on behind a slot that is written before its turn. */
+struct rdb_turn {
+    int step;
+    unsigned database;
+    struct rdb_place place;
+};
+
 /* Owns nothing and needs no close. The fields are private. */
 struct rdb_writer {
     const struct keyspace *keyspaces[DATABASES_MAX]; /* by number, as of the begin; NULL: empty */
@@ -64,7 +71,8 @@ struct rdb_writer {
     unsigned database;    /* whose turn it is */
     struct rdb_place place;
     unsigned end_slot; /* writing stops before this slot … */
-    bool is_single;    /* … of one database; else the next database follows */
+    bool is_single; /* … of one database, which is written before its turn; else others follow */
+    struct rdb_turn turn;
     /* Slots that were written before their turn. */
     uint64_t out_of_turn[DATABASES_MAX][KEYSPACE_SLOTS / 64];
     struct span pending;        /* rest of a key or value that is partly written */
@@ -91,6 +99,10 @@ bool rdb_writer_some(struct rdb_writer *writer, struct buf *out, size_t most);
 void rdb_writer_begin(struct rdb_writer *writer, struct buf *out);
 void rdb_writer_before_change(struct rdb_writer *writer, const struct keyspace *keyspace,
                               unsigned slot, struct buf *out);
+/* The same in pieces of about `most` bytes, before a change that can wait. True: the slot is
+ * written, and rdb_writer_before_change() has nothing to do. */
+bool rdb_writer_prepare(struct rdb_writer *writer, const struct keyspace *keyspace, unsigned slot,
+                        struct buf *out, size_t most);
 /* All keys were set aside (keyspace_observer.cleared). True: not all of them are written, and
  * `aside` must stay, too, until the last byte is. */
 bool rdb_writer_cleared(struct rdb_writer *writer, const struct keyspace *keyspace,

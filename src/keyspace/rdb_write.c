@@ -356,22 +356,39 @@ void rdb_writer_init(struct rdb_writer *writer, const struct databases *database
     ASSERT(writer->options.redis_version.len < 64);
 }
 
+/* What was written before its turn is done: the turn goes on where it was. */
+static void end_single(struct rdb_writer *writer)
+{
+    unsigned slot = writer->end_slot - 1;
+    writer->out_of_turn[writer->database][slot / 64] |= UINT64_C(1) << slot % 64;
+    writer->is_single = false;
+    writer->end_slot = KEYSPACE_SLOTS;
+    writer->step = writer->turn.step;
+    writer->database = writer->turn.database;
+    writer->place = writer->turn.place;
+}
+
+/* One step, or up to `most` bytes of a pending string. */
+static void advance(struct rdb_writer *writer, struct buf *out, size_t most)
+{
+    size_t count = writer->pending.len < most ? writer->pending.len : most;
+    if (count) {
+        buf_add(out, writer->pending.ptr, count);
+        writer->pending.ptr += count;
+        writer->pending.len -= count;
+    } else {
+        writer->step = steps[writer->step](writer, out);
+    }
+    if (writer->is_single && writer->step == STEP_END && writer->pending.len == 0)
+        end_single(writer);
+}
+
 /* Appends up to about `most` bytes; a pending string may be split there. */
 static void write_some(struct rdb_writer *writer, struct buf *out, size_t most)
 {
     size_t end = out->len + most;
-    while (out->len < end && (writer->pending.len || writer->step != STEP_DONE)) {
-        size_t count = writer->pending.len;
-        if (count == 0) {
-            writer->step = steps[writer->step](writer, out);
-            continue;
-        }
-        if (count > end - out->len)
-            count = end - out->len;
-        buf_add(out, writer->pending.ptr, count);
-        writer->pending.ptr += count;
-        writer->pending.len -= count;
-    }
+    while (out->len < end && (writer->pending.len || writer->step != STEP_DONE))
+        advance(writer, out, end - out->len);
 }
 
 bool rdb_writer_next(struct rdb_writer *writer, struct buf *out)
@@ -390,53 +407,33 @@ bool rdb_writer_some(struct rdb_writer *writer, struct buf *out, size_t most)
     return false;
 }
 
-static void write_step(struct rdb_writer *writer, struct buf *out)
-{
-    if (writer->pending.len) {
-        buf_add_span(out, writer->pending);
-        writer->pending.len = 0;
-    } else {
-        writer->step = steps[writer->step](writer, out);
-    }
-}
-
 void rdb_writer_begin(struct rdb_writer *writer, struct buf *out)
 {
     ASSERT(writer->step == STEP_HEADER && !writer->options.plain);
     size_t begin = out->len;
     while (writer->pending.len || writer->step < STEP_REVISIONS)
-        write_step(writer, out);
+        advance(writer, out, SIZE_MAX);
     writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
 }
 
-/* Writes the rest of the current group, because the keys that follow get a revisions field of their
- * own. */
-static void finish_group(struct rdb_writer *writer, struct buf *out)
+/* The rest of a group is written first: the keys that follow get a revisions field of their own. */
+static bool is_in_group(const struct rdb_writer *writer)
 {
-    while (writer->pending.len || writer->step == STEP_VALUE || writer->step == STEP_NOTES ||
-           (writer->step == STEP_KEY && writer->group_left))
-        write_step(writer, out);
+    return writer->pending.len || writer->step == STEP_VALUE || writer->step == STEP_NOTES ||
+           (writer->step == STEP_KEY && writer->group_left);
 }
 
-static void write_slot_out_of_turn(struct rdb_writer *writer, unsigned database, unsigned slot,
-                                   struct buf *out)
+static void begin_single(struct rdb_writer *writer, unsigned database, unsigned slot)
 {
-    struct rdb_place turn = writer->place;
-    unsigned turns_database = writer->database;
-    int turns_step = writer->step == STEP_DATABASE ? STEP_DATABASE : STEP_REVISIONS;
+    writer->turn =
+        (struct rdb_turn){.step = writer->step == STEP_DATABASE ? STEP_DATABASE : STEP_REVISIONS,
+                          .database = writer->database,
+                          .place = writer->place};
     writer->place = (struct rdb_place){.slot = slot};
     writer->database = database;
     writer->end_slot = slot + 1;
     writer->is_single = true;
     writer->step = STEP_REVISIONS;
-    while (writer->pending.len || writer->step < STEP_END)
-        write_step(writer, out);
-    writer->step = turns_step;
-    writer->is_single = false;
-    writer->end_slot = KEYSPACE_SLOTS;
-    writer->database = turns_database;
-    writer->place = turn;
-    writer->out_of_turn[database][slot / 64] |= UINT64_C(1) << slot % 64;
 }
 
 /* DATABASES_MAX: it is none of them. */
@@ -456,37 +453,57 @@ static bool is_partly_written(const struct rdb_writer *writer, unsigned database
 
 static bool is_written(const struct rdb_writer *writer, unsigned database, unsigned slot)
 {
-    if (writer->step >= STEP_END || database < writer->database ||
-        is_out_of_turn(writer, database, slot))
+    unsigned turn = writer->is_single ? writer->turn.database : writer->database;
+    unsigned turns_slot = writer->is_single ? writer->turn.place.slot : writer->place.slot;
+    if (writer->step >= STEP_END || database < turn || is_out_of_turn(writer, database, slot))
         return true;
-    return database == writer->database && slot < writer->place.slot;
+    return database == turn && slot < turns_slot;
+}
+
+/* One step toward the slot's being written. */
+static void write_ahead(struct rdb_writer *writer, unsigned database, unsigned slot,
+                        struct buf *out, size_t most)
+{
+    if (writer->is_single || is_in_group(writer)) {
+        advance(writer, out, most);
+    } else if (is_partly_written(writer, database, slot)) {
+        advance(writer, out, most); /* begins its next group */
+    } else {
+        begin_single(writer, database, slot);
+        return;
+    }
+    if (!writer->is_single && !is_in_group(writer) && writer->step < STEP_END &&
+        writer->step != STEP_DATABASE)
+        item_at(writer, &writer->place); /* it leaves a slot whose last key is written */
+}
+
+bool rdb_writer_prepare(struct rdb_writer *writer, const struct keyspace *keyspace, unsigned slot,
+                        struct buf *out, size_t most)
+{
+    unsigned database = number_of(writer, keyspace);
+    if (database == DATABASES_MAX)
+        return true;
+    size_t begin = out->len;
+    while (!is_written(writer, database, slot) && out->len - begin < most)
+        write_ahead(writer, database, slot, out, most - (out->len - begin));
+    if (out->len > begin) /* else there may be no bytes at all to point to */
+        writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
+    return is_written(writer, database, slot);
 }
 
 void rdb_writer_before_change(struct rdb_writer *writer, const struct keyspace *keyspace,
                               unsigned slot, struct buf *out)
 {
-    unsigned database = number_of(writer, keyspace);
-    if (database == DATABASES_MAX || is_written(writer, database, slot))
-        return;
-    size_t begin = out->len;
-    finish_group(writer, out);
-    while (is_partly_written(writer, database, slot)) {
-        write_step(writer, out); /* the slot is partly written: finish it */
-        finish_group(writer, out);
-        if (writer->step < STEP_END && writer->database == database)
-            item_at(writer, &writer->place);
-    }
-    if (!is_written(writer, database, slot))
-        write_slot_out_of_turn(writer, database, slot, out);
-    if (out->len > begin) /* else there may be no bytes at all to point to */
-        writer->crc = crc64(writer->crc, out->ptr + begin, out->len - begin);
+    rdb_writer_prepare(writer, keyspace, slot, out, SIZE_MAX);
 }
 
 bool rdb_writer_cleared(struct rdb_writer *writer, const struct keyspace *keyspace,
                         const struct keyspace *aside)
 {
     unsigned database = number_of(writer, keyspace);
-    if (database == DATABASES_MAX || writer->step >= STEP_END || database < writer->database)
+    unsigned turn = writer->is_single ? writer->turn.database : writer->database;
+    bool is_begun = writer->is_single && database == writer->database;
+    if (database == DATABASES_MAX || writer->step >= STEP_END || (database < turn && !is_begun))
         return false;
     writer->keyspaces[database] = aside;
     return true;

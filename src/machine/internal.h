@@ -40,6 +40,10 @@ bool machine_transaction_is_valid(struct machine *machine, unsigned database, st
 bool machine_selects(const struct machine *machine, const struct command *command,
                      const struct span *args, size_t argc, unsigned *database);
 
+/* Whether it is a SELECT as a payload may have it, and of which database. */
+bool machine_is_select(const struct command *command, const struct logged *logged,
+                       unsigned *database);
+
 /* watch.c */
 struct machine_transaction;
 void machine_encode_watches(const struct machine_transaction *transaction, struct buf *out);

@@ -6,6 +6,7 @@
  *   numbered.c     sessions of clients, and commands that are carried out once (session.h)
  *   transaction.c  encodes MULTI … EXEC as one payload, and runs it
  *   watch.c        the watched keys in it
+ *   keys.c         the keys that an entry names
  *   logged.c       commands as they stand in payloads, which Redis 7.0 can load
  *   state.c        writes the machine to a file and reads it back
  *   replay.c       a machine that checks entries before it applies them
@@ -125,6 +126,12 @@ int64_t machine_due(const struct machine *machine, unsigned database, const stru
 /* Whether applying the entry now would not run its command, because it carries a number of a
  * session that was carried out, or of no session. */
 bool machine_is_repeated(const struct machine *machine, const struct entry *entry);
+
+/* Calls `visit` for the keys that the entry's commands name, with their databases, until it returns
+ * false; then returns false. The entry is valid. */
+bool machine_each_key(struct machine *machine, const struct entry *entry,
+                      bool (*visit)(void *context, unsigned database, struct span key),
+                      void *context);
 
 /* Whether a node could have written the entry's payload, with commands that this version knows. */
 bool machine_entry_is_valid(struct machine *machine, const struct entry *entry);

@@ -83,6 +83,12 @@ void machine_writer_before_change(struct machine_writer *writer, const struct ke
     rdb_writer_before_change(&writer->rdb, keyspace, slot, out);
 }
 
+bool machine_writer_prepare(struct machine_writer *writer, const struct keyspace *keyspace,
+                            unsigned slot, struct buf *out, size_t most)
+{
+    return rdb_writer_prepare(&writer->rdb, keyspace, slot, out, most);
+}
+
 bool machine_writer_cleared(struct machine_writer *writer, const struct keyspace *keyspace,
                             const struct keyspace *aside)
 {

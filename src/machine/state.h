@@ -41,6 +41,8 @@ void machine_writer_begin(struct machine_writer *writer, struct buf *out);
 bool machine_writer_some(struct machine_writer *writer, struct buf *out, size_t most);
 void machine_writer_before_change(struct machine_writer *writer, const struct keyspace *keyspace,
                                   unsigned slot, struct buf *out);
+bool machine_writer_prepare(struct machine_writer *writer, const struct keyspace *keyspace,
+                            unsigned slot, struct buf *out, size_t most);
 bool machine_writer_cleared(struct machine_writer *writer, const struct keyspace *keyspace,
                             const struct keyspace *aside);
 /* Appends the next piece; false after the last one. */

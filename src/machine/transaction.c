@@ -64,6 +64,13 @@ bool machine_selects(const struct machine *machine, const struct command *comman
     return is_select(command) && parse_database(args, argc, machine->select_max, database);
 }
 
+bool machine_is_select(const struct command *command, const struct logged *logged,
+                       unsigned *database)
+{
+    return is_select(command) &&
+           parse_database(logged->args, logged->argc, DATABASES_MAX, database);
+}
+
 static bool is_write(const struct command *command)
 {
     return command->run && (command->flags & COMMAND_WRITE);
@@ -149,11 +156,9 @@ static bool is_exec(const struct logged *logged)
 static const struct command *next_data(struct machine *machine, struct span *payload,
                                        struct command_context *context)
 {
-    const struct logged *logged = &machine->logged;
     const struct command *command = next_logged(machine, payload);
     unsigned database;
-    while (is_select(command) &&
-           parse_database(logged->args, logged->argc, DATABASES_MAX, &database)) {
+    while (machine_is_select(command, &machine->logged, &database)) {
         command_select(context, database);
         command = next_logged(machine, payload);
     }
@@ -245,14 +250,6 @@ bool machine_transaction_is_void(struct machine *machine, const struct entry *en
     return machine_watched_changed(machine, &payload, entry->time_ms);
 }
 
-/* Whether what was taken last is a SELECT as a payload may have it. */
-static bool take_select(const struct machine *machine, unsigned *database)
-{
-    const struct logged *logged = &machine->logged;
-    return is_select(command_find(machine->table, logged->args, logged->argc)) &&
-           parse_database(logged->args, logged->argc, DATABASES_MAX, database);
-}
-
 bool machine_transaction_is_valid(struct machine *machine, unsigned database, struct span payload)
 {
     unsigned selected = database;
@@ -265,7 +262,9 @@ bool machine_transaction_is_valid(struct machine *machine, unsigned database, st
     while (logged_take(&machine->logged, &payload)) {
         if (is_exec(&machine->logged))
             return payload.len == 0 && selected == database;
-        if (!machine_can_run(machine) && !take_select(machine, &selected))
+        const struct logged *logged = &machine->logged;
+        const struct command *command = command_find(machine->table, logged->args, logged->argc);
+        if (!machine_can_run(machine) && !machine_is_select(command, logged, &selected))
             return false;
     }
     return false;

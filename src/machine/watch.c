@@ -156,10 +156,11 @@ bool machine_watch_is_valid(struct machine *machine, struct span *payload)
 bool machine_skip_watch_note(struct span *packed, unsigned *database)
 {
     struct buf fields = {0};
-    bool is_watch = packed->len && packed->ptr[0] == '#';
-    while (packed->len && packed->ptr[0] == '#') {
+    bool is_watch = false;
+    while (span_begins_with(*packed, SPAN("#WATCH"))) {
         bool fine = read_annotation(packed, &fields, database);
-        ASSERT(fine); /* this node wrote it */
+        ASSERT(fine); /* it was checked */
+        is_watch = true;
     }
     buf_close(&fields);
     return is_watch;

@@ -284,6 +284,10 @@ static bool apply_next(struct shard *shard)
         shard_note_announced(shard);
         return false;
     }
+    if (!shard_prepare_image(shard, &entry)) {
+        shard_note_announced(shard);
+        return false;
+    }
     shard_announce_amid(shard, entry.record.len);
     if (for_waiter)
         apply_for_waiter(shard, &entry);
@@ -299,6 +303,7 @@ void shard_apply_committed(struct shard *shard)
     uint64_t commit = raft_commit_index(shard->raft);
     uint32_t most = shard->options.apply_entries_max;
     shard->turn_work = shard->machine.stats.work;
+    shard->image.prepared = 0;
     for (uint32_t i = 0; i < most && shard->machine.applied_index < commit; i++)
         if (!apply_next(shard))
             break;

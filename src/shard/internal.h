@@ -88,6 +88,7 @@ struct shard_image {
     struct machine_writer writer;
     struct buf piece; /* not given to the disk yet */
     size_t under_way; /* pieces at the disk */
+    size_t prepared;  /* bytes of what is about to change, in this turn */
     bool produces;    /* not all of it is in pieces */
     bool is_void;     /* it has become useless */
     uint64_t begun_ms;
@@ -307,6 +308,9 @@ void shard_forget_cut(struct shard *shard, uint64_t last_index);
 void shard_image_completed(struct shard *shard, const struct disk_completion *completion);
 void shard_produce_image(struct shard *shard);
 void shard_drop_image(struct shard *shard);
+/* Before the entry is applied. False: what it may change is to be written first, and is not all
+ * written in this turn. */
+bool shard_prepare_image(struct shard *shard, const struct entry *entry);
 uint64_t
 shard_image_due_ms(const struct shard *shard); /* when it wants to go on; UINT64_MAX: it waits */
 void shard_receive_chunk(struct shard *shard, const struct raft_chunk *chunk, struct span bytes);

@@ -16,6 +16,7 @@ enum {
     IDLE_MS = 20,           /* without a request */
     IDLE_FACTOR = 8,        /* times the rate then: a millisecond's work in each millisecond */
     PIECE_BYTES = 128 * 1024,
+    PREPARED_PER_TURN = 1024 * 1024, /* of what is about to change: a few milliseconds */
     PIECES_UNDER_WAY_MAX = 8,
 };
 
@@ -167,6 +168,30 @@ static void before_change(void *context, const struct keyspace *keyspace, struct
     machine_writer_before_change(&image->writer, keyspace, keyspace_slot_of(key), &image->piece);
     if (image->piece.len >= PIECE_BYTES)
         hand_over_piece(shard);
+}
+
+static bool prepare_key(void *context, unsigned database, struct span key)
+{
+    struct shard *shard = context;
+    struct shard_image *image = &shard->image;
+    size_t used = image->prepared;
+    if (used >= PREPARED_PER_TURN)
+        return false;
+    size_t before = image->piece.len;
+    bool done =
+        machine_writer_prepare(&image->writer, databases_at(shard->machine.databases, database),
+                               keyspace_slot_of(key), &image->piece, PREPARED_PER_TURN - used);
+    image->prepared += image->piece.len - before;
+    if (image->piece.len >= PIECE_BYTES)
+        hand_over_piece(shard);
+    return done;
+}
+
+/* A large value is written in several turns: meanwhile nothing is applied, and other nodes and
+ * readers are served. */
+bool shard_prepare_image(struct shard *shard, const struct entry *entry)
+{
+    return !shard->image.produces || machine_each_key(&shard->machine, entry, prepare_key, shard);
 }
 
 /* If all keys are gone, a new image is quicker done, and their memory is wanted. What one of

@@ -105,6 +105,20 @@ static void expect_file(const struct saving *saving, uint64_t digest, uint64_t s
     databases_free(loaded);
 }
 
+/* A change that is to come is prepared for, perhaps not to the end. */
+static void prepare(struct saving *saving, struct prng *prng)
+{
+    char name[24];
+    int len = snprintf(name, sizeof name, "key%d", (int)prng_below(prng, 60));
+    struct span key = span_of(name, (size_t)len);
+    const struct keyspace *keyspace =
+        databases_at(saving->databases, (unsigned)prng_below(prng, NUMBERS));
+    uint64_t calls = prng_below(prng, 4);
+    for (bool done = false; calls && !done; calls--)
+        done = rdb_writer_prepare(&saving->writer, keyspace, keyspace_slot_of(key), &saving->file,
+                                  1 + (size_t)prng_below(prng, 600));
+}
+
 static void run(uint64_t seed)
 {
     struct prng prng;
@@ -124,6 +138,7 @@ static void run(uint64_t seed)
     while (more) {
         for (uint64_t count = prng_below(&prng, 12); count; count--)
             change(saving.databases, &prng, revision++);
+        prepare(&saving, &prng);
         databases_free_cleared(saving.databases, 1 + (size_t)prng_below(&prng, 50));
         more = rdb_writer_some(&saving.writer, &saving.file, 1 + (size_t)prng_below(&prng, 900));
     }
@@ -141,6 +156,37 @@ static void test_databases_that_change_are_written_as_they_were(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++)
         run(seed);
+}
+
+static void test_a_large_value_is_written_in_pieces_before_it_changes(void **state)
+{
+    (void)state;
+    enum { FIELDS = 100000, PIECE = 20000, SLACK = 8 * 1024 };
+    static struct saving saving;
+    saving = (struct saving){.databases = databases_new(1)};
+    struct keyspace *keyspace = databases_at(saving.databases, 2);
+    set_hash(keyspace, SPAN("large"), FIELDS, 1);
+    keyspace_set_string(keyspace, SPAN("{large}text"), SPAN("v"), false, 2);
+    uint64_t digest = databases_digest(saving.databases), sum = databases_sum(saving.databases);
+    rdb_writer_init(&saving.writer, saving.databases, NULL, 0, NULL);
+    rdb_writer_begin(&saving.writer, &saving.file);
+    unsigned slot = keyspace_slot_of(SPAN("large"));
+    size_t calls = 0;
+    for (bool done = false; !done; calls++) {
+        size_t before = saving.file.len;
+        done = rdb_writer_prepare(&saving.writer, keyspace, slot, &saving.file, PIECE);
+        assert_true(saving.file.len - before <= PIECE + SLACK);
+    }
+    assert_true(calls > 20);
+    size_t before = saving.file.len;
+    rdb_writer_before_change(&saving.writer, keyspace, slot, &saving.file);
+    assert_int_equal(saving.file.len, before);
+    keyspace_remove(keyspace, SPAN("large"), 3);
+    while (rdb_writer_some(&saving.writer, &saving.file, 1000))
+        continue;
+    expect_file(&saving, digest, sum);
+    databases_free(saving.databases);
+    buf_close(&saving.file);
 }
 
 static void test_what_concerns_a_database_without_keys_comes_back(void **state)
@@ -206,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_databases_that_change_are_written_as_they_were),
+        cmocka_unit_test(test_a_large_value_is_written_in_pieces_before_it_changes),
         cmocka_unit_test(test_what_concerns_a_database_without_keys_comes_back),
         cmocka_unit_test(test_damaged_fields_of_databases_are_refused),
     };

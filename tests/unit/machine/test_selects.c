@@ -326,6 +326,48 @@ static void test_what_no_node_writes_is_refused(void **state)
     end(&r);
 }
 
+static bool note_key(void *context, unsigned database, struct span key)
+{
+    buf_printf(context, "%u:%.*s ", database, (int)key.len, key.ptr);
+    return true;
+}
+
+static void test_an_entry_names_its_keys_with_their_databases(void **state)
+{
+    (void)state;
+    static const struct {
+        enum entry_kind kind;
+        const char *note;
+        const char *commands;
+        const char *keys;
+    } entries[] = {
+        {ENTRY_COMMAND, "", "MSET a 1 b 2", "3:a 3:b "},
+        {ENTRY_COMMAND, "", "FLUSHDB", ""},
+        {ENTRY_COMMAND, "#COMMAND:1:HSETEX:=1:PXAT:1700000000000:FIELDS:1:=2-3\r\n", "HSET k f v",
+         "3:k "},
+        {ENTRY_TRANSACTION, "#WATCH5:1:1\r\n",
+         "WATCH w;MULTI;SET a 1;SELECT 7;SET b 1;SELECT 3;SET c 1;EXEC", "3:a 7:b 3:c "},
+        {ENTRY_EXPIRY, "", "", ""},
+        {ENTRY_NOOP, "", "", ""},
+    };
+    struct running r;
+    begin(&r);
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        struct buf payload = {0}, keys = {0};
+        buf_add_text(&payload, entries[i].note);
+        add_commands(&payload, entries[i].commands);
+        const struct entry entry = {
+            .kind = entries[i].kind, .database = 3, .payload = buf_span(&payload)};
+        assert_true(machine_entry_is_valid(&r.machine, &entry));
+        assert_true(machine_each_key(&r.machine, &entry, note_key, &keys));
+        if (!span_equal(buf_span(&keys), span_text(entries[i].keys)))
+            fail_msg("'%.*s', expected '%s'", (int)keys.len, keys.ptr, entries[i].keys);
+        buf_close(&payload);
+        buf_close(&keys);
+    }
+    end(&r);
+}
+
 static void test_an_expiry_removes_keys_of_all_databases(void **state)
 {
     (void)state;
@@ -351,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_a_read_of_a_transaction_selects_too),
         cmocka_unit_test(test_what_is_due_is_due_in_its_database),
         cmocka_unit_test(test_what_no_node_writes_is_refused),
+        cmocka_unit_test(test_an_entry_names_its_keys_with_their_databases),
         cmocka_unit_test(test_an_expiry_removes_keys_of_all_databases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

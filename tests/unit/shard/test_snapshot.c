@@ -216,6 +216,37 @@ static void test_an_image_waits_for_a_disk_that_is_slow(void **state)
     fixture_close(&fixture);
 }
 
+static void test_a_large_slot_is_saved_in_several_turns_before_it_changes(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    for (int i = 0; i < 50; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "SETRANGE {large}%d 100000 x", i);
+        fixture_accept(&fixture, 1, line);
+        settle(&fixture);
+    }
+    uint64_t last = shard_applied_index(fixture.shard);
+    shard_snapshot(fixture.shard, fixture.now);
+    fixture_accept(&fixture, 1, "APPEND {large}7 y");
+    fixture_accept(&fixture, 1, "SET small v");
+    fixture_turn(&fixture);
+    fixture_acknowledge(&fixture, ANY_ROUND);
+    unsigned turns = 0;
+    while (shard_applied_index(fixture.shard) == last) {
+        assert_true(++turns < 20);
+        assert_int_equal(shard_deadline_ms(fixture.shard), fixture.now.mono_ms); /* at once */
+        fixture_turn(&fixture);
+    }
+    assert_true(turns >= 4);
+    assert_int_equal(shard_applied_index(fixture.shard), last + 2);
+    fixture_image_ends(&fixture, ERR_NONE);
+    assert_int_equal(snapshot_of(&fixture).index, last);
+    fixture_close(&fixture);
+}
+
 static void test_a_node_comes_back_with_the_members_of_its_snapshot(void **state)
 {
     (void)state;
@@ -390,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_a_snapshot_stands_for_what_was_applied_when_the_log_was_cut),
         cmocka_unit_test(test_a_snapshot_of_what_is_saved_already_moves_the_time_of_the_last_one),
         cmocka_unit_test(test_a_node_comes_back_from_snapshot_and_log_as_it_was),
+        cmocka_unit_test(test_a_large_slot_is_saved_in_several_turns_before_it_changes),
         cmocka_unit_test(test_a_node_comes_back_with_the_members_of_its_snapshot),
         cmocka_unit_test(test_the_clock_goes_on_from_the_snapshots),
         cmocka_unit_test(test_a_snapshot_that_could_not_be_written_changes_nothing),
