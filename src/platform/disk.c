@@ -17,7 +17,13 @@
 #include "platform/image.h"
 #include "platform/signals.h"
 
-enum { VECTORS_MAX = 64, ROOM_WAIT_MS = 100 };
+enum {
+    VECTORS_MAX = 64,
+    ROOM_WAIT_MS = 100,
+    NOW_BYTES_MAX = 256 * 1024, /* the loop writes no more in one piece */
+    SLOW_US = 20 * 1000,        /* a write of the loop's that took so long … */
+    SLOW_PAUSE_US = 1000 * 1000 /* … was its last one for this time */
+};
 
 struct ops {
     struct disk_op *items;
@@ -49,11 +55,14 @@ struct platform_disk {
     bool asleep;             /* under the mutex: the thread is waiting for work */
     int event;
     struct platform_image image;
-    struct ops running;       /* only the log thread uses it */
-    uint32_t running_shard;   /* only the log thread: shard of the running operation */
-    enum err failed;          /* only the log thread: after a failure it carries out nothing more */
+    struct ops running;     /* only the log thread uses it */
+    uint32_t running_shard; /* only the log thread: shard of the running operation */
+    /* After a failure nothing more is carried out. Of the log thread; while that is asleep, of the
+     * loop, which alone can wake it. */
+    enum err failed;
     struct completions taken; /* only the loop uses it */
     size_t taken_at;
+    uint64_t slow_until_us; /* only the loop: the log thread writes until then */
     struct shard_port *ports;
 };
 
@@ -384,6 +393,50 @@ static void port_queue(void *context, const struct disk_op *op)
         pthread_cond_signal(&disk->wake);
 }
 
+static bool is_idle(struct platform_disk *disk)
+{
+    pthread_mutex_lock(&disk->mutex);
+    bool idle = disk->asleep;
+    pthread_mutex_unlock(&disk->mutex);
+    return idle;
+}
+
+/* Writes all that the system takes; `op` keeps the rest. A lack of room is the log thread's to wait
+ * for. */
+static bool write_all(struct platform_disk *disk, struct disk_op *op)
+{
+    while (op->bytes.len) {
+        ssize_t wrote = write(op->file, op->bytes.ptr, op->bytes.len);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0) {
+            disk->failed = is_full(errno) ? ERR_NONE : platform_err(errno);
+            return false;
+        }
+        buf_consume(&op->bytes, (size_t)wrote);
+    }
+    return true;
+}
+
+/* While the log thread sleeps, nothing is before these bytes and no sync holds their file. So the
+ * loop writes them itself: that saves waking the thread, and being woken by it. Who writes much may
+ * have to wait in the system until the disk follows; then the thread is the one to wait. */
+static bool port_write_now(void *context, struct disk_op *op)
+{
+    struct platform_disk *disk = ((const struct shard_port *)context)->disk;
+    uint64_t began_us = platform_coarse_us();
+    if (op->bytes.len > NOW_BYTES_MAX || began_us < disk->slow_until_us || !is_idle(disk) ||
+        disk->failed)
+        return false;
+    FAILPOINT("append:before-write");
+    bool written = write_all(disk, op);
+    FAILPOINT("append:after-write");
+    uint64_t ended_us = platform_coarse_us();
+    if (ended_us - began_us >= SLOW_US)
+        disk->slow_until_us = ended_us + SLOW_PAUSE_US;
+    return written;
+}
+
 static enum err port_image_begin(void *context, const char *path)
 {
     const struct shard_port *port = context;
@@ -407,6 +460,7 @@ void platform_disk_port(struct platform_disk *disk, uint32_t shard, struct disk 
     disk->ports = own;
     *port = (struct disk){.context = own,
                           .queue = port_queue,
+                          .write_now = port_write_now,
                           .image_begin = port_image_begin,
                           .image_write = port_image_write,
                           .image_end = port_image_end};

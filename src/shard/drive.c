@@ -296,11 +296,21 @@ static void release_durable(struct shard *shard)
     memmove(shard->outbox, shard->outbox + sent, shard->outbox_count * sizeof *shard->outbox);
 }
 
+static void note_completed(struct shard *shard, uint64_t ticket)
+{
+    if (ticket <= shard->completed_ticket)
+        return;
+    shard->completed_ticket = ticket;
+    bool waits = storage_last_ticket(shard->storage) > ticket;
+    shard->flush_waits_since_ms = waits ? shard->now.mono_ms : 0;
+}
+
 static void flush(struct shard *shard)
 {
     uint64_t ticket = storage_flush(shard->storage);
     if (ticket == 0)
         ticket = storage_last_ticket(shard->storage);
+    note_completed(shard, storage_completed_ticket(shard->storage)); /* what needed no sync */
     remember_written(shard, ticket);
     for (size_t i = shard->outbox_count; i > 0 && shard->outbox[i - 1].ticket == NEXT_FLUSH; i--)
         shard->outbox[i - 1].ticket = ticket;
@@ -476,11 +486,7 @@ void shard_disk_completed(struct shard *shard, const struct disk_completion *com
         FATAL("the log could not be written: what is on the disk is not known any more");
     }
     storage_completed(shard->storage, completion);
-    if (completion->ticket > shard->completed_ticket) {
-        shard->completed_ticket = completion->ticket;
-        bool waits = storage_last_ticket(shard->storage) > completion->ticket;
-        shard->flush_waits_since_ms = waits ? shard->now.mono_ms : 0;
-    }
+    note_completed(shard, completion->ticket);
     release_durable(shard);
 }
 

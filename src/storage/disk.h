@@ -5,7 +5,7 @@
  * asynchronous queue serves everything that happens while clients wait. The port carries out queued
  * operations in the order in which they were queued, and they complete in that order. The host
  * calls storage_completed() once for each completion, never from inside the call that queued the
- * operation. */
+ * operation. What needs no sync may also be written without the queue, when that is empty. */
 #ifndef FLOTILLA_STORAGE_DISK_H
 #define FLOTILLA_STORAGE_DISK_H
 
@@ -80,6 +80,11 @@ struct disk {
                      void *to);
     /* Takes ownership of what the operation owns; copies the struct. */
     void (*queue)(void *context, const struct disk_op *op);
+    /* Carries out an append that needs no sync at once, if everything that was queued before is
+     * done and the system takes the bytes without a wait. Its memory stays the caller's, and no
+     * completion follows. False: the caller queues the operation, with what is left in `bytes`.
+     * NULL: the port cannot do that. */
+    bool (*write_now)(void *context, struct disk_op *op);
     /* An image is a file that a thread of low priority writes beside the queue. There is one image
      * at a time: image_begin() returns ERR_BUSY until the host has taken the completion of the last
      * image's end. Writes and the end complete in order. A completion carries the first failure of

@@ -143,6 +143,8 @@ void storage_truncate(struct storage *storage, uint64_t last);
  * gathered; the last ticket then covers everything handed over before. */
 uint64_t storage_flush(struct storage *storage);
 uint64_t storage_last_ticket(const struct storage *storage);
+/* The newest ticket that is durable. A flush that needs no sync may be done when it returns. */
+uint64_t storage_completed_ticket(const struct storage *storage);
 
 void storage_tick(struct storage *storage, uint64_t now_ms); /* syncs for STORAGE_SYNC_EVERYSEC */
 void storage_set_sync(struct storage *storage, enum storage_sync sync);

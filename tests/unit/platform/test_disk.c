@@ -1,4 +1,6 @@
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,7 +202,7 @@ static void limit_file_size(rlim_t bytes)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* The size limit stands for a full disk. Without a handler SIGXFSZ would end the process. */
+/* The size limit stands for a full disk. */
 static void test_after_a_failed_write_nothing_more_is_carried_out(void **state)
 {
     struct fixture *fixture = *state;
@@ -224,6 +226,103 @@ static void test_after_a_failed_write_nothing_more_is_carried_out(void **state)
     assert_int_equal(last.err, ERR_NO_SPACE);
     assert_content(fixture->path, "12345678"); /* what fitted; recovery cuts it off */
     assert_false(folder_has(fixture->folder, "vote"));
+}
+
+static bool write_now(struct fixture *fixture, int file, const char *text, struct buf *rest)
+{
+    struct disk_op op = {.kind = DISK_APPEND, .file = file};
+    buf_add_text(&op.bytes, text);
+    bool written = fixture->port.write_now(fixture->port.context, &op);
+    assert_true(!written || op.bytes.len == 0);
+    *rest = op.bytes;
+    return written;
+}
+
+/* The log thread falls asleep some time after its last completion. */
+static void write_now_soon(struct fixture *fixture, const char *text)
+{
+    struct buf rest;
+    for (;;) {
+        bool written = write_now(fixture, fixture->file, text, &rest);
+        buf_close(&rest);
+        if (written)
+            return;
+        sched_yield();
+    }
+}
+
+static void test_what_needs_no_sync_is_written_at_once_behind_what_was_queued(void **state)
+{
+    struct fixture *fixture = *state;
+    struct disk_completion last;
+    queue_append(fixture, "one", 1);
+    write_now_soon(fixture, " two");
+    write_now_soon(fixture, " three");
+    queue_append(fixture, " four", 4);
+    wait_for(fixture, 4, &last);
+    assert_int_equal(last.err, ERR_NONE);
+    assert_content(fixture->path, "one two three four");
+}
+
+/* /dev/full holds the queue. */
+static void test_nothing_overtakes_the_queue(void **state)
+{
+    struct fixture *fixture = *state;
+    int full;
+    write_now_soon(fixture, "1");
+    assert_int_equal(fixture->port.open(fixture->port.context, "/dev/full", false, &full),
+                     ERR_NONE);
+    struct disk_op op = {.kind = DISK_APPEND, .file = full, .ticket = 1};
+    buf_add_text(&op.bytes, "x");
+    fixture->port.queue(fixture->port.context, &op);
+    for (int i = 0; i < 1000; i++) {
+        struct buf rest;
+        assert_false(write_now(fixture, fixture->file, "2", &rest));
+        assert_int_equal(rest.len, 1);
+        buf_close(&rest);
+        sched_yield();
+    }
+    platform_disk_free(fixture->disk);
+    assert_content(fixture->path, "1");
+    fixture->port.close(fixture->port.context, full);
+    fixture->disk = platform_disk_new();
+    platform_disk_port(fixture->disk, 0, &fixture->port);
+}
+
+/* What does not fit stays to be queued; the log thread waits for room. */
+static void test_a_full_disk_is_no_failure_of_a_write_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    int full;
+    assert_int_equal(fixture->port.open(fixture->port.context, "/dev/full", false, &full),
+                     ERR_NONE);
+    write_now_soon(fixture, "1");
+    struct buf rest;
+    assert_false(write_now(fixture, full, "x", &rest));
+    assert_int_equal(rest.len, 1);
+    buf_close(&rest);
+    write_now_soon(fixture, "2");
+    assert_content(fixture->path, "12");
+    fixture->port.close(fixture->port.context, full);
+}
+
+static void test_after_a_failed_write_at_once_nothing_more_is_carried_out(void **state)
+{
+    struct fixture *fixture = *state;
+    struct disk_completion last;
+    struct disk_op op = {.kind = DISK_APPEND, .file = fixture->file, .ticket = 1};
+    write_now_soon(fixture, "1234");
+    limit_file_size(8);
+    assert_false(write_now(fixture, fixture->file, "5678901234", &op.bytes));
+    limit_file_size(RLIM_INFINITY);
+    assert_int_equal(op.bytes.len, 6);
+    fixture->port.queue(fixture->port.context, &op);
+    wait_for(fixture, 1, &last);
+    assert_int_equal(last.err, ERR_NO_SPACE);
+    struct buf rest;
+    assert_false(write_now(fixture, fixture->file, "more", &rest));
+    buf_close(&rest);
+    assert_content(fixture->path, "12345678");
 }
 
 /* /dev/full has never room. */
@@ -374,6 +473,7 @@ static void test_a_completion_names_the_shard_of_its_port(void **state)
 
 int main(void)
 {
+    signal(SIGXFSZ, SIG_IGN); /* as main() does: otherwise it would end the process */
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(test_an_append_completes_with_the_duration_of_its_sync),
@@ -385,6 +485,10 @@ int main(void)
         TEST(test_a_large_append_is_written_whole),
         TEST(test_freeing_the_disk_finishes_the_queue),
         TEST(test_after_a_failed_write_nothing_more_is_carried_out),
+        TEST(test_what_needs_no_sync_is_written_at_once_behind_what_was_queued),
+        TEST(test_nothing_overtakes_the_queue),
+        TEST(test_a_full_disk_is_no_failure_of_a_write_at_once),
+        TEST(test_after_a_failed_write_at_once_nothing_more_is_carried_out),
         TEST(test_a_full_disk_is_told_and_holds_the_queue),
         TEST(test_it_is_told_when_there_is_room_again),
         TEST(test_the_room_of_a_disk_is_measured),

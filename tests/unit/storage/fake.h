@@ -40,6 +40,7 @@ struct fake {
     unsigned image_pieces; /* whose completions were not told yet */
     char image_path[512];
     uint64_t free_bytes; /* what a measurement says */
+    size_t now_max;      /* what fake_write_now() takes; 0: everything */
 };
 
 struct node {
@@ -275,6 +276,20 @@ static inline void fake_queue(void *context, const struct disk_op *op)
     struct fake *fake = context;
     assert_true(fake->queued_count < QUEUE_MAX);
     fake->queued[fake->queued_count++] = *op;
+}
+
+/* Takes `now_max` bytes at a time. Of no port by default. */
+static inline bool fake_write_now(void *context, struct disk_op *op)
+{
+    struct fake *fake = context;
+    if (fake->queued_count)
+        return false;
+    size_t len = op->bytes.len;
+    if (fake->now_max && len > fake->now_max)
+        len = fake->now_max;
+    buf_add(fake_bytes(fake, op->file), op->bytes.ptr, len);
+    buf_consume(&op->bytes, len);
+    return op->bytes.len == 0;
 }
 
 static inline void fake_rename(struct fake *fake, const char *path, const char *to)

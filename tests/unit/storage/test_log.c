@@ -455,6 +455,89 @@ static void test_without_sync_nothing_is_synced_but_a_truncation(void **state)
     node_close(&node);
 }
 
+static void start_writing_now(struct node *node, enum storage_sync sync)
+{
+    started(node);
+    node_crash(node);
+    node->port.write_now = fake_write_now;
+    node->options.sync = sync;
+    node_start(node);
+}
+
+static void test_what_needs_no_sync_is_durable_when_it_is_flushed(void **state)
+{
+    (void)state;
+    struct node node;
+    start_writing_now(&node, STORAGE_SYNC_NO);
+    node_run_all(&node);
+    for (uint64_t index = 1; index <= 3; index++) {
+        node_append(&node, index, 1);
+        uint64_t ticket = storage_flush(node.storage);
+        assert_int_equal(node.fake.queued_count, 0);
+        assert_int_equal(storage_completed_ticket(node.storage), ticket);
+        assert_int_equal(storage_last_ticket(node.storage), ticket);
+    }
+    node_restart(&node);
+    assert_seen(&node, "1/1 2/1 3/1 ");
+    node_close(&node);
+}
+
+static void test_what_does_not_fit_at_once_waits_in_the_queue(void **state)
+{
+    (void)state;
+    struct node node;
+    start_writing_now(&node, STORAGE_SYNC_NO);
+    node_run_all(&node);
+    node.fake.now_max = 10;
+    node_append(&node, 1, 1);
+    uint64_t ticket = storage_flush(node.storage);
+    assert_int_equal(node.fake.queued_count, 1);
+    assert_true(storage_completed_ticket(node.storage) < ticket);
+    node.fake.now_max = 0;
+    node_append(&node, 2, 1);
+    storage_flush(node.storage); /* behind the rest of the first one */
+    assert_int_equal(node.fake.queued_count, 2);
+    node_run_all(&node);
+    assert_int_equal(storage_completed_ticket(node.storage), ticket + 1);
+    node_restart(&node);
+    assert_seen(&node, "1/1 2/1 ");
+    node_close(&node);
+}
+
+static void test_what_is_behind_a_sync_waits_in_the_queue(void **state)
+{
+    (void)state;
+    struct node node;
+    start_writing_now(&node, STORAGE_SYNC_EVERYSEC);
+    node_run_all(&node);
+    node_append(&node, 1, 1);
+    storage_flush(node.storage);
+    storage_tick(node.storage, 10000);
+    size_t queued = node.fake.queued_count;
+    assert_true(queued > 0 && node.fake.queued[queued - 1].sync);
+    node_append(&node, 2, 1);
+    uint64_t ticket = storage_flush(node.storage);
+    assert_int_equal(node.fake.queued_count, queued + 1);
+    assert_true(storage_completed_ticket(node.storage) < ticket);
+    node_run_all(&node);
+    assert_int_equal(storage_completed_ticket(node.storage), ticket);
+    node_close(&node);
+}
+
+static void test_what_is_to_be_synced_always_goes_through_the_queue(void **state)
+{
+    (void)state;
+    struct node node;
+    start_writing_now(&node, STORAGE_SYNC_ALWAYS);
+    node_run_all(&node);
+    node_append(&node, 1, 1);
+    uint64_t ticket = storage_flush(node.storage);
+    assert_int_equal(node.fake.queued_count, 1);
+    assert_true(node.fake.queued[0].sync);
+    assert_true(storage_completed_ticket(node.storage) < ticket);
+    node_close(&node);
+}
+
 static void test_the_status_counts_what_was_written(void **state)
 {
     (void)state;
@@ -568,6 +651,10 @@ int main(void)
         cmocka_unit_test(test_everysec_syncs_once_a_second_if_something_was_written),
         cmocka_unit_test(test_a_quiet_log_says_once_how_far_it_is_synced),
         cmocka_unit_test(test_without_sync_nothing_is_synced_but_a_truncation),
+        cmocka_unit_test(test_what_needs_no_sync_is_durable_when_it_is_flushed),
+        cmocka_unit_test(test_what_does_not_fit_at_once_waits_in_the_queue),
+        cmocka_unit_test(test_what_is_behind_a_sync_waits_in_the_queue),
+        cmocka_unit_test(test_what_is_to_be_synced_always_goes_through_the_queue),
         cmocka_unit_test(test_the_status_counts_what_was_written),
         cmocka_unit_test(test_a_folder_whose_path_is_too_long_is_refused),
         cmocka_unit_test(test_large_entry_takes_no_more_room_in_the_cache_than_it_has_bytes),
