@@ -208,19 +208,10 @@ void shard_step_batch(struct shard *shard)
 {
     if (shard->batch_count == 0)
         return;
-    if (shard->entries_cap < shard->batch_cap) {
-        shard->entries_cap = shard->batch_cap;
-        shard->entries = mem_realloc(shard->entries, shard->entries_cap * sizeof *shard->entries);
-    }
     size_t count = shard->batch_count;
     for (size_t i = 0; i < count; i++)
-        shard->entries[i] = (struct entry){
-            .index = shard->batch_entries[i].index,
-            .term = shard->batch_entries[i].term,
-            .time_ms = shard->clock.floor_ms,
-            .record =
-                span_of(shard->batch.ptr + shard->batch_offsets[i], shard->batch_entries[i].bytes),
-        };
+        shard->entries[i].record =
+            span_of(shard->batch.ptr + shard->batch_offsets[i], shard->batch_entries[i].bytes);
     for (size_t i = shard->writes.issued; i > 0; i--) {
         struct pending_write *write = write_queue_at(&shard->writes, i - 1);
         if (write->driven_us)

@@ -147,9 +147,8 @@ struct shard {
     struct raft_entry *batch_entries;
     size_t *batch_offsets;
     size_t batch_count;
+    struct entry *entries; /* the batch as storage wants it; without spans until it is stepped */
     size_t batch_cap;
-    struct entry *entries; /* scratch: the batch as storage wants it */
-    size_t entries_cap;
 
     struct shard_clock clock; /* its floor is the time of the newest entry, applied or not */
     uint64_t steer_due_ms;

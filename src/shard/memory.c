@@ -18,7 +18,7 @@ uint64_t shard_memory(const struct shard *shard)
         shard->writes.cap * sizeof *shard->writes.items,
         shard->reads.cap * sizeof *shard->reads.items,
         shard->notes_cap * sizeof *shard->notes,
-        shard->entries_cap * sizeof *shard->entries,
+        shard->batch_cap * sizeof *shard->entries,
     };
     uint64_t bytes = storage_memory(shard->storage) + sessions_memory(&shard->machine.sessions);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)

@@ -18,6 +18,7 @@ static void batch_reserve(struct shard *shard)
         mem_realloc(shard->batch_entries, shard->batch_cap * sizeof *shard->batch_entries);
     shard->batch_offsets =
         mem_realloc(shard->batch_offsets, shard->batch_cap * sizeof *shard->batch_offsets);
+    shard->entries = mem_realloc(shard->entries, shard->batch_cap * sizeof *shard->entries);
 }
 
 struct entry shard_batch_begin(struct shard *shard, enum entry_kind kind)
@@ -35,6 +36,7 @@ uint32_t shard_batch_end(struct shard *shard, const struct entry *entry)
     size_t bytes = shard->batch.len - shard->batch_offsets[shard->batch_count];
     ASSERT(bytes <= ENTRY_BYTES_MAX);
     shard_clock_entry(&shard->clock, entry->time_ms);
+    shard->entries[shard->batch_count] = *entry;
     shard->batch_entries[shard->batch_count++] =
         (struct raft_entry){.index = entry->index, .term = entry->term, .bytes = (uint32_t)bytes};
     return (uint32_t)bytes;

@@ -51,6 +51,15 @@ void cache_evict(struct cache *cache, uint64_t bytes_max, uint64_t pinned_after,
                  uint64_t completed);
 void cache_close(struct cache *cache);
 
+enum { RECENT_ENTRIES = 512 };
+
+/* What the records of the newest entries say, so that who applies them need not parse and check
+ * again what was encoded or checked before it was appended. The cache has the bytes: the spans are
+ * not valid. Place: index % RECENT_ENTRIES. */
+struct recent {
+    struct entry entries[RECENT_ENTRIES];
+};
+
 /* One file of the log. */
 struct segment {
     uint64_t seq;
@@ -138,6 +147,7 @@ struct storage {
     uint64_t quiet_ticket; /* nothing was flushed after this ticket since quiet_ms */
     uint64_t quiet_ms;
     struct cache cache;
+    struct recent *recent;
     uint64_t trimmed_at; /* last index at the last trim */
     unsigned quiet_trims;
     /* A window on a segment, for entries that the cache does not hold. */
@@ -203,6 +213,8 @@ void segment_note_sync(struct storage *storage, const struct segment *segment, u
 MUST_CHECK enum err window_load(struct storage *storage, const struct segment *segment,
                                 uint64_t offset, size_t need, struct span *bytes);
 void window_forget(struct storage *storage);
+
+void recent_note(struct recent *recent, const struct entry *entry); /* in the order of the log */
 
 /* ---- held.c ---- */
 

@@ -68,11 +68,33 @@ static enum err read_from_file(struct storage *storage, uint64_t index, struct r
     }
 }
 
+void recent_note(struct recent *recent, const struct entry *entry)
+{
+    recent->entries[entry->index % RECENT_ENTRIES] = *entry;
+}
+
+/* Every append notes its entry, so that a place that names the index names the one in the log. */
+static bool recall(const struct recent *recent, uint64_t index, struct span record,
+                   struct entry *entry)
+{
+    const struct entry *noted = &recent->entries[index % RECENT_ENTRIES];
+    const char *line_end = noted->index == index ? memchr(record.ptr, '\n', record.len) : NULL;
+    if (!line_end)
+        return false;
+    size_t header = (size_t)(line_end + 1 - record.ptr);
+    *entry = *noted;
+    entry->payload = span_of(record.ptr + header, record.len - header);
+    entry->record = record;
+    return true;
+}
+
 enum err storage_entry(struct storage *storage, uint64_t index, struct entry *entry)
 {
     struct record record;
     struct span cached = cache_find(&storage->cache, index);
     if (cached.ptr) {
+        if (recall(storage->recent, index, cached, entry))
+            return ERR_NONE;
         if (record_parse(cached, &record) != RECORD_OK)
             return ERR_CORRUPT;
     } else {

@@ -28,6 +28,7 @@ enum err storage_open(const struct disk *disk, const struct storage_options *opt
     opened->options = *options;
     opened->base_file = opened->image.file = opened->install.file = DISK_NO_FILE;
     opened->held.file = DISK_NO_FILE;
+    opened->recent = mem_zalloc(sizeof *opened->recent);
     *recovered = (struct storage_recovered){.last_index = 0};
     message[0] = '\0';
     *storage = NULL;
@@ -65,6 +66,7 @@ void storage_close(struct storage *storage)
     mem_free(storage->image.path);
     mem_free(storage->install.path);
     cache_close(&storage->cache);
+    mem_free(storage->recent);
     buf_close(&storage->gathered);
     buf_close(&storage->window);
     mem_free(storage->segments);
@@ -127,6 +129,7 @@ void storage_append(struct storage *storage, const struct entry *entries, size_t
         segment_note(storage, segment, segment->end, entry->term);
         buf_add_span(&storage->gathered, entry->record);
         cache_add(&storage->cache, entry->index, entry->record);
+        recent_note(storage->recent, entry);
         segment->end += entry->record.len;
     }
 }

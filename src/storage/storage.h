@@ -129,7 +129,8 @@ MUST_CHECK enum err storage_peek(const struct disk *disk, const struct storage_o
 /* Segments from the next one on carry this identity. */
 void storage_set_identity(struct storage *storage, const struct identity *identity);
 
-/* Adds entries (with their record) after the last one. */
+/* Adds entries after the last one: what their records say, and the records themselves. They are
+ * not checked again when they are read from memory. */
 void storage_append(struct storage *storage, const struct entry *entries, size_t count);
 void storage_vote(struct storage *storage, struct vote_record vote);
 

@@ -73,6 +73,61 @@ static void fill(struct node *node, uint64_t count, size_t filler)
         node_append_sized(node, index, 1, filler);
 }
 
+/* What is remembered of an entry is what parsing its record would say. */
+static void test_an_entry_from_memory_is_what_its_record_says(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    struct buf record = {0};
+    struct entry entry = {.index = 1,
+                          .term = 7,
+                          .kind = ENTRY_COMMAND,
+                          .time_ms = 123456,
+                          .seed = 0xfedcba9876543210,
+                          .origin = {.node = 2, .life = 0xabc, .seq = 9},
+                          .payload = SPAN("*1\r\n$4\r\nPING\r\n")};
+    entry_encode(&record, &entry);
+    entry.record = buf_span(&record);
+    entry.payload = span_of(NULL, 0); /* the record has it */
+    storage_append(node.storage, &entry, 1);
+    struct entry read;
+    struct record parsed;
+    assert_int_equal(storage_entry(node.storage, 1, &read), ERR_NONE);
+    assert_int_equal(record_parse(buf_span(&record), &parsed), RECORD_OK);
+    assert_int_equal(read.index, parsed.entry.index);
+    assert_int_equal(read.term, parsed.entry.term);
+    assert_int_equal(read.kind, parsed.entry.kind);
+    assert_int_equal(read.time_ms, parsed.entry.time_ms);
+    assert_true(read.seed == parsed.entry.seed);
+    assert_memory_equal(&read.origin, &parsed.entry.origin, sizeof read.origin);
+    assert_true(span_equal(read.payload, parsed.entry.payload));
+    assert_true(span_equal(read.record, buf_span(&record)));
+    assert_true(read.record.ptr != record.ptr);
+    buf_close(&record);
+    node_close(&node);
+}
+
+static void test_what_is_remembered_of_an_entry_goes_with_it(void **state)
+{
+    enum { MANY = 3000 }; /* more than are remembered */
+    (void)state;
+    struct node node;
+    started(&node);
+    for (uint64_t index = 1; index <= MANY; index++)
+        node_append(&node, index, 1);
+    node_flush(&node);
+    for (uint64_t index = 1; index <= MANY; index++)
+        assert_entry(&node, index, 1);
+    storage_truncate(node.storage, MANY - 100);
+    for (uint64_t index = MANY - 99; index <= MANY - 50; index++)
+        node_append(&node, index, 2);
+    node_flush(&node);
+    for (uint64_t index = 1; index <= MANY - 50; index++)
+        assert_entry(&node, index, index > MANY - 100 ? 2 : 1);
+    node_close(&node);
+}
+
 static void test_entries_that_left_the_cache_are_read_from_the_file(void **state)
 {
     (void)state;
@@ -636,6 +691,8 @@ int main(void)
         cmocka_unit_test(test_a_flush_is_one_operation_for_all_that_was_gathered),
         cmocka_unit_test(test_what_was_not_flushed_is_lost_in_a_crash),
         cmocka_unit_test(test_an_entry_out_of_turn_is_a_bug),
+        cmocka_unit_test(test_an_entry_from_memory_is_what_its_record_says),
+        cmocka_unit_test(test_what_is_remembered_of_an_entry_goes_with_it),
         cmocka_unit_test(test_entries_that_left_the_cache_are_read_from_the_file),
         cmocka_unit_test(test_reading_on_in_the_file_reads_it_once),
         cmocka_unit_test(test_entries_not_yet_written_stay_in_the_cache),
