@@ -15,6 +15,10 @@ enum {
     /* Memory beyond this, which a large command took, is freed at the next command. */
     ARGS_CAP_KEPT = 1024,
     SCRATCH_KEPT = 4096,
+    /* What parse_short() takes: no more than a stranger may send. */
+    SHORT_ARGS_MAX = STRANGER_ARGS_MAX,
+    SHORT_DIGITS_MAX = 4,
+    SHORT_LINE_MAX = 1 + SHORT_DIGITS_MAX + 2,
 };
 
 static enum resp_outcome fail(struct resp_parser *parser, const char *error)
@@ -33,13 +37,17 @@ static void reset(struct resp_parser *parser)
     parser->in_array = false;
 }
 
+static void grow_args(struct resp_parser *parser)
+{
+    parser->args_cap = parser->args_cap ? parser->args_cap * 2 : ARGS_CAP_MIN;
+    parser->args = mem_realloc(parser->args, parser->args_cap * sizeof *parser->args);
+    parser->offsets = mem_realloc(parser->offsets, parser->args_cap * sizeof *parser->offsets);
+}
+
 static void add_arg(struct resp_parser *parser, size_t offset, size_t len)
 {
-    if (parser->argc == parser->args_cap) {
-        parser->args_cap = parser->args_cap ? parser->args_cap * 2 : ARGS_CAP_MIN;
-        parser->args = mem_realloc(parser->args, parser->args_cap * sizeof *parser->args);
-        parser->offsets = mem_realloc(parser->offsets, parser->args_cap * sizeof *parser->offsets);
-    }
+    if (parser->argc == parser->args_cap)
+        grow_args(parser);
     parser->offsets[parser->argc] = offset;
     parser->args[parser->argc++].len = len;
 }
@@ -222,11 +230,58 @@ static void begin(struct resp_parser *parser)
         buf_close(&parser->scratch);
 }
 
+/* Takes `type`, a number without sign or leading zero, CR and the byte after it. */
+static bool take_short_line(const char **at, const char *end, char type, size_t *number)
+{
+    const char *c = *at;
+    if (end - c < SHORT_LINE_MAX || *c++ != type || *c == '0')
+        return false;
+    const char *digits = c;
+    size_t sum = 0;
+    for (; (unsigned char)(*c - '0') <= 9; c++) {
+        if (c - digits == SHORT_DIGITS_MAX)
+            return false;
+        sum = sum * 10 + (unsigned char)(*c - '0');
+    }
+    if (c == digits || *c != '\r')
+        return false;
+    *number = sum;
+    *at = c + 2;
+    return true;
+}
+
+/* The usual request, of few short arguments that are all there, in one pass. False: nothing is
+ * taken, and whatever it is, it is parsed from its beginning with all care. */
+static bool parse_short(struct resp_parser *parser, struct span input,
+                        const struct resp_limits *limits)
+{
+    const char *at = input.ptr;
+    const char *end = input.ptr + input.len;
+    size_t count, len;
+    if (!take_short_line(&at, end, '*', &count) || count > SHORT_ARGS_MAX)
+        return false;
+    if (parser->args_cap < count)
+        grow_args(parser);
+    for (size_t i = 0; i < count; i++) {
+        if (!take_short_line(&at, end, '$', &len) || (size_t)(end - at) < len + 2 ||
+            len > limits->bulk_len_max)
+            return false;
+        parser->args[i] = span_of(at, len);
+        at += len + 2;
+    }
+    parser->argc = count;
+    parser->consumed = (size_t)(at - input.ptr);
+    return true;
+}
+
 enum resp_outcome resp_parse(struct resp_parser *parser, struct span input,
                              const struct resp_limits *limits)
 {
-    if (!parser->in_array && parser->parsed == 0)
+    if (!parser->in_array && parser->parsed == 0) {
         begin(parser);
+        if (parse_short(parser, input, limits))
+            return RESP_COMMAND;
+    }
     if (input.len == 0)
         return RESP_INCOMPLETE;
     if (!parser->in_array) {
