@@ -30,5 +30,6 @@ void *mem_realloc(void *ptr, size_t size)
 
 void mem_free(void *ptr)
 {
-    free(ptr);
+    if (ptr) /* often there is nothing: the allocator is slower to find out */
+        free(ptr);
 }

@@ -52,22 +52,28 @@ static const char pairs[] = "000102030405060708091011121314151617181920212223242
                             "34353637383940414243444546474849505152535455565758596061626364656667"
                             "6869707172737475767778798081828384858687888990919293949596979899";
 
+static size_t count_digits(uint64_t value)
+{
+    size_t count = 1;
+    for (; value >= 10000; value /= 10000)
+        count += 4;
+    return count + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 size_t number_format_u64(char *out, uint64_t value)
 {
     if (value < 10) {
         out[0] = (char)('0' + value);
         return 1;
     }
-    char digits[NUMBER_I64_CHARS];
-    char *at = digits + sizeof digits;
+    size_t len = value < 100 ? 2 : count_digits(value);
+    char *at = out + len;
     for (; value >= 100; value /= 100)
         memcpy(at -= 2, pairs + 2 * (value % 100), 2);
     if (value >= 10)
-        memcpy(at -= 2, pairs + 2 * value, 2);
+        memcpy(out, pairs + 2 * value, 2);
     else
-        *--at = (char)('0' + value);
-    size_t len = (size_t)(digits + sizeof digits - at);
-    memcpy(out, at, len);
+        out[0] = (char)('0' + value);
     return len;
 }
 

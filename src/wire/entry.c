@@ -1,5 +1,7 @@
 #include "wire/entry.h"
 
+#include <endian.h>
+
 #include "base/assert.h"
 #include "base/crc.h"
 #include "base/number.h"
@@ -16,9 +18,7 @@ static void put_checksum(char *at, uint32_t checksum)
 
 static size_t put_hex(char *at, uint64_t value)
 {
-    size_t digits = 1;
-    for (uint64_t rest = value >> 4; rest; rest >>= 4)
-        digits++;
+    size_t digits = (size_t)(67 - __builtin_clzll(value | 1)) / 4;
     for (size_t i = digits; i > 0; i--, value >>= 4)
         at[i - 1] = hex[value & 15];
     return digits;
@@ -95,10 +95,10 @@ uint64_t entry_checksum(const struct entry *entry)
     size_t behind = CHECKSUM_CHARS + 2 + entry->payload.len; /* including the end of the line */
     ASSERT(entry->record.len > behind);
     const char *at = entry->record.ptr + entry->record.len - behind;
-    uint64_t number = 0;
-    for (int i = 0; i < CHECKSUM_CHARS; i++)
-        number |= (uint64_t)(unsigned char)at[i] << (8 * i);
-    return number;
+    uint64_t number;
+    _Static_assert(sizeof number == CHECKSUM_CHARS, "a digit for each byte");
+    memcpy(&number, at, sizeof number);
+    return le64toh(number);
 }
 
 static size_t digits(size_t value)
