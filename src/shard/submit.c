@@ -189,10 +189,15 @@ static bool fits_an_entry(const struct buf *payload)
 static bool encode_entry(struct shard *shard, struct entry *entry,
                          const struct shard_request *request, const struct span *args, size_t argc)
 {
+    bool is_plain = !request->session.number;
+    if (is_plain && !request->command->stock) {
+        entry_encode_command(&shard->batch, entry, args, argc);
+        return true;
+    }
     struct command_stand_in stand_in = {.argc = 0};
     if (request->command->stock)
         request->command->stock(args, argc, entry->time_ms, &stand_in);
-    if (!request->session.number && stand_in.place == STAND_IN_NONE) {
+    if (is_plain && stand_in.place == STAND_IN_NONE) {
         entry_encode_command(&shard->batch, entry, args, argc);
         return true;
     }
@@ -226,9 +231,12 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     struct entry entry = shard_batch_begin(shard, ENTRY_COMMAND);
     entry.database = request->database;
     entry.seed = prng_next(&shard->prng);
-    struct command_rewritten rewritten = {.argc = 0};
-    if (request->command->rewrite)
+    struct command_rewritten rewritten;
+    rewritten.argc = 0; /* the rest is large, and of interest to few commands */
+    if (request->command->rewrite) {
+        rewritten = (struct command_rewritten){.argc = 0};
         request->command->rewrite(request->args, request->argc, entry.time_ms, &rewritten);
+    }
     size_t argc = request->argc;
     struct span *memory;
     const struct span *args = command_logged_args(&rewritten, request->args, &argc, &memory);
