@@ -464,14 +464,13 @@ static bool is_written(const struct rdb_writer *writer, unsigned database, unsig
 static void write_ahead(struct rdb_writer *writer, unsigned database, unsigned slot,
                         struct buf *out, size_t most)
 {
-    if (writer->is_single || is_in_group(writer)) {
-        advance(writer, out, most);
-    } else if (is_partly_written(writer, database, slot)) {
-        advance(writer, out, most); /* begins its next group */
-    } else {
+    bool goes_on = writer->is_single || is_in_group(writer) ||
+                   is_partly_written(writer, database, slot); /* its next group begins */
+    if (!goes_on) {
         begin_single(writer, database, slot);
         return;
     }
+    advance(writer, out, most);
     if (!writer->is_single && !is_in_group(writer) && writer->step < STEP_END &&
         writer->step != STEP_DATABASE)
         item_at(writer, &writer->place); /* it leaves a slot whose last key is written */

@@ -125,7 +125,7 @@ void storage_append(struct storage *storage, const struct entry *entries, size_t
         const struct entry *entry = &entries[i];
         struct segment *segment = segment_for_append(storage);
         ASSERT(entry->index == segment_last(segment) + 1);
-        select_database(storage, segment, entry_database(entry->record));
+        select_database(storage, segment, entry->database);
         segment_note(storage, segment, segment->end, entry->term);
         buf_add_span(&storage->gathered, entry->record);
         cache_add(&storage->cache, entry->index, entry->record);

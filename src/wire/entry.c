@@ -197,18 +197,3 @@ void entry_encode_select(struct buf *out, unsigned database)
     ASSERT(database < ENTRY_DATABASES);
     buf_printf(out, "*2\r\n$6\r\nSELECT\r\n$%d\r\n%u\r\n", database < 10 ? 1 : 2, database);
 }
-
-unsigned entry_database(struct span record)
-{
-    const char *at = record.ptr;
-    const char *end = record.ptr + record.len;
-    for (int i = 0; i < 3; i++) { /* the kind is behind the third colon */
-        at = memchr(at, ':', (size_t)(end - at));
-        ASSERT(at);
-        at++;
-    }
-    unsigned database = 0;
-    for (at++; at < end && *at != ':'; at++)
-        database = database * 10 + (unsigned)(*at - '0');
-    return database;
-}

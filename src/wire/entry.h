@@ -91,9 +91,6 @@ void entry_encode_command(struct buf *out, const struct entry *entry, const stru
  * entry. */
 uint64_t entry_checksum(const struct entry *entry);
 
-/* The database of a record, which must be sound. */
-unsigned entry_database(struct span record);
-
 struct identity {
     char cluster_id[41]; /* 40 hexadecimal digits */
     uint64_t node_id;
