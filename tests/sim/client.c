@@ -47,10 +47,9 @@ static void host_run_local(void *context, struct shard_client client, const stru
 {
     (void)context;
     (void)client;
-    (void)command;
     (void)args;
     (void)argc;
-    resp_status(reply, "PONG");
+    resp_status(reply, strcmp(command->fullname, "select") == 0 ? "OK" : "PONG");
 }
 
 static bool host_is_waiting(void *context, struct shard_client handle)
@@ -87,61 +86,40 @@ static void token_of(const struct sim_client *client, char *out, size_t size)
     snprintf(out, size, ",%d-%u", client->number, client->generation);
 }
 
-static size_t arguments(const struct sim_client *client, char text[4][64], struct span args[5])
+static enum shard_admission submit_one(struct sim *sim, const struct sim_client *client,
+                                       const struct sim_node *node)
 {
-    snprintf(text[0], 64, "c%d", client->key);
-    size_t argc = 2;
-    args[1] = span_text(text[0]);
-    switch (client->kind) {
-    case SIM_OP_INCR:
-    case SIM_OP_TRANSACTION:
-    case SIM_OP_PIPELINE:
-        args[0] = SPAN("INCR");
-        return argc;
-    case SIM_OP_GET:
-        args[0] = SPAN("GET");
-        return argc;
-    case SIM_OP_APPEND:
-        args[0] = SPAN("APPEND");
-        text[0][0] = 'l';
-        token_of(client, text[1], 64);
-        args[argc++] = span_text(text[1]);
-        return argc;
-    case SIM_OP_REGISTER:
-    case SIM_OP_EXPIRE:
-    case SIM_OP_GIVE:
-    case SIM_OP_TAKE:
-    case SIM_OP_VALUES:
-    case SIM_OP_NUMBERED:
-        break;
-    }
-    return argc;
+    char key[SIM_NAME];
+    char token[64];
+    bool is_list = client->kind == SIM_OP_APPEND;
+    unsigned database = sim_place(sim, is_list ? 'l' : 'c', client->key, key);
+    token_of(client, token, sizeof token);
+    const struct span args[] = {is_list                      ? SPAN("APPEND")
+                                : client->kind == SIM_OP_GET ? SPAN("GET")
+                                                             : SPAN("INCR"),
+                                span_text(key), span_text(token)};
+    if (client->kind == SIM_OP_GET)
+        return sim_read(sim, client, node, database, args, 2);
+    return sim_write(sim, client, node, database, args, is_list ? 3 : 2);
 }
 
-static enum shard_admission submit_transaction(struct sim_client *client, struct shard *shard,
-                                               struct shard_time now)
+static enum shard_admission submit_transaction(struct sim *sim, struct sim_client *client,
+                                               const struct sim_node *node)
 {
-    char counter[64];
-    char list[64];
+    char counter[SIM_NAME];
+    char list[SIM_NAME];
     char token[64];
-    snprintf(counter, sizeof counter, "c%d", client->key);
-    snprintf(list, sizeof list, "l%d", client->key);
+    struct sim_exec exec;
     token_of(client, token, sizeof token);
-    struct span incr[] = {SPAN("INCR"), span_text(counter)};
-    struct span append[] = {SPAN("APPEND"), span_text(list), span_text(token)};
-    struct span ping[] = {SPAN("PING")};
-    struct buf commands = {0};
-    resp_encode_command(&commands, incr, 2);
-    resp_encode_command(&commands, ping, 1);
-    resp_encode_command(&commands, append, 3);
-    struct shard_transaction transaction = {
-        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
-        .protocol = 2,
-        .commands = buf_span(&commands),
-        .count = 3};
-    enum shard_admission admission = shard_transaction(shard, &transaction, now);
-    buf_close(&commands);
-    return admission;
+    sim_exec_begin(&exec, sim_place(sim, 'c', client->key, counter));
+    const struct span incr[] = {SPAN("INCR"), span_text(counter)};
+    sim_exec_add(&exec, incr, 2);
+    sim_exec_select(&exec, sim_place(sim, 'l', client->key, list));
+    sim_exec_add(&exec, &SPAN("PING"), 1);
+    const struct span append[] = {SPAN("APPEND"), span_text(list), span_text(token)};
+    sim_exec_add(&exec, append, 3);
+    client->selects = exec.selects;
+    return sim_exec_submit(&exec, client, node, NULL, 0);
 }
 
 static bool is_of_queue(enum sim_op_kind kind)
@@ -152,11 +130,10 @@ static bool is_of_queue(enum sim_op_kind kind)
 static enum shard_admission submit(struct sim *sim, struct sim_client *client,
                                    struct sim_node *node)
 {
-    struct shard_time now = sim_node_time(node);
     if (client->kind != SIM_OP_GET && shard_is_leader(node->shard) && !shard_has_room(node->shard))
         return SHARD_NOT_LEADER; /* as a server refuses it */
     if (client->kind == SIM_OP_TRANSACTION)
-        return submit_transaction(client, node->shard, now);
+        return submit_transaction(sim, client, node);
     if (client->kind == SIM_OP_REGISTER)
         return sim_register_submit(sim, client, node);
     if (client->kind == SIM_OP_EXPIRE)
@@ -167,17 +144,9 @@ static enum shard_admission submit(struct sim *sim, struct sim_client *client,
         return sim_queue_submit(sim, client, node);
     if (client->kind == SIM_OP_VALUES)
         return sim_values_submit(sim, client, node);
-    char text[4][64];
-    struct span args[5];
-    size_t argc = arguments(client, text, args);
-    struct shard_request request = {
-        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
-        .protocol = 2,
-        .command = command_find(sim->table, args, argc),
-        .args = args,
-        .argc = argc};
-    return client->kind == SIM_OP_GET ? shard_read(node->shard, &request, now)
-                                      : shard_write(node->shard, &request, now);
+    if (client->kind == SIM_OP_ACCOUNT)
+        return sim_account_submit(sim, client, node);
+    return submit_one(sim, client, node);
 }
 
 static bool increments(enum sim_op_kind kind)
@@ -217,17 +186,11 @@ static void record_call(struct sim *sim, struct sim_client *client)
 /* A connection's requests are answered in order, and a read sees the writes before it. */
 static void submit_read_behind(struct sim *sim, struct sim_client *client, struct sim_node *node)
 {
-    char key[64];
-    snprintf(key, sizeof key, "c%d", client->key);
-    struct span args[] = {SPAN("GET"), span_text(key)};
-    struct shard_request request = {
-        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
-        .protocol = 2,
-        .command = command_find(sim->table, args, 2),
-        .args = args,
-        .argc = 2};
+    char key[SIM_NAME];
+    unsigned database = sim_place(sim, 'c', client->key, key);
+    const struct span args[] = {SPAN("GET"), span_text(key)};
     client->expected++;
-    if (shard_read(node->shard, &request, sim_node_time(node)) != SHARD_ACCEPTED) {
+    if (sim_read(sim, client, node, database, args, 2) != SHARD_ACCEPTED) {
         client->expected--;
         return;
     }
@@ -240,7 +203,20 @@ static enum sim_op_kind draw_kind(struct sim *sim, const struct sim_client *clie
 {
     if (client->session.open || client->session.in_doubt || sim_chance(sim, sim->profile.numbered))
         return SIM_OP_NUMBERED;
-    return (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_VALUES);
+    return (enum sim_op_kind)sim_between(sim, SIM_OP_INCR, SIM_OP_ACCOUNT);
+}
+
+bool sim_client_goes_on(struct sim *sim, struct sim_client *client)
+{
+    const struct sim_node *node = &sim->nodes[client->node];
+    if (!node->up || node->paused)
+        return false;
+    client->generation++;
+    client->waiting = true;
+    client->reply.len = 0;
+    client->reply_index = 0;
+    client->got = 0;
+    return true;
 }
 
 /* ---- replies ---- */
@@ -313,11 +289,11 @@ static bool integer_of(struct span reply, int64_t *value)
     return stop && number_parse_i64(span_of(start, (size_t)(stop - start)), value);
 }
 
-/* The replies within that of EXEC: of INCR, PING and APPEND. */
+/* The replies within that of EXEC: of INCR, perhaps SELECT, PING and APPEND. */
 static struct span inside_exec(struct sim *sim, const struct sim_client *client, int64_t *length)
 {
     struct span reply = buf_span(&client->reply);
-    static const char prefix[] = "*3\r\n";
+    const char *prefix = client->selects ? "*4\r\n" : "*3\r\n";
     static const char between[] = "+PONG\r\n:";
     const char *last = memmem(reply.ptr, reply.len, between, sizeof between - 1);
     if (reply.len < 5 || memcmp(reply.ptr, prefix, 4) != 0 || !last)
@@ -387,6 +363,12 @@ static bool answered(struct sim *sim, struct sim_client *client)
         sim_ttl_answered(sim, client);
         reads = client->ttl_reads;
     }
+    if (client->kind == SIM_OP_ACCOUNT) {
+        reads = client->account.op == SIM_ACCOUNT_LOOK ||
+                (client->account.op == SIM_ACCOUNT_COMPARE && !client->compares);
+        if (sim_account_answered(sim, client))
+            return true;
+    }
     if (is_of_queue(client->kind)) {
         sim_queue_answered(sim, client);
         if (client->reply_index == 0)
@@ -411,6 +393,8 @@ static void refused(struct sim *sim, struct sim_client *client)
         linear_failed(sim->linear, client->operation);
     if (appends(client->kind))
         linear_failed(sim->linear, client->second_operation);
+    if (client->kind == SIM_OP_ACCOUNT)
+        sim_account_refused(sim, client);
 }
 
 /* Whoever is on a node that goes on hears of no trouble of the others, unless its own node got its

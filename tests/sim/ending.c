@@ -227,6 +227,7 @@ void sim_end(struct sim *sim)
         sim_fail(sim, "the healed cluster does not converge");
     if (sim->profile.clients > 0)
         sim_drain_queues(sim);
+    sim_check_wakes(sim);
     if (!sim_run_until(sim, all_equal, 20 * SECOND))
         sim_fail(sim, "the nodes are not equal after the last jobs");
     sim_check_final_state(sim);

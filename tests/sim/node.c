@@ -157,7 +157,7 @@ static struct raft_options raft_options(struct sim_node *node)
                             &(struct raft_member){.id = (uint64_t)i + 1,
                                                   .roles = RAFT_VOTER,
                                                   .incarnation = (uint64_t)i + 1});
-    options.membership.version = node->sim->profile.old_nodes ? 0 : WIRE_VERSION;
+    options.membership.version = sim_version_at_first(node->sim);
     return options;
 }
 

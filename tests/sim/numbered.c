@@ -31,9 +31,10 @@ static bool is_short_lived(const struct sim_client *client)
 
 /* ---- what it asks ---- */
 
-static void key_of(const struct sim_client *client, char letter, char out[32])
+static unsigned key_of(const struct sim *sim, const struct sim_client *client, char letter,
+                       char out[SIM_NAME])
 {
-    snprintf(out, 32, "%c%d", letter, client->number);
+    return sim_place(sim, letter, client->number, out);
 }
 
 static struct session_number number_of(const struct sim_session *session,
@@ -43,66 +44,52 @@ static struct session_number number_of(const struct sim_session *session,
         .id = session->id, .number = item->number, .answered = session->answered};
 }
 
-static struct shard_client handle_of(const struct sim_client *client)
-{
-    return (struct shard_client){.slot = (uint32_t)client->number,
-                                 .generation = client->generation};
-}
-
 static enum shard_admission ask_session(struct sim_client *client, struct sim_node *node)
 {
     const struct session_note note = {.verb = SESSION_ASK,
                                       .terms.ttl_ms = is_short_lived(client) ? SHORT_TTL_MS : 0};
-    return shard_session(node->shard, handle_of(client), 2, &note, sim_node_time(node));
-}
-
-static struct shard_request request_of(struct sim *sim, const struct sim_client *client,
-                                       const struct span *args)
-{
-    return (struct shard_request){.client = handle_of(client),
-                                  .protocol = 2,
-                                  .command = command_find(sim->table, args, 2),
-                                  .args = args,
-                                  .argc = 2};
+    return shard_session(node->shard, sim_handle(client), 2, &note, sim_node_time(node));
 }
 
 /* What the counter is, for a client whose session ended with commands in doubt. */
 static enum shard_admission read_counter(struct sim *sim, struct sim_client *client,
                                          struct sim_node *node)
 {
-    char key[32];
-    key_of(client, 'n', key);
+    char key[SIM_NAME];
+    unsigned database = key_of(sim, client, 'n', key);
     const struct span args[] = {SPAN("GET"), span_text(key)};
-    const struct shard_request request = request_of(sim, client, args);
-    return shard_read(node->shard, &request, sim_node_time(node));
+    return sim_read(sim, client, node, database, args, 2);
 }
 
 static enum shard_admission submit_incr(struct sim *sim, struct sim_client *client,
                                         struct sim_node *node, const struct sim_numbered *item)
 {
-    char key[32];
-    key_of(client, 'n', key);
+    char key[SIM_NAME];
+    unsigned database = key_of(sim, client, 'n', key);
     const struct span args[] = {SPAN("INCR"), span_text(key)};
-    struct shard_request request = request_of(sim, client, args);
+    struct shard_request request = sim_request(sim, client, database, args, 2);
     request.session = number_of(&client->session, item);
     return shard_write(node->shard, &request, sim_node_time(node));
 }
 
 /* Counts both counters up, in one step. */
-static enum shard_admission submit_exec(struct sim_client *client, struct sim_node *node,
-                                        const struct sim_numbered *item)
+static enum shard_admission submit_exec(struct sim *sim, struct sim_client *client,
+                                        struct sim_node *node, const struct sim_numbered *item)
 {
-    char keys[2][32];
+    char keys[2][SIM_NAME];
+    unsigned database = 0;
     struct buf commands = {0};
     for (int i = 0; i < 2; i++) {
-        key_of(client, i ? 'm' : 'n', keys[i]);
+        database = key_of(sim, client, i ? 'm' : 'n',
+                          keys[i]); /* one for both: a numbered one has no SELECT */
         const struct span incr[] = {SPAN("INCR"), span_text(keys[i])};
         resp_encode_command(&commands, incr, 2);
     }
-    const struct shard_transaction transaction = {.client = handle_of(client),
+    const struct shard_transaction transaction = {.client = sim_handle(client),
                                                   .protocol = 2,
                                                   .commands = buf_span(&commands),
                                                   .count = 2,
+                                                  .database = database,
                                                   .session = number_of(&client->session, item)};
     enum shard_admission admission =
         shard_transaction(node->shard, &transaction, sim_node_time(node));
@@ -133,8 +120,8 @@ static enum shard_admission submit_commands(struct sim *sim, struct sim_client *
         if (item->fate != SIM_NUMBER_OPEN)
             continue;
         client->expected++; /* the reply may come at once */
-        enum shard_admission admission =
-            item->exec ? submit_exec(client, node, item) : submit_incr(sim, client, node, item);
+        enum shard_admission admission = item->exec ? submit_exec(sim, client, node, item)
+                                                    : submit_incr(sim, client, node, item);
         if (admission != SHARD_ACCEPTED) {
             client->expected--;
             if (session->sent == 0)
@@ -155,7 +142,7 @@ static enum shard_admission repeat_answered(struct sim *sim, struct sim_client *
     session->says_answered = sim_chance(sim, 0.3);
     if (session->says_answered)
         session->answered = last->number + 1;
-    return last->exec ? submit_exec(client, node, last) : submit_incr(sim, client, node, last);
+    return last->exec ? submit_exec(sim, client, node, last) : submit_incr(sim, client, node, last);
 }
 
 static enum sim_session_stage stage_of(struct sim *sim, const struct sim_session *session)
@@ -182,6 +169,9 @@ enum shard_admission sim_numbered_submit(struct sim *sim, struct sim_client *cli
                                          struct sim_node *node)
 {
     struct sim_session *session = &client->session;
+    char key[SIM_NAME];
+    if (!sim_may_use(node, key_of(sim, client, 'n', key)))
+        return SHARD_NOT_LEADER;
     session->stage = stage_of(sim, session);
     enum shard_admission admission = SHARD_ACCEPTED;
     client->expected = 1;
@@ -426,11 +416,9 @@ void sim_numbered_answered(struct sim *sim, struct sim_client *client)
 static int64_t counter_of(struct sim *sim, const struct sim_node *node, char letter,
                           const struct sim_client *client)
 {
-    char key[32];
     char scratch[24];
     int64_t value = 0;
-    key_of(client, letter, key);
-    struct item *item = keyspace_find(shard_keyspace(node->shard, 0), span_text(key), NO_DEADLINE);
+    const struct item *item = sim_find(sim, node, letter, client->number);
     if (item && !number_parse_i64(item_string(item, scratch), &value))
         sim_fail(sim, "the counter of client %d is no number", client->number);
     return value;

@@ -11,11 +11,18 @@
 #include "resp/parse.h"
 #include "sim/sim.h"
 
-enum { QUEUES = 3, TIMEOUT_US_MAX = 1500000, CALM_TIMEOUT_US_MAX = 20000, DRAIN_US = 5000000 };
+enum {
+    QUEUES = 3,
+    DATABASES = 2,
+    TIMEOUT_US_MAX = 1500000,
+    CALM_TIMEOUT_US_MAX = 20000,
+    DRAIN_US = 5000000
+};
 
 struct job {
     int client;
     uint32_t generation;
+    unsigned database;
     enum sim_outcome given;
     int taken; /* times */
 };
@@ -54,7 +61,10 @@ static void note_given(struct sim *sim, const struct sim_client *client, enum si
         jobs->cap = jobs->cap ? jobs->cap * 2 : 256;
         jobs->list = mem_realloc(jobs->list, jobs->cap * sizeof *jobs->list);
     }
-    jobs->list[jobs->count++] = (struct job){client->number, client->generation, given, 0};
+    jobs->list[jobs->count++] = (struct job){.client = client->number,
+                                             .generation = client->generation,
+                                             .database = client->database,
+                                             .given = given};
 }
 
 static void key_of(int number, char out[16])
@@ -62,15 +72,9 @@ static void key_of(int number, char out[16])
     snprintf(out, 16, "q%d", number);
 }
 
-static struct shard_request request_of(struct sim *sim, const struct sim_client *client,
-                                       const struct span *args, size_t argc)
+static unsigned database_of(const struct sim *sim, int which)
 {
-    return (struct shard_request){
-        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
-        .protocol = 2,
-        .command = command_find(sim->table, args, argc),
-        .args = args,
-        .argc = argc};
+    return sim->databases[which ? SIM_SECOND : SIM_FIRST];
 }
 
 static enum shard_admission give(struct sim *sim, struct sim_client *client, struct sim_node *node)
@@ -81,11 +85,10 @@ static enum shard_admission give(struct sim *sim, struct sim_client *client, str
     snprintf(job, sizeof job, "%d-%u", client->number, client->generation);
     const struct span args[] = {sim_chance(sim, 0.5) ? SPAN("LPUSH") : SPAN("RPUSH"),
                                 span_text(key), span_text(job)};
-    const struct shard_request request = request_of(sim, client, args, 3);
-    enum shard_admission admission = shard_write(node->shard, &request, sim_node_time(node));
+    enum shard_admission admission = sim_write(sim, client, node, client->database, args, 3);
     if (admission == SHARD_ACCEPTED)
         note_given(sim, client, SIM_MAY_HAVE_HAPPENED);
-    sim_trace(sim, "job %s is to be given to %s", job, key);
+    sim_trace(sim, "job %s is to be given to %s of database %u", job, key, client->database);
     return admission;
 }
 
@@ -100,8 +103,8 @@ static enum shard_admission take(struct sim *sim, struct sim_client *client, str
                                span_text(keys[0]), span_text(keys[1]), SPAN("0")};
     const struct span move[] = {SPAN("BLMOVE"), span_text(keys[0]), span_text(keys[1]),
                                 SPAN("LEFT"),   SPAN("RIGHT"),      SPAN("0")};
-    const struct shard_request request =
-        client->moves ? request_of(sim, client, move, 6) : request_of(sim, client, pop, 4);
+    const struct shard_request request = sim_request(
+        sim, client, client->database, client->moves ? move : pop, client->moves ? 6 : 4);
     return shard_block(node->shard, &request, sim_node_time(node));
 }
 
@@ -109,6 +112,9 @@ enum shard_admission sim_queue_submit(struct sim *sim, struct sim_client *client
                                       struct sim_node *node)
 {
     if (!shard_has_types(node->shard))
+        return SHARD_NOT_LEADER;
+    client->database = database_of(sim, (int)sim_between(sim, 0, 1));
+    if (!sim_may_use(node, client->database))
         return SHARD_NOT_LEADER;
     return client->kind == SIM_OP_GIVE ? give(sim, client, node) : take(sim, client, node);
 }
@@ -162,6 +168,9 @@ static void got(struct sim *sim, const struct sim_client *client, struct span na
     if (job->given == SIM_DID_NOT_HAPPEN)
         sim_fail(sim, "client %d gets job %d-%u, which was refused", client->number, job->client,
                  job->generation);
+    if (job->database != client->database)
+        sim_fail(sim, "client %d of database %u gets job %d-%u of database %u", client->number,
+                 client->database, job->client, job->generation, job->database);
     if (!client->moves && ++job->taken > 1)
         sim_fail(sim, "job %d-%u is taken %d times, now by client %d", job->client, job->generation,
                  job->taken, client->number);
@@ -198,18 +207,27 @@ void sim_queue_failed(struct sim *sim, struct sim_client *client, bool unknown)
         sim->jobs->may_be_lost++;
 }
 
+static const struct item *queue_at(const struct sim_node *node, unsigned database, int number)
+{
+    char key[16];
+    key_of(number, key);
+    const struct keyspace *keyspace = databases_find(shard_databases(node->shard), database);
+    return keyspace ? keyspace_find(keyspace, span_text(key), NO_DEADLINE) : NULL;
+}
+
 static void count_left(struct sim *sim, const struct sim_node *node)
 {
-    for (int i = 0; i < QUEUES; i++) {
-        char key[16];
+    for (int i = 0; i < QUEUES * DATABASES; i++) {
         char scratch[NUMBER_I64_CHARS];
-        key_of(i, key);
-        const struct item *item =
-            keyspace_find(shard_keyspace(node->shard, 0), span_text(key), NO_DEADLINE);
+        unsigned database = database_of(sim, i % DATABASES);
+        const struct item *item = queue_at(node, database, i / DATABASES);
         struct list_place place;
         bool more = item && list_at(item_elements(item), 0, &place);
         for (; more; more = list_next(&place)) {
             struct job *job = job_named(sim, list_text(&place, scratch));
+            if (job->database != database)
+                sim_fail(sim, "job %d-%u is in database %u", job->client, job->generation,
+                         database);
             if (++job->taken > 1)
                 sim_fail(sim, "job %d-%u is still there, and was taken", job->client,
                          job->generation);
@@ -241,14 +259,11 @@ static bool first_is_answered(struct sim *sim)
     return !sim->clients[0].waiting;
 }
 
-static bool is_any_left(const struct sim_node *node)
+static bool is_any_left(const struct sim_node *node, unsigned database)
 {
-    for (int i = 0; i < QUEUES; i++) {
-        char key[16];
-        key_of(i, key);
-        if (keyspace_find(shard_keyspace(node->shard, 0), span_text(key), NO_DEADLINE))
+    for (int i = 0; i < QUEUES; i++)
+        if (queue_at(node, database, i))
             return true;
-    }
     return false;
 }
 
@@ -269,13 +284,14 @@ static void begin_taking(struct sim *sim, struct sim_client *client, const struc
 }
 
 /* Whoever waits for a job gets one while there are any, on every node: whatever happened before. */
-static void take_one(struct sim *sim, struct sim_node *node)
+static void take_one(struct sim *sim, struct sim_node *node, unsigned database)
 {
     enum { TRIES = 50, BETWEEN_US = 100000 };
     struct sim_client *client = &sim->clients[0];
     const struct span pop[] = {SPAN("BLPOP"), SPAN("q0"), SPAN("q1"), SPAN("q2"), SPAN("0")};
     begin_taking(sim, client, node);
-    const struct shard_request request = request_of(sim, client, pop, 5);
+    client->database = database;
+    const struct shard_request request = sim_request(sim, client, database, pop, 5);
     int tries = 0;
     while (shard_block(node->shard, &request, sim_node_time(node)) != SHARD_ACCEPTED) {
         if (++tries == TRIES)
@@ -293,7 +309,10 @@ void sim_drain_queues(struct sim *sim)
     enum { TAKES_MAX = 6 };
     for (size_t i = 0; i < TAKES_MAX; i++) {
         const struct sim_node *leader = sim_leader(sim);
-        if (!leader || !is_any_left(leader))
+        unsigned database = database_of(sim, (int)i % DATABASES);
+        if (leader && !is_any_left(leader, database))
+            database = database_of(sim, (int)(i + 1) % DATABASES);
+        if (!leader || !is_any_left(leader, database))
             return;
         const struct raft_membership *membership = raft_membership(shard_raft(leader->shard));
         if (i >= membership->count * 2)
@@ -301,6 +320,6 @@ void sim_drain_queues(struct sim *sim)
         struct sim_node *node =
             sim_node_of_member(sim, &membership->members[i % membership->count]);
         if (node && node->up && shard_has_types(node->shard))
-            take_one(sim, node);
+            take_one(sim, node, database);
     }
 }

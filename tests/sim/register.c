@@ -61,32 +61,15 @@ static void unique_value(const struct sim_client *client, char *out, size_t size
     snprintf(out, size, "%u", (unsigned)client->number * 10000000 + client->generation * 10);
 }
 
-static void key_name(const struct sim_client *client, char *out, size_t size)
+/* WATCH, then GET: what is read is not older than what is watched. The key of the same name in the
+ * other database is watched too. */
+static void watch(const struct sim *sim, struct sim_client *client, const struct sim_node *node)
 {
-    snprintf(out, size, "r%d", client->key);
-}
-
-static enum shard_admission submit_one(struct sim *sim, struct sim_client *client,
-                                       struct sim_node *node, const struct span *args, size_t argc)
-{
-    struct shard_request request = {
-        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
-        .protocol = 2,
-        .command = command_find(sim->table, args, argc),
-        .args = args,
-        .argc = argc};
-    struct shard_time now = sim_node_time(node);
-    return client->register_kind == LINEAR_GET || client->register_kind == LINEAR_CAS
-               ? shard_read(node->shard, &request, now)
-               : shard_write(node->shard, &request, now);
-}
-
-/* WATCH, then GET: what is read is not older than what is watched. */
-static void watch(struct sim_client *client, const struct sim_node *node, struct span key)
-{
-    client->watched_revision = shard_applied_index(node->shard);
-    client->watched_present =
-        keyspace_find(shard_keyspace(node->shard, 0), key, NO_DEADLINE) != NULL;
+    char key[SIM_NAME];
+    for (int i = 0; i < 2; i++) {
+        unsigned database = sim_place(sim, 'r', client->key ^ i, key);
+        sim_exec_watch(node, database, span_text(key), &client->watched[i]);
+    }
     client->compares = false;
 }
 
@@ -96,15 +79,15 @@ enum shard_admission sim_register_submit(struct sim *sim, struct sim_client *cli
     static const enum linear_kind kinds[] = {LINEAR_GET, LINEAR_SET, LINEAR_INCR,
                                              LINEAR_DEL, LINEAR_CAS, LINEAR_CAS};
     client->register_kind = kinds[sim_between(sim, 0, sizeof kinds / sizeof *kinds - 1)];
-    char key[32];
+    char key[SIM_NAME];
     char value[32];
-    key_name(client, key, sizeof key);
+    unsigned database = sim_place(sim, 'r', client->key, key);
     unique_value(client, value, sizeof value);
     struct span args[3] = {{NULL, 0}, span_text(key), span_text(value)};
     size_t argc = 2;
     switch (client->register_kind) {
     case LINEAR_CAS:
-        watch(client, node, args[1]);
+        watch(sim, client, node);
         args[0] = SPAN("GET");
         break;
     case LINEAR_GET:
@@ -123,10 +106,11 @@ enum shard_admission sim_register_submit(struct sim *sim, struct sim_client *cli
     case LINEAR_APPEND:
         break;
     }
-    enum shard_admission admission = submit_one(sim, client, node, args, argc);
+    bool reads = client->register_kind == LINEAR_GET || client->register_kind == LINEAR_CAS;
+    enum shard_admission admission = reads ? sim_read(sim, client, node, database, args, argc)
+                                           : sim_write(sim, client, node, database, args, argc);
     if (admission != SHARD_ACCEPTED)
         return admission;
-    bool reads = client->register_kind == LINEAR_GET || client->register_kind == LINEAR_CAS;
     client->operation =
         sim_history_call(sim, client, 'r', reads ? LINEAR_GET : client->register_kind, args[2]);
     return admission;
@@ -134,28 +118,24 @@ enum shard_admission sim_register_submit(struct sim *sim, struct sim_client *cli
 
 static bool submit_exec(struct sim *sim, struct sim_client *client, struct span expected)
 {
-    struct sim_node *node = &sim->nodes[client->node];
-    char key[32];
+    const struct sim_node *node = &sim->nodes[client->node];
+    char key[SIM_NAME];
     char value[32];
-    key_name(client, key, sizeof key);
+    struct sim_exec exec;
+    unsigned database = sim_place(sim, 'r', client->key, key);
     unique_value(client, value, sizeof value);
-    struct span set[] = {SPAN("SET"), span_text(key), span_text(value)};
-    struct buf commands = {0};
-    resp_encode_command(&commands, set, 3);
-    const struct machine_watch watched = {.key = set[1],
-                                          .revision = client->watched_revision,
-                                          .was_present = client->watched_present};
-    struct shard_transaction transaction = {
-        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
-        .protocol = 2,
-        .commands = buf_span(&commands),
-        .count = 1,
-        .watches = &watched,
-        .watch_count = 1};
-    bool accepted =
-        shard_transaction(node->shard, &transaction, sim_node_time(node)) == SHARD_ACCEPTED;
-    buf_close(&commands);
-    if (!accepted)
+    const struct span set[] = {SPAN("SET"), span_text(key), span_text(value)};
+    /* Who is in another database before and behind it, and watches there, too. */
+    bool others = sim_may_use(node, DATABASES_MAX - 1);
+    bool watches_two = others && sim_chance(sim, 0.5);
+    int first = watches_two && sim_chance(sim, 0.5);
+    struct machine_watch watches[] = {client->watched[first], client->watched[!first]};
+    watches[0].key = watches[1].key = set[1];
+    sim_exec_begin(&exec, others && sim_chance(sim, 0.5) ? client->watched[1].database : database);
+    sim_exec_select(&exec, database);
+    sim_exec_add(&exec, set, 3);
+    client->selects = exec.selects;
+    if (sim_exec_submit(&exec, client, node, watches, watches_two ? 2 : 1) != SHARD_ACCEPTED)
         return false;
     struct linear_request request = {.client = (uint32_t)client->number,
                                      .key = key_number('r', client->key),
@@ -169,21 +149,18 @@ static bool submit_exec(struct sim *sim, struct sim_client *client, struct span 
 /* True: the client goes on with what it has read, and waits for another reply. */
 static bool compare(struct sim *sim, struct sim_client *client, struct span found)
 {
-    struct sim_node *node = &sim->nodes[client->node];
-    if (!node->up || node->paused)
-        return false;
     struct buf expected = {0};
-    buf_add_span(&expected, found);
-    client->generation++;
-    client->compares = client->waiting = true;
-    client->reply.len = 0;
-    client->reply_index = 0;
-    client->got = 0;
+    buf_add_span(&expected, found); /* it is in the reply, which goes */
+    if (!sim_client_goes_on(sim, client)) {
+        buf_close(&expected);
+        return false;
+    }
+    client->compares = true;
     if (!submit_exec(sim, client, found.ptr ? buf_span(&expected) : found))
         client->compares = client->waiting = false;
     buf_close(&expected);
     if (client->waiting)
-        sim_node_wake_in(node, 100);
+        sim_node_wake_in(&sim->nodes[client->node], 100);
     return client->waiting;
 }
 
@@ -192,7 +169,8 @@ static void exec_answered(struct sim *sim, struct sim_client *client, struct spa
     struct linear_result result = {.reply = LINEAR_DONE};
     if (span_equal(reply, SPAN("*-1\r\n")))
         result.reply = LINEAR_ABORTED;
-    else if (!span_equal(reply, SPAN("*1\r\n+OK\r\n")))
+    else if (!span_equal(reply,
+                         client->selects ? SPAN("*2\r\n+OK\r\n+OK\r\n") : SPAN("*1\r\n+OK\r\n")))
         sim_fail(sim, "client %d: unexpected reply of EXEC: %.*s", client->number, (int)reply.len,
                  reply.ptr);
     linear_return(sim->linear, client->operation, result, sim->now_us);
@@ -233,11 +211,8 @@ bool sim_register_answered(struct sim *sim, struct sim_client *client)
 /* What is there at last was read by somebody who came after all others. */
 static void read_at_the_end(struct sim *sim, const struct sim_node *node, char letter, int key)
 {
-    char name[16];
     char scratch[24];
-    snprintf(name, sizeof name, "%c%d", letter, key);
-    const struct item *item =
-        keyspace_find(shard_keyspace(node->shard, 0), span_text(name), NO_DEADLINE);
+    const struct item *item = sim_find(sim, node, letter, key);
     struct linear_request request = {
         .client = SIM_CLIENTS_MAX, .key = key_number(letter, key), .kind = LINEAR_GET};
     uint32_t operation = linear_call(sim->linear, &request, sim->now_us);

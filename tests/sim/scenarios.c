@@ -4,6 +4,7 @@
 
 #include "resp/parse.h"
 #include "sim/sim.h"
+#include "wire/hello.h"
 
 enum {
     SECOND = 1000000,
@@ -367,6 +368,14 @@ static void draw_lies(struct prng *prng, struct sim_profile *profile)
     profile->losses_at_start = profile->majority_lost = profile->rot = false;
 }
 
+/* Of each older version there are still clusters. */
+static void draw_old(struct prng *prng, struct sim_profile *profile)
+{
+    profile->old_nodes = 1 + (int)prng_below(prng, (uint64_t)profile->voters);
+    profile->old_version =
+        WIRE_VERSION_OLDEST + (uint32_t)prng_below(prng, WIRE_VERSION - WIRE_VERSION_OLDEST);
+}
+
 /* Each seed has its own subset of faults and its own rates. */
 void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
 {
@@ -423,7 +432,7 @@ void sim_draw_profile(uint64_t seed, struct sim_profile *profile)
     if (prng_below(&prng, LIARS_ONE_IN) == 0)
         draw_lies(&prng, profile);
     else if (prng_below(&prng, OLD_ONE_IN) == 0)
-        profile->old_nodes = 1 + (int)prng_below(&prng, (uint64_t)profile->voters);
+        draw_old(&prng, profile);
     profile->voters_target = (uint32_t)prng_below(&prng, SIM_NODES_MAX + 1);
 }
 

@@ -22,6 +22,9 @@ enum {
     SIM_LEADER_WAIT_MS = 1000,
     SIM_CLIENTS_MAX = 32,
     SIM_KEYS = 8,
+    SIM_NAME = 16, /* room for the name of a key */
+    SIM_ACCOUNTS = 3,
+    SIM_SCRATCHES = 3,
     SIM_NUMBERED_MAX = 3,   /* commands of a session under way */
     SIM_IDS_PER_LIFE = 100, /* a wiped disk is a new node: position p has the ids p + 1 + 100 n */
     SIM_ELECTION_MS = 300,
@@ -154,8 +157,9 @@ struct sim_profile {
     double lies;   /* share of one node's messages that are lies; 0: nobody lies */
     int liar;      /* its position */
     bool calm;     /* nothing goes wrong: one leader, and fast */
-    int old_nodes; /* the first ones begin with the oldest version; 0: the group has agreed on the
+    int old_nodes; /* the first ones begin with an older version; 0: the group has agreed on the
                       newest */
+    uint32_t old_version; /* which; 0: the oldest */
 };
 
 /* What a process knows of the other end of a connection. */
@@ -228,6 +232,7 @@ enum sim_op_kind {
     SIM_OP_GIVE,     /* a job into a list: queue.c */
     SIM_OP_TAKE,     /* one from there, waiting for it */
     SIM_OP_VALUES,   /* a write of any type: values.c */
+    SIM_OP_ACCOUNT,  /* of two databases: accounts.c */
     SIM_OP_NUMBERED, /* of a session: numbered.c */
 };
 
@@ -267,6 +272,22 @@ struct sim_session {
     int64_t execs;                    /* the same of its transactions; -1: it is not known */
 };
 
+enum sim_account_op {
+    SIM_ACCOUNT_ADD,
+    SIM_ACCOUNT_MOVE,
+    SIM_ACCOUNT_SWAP,
+    SIM_ACCOUNT_TRANSFER,
+    SIM_ACCOUNT_LOOK,
+    SIM_ACCOUNT_COMPARE, /* WATCH, look, EXEC */
+};
+
+struct sim_asked_account {
+    enum sim_account_op op;
+    int number;
+    int64_t amount; /* that it adds */
+    int64_t floor;  /* what the account had when it was asked for */
+};
+
 struct sim_client {
     int number;
     enum sim_op_kind kind;
@@ -286,9 +307,11 @@ struct sim_client {
     uint32_t operation;        /* in the history */
     uint32_t second_operation; /* of a transaction */
     enum linear_kind register_kind;
-    uint64_t watched_revision;
-    bool watched_present;
-    bool compares;       /* LINEAR_CAS: EXEC is under way, not GET */
+    struct machine_watch watched[2]; /* the keys are named when EXEC comes */
+    bool compares;                   /* LINEAR_CAS, account.compares: EXEC is under way, not GET */
+    unsigned selects;                /* within the transaction that is under way */
+    unsigned database;               /* SIM_OP_GIVE, SIM_OP_TAKE */
+    struct sim_asked_account account;
     uint64_t release_us; /* its reply is on the way until then: the node stopped before it left */
     bool ttl_reads;      /* SIM_OP_EXPIRE: a GET, not a SET … PX */
     bool ttl_exec;       /* within MULTI … EXEC */
@@ -303,6 +326,12 @@ struct sim_key {
     int64_t attempted;    /* increments that may have taken effect */
     int64_t acknowledged; /* highest value that an increment was answered with */
     int64_t observed;     /* highest value that any answered operation showed */
+};
+
+/* Of one account in two databases: what both together have. */
+struct sim_account {
+    int64_t acknowledged;
+    int64_t attempted;
 };
 
 /* Of one key with times to live: ttl.c. */
@@ -355,6 +384,9 @@ struct sim_stats {
 
 struct sim_history; /* check.c */
 
+/* What the databases of a run are for; those behind SIM_SCRATCH belong to values.c alone. */
+enum sim_role { SIM_FIRST, SIM_SECOND, SIM_LEFT, SIM_RIGHT, SIM_SCRATCH };
+
 struct sim {
     uint64_t seed;
     struct prng prng;
@@ -372,6 +404,8 @@ struct sim {
     uint64_t flapping_until_us;
     struct sim_client clients[SIM_CLIENTS_MAX];
     struct sim_key keys[SIM_KEYS];
+    unsigned databases[DATABASES_MAX]; /* by enum sim_role */
+    struct sim_account accounts[SIM_ACCOUNTS];
     uint64_t folders;          /* the newest */
     uint64_t majority_lost_us; /* 0: it was not */
     struct sim_ttl ttl[SIM_CLIENTS_MAX];
@@ -439,6 +473,8 @@ bool sim_lose_majority(struct sim *sim); /* false: not now */
 bool sim_have_met(const struct sim *sim, const struct sim_node *one, const struct sim_node *other);
 
 /* ---- versions.c ---- */
+uint32_t sim_old_version(const struct sim *sim);
+uint32_t sim_version_at_first(const struct sim *sim); /* of the founders' membership */
 uint32_t sim_spoken(const struct sim_node *one, const struct sim_node *other);
 bool sim_understand(const struct sim_node *one, const struct sim_node *other);
 /* An old node is sent nothing else. */
@@ -491,7 +527,53 @@ void sim_cut_random(struct sim *sim);
 void sim_reset_random(struct sim *sim);
 void sim_flap(struct sim *sim, bool begins); /* ten times a second */
 
+/* ---- places.c ---- */
+void sim_draw_databases(struct sim *sim);
+/* The key's database. Two numbers share a name. */
+unsigned sim_place(const struct sim *sim, char letter, int number, char name[SIM_NAME]);
+const struct item *sim_find(const struct sim *sim, const struct sim_node *node, char letter,
+                            int number); /* NULL: it is not there */
+/* All members know the database. */
+bool sim_may_use(const struct sim_node *node, unsigned database);
+struct shard_client sim_handle(const struct sim_client *client);
+struct shard_request sim_request(const struct sim *sim, const struct sim_client *client,
+                                 unsigned database, const struct span *args, size_t argc);
+enum shard_admission sim_write(const struct sim *sim, const struct sim_client *client,
+                               const struct sim_node *node, unsigned database,
+                               const struct span *args, size_t argc);
+enum shard_admission sim_read(const struct sim *sim, const struct sim_client *client,
+                              const struct sim_node *node, unsigned database,
+                              const struct span *args, size_t argc);
+
+/* A transaction while a client queues it. */
+struct sim_exec {
+    struct buf commands;
+    size_t count;
+    unsigned begins_in;
+    unsigned database;
+    unsigned highest;
+    unsigned selects;
+};
+void sim_exec_begin(struct sim_exec *exec, unsigned database);
+void sim_exec_select(struct sim_exec *exec, unsigned database); /* SELECT, if it is another one */
+void sim_exec_add(struct sim_exec *exec, const struct span *args, size_t argc);
+void sim_exec_watch(const struct sim_node *node, unsigned database, struct span key,
+                    struct machine_watch *watch);
+enum shard_admission sim_exec_submit(struct sim_exec *exec, const struct sim_client *client,
+                                     const struct sim_node *node,
+                                     const struct machine_watch *watches, size_t watch_count);
+
+/* ---- accounts.c ---- */
+enum shard_admission sim_account_submit(struct sim *sim, struct sim_client *client,
+                                        struct sim_node *node);
+/* True: the client waits for one more reply. */
+bool sim_account_answered(struct sim *sim, struct sim_client *client);
+void sim_account_refused(struct sim *sim, const struct sim_client *client);
+void sim_check_accounts(struct sim *sim, const struct sim_node *node); /* at the end */
+
 /* ---- client.c ---- */
+/* The client goes on with another request, at the same node; false: that has ended or stopped. */
+bool sim_client_goes_on(struct sim *sim, struct sim_client *client);
 void sim_client_wake(struct sim *sim, int number);
 void sim_clients_collect(struct sim *sim); /* replies that came during the last event */
 void sim_clients_of_crashed(struct sim *sim, int node);
@@ -520,6 +602,9 @@ void sim_queue_answered(struct sim *sim, struct sim_client *client);
 void sim_queue_failed(struct sim *sim, struct sim_client *client, bool unknown);
 void sim_drain_queues(struct sim *sim);                            /* after healing */
 void sim_check_jobs(struct sim *sim, const struct sim_node *node); /* at the end */
+
+/* ---- wakes.c ---- */
+void sim_check_wakes(struct sim *sim); /* after healing */
 
 /* ---- values.c ---- */
 enum shard_admission sim_values_submit(struct sim *sim, struct sim_client *client,

@@ -9,13 +9,15 @@ enum { READ_EVERY = 16 }; /* events of a node */
 
 static int64_t read_counter(struct sim_node *node, int key)
 {
-    char name[16];
-    snprintf(name, sizeof name, "c%d", key);
+    char name[SIM_NAME];
+    unsigned database = sim_place(node->sim, 'c', key, name);
     struct span args[] = {SPAN("GET"), span_text(name)};
     struct buf out = {0};
     struct resp_writer reply = {.out = &out, .protocol = 2};
-    struct shard_request request = {
-        .command = command_find(node->sim->table, args, 2), .args = args, .argc = 2};
+    struct shard_request request = {.command = command_find(node->sim->table, args, 2),
+                                    .args = args,
+                                    .argc = 2,
+                                    .database = database};
     shard_read_local(node->shard, &request, &reply, sim_node_time(node));
     int64_t value = 0; /* "$-1": nobody has counted yet */
     const char *line = memchr(out.ptr, '\n', out.len);

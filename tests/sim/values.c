@@ -6,10 +6,16 @@
 
 enum { ARGS_MAX = 8, KEYS = 3, NAMES = 40 };
 
+/* Of what is drawn for a database that nobody else uses so much concerns several, or all of one;
+ * and so much clears it while a snapshot is being written. */
+static const double share_of_databases = 0.15;
+static const double share_of_flushes = 0.2;
+
 struct draft {
     char texts[ARGS_MAX][24];
     struct span args[ARGS_MAX];
     size_t argc;
+    unsigned database;
 };
 
 static void add(struct draft *draft, const char *text)
@@ -33,8 +39,13 @@ static void add_name(struct sim *sim, struct draft *draft)
     add(draft, sim_chance(sim, 0.05) ? "a-name-that-is-longer" : text);
 }
 
+static unsigned draw_scratch(struct sim *sim)
+{
+    return sim->databases[SIM_SCRATCH + sim_between(sim, 0, SIM_SCRATCHES - 1)];
+}
+
 /* What each letter of a pattern stands for: h s z l x b p a key of a type, n a name, i a number, t
- * some milliseconds. */
+ * some milliseconds, d a database that nobody else uses. */
 static void add_argument(struct sim *sim, struct draft *draft, char letter)
 {
     char text[24];
@@ -47,6 +58,10 @@ static void add_argument(struct sim *sim, struct draft *draft, char letter)
         return;
     case 't':
         add_number(sim, draft, 2000);
+        return;
+    case 'd':
+        snprintf(text, sizeof text, "%u", draw_scratch(sim));
+        add(draft, text);
         return;
     default:
         snprintf(text, sizeof text, "v%c%llu", letter,
@@ -102,15 +117,40 @@ static const char *const patterns[] = {
     "SORT l ALPHA STORE l",
 };
 
+static const char *const of_databases[] = {
+    "FLUSHDB",
+    "FLUSHDB ASYNC",
+    "SWAPDB d d",
+    "MOVE h d",
+    "MOVE s d",
+    "MOVE z d",
+    "MOVE x d",
+    "COPY l l DB d",
+    "COPY h h DB d REPLACE",
+    "COPY x x REPLACE DB d",
+};
+
 static bool is_key_or_value(const char *word, size_t len)
 {
     return len == 1 && *word >= 'a' && *word <= 'z' && *word != 'g' && *word != 'c';
 }
 
-static void draw(struct sim *sim, struct draft *draft)
+static const char *draw_pattern(struct sim *sim, const struct sim_node *node, unsigned database)
 {
-    const char *at = patterns[sim_between(sim, 0, sizeof patterns / sizeof *patterns - 1)];
-    draft->argc = 0;
+    bool alone = database != sim->databases[SIM_FIRST];
+    if (alone && shard_snapshot_goes_on(node->shard) && sim_chance(sim, share_of_flushes))
+        return of_databases[0];
+    if (alone && sim_chance(sim, share_of_databases))
+        return of_databases[sim_between(sim, 0, sizeof of_databases / sizeof *of_databases - 1)];
+    return patterns[sim_between(sim, 0, sizeof patterns / sizeof *patterns - 1)];
+}
+
+static void draw(struct sim *sim, const struct sim_node *node, struct draft *draft)
+{
+    *draft = (struct draft){.database = sim->databases[SIM_FIRST]};
+    if (shard_has_databases(node->shard) && sim_chance(sim, 0.6))
+        draft->database = draw_scratch(sim);
+    const char *at = draw_pattern(sim, node, draft->database);
     while (*at) {
         size_t len = strcspn(at, " ");
         char word[24];
@@ -129,14 +169,8 @@ enum shard_admission sim_values_submit(struct sim *sim, struct sim_client *clien
     struct draft draft;
     if (!shard_has_types(node->shard))
         return SHARD_NOT_LEADER;
-    draw(sim, &draft);
-    const struct shard_request request = {
-        .client = {.slot = (uint32_t)client->number, .generation = client->generation},
-        .protocol = 2,
-        .command = command_find(sim->table, draft.args, draft.argc),
-        .args = draft.args,
-        .argc = draft.argc};
-    if (!request.command)
+    draw(sim, node, &draft);
+    if (!command_find(sim->table, draft.args, draft.argc))
         sim_fail(sim, "no such command: %s", draft.texts[0]);
-    return shard_write(node->shard, &request, sim_node_time(node));
+    return sim_write(sim, client, node, draft.database, draft.args, draft.argc);
 }

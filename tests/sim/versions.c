@@ -9,6 +9,19 @@
 
 enum { SECOND = 1000000 };
 
+uint32_t sim_old_version(const struct sim *sim)
+{
+    uint32_t version = sim->profile.old_version;
+    return version ? version : WIRE_VERSION_OLDEST;
+}
+
+/* The oldest version knew nothing of that. */
+uint32_t sim_version_at_first(const struct sim *sim)
+{
+    uint32_t version = sim->profile.old_nodes ? sim_old_version(sim) : WIRE_VERSION;
+    return version > WIRE_VERSION_OLDEST ? version : 0;
+}
+
 uint32_t sim_spoken(const struct sim_node *one, const struct sim_node *other)
 {
     return one->version < other->version ? one->version : other->version;
@@ -22,6 +35,35 @@ bool sim_understand(const struct sim_node *one, const struct sim_node *other)
            shard_version(other->shard) <= spoken;
 }
 
+static bool has(struct span text, const char *part)
+{
+    return memmem(text.ptr, text.len, part, strlen(part)) != NULL;
+}
+
+/* MOVE, SWAPDB, COPY … DB, and what is watched in another database. */
+static bool names_database(struct span payload)
+{
+    bool watches =
+        payload.len > 6 && memcmp(payload.ptr, "#WATCH", 6) == 0 && payload.ptr[6] != ':';
+    return watches || has(payload, "\nSWAPDB\r") || has(payload, "\nMOVE\r") ||
+           has(payload, "\nDB\r");
+}
+
+/* The version that brought what the entry has. */
+static uint32_t version_of(const struct entry *entry)
+{
+    bool is_command = entry->kind == ENTRY_COMMAND || entry->kind == ENTRY_TRANSACTION;
+    bool selects = entry->kind == ENTRY_TRANSACTION && has(entry->payload, "SELECT");
+    if (entry->database || selects || (is_command && names_database(entry->payload)))
+        return WIRE_VERSION_DATABASES;
+    bool names_version = entry->kind == ENTRY_MEMBERSHIP && has(entry->payload, "#VERSION:");
+    bool of_session = entry->kind == ENTRY_SESSION ||
+                      (entry->kind == ENTRY_COMMAND && entry->payload.ptr[0] == '#');
+    if (entry->origin.life || names_version || of_session)
+        return WIRE_VERSION_FORWARDS;
+    return WIRE_VERSION_OLDEST;
+}
+
 static void check_message(struct sim_node *node, const struct wire_message *message)
 {
     size_t count = message->message.type == RAFT_APPEND_REQUEST
@@ -29,12 +71,7 @@ static void check_message(struct sim_node *node, const struct wire_message *mess
                        : 0;
     for (size_t i = 0; i < count; i++) {
         const struct entry *entry = &message->entries[i];
-        bool names_version =
-            entry->kind == ENTRY_MEMBERSHIP &&
-            memmem(entry->payload.ptr, entry->payload.len, "#VERSION:", strlen("#VERSION:"));
-        bool of_session = entry->kind == ENTRY_SESSION ||
-                          (entry->kind == ENTRY_COMMAND && entry->payload.ptr[0] == '#');
-        if (entry->origin.life || names_version || of_session)
+        if (version_of(entry) > node->version)
             sim_fail(node->sim, "old node %llu is sent entry %llu, which it cannot read",
                      (unsigned long long)node->id, (unsigned long long)entry->index);
     }
@@ -45,7 +82,7 @@ void sim_check_readable(struct sim_node *node, const struct span *args, size_t a
     struct wire_message message = {.shard = 0};
     if (node->version >= WIRE_VERSION)
         return;
-    if (wire_is_forward(args[0]))
+    if (wire_is_forward(args[0]) && node->version < WIRE_VERSION_FORWARDS)
         sim_fail(node->sim, "old node %llu is sent %.*s, which it does not know",
                  (unsigned long long)node->id, (int)args[0].len, args[0].ptr);
     if (wire_parse_message(args, argc, &message) == ERR_NONE)
@@ -79,9 +116,10 @@ void sim_draw_version(struct sim_node *node)
     struct sim *sim = node->sim;
     if (sim->profile.old_nodes == 0 || sim->faults_stop || !sim_chance(sim, 0.4))
         return;
-    bool goes_back = node->version == WIRE_VERSION && node->membership_before.version == 0 &&
+    bool goes_back = node->version == WIRE_VERSION &&
+                     node->membership_before.version <= sim_version_at_first(sim) &&
                      sim_chance(sim, 0.3);
-    node->version = goes_back ? WIRE_VERSION_OLDEST : WIRE_VERSION;
+    node->version = goes_back ? sim_old_version(sim) : WIRE_VERSION;
 }
 
 enum { UNDER_WAY_US = 1000000 };

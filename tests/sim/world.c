@@ -114,7 +114,7 @@ static void make_node(struct sim *sim, int position)
                               .position = position,
                               .id = (uint64_t)position + 1,
                               .folder = ++sim->folders,
-                              .version = position < profile->old_nodes ? WIRE_VERSION_OLDEST
+                              .version = position < profile->old_nodes ? sim_old_version(sim)
                                                                        : WIRE_VERSION,
                               .founder = position < profile->voters,
                               .log = {LOG_NOTICE, write_log, node},
@@ -137,6 +137,7 @@ void sim_open(struct sim *sim, uint64_t seed, const struct sim_profile *profile,
     sim->linear = linear_new();
     prng_init(&sim->prng, seed);
     sim_running = sim;
+    sim_draw_databases(sim);
     for (int i = 0; i < profile->nodes; i++)
         make_node(sim, i);
     for (int i = 0; i < profile->voters; i++)
