@@ -2,7 +2,6 @@
  * names of new files, removals. What a rename or a replacement says is done when it has completed.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -437,118 +436,6 @@ void sim_disk_crash(struct sim_disk *disk, bool power_loss)
     if (power_loss)
         lose_power(disk);
     sync_folder(disk); /* what is there now stays */
-}
-
-/* The end of what the newest mark in a segment speaks of. */
-static size_t marked_end(const struct buf *bytes)
-{
-    for (size_t at = bytes->len; at-- > 0;) {
-        struct record record;
-        if (bytes->ptr[at] == '#' &&
-            record_parse(span_of(bytes->ptr + at, bytes->len - at), &record) == RECORD_OK &&
-            record.kind == RECORD_SYNC)
-            return (size_t)record.sync.synced;
-    }
-    return 0;
-}
-
-/* What the manifest does not name is a leftover, which nobody reads. */
-static bool is_named(struct sim_disk *disk, const struct sim_file *file)
-{
-    for (int i = 0; i < disk->file_count; i++) {
-        const struct sim_file *manifest = &disk->files[i];
-        const char *name = strrchr(file->path, '/') + 1;
-        if (manifest->used && !manifest->removed && strstr(manifest->path, ".manifest") &&
-            memmem(manifest->bytes.ptr, manifest->bytes.len, name, strlen(name)))
-            return true;
-    }
-    return false;
-}
-
-/* What raft.synced says was synced of the segment with this number. */
-static size_t held_end(struct sim_disk *disk, uint64_t seq)
-{
-    size_t end = 0;
-    for (int i = 0; i < disk->file_count; i++) {
-        const struct sim_file *file = &disk->files[i];
-        if (!file->used || file->removed || !strstr(file->path, "raft.synced"))
-            continue;
-        for (size_t at = 0; at < file->bytes.len; at++) {
-            struct record record;
-            struct span rest = span_of(file->bytes.ptr + at, file->bytes.len - at);
-            if (*rest.ptr == '#' && record_parse(rest, &record) == RECORD_OK &&
-                record.kind == RECORD_HELD)
-                end = record.held.seq == seq ? (size_t)record.held.end : 0;
-        }
-    }
-    return end;
-}
-
-/* The last segment ends where more of it was synced. */
-static bool cut_short(struct sim_disk *disk)
-{
-    struct sim_file *last = NULL;
-    uint64_t last_seq = 0;
-    for (int i = 0; i < disk->file_count; i++) {
-        struct sim_file *file = &disk->files[i];
-        const char *name = strstr(file->path, "appendonly.aof.");
-        if (!file->used || file->removed || !name || !strstr(name, ".incr.aof") ||
-            !is_named(disk, file))
-            continue;
-        uint64_t seq = strtoull(name + sizeof "appendonly.aof." - 1, NULL, 10);
-        if (seq > last_seq) {
-            last = file;
-            last_seq = seq;
-        }
-    }
-    size_t end = last ? held_end(disk, last_seq) : 0;
-    if (end == 0 || end > last->bytes.len)
-        return false;
-    last->bytes.len = last->synced = (size_t)sim_between(disk->sim, 0, end - 1);
-    sim_trace(disk->sim, "'%s' ends at offset %zu, though %zu bytes were synced", last->path,
-              last->bytes.len, end);
-    return true;
-}
-
-static void damage(struct sim *sim, struct sim_file *file, size_t end)
-{
-    size_t at = (size_t)sim_between(sim, 0, end - 1);
-    size_t most = end - at < 300 ? end - at : 300;
-    if (!strstr(file->path, ".incr.aof") || sim_chance(sim, 0.5)) {
-        file->bytes.ptr[at] ^= (char)(1 << sim_between(sim, 0, 7));
-        sim_trace(sim, "a bit of '%s' rots at offset %zu", file->path, at);
-        return;
-    }
-    size_t count = (size_t)sim_between(sim, 1, most);
-    memmove(file->bytes.ptr + at, file->bytes.ptr + at + count, file->bytes.len - at - count);
-    file->bytes.len -= count;
-    file->synced -= count < file->synced ? count : file->synced;
-    sim_trace(sim, "%zu bytes of '%s' vanish at offset %zu", count, file->path, at);
-}
-
-bool sim_disk_rot(struct sim_disk *disk)
-{
-    struct sim *sim = disk->sim;
-    if (sim_chance(sim, 0.3) && cut_short(disk)) {
-        sim->stats.rotten_bits++;
-        return true;
-    }
-    for (int tries = 0; disk->file_count > 0 && tries < 20; tries++) {
-        struct sim_file *file = &disk->files[sim_between(sim, 0, (uint64_t)disk->file_count - 1)];
-        if (!file->used || file->removed || !is_named(disk, file))
-            continue;
-        size_t end = 0;
-        if (strstr(file->path, ".base.rdb"))
-            end = file->bytes.len;
-        else if (strstr(file->path, ".incr.aof"))
-            end = marked_end(&file->bytes);
-        if (end == 0)
-            continue;
-        damage(sim, file, end);
-        sim->stats.rotten_bits++;
-        return true;
-    }
-    return false;
 }
 
 void sim_disk_close(struct sim_disk *disk)

@@ -280,6 +280,7 @@ static const struct sim_scenario scenarios[] = {
     {"split-brain-prevention", split_brain_prevention, 3, 0, false},
     {"message-loss", message_loss, 3, 0, false},
     {"persistence", persistence, 3, 0, false},
+    {"a-select-rots", sim_selects_rot, 3, 0, false},
     {"altered-state-is-found", altered_state_is_found, 3, 0, false},
     {"dispute-of-two", dispute_of_two, 2, 0, false},
     {"dispute-of-three", dispute_of_three, 3, 0, false},

@@ -77,10 +77,11 @@ struct disk_completion sim_disk_image_done(struct sim_disk *disk);
 /* The process ends: of the pending operations a random number is carried out, the next one in part.
  * A power loss also takes any of the sectors that were not synced, and names and removals. */
 void sim_disk_crash(struct sim_disk *disk, bool power_loss);
-/* A bit of what must be there changes, bytes of it vanish, or its end does; false: there is nothing
- * of which that could be said. */
-bool sim_disk_rot(struct sim_disk *disk);
 void sim_disk_close(struct sim_disk *disk);
+/* rot.c: a bit of what must be there changes, bytes of it vanish, or its end does; false: there is
+ * nothing of which that could be said. */
+bool sim_disk_rot(struct sim_disk *disk);
+void sim_selects_rot(struct sim *sim);
 
 /* ---- events ---- */
 
