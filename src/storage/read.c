@@ -68,7 +68,7 @@ static enum err read_from_file(struct storage *storage, uint64_t index, struct r
     }
 }
 
-void recent_note(struct recent *recent, const struct entry *entry)
+void storage_note_recent(struct recent *recent, const struct entry *entry)
 {
     recent->entries[entry->index % RECENT_ENTRIES] = *entry;
 }

@@ -129,7 +129,7 @@ void storage_append(struct storage *storage, const struct entry *entries, size_t
         segment_note(storage, segment, segment->end, entry->term);
         buf_add_span(&storage->gathered, entry->record);
         cache_add(&storage->cache, entry->index, entry->record);
-        recent_note(storage->recent, entry);
+        storage_note_recent(storage->recent, entry);
         segment->end += entry->record.len;
     }
 }
