@@ -306,6 +306,7 @@ void shard_take_image_if_due(struct shard *shard);
 void shard_forget_cut(struct shard *shard, uint64_t last_index);
 void shard_image_completed(struct shard *shard, const struct disk_completion *completion);
 void shard_produce_image(struct shard *shard);
+void shard_close_image(struct shard *shard);
 void shard_drop_image(struct shard *shard);
 /* Before the entry is applied. False: what it may change is to be written first, and is not all
  * written in this turn. */

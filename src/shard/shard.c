@@ -267,9 +267,7 @@ void shard_close(struct shard *shard)
     if (!shard)
         return;
     raft_free(shard->raft);
-    if (shard->image.produces)
-        machine_writer_close(&shard->image.writer);
-    buf_close(&shard->image.piece);
+    shard_close_image(shard);
     machine_reader_free(shard->incoming_state);
     storage_close(shard->storage);
     machine_close(&shard->machine);

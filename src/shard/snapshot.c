@@ -143,6 +143,15 @@ static void hand_over_piece(struct shard *shard)
     disk->image_write(disk->context, &image->piece);
 }
 
+/* What was kept for the writer goes with it. */
+static void close_writer(struct shard_image *image)
+{
+    image->produces = false;
+    while (image->aside_count)
+        keyspace_release(image->aside[--image->aside_count]);
+    machine_writer_close(&image->writer);
+}
+
 /* Nothing more comes: all is there, or it is not wanted any more. */
 static void end_image(struct shard *shard, bool keep)
 {
@@ -150,12 +159,9 @@ static void end_image(struct shard *shard, bool keep)
     const struct disk *disk = shard->options.disk;
     if (keep)
         hand_over_piece(shard);
-    image->produces = false;
     shard->machine.watcher = (struct machine_watcher){.context = NULL};
-    while (image->aside_count)
-        keyspace_release(image->aside[--image->aside_count]);
     image->is_void = !keep;
-    machine_writer_close(&image->writer);
+    close_writer(image);
     buf_close(&image->piece);
     disk->image_end(disk->context, keep);
 }
@@ -352,6 +358,15 @@ void shard_image_completed(struct shard *shard, const struct disk_completion *co
     image->snapshot.index = 0;
     if (again)
         shard_begin_snapshot(shard); /* somebody may wait for one */
+}
+
+/* The process ends: what is on the disk of the image is a leftover. Before the machine is closed,
+ * which frees nothing that is held. */
+void shard_close_image(struct shard *shard)
+{
+    if (shard->image.produces)
+        close_writer(&shard->image);
+    buf_close(&shard->image.piece);
 }
 
 void shard_drop_image(struct shard *shard)

@@ -178,6 +178,24 @@ static void test_a_snapshot_of_what_is_all_removed_begins_again(void **state)
     fixture_close(&fixture);
 }
 
+/* What is held for the snapshot is freed with the rest. */
+static void test_a_node_ends_while_a_snapshot_keeps_what_was_cleared(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_many_keys(&fixture);
+    fixture_accept(&fixture, 1, "COPY key0 key0 DB 1");
+    settle(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    image_goes_on(&fixture);
+    fixture_accept(&fixture, 1, "FLUSHDB");
+    settle(&fixture);
+    assert_int_equal(databases_count(shard_databases(fixture.shard)), 1);
+    assert_false(fixture.node.fake.image_ended);
+    fixture_close(&fixture);
+}
+
 static void test_a_piece_that_cannot_be_written_ends_the_snapshot(void **state)
 {
     (void)state;
@@ -431,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_a_manifest_that_lies_about_what_is_covered_is_refused),
         cmocka_unit_test(test_what_changes_while_it_is_written_is_not_in_the_snapshot),
         cmocka_unit_test(test_a_snapshot_of_what_is_all_removed_begins_again),
+        cmocka_unit_test(test_a_node_ends_while_a_snapshot_keeps_what_was_cleared),
         cmocka_unit_test(test_a_piece_that_cannot_be_written_ends_the_snapshot),
         cmocka_unit_test(test_an_image_waits_for_a_disk_that_is_slow),
     };
