@@ -281,7 +281,9 @@ static void drop_entry(struct spine *spine, struct spine_node *node, unsigned in
 
 static void lower_root(struct spine *spine)
 {
-    while (spine->root && spine->root->is_inner && spine->root->used == 1) {
+    if (!spine->root)
+        return;
+    while (spine->root->is_inner && spine->root->used == 1) {
         struct spine_node *root = spine->root;
         struct spine_node *child = root->entries[0].down;
         child->parent = NULL;
