@@ -155,16 +155,17 @@ static void put(struct databases *databases, unsigned number, struct keyspace *k
 }
 
 /* What was removed from either keyspace counts for both from now on: who watches an absent key may
- * have begun to do so in the other one. */
-static void share_removals(struct keyspace *one, struct keyspace *other)
+ * have begun to do so in the other one. The swap itself removes what was there from under its
+ * number, perhaps a key that was absent when somebody began to watch it. */
+static void share_removals(struct keyspace *one, struct keyspace *other, uint64_t revision)
 {
     for (size_t i = 0; i < KEYSPACE_SLOTS; i++) {
-        uint64_t *mine = &one->slots[i].removed_revision;
-        uint64_t *theirs = &other->slots[i].removed_revision;
-        if (*mine < *theirs)
-            *mine = *theirs;
-        else if (*theirs < *mine)
-            *theirs = *mine;
+        struct slot *mine = &one->slots[i], *theirs = &other->slots[i];
+        uint64_t latest = mine->removed_revision > theirs->removed_revision
+                              ? mine->removed_revision
+                              : theirs->removed_revision;
+        mine->removed_revision = theirs->dict.count ? revision : latest;
+        theirs->removed_revision = mine->dict.count ? revision : latest;
     }
 }
 
@@ -173,7 +174,7 @@ void databases_swap(struct databases *databases, unsigned one, unsigned other, u
     struct keyspace *first = databases_at(databases, one);
     struct keyspace *second = databases_at(databases, other);
     ASSERT(one != other);
-    share_removals(first, second);
+    share_removals(first, second, revision);
     put(databases, one, second, revision);
     put(databases, other, first, revision);
     const struct change changes[] = {{second, 0}, {first, 0}};

@@ -142,6 +142,9 @@ enum shard_admission sim_account_submit(struct sim *sim, struct sim_client *clie
     enum shard_admission admission = carry_out(sim, client, node);
     if (admission == SHARD_ACCEPTED && asked->op == SIM_ACCOUNT_ADD)
         account->attempted += asked->amount;
+    if (admission == SHARD_ACCEPTED)
+        sim_trace(sim, "account %d: client %d, operation %d of %lld", asked->number, client->number,
+                  (int)asked->op, (long long)asked->amount);
     return admission;
 }
 

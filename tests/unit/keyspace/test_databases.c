@@ -127,6 +127,19 @@ static void test_a_swap_hides_no_removal_from_who_watches(void **state)
     databases_free(databases);
 }
 
+/* It came where it was watched, and the swap took it away. */
+static void test_a_swap_hides_no_key_that_came_from_who_watches(void **state)
+{
+    (void)state;
+    struct databases *databases = databases_new(1);
+    set(databases, 0, "k", "v", 5);
+    databases_swap(databases, 0, 1, 6);
+    assert_true(changed(databases, 0, "k", false, 4));
+    assert_false(changed(databases, 0, "k", false, 6));
+    assert_false(changed(databases, 0, "of another slot", false, 4));
+    databases_free(databases);
+}
+
 static void test_a_key_moves_to_another_database_with_its_deadline(void **state)
 {
     (void)state;
@@ -248,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_swapped_databases_have_each_others_keys),
         cmocka_unit_test(test_a_swap_changes_watched_keys_that_are_there_before_or_behind_it),
         cmocka_unit_test(test_a_swap_hides_no_removal_from_who_watches),
+        cmocka_unit_test(test_a_swap_hides_no_key_that_came_from_who_watches),
         cmocka_unit_test(test_a_key_moves_to_another_database_with_its_deadline),
         cmocka_unit_test(test_expired_keys_are_removed_within_one_limit_for_all),
         cmocka_unit_test(test_rules_are_those_of_databases_to_come_too),
