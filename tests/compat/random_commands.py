@@ -5,10 +5,13 @@ import random
 # Groups of the table whose commands work on data.
 GROUPS = ("string", "bitmap", "hash", "list", "set", "sorted-set", "stream", "hyperloglog", "geo", "generic")
 # They tell times, memory or random keys, or wait for other nodes.
-LEFT_OUT = {"wait", "waitaof", "pfdebug", "pfselftest", "randomkey", "object|help", "xgroup|help", "xinfo|help", "move",
+LEFT_OUT = {"wait", "waitaof", "pfdebug", "pfselftest", "randomkey", "object|help", "xgroup|help", "xinfo|help",
             "migrate", "object|freq", "object|idletime", "object|refcount"}
 KEYS = [b"a", b"b", b"c", b"d", b"", b"k\x00\r\n\xff{x}"]
 FAR_S = 4102444800  # 2100
+# The databases that sequences use; others are only named.
+DATABASES = [b"0", b"1", b"2"]
+NO_DATABASES = [b"16", b"-1", b"x", b"", b"1.5", b"01"]
 
 BIG = [str(number).encode() for number in (
     2**31 - 1, 2**31, -2**31, 2**32, 2**63 - 1, 2**63 - 2, -2**63, 1 - 2**63, 2**63, -2**63 - 1, 2**64 - 1, 2**64, 10**30)]
@@ -133,6 +136,9 @@ class Maker:
             else:
                 group = "generic" if kind < 0.9 else r.choice(GROUPS)
             made.extend(self.commands_of(group))
+        if r.random() < 0.4:
+            for _ in range(r.randrange(1, 8)):
+                made.insert(r.randrange(len(made) + 1), self.about_databases())
         for _ in range(r.choice([0, 0, 1, 2 if self.newest < (8,) else 1])):  # one in another, too
             self.wrap(made)
         if r.random() < 0.02:
@@ -192,6 +198,20 @@ class Maker:
             return [[b"XGROUP", b"CREATECONSUMER", key, group, consumer] for key in KEYS for group in GROUP_NAMES[:2]
                     for consumer in CONSUMERS if consumer in made and group in made and key in made] + [made]
         return [made]
+
+    def database(self):
+        r = self.random
+        return r.choice(DATABASES) if r.random() < 0.85 else r.choice(NO_DATABASES + BIG)
+
+    def about_databases(self):
+        kind = self.random.random()
+        if kind < 0.6:
+            return [b"SELECT", self.database()]
+        if kind < 0.8:
+            return [b"MOVE", self.random.choice(KEYS), self.database()]
+        if kind < 0.95:
+            return [b"SWAPDB", self.database(), self.database()]
+        return [b"FLUSHDB"]
 
     def wrap(self, made):
         """MULTI and EXEC around some; they do not wait there."""
@@ -388,8 +408,8 @@ class Maker:
         r = self.random
         if name in ("seconds", "milliseconds"):  # relative: no two alike, and none soon
             return r.choice([b"%d" % r.randrange(10**8, 10**9)] * 12 + [b"0", b"-1"] + NO_INTEGERS + BIG)
-        if name == "destination-db":
-            return b"0"
+        if name in ("destination-db", "db"):
+            return self.database()
         if name == "cursor":
             return r.choice([b"0"] * 8 + [b"x", b"1x"])
         if name == "ttl":

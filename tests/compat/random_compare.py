@@ -14,7 +14,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 import random_known as known  # noqa: E402
 import servers  # noqa: E402
 from cluster import Cluster  # noqa: E402
-from random_commands import KEYS, Lapse, Maker, read_docs  # noqa: E402
+from random_commands import DATABASES, KEYS, Lapse, Maker, read_docs  # noqa: E402
 from resp import Closed, encode  # noqa: E402
 
 MARK = b"the end of these replies"
@@ -26,12 +26,14 @@ def ending():
     """What shows all that a sequence has left."""
     yield [b"DISCARD"]
     yield [b"UNWATCH"]
-    yield [b"KEYS", b"*"]
-    for key in KEYS:
-        for before, after in ((b"TYPE", b""), (b"OBJECT ENCODING", b""), (b"PEXPIRETIME", b""), (b"GET", b""), (b"LRANGE", b"0 -1"),
-                              (b"SMEMBERS", b""), (b"ZRANGE", b"0 -1 WITHSCORES"), (b"HGETALL", b""), (b"XRANGE", b"- +"),
-                              (b"XINFO STREAM", b"FULL")):
-            yield [*before.split(), key, *after.split()]
+    for database in reversed(DATABASES):  # the next sequence begins in the first
+        yield [b"SELECT", database]
+        yield [b"KEYS", b"*"]
+        for key in KEYS:
+            for before, after in ((b"TYPE", b""), (b"OBJECT ENCODING", b""), (b"PEXPIRETIME", b""), (b"GET", b""),
+                                  (b"LRANGE", b"0 -1"), (b"SMEMBERS", b""), (b"ZRANGE", b"0 -1 WITHSCORES"), (b"HGETALL", b""),
+                                  (b"XRANGE", b"- +"), (b"XINFO STREAM", b"FULL")):
+                yield [*before.split(), key, *after.split()]
 
 
 ENDING = list(ending())

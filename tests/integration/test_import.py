@@ -291,32 +291,57 @@ def test_three_nodes_import_values_of_every_type(make_cluster, make_redis):
     cluster.wait_equal()
 
 
+def test_keys_come_into_the_databases_that_they_are_in(make_cluster, make_redis):
+    for how in ("dump", "aof"):
+        redis = make_redis("--appendonly", "yes" if how == "aof" else "no")
+        with Connection(port=redis.port) as connection:
+            for database in (0, 3, 15):
+                connection.pipeline([("SELECT", database), ("SET", "k", f"{database}"), ("RPUSH", "l", "a"),
+                                     ("MULTI",), ("SET", "t", "1"), ("SELECT", "7"), ("INCR", "n"), ("EXEC",)])
+            connection.pipeline([("SELECT", "3"), ("MOVE", "l", "4"), ("COPY", "k", "c", "DB", "5"), ("SWAPDB", "15", "14")])
+            if how == "dump":
+                connection.call("SAVE")
+        redis.stop()
+        cluster = make_cluster(start=False)
+        start_with(cluster, redis.dump if how == "dump" else redis.aof)
+        with cluster.followers()[0].connect() as connection:
+            keys = {}
+            for database in range(16):
+                connection.call("SELECT", database)
+                keys[database] = sorted(connection.call("KEYS", "*"))
+                if b"k" in keys[database]:
+                    assert connection.call("GET", "k") == {0: b"0", 3: b"3", 14: b"15"}[database]
+        assert {database: found for database, found in keys.items() if found} == {
+            0: [b"k", b"l", b"t"], 3: [b"k", b"t"], 4: [b"l"], 5: [b"c"], 7: [b"n"], 14: [b"k", b"l", b"t"]}
+        cluster.wait_equal()
+
+
 def test_all_that_cannot_be_imported_is_listed_and_stops_the_start(make_cluster, make_redis):
-    redis = make_redis()
+    redis = make_redis("--databases", "32")
     for args in (["RPUSH", "fine too", "1"], ["SET", "fine", "1"],
                  ["FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)"]):
         redis.call(*args)
     with Connection(port=redis.port) as connection:
-        connection.call("SELECT", "3")
+        connection.call("SELECT", "23")
         connection.call("SET", "elsewhere", "1")
         connection.call("SADD", "elsewhere too", "1")
     redis.call("SAVE")
     node = make_cluster(start=False, size=1).nodes[0]
     line = refusal(node, redis.dump)
     assert line.startswith("flotilla-server: cannot import: ")
-    for part in ("1 of type function", "2 in database 3: ", '"elsewhere too"'):
+    for part in ("1 of type function", "2 in database 23: ", '"elsewhere too"'):
         assert part in line, line
     assert "fine" not in line
 
 
 def test_commands_that_cannot_be_imported_are_listed(make_cluster, make_redis):
-    redis = make_redis("--appendonly", "yes")
-    for args in (["SET", "a", "1"], ["MOVE", "a", "1"],
+    redis = make_redis("--appendonly", "yes", "--databases", "32")
+    for args in (["SET", "a", "1"], ["MOVE", "a", "31"],
                  ["FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)"]):
         redis.call(*args)
     redis.stop()
     line = refusal(make_cluster(start=False, size=1).nodes[0], redis.aof)
-    assert '1 with command MOVE: "a"' in line and "1 with command FUNCTION" in line, line
+    assert '1 with command MOVE (ERR DB index is out of range): "a"' in line and "1 with command FUNCTION" in line, line
 
 
 def make_dump(redis, name, value):
@@ -517,17 +542,17 @@ def test_what_makes_no_sense_is_refused(make_cluster, make_redis):
 
 
 def test_check_config_reads_the_file_and_writes_nothing(make_cluster, make_redis):
-    redis = make_redis()
+    redis = make_redis("--databases", "32")
     path = make_dump(redis, "one.rdb", "1")
     node = make_cluster(start=False, size=1).nodes[0]
     status, text = run_server(node.config, "--import", path, "--check-config")
     assert status == 0 and "all of the data can be imported" in text, text
     assert not list(node.data.iterdir())
     with Connection(port=redis.port) as connection:
-        connection.call("SELECT", "1")
+        connection.call("SELECT", "31")
         connection.call("RPUSH", "l", "1")
     redis.call("SAVE")
-    assert '1 in database 1: "l"' in refusal(node, redis.dump, "--check-config")
+    assert '1 in database 31: "l"' in refusal(node, redis.dump, "--check-config")
 
 
 def test_keys_past_their_deadline_are_removed_by_the_new_cluster(make_cluster, make_redis):

@@ -11,7 +11,7 @@ import every_type
 from cluster import SERVER
 from payload import with_footer
 from resp import Error, encode
-from stock import loaded_by_redis
+from stock import loaded_by_redis, loaded_dump
 
 pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
 
@@ -223,6 +223,9 @@ def examples():
             yield from before
         else:
             yield line
+    yield ["SET", "to move", "v"]
+    yield ["MOVE", "to move", "9"]
+    yield ["SWAPDB", "9", "8"]
     yield ["SET", "to restore", LONG]
     yield ["RESTORE", "restored:string", "0", NEW_STRING]
     yield ["RESTORE", "restored:set", "100000000", NEW_SET]
@@ -308,6 +311,41 @@ def test_redis_loads_all_of_them_with_the_same_values(make_cluster, how):
     with node.connect() as connection:
         every_type.assert_same(every_type.contents(connection, exact=False), expected)
         assert connection.call("HPTTL", "h", "FIELDS", "1", "t")[0] > 0
+
+
+def contents_by_database(connection):
+    found = {}
+    for database in range(16):
+        assert connection.call("SELECT", str(database)) == "OK"
+        found[database] = every_type.contents(connection, exact=False)
+    return found
+
+
+def test_redis_loads_each_database_with_the_same_values(make_cluster, tmp_path):
+    node = make_cluster(size=1, raft_segment_bytes="64kb").wait_leader()
+    with node.connect() as connection:
+        for database in (0, 15, 3):
+            assert connection.call("SELECT", str(database)) == "OK"
+            call_all(connection, lines_of(BEFORE) if database in (15, 3) else examples())
+            call_all(connection, [
+                ["MULTI"], ["SET", "t", "1"], ["SELECT", "4"], ["INCR", "n"], ["EXEC"], ["SET", "behind", "4"], ["WATCH", "n"],
+                ["SELECT", str(database)], ["MULTI"], ["INCR", "m"], ["EXEC"], ["COPY", "m", "copy", "DB", "11", "REPLACE"],
+                ["SWAPDB", "11", "12"]])
+        expected = contents_by_database(connection)
+    assert [database for database, found in expected.items() if found] == [0, 3, 4, 8, 11, 12, 15]
+    node.kill()
+    with loaded_by_redis(node) as connection:
+        for database, found in contents_by_database(connection).items():
+            every_type.assert_same(found, expected[database])
+    export = tmp_path / "dump.rdb"
+    subprocess.run([CHECK, "--export", export, node.data], capture_output=True, timeout=60, check=True)
+    node.start()
+    with node.connect() as connection:
+        for database, found in contents_by_database(connection).items():
+            every_type.assert_same(found, expected[database])
+    with loaded_dump(export) as connection:
+        for database, found in contents_by_database(connection).items():
+            every_type.assert_same(found, expected[database])
 
 
 def test_followers_have_the_deadlines_that_redis_does_not_see(make_cluster):

@@ -1,4 +1,4 @@
-"""A stock redis-server that loads the folder of a node."""
+"""A stock redis-server that loads what a node has written."""
 import contextlib
 import shutil
 import subprocess
@@ -9,17 +9,11 @@ from waiting import wait_for
 
 
 @contextlib.contextmanager
-def loaded_by_redis(node):
-    """A connection to a redis-server that has loaded a copy of the node's folder. redis-check-aof accepts it too."""
-    folder = temporary_folder("redis")
+def redis_in(folder, *directives):
+    """A connection to a redis-server that has loaded what is in the folder, which goes with it."""
     ports = Ports()
     port = ports.take()
-    shutil.copytree(node.data / "shard-0" / "appendonlydir", folder / "appendonlydir")
-    manifest = folder / "appendonlydir" / "appendonly.aof.manifest"
-    checked = subprocess.run(["redis-check-aof", manifest], capture_output=True, timeout=60)
-    assert checked.returncode == 0, checked
-    redis = spawn(["redis-server", "--port", str(port), "--appendonly", "yes", "--save", "", "--dir", str(folder)],
-                  folder / "log")
+    redis = spawn(["redis-server", "--port", str(port), "--save", "", "--dir", str(folder), *directives], folder / "log")
     try:
         def loaded():
             assert redis.poll() is None, (folder / "log").read_text()[-2000:]
@@ -35,3 +29,24 @@ def loaded_by_redis(node):
         redis.wait(20)
         ports.close()
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def loaded_by_redis(node):
+    """The same with a copy of the node's folder. redis-check-aof accepts it too."""
+    folder = temporary_folder("redis")
+    shutil.copytree(node.data / "shard-0" / "appendonlydir", folder / "appendonlydir")
+    manifest = folder / "appendonlydir" / "appendonly.aof.manifest"
+    checked = subprocess.run(["redis-check-aof", manifest], capture_output=True, timeout=60, check=False)
+    assert checked.returncode == 0, checked
+    with redis_in(folder, "--appendonly", "yes") as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def loaded_dump(path):
+    """The same with an RDB file."""
+    folder = temporary_folder("redis")
+    shutil.copy(path, folder / "dump.rdb")
+    with redis_in(folder) as connection:
+        yield connection
