@@ -138,7 +138,10 @@ class Maker:
             made.extend(self.commands_of(group))
         if r.random() < 0.4:
             for _ in range(r.randrange(1, 8)):
-                made.insert(r.randrange(len(made) + 1), self.about_databases())
+                at = r.randrange(len(made) + 1)
+                # What belongs together stays in one database.
+                if not (at and made[at - 1][1:2] == [b"CREATECONSUMER"] or made[at:at + 1] and made[at][0] == b"DEL"):
+                    made.insert(at, self.about_databases())
         for _ in range(r.choice([0, 0, 1, 2 if self.newest < (8,) else 1])):  # one in another, too
             self.wrap(made)
         if r.random() < 0.02:
