@@ -286,6 +286,8 @@ struct run {
     struct prng prng;
 };
 
+enum { DATABASES_USED = 3 };
+
 static void tell_replies(const struct run *run)
 {
     for (size_t i = 0; i < MACHINES && run->sides[i].is_running; i++)
@@ -295,11 +297,11 @@ static void tell_replies(const struct run *run)
 
 static void expect_same_data(const struct run *run)
 {
-    uint64_t digest = keyspace_digest(databases_at(run->sides[0].machine.databases, 0));
+    uint64_t digest = databases_digest(run->sides[0].machine.databases);
     for (size_t i = 0; i < MACHINES && run->sides[i].is_running; i++) {
-        const struct keyspace *keyspace = databases_at(run->sides[i].machine.databases, 0);
-        ASSERT(keyspace_sum(keyspace) == keyspace_sum_by_walk(keyspace));
-        ASSERT(keyspace_digest(keyspace) == digest);
+        const struct databases *databases = run->sides[i].machine.databases;
+        ASSERT(databases_sum(databases) == databases_sum_by_walk(databases));
+        ASSERT(databases_digest(databases) == digest);
     }
 }
 
@@ -335,7 +337,7 @@ static void apply(struct run *run, struct entry *entry, int protocol)
         side->reply.len = 0;
         ASSERT(machine_entry_is_valid(&side->machine, &parsed.entry));
         machine_apply(&side->machine, &parsed.entry, &caller);
-        keyspace_free_cleared(databases_at(side->machine.databases, 0), SIZE_MAX);
+        databases_free_cleared(side->machine.databases, SIZE_MAX);
     }
     if (verbose)
         fprintf(stderr, "%.*s", (int)entry->payload.len, entry->payload.ptr);
@@ -357,7 +359,7 @@ static void take_snapshot(struct run *run)
     struct buf file = {0};
     char message[512];
     raft_membership_set(&position.membership, 1, RAFT_VOTER);
-    machine_writer_init(&writer, first->keyspace, &first->sessions, &position);
+    machine_writer_init(&writer, first->databases, &first->sessions, &position);
     while (machine_writer_next(&writer, &file))
         continue;
     machine_writer_close(&writer);
@@ -366,7 +368,7 @@ static void take_snapshot(struct run *run)
     ASSERT(machine_reader_finish(reader, position.index, 1, message) == ERR_NONE);
     databases_free(machine_take_state(&third->machine, reader));
     machine_reader_free(reader);
-    keyspace_set_rules(databases_at(third->machine.databases, 0), run->third_rules);
+    databases_set_rules(third->machine.databases, run->third_rules);
     third->reply.len = 0;
     buf_add_span(&third->reply, buf_span(&run->sides[0].reply));
     third->is_running = true;
@@ -404,7 +406,9 @@ static void run_command(struct run *run, const struct command *command, const st
                         size_t argc)
 {
     const struct machine_judge judge = {.refusal = no_refusal};
-    struct entry entry = {.kind = ENTRY_COMMAND, .seed = prng_next(&run->prng)};
+    struct entry entry = {.kind = ENTRY_COMMAND,
+                          .database = (unsigned)prng_below(&run->prng, DATABASES_USED),
+                          .seed = prng_next(&run->prng)};
     struct buf payload = {0};
     struct buf absolute = {0};
     const char *error = NULL;
@@ -418,8 +422,9 @@ static void run_command(struct run *run, const struct command *command, const st
     }
     entry.payload = buf_span(&payload);
     if (command->flags & COMMAND_WRITE) {
-        bool is_sent = machine_rewrite(&run->sides[0].machine, ENTRY_COMMAND, entry.payload,
-                                       run->now_ms, &judge, &absolute, &error);
+        const struct machine_request request = {ENTRY_COMMAND, entry.database, entry.payload};
+        bool is_sent = machine_rewrite(&run->sides[0].machine, &request, run->now_ms, &judge,
+                                       &absolute, &error);
         ASSERT(is_sent && !error);
         entry.payload = buf_span(&absolute);
     }
@@ -469,6 +474,16 @@ static void step(struct run *run, struct input *input)
     run_command(run, command, args, argc);
 }
 
+static size_t longest(struct databases *databases)
+{
+    size_t most = 0;
+    for (unsigned i = 0; i < DATABASES_USED; i++) {
+        size_t one = keyspace_longest(databases_at(databases, i));
+        most = one > most ? one : most;
+    }
+    return most;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct input input = {bytes, len};
@@ -479,14 +494,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     unsigned rules = input_byte(&input);
     for (size_t i = 0; i < MACHINES; i++) {
         machine_init(&run.sides[i].machine, choices.table, 111 * i + 1);
-        keyspace_set_rules(databases_at(run.sides[i].machine.databases, 0),
-                           &all_rules[(rules >> (2 * i)) % RULES]);
+        databases_set_rules(run.sides[i].machine.databases, &all_rules[(rules >> (2 * i)) % RULES]);
         run.sides[i].is_running = i < 2;
     }
     run.third_rules = &all_rules[(rules >> 4) % RULES];
     for (size_t i = 0; i < COMMANDS_MAX && input.left >= 2; i++) {
         step(&run, &input);
-        if (keyspace_longest(databases_at(run.sides[0].machine.databases, 0)) > LONG_VALUE)
+        if (longest(run.sides[0].machine.databases) > LONG_VALUE)
             break;
     }
     take_snapshot(&run);

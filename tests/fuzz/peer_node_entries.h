@@ -147,7 +147,7 @@ static inline void entries_put_image(struct input *input, const struct command_t
     if (members_parse(buf_span(&members), &position.membership) != ERR_NONE)
         position.membership.count = 0;
     struct machine_writer writer;
-    machine_writer_init(&writer, databases_at(machine.databases, 0), &machine.sessions, &position);
+    machine_writer_init(&writer, machine.databases, &machine.sessions, &position);
     while (machine_writer_next(&writer, out)) {
     }
     machine_writer_close(&writer);

@@ -13,18 +13,27 @@
 #include "unit/keyspace/rdb_bodies.h"
 
 #include "fuzz/fuzz.h"
-#include "unit/support/only.h"
+#include "keyspace/internal.h"
 
 /* Packed strings may be 90 times as long as what has come of them, and are twice in memory. So are
  * the elements of lists that are packed like them; nothing else that repeats itself is a value. */
 enum kind { KIND_FILE, KIND_STATE, KIND_PAYLOAD, KINDS, FLAG_AS_IT_IS = 0x80 };
 enum { MEMORY_BASE = 256 << 10, MEMORY_PER_BYTE = 256 };
 
-static enum rdb_outcome read_all(struct keyspace *into, struct span file, size_t piece)
+/* A database that the input names takes its tables, once. */
+static size_t tables_of(const struct databases *databases)
+{
+    size_t bytes = 0;
+    for (unsigned i = 1; i < DATABASES_MAX; i++)
+        bytes += databases_find(databases, i) ? sizeof(struct keyspace) : 0;
+    return bytes;
+}
+
+static enum rdb_outcome read_all(struct databases *into, struct span file, size_t piece)
 {
     struct rdb_reader_options options = {0};
     memory_begin();
-    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
+    struct rdb_reader *reader = rdb_reader_new(into, &options);
     enum rdb_outcome outcome = RDB_MORE;
     size_t len = file.len;
     while (file.len) {
@@ -34,35 +43,35 @@ static enum rdb_outcome read_all(struct keyspace *into, struct span file, size_t
     }
     ASSERT((outcome >= RDB_BAD) == (rdb_reader_message(reader)[0] != 0));
     rdb_reader_free(reader);
-    ASSERT(memory_end() <= MEMORY_BASE + MEMORY_PER_BYTE * len);
+    ASSERT(memory_end() <= MEMORY_BASE + tables_of(into) + MEMORY_PER_BYTE * len);
     return outcome;
 }
 
-static void expect_round_trip(const struct keyspace *keyspace)
+static void expect_round_trip(const struct databases *databases)
 {
     struct rdb_writer writer;
     struct buf file = {0};
-    rdb_writer_init(&writer, ONLY(keyspace), NULL, 0, NULL);
+    rdb_writer_init(&writer, databases, NULL, 0, NULL);
     while (rdb_writer_next(&writer, &file))
         continue;
-    struct keyspace *again = keyspace_new(2);
+    struct databases *again = databases_new(2);
     ASSERT(read_all(again, buf_span(&file), file.len) == RDB_DONE);
-    ASSERT(keyspace_digest(keyspace) == keyspace_digest(again));
-    keyspace_free(again);
+    ASSERT(databases_digest(databases) == databases_digest(again));
+    databases_free(again);
     buf_close(&file);
 }
 
 static void feed_file(struct span file, size_t piece)
 {
-    struct keyspace *whole = keyspace_new(1);
-    struct keyspace *pieces = keyspace_new(1);
+    struct databases *whole = databases_new(1);
+    struct databases *pieces = databases_new(1);
     enum rdb_outcome outcome = read_all(whole, file, file.len);
     ASSERT(read_all(pieces, file, piece) == outcome);
-    ASSERT(keyspace_digest(whole) == keyspace_digest(pieces));
+    ASSERT(databases_digest(whole) == databases_digest(pieces));
     if (outcome == RDB_DONE)
         expect_round_trip(whole);
-    keyspace_free(whole);
-    keyspace_free(pieces);
+    databases_free(whole);
+    databases_free(pieces);
 }
 
 /* ---- a state ---- */
@@ -73,7 +82,7 @@ static void expect_same_state(struct machine_reader *reader)
     struct buf file = {0};
     char message[512] = "";
     const struct machine_position *position = &reader->position;
-    machine_writer_init(&writer, reader->keyspace, &reader->sessions, position);
+    machine_writer_init(&writer, reader->databases, &reader->sessions, position);
     while (machine_writer_next(&writer, &file))
         continue;
     struct machine_reader *again = machine_reader_new(3, NULL);
@@ -81,7 +90,7 @@ static void expect_same_state(struct machine_reader *reader)
     ASSERT(machine_reader_finish(again, position->index, position->term, message) == ERR_NONE);
     ASSERT(again->position.clock_ms == position->clock_ms);
     ASSERT(raft_membership_equal(&again->position.membership, &position->membership));
-    ASSERT(keyspace_digest(again->keyspace) == keyspace_digest(reader->keyspace));
+    ASSERT(databases_digest(again->databases) == databases_digest(reader->databases));
     machine_reader_free(again);
     machine_writer_close(&writer);
     buf_close(&file);
@@ -97,7 +106,7 @@ static void feed_state(struct span file, size_t piece)
         size_t count = file.len - at < piece ? file.len - at : piece;
         err = machine_reader_feed(reader, span_of(file.ptr + at, count), message);
     }
-    ASSERT(memory_end() <= MEMORY_BASE + MEMORY_PER_BYTE * file.len);
+    ASSERT(memory_end() <= MEMORY_BASE + tables_of(reader->databases) + MEMORY_PER_BYTE * file.len);
     if (!err)
         err = machine_reader_finish(reader, reader->position.index, reader->position.term, message);
     ASSERT(err == ERR_NONE || err == ERR_CORRUPT);
@@ -200,10 +209,9 @@ static void put(enum kind kind, struct buf *file)
     file->len = 0;
 }
 
-static struct keyspace *some_keys(void)
+static void some_keys(struct keyspace *keyspace)
 {
     static const char *const values[] = {"", "7", "-300", "70000", "text", "0123456789"};
-    struct keyspace *keyspace = keyspace_new(1);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         char key[8];
         snprintf(key, sizeof key, "key%zu", i);
@@ -213,25 +221,28 @@ static struct keyspace *some_keys(void)
             keyspace_set_deadline(keyspace, item, 1000 * (int64_t)i, i + 10);
     }
     keyspace_remove(keyspace, SPAN("key0"), 20);
-    return keyspace;
 }
 
 static void seeds(void)
 {
     struct buf file = {0};
-    struct keyspace *keyspace = some_keys();
+    struct databases *databases = databases_new(1);
+    struct keyspace *keyspace = databases_at(databases, 0);
+    some_keys(keyspace);
+    some_keys(databases_at(databases, 7));
+    databases_swap(databases, 3, 12, 30);
     struct machine_position position = {.index = 9, .term = 2, .clock_ms = 1234};
     raft_membership_set(&position.membership, 1, RAFT_VOTER);
     raft_membership_set(&position.membership, 2, RAFT_VOTER | RAFT_VOTER_INCOMING);
     struct machine_writer state;
-    machine_writer_init(&state, keyspace, NULL, &position);
+    machine_writer_init(&state, databases, NULL, &position);
     while (machine_writer_next(&state, &file))
         continue;
     put(KIND_STATE, &file);
     machine_writer_close(&state);
     const struct rdb_writer_options plain = {.redis_version = SPAN("7.2.0"), .plain = true};
     struct rdb_writer writer;
-    rdb_writer_init(&writer, ONLY(keyspace), NULL, 0, &plain);
+    rdb_writer_init(&writer, databases, NULL, 0, &plain);
     while (rdb_writer_next(&writer, &file))
         continue;
     put(KIND_FILE, &file);
@@ -261,6 +272,6 @@ static void seeds(void)
         "\x12\x01q\x01\x02\x07\x07\x00\x00\x00\x00\x00\x00\xff\xff........";
     buf_add(&file, kinds, sizeof kinds - 1);
     put(KIND_FILE, &file);
-    keyspace_free(keyspace);
+    databases_free(databases);
     buf_close(&file);
 }
