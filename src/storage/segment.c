@@ -245,18 +245,35 @@ static void queue_vote_file(struct storage *storage)
     queue(storage, &op);
 }
 
+/* Where the segment ends without the entries after `last`, and the database that is selected there.
+ * The SELECT of the first entry that goes, right before it, goes too: nothing would tell that it is
+ * damaged. */
+static uint64_t cut_at(struct storage *storage, const struct segment *segment, uint64_t last,
+                       unsigned *database)
+{
+    uint64_t offset = segment->offsets[last - segment->prev.index];
+    struct entry kept = {.database = 0}, gone = {.database = 0};
+    enum err err = ERR_NONE;
+    if (last > segment->prev.index)
+        err = storage_entry(storage, last, &kept);
+    if (!err)
+        err = storage_entry(storage, last + 1, &gone);
+    *database = err ? ENTRY_DATABASES : kept.database;
+    return !err && kept.database != gone.database ? offset - entry_select_len(gone.database)
+                                                  : offset;
+}
+
 /* Forgets the entries after `last`, and the part of syncs under way that covered them. */
-static void cut_segment(struct storage *storage, struct segment *segment, uint64_t last)
+static void cut_segment(struct storage *storage, struct segment *segment, uint64_t last,
+                        uint64_t offset)
 {
     size_t kept = (size_t)(last - segment->prev.index);
-    uint64_t offset = segment->offsets[kept];
     struct disk_op op = {
         .kind = DISK_TRUNCATE, .file = segment->file, .size = offset, .sync = true};
     queue(storage, &op);
     segment->count = kept;
     segment->end = offset;
     segment->marked_end = 0;
-    segment->database = ENTRY_DATABASES; /* the SELECT before the next entry may stay */
     if (segment->synced_end > offset)
         segment->synced_end = offset;
     for (size_t i = 0; i < storage->note_count; i++)
@@ -277,10 +294,13 @@ void storage_truncate(struct storage *storage, uint64_t last)
     struct segment *gone = storage->segments + kept;
     size_t gone_count = storage->segment_count - kept;
     storage->segment_count = kept;
-    held_lower(storage, segment->seq, segment->offsets[last - segment->prev.index]);
+    unsigned database;
+    uint64_t offset = cut_at(storage, segment, last, &database);
+    held_lower(storage, segment->seq, offset);
     if (gone_count)
         manifest_queue(storage);
-    cut_segment(storage, segment, last);
+    cut_segment(storage, segment, last, offset);
+    segment->database = database;
     segments_queue_removals(storage, gone, gone_count);
     storage->segment_count += gone_count;
     segments_forget(storage, kept, storage->segment_count);

@@ -192,6 +192,11 @@ void entry_encode_sync(struct buf *out, const struct sync_record *sync)
     seal_line(out, start);
 }
 
+size_t entry_select_len(unsigned database)
+{
+    return sizeof "*2\r\n$6\r\nSELECT\r\n$1\r\n5\r\n" - 1 + (database >= 10);
+}
+
 void entry_encode_select(struct buf *out, unsigned database)
 {
     ASSERT(database < ENTRY_DATABASES);

@@ -128,6 +128,7 @@ struct held_record {
 void entry_encode_held(struct buf *out, const struct held_record *held);
 void entry_encode_sync(struct buf *out, const struct sync_record *sync);
 void entry_encode_select(struct buf *out, unsigned database);
+size_t entry_select_len(unsigned database); /* of what that appends */
 
 enum record_kind {
     RECORD_ENTRY,

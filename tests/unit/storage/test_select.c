@@ -101,9 +101,14 @@ static void test_what_follows_a_truncation_selects_its_database(void **state)
             struct node node;
             size_t ends[ENTRIES + 1];
             write_history(&node, ends);
+            static const unsigned databases[] = {0, 0, 5, 5, 12, 0};
             storage_truncate(node.storage, last);
             append_in(&node, last + 1, database);
             node_flush(&node);
+            size_t selects = database != databases[last];
+            for (uint64_t i = 1; i <= last; i++)
+                selects += databases[i] != databases[i - 1];
+            assert_int_equal(count_selects(&node, LOG), selects); /* none is left behind */
             node_crash(&node);
             node_start(&node);
             assert_int_equal(node.recovered.last_index, last + 1);
