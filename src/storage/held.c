@@ -107,8 +107,10 @@ void held_note(struct storage *storage)
         .seq = segment->seq, .end = segment->synced_end, .term = storage->held.term};
     const struct held_record *last = &storage->held.told;
     bool is_news = told.seq != last->seq || told.end > last->end || told.term > last->term;
+    /* If a lower end were lost, a later cut that trusts it would contradict the higher one. */
+    bool lowers = told.seq < last->seq || (told.seq == last->seq && told.end < last->end);
     if (is_news && storage->held.file != DISK_NO_FILE)
-        queue_statement(storage, &told, false);
+        queue_statement(storage, &told, lowers);
 }
 
 void held_tick(struct storage *storage, uint64_t now_ms)
