@@ -34,8 +34,9 @@ MUST_CHECK enum err import_feed(struct import *import, struct span piece);
 MUST_CHECK enum err import_end(struct import *import, bool torn_allowed, uint64_t *torn);
 const char *import_message(const struct import *import);
 
-/* The data that cannot be imported: the number of keys and commands, and a line that names them. */
-size_t import_refused(const struct import *import);
+/* Behind the last file, the data that cannot be imported: the number of keys and commands, and a
+ * line that names them. */
+size_t import_refused(struct import *import);
 void import_describe_refused(const struct import *import, struct buf *out);
 
 struct databases *import_databases(const struct import *import); /* the import owns them */

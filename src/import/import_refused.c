@@ -78,8 +78,34 @@ void import_refuse(struct refused *refused, const char *text, struct span name, 
     refused->named++;
 }
 
-size_t import_refused(const struct import *import)
+struct hiding {
+    struct import *import;
+    unsigned database;
+};
+
+static void refuse_hidden_key(void *context, struct item *item)
 {
+    const struct hiding *hiding = context;
+    char kind[REFUSED_KIND_LEN];
+    snprintf(kind, sizeof kind, "in database %u", hiding->database);
+    import_refuse(&hiding->import->refused, kind, item_key(item), true);
+}
+
+/* Commands may have taken keys to databases that no client could select. */
+static void refuse_hidden_keys(struct import *import)
+{
+    struct hiding hiding = {.import = import};
+    for (unsigned i = import->options.databases; i < DATABASES_MAX; i++) {
+        const struct keyspace *keyspace = databases_find(import->databases, i);
+        hiding.database = i;
+        if (keyspace)
+            keyspace_scan(keyspace, 0, SIZE_MAX, refuse_hidden_key, &hiding);
+    }
+}
+
+size_t import_refused(struct import *import)
+{
+    refuse_hidden_keys(import);
     return import->refused.count;
 }
 

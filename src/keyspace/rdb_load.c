@@ -125,7 +125,8 @@ static bool take_aux(struct rdb_reader *reader)
     struct span name = kept(reader, 0);
     struct span value = kept(reader, 1);
     if (is_of_database(name) && reader->database >= reader->options.databases)
-        return bad(reader, "a database that does not exist has removals");
+        return !reader->options.unsupported_is_error ||
+               bad(reader, "a database that does not exist has removals");
     if (span_equal(name, SPAN("raft-revisions")))
         return take_revisions(reader, value);
     if (span_equal(name, SPAN("raft-note")))

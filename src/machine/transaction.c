@@ -81,17 +81,6 @@ static bool is_local(const struct command *command)
     return !command->run;
 }
 
-bool machine_transaction_needs_databases(const struct machine *machine,
-                                         const struct machine_transaction *transaction)
-{
-    if (transaction->database || any_command(machine, transaction->commands, is_select))
-        return true;
-    for (size_t i = 0; i < transaction->watch_count; i++)
-        if (transaction->watches[i].database)
-            return true;
-    return false;
-}
-
 bool machine_transaction_writes(const struct machine *machine, struct span commands)
 {
     return any_command(machine, commands, is_write);

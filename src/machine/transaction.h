@@ -36,10 +36,6 @@ struct machine_transaction {
 
 bool machine_transaction_writes(const struct machine *machine, struct span commands);
 bool machine_transaction_has_local(const struct machine *machine, struct span commands);
-/* Whether it concerns another database than 0: nodes below version 5 of the wire would not do the
- * same with it. */
-bool machine_transaction_needs_databases(const struct machine *machine,
-                                         const struct machine_transaction *transaction);
 
 /* Encodes the payload; relative times count from now_ms. NO_DEADLINE: they stay relative, for
  * machine_rewrite(). */

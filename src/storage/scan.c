@@ -16,6 +16,8 @@ struct scan {
     uint64_t offset;
     unsigned header_records; /* header records read so far */
     bool last;
+    uint64_t select_at; /* of a SELECT whose entry has not come; 0: none */
+    unsigned before;    /* the database that was selected before it */
 };
 
 /* If a record is larger than the window, loads a larger window. */
@@ -179,6 +181,8 @@ static enum err take(struct scan *scan, const struct record *record)
     case RECORD_HELD:
         return corrupt(scan, scan->offset, "a line of another file stands in the log");
     case RECORD_SELECT:
+        scan->select_at = scan->offset;
+        scan->before = scan->segment->database;
         scan->segment->database = record->database;
         return ERR_NONE;
     }
@@ -226,6 +230,15 @@ static bool is_misplaced(const struct scan *scan, const struct record *record)
     return record->kind == RECORD_ENTRY && record->entry.database != scan->segment->database;
 }
 
+static enum err judge_tail(struct scan *scan)
+{
+    if (scan->select_at) {
+        scan->offset = scan->select_at;
+        scan->segment->database = scan->before;
+    }
+    return judge(scan);
+}
+
 static enum err scan_records(struct scan *scan)
 {
     while (scan->offset < scan->size) {
@@ -235,13 +248,17 @@ static enum err scan_records(struct scan *scan)
         if (err)
             return err;
         if (outcome != RECORD_OK || is_misplaced(scan, &record))
-            return judge(scan);
+            return judge_tail(scan);
+        if (record.kind != RECORD_SELECT)
+            scan->select_at = 0;
         err = take(scan, &record);
         if (err)
             return err;
         scan->offset += record.bytes;
         recovery_read(scan->recovery, record.bytes);
     }
+    if (scan->select_at)
+        return judge_tail(scan);
     return header_is_read(scan)
                ? ERR_NONE
                : corrupt(scan, scan->offset, "the first lines do not say whose log it is");

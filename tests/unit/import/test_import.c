@@ -347,6 +347,21 @@ static void test_commands_run_in_the_database_that_was_selected(void **state)
     close_import(&fixture);
 }
 
+static void test_keys_that_commands_take_where_no_client_could_select_are_refused(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_import(&fixture, 0);
+    import_free(fixture.import);
+    const struct import_options options = {.table = fixture.table, .databases = 4};
+    fixture.import = import_new(&options);
+    read_commands(&fixture, "SET k v\nMOVE k 9\nSET l v\nCOPY l m DB 3\nSELECT 4\nSET n v\n");
+    assert_value_in(&fixture, 3, "m", "v");
+    assert_int_equal(import_refused(fixture.import), 2);
+    assert_refusals(&fixture, 2, "1 in database 4: \"n\"; 1 in database 9: \"k\"");
+    close_import(&fixture);
+}
+
 static void test_twenty_names_are_enough(void **state)
 {
     (void)state;
@@ -482,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_a_torn_tail_is_left_out_and_measured),
         cmocka_unit_test(test_what_cannot_be_imported_is_listed_by_reason),
         cmocka_unit_test(test_commands_run_in_the_database_that_was_selected),
+        cmocka_unit_test(test_keys_that_commands_take_where_no_client_could_select_are_refused),
         cmocka_unit_test(test_twenty_names_are_enough),
         cmocka_unit_test(test_damage_is_named_with_its_place),
         cmocka_unit_test(test_a_log_of_flotillas_own_is_refused),

@@ -133,7 +133,6 @@ static void test_a_transaction_selects_and_leaves_redis_where_it_was(void **stat
     begin(&r);
     add_commands(&commands, "SET a 1;SELECT 16;SET b 1;SELECT 7;SET c 1;SELECT x;PING;SET d 1");
     const struct machine_transaction transaction = {.commands = buf_span(&commands), .database = 2};
-    assert_true(machine_transaction_needs_databases(&r.machine, &transaction));
     machine_transaction_encode(&r.machine, &transaction, 0, &payload);
     add_commands(&expected, "MULTI;SET a 1;SET b 1;SELECT 7;SET c 1;SET d 1;SELECT 2;EXEC");
     assert_true(span_equal(buf_span(&payload), buf_span(&expected)));
@@ -326,6 +325,28 @@ static void test_what_no_node_writes_is_refused(void **state)
     end(&r);
 }
 
+/* Nodes of version 4 wrote it, and refused it. */
+static void
+test_a_copy_to_another_database_counts_only_behind_the_agreement_on_databases(void **state)
+{
+    (void)state;
+    struct running r;
+    begin(&r);
+    run_in(&r, 0, "SET k v");
+    run_in(&r, 0, "COPY k l DB 3");
+    assert_reply(&r, "-ERR Copying to another database is not allowed in cluster mode\r\n");
+    run_in(&r, 0, "COPY k l DB 0");
+    assert_reply(&r, ":1\r\n");
+    apply_entry(&r,
+                (struct entry){.kind = ENTRY_MEMBERSHIP,
+                               .payload = SPAN("#VERSION:5\r\n#MEMBER:1:1:0:0:\r\n")},
+                span_of("", 0));
+    run_in(&r, 0, "COPY k l DB 3");
+    assert_reply(&r, ":1\r\n");
+    assert_value(&r, 3, "l", "v");
+    end(&r);
+}
+
 static bool note_key(void *context, unsigned database, struct span key)
 {
     buf_printf(context, "%u:%.*s ", database, (int)key.len, key.ptr);
@@ -393,6 +414,8 @@ int main(void)
         cmocka_unit_test(test_a_read_of_a_transaction_selects_too),
         cmocka_unit_test(test_what_is_due_is_due_in_its_database),
         cmocka_unit_test(test_what_no_node_writes_is_refused),
+        cmocka_unit_test(
+            test_a_copy_to_another_database_counts_only_behind_the_agreement_on_databases),
         cmocka_unit_test(test_an_entry_names_its_keys_with_their_databases),
         cmocka_unit_test(test_an_expiry_removes_keys_of_all_databases),
     };

@@ -185,7 +185,7 @@ static void test_a_node_ends_while_a_snapshot_keeps_what_was_cleared(void **stat
     struct fixture fixture;
     fixture_open(&fixture, 3);
     write_many_keys(&fixture);
-    fixture_accept(&fixture, 1, "COPY key0 key0 DB 1");
+    fixture_accept(&fixture, 1, "MOVE key0 1");
     settle(&fixture);
     shard_snapshot(fixture.shard, fixture.now);
     image_goes_on(&fixture);

@@ -163,6 +163,46 @@ static void test_a_tail_torn_around_a_select_is_cut_off(void **state)
     node_close(&node);
 }
 
+static void test_rv_torn_then_cut(void **state)
+{
+    (void)state;
+    struct node node;
+    size_t ends[ENTRIES + 1];
+    int bad = 0;
+    write_history(&node, ends);
+    node_crash(&node);
+    for (size_t len = ends[0]; len <= ends[ENTRIES]; len++) {
+        for (unsigned first = 0; first < 8; first++)
+            for (unsigned then = 0; then < 8; then++) {
+                struct node torn;
+                node_copy(&torn, &node);
+                node_file(&torn, LOG)->len = len;
+                node_start(&torn);
+                uint64_t last = torn.recovered.last_index;
+                storage_vote(torn.storage, (struct vote_record){.term = 2, .node = 1});
+                append_in(&torn, last + 1, first);
+                node_flush(&torn);
+                storage_truncate(torn.storage, last);
+                append_in(&torn, last + 1, then);
+                node_flush(&torn);
+                node_crash(&torn);
+                struct storage_recovered r;
+                (void)r;
+                node_start(&torn);
+                if (torn.recovered.last_index != last + 1 || torn.recovered.cut_bytes) {
+                    if (bad++ < 6)
+                        printf("BAD len %zu last %d first %u then %u: recovered last %d cut %d\n",
+                               len, (int)last, first, then, (int)torn.recovered.last_index,
+                               (int)torn.recovered.cut_bytes);
+                }
+                node_crash(&torn);
+                node_close(&torn);
+            }
+    }
+    printf("bad %d\n", bad);
+    node_close(&node);
+}
+
 /* Redis would apply the entry to another database: it counts as damaged, as if its own bytes were.
  */
 static void test_an_entry_whose_select_is_another_one_is_damaged(void **state)
@@ -185,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_select_stands_where_the_database_changes_and_nowhere_else),
         cmocka_unit_test(test_a_log_goes_on_in_the_database_that_its_file_has_selected),
+        cmocka_unit_test(test_rv_torn_then_cut),
         cmocka_unit_test(test_what_follows_a_truncation_selects_its_database),
         cmocka_unit_test(test_each_file_begins_in_database_0),
         cmocka_unit_test(test_a_tail_torn_around_a_select_is_cut_off),
