@@ -57,7 +57,8 @@ static inline void add_record(struct buf *out, const char *key, struct span body
 static inline enum rdb_outcome read_pieces(struct keyspace *into, struct span file, size_t piece,
                                            const struct rdb_reader_options *options)
 {
-    struct rdb_reader *reader = rdb_reader_new(ONLY(into), options);
+    struct databases only = {.list = {into}};
+    struct rdb_reader *reader = rdb_reader_new(&only, options);
     enum rdb_outcome outcome = RDB_MORE;
     for (size_t at = 0; at < file.len; at += piece) {
         size_t len = file.len - at < piece ? file.len - at : piece;
@@ -66,6 +67,7 @@ static inline enum rdb_outcome read_pieces(struct keyspace *into, struct span fi
     assert_int_equal(rdb_reader_message(reader)[0] != '\0',
                      outcome == RDB_BAD || outcome == RDB_UNSUPPORTED);
     rdb_reader_free(reader);
+    only_close(&only);
     return outcome;
 }
 
@@ -142,10 +144,12 @@ static inline enum rdb_outcome outcome_of(struct span records, const char *messa
 {
     struct buf file = file_of(records);
     struct keyspace *keyspace = keyspace_with(0);
-    struct rdb_reader *reader = rdb_reader_new(ONLY(keyspace), NULL);
+    struct databases only = {.list = {keyspace}};
+    struct rdb_reader *reader = rdb_reader_new(&only, NULL);
     enum rdb_outcome outcome = rdb_reader_feed(reader, buf_span(&file));
     assert_string_equal(rdb_reader_message(reader), message);
     rdb_reader_free(reader);
+    only_close(&only);
     keyspace_free(keyspace);
     buf_close(&file);
     return outcome;

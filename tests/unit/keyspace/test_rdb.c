@@ -36,12 +36,14 @@ static struct buf written(const struct keyspace *keyspace)
 static enum rdb_outcome read_in_two(struct keyspace *into, struct span file, size_t first,
                                     const struct rdb_reader_options *options)
 {
-    struct rdb_reader *reader = rdb_reader_new(ONLY(into), options);
+    struct databases only = {.list = {into}};
+    struct rdb_reader *reader = rdb_reader_new(&only, options);
     rdb_reader_feed(reader, span_of(file.ptr, first));
     enum rdb_outcome outcome = rdb_reader_feed(reader, span_of(file.ptr + first, file.len - first));
     assert_int_equal(strlen(rdb_reader_message(reader)) > 0,
                      outcome == RDB_BAD || outcome == RDB_UNSUPPORTED);
     rdb_reader_free(reader);
+    only_close(&only);
     return outcome;
 }
 
@@ -196,13 +198,15 @@ static void test_every_split_gives_the_same(void **state)
         keyspace_free(into);
     }
     struct keyspace *into = keyspace_new(3);
-    struct rdb_reader *reader = rdb_reader_new(ONLY(into), NULL);
+    struct databases only = {.list = {into}};
+    struct rdb_reader *reader = rdb_reader_new(&only, NULL);
     for (size_t at = 0; at < file.len; at++)
         assert_int_equal(rdb_reader_feed(reader, span_of(file.ptr + at, 1)),
                          at + 1 == file.len ? RDB_DONE : RDB_MORE);
     assert_int_equal(keyspace_digest(into), keyspace_digest(keyspace));
     assert_int_equal(rdb_reader_feed(reader, SPAN("x")), RDB_BAD);
     rdb_reader_free(reader);
+    only_close(&only);
     keyspace_free(into);
     keyspace_free(keyspace);
     buf_close(&file);
@@ -284,12 +288,14 @@ static void test_databases_that_do_not_exist_are_unsupported(void **state)
     assert_int_equal(outcome_of_body(SPAN("\xfe\x00\x00\x01k\x01v"), NULL), RDB_DONE);
     struct keyspace *into = keyspace_new(1);
     const struct rdb_reader_options options = {.unsupported_is_error = true};
-    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
+    struct databases only = {.list = {into}};
+    struct rdb_reader *reader = rdb_reader_new(&only, &options);
     assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xfe\x10\x00\x01k\x01v")),
                      RDB_UNSUPPORTED);
     assert_string_equal(rdb_reader_message(reader),
                         "keys of database 16, which does not exist, at byte 11");
     rdb_reader_free(reader);
+    only_close(&only);
     keyspace_free(into);
 }
 
@@ -305,7 +311,8 @@ static void test_keys_of_databases_that_do_not_exist_are_reported_and_skipped(vo
     struct buf skipped = {0};
     const struct rdb_reader_options options = {
         .context = &skipped, .on_unsupported = note_skipped, .databases = 3};
-    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
+    struct databases only = {.list = {into}};
+    struct rdb_reader *reader = rdb_reader_new(&only, &options);
     assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xfe\x03\x00\x01k\x01v")), RDB_MORE);
     assert_int_equal(rdb_reader_feed(reader, SPAN("\x01\x01l\x01\x01v\xfe\x00\x00\x01k\x01w")),
                      RDB_MORE);
@@ -316,6 +323,7 @@ static void test_keys_of_databases_that_do_not_exist_are_reported_and_skipped(vo
     struct item *item = keyspace_find(into, SPAN("k"), NO_DEADLINE);
     assert_true(span_equal(item_string(item, scratch), SPAN("w")));
     rdb_reader_free(reader);
+    only_close(&only);
     keyspace_free(into);
     buf_close(&skipped);
 }
@@ -325,13 +333,15 @@ static void test_bytes_behind_the_end_are_left_to_who_asked_for_them(void **stat
     (void)state;
     struct keyspace *into = keyspace_new(1);
     const struct rdb_reader_options options = {.rest_allowed = true};
-    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
+    struct databases only = {.list = {into}};
+    struct rdb_reader *reader = rdb_reader_new(&only, &options);
     assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\xff\0\0\0\0\0\0\0")), RDB_MORE);
     assert_int_equal(rdb_reader_feed(reader, SPAN("\0*1\r\n")), RDB_DONE);
     assert_int_equal(rdb_reader_rest(reader), 4);
     assert_int_equal(rdb_reader_feed(reader, SPAN("$4")), RDB_DONE);
     assert_int_equal(rdb_reader_rest(reader), 2);
     rdb_reader_free(reader);
+    only_close(&only);
     keyspace_free(into);
 }
 
@@ -514,10 +524,12 @@ static void test_a_keyspace_that_changes_is_written_as_it_was(void **state)
             more = rdb_writer_some(&writer, &file, 1 + (size_t)prng_below(&prng, 2000));
         }
         struct keyspace *loaded = keyspace_new(seed + 1);
-        struct rdb_reader *reader = rdb_reader_new(ONLY(loaded), NULL);
+        struct databases only = {.list = {loaded}};
+        struct rdb_reader *reader = rdb_reader_new(&only, NULL);
         assert_int_equal(rdb_reader_feed(reader, buf_span(&file)), RDB_DONE);
         assert_true(keyspace_digest(loaded) == digest);
         rdb_reader_free(reader);
+        only_close(&only);
         keyspace_free(loaded);
         keyspace_free(keyspace);
         buf_close(&file);

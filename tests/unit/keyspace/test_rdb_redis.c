@@ -88,7 +88,8 @@ static void test_a_file_of_redis_is_read_whatever_it_holds(void **state)
         struct buf seen = {0};
         struct rdb_reader_options options = {.context = &seen, .on_unsupported = note_skipped};
         struct keyspace *into = keyspace_new(at);
-        struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
+        struct databases only = {.list = {into}};
+        struct rdb_reader *reader = rdb_reader_new(&only, &options);
         rdb_reader_feed(reader, span_of(file.ptr, at));
         assert_int_equal(rdb_reader_feed(reader, span_of(file.ptr + at, file.len - at)), RDB_DONE);
         assert_int_equal(keyspace_count(into), 13);
@@ -100,6 +101,7 @@ static void test_a_file_of_redis_is_read_whatever_it_holds(void **state)
             expect_shown(keyspace_find(into, span_text(values[i].key), NO_DEADLINE),
                          values[i].shown);
         rdb_reader_free(reader);
+        only_close(&only);
         keyspace_free(into);
         buf_close(&seen);
     }
@@ -112,13 +114,15 @@ static void test_a_truncated_or_damaged_file_of_redis_is_never_done(void **state
     struct buf file = from_hex(everything);
     for (size_t bit = 0; bit < file.len * 8; bit++) {
         struct keyspace *into = keyspace_new(1);
-        struct rdb_reader *reader = rdb_reader_new(ONLY(into), NULL);
+        struct databases only = {.list = {into}};
+        struct rdb_reader *reader = rdb_reader_new(&only, NULL);
         assert_int_equal(rdb_reader_feed(reader, span_of(file.ptr, bit / 8)), RDB_MORE);
         char flipped = (char)(file.ptr[bit / 8] ^ 1 << bit % 8);
         rdb_reader_feed(reader, span_of(&flipped, 1));
         struct span rest = span_of(file.ptr + bit / 8 + 1, file.len - bit / 8 - 1);
         assert_int_not_equal(rdb_reader_feed(reader, rest), RDB_DONE);
         rdb_reader_free(reader);
+        only_close(&only);
         keyspace_free(into);
     }
     buf_close(&file);
@@ -129,11 +133,13 @@ static void test_an_unsupported_type_can_be_an_error(void **state)
     (void)state;
     struct keyspace *into = keyspace_new(1);
     struct rdb_reader_options options = {.unsupported_is_error = true};
-    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
+    struct databases only = {.list = {into}};
+    struct rdb_reader *reader = rdb_reader_new(&only, &options);
     assert_int_equal(rdb_reader_feed(reader, SPAN("REDIS0011\x07\x01k\x01\x01m")), RDB_UNSUPPORTED);
     assert_string_equal(rdb_reader_message(reader),
                         "a value of type module, which is not supported, at byte 12");
     rdb_reader_free(reader);
+    only_close(&only);
     keyspace_free(into);
 }
 
@@ -152,13 +158,15 @@ static void test_modules_are_walked_over(void **state)
     buf_add_span(&file, SPAN("\x00\x01n\x01v\xff\0\0\0\0\0\0\0\0"));
     struct rdb_reader_options options = {.context = &seen, .on_unsupported = note_skipped};
     struct keyspace *into = keyspace_new(1);
-    struct rdb_reader *reader = rdb_reader_new(ONLY(into), &options);
+    struct databases only = {.list = {into}};
+    struct rdb_reader *reader = rdb_reader_new(&only, &options);
     for (size_t at = 0; at < file.len; at++)
         assert_int_equal(rdb_reader_feed(reader, span_of(file.ptr + at, 1)),
                          at + 1 == file.len ? RDB_DONE : RDB_MORE);
     expect_text(into, "n", SPAN("v"), NO_DEADLINE);
     assert_true(span_equal(buf_span(&seen), SPAN("k:module :module data ")));
     rdb_reader_free(reader);
+    only_close(&only);
     keyspace_free(into);
     buf_close(&seen);
     buf_close(&file);

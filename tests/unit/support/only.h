@@ -7,4 +7,11 @@
 /* Valid within the block. */
 #define ONLY(one) (&(struct databases){.list = {(struct keyspace *)(uintptr_t)(one)}})
 
+/* Frees the other databases that a file has named. */
+static inline void only_close(struct databases *only)
+{
+    for (unsigned i = 1; i < DATABASES_MAX; i++)
+        keyspace_free(only->list[i]);
+}
+
 #endif
