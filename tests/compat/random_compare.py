@@ -46,21 +46,26 @@ class Side:
         self.connection = None
 
     def run(self, data):
-        """All bytes that answer. `data`: pieces with a pause between them."""
+        """All bytes that answer. `data`: pieces with a pause between them, in which nothing is left to run."""
         if self.connection is None:
             self.connection = self.connect()
             self.connection.call_raw("HELLO", str(self.protocol))
+        said = b""
         try:
             for piece in data[:-1]:
-                self.connection.send_raw(piece)
+                said += self.say(piece)
                 time.sleep(0.02)
-            self.connection.send_raw(data[-1] + encode([b"ECHO", MARK]))
-            while not self.connection.buffer.endswith(MARK_REPLY):
-                self.connection._more()  # pylint: disable=protected-access
+            return said + self.say(data[-1])
         except (Closed, OSError) as reason:
-            said = self.connection.buffer + b"-(closed: %s)\r\n" % type(reason).__name__.encode()
+            said += self.connection.buffer + b"-(closed: %s)\r\n" % type(reason).__name__.encode()
             self.close()
             return said
+
+    def say(self, piece):
+        """All bytes that answer it; then all of it has run."""
+        self.connection.send_raw(piece + encode([b"ECHO", MARK]))
+        while not self.connection.buffer.endswith(MARK_REPLY):
+            self.connection._more()  # pylint: disable=protected-access
         said = self.connection.buffer[:-len(MARK_REPLY)]
         self.connection.buffer = b""
         return said
