@@ -14,6 +14,8 @@ Every line is a command with redis-cli's quoting. Words between bars say how the
     kind      the same types of reply in the same shape
     code      errors with the same first word
     any       not at all: the command is only run
+    waits     not yet: the command is sent, and the next one is not until both servers say that this client waits.
+              A line without a command, |2| say, then reads what it is answered; known.txt calls it (the reply)
     2 .. 9    on a connection of its own (the default is 1)
 
 A file whose first line is "# server: cluster" is compared with a Redis that has cluster-enabled yes, one with
@@ -92,7 +94,7 @@ def read_line(text, number):
                 connection = int(word)
             else:
                 rule.append(word)
-    return Line(text, split(text), connection, rule, number)
+    return Line(text or "(the reply)", split(text), connection, rule, number)
 
 
 def read(path):

@@ -11,6 +11,7 @@ import cases  # noqa: E402
 import servers  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from resp import Closed, Error, parse  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 ALL = cases.read_all()
 KNOWN = cases.Known()
@@ -56,7 +57,7 @@ def ordered(value):
 
 def equal(rule, expected, got):
     """None, or what differs."""
-    if not rule:
+    if not rule or rule[0] == "waits":
         same = expected == got
     elif rule[0] == "any":
         same = True
@@ -90,10 +91,22 @@ class Side:
             self.connections[line.connection] = connection
             if self.protocol == 3:
                 connection.call_raw("HELLO", "3")
+        connection = self.connections[line.connection]
         try:
-            return self.connections[line.connection].call_raw(*line.args)
+            if line.rule == ["waits"]:
+                return self.begin_to_wait(connection, line)
+            return connection.call_raw(*line.args) if line.args else connection.read_raw()
         except Closed:
             return b"(closed)"
+
+    def begin_to_wait(self, connection, line):
+        number = connection.call("CLIENT", "ID")
+        connection.send(*line.args)
+        with self.connect() as other:
+            def waits():
+                return b" flags=b " in other.call("CLIENT", "LIST", "ID", str(number))
+            wait_for(waits, 10, f"line {line.number} waits: {line.text}")
+        return b""
 
     def close(self):
         for connection in self.connections.values():
