@@ -316,6 +316,55 @@ def test_keys_come_into_the_databases_that_they_are_in(make_cluster, make_redis)
         cluster.wait_equal()
 
 
+@pytest.mark.parametrize("how", ["dump", "aof of commands", "aof that begins with a dump"])
+def test_values_of_every_type_come_into_their_databases(make_cluster, make_redis, how):
+    redis = make_redis("--appendonly", "no" if how == "dump" else "yes",
+                       "--aof-use-rdb-preamble", "no" if how == "aof of commands" else "yes")
+    for database, thresholds in ((9, "tables"), (0, "default"), (15, "packed")):
+        every_type.fill(redis.port, thresholds, database)
+    if how == "aof that begins with a dump":
+        redis.rewrite()
+    with Connection(port=redis.port) as connection:
+        for database in (15, 9):
+            for args in (["SELECT", database], ["SWAPDB", "9", "2"], ["MOVE", "list: one", "3"], ["MULTI"], *every_type.changes(),
+                         ["COPY", "zset", "copied", "DB", "4", "REPLACE"]):
+                assert not isinstance(connection.call(*args), Error), args
+            assert not any(isinstance(reply, Error) for reply in connection.call("EXEC"))
+        assert connection.call("SWAPDB", "9", "2") == "OK"
+        expected = every_type.contents_by_database(connection, exact=how == "dump")
+    assert list(expected) == [0, 2, 3, 4, 15]
+    if how == "dump":
+        redis.call("SAVE")
+    redis.stop()
+    node = start_alone(make_cluster, redis.dump if how == "dump" else redis.aof)
+    with node.connect() as connection:
+        every_type.assert_same_databases(every_type.contents_by_database(connection, exact=how == "dump"), expected)
+
+
+@pytest.mark.parametrize("how", ["dump", "aof"])
+def test_keys_of_databases_that_the_configuration_leaves_out_are_listed(make_cluster, make_redis, how):
+    redis = make_redis("--appendonly", "yes" if how == "aof" else "no")
+    with Connection(port=redis.port) as connection:
+        for args in (["SET", "fine", "1"], ["SELECT", "3"], ["SET", "fine too", "1"], ["SELECT", "4"], ["SET", "selected", "1"],
+                     ["SELECT", "0"], ["SET", "moved", "1"], ["MOVE", "moved", "15"], ["COPY", "fine", "copied", "DB", "7"]):
+            assert not isinstance(connection.call(*args), Error), args
+        if how == "dump":
+            connection.call("SAVE")
+    redis.stop()
+    path = redis.dump if how == "dump" else redis.aof
+    cluster = make_cluster(start=False, size=1, databases=4)
+    line = refusal(cluster.nodes[0], path)
+    for part in ('1 in database 4: "selected"', '1 in database 7: "copied"', '1 in database 15: "moved"'):
+        assert part in line, line
+    assert "fine" not in line
+    node = cluster.nodes[0].start(True, "--import", path, "--databases", "16")
+    cluster.wait_leader()
+    with node.connect() as connection:
+        found = every_type.contents_by_database(connection)
+    assert {database: list(keys) for database, keys in found.items()} == {
+        0: [b"fine"], 3: [b"fine too"], 4: [b"selected"], 7: [b"copied"], 15: [b"moved"]}
+
+
 def test_all_that_cannot_be_imported_is_listed_and_stops_the_start(make_cluster, make_redis):
     redis = make_redis("--databases", "32")
     for args in (["RPUSH", "fine too", "1"], ["SET", "fine", "1"],

@@ -1,4 +1,5 @@
 """Whatever was written to a node: a stock redis-server 7.0 loads the node's folder, with the same values."""
+import contextlib
 import itertools
 import os
 import pathlib
@@ -8,10 +9,11 @@ import subprocess
 import pytest
 
 import every_type
-from cluster import SERVER
+from cluster import PATIENCE, SERVER
 from payload import with_footer
-from resp import Error, encode
+from resp import Closed, Error, encode
 from stock import loaded_by_redis, loaded_dump
+from waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
 
@@ -313,12 +315,13 @@ def test_redis_loads_all_of_them_with_the_same_values(make_cluster, how):
         assert connection.call("HPTTL", "h", "FIELDS", "1", "t")[0] > 0
 
 
-def contents_by_database(connection):
-    found = {}
-    for database in range(16):
-        assert connection.call("SELECT", str(database)) == "OK"
-        found[database] = every_type.contents(connection, exact=False)
-    return found
+def databases_in(connection):
+    return every_type.contents_by_database(connection, exact=False)
+
+
+def assert_loads(node, expected):
+    with loaded_by_redis(node) as connection:
+        every_type.assert_same_databases(databases_in(connection), expected)
 
 
 def test_redis_loads_each_database_with_the_same_values(make_cluster, tmp_path):
@@ -331,21 +334,110 @@ def test_redis_loads_each_database_with_the_same_values(make_cluster, tmp_path):
                 ["MULTI"], ["SET", "t", "1"], ["SELECT", "4"], ["INCR", "n"], ["EXEC"], ["SET", "behind", "4"], ["WATCH", "n"],
                 ["SELECT", str(database)], ["MULTI"], ["INCR", "m"], ["EXEC"], ["COPY", "m", "copy", "DB", "11", "REPLACE"],
                 ["SWAPDB", "11", "12"]])
-        expected = contents_by_database(connection)
-    assert [database for database, found in expected.items() if found] == [0, 3, 4, 8, 11, 12, 15]
+        expected = databases_in(connection)
+    assert list(expected) == [0, 3, 4, 8, 11, 12, 15]
     node.kill()
-    with loaded_by_redis(node) as connection:
-        for database, found in contents_by_database(connection).items():
-            every_type.assert_same(found, expected[database])
+    assert_loads(node, expected)
     export = tmp_path / "dump.rdb"
     subprocess.run([CHECK, "--export", export, node.data], capture_output=True, timeout=60, check=True)
     node.start()
     with node.connect() as connection:
-        for database, found in contents_by_database(connection).items():
-            every_type.assert_same(found, expected[database])
+        every_type.assert_same_databases(databases_in(connection), expected)
     with loaded_dump(export) as connection:
-        for database, found in contents_by_database(connection).items():
-            every_type.assert_same(found, expected[database])
+        every_type.assert_same_databases(databases_in(connection), expected)
+
+
+def files_with(node, text):
+    return [path.name for path in node.appendonly.iterdir() if path.suffix == ".aof" and text in path.read_bytes()]
+
+
+def between_databases(number):
+    """Other keys for each number. They begin and end in other databases."""
+    yield ["SELECT", str(number % 16)]
+    yield ["SET", f"k{number}", "v" * 200]
+    yield ["RPUSH", "l", str(number)]
+    yield ["SET", "goes", "v"]
+    yield ["DEL", "comes"]
+    yield ["MULTI"]
+    yield ["INCR", "n"]
+    yield ["SELECT", str((number + 5) % 16)]
+    yield ["INCR", "n"]
+    yield ["COPY", "n", f"copy {number % 3}", "DB", str((number + 7) % 16), "REPLACE"]
+    yield ["EXEC"]
+    yield ["SWAPDB", str(number % 16), str((number + 1) % 16)]
+    yield ["RENAME", "n", "comes"]
+    yield ["MOVE", "comes", str((number + 9) % 16)]
+    yield ["SET", "n", "0"]
+
+
+def test_redis_loads_databases_from_a_snapshot_and_the_segments_behind_it(make_cluster):
+    node = make_cluster(size=1, raft_segment_bytes="64kb", raft_snapshot_keep_bytes=0).wait_leader()
+    with node.connect() as connection:
+        for part in range(3):
+            for number in range(part * 100, part * 100 + 100):
+                call_all(connection, between_databases(number))
+            if part < 2:
+                before = int(node.raft()["raft_snapshots"])
+                assert "started" in str(connection.call("BGSAVE"))
+                call_all(connection, between_databases(1000 + part))  # the snapshot may be under way
+                wait_for(lambda before=before: int(node.raft()["raft_snapshots"]) > before, 30, "there is a snapshot")
+        expected = databases_in(connection)
+    assert len(expected) == 16
+    node.kill()
+    names = [path.name for path in node.appendonly.iterdir()]
+    assert any(name.endswith(".base.rdb") for name in names) and sum(name.endswith(".incr.aof") for name in names) > 1, names
+    assert_loads(node, expected)
+    node.start()
+    with node.connect() as connection:
+        every_type.assert_same_databases(databases_in(connection), expected)
+
+
+def test_redis_loads_databases_of_a_log_whose_end_another_leader_replaced(make_cluster):
+    cluster = make_cluster(links=True, raft_segment_bytes="64kb")
+    old = cluster.wait_leader()
+    with old.connect() as connection:
+        for number in range(20):
+            call_all(connection, between_databases(number))
+        cluster.cut([old])
+        with contextlib.suppress(Closed, OSError):
+            for number in range(400, 600):  # in other databases than the last
+                connection.send("SELECT", str(number % 16))
+                connection.send("SET", f"lost {number}", "v" * 1000)
+    # It has written them, over the end of a segment; now they have to go.
+    wait_for(lambda: len(files_with(old, b"lost ")) > 1, 20, "the old leader has what will be lost in two segments")
+    others = [node for node in cluster.nodes if node is not old]
+    new = wait_for(lambda: next((node for node in others if node.says_leader()), None), 20 * PATIENCE, "a new leader")
+    with new.connect() as connection:
+        for number in range(20, 50):
+            call_all(connection, between_databases(number))
+        expected = databases_in(connection)
+    assert not any(key.startswith(b"lost") for keys in expected.values() for key in keys)
+    cluster.heal()
+    cluster.wait_equal()
+    for node in cluster.nodes:
+        node.kill()
+    assert not files_with(old, b"lost ")
+    for node in cluster.nodes:
+        assert_loads(node, expected)
+
+
+@pytest.mark.parametrize("cut", [1, 30, 60, 90, 140, 400])
+def test_redis_loads_databases_behind_a_tail_that_was_torn(make_cluster, cut):
+    node = make_cluster(size=1).wait_leader()
+    with node.connect() as connection:
+        for number in range(20):
+            call_all(connection, between_databases(number))
+    node.kill()
+    with open(node.aof, "r+b") as log:
+        log.seek(0, 2)
+        log.truncate(log.tell() - cut)
+    node.start()
+    node.cluster.wait_leader()
+    with node.connect() as connection:
+        call_all(connection, between_databases(30))
+        expected = databases_in(connection)
+    node.kill()
+    assert_loads(node, expected)
 
 
 def test_followers_have_the_deadlines_that_redis_does_not_see(make_cluster):

@@ -17,6 +17,7 @@ NUMBERS = [0, 12, 13, -1, 127, -128, 128, 4095, -4096, 32767, -32768, 32768, 838
            -2147483648, 2147483648, 9223372036854775807, -9223372036854775808]
 TEXTS = ["", "a", "007", "-0", "x" * 63, "y" * 64, "z" * 5000, "lzf" * 100, b"\x00\xff\r\n*1\r\n#VOTE:1:1\r\n", *map(str, NUMBERS)]
 FAR_MS = 4102444800000  # a deadline in 2100
+DATABASES = 16
 
 
 def _pairs(items):
@@ -106,8 +107,9 @@ def changes():
     yield ["DEL", "large ints"]
 
 
-def fill(port, thresholds="default"):
+def fill(port, thresholds="default", database=0):
     with Connection(port=port) as connection:
+        assert connection.call("SELECT", str(database)) == "OK"
         for name, value in THRESHOLDS[thresholds].items():
             assert connection.call("CONFIG", "SET", name, value) == "OK", name
         for command in commands():
@@ -164,6 +166,21 @@ def contents(connection, exact=True):
         kind = connection.call("TYPE", key)
         found[key] = (kind, connection.call("PEXPIRETIME", key), _value(connection, key, kind, exact))
     return found
+
+
+def contents_by_database(connection, exact=True):
+    """{number: contents} of those that hold keys. The connection is in the last one then."""
+    found = {}
+    for database in range(DATABASES):
+        assert connection.call("SELECT", str(database)) == "OK"
+        found[database] = contents(connection, exact)
+    return {database: keys for database, keys in found.items() if keys}
+
+
+def assert_same_databases(some, others):
+    assert list(some) == list(others)
+    for database, keys in some.items():
+        assert_same(keys, others[database])
 
 
 def assert_same(one, other):
