@@ -66,6 +66,7 @@ struct command_context {
     struct databases *databases;
     struct keyspace *keyspace;  /* the selected one of them: command_select() */
     unsigned database;          /* its number */
+    bool knows_one_database;    /* the entry may be of a node that knew only database 0 */
     int64_t now_ms;             /* the entry's time; for a read the group's time */
     struct command_clock *wall; /* only for TIME; NULL: nobody reads its reply */
     uint64_t revision;          /* the entry's index; unused by reads */

@@ -114,6 +114,15 @@ struct copy_options {
     unsigned database;
 };
 
+/* An entry has the effect that it had on the nodes that wrote it, whatever program applies it. */
+static bool copy_is_refused(struct command_context *context, unsigned database)
+{
+    if (!context->knows_one_database || database == 0)
+        return false;
+    resp_error(context->reply, "ERR Copying to another database is not allowed in cluster mode");
+    return true;
+}
+
 static bool parse_copy_options(struct command_context *context, const struct span *args,
                                size_t argc, struct copy_options *options)
 {
@@ -121,7 +130,8 @@ static bool parse_copy_options(struct command_context *context, const struct spa
         if (span_is(args[i], "replace")) {
             options->replace = true;
         } else if (span_is(args[i], "db") && i + 1 < argc) {
-            if (!parse_database(context, args[++i], NULL, &options->database))
+            if (!parse_database(context, args[++i], NULL, &options->database) ||
+                copy_is_refused(context, options->database))
                 return false;
         } else {
             resp_error(context->reply, ERROR_SYNTAX);

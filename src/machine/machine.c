@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "machine/internal.h"
+#include "wire/hello.h"
 #include "wire/members.h"
 
 enum { REPLY_BYTES_PER_WORK = 8 };
@@ -169,12 +170,21 @@ void machine_apply_data(struct machine *machine, const struct entry *entry,
         apply_command(machine, entry, context, caller);
 }
 
+static void note_version(struct machine *machine, const struct entry *entry)
+{
+    struct raft_membership membership;
+    if (members_parse(entry->payload, &membership) == ERR_NONE)
+        machine->version = membership.version;
+}
+
 static void apply_entry(struct machine *machine, const struct entry *entry,
                         struct command_context *context, const struct machine_caller *caller)
 {
     switch (entry->kind) {
     case ENTRY_NOOP:
+        return;
     case ENTRY_MEMBERSHIP:
+        note_version(machine, entry);
         return;
     case ENTRY_COMMAND:
     case ENTRY_TRANSACTION:
@@ -204,6 +214,8 @@ void machine_apply(struct machine *machine, const struct entry *entry,
     struct command_context context = {.databases = machine->databases,
                                       .now_ms = entry->time_ms,
                                       .revision = entry->index,
+                                      .knows_one_database =
+                                          machine->version < WIRE_VERSION_DATABASES,
                                       .prng = &prng,
                                       .reply = &caller->reply,
                                       .wall = caller->wall};

@@ -60,8 +60,9 @@ struct machine {
         select_max; /* SELECT of this node's clients is valid below it; DATABASES_MAX at most */
     struct sessions sessions;
     uint64_t applied_index;
-    uint32_t
-        version; /* of wire/hello.h, that the members agreed on before the last entry; 0: none */
+    /* The wire version (wire/hello.h) that the members had agreed on before the next entry. The
+     * owner sets that of a group's first members. */
+    uint32_t version;
     int64_t clock_ms; /* time of the last applied entry */
     uint64_t chain;   /* hash over all entries after chain_from and the changes they made */
     uint64_t chain_from;

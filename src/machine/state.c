@@ -218,6 +218,7 @@ struct databases *machine_take_state(struct machine *machine, struct machine_rea
     machine->sessions = reader->sessions;
     sessions_init(&reader->sessions);
     machine->applied_index = reader->position.index;
+    machine->version = reader->position.membership.version;
     machine->clock_ms = reader->position.clock_ms;
     machine->chain = reader->position.chain;
     machine->chain_from = reader->position.chain_from;

@@ -184,6 +184,7 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
         databases_set_rules(shard->machine.databases, options->rules);
     if (options->databases)
         shard->machine.select_max = options->databases;
+    shard->machine.version = options->raft.membership.version; /* no entry says that */
     if (found->state) {
         databases_free(machine_take_state(&shard->machine, found->state));
         raft.membership = found->state->position.membership;

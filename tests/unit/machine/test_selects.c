@@ -325,6 +325,28 @@ static void test_what_no_node_writes_is_refused(void **state)
     end(&r);
 }
 
+/* Nodes of version 4 wrote it, and refused it. */
+static void
+test_a_copy_to_another_database_counts_only_behind_the_agreement_on_databases(void **state)
+{
+    (void)state;
+    struct running r;
+    begin(&r);
+    run_in(&r, 0, "SET k v");
+    run_in(&r, 0, "COPY k l DB 3");
+    assert_reply(&r, "-ERR Copying to another database is not allowed in cluster mode\r\n");
+    run_in(&r, 0, "COPY k l DB 0");
+    assert_reply(&r, ":1\r\n");
+    apply_entry(&r,
+                (struct entry){.kind = ENTRY_MEMBERSHIP,
+                               .payload = SPAN("#VERSION:5\r\n#MEMBER:1:1:0:0:\r\n")},
+                span_of("", 0));
+    run_in(&r, 0, "COPY k l DB 3");
+    assert_reply(&r, ":1\r\n");
+    assert_value(&r, 3, "l", "v");
+    end(&r);
+}
+
 static bool note_key(void *context, unsigned database, struct span key)
 {
     buf_printf(context, "%u:%.*s ", database, (int)key.len, key.ptr);
@@ -392,6 +414,8 @@ int main(void)
         cmocka_unit_test(test_a_read_of_a_transaction_selects_too),
         cmocka_unit_test(test_what_is_due_is_due_in_its_database),
         cmocka_unit_test(test_what_no_node_writes_is_refused),
+        cmocka_unit_test(
+            test_a_copy_to_another_database_counts_only_behind_the_agreement_on_databases),
         cmocka_unit_test(test_an_entry_names_its_keys_with_their_databases),
         cmocka_unit_test(test_an_expiry_removes_keys_of_all_databases),
     };
