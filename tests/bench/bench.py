@@ -20,35 +20,8 @@ sys.path[:0] = [str(TESTS / "support"), str(TESTS / "compat")]
 import any_node  # noqa: E402
 import gaps  # noqa: E402
 from cluster import Cluster  # noqa: E402
+from peers import RedisWithReplicas, default_timings  # noqa: E402
 from runs import benchmark, show_progress  # noqa: E402
-from servers import Redis  # noqa: E402
-from waiting import wait_for  # noqa: E402
-
-SYNC = ("--appendonly", "yes", "--appendfsync", "always")
-
-
-class RedisWithReplicas:
-    """The asynchronous replication that Redis has: the primary acknowledges before a replica knows."""
-
-    def __init__(self):
-        self.primary = Redis(*SYNC)
-        self.replicas = []
-        for _ in range(2):
-            self.replicas.append(Redis(*SYNC, "--replicaof", f"127.0.0.1 {self.primary.port}"))
-        wait_for(self._in_sync, 60, "the replicas are in sync", interval=0.1)
-
-    def _in_sync(self):
-        with self.primary.connect() as connection:
-            return connection.call("INFO", "replication").count(b"state=online") == 2
-
-    @property
-    def port(self):
-        return self.primary.port
-
-    def close(self):
-        for one in [*self.replicas, self.primary]:
-            one.close()
-
 
 # name, arguments, share of --requests, which of the three numbers, its unit, what the ratio should be
 MEASURES = [
@@ -99,12 +72,8 @@ def main():
     for tool in ("redis-server", "redis-benchmark"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing; install it with: deps/install.sh")
-    # Timings as a user has them by default, not those of the tests.
     cluster = Cluster("bench")
-    for name in ("raft-heartbeat-ms", "raft-election-timeout-ms", "leader-wait-ms"):
-        del cluster.directives[name]
-    for node in cluster.nodes:
-        cluster.write_config(node)
+    default_timings(cluster)
     redis = None
     try:
         cluster.start()

@@ -20,6 +20,10 @@ class Redis:
                               "--dir", str(self.dir), *directives], self.dir / "log")
         wait_for(self._answers, 20, "redis-server answers")
 
+    @property
+    def pid(self):
+        return self.process.pid
+
     def _answers(self):
         try:
             with self.connect() as connection:
