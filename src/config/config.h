@@ -131,6 +131,7 @@ struct config {
     uint64_t raft_disk_reserve_bytes;
     uint64_t raft_snapshot_chunk_bytes;
     uint64_t raft_segment_bytes;
+    uint64_t raft_fill_bytes;
     int raft_lease_drift_percent;
     int raft_max_appends_in_flight;
     uint64_t raft_entry_cache_bytes;

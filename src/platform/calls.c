@@ -18,7 +18,7 @@ static enum err call_make_folder(void *context, const char *path)
 static enum err call_open(void *context, const char *path, bool create, int *file)
 {
     (void)context;
-    *file = open(path, O_RDWR | O_APPEND | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
+    *file = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
     return *file < 0 ? platform_err(errno) : ERR_NONE;
 }
 

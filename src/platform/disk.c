@@ -120,17 +120,21 @@ static bool is_full(int error)
 }
 
 /* Writes all vectors, however little the system takes at a time, and waits for room. */
-static enum err write_vectors(struct platform_disk *disk, int file, struct iovec *vectors,
-                              int count, bool *told)
+static enum err write_vectors(struct platform_disk *disk, const struct disk_op *first,
+                              struct iovec *vectors, int count, bool *told)
 {
+    off_t offset = (off_t)first->offset;
     while (count) {
-        ssize_t wrote = writev(file, vectors, count);
+        ssize_t wrote = pwritev(first->file, vectors, count, offset);
         if (wrote < 0) {
             int error = errno;
+            if (is_full(error) && first->optional)
+                return ERR_NONE;
             if (error == EINTR || (is_full(error) && wait_for_room(disk, told)))
                 continue;
             return platform_err(error);
         }
+        offset += wrote;
         while (count && (size_t)wrote >= vectors->iov_len) {
             wrote -= (ssize_t)vectors->iov_len;
             vectors++;
@@ -144,25 +148,28 @@ static enum err write_vectors(struct platform_disk *disk, int file, struct iovec
     return ERR_NONE;
 }
 
-/* Carries out consecutive appends to one file; returns how many. */
-static size_t append_run(struct platform_disk *disk, const struct disk_op *ops, size_t count,
-                         struct disk_completion *completion, bool *told)
+/* Carries out writes that follow each other in one file; returns how many. */
+static size_t write_run(struct platform_disk *disk, const struct disk_op *ops, size_t count,
+                        struct disk_completion *completion, bool *told)
 {
     struct iovec vectors[VECTORS_MAX];
     int vector_count = 0;
     bool sync = false;
+    uint64_t end = ops[0].offset;
     size_t run = 0;
     for (; run < count && run < VECTORS_MAX; run++) {
         const struct disk_op *op = &ops[run];
-        if (op->kind != DISK_APPEND || op->file != ops[0].file)
+        if (op->kind != DISK_WRITE || op->file != ops[0].file || op->optional != ops[0].optional ||
+            (op->bytes.len && op->offset != end))
             break;
+        end += op->bytes.len;
         if (op->bytes.len)
             vectors[vector_count++] =
                 (struct iovec){.iov_base = op->bytes.ptr, .iov_len = op->bytes.len};
         sync = sync || op->sync;
     }
     FAILPOINT("append:before-write");
-    disk->failed = write_vectors(disk, ops[0].file, vectors, vector_count, told);
+    disk->failed = write_vectors(disk, &ops[0], vectors, vector_count, told);
     FAILPOINT("append:after-write");
     if (!disk->failed && sync)
         disk->failed = platform_sync_data(ops[0].file, &completion->sync_us);
@@ -199,8 +206,8 @@ static enum err measure(const char *path, struct disk_completion *completion)
 static enum err carry_out_one(const struct disk_op *op, struct disk_completion *completion)
 {
     switch (op->kind) {
-    case DISK_APPEND:
-        return ERR_NONE; /* append_run() handles it */
+    case DISK_WRITE:
+        return ERR_NONE; /* write_run() handles it */
     case DISK_TRUNCATE:
         return platform_truncate_file(op->file, op->size, &completion->sync_us);
     case DISK_REPLACE:
@@ -221,8 +228,8 @@ static enum err carry_out_one(const struct disk_op *op, struct disk_completion *
 static size_t carry_out(struct platform_disk *disk, const struct disk_op *ops, size_t count,
                         struct disk_completion *completion, bool *told)
 {
-    if (ops[0].kind == DISK_APPEND)
-        return append_run(disk, ops, count, completion, told);
+    if (ops[0].kind == DISK_WRITE)
+        return write_run(disk, ops, count, completion, told);
     do
         disk->failed = carry_out_one(ops, completion);
     while (disk->failed == ERR_NO_SPACE && wait_for_room(disk, told));
@@ -406,7 +413,7 @@ static bool is_idle(struct platform_disk *disk)
 static bool write_all(struct platform_disk *disk, struct disk_op *op)
 {
     while (op->bytes.len) {
-        ssize_t wrote = write(op->file, op->bytes.ptr, op->bytes.len);
+        ssize_t wrote = pwrite(op->file, op->bytes.ptr, op->bytes.len, (off_t)op->offset);
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote < 0) {
@@ -414,6 +421,7 @@ static bool write_all(struct platform_disk *disk, struct disk_op *op)
             return false;
         }
         buf_consume(&op->bytes, (size_t)wrote);
+        op->offset += (uint64_t)wrote;
     }
     return true;
 }

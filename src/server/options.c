@@ -145,6 +145,7 @@ struct storage_options server_storage_options(const struct server *server, char 
         .sync = sync_of(config->appendfsync),
         .cache_bytes_max = config->raft_entry_cache_bytes,
         .segment_bytes_max = config->raft_segment_bytes,
+        .fill_bytes = config->raft_fill_bytes,
         .reserve_bytes = config->raft_disk_reserve_bytes,
         .log = &server->log};
     memcpy(options.identity.cluster_id, server->cluster.cluster_id,

@@ -67,6 +67,7 @@ enum err shard_bootstrap_begin(const struct shard_bootstrap_options *options,
     struct shard_bootstrap *begun = mem_zalloc(sizeof *begun);
     begun->options = *options;
     begun->options.storage.sync = STORAGE_SYNC_ALWAYS;
+    begun->options.storage.fill_bytes = 0; /* nothing is queued behind the last ticket */
     const struct storage_visitor visitor = {.load = load_nothing, .visit = visit_nothing};
     struct storage_recovered recovered;
     err = storage_open(options->disk, &begun->options.storage, &visitor, &begun->storage,

@@ -17,7 +17,7 @@
 #include "base/err.h"
 
 enum disk_op_kind {
-    DISK_APPEND,   /* write `bytes` (may be empty) at the end of `file`, then sync if `sync` */
+    DISK_WRITE, /* write `bytes` (may be empty) to `file` from `offset` on, then sync if `sync` */
     DISK_TRUNCATE, /* cut `file` to `size` bytes; then sync */
     DISK_REPLACE,  /* write `bytes` to a temporary file, sync, rename to `path`, sync the folder */
     DISK_RENAME,   /* rename `path` to `to` in the same folder, then sync the folder */
@@ -33,10 +33,12 @@ struct disk_op {
     enum disk_op_kind kind;
     int file;
     struct buf bytes;
+    uint64_t offset; /* the end of the file, or before it */
     uint64_t size;
     char *path;
     char *to;
     bool sync;
+    bool optional;   /* a DISK_WRITE: left out, whole or in part, if there is no room for it */
     uint32_t shard;  /* the port sets it */
     uint64_t ticket; /* strictly increasing; 0: nobody waits for this operation */
 };
@@ -63,7 +65,7 @@ struct disk {
      * ERR_IO. */
     /* Makes parents too; an existing folder is fine */
     enum err (*make_folder)(void *context, const char *path);
-    /* For reads and appends */
+    /* For reads and writes */
     enum err (*open)(void *context, const char *path, bool create, int *file);
     void (*close)(void *context, int file);
     enum err (*size)(void *context, int file, uint64_t *size);
@@ -80,7 +82,7 @@ struct disk {
                      void *to);
     /* Takes ownership of what the operation owns; copies the struct. */
     void (*queue)(void *context, const struct disk_op *op);
-    /* Carries out an append that needs no sync at once, if everything that was queued before is
+    /* Carries out a write that needs no sync at once, if everything that was queued before is
      * done and the system takes the bytes without a wait. Its memory stays the caller's, and no
      * completion follows. False: the caller queues the operation, with what is left in `bytes`.
      * NULL: the port cannot do that. */

@@ -90,7 +90,8 @@ static void queue_statement(struct storage *storage, const struct held_record *t
         storage->disk.queue(storage->disk.context, &cut);
         held->bytes = 0;
     }
-    struct disk_op op = {.kind = DISK_APPEND, .file = held->file, .sync = sync};
+    struct disk_op op = {
+        .kind = DISK_WRITE, .file = held->file, .offset = held->bytes, .sync = sync};
     if (held->bytes) /* ends a line that a crash may have torn */
         buf_add_text(&op.bytes, "\r\n");
     entry_encode_held(&op.bytes, told);

@@ -2,6 +2,7 @@
  *
  *   storage.c   open, close, appends, votes, flush, status
  *   segment.c   the list of segments: names, manifest, new segments, truncation
+ *   fill.c      filler behind the end of the log
  *   snapshot.c  adopts images, installs snapshots, removes covered segments
  *   held.c      raft.synced: how much of the log is known to be synced
  *   room.c      how much room the disk has
@@ -71,6 +72,7 @@ struct segment {
     uint64_t end;        /* size, including queued and gathered bytes */
     uint64_t synced_end; /* completed syncs cover the segment up to here */
     uint64_t marked_end; /* synced bytes according to the newest mark in the segment */
+    uint64_t filled_end; /* filler follows up to here, written or queued; up to `end`: none */
     unsigned database;   /* selected at the end; ENTRY_DATABASES: not known */
 };
 
@@ -216,6 +218,21 @@ void window_forget(struct storage *storage);
 
 void storage_note_recent(struct recent *recent,
                          const struct entry *entry); /* in the order of the log */
+
+/* ---- fill.c ---- */
+
+enum { FILLER_PAD_BYTES = 2 };
+
+/* Whether the bytes at this offset of a segment begin like filler; like a pad, behind which records
+ * go on; are all filler. */
+bool filler_begins(struct span bytes, uint64_t offset);
+bool filler_is_pad(struct span bytes, uint64_t offset);
+bool filler_is_whole(struct span bytes, uint64_t offset);
+
+void fill_pad(struct storage *storage);   /* before what was gathered is flushed */
+void fill_ahead(struct storage *storage); /* after a flush: queues filler if little is left */
+void fill_end(struct storage *storage,
+              struct segment *segment); /* takes it away: nothing follows */
 
 /* ---- held.c ---- */
 

@@ -41,10 +41,9 @@ enum err window_load(struct storage *storage, const struct segment *segment, uin
     return ERR_NONE;
 }
 
-static enum err read_from_file(struct storage *storage, uint64_t index, struct record *record)
+static enum err read_once(struct storage *storage, const struct segment *segment, uint64_t index,
+                          struct record *record)
 {
-    const struct segment *segment = segment_of(storage, index);
-    ASSERT(segment != NULL);
     uint64_t offset = segment->offsets[index - segment->prev.index - 1];
     for (size_t need = ENTRY_HEADER_MAX;; need *= 4) {
         struct span bytes;
@@ -66,6 +65,18 @@ static enum err read_from_file(struct storage *storage, uint64_t index, struct r
         if (need < bytes.len)
             need = bytes.len;
     }
+}
+
+/* The window may hold filler that was written over since. */
+static enum err read_from_file(struct storage *storage, uint64_t index, struct record *record)
+{
+    const struct segment *segment = segment_of(storage, index);
+    ASSERT(segment != NULL);
+    enum err err = read_once(storage, segment, index, record);
+    if (err != ERR_CORRUPT)
+        return err;
+    window_forget(storage);
+    return read_once(storage, segment, index, record);
 }
 
 void storage_note_recent(struct recent *recent, const struct entry *entry)

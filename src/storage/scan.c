@@ -224,6 +224,21 @@ static enum err judge(struct scan *scan)
     return ERR_NONE; /* recovery_run() cuts the file to its valid part */
 }
 
+/* Whether nothing but filler follows, up to the end of the file. */
+static enum err is_filler_from(const struct scan *scan, uint64_t offset, bool *is_filler)
+{
+    *is_filler = true;
+    while (*is_filler && offset < scan->size) {
+        struct span bytes;
+        enum err err = window_load(scan->recovery->storage, scan->segment, offset, 1, &bytes);
+        if (err)
+            return err;
+        *is_filler = bytes.len && filler_is_whole(bytes, offset);
+        offset += bytes.len;
+    }
+    return ERR_NONE;
+}
+
 /* Without its SELECT, or behind a damaged one, an entry would be another one for Redis. */
 static bool is_misplaced(const struct scan *scan, const struct record *record)
 {
@@ -239,12 +254,35 @@ static enum err judge_tail(struct scan *scan)
     return judge(scan);
 }
 
+/* Passes a pad. True: the log ends here, and filler follows. */
+static enum err take_filler(struct scan *scan, bool *is_end)
+{
+    struct span bytes;
+    *is_end = false;
+    enum err err =
+        window_load(scan->recovery->storage, scan->segment, scan->offset, ENTRY_HEADER_MAX, &bytes);
+    if (!err && filler_is_pad(bytes, scan->offset)) {
+        scan->offset += FILLER_PAD_BYTES;
+        bytes = span_of(bytes.ptr + FILLER_PAD_BYTES, bytes.len - FILLER_PAD_BYTES);
+    }
+    if (!err && scan->last && !scan->select_at && header_is_read(scan) &&
+        filler_begins(bytes, scan->offset))
+        err = is_filler_from(scan, scan->offset, is_end);
+    return err;
+}
+
 static enum err scan_records(struct scan *scan)
 {
     while (scan->offset < scan->size) {
+        bool is_end;
+        enum err err = take_filler(scan, &is_end);
+        if (err)
+            return err;
+        if (is_end || scan->offset == scan->size)
+            break;
         struct record record;
         enum record_outcome outcome;
-        enum err err = load_record(scan, scan->offset, &record, &outcome);
+        err = load_record(scan, scan->offset, &record, &outcome);
         if (err)
             return err;
         if (outcome != RECORD_OK || is_misplaced(scan, &record))

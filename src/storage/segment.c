@@ -186,9 +186,12 @@ void storage_queue_folder(struct storage *storage, enum disk_op_kind kind)
 
 void segment_queue_sync(struct storage *storage, const struct segment *segment)
 {
-    struct disk_op op = {
-        .kind = DISK_APPEND, .file = segment->file, .sync = true, .ticket = ++storage->ticket};
-    segment_note_sync(storage, segment, segment->end - storage->gathered.len, op.ticket);
+    struct disk_op op = {.kind = DISK_WRITE,
+                         .file = segment->file,
+                         .offset = segment->end - storage->gathered.len,
+                         .sync = true,
+                         .ticket = ++storage->ticket};
+    segment_note_sync(storage, segment, op.offset, op.ticket);
     storage->tail_unsynced = false;
     queue(storage, &op);
 }
@@ -196,7 +199,7 @@ void segment_queue_sync(struct storage *storage, const struct segment *segment)
 void segment_queue_header(struct storage *storage, struct segment *segment)
 {
     struct disk_op op = {
-        .kind = DISK_APPEND, .file = segment->file, .sync = true, .ticket = ++storage->ticket};
+        .kind = DISK_WRITE, .file = segment->file, .sync = true, .ticket = ++storage->ticket};
     segment_put_header(&op.bytes, storage, &segment->prev);
     segment->end = op.bytes.len;
     segment_note_sync(storage, segment, segment->end, op.ticket);
@@ -219,6 +222,7 @@ enum err segment_begin(struct storage *storage)
     /* Only the end of the last segment may be torn, so this one must be synced whole first. */
     if (storage->tail_unsynced)
         segment_queue_sync(storage, segments_open(storage));
+    fill_end(storage, segments_open(storage));
     struct prev_record prev = segments_end(storage);
     struct segment *segment = segment_add(storage, seq, file, &prev);
     segment_queue_header(storage, segment);
@@ -273,7 +277,7 @@ static void cut_segment(struct storage *storage, struct segment *segment, uint64
     queue(storage, &op);
     segment->count = kept;
     segment->end = offset;
-    segment->marked_end = 0;
+    segment->marked_end = segment->filled_end = 0;
     if (segment->synced_end > offset)
         segment->synced_end = offset;
     for (size_t i = 0; i < storage->note_count; i++)

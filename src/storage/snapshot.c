@@ -163,8 +163,10 @@ enum err storage_install_begin(struct storage *storage)
 void storage_install_write(struct storage *storage, struct span bytes)
 {
     ASSERT(storage->install.path != NULL);
-    struct disk_op op = {
-        .kind = DISK_APPEND, .file = storage->install.file, .ticket = ++storage->ticket};
+    struct disk_op op = {.kind = DISK_WRITE,
+                         .file = storage->install.file,
+                         .offset = storage->install.bytes,
+                         .ticket = ++storage->ticket};
     buf_add_span(&op.bytes, bytes);
     storage->install.bytes += bytes.len;
     room_used(storage, bytes.len);
@@ -215,7 +217,7 @@ enum err storage_install_finish(struct storage *storage, uint64_t index, uint64_
         return err;
     storage_flush(storage);
     storage_image_drop(storage); /* its state is older than the installed one */
-    struct disk_op sync = {.kind = DISK_APPEND, .file = storage->install.file, .sync = true};
+    struct disk_op sync = {.kind = DISK_WRITE, .file = storage->install.file, .sync = true};
     disk->queue(disk->context, &sync);
     uint64_t old_seq = storage->base_seq;
     int old_file = storage->base_file;

@@ -173,10 +173,12 @@ static uint64_t flush(struct storage *storage, bool sync)
 {
     if (storage->gathered.len == 0)
         return 0;
+    fill_pad(storage);
     const struct segment *segment = segments_open(storage);
-    struct disk_op op = {.kind = DISK_APPEND,
+    struct disk_op op = {.kind = DISK_WRITE,
                          .file = segment->file,
                          .bytes = storage->gathered,
+                         .offset = segment->end - storage->gathered.len,
                          .sync = sync,
                          .ticket = ++storage->ticket};
     storage->status.writes++;
@@ -193,7 +195,10 @@ static uint64_t flush(struct storage *storage, bool sync)
 
 uint64_t storage_flush(struct storage *storage)
 {
-    return flush(storage, storage->options.sync == STORAGE_SYNC_ALWAYS);
+    uint64_t ticket = flush(storage, storage->options.sync == STORAGE_SYNC_ALWAYS);
+    if (ticket)
+        fill_ahead(storage);
+    return ticket;
 }
 
 uint64_t storage_last_ticket(const struct storage *storage)

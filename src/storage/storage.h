@@ -63,6 +63,9 @@ struct storage_options {
     const struct storage_inspection *inspection; /* NULL: the start of a node */
     enum storage_sync sync;
     uint64_t cache_bytes_max;
+    /* With STORAGE_SYNC_ALWAYS filler is written behind the log, in steps of up to so many bytes.
+     * 0: none */
+    uint64_t fill_bytes;
     uint64_t segment_bytes_max; /* a segment of this size ends and a new one begins; 0: no limit */
     uint64_t reserve_bytes;     /* disk space that only votes may use; 0: no reserve */
     const struct log *log;

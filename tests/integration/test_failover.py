@@ -1,6 +1,7 @@
 """kill -9, restarts, and what was acknowledged."""
 import time
 
+import logs
 from load import Incrementer, Setter
 from waiting import wait_for
 
@@ -101,8 +102,6 @@ def test_a_torn_tail_is_cut_off_and_the_node_catches_up(make_cluster):
     follower = cluster.followers()[0]
     cluster.wait_equal()
     follower.kill()
-    with open(follower.aof, "r+b") as log:
-        log.seek(0, 2)
-        log.truncate(log.tell() - 37)
+    logs.tear(follower.aof, 37)
     follower.start()
     cluster.wait_equal()

@@ -7,7 +7,7 @@
  *     path TEXT     the faults concern files whose path has TEXT in it (default: all files)
  *     sync-eio N    the N-th fsync or fdatasync since the start, and all after it, fail with EIO
  *     sync-slow MS  each fsync and fdatasync takes so many milliseconds longer
- *     short BYTES   write, pwrite and writev take at most so many bytes
+ *     short BYTES   write, pwrite, writev and pwritev take at most so many bytes
  *     room BYTES    after so many since the start they give ENOSPC (the last one is taken in part);
  *                   statvfs tells the room all along
  *     full          no room at all, not even for the name of a new file
@@ -55,6 +55,7 @@ static struct {
     ssize_t (*write)(int, const void *, size_t);
     ssize_t (*pwrite)(int, const void *, size_t, off_t);
     ssize_t (*writev)(int, const struct iovec *, int);
+    ssize_t (*pwritev)(int, const struct iovec *, int, off_t);
     int (*fsync)(int);
     int (*fdatasync)(int);
     int (*open)(const char *, int, ...);
@@ -74,8 +75,9 @@ __attribute__((constructor)) static void begin(void)
 {
     if (shared)
         return;
-    void *symbols[] = {find("write"),     find("pwrite"), find("writev"),  find("fsync"),
-                       find("fdatasync"), find("open"),   find("statvfs"), find("fstatvfs")};
+    void *symbols[] = {find("write"),   find("pwrite"),  find("writev"),
+                       find("pwritev"), find("fsync"),   find("fdatasync"),
+                       find("open"),    find("statvfs"), find("fstatvfs")};
     memcpy(&real, symbols, sizeof real); /* ISO C has no cast from void * to a function */
     control = getenv("FLOTILLA_DISK_FAULTS");
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -194,11 +196,17 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
     return real.pwrite(fd, bytes, len, offset);
 }
 
-ssize_t writev(int fd, const struct iovec *vectors, int count)
+/* `offset` -1: at the file's position. */
+static ssize_t write_vectors(int fd, const struct iovec *vectors, int count, off_t offset)
+{
+    return offset < 0 ? real.writev(fd, vectors, count) : real.pwritev(fd, vectors, count, offset);
+}
+
+static ssize_t write_some(int fd, const struct iovec *vectors, int count, off_t offset)
 {
     struct faults faults;
     if (!faults_of(&faults, fd))
-        return real.writev(fd, vectors, count);
+        return write_vectors(fd, vectors, count, offset);
     size_t len = 0;
     for (int i = 0; i < count; i++)
         len += vectors[i].iov_len;
@@ -206,7 +214,7 @@ ssize_t writev(int fd, const struct iovec *vectors, int count)
     if (len && !left)
         return -1;
     if (left == len)
-        return real.writev(fd, vectors, count);
+        return write_vectors(fd, vectors, count, offset);
     struct iovec some[64];
     int some_count = 0;
     for (int i = 0; i < count && i < 64 && left; i++) {
@@ -215,7 +223,17 @@ ssize_t writev(int fd, const struct iovec *vectors, int count)
             some[some_count].iov_len = left;
         left -= some[some_count++].iov_len;
     }
-    return real.writev(fd, some, some_count);
+    return write_vectors(fd, some, some_count, offset);
+}
+
+ssize_t writev(int fd, const struct iovec *vectors, int count)
+{
+    return write_some(fd, vectors, count, -1);
+}
+
+ssize_t pwritev(int fd, const struct iovec *vectors, int count, off_t offset)
+{
+    return write_some(fd, vectors, count, offset);
 }
 
 static bool sync_fails(int fd)
@@ -303,5 +321,7 @@ int open(const char *path, int flags, ...)
 int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t offset)
     __attribute__((alias("pwrite")));
+ssize_t pwritev64(int fd, const struct iovec *vectors, int count, off64_t offset)
+    __attribute__((alias("pwritev")));
 int statvfs64(const char *path, struct statvfs64 *status) __attribute__((alias("statvfs")));
 int fstatvfs64(int fd, struct statvfs64 *status) __attribute__((alias("fstatvfs")));

@@ -30,6 +30,7 @@ static struct {
     ssize_t (*write)(int, const void *, size_t);
     ssize_t (*writev)(int, const struct iovec *, int);
     ssize_t (*pwrite)(int, const void *, size_t, off_t);
+    ssize_t (*pwritev)(int, const struct iovec *, int, off_t);
     int (*fsync)(int);
     int (*fdatasync)(int);
     int (*ftruncate)(int, off_t);
@@ -89,9 +90,10 @@ __attribute__((constructor)) static void begin(void)
 {
     if (lock)
         return;
-    void *symbols[] = {find("open"),   find("write"),     find("writev"),      find("pwrite"),
-                       find("fsync"),  find("fdatasync"), find("ftruncate"),   find("rename"),
-                       find("unlink"), find("mkdir"),     find("close_range"), find("fallocate")};
+    void *symbols[] = {find("open"),     find("write"),  find("writev"),    find("pwrite"),
+                       find("pwritev"),  find("fsync"),  find("fdatasync"), find("ftruncate"),
+                       find("rename"),   find("unlink"), find("mkdir"),     find("close_range"),
+                       find("fallocate")};
     memcpy(&real, symbols, sizeof real); /* ISO C has no cast from void * to a function */
     folder = getenv("FLOTILLA_RECORD_FOLDER");
     folder_len = folder ? strlen(folder) : 0;
@@ -241,6 +243,20 @@ ssize_t writev(int fd, const struct iovec *vectors, int count)
     return wrote;
 }
 
+ssize_t pwritev(int fd, const struct iovec *vectors, int count, off_t offset)
+{
+    begin();
+    char path[PATH_MAX];
+    if (!path_of(fd, path))
+        return real.pwritev(fd, vectors, count, offset);
+    enter();
+    ssize_t wrote = real.pwritev(fd, vectors, count, offset);
+    if (wrote > 0)
+        record_write(fd, offset, vectors, count, (size_t)wrote);
+    leave();
+    return wrote;
+}
+
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
 {
     begin();
@@ -366,5 +382,7 @@ int close_range(unsigned first, unsigned last, int flags)
 int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t offset)
     __attribute__((alias("pwrite")));
+ssize_t pwritev64(int fd, const struct iovec *vectors, int count, off64_t offset)
+    __attribute__((alias("pwritev")));
 int ftruncate64(int fd, off64_t size) __attribute__((alias("ftruncate")));
 int fallocate64(int fd, int mode, off64_t offset, off64_t len) __attribute__((alias("fallocate")));

@@ -32,12 +32,45 @@ static struct sim_file *free_slot(struct sim_disk *disk)
     return first;
 }
 
+static void forget_old(struct sim_file *file)
+{
+    for (size_t i = 0; i < file->old_count; i++)
+        buf_close(&file->old[i].bytes);
+    mem_free(file->old);
+    file->old = NULL;
+    file->old_count = 0;
+}
+
+static void sync_file(struct sim_file *file)
+{
+    file->synced = file->bytes.len;
+    forget_old(file);
+}
+
+static void write_file(struct sim_disk *disk, struct sim_file *file, uint64_t at, struct span bytes)
+{
+    struct buf *content = &file->bytes;
+    if (at > content->len)
+        sim_fail(disk->sim, "a write to '%s' begins behind its end", file->path);
+    size_t over = content->len - (size_t)at < bytes.len ? content->len - (size_t)at : bytes.len;
+    if (over) {
+        file->old = mem_realloc(file->old, (file->old_count + 1) * sizeof *file->old);
+        struct sim_old *old = &file->old[file->old_count++];
+        *old = (struct sim_old){.offset = (size_t)at};
+        buf_add(&old->bytes, content->ptr + at, over);
+        memcpy(content->ptr + at, bytes.ptr, over);
+    }
+    if (bytes.len > over)
+        buf_add(content, bytes.ptr + over, bytes.len - over);
+}
+
 static struct sim_file *create_file(struct sim_disk *disk, const char *path)
 {
     struct sim_file *file = free_slot(disk);
     file->used = true;
     file->removed = file->named = false;
-    file->bytes.len = file->synced = 0;
+    file->bytes.len = 0;
+    sync_file(file);
     snprintf(file->path, sizeof file->path, "%s", path);
     return file;
 }
@@ -67,7 +100,7 @@ static void replace_file(struct sim_disk *disk, const char *path, struct span by
     remove_file(disk, path);
     struct sim_file *file = create_file(disk, path);
     buf_add_span(&file->bytes, bytes);
-    file->synced = file->bytes.len;
+    sync_file(file);
     sync_folder(disk);
 }
 
@@ -85,7 +118,7 @@ static void cut_file(struct sim_file *file, size_t size)
 {
     if (size < file->bytes.len)
         file->bytes.len = size;
-    file->synced = file->bytes.len;
+    sync_file(file);
 }
 
 /* ---- the synchronous half of the port ---- */
@@ -188,7 +221,7 @@ static void disk_queue(void *context, const struct disk_op *op)
 {
     struct sim_disk *disk = context;
     struct sim *sim = disk->sim;
-    bool syncs = op->kind == DISK_APPEND ? op->sync : op->kind != DISK_MEASURE;
+    bool syncs = op->kind == DISK_WRITE ? op->sync : op->kind != DISK_MEASURE;
     /* What is queued while the disk is busy shares the next sync. */
     bool joins = disk->group_starts_us > sim->now_us;
     if (syncs && !joins) {
@@ -203,7 +236,7 @@ static void disk_queue(void *context, const struct disk_op *op)
         disk->pending = mem_realloc(disk->pending, disk->pending_cap * sizeof *disk->pending);
     }
     disk->pending[disk->pending_count++] = *op;
-    if (op->kind != DISK_APPEND && op->kind != DISK_MEASURE &&
+    if (op->kind != DISK_WRITE && op->kind != DISK_MEASURE &&
         sim_chance(sim, sim->profile.step_crash))
         sim_push(sim, (struct sim_event){.at_us = sim->now_us +
                                                   sim_between(sim, 0, sim->profile.sync_us_max * 2),
@@ -283,8 +316,8 @@ void sim_disk_port(struct sim_disk *disk, struct disk *port)
 static void carry_out(struct sim_disk *disk, const struct disk_op *op, size_t len)
 {
     switch (op->kind) {
-    case DISK_APPEND:
-        buf_add(&disk->files[op->file].bytes, op->bytes.ptr, len);
+    case DISK_WRITE:
+        write_file(disk, &disk->files[op->file], op->offset, span_of(op->bytes.ptr, len));
         return;
     case DISK_TRUNCATE:
         cut_file(&disk->files[op->file], (size_t)op->size);
@@ -309,8 +342,8 @@ static void carry_out(struct sim_disk *disk, const struct disk_op *op, size_t le
 static void carry_out_whole(struct sim_disk *disk, const struct disk_op *op)
 {
     carry_out(disk, op, op->bytes.len);
-    if (op->kind == DISK_APPEND && op->sync)
-        disk->files[op->file].synced = disk->files[op->file].bytes.len;
+    if (op->kind == DISK_WRITE && op->sync)
+        sync_file(&disk->files[op->file]);
 }
 
 static void free_op(struct disk_op *op)
@@ -354,7 +387,7 @@ struct disk_completion sim_disk_image_done(struct sim_disk *disk)
     if (file && !disk->image_failed)
         buf_add_span(&file->bytes, buf_span(&piece.bytes));
     if (file && !disk->image_failed && piece.keep)
-        file->synced = file->bytes.len;
+        sync_file(file);
     buf_close(&piece.bytes);
     if (piece.ends)
         disk->image[0] = '\0';
@@ -363,6 +396,32 @@ struct disk_completion sim_disk_image_done(struct sim_disk *disk)
 }
 
 /* ---- ends of a process, and worse ---- */
+
+static void restore(struct sim_file *file, const struct sim_old *old, size_t at, size_t end)
+{
+    for (size_t i = at; i < end; i++)
+        if (i >= old->offset && i - old->offset < old->bytes.len)
+            file->bytes.ptr[i] = old->bytes.ptr[i - old->offset];
+}
+
+/* Of what was written over something each sector is the new or the old one. */
+static void lose_overwritten(struct sim *sim, struct sim_file *file)
+{
+    size_t first = file->synced, last = 0;
+    for (size_t i = 0; i < file->old_count; i++) {
+        const struct sim_old *old = &file->old[i];
+        first = old->offset < first ? old->offset : first;
+        last = old->offset + old->bytes.len > last ? old->offset + old->bytes.len : last;
+    }
+    for (size_t at = first - first % SECTOR; at < last; at += SECTOR) {
+        size_t end = at + SECTOR < file->bytes.len ? at + SECTOR : file->bytes.len;
+        if (sim_chance(sim, 0.7))
+            continue;
+        for (size_t i = file->old_count; i-- > 0;)
+            restore(file, &file->old[i], at, end);
+        sim->stats.lost_sectors++;
+    }
+}
 
 /* Of what was not synced each sector is there or not; those that are not read as zeros. */
 static void lose_sectors(struct sim *sim, struct sim_file *file)
@@ -393,9 +452,11 @@ static void lose_power(struct sim_disk *disk)
             file->used = false;
         if (file->removed && file->named && !find_file(disk, file->path) && sim_chance(sim, 0.5))
             file->removed = false;
+        if (file->old_count)
+            lose_overwritten(sim, file);
         if (file->bytes.len > file->synced)
             lose_sectors(sim, file);
-        file->synced = file->bytes.len;
+        sync_file(file);
     }
 }
 
@@ -406,7 +467,8 @@ static size_t appends_together(struct sim_disk *disk, size_t whole)
     size_t count = 0;
     while (whole + count < disk->pending_count) {
         const struct disk_op *op = &disk->pending[whole + count];
-        if (op->kind != DISK_APPEND || op->file != disk->pending[whole].file)
+        const struct disk_op *before = &disk->pending[whole + count - (count ? 1 : 0)];
+        if (op->kind != DISK_WRITE || op->file != before->file || op->optional != before->optional)
             break;
         count++;
     }
@@ -440,8 +502,10 @@ void sim_disk_crash(struct sim_disk *disk, bool power_loss)
 
 void sim_disk_close(struct sim_disk *disk)
 {
-    for (int i = 0; i < disk->file_count; i++)
+    for (int i = 0; i < disk->file_count; i++) {
         buf_close(&disk->files[i].bytes);
+        forget_old(&disk->files[i]);
+    }
     mem_free(disk->files);
     for (size_t i = 0; i < disk->pending_count; i++)
         free_op(&disk->pending[i]);

@@ -199,6 +199,7 @@ static enum err open_shard(struct sim_node *node, char message[512])
                                                 .sync = STORAGE_SYNC_ALWAYS,
                                                 .cache_bytes_max = profile->cache_bytes_max,
                                                 .segment_bytes_max = profile->segment_bytes_max,
+                                                .fill_bytes = profile->fill_bytes,
                                                 .reserve_bytes = 1024,
                                                 .log = &node->log},
                                     .version = node->version,

@@ -340,6 +340,8 @@ static void draw_sizes(struct prng *prng, struct sim_profile *profile)
         draw_snapshots(prng, profile);
     if (prng_below(prng, 2))
         profile->segment_bytes_max = 500ULL << prng_below(prng, 10);
+    if (prng_below(prng, 3))
+        profile->fill_bytes = 500ULL << prng_below(prng, 6);
 }
 
 static void draw_losses(struct prng *prng, struct sim_profile *profile)

@@ -38,10 +38,18 @@ struct sim_node;
 
 /* ---- disk.c: what a node keeps when its process ends ---- */
 
+/* What a write that is not synced has overwritten. */
+struct sim_old {
+    size_t offset;
+    struct buf bytes;
+};
+
 struct sim_file {
     char path[128];
     struct buf bytes;
-    size_t synced; /* what a power loss cannot take away */
+    size_t synced;       /* up to here a power loss cannot take away more than `old` has */
+    struct sim_old *old; /* oldest first */
+    size_t old_count;
     bool used;
     bool removed; /* which a power loss undoes, until the folder is synced */
     bool named;   /* the folder was synced since it was made */
@@ -151,6 +159,7 @@ struct sim_profile {
     uint64_t cache_bytes_max;
     uint32_t apply_entries_max;
     uint64_t segment_bytes_max;
+    uint64_t fill_bytes;
     uint64_t snapshot_log_bytes; /* 0: no snapshots */
     uint64_t snapshot_keep_bytes;
     uint64_t snapshot_bytes_per_s;

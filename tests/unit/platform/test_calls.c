@@ -16,7 +16,7 @@ static atomic_uint syncs;
 static atomic_uint sync_fails_at; /* this one; 0: none */
 
 /* Interrupted every other time, and never more than PIECE bytes at once. */
-ssize_t writev(int fd, const struct iovec *vectors, int count)
+ssize_t pwritev(int fd, const struct iovec *vectors, int count, off_t offset)
 {
     if (++writes % 2) {
         errno = EINTR;
@@ -25,7 +25,7 @@ ssize_t writev(int fd, const struct iovec *vectors, int count)
     for (int i = 0; i < count; i++) {
         size_t len = vectors[i].iov_len < PIECE ? vectors[i].iov_len : PIECE;
         if (len)
-            return write(fd, vectors[i].iov_base, len);
+            return pwrite(fd, vectors[i].iov_base, len, offset);
     }
     return 0;
 }
@@ -50,6 +50,7 @@ struct fixture {
     struct platform_disk *disk;
     struct disk port;
     int file;
+    uint64_t end; /* of the file */
 };
 
 static int setup(void **state)
@@ -76,9 +77,11 @@ static int teardown(void **state)
 
 static void queue_append(struct fixture *fixture, const char *text, uint64_t ticket)
 {
-    struct disk_op op = {.kind = DISK_APPEND, .file = fixture->file, .sync = true};
+    struct disk_op op = {
+        .kind = DISK_WRITE, .file = fixture->file, .offset = fixture->end, .sync = true};
     op.ticket = ticket;
     buf_add_text(&op.bytes, text);
+    fixture->end += op.bytes.len;
     fixture->port.queue(fixture->port.context, &op);
 }
 

@@ -17,6 +17,7 @@ struct fixture {
     struct platform_disk *disk;
     struct disk port;
     int file;
+    uint64_t end; /* of the file */
 };
 
 static int setup(void **state)
@@ -43,9 +44,11 @@ static int teardown(void **state)
 
 static void queue_append(struct fixture *fixture, const char *text, uint64_t ticket)
 {
-    struct disk_op op = {.kind = DISK_APPEND, .file = fixture->file, .sync = true};
+    struct disk_op op = {
+        .kind = DISK_WRITE, .file = fixture->file, .offset = fixture->end, .sync = true};
     op.ticket = ticket;
     buf_add_text(&op.bytes, text);
+    fixture->end += op.bytes.len;
     fixture->port.queue(fixture->port.context, &op);
 }
 
@@ -99,7 +102,7 @@ static void test_an_append_completes_with_the_duration_of_its_sync(void **state)
 static void test_an_append_without_sync_has_no_duration(void **state)
 {
     struct fixture *fixture = *state;
-    struct disk_op op = {.kind = DISK_APPEND, .file = fixture->file, .ticket = 1};
+    struct disk_op op = {.kind = DISK_WRITE, .file = fixture->file, .ticket = 1};
     buf_add_text(&op.bytes, "x");
     fixture->port.queue(fixture->port.context, &op);
     struct disk_completion last;
@@ -110,7 +113,7 @@ static void test_an_append_without_sync_has_no_duration(void **state)
 static void test_a_sync_without_a_ticket_tells_its_duration(void **state)
 {
     struct fixture *fixture = *state;
-    struct disk_op op = {.kind = DISK_APPEND, .file = fixture->file, .sync = true};
+    struct disk_op op = {.kind = DISK_WRITE, .file = fixture->file, .sync = true};
     fixture->port.queue(fixture->port.context, &op);
     struct pollfd poll_fd = {.fd = platform_disk_fd(fixture->disk), .events = POLLIN};
     assert_int_equal(poll(&poll_fd, 1, WAIT_MS), 1);
@@ -132,6 +135,7 @@ static void test_operations_are_carried_out_in_order(void **state)
     fixture->port.queue(fixture->port.context, &replace);
     struct disk_op cut = {.kind = DISK_TRUNCATE, .file = fixture->file, .size = 4, .sync = true};
     fixture->port.queue(fixture->port.context, &cut);
+    fixture->end = 4;
     queue_append(fixture, "ab", 2);
     queue_append(fixture, "cd", 3);
     struct disk_completion last;
@@ -168,7 +172,7 @@ static void test_appends_that_wait_together_are_written_together(void **state)
 static void test_a_large_append_is_written_whole(void **state)
 {
     struct fixture *fixture = *state;
-    struct disk_op op = {.kind = DISK_APPEND, .file = fixture->file, .sync = true, .ticket = 1};
+    struct disk_op op = {.kind = DISK_WRITE, .file = fixture->file, .sync = true, .ticket = 1};
     size_t len = 20 << 20;
     memset(buf_reserve(&op.bytes, len), 'L', len);
     op.bytes.len = len;
@@ -230,10 +234,12 @@ static void test_after_a_failed_write_nothing_more_is_carried_out(void **state)
 
 static bool write_now(struct fixture *fixture, int file, const char *text, struct buf *rest)
 {
-    struct disk_op op = {.kind = DISK_APPEND, .file = file};
+    struct disk_op op = {.kind = DISK_WRITE, .file = file, .offset = fixture->end};
     buf_add_text(&op.bytes, text);
     bool written = fixture->port.write_now(fixture->port.context, &op);
     assert_true(!written || op.bytes.len == 0);
+    if (file == fixture->file)
+        fixture->end = op.offset;
     *rest = op.bytes;
     return written;
 }
@@ -249,6 +255,41 @@ static void write_now_soon(struct fixture *fixture, const char *text)
             return;
         sched_yield();
     }
+}
+
+static void test_a_write_goes_where_it_says(void **state)
+{
+    struct fixture *fixture = *state;
+    queue_append(fixture, "0123456789", 1);
+    fixture->end = 3;
+    queue_append(fixture, "ab", 2);
+    queue_append(fixture, "cd", 3);
+    fixture->end = 9;
+    queue_append(fixture, "efg", 4);
+    struct disk_completion last;
+    wait_for(fixture, 4, &last);
+    write_now_soon(fixture, "h");
+    fixture->end = 1;
+    write_now_soon(fixture, "i");
+    assert_content(fixture->path, "0i2abcd78efgh");
+}
+
+/* The size limit and /dev/full stand for a full disk. */
+static void test_an_optional_write_is_left_out_on_a_full_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    int full;
+    assert_int_equal(fixture->port.open(fixture->port.context, "/dev/full", false, &full),
+                     ERR_NONE);
+    struct disk_op op = {.kind = DISK_WRITE, .file = full, .optional = true};
+    buf_add_text(&op.bytes, "x");
+    fixture->port.queue(fixture->port.context, &op);
+    queue_append(fixture, "behind it", 1);
+    struct disk_completion last;
+    wait_for(fixture, 1, &last);
+    assert_int_equal(last.err, ERR_NONE);
+    assert_content(fixture->path, "behind it");
+    fixture->port.close(fixture->port.context, full);
 }
 
 static void test_what_needs_no_sync_is_written_at_once_behind_what_was_queued(void **state)
@@ -272,7 +313,7 @@ static void test_nothing_overtakes_the_queue(void **state)
     write_now_soon(fixture, "1");
     assert_int_equal(fixture->port.open(fixture->port.context, "/dev/full", false, &full),
                      ERR_NONE);
-    struct disk_op op = {.kind = DISK_APPEND, .file = full, .ticket = 1};
+    struct disk_op op = {.kind = DISK_WRITE, .file = full, .ticket = 1};
     buf_add_text(&op.bytes, "x");
     fixture->port.queue(fixture->port.context, &op);
     for (int i = 0; i < 1000; i++) {
@@ -310,7 +351,7 @@ static void test_after_a_failed_write_at_once_nothing_more_is_carried_out(void *
 {
     struct fixture *fixture = *state;
     struct disk_completion last;
-    struct disk_op op = {.kind = DISK_APPEND, .file = fixture->file, .ticket = 1};
+    struct disk_op op = {.kind = DISK_WRITE, .file = fixture->file, .offset = 8, .ticket = 1};
     write_now_soon(fixture, "1234");
     limit_file_size(8);
     assert_false(write_now(fixture, fixture->file, "5678901234", &op.bytes));
@@ -332,7 +373,7 @@ static void test_a_full_disk_is_told_and_holds_the_queue(void **state)
     int full;
     assert_int_equal(fixture->port.open(fixture->port.context, "/dev/full", false, &full),
                      ERR_NONE);
-    struct disk_op op = {.kind = DISK_APPEND, .file = full, .ticket = 1};
+    struct disk_op op = {.kind = DISK_WRITE, .file = full, .ticket = 1};
     buf_add_text(&op.bytes, "x");
     fixture->port.queue(fixture->port.context, &op);
     queue_append(fixture, "behind it", 2);
@@ -362,7 +403,7 @@ static void test_it_is_told_when_there_is_room_again(void **state)
                      ERR_NONE);
     assert_int_equal(fixture->port.open(fixture->port.context, fixture->path, false, &real),
                      ERR_NONE);
-    struct disk_op op = {.kind = DISK_APPEND, .file = file};
+    struct disk_op op = {.kind = DISK_WRITE, .file = file};
     buf_add_text(&op.bytes, "x");
     fixture->port.queue(fixture->port.context, &op);
     struct disk_completion completion = {.waits_for_room = false};
@@ -399,7 +440,7 @@ static void test_the_room_of_a_disk_is_measured(void **state)
 static void test_a_write_to_a_file_that_cannot_be_written_is_an_error(void **state)
 {
     struct fixture *fixture = *state;
-    struct disk_op op = {.kind = DISK_APPEND, .file = 9999, .sync = true, .ticket = 1};
+    struct disk_op op = {.kind = DISK_WRITE, .file = 9999, .sync = true, .ticket = 1};
     buf_add_text(&op.bytes, "x");
     fixture->port.queue(fixture->port.context, &op);
     struct disk_completion last;
@@ -464,7 +505,7 @@ static void test_a_completion_names_the_shard_of_its_port(void **state)
     queue_append(fixture, "a", 1);
     wait_for(fixture, 1, &completion);
     assert_int_equal(completion.shard, 0);
-    struct disk_op op = {.kind = DISK_APPEND, .file = fixture->file, .sync = true, .ticket = 2};
+    struct disk_op op = {.kind = DISK_WRITE, .file = fixture->file, .sync = true, .ticket = 2};
     buf_add_text(&op.bytes, "b");
     other.queue(other.context, &op);
     wait_for(fixture, 2, &completion);
@@ -482,6 +523,8 @@ int main(void)
         TEST(test_a_completion_names_the_shard_of_its_port),
         TEST(test_operations_are_carried_out_in_order),
         TEST(test_appends_that_wait_together_are_written_together),
+        TEST(test_a_write_goes_where_it_says),
+        TEST(test_an_optional_write_is_left_out_on_a_full_disk),
         TEST(test_a_large_append_is_written_whole),
         TEST(test_freeing_the_disk_finishes_the_queue),
         TEST(test_after_a_failed_write_nothing_more_is_carried_out),

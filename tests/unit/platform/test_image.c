@@ -143,7 +143,7 @@ static void test_the_log_goes_on_while_an_image_is_written(void **state)
     snprintf(path, sizeof path, "%s/log", fixture->folder);
     int file;
     assert_int_equal(fixture->port.open(fixture->port.context, path, true, &file), ERR_NONE);
-    struct disk_op op = {.kind = DISK_APPEND, .file = file, .sync = true, .ticket = 4};
+    struct disk_op op = {.kind = DISK_WRITE, .file = file, .sync = true, .ticket = 4};
     buf_add_text(&op.bytes, "entry");
     fixture->port.queue(fixture->port.context, &op);
     struct disk_completion completion = next_completion(fixture);

@@ -271,6 +271,17 @@ static inline void fake_image_end(void *context, bool keep)
     fake->image_kept = keep;
 }
 
+/* What is behind the end of the file does not exist: a write begins there or before. */
+static inline void fake_write(struct buf *content, uint64_t offset, const char *bytes, size_t len)
+{
+    assert_true(offset <= content->len);
+    size_t over = content->len - (size_t)offset < len ? content->len - (size_t)offset : len;
+    if (over)
+        memcpy(content->ptr + offset, bytes, over);
+    if (len > over)
+        buf_add(content, bytes + over, len - over);
+}
+
 static inline void fake_queue(void *context, const struct disk_op *op)
 {
     struct fake *fake = context;
@@ -287,8 +298,9 @@ static inline bool fake_write_now(void *context, struct disk_op *op)
     size_t len = op->bytes.len;
     if (fake->now_max && len > fake->now_max)
         len = fake->now_max;
-    buf_add(fake_bytes(fake, op->file), op->bytes.ptr, len);
+    fake_write(fake_bytes(fake, op->file), op->offset, op->bytes.ptr, len);
     buf_consume(&op->bytes, len);
+    op->offset += len;
     return op->bytes.len == 0;
 }
 
@@ -310,8 +322,9 @@ static inline void fake_free_op(struct disk_op *op)
 static inline void fake_carry_out(struct fake *fake, struct disk_op *op)
 {
     switch (op->kind) {
-    case DISK_APPEND:
-        buf_add_span(fake_bytes(fake, op->file), buf_span(&op->bytes));
+    case DISK_WRITE:
+        if (op->bytes.len)
+            fake_write(fake_bytes(fake, op->file), op->offset, op->bytes.ptr, op->bytes.len);
         break;
     case DISK_TRUNCATE:
         fake_cut(fake, fake_bytes(fake, op->file), op->size);

@@ -1,6 +1,7 @@
 /* A journal of all that a disk in memory is told to do, and what a power loss can leave of it.
  *
- * A file keeps what was synced, and of the rest any 512-byte sectors, and any size in between. A
+ * A file keeps what was synced. Of what was written since, any 512-byte sectors are as they were
+ * (zeros where there were none), and its size is anything in between. A
  * folder keeps its names as they were synced; each later name or removal may be there or not. */
 #ifndef FLOTILLA_TESTS_UNIT_STORAGE_JOURNAL_H
 #define FLOTILLA_TESTS_UNIT_STORAGE_JOURNAL_H
@@ -40,7 +41,7 @@ static inline bool random_chance(struct random *random, unsigned percent)
 
 enum journal_kind {
     JOURNAL_CREATE,   /* `path` is file `file` */
-    JOURNAL_APPEND,   /* `bytes` to `file` */
+    JOURNAL_WRITE,    /* `bytes` to `file` from `offset` on */
     JOURNAL_TRUNCATE, /* `file` to `size`, synced */
     JOURNAL_REPLACE,  /* `path` is a new file `file` of `bytes`, all synced */
     JOURNAL_RENAME,   /* `path` to `to`, synced */
@@ -55,6 +56,7 @@ struct journal_op {
     char *path;
     char *to;
     struct buf bytes;
+    uint64_t offset;
     uint64_t size;
     bool sync;
     size_t states;  /* of the log, that existed when it was told */
@@ -95,7 +97,7 @@ static inline void journal_close(struct journal *journal)
 
 struct platter_file {
     struct buf bytes;
-    size_t synced;
+    struct buf synced; /* as it was then */
 };
 
 struct platter_name {
@@ -128,6 +130,12 @@ static inline void platter_sync_folder(struct platter *platter)
         platter->names[i].synced = platter->names[i].now;
 }
 
+static inline void platter_sync(struct platter_file *file)
+{
+    file->synced.len = 0;
+    buf_add_span(&file->synced, buf_span(&file->bytes));
+}
+
 /* What the operation does before anything of it is synced. A replaced file is written beforehand
  * under another name. */
 static inline void platter_begin(struct platter *platter, const struct journal_op *op)
@@ -137,17 +145,18 @@ static inline void platter_begin(struct platter *platter, const struct journal_o
     case JOURNAL_CREATE:
         platter_name(platter, op->path)->now = (int)op->file;
         break;
-    case JOURNAL_APPEND:
-        buf_add_span(&file->bytes, buf_span(&op->bytes));
+    case JOURNAL_WRITE:
+        if (op->bytes.len)
+            fake_write(&file->bytes, op->offset, op->bytes.ptr, op->bytes.len);
         break;
     case JOURNAL_TRUNCATE:
         file->bytes.len = (size_t)op->size;
-        if (file->synced > file->bytes.len)
-            file->synced = file->bytes.len;
+        if (file->synced.len > file->bytes.len)
+            file->synced.len = file->bytes.len;
         break;
     case JOURNAL_REPLACE:
         buf_add_span(&file->bytes, buf_span(&op->bytes));
-        file->synced = file->bytes.len;
+        platter_sync(file);
         platter_name(platter, op->path)->now = (int)op->file;
         break;
     case JOURNAL_RENAME:
@@ -167,12 +176,12 @@ static inline void platter_end(struct platter *platter, const struct journal_op 
     case JOURNAL_CREATE:
     case JOURNAL_REMOVE:
         break;
-    case JOURNAL_APPEND:
+    case JOURNAL_WRITE:
         if (op->sync)
-            file->synced = file->bytes.len;
+            platter_sync(file);
         break;
     case JOURNAL_TRUNCATE:
-        file->synced = file->bytes.len;
+        platter_sync(file);
         break;
     case JOURNAL_RENAME: {
         int moved = platter_name(platter, op->path)->now;
@@ -192,7 +201,7 @@ static inline void platter_end(struct platter *platter, const struct journal_op 
 static inline void platter_close(struct platter *platter)
 {
     for (size_t i = 0; i < FILES_MAX; i++)
-        buf_close(&platter->files[i].bytes);
+        buf_close(&platter->files[i].bytes), buf_close(&platter->files[i].synced);
 }
 
 /* ---- a power loss ---- */
@@ -206,16 +215,27 @@ struct loss {
     bool short_files;      /* sizes may be anything in between */
 };
 
+static inline bool sector_differs(const struct platter_file *file, size_t at, size_t len)
+{
+    return at + len > file->synced.len ||
+           memcmp(file->bytes.ptr + at, file->synced.ptr + at, len) != 0;
+}
+
 static inline void lose_sectors(struct loss *loss, const struct platter_file *file,
                                 struct buf *left)
 {
-    for (size_t at = file->synced / SECTOR * SECTOR; at < left->len; at += SECTOR) {
-        if (!random_chance(&loss->random, loss->lost_percent))
+    for (size_t at = 0; at < left->len; at += SECTOR) {
+        size_t len = left->len - at < SECTOR ? left->len - at : SECTOR;
+        if (!sector_differs(file, at, len) || !random_chance(&loss->random, loss->lost_percent))
             continue;
-        size_t from = at < file->synced ? file->synced : at;
-        size_t to = at + SECTOR < left->len ? at + SECTOR : left->len;
-        memset(left->ptr + from, 0, to - from);
+        for (size_t i = at; i < at + len; i++)
+            left->ptr[i] = i < file->synced.len ? file->synced.ptr[i] : 0;
     }
+}
+
+static inline bool is_synced(const struct platter_file *file)
+{
+    return span_equal(buf_span(&file->bytes), buf_span(&file->synced));
 }
 
 static inline void lose_bytes(struct loss *loss, int number, const struct platter_file *file,
@@ -226,11 +246,11 @@ static inline void lose_bytes(struct loss *loss, int number, const struct platte
         left->len = loss->whole_size;
         return;
     }
-    if (file->synced == file->bytes.len)
+    if (is_synced(file))
         return;
     if (loss->short_files && random_chance(&loss->random, 50))
-        left->len =
-            file->synced + (size_t)random_below(&loss->random, left->len - file->synced + 1);
+        left->len = file->synced.len +
+                    (size_t)random_below(&loss->random, left->len - file->synced.len + 1);
     lose_sectors(loss, file, left);
 }
 

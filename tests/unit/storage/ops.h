@@ -18,11 +18,12 @@ static inline const char *ops_short_name(const char *path)
 static inline void ops_put(struct buf *out, const struct fake *fake, const struct disk_op *op)
 {
     const char *file = "";
-    if (op->kind == DISK_APPEND || op->kind == DISK_TRUNCATE)
+    if (op->kind == DISK_WRITE || op->kind == DISK_TRUNCATE)
         file = ops_short_name(fake->files[fake->handles[op->file]].path);
     switch (op->kind) {
-    case DISK_APPEND:
-        buf_printf(out, "%s%s %s; ", op->bytes.len ? "append" : "", op->sync ? "+sync" : "", file);
+    case DISK_WRITE:
+        buf_printf(out, "%s%s %s; ", op->bytes.len ? (op->optional ? "fill" : "append") : "",
+                   op->sync ? "+sync" : "", file);
         break;
     case DISK_TRUNCATE:
         buf_printf(out, "truncate %s; ", file);

@@ -142,7 +142,7 @@ static void record_image(const char *path, struct span bytes)
     struct journal_op *op = record(JOURNAL_CREATE, path);
     op->file = run->node.fake.file_count;
     fake_put_image(&run->node.fake, path, bytes);
-    op = record(JOURNAL_APPEND, NULL);
+    op = record(JOURNAL_WRITE, NULL);
     op->file = number_of(path);
     op->sync = true;
     buf_add_span(&op->bytes, bytes);
@@ -166,7 +166,7 @@ static void record_queue(void *context, const struct disk_op *op)
     struct tag tag = {.states = run->state_count};
     /* What was told before is durable with it: earlier segments were synced before this one was
      * begun, and all else is synced when it is done. */
-    bool sync = op->kind == DISK_APPEND && op->sync && is_segment(op->file);
+    bool sync = op->kind == DISK_WRITE && op->sync && is_segment(op->file);
     if (op->kind == DISK_TRUNCATE || (sync && !is_replacement(op)))
         tag.durable = run->handed;
     run->tags[run->node.fake.queued_count] = tag;
@@ -178,9 +178,10 @@ static void record_queued(const struct disk_op *op)
     size_t file = op->file == DISK_NO_FILE ? 0 : (size_t)run->node.fake.handles[op->file];
     struct journal_op *done = NULL;
     switch (op->kind) {
-    case DISK_APPEND:
-        done = record(JOURNAL_APPEND, NULL);
+    case DISK_WRITE:
+        done = record(JOURNAL_WRITE, NULL);
         done->file = file;
+        done->offset = op->offset;
         done->sync = op->sync;
         buf_add_span(&done->bytes, buf_span(&op->bytes));
         break;
@@ -544,6 +545,7 @@ static void begin_life(uint64_t seed)
 {
     static const uint64_t segment_sizes[] = {0, 1500, 4000, 12000};
     static const uint64_t cache_sizes[] = {1, 1 << 20};
+    static const uint64_t fill_sizes[] = {0, 700, 8192};
     run->random.state = seed;
     struct node *node = &run->node;
     node_init(node);
@@ -556,6 +558,7 @@ static void begin_life(uint64_t seed)
     node->options.sync = seed % 2 ? STORAGE_SYNC_ALWAYS : STORAGE_SYNC_EVERYSEC;
     node->options.segment_bytes_max = segment_sizes[random_below(&run->random, 4)];
     node->options.cache_bytes_max = cache_sizes[random_below(&run->random, 2)];
+    node->options.fill_bytes = fill_sizes[random_below(&run->random, 3)];
     push_state()->first = 1;
     run->vote_count = 1; /* none, in term 0 */
     restart();
@@ -669,10 +672,10 @@ static void lose_at_random(struct crash *crash)
 static void lose_each_sector(struct crash *crash, const struct journal_op *op)
 {
     const struct platter_file *file = &crash->platter.files[op->file];
-    size_t before = file->bytes.len - op->bytes.len;
+    size_t before = (size_t)op->offset;
     for (size_t size = before / SECTOR * SECTOR; size < file->bytes.len; size += SECTOR) {
         struct loss loss = {.random = {size}, .whole_file = (int)op->file};
-        loss.whole_size = size < file->synced ? file->synced : size;
+        loss.whole_size = size < file->synced.len ? file->synced.len : size;
         lose_power(crash, &loss);
     }
 }
@@ -686,7 +689,7 @@ static void crash_everywhere(void)
         if (op->states && op->states - 1 > crash.newest)
             crash.newest = op->states - 1;
         platter_begin(&crash.platter, op);
-        if (op->kind == JOURNAL_APPEND)
+        if (op->kind == JOURNAL_WRITE)
             lose_each_sector(&crash, op);
         lose_at_random(&crash);
         platter_end(&crash.platter, op);

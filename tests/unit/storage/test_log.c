@@ -26,7 +26,7 @@ static void test_a_flush_is_one_operation_for_all_that_was_gathered(void **state
     assert_int_equal(node.fake.queued_count, 0);
     uint64_t ticket = storage_flush(node.storage);
     assert_int_equal(node.fake.queued_count, 1);
-    assert_int_equal(node.fake.queued[0].kind, DISK_APPEND);
+    assert_int_equal(node.fake.queued[0].kind, DISK_WRITE);
     assert_int_equal(node.fake.queued[0].ticket, ticket);
     assert_true(node.fake.queued[0].sync);
     assert_int_equal(storage_last_ticket(node.storage), ticket);
@@ -284,8 +284,7 @@ static void test_a_truncation_keeps_the_vote_before_it_cuts(void **state)
     node_append(&node, 2, 3);
     uint64_t ticket = storage_flush(node.storage);
     assert_int_equal(node.fake.queued_count, 4);
-    static const enum disk_op_kind kinds[] = {DISK_APPEND, DISK_REPLACE, DISK_TRUNCATE,
-                                              DISK_APPEND};
+    static const enum disk_op_kind kinds[] = {DISK_WRITE, DISK_REPLACE, DISK_TRUNCATE, DISK_WRITE};
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(node.fake.queued[i].kind, kinds[i]);
         assert_true(node.fake.queued[i].sync);
@@ -329,7 +328,7 @@ static void crash_after(size_t done, bool partly, uint64_t *last, struct vote_re
     storage_flush(node.storage);
     assert_int_equal(node.fake.queued_count, 4);
     node_run(&node, done);
-    if (partly && done < 4 && node.fake.queued[0].kind == DISK_APPEND) {
+    if (partly && done < 4 && node.fake.queued[0].kind == DISK_WRITE) {
         node.fake.queued[0].bytes.len /= 2;
         node_run(&node, 1);
     }
@@ -505,7 +504,7 @@ static void test_without_sync_nothing_is_synced_but_a_truncation(void **state)
     storage_flush(node.storage);
     assert_int_equal(node.fake.queued_count, 5);
     for (size_t i = 0; i < 5; i++)
-        assert_int_equal(node.fake.queued[i].sync, node.fake.queued[i].kind != DISK_APPEND);
+        assert_int_equal(node.fake.queued[i].sync, node.fake.queued[i].kind != DISK_WRITE);
     node_run_all(&node);
     node_close(&node);
 }

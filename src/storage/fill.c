@@ -1,0 +1,108 @@
+/* Filler: bytes behind the end of the open segment that mean nothing yet. To write over them is
+ * cheaper than to make the file longer, because a sync then has no metadata to write.
+ *
+ * Filler is lines of '#', which Redis skips, with the newline at each offset that is 63 modulo 64.
+ * So what is left of a line is a line again, wherever the records before it end; only a newline
+ * alone would not be, and "#\n" stands before it. No record begins like filler. Filler is written
+ * behind all records, and never over one. */
+#include "base/mem.h"
+#include "storage/internal.h"
+
+enum {
+    LINE_BYTES = 64,
+    BLOCK_BYTES = 4096,
+    STEP_MIN = 16 * 1024, /* a small segment gets little */
+};
+
+static bool is_line_end(uint64_t offset)
+{
+    return offset % LINE_BYTES == LINE_BYTES - 1;
+}
+
+bool filler_begins(struct span bytes, uint64_t offset)
+{
+    return bytes.len >= 2 && bytes.ptr[0] == '#' &&
+           bytes.ptr[1] == (is_line_end(offset + 1) ? '\n' : '#');
+}
+
+bool filler_is_pad(struct span bytes, uint64_t offset)
+{
+    return is_line_end(offset) && bytes.len >= FILLER_PAD_BYTES && bytes.ptr[0] == '#' &&
+           bytes.ptr[1] == '\n';
+}
+
+bool filler_is_whole(struct span bytes, uint64_t offset)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        if (bytes.ptr[i] != (is_line_end(offset + i) ? '\n' : '#'))
+            return false;
+    return true;
+}
+
+static void put_filler(struct buf *out, uint64_t offset, size_t len)
+{
+    char *at = buf_reserve(out, len);
+    memset(at, '#', len);
+    for (size_t i = LINE_BYTES - 1 - (size_t)(offset % LINE_BYTES); i < len; i += LINE_BYTES)
+        at[i] = '\n';
+    out->len += len;
+}
+
+void fill_pad(struct storage *storage)
+{
+    struct segment *segment = segments_open(storage);
+    if (segment->filled_end <= segment->end || !is_line_end(segment->end))
+        return;
+    buf_add_text(&storage->gathered, "#\n");
+    segment->end += FILLER_PAD_BYTES;
+}
+
+/* As much again as the segment has, within limits. 0: none is needed, or there is no room. */
+static size_t next_step(const struct storage *storage, const struct segment *segment,
+                        uint64_t offset)
+{
+    uint64_t most = storage->options.fill_bytes;
+    uint64_t step = segment->end < STEP_MIN ? STEP_MIN : segment->end;
+    if (step > most)
+        step = most;
+    uint64_t segment_max = storage->options.segment_bytes_max;
+    if (offset - segment->end >= (step + 1) / 2 || (segment_max && offset >= segment_max))
+        return 0;
+    uint64_t end = offset + step;
+    if (segment_max && end > segment_max)
+        end = segment_max;
+    else if (end - end % BLOCK_BYTES > offset)
+        end -= end % BLOCK_BYTES;
+    return storage_has_room(storage, end - offset) ? (size_t)(end - offset) : 0;
+}
+
+void fill_ahead(struct storage *storage)
+{
+    struct segment *segment = segments_open(storage);
+    if (storage->options.fill_bytes == 0 || storage->options.sync != STORAGE_SYNC_ALWAYS)
+        return;
+    uint64_t offset = segment->filled_end > segment->end ? segment->filled_end : segment->end;
+    size_t len = next_step(storage, segment, offset);
+    if (len == 0 || is_line_end(offset)) /* the next flush ends elsewhere */
+        return;
+    struct disk_op op = {.kind = DISK_WRITE,
+                         .file = segment->file,
+                         .offset = offset,
+                         .sync = true,
+                         .optional = true};
+    put_filler(&op.bytes, offset, len);
+    segment->filled_end = offset + len;
+    storage->status.bytes_written += len;
+    room_used(storage, len);
+    storage->disk.queue(storage->disk.context, &op);
+}
+
+void fill_end(struct storage *storage, struct segment *segment)
+{
+    if (segment->filled_end <= segment->end)
+        return;
+    struct disk_op op = {
+        .kind = DISK_TRUNCATE, .file = segment->file, .size = segment->end, .sync = true};
+    segment->filled_end = 0;
+    storage->disk.queue(storage->disk.context, &op);
+}

@@ -1,0 +1,358 @@
+#include "unit/storage/ops.h"
+
+enum { FILL = 4096 };
+
+static void begin(struct node *node)
+{
+    node_init(node);
+    node->options.fill_bytes = FILL;
+    node_start(node);
+}
+
+/* What Redis skips: lines of '#' with a newline at each offset that is 63 modulo 64. */
+static void assert_filler(const struct buf *content, size_t from)
+{
+    assert_true(content->len > from);
+    for (size_t i = from; i < content->len; i++)
+        if (content->ptr[i] != (i % 64 == 63 ? '\n' : '#'))
+            fail_msg("byte %zu is '%c'", i, content->ptr[i]);
+}
+
+static size_t log_end(const struct node *node)
+{
+    struct storage_status status = storage_status(node->storage);
+    assert_int_equal(status.segments, 1);
+    return (size_t)status.log_bytes;
+}
+
+static void test_filler_follows_what_was_synced(void **state)
+{
+    (void)state;
+    struct node node;
+    begin(&node);
+    node_append(&node, 1, 1);
+    storage_flush(node.storage);
+    assert_queued(&node, "append+sync 1.incr.aof; fill+sync 1.incr.aof; ");
+    assert_int_equal(node.fake.queued[1].ticket, 0);
+    node_run_all(&node);
+    assert_int_equal(node_segment(&node, 1)->len % 4096, 0);
+    assert_filler(node_segment(&node, 1), log_end(&node));
+    node_append(&node, 2, 1);
+    storage_flush(node.storage);
+    assert_queued(&node, "append+sync 1.incr.aof; "); /* enough is left */
+    node_run_all(&node);
+    assert_int_equal(node_segment(&node, 1)->len % 4096, 0);
+    assert_filler(node_segment(&node, 1), log_end(&node));
+    node_close(&node);
+}
+
+static void test_bytes_written_count_filler(void **state)
+{
+    (void)state;
+    struct node node;
+    begin(&node);
+    size_t first = node_segment(&node, 1)->len;
+    node_append(&node, 1, 1);
+    node_flush(&node);
+    assert_int_equal(storage_status(node.storage).bytes_written,
+                     node_segment(&node, 1)->len - first);
+    node_close(&node);
+}
+
+/* Any length of an entry, so that a batch ends at any offset of a line. */
+static void test_the_log_goes_on_over_filler_wherever_a_batch_ends(void **state)
+{
+    (void)state;
+    struct node node;
+    begin(&node);
+    uint64_t index = 1;
+    for (size_t size = 0; size < 300; size++, index++) {
+        node_append_sized(&node, index, 1, size);
+        node_flush(&node);
+        size_t end = log_end(&node);
+        if (end < node_segment(&node, 1)->len)
+            assert_filler(node_segment(&node, 1), end);
+        if (size % 3)
+            continue;
+        struct node copy;
+        node_copy(&copy, &node);
+        node_start(&copy);
+        assert_int_equal(copy.recovered.last_index, index);
+        assert_int_equal(copy.recovered.cut_bytes, 0);
+        assert_int_equal(node_segment(&copy, 1)->len, end); /* a start takes it away */
+        node_close(&copy);
+    }
+    node_restart(&node);
+    assert_log_goes_on(&node);
+    node_close(&node);
+}
+
+/* A newline alone would be an empty line, which Redis refuses. */
+static void test_no_line_is_empty_and_each_other_line_begins_a_record_or_filler(void **state)
+{
+    (void)state;
+    struct node node;
+    begin(&node);
+    unsigned pads = 0;
+    for (uint64_t index = 1; index <= 400; index++) {
+        node_append_sized(&node, index, 1, index % 61);
+        node_flush(&node);
+        const struct buf *content = node_segment(&node, 1);
+        size_t end = log_end(&node);
+        assert_int_not_equal(end < content->len && content->ptr[end] == '\n', true);
+        pads += content->ptr[end - 2] == '#';
+    }
+    assert_true(pads > 0);
+    node_close(&node);
+}
+
+static void test_filler_is_not_written_without_need(void **state)
+{
+    (void)state;
+    struct node node;
+    begin(&node);
+    storage_set_sync(node.storage, STORAGE_SYNC_EVERYSEC);
+    node_append(&node, 1, 1);
+    storage_flush(node.storage);
+    assert_queued(&node, "append 1.incr.aof; ");
+    node_run_all(&node);
+    node_close(&node);
+    node_init(&node);
+    node_start(&node);
+    node_append(&node, 1, 1);
+    storage_flush(node.storage);
+    assert_queued(&node, "append+sync 1.incr.aof; ");
+    node_run_all(&node);
+    node_close(&node);
+}
+
+static void test_filler_takes_no_room_that_is_kept_free(void **state)
+{
+    (void)state;
+    struct node node;
+    node_init(&node);
+    node.options.fill_bytes = FILL;
+    node.options.reserve_bytes = 1 << 20;
+    node.fake.free_bytes = (1 << 20) + FILL + 1000;
+    node_start(&node);
+    storage_tick(node.storage, 1);
+    node_run_all(&node);
+    node_append(&node, 1, 1);
+    storage_flush(node.storage);
+    assert_queued(&node, "append+sync 1.incr.aof; fill+sync 1.incr.aof; ");
+    node_run_all(&node);
+    node_append_sized(&node, 2, 1, FILL);
+    storage_flush(node.storage);
+    assert_queued(&node, "append+sync 1.incr.aof; ");
+    node_close(&node);
+}
+
+static void test_a_segment_is_filled_up_to_its_size_and_cut_when_it_ends(void **state)
+{
+    (void)state;
+    struct node node;
+    node_init(&node);
+    node.options.fill_bytes = FILL;
+    node.options.segment_bytes_max = 1000;
+    node_start(&node);
+    node_append(&node, 1, 1);
+    node_flush(&node);
+    assert_int_equal(node_segment(&node, 1)->len, 1000);
+    node_cut(&node);
+    assert_queued(&node, "truncate 1.incr.aof; append+sync 2.incr.aof; folder; replace manifest; ");
+    node_append_sized(&node, 2, 1, 2000);
+    node_flush(&node);
+    assert_int_equal(node_segment(&node, 1)->len + node_segment(&node, 2)->len,
+                     storage_status(node.storage).log_bytes);
+    node_restart(&node);
+    assert_seen(&node, "1/1 2/1 ");
+    node_close(&node);
+}
+
+static void test_a_cut_takes_the_filler_too_and_new_filler_follows(void **state)
+{
+    (void)state;
+    struct node node;
+    begin(&node);
+    node_append(&node, 1, 1);
+    node_append(&node, 2, 1);
+    size_t kept = log_end(&node);
+    node_append(&node, 3, 1);
+    node_flush(&node);
+    storage_truncate(node.storage, 2);
+    assert_queued(&node, "replace raft.vote; truncate 1.incr.aof; ");
+    node_run_all(&node);
+    assert_int_equal(node_segment(&node, 1)->len, kept);
+    node_append(&node, 3, 2);
+    node_flush(&node);
+    assert_filler(node_segment(&node, 1), log_end(&node));
+    node_restart(&node);
+    assert_seen(&node, "1/1 2/1 3/2 ");
+    node_close(&node);
+}
+
+/* The bytes of a window that was read before an entry was written over its filler. */
+static void test_an_entry_is_read_although_filler_was_read_in_its_place(void **state)
+{
+    (void)state;
+    struct node node;
+    node_init(&node);
+    node.options.fill_bytes = FILL;
+    node.options.cache_bytes_max = 0;
+    node_start(&node);
+    struct entry entry;
+    for (uint64_t index = 1; index <= 20; index++) {
+        node_append(&node, index, 1);
+        node_flush(&node);
+        storage_pin(node.storage, index);
+        assert_int_equal(storage_entry(node.storage, index, &entry), ERR_NONE);
+        assert_int_equal(entry.index, index);
+    }
+    assert_int_equal(storage_status(node.storage).cache_entries, 0);
+    node_close(&node);
+}
+
+/* ---- what a start finds ---- */
+
+static void fill(struct node *node, size_t *first, size_t *second)
+{
+    begin(node);
+    node_append(node, 1, 1);
+    node_flush(node);
+    *first = log_end(node);
+    node_append_sized(node, 2, 1, 200);
+    node_flush(node);
+    *second = log_end(node);
+    node_crash(node);
+}
+
+static void test_a_torn_write_over_filler_is_cut_off(void **state)
+{
+    (void)state;
+    struct node node;
+    size_t first, second;
+    fill(&node, &first, &second);
+    struct record mark;
+    assert_int_equal(
+        record_parse(span_of(node_segment(&node, 1)->ptr + first, second - first), &mark),
+        RECORD_OK);
+    assert_int_equal(mark.kind, RECORD_SYNC);
+    size_t marked = first + mark.bytes;
+    for (size_t at = first; at < second; at++) {
+        struct node copy;
+        node_copy(&copy, &node);
+        struct buf *content = node_segment(&copy, 1);
+        for (size_t i = at; i < second; i++) /* the second entry's end did not reach the disk */
+            content->ptr[i] = i % 64 == 63 ? '\n' : '#';
+        node_start(&copy);
+        assert_int_equal(copy.recovered.last_index, 1);
+        bool is_filler = at <= first + 1 || at == marked || at == marked + 1; /* each '#' is */
+        assert_int_equal(copy.recovered.cut_bytes == 0, is_filler);
+        assert_log_goes_on(&copy);
+        node_close(&copy);
+    }
+    for (size_t at = first + 1; at + 1 < second; at++) {
+        struct node copy;
+        node_copy(&copy, &node);
+        struct buf *content = node_segment(&copy, 1);
+        for (size_t i = first; i <= at; i++) /* its beginning did not */
+            content->ptr[i] = i % 64 == 63 ? '\n' : '#';
+        node_start(&copy);
+        assert_int_equal(copy.recovered.last_index, 1);
+        assert_int_not_equal(copy.recovered.cut_bytes, 0);
+        assert_log_goes_on(&copy);
+        node_close(&copy);
+    }
+    node_close(&node);
+}
+
+static void test_damaged_filler_is_cut_off_and_no_entry_is_lost(void **state)
+{
+    (void)state;
+    struct node node;
+    size_t first, second;
+    fill(&node, &first, &second);
+    for (size_t at = second; at < node_segment(&node, 1)->len; at += 97) {
+        struct node copy;
+        node_copy(&copy, &node);
+        node_segment(&copy, 1)->ptr[at] ^= 1;
+        node_start(&copy);
+        assert_int_equal(copy.recovered.last_index, 2);
+        assert_log_goes_on(&copy);
+        node_close(&copy);
+    }
+    node_close(&node);
+}
+
+/* raft.synced says how much there was. */
+static void test_filler_in_the_place_of_what_was_synced_is_damage(void **state)
+{
+    (void)state;
+    struct node node;
+    begin(&node);
+    node_append(&node, 1, 1);
+    node_flush(&node);
+    size_t first = log_end(&node);
+    node_append(&node, 2, 1);
+    node_flush(&node);
+    size_t second = log_end(&node);
+    storage_settle(node.storage);
+    node_run_all(&node);
+    node_crash(&node);
+    struct buf *content = node_segment(&node, 1);
+    for (size_t i = first; i < second; i++)
+        content->ptr[i] = i % 64 == 63 ? '\n' : '#';
+    assert_refused_untouched(&node, ERR_CORRUPT, "synced once");
+    node_close(&node);
+}
+
+static void test_filler_in_a_segment_before_the_last_is_damage(void **state)
+{
+    (void)state;
+    struct node node;
+    begin(&node);
+    node_append(&node, 1, 1);
+    node_cut(&node);
+    node_append(&node, 2, 1);
+    node_flush(&node);
+    node_crash(&node);
+    struct buf *content = node_segment(&node, 1);
+    while (content->len % 64)
+        buf_add_char(content, content->len % 64 == 63 ? '\n' : '#');
+    assert_refused_untouched(&node, ERR_CORRUPT, "is corrupt");
+    node_close(&node);
+}
+
+static void test_filler_in_the_place_of_the_first_lines_is_damage(void **state)
+{
+    (void)state;
+    struct node node;
+    size_t first, second;
+    fill(&node, &first, &second);
+    struct buf *content = node_segment(&node, 1);
+    for (size_t i = 0; i < content->len; i++)
+        content->ptr[i] = i % 64 == 63 ? '\n' : '#';
+    assert_refused_untouched(&node, ERR_CORRUPT, "first lines");
+    node_close(&node);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_filler_follows_what_was_synced),
+        cmocka_unit_test(test_bytes_written_count_filler),
+        cmocka_unit_test(test_the_log_goes_on_over_filler_wherever_a_batch_ends),
+        cmocka_unit_test(test_no_line_is_empty_and_each_other_line_begins_a_record_or_filler),
+        cmocka_unit_test(test_filler_is_not_written_without_need),
+        cmocka_unit_test(test_filler_takes_no_room_that_is_kept_free),
+        cmocka_unit_test(test_a_segment_is_filled_up_to_its_size_and_cut_when_it_ends),
+        cmocka_unit_test(test_a_cut_takes_the_filler_too_and_new_filler_follows),
+        cmocka_unit_test(test_an_entry_is_read_although_filler_was_read_in_its_place),
+        cmocka_unit_test(test_a_torn_write_over_filler_is_cut_off),
+        cmocka_unit_test(test_damaged_filler_is_cut_off_and_no_entry_is_lost),
+        cmocka_unit_test(test_filler_in_the_place_of_what_was_synced_is_damage),
+        cmocka_unit_test(test_filler_in_a_segment_before_the_last_is_damage),
+        cmocka_unit_test(test_filler_in_the_place_of_the_first_lines_is_damage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
