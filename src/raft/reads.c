@@ -13,6 +13,7 @@
 
 enum {
     ANSWERS_PER_HEARTBEAT = 8, /* an answer later than this share of the interval is late */
+    PATIENCE_MS_MIN = 2,       /* if that share is longer; the clock counts in milliseconds */
     RECENT_HEARTBEATS = 2,     /* who has been silent for longer is not asked first */
 };
 
@@ -46,10 +47,31 @@ static bool has_lease(const struct raft *raft)
     return raft->now_ms < raft_lease_until_ms(raft);
 }
 
-static uint64_t answer_ms(const struct raft *raft)
+/* How long a member may take to answer a round: twice as long as usual, and never longer than a
+ * share of the heartbeat interval. On a busy machine any one of the members may be kept waiting for
+ * the processor; then another one answers sooner. */
+static uint64_t patience_ms(const struct raft *raft, size_t peer)
 {
-    uint64_t ms = raft->options.heartbeat_ms / ANSWERS_PER_HEARTBEAT;
+    uint64_t most = raft->options.heartbeat_ms / ANSWERS_PER_HEARTBEAT;
+    uint64_t usual = PATIENCE_MS_MIN + 2 * raft->progress[peer].delay / 8;
+    uint64_t ms = usual < most ? usual : most;
     return ms ? ms : 1;
+}
+
+static bool owes_answer(const struct raft *raft, size_t peer)
+{
+    return raft->progress[peer].asked > raft->progress[peer].read_context;
+}
+
+/* As long as the slowest of those that still have to answer. */
+static uint64_t patience_with_all_ms(const struct raft *raft)
+{
+    uint64_t longest = 0;
+    for (size_t i = 0; i < raft->membership.count; i++) {
+        if (i != raft->self && owes_answer(raft, i) && patience_ms(raft, i) > longest)
+            longest = patience_ms(raft, i);
+    }
+    return longest;
 }
 
 static bool can_be_asked(const struct raft *raft, size_t peer)
@@ -110,7 +132,7 @@ static void ask(struct raft *raft, const bool *chosen)
 
 static void ask_all(struct raft *raft)
 {
-    bool chosen[RAFT_MEMBERS_MAX];
+    bool chosen[RAFT_MEMBERS_MAX] = {false};
     for (size_t i = 0; i < raft->membership.count; i++)
         chosen[i] = raft->progress[i].asked < raft->read_newest;
     ask(raft, chosen);
@@ -206,7 +228,7 @@ uint64_t raft_reads_due_ms(const struct raft *raft)
         settled = raft->read_asked_all;
     for (size_t i = 0; i < raft->read_count; i++) {
         if (raft->reads[i].context > settled)
-            return raft->reads[i].asked_ms + answer_ms(raft);
+            return raft->reads[i].asked_ms + patience_with_all_ms(raft);
     }
     return UINT64_MAX;
 }
@@ -217,8 +239,7 @@ void raft_reads_tick(struct raft *raft)
         return;
     for (size_t i = 0; i < raft->membership.count; i++) {
         struct raft_progress *progress = &raft->progress[i];
-        if (progress->asked > progress->read_context &&
-            raft->now_ms >= progress->asked_ms + answer_ms(raft))
+        if (owes_answer(raft, i) && raft->now_ms >= progress->asked_ms + patience_ms(raft, i))
             progress->slow_until_ms = raft->now_ms + raft->options.election_timeout_ms;
     }
     raft_note(raft, RAFT_MARK_READ_ASKED_OTHERS);
@@ -233,6 +254,6 @@ void raft_reads_peer_lost(struct raft *raft, uint64_t peer)
         return;
     struct raft_progress *progress = &raft->progress[position];
     progress->slow_until_ms = raft->now_ms + raft->options.election_timeout_ms;
-    if (progress->asked > progress->read_context && raft_reads_due_ms(raft) != UINT64_MAX)
+    if (owes_answer(raft, position) && raft_reads_due_ms(raft) != UINT64_MAX)
         ask_all(raft);
 }

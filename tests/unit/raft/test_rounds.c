@@ -2,7 +2,8 @@
  * do not answer in time. */
 #include "unit/raft/solo.h"
 
-enum { ANSWER_MS = HEARTBEAT_MS / 8 };
+/* How long the leader waits for one that answers at once, and for any. */
+enum { ANSWER_MS = 2, ANSWER_MS_MAX = HEARTBEAT_MS / 8 };
 
 /* Node 1 leads term 2 and its no-op, entry 2, is committed; all have just answered. */
 static struct solo leader_of(const struct raft_options *options)
@@ -99,6 +100,24 @@ static void test_the_others_are_asked_when_no_answer_came_in_time(void **state)
     assert_int_equal(asked(&solo), 0);
     answer(&solo, 3, 0, 1);
     assert_int_equal(solo.update.read_count, 1);
+    solo_close(&solo);
+}
+
+static void test_the_usual_time_of_an_answer_is_waited_for_twice(void **state)
+{
+    (void)state;
+    struct solo solo = leader(3);
+    for (int i = 0; i < 40; i++) {
+        answer(&solo, 2, 1, 0);
+        answer(&solo, 3, 40, 0);
+    }
+    assert_asks(&solo, 1, 2);
+    assert_int_equal(raft_deadline_ms(solo.raft), solo.now_ms + ANSWER_MS + 2);
+    solo_tick(&solo, ANSWER_MS + 2);
+    assert_int_equal(asked(&solo), 3);
+    answer(&solo, 2, 0, 1);
+    assert_asks(&solo, 2, 3);
+    assert_int_equal(raft_deadline_ms(solo.raft), solo.now_ms + ANSWER_MS_MAX);
     solo_close(&solo);
 }
 
@@ -378,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_read_asks_no_more_than_make_a_majority),
         cmocka_unit_test(test_the_others_are_asked_when_no_answer_came_in_time),
+        cmocka_unit_test(test_the_usual_time_of_an_answer_is_waited_for_twice),
         cmocka_unit_test(test_nobody_else_is_asked_when_the_answer_came),
         cmocka_unit_test(test_who_answered_late_is_not_asked_first_for_a_while),
         cmocka_unit_test(test_who_is_silent_is_not_asked_first),
