@@ -363,8 +363,11 @@ static size_t promote(struct raft *raft, struct raft_membership *wanted, unsigne
     return promoted;
 }
 
+/* Asked in every step of a leader: usually nobody is to be promoted, and nothing is copied. */
 static void promote_learners(struct raft *raft)
 {
+    if (count_of(&raft->membership, RAFT_PROMOTE) + count_of(&raft->membership, RAFT_SPARE) == 0)
+        return;
     struct raft_membership wanted = raft->membership;
     size_t promoted = promote(raft, &wanted, RAFT_PROMOTE, wanted.count);
     struct raft_membership all = wanted;

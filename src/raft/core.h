@@ -72,6 +72,7 @@ struct raft {
 
     uint64_t read_newest;      /* newest read round in this term as leader; 0: none */
     uint64_t read_newest_ever; /* newest read round in this process */
+    uint64_t read_asked_all;   /* newest read round for which all voters were asked */
     struct raft_read *reads;   /* unconfirmed reads; index 0: the no-op is not committed yet */
     size_t read_count;
     size_t read_cap;
@@ -155,7 +156,7 @@ void raft_replication_tick(struct raft *raft);
 uint64_t raft_replication_deadline_ms(const struct raft *raft);
 void raft_replication_peer_alive(struct raft *raft, uint64_t peer);
 uint64_t raft_replication_quorum_contact_ms(const struct raft *raft);
-void raft_replication_heartbeat_voters(struct raft *raft);
+void raft_replication_heartbeat(struct raft *raft, size_t peer);
 void raft_handle_append_response(struct raft *raft, const struct raft_message *message);
 
 /* change.c: membership */
@@ -216,6 +217,9 @@ void raft_witness_own(struct raft *raft); /* a leader keeps what it knows itself
 
 void raft_reads_begin(struct raft *raft);
 void raft_reads_submit(struct raft *raft, uint64_t context);
+void raft_reads_tick(struct raft *raft);
+uint64_t raft_reads_due_ms(const struct raft *raft); /* UINT64_MAX: it waits for no answer */
+void raft_reads_peer_lost(struct raft *raft, uint64_t peer);
 void raft_reads_confirm(struct raft *raft); /* called after an echo or a commit */
 
 #endif

@@ -185,12 +185,20 @@ static bool set_has_majority(const struct raft_membership *membership, unsigned 
     return agreed > voters / 2;
 }
 
+unsigned raft_membership_undecided(const struct raft_membership *membership, const bool *yes)
+{
+    unsigned sets = 0;
+    if (!set_has_majority(membership, RAFT_VOTER, yes))
+        sets |= RAFT_VOTER;
+    if (raft_membership_is_joint(membership) &&
+        !set_has_majority(membership, RAFT_VOTER_INCOMING, yes))
+        sets |= RAFT_VOTER_INCOMING;
+    return sets;
+}
+
 bool raft_membership_has_majority(const struct raft_membership *membership, const bool *yes)
 {
-    if (!set_has_majority(membership, RAFT_VOTER, yes))
-        return false;
-    return !raft_membership_is_joint(membership) ||
-           set_has_majority(membership, RAFT_VOTER_INCOMING, yes);
+    return raft_membership_undecided(membership, yes) == 0;
 }
 
 static uint64_t set_majority_value(const struct raft_membership *membership, unsigned set,

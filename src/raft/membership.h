@@ -74,6 +74,8 @@ void raft_membership_leave(const struct raft_membership *joint, struct raft_memb
 /* Whether the members with yes[i] (i: position in the list) are a majority of the voters; in a
  * joint membership, of both sets. An empty set has no majority. */
 bool raft_membership_has_majority(const struct raft_membership *membership, const bool *yes);
+/* The sets of voters (RAFT_VOTER, RAFT_VOTER_INCOMING) of which they are no majority. */
+unsigned raft_membership_undecided(const struct raft_membership *membership, const bool *yes);
 
 /* The largest v for which a majority has values[i] >= v; in a joint membership, of both sets. */
 uint64_t raft_membership_majority_value(const struct raft_membership *membership,

@@ -83,6 +83,32 @@ void raft_progress_sent(struct raft_progress *progress, uint64_t last_index, uin
     progress->next = last_index + 1;
 }
 
+void raft_progress_asked(struct raft_progress *progress, uint64_t context, uint64_t now_ms)
+{
+    if (progress->asked <= progress->read_context)
+        progress->asked_ms = now_ms;
+    progress->asked = context;
+}
+
+void raft_progress_answered(struct raft_progress *progress, uint64_t sent_ms, uint64_t now_ms,
+                            uint64_t delay_ms_max)
+{
+    if (sent_ms == 0 || sent_ms < progress->promised_ms)
+        return; /* no time, or one that came late and says nothing about now */
+    uint64_t delay_ms = now_ms - sent_ms < delay_ms_max ? now_ms - sent_ms : delay_ms_max;
+    progress->delay += delay_ms - progress->delay / 8;
+    progress->promised_ms = sent_ms;
+}
+
+bool raft_progress_echoed(struct raft_progress *progress, uint64_t context, uint64_t now_ms)
+{
+    if (context <= progress->read_context)
+        return false;
+    progress->read_context = context;
+    progress->asked_ms = now_ms;
+    return true;
+}
+
 void raft_progress_acknowledge(struct raft_progress *progress, uint64_t match)
 {
     if (match > progress->match)

@@ -36,6 +36,10 @@ struct raft_progress {
     uint64_t chunk_ms;      /* when the last chunk was sent */
     uint64_t commit_sent;   /* commit index in the newest append */
     uint64_t read_context;  /* newest read context echoed in this term */
+    uint64_t asked;         /* newest read context in an append without entries */
+    uint64_t asked_ms;      /* asked > read_context: since then it has answered no round */
+    uint64_t slow_until_ms; /* it left a round unanswered for too long */
+    uint64_t delay;         /* how long its answers take: a moving average, in eighths of a ms */
     uint64_t promised_ms;   /* newest sending time echoed in this term; the lease counts from it */
     uint64_t contact_ms;    /* newest answer in this term; winning the election counts as one */
     uint64_t busy_until_ms; /* it said that it may be silent until then */
@@ -66,6 +70,14 @@ void raft_progress_snapshot(struct raft_progress *progress, const struct raft_sn
 bool raft_progress_has_room(const struct raft_progress *progress, uint64_t bytes,
                             uint64_t bytes_in_flight_max);
 void raft_progress_sent(struct raft_progress *progress, uint64_t last_index, uint64_t bytes);
+
+/* An append without entries leaves with this read context. */
+void raft_progress_asked(struct raft_progress *progress, uint64_t context, uint64_t now_ms);
+/* An answer that echoes what the request had; times above `delay_ms_max` count as that. */
+void raft_progress_answered(struct raft_progress *progress, uint64_t sent_ms, uint64_t now_ms,
+                            uint64_t delay_ms_max);
+/* Returns whether the answer echoes a newer context than the ones before. */
+bool raft_progress_echoed(struct raft_progress *progress, uint64_t context, uint64_t now_ms);
 
 /* Raises match (never lowers it) and removes acknowledged appends from the window. */
 void raft_progress_acknowledge(struct raft_progress *progress, uint64_t match);

@@ -111,9 +111,11 @@ enum raft_event_type {
     RAFT_EVENT_MESSAGE, /* from a peer; already authenticated and of this group */
     RAFT_EVENT_SUBMIT,  /* leader only: entries of the current term that continue the log */
     RAFT_EVENT_DURABLE, /* everything up to (index, term) is synced on this node */
-    /* Leader only (others ignore it): confirm leadership for the reads of `read_context`.
-     * Heartbeats also carry the newest context, so a round is confirmed even if its messages are
-     * lost. */
+    /* Leader only (others ignore it): confirm leadership for the reads of `read_context`. The
+     * leader asks the voters that answer fastest, as many as make a majority with it. If they have
+     * not answered within twice their usual time, or an eighth of the heartbeat interval if that is
+     * shorter, it asks the others too. Heartbeats
+     * also carry the newest context, so a round is confirmed even if its messages are lost. */
     RAFT_EVENT_READ,
     RAFT_EVENT_PEER_LOST,  /* node `peer` refused or reset a connection: its process died */
     RAFT_EVENT_PEER_ALIVE, /* node `peer` sent a part of a large message, or says that it is
@@ -179,7 +181,8 @@ struct raft_event {
 
 struct raft_read {
     uint64_t context;
-    uint64_t index; /* answer once this entry is applied */
+    uint64_t index;    /* answer once this entry is applied */
+    uint64_t asked_ms; /* time of its RAFT_EVENT_READ */
 };
 
 /* Entries that the core itself appends; the host encodes their records. */
@@ -423,6 +426,8 @@ enum raft_mark {
     RAFT_MARK_QUORUM_LOST,        /* CheckQuorum */
     RAFT_MARK_READ_BEFORE_NOOP,
     RAFT_MARK_READ_OF_OLD_ROUND, /* an echo of a round that was confirmed already */
+    RAFT_MARK_READ_ASKED_FEW,    /* a round asked no more voters than make a majority */
+    RAFT_MARK_READ_ASKED_OTHERS, /* they did not answer in time */
     RAFT_MARK_LEASE_READ,
     RAFT_MARK_TRANSFERRED, /* TimeoutNow was sent */
     RAFT_MARK_TRANSFER_ABORTED,

@@ -32,8 +32,10 @@ static void send_append(struct raft *raft, size_t peer, size_t count)
     request->append_request.entry_count = count;
     progress->commit_sent = raft->commit;
     progress->sent_ms = raft->now_ms;
-    if (count == 0)
-        progress->heartbeat_ms = raft->now_ms;
+    if (count > 0)
+        return;
+    progress->heartbeat_ms = raft->now_ms;
+    raft_progress_asked(progress, raft->read_newest, raft->now_ms);
 }
 
 static void send_probe(struct raft *raft, size_t peer)
@@ -258,6 +260,7 @@ void raft_replication_tick(struct raft *raft)
         return;
     }
     raft_transfer_tick(raft);
+    raft_reads_tick(raft);
     for (size_t i = 0; i < raft->membership.count; i++) {
         if (!is_peer(raft, i) || !raft_is_reachable(raft, i))
             continue;
@@ -283,6 +286,9 @@ uint64_t raft_replication_deadline_ms(const struct raft *raft)
     uint64_t deadline = quorum_excused_ms(raft) + raft->options.election_timeout_ms;
     if (raft->transfer_target && raft->transfer_deadline_ms < deadline)
         deadline = raft->transfer_deadline_ms;
+    uint64_t reads_due = raft_reads_due_ms(raft);
+    if (reads_due < deadline)
+        deadline = reads_due;
     for (size_t i = 0; i < raft->membership.count; i++) {
         bool waits = is_peer(raft, i) && raft_is_reachable(raft, i);
         uint64_t due = waits ? peer_due_ms(raft, i) : deadline;
@@ -292,12 +298,9 @@ uint64_t raft_replication_deadline_ms(const struct raft *raft)
     return raft->flush_ms != 0 && raft->flush_ms < deadline ? raft->flush_ms : deadline;
 }
 
-void raft_replication_heartbeat_voters(struct raft *raft)
+void raft_replication_heartbeat(struct raft *raft, size_t peer)
 {
-    for (size_t i = 0; i < raft->membership.count; i++) {
-        if (is_peer(raft, i) && raft_is_voter(raft, i) && raft_is_reachable(raft, i))
-            send_append(raft, i, 0);
-    }
+    send_append(raft, peer, 0);
 }
 
 static void handle_rejection(struct raft *raft, size_t peer, const struct raft_message *response)
@@ -353,14 +356,12 @@ void raft_handle_append_response(struct raft *raft, const struct raft_message *r
     progress->answered = true;
     progress->no_room = response->append_response.no_room;
     /* A rejection in this term confirms the leader just as a success does. */
-    if (response->append_response.read_context > progress->read_context) {
-        progress->read_context = response->append_response.read_context;
+    if (raft_progress_echoed(progress, response->append_response.read_context, raft->now_ms))
         raft_reads_confirm(raft);
-    } else if (response->append_response.read_context < progress->read_context) {
+    else if (response->append_response.read_context < progress->read_context)
         raft_note(raft, RAFT_MARK_READ_OF_OLD_ROUND);
-    }
-    if (response->append_response.sent_ms > progress->promised_ms)
-        progress->promised_ms = response->append_response.sent_ms;
+    raft_progress_answered(progress, response->append_response.sent_ms, raft->now_ms,
+                           raft->options.heartbeat_ms);
     if (response->append_response.success)
         handle_success(raft, peer, response);
     else

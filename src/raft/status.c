@@ -90,6 +90,8 @@ const char *raft_mark_name(enum raft_mark mark)
         [RAFT_MARK_QUORUM_LOST] = "a leader lost its quorum",
         [RAFT_MARK_READ_BEFORE_NOOP] = "a read came before the no-op was committed",
         [RAFT_MARK_READ_OF_OLD_ROUND] = "an echo of an old read round came",
+        [RAFT_MARK_READ_ASKED_FEW] = "a read round asked a bare majority",
+        [RAFT_MARK_READ_ASKED_OTHERS] = "a read round was answered late: the others were asked",
         [RAFT_MARK_LEASE_READ] = "a lease answered a read",
         [RAFT_MARK_TRANSFERRED] = "leadership was handed over",
         [RAFT_MARK_TRANSFER_ABORTED] = "a transfer was given up",

@@ -86,7 +86,10 @@ static void dispatch(struct raft *raft, const struct raft_event *event)
         raft_reads_submit(raft, event->read_context);
         return;
     case RAFT_EVENT_PEER_LOST:
-        raft_election_peer_lost(raft, event->peer);
+        if (raft->role == RAFT_LEADER)
+            raft_reads_peer_lost(raft, event->peer);
+        else
+            raft_election_peer_lost(raft, event->peer);
         return;
     case RAFT_EVENT_PEER_ALIVE:
         if (raft->role == RAFT_LEADER)

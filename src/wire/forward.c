@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/number.h"
 #include "raft/message.h"
+#include "wire/write.h"
 
 enum { ARGS = 11, NUMBERS = 3 };
 
@@ -29,36 +30,25 @@ bool wire_is_forward(struct span name)
     return find_type(name) < TYPES;
 }
 
-static void add_argument(struct buf *out, struct span text)
-{
-    buf_reserve(out, text.len + NUMBER_I64_CHARS + 5);
-    buf_add_char(out, '$');
-    buf_add_u64(out, text.len);
-    buf_add(out, "\r\n", 2);
-    buf_add_span(out, text);
-    buf_add(out, "\r\n", 2);
-}
-
-static void add_number(struct buf *out, uint64_t number)
-{
-    char text[NUMBER_I64_CHARS];
-    add_argument(out, span_of(text, number_format_u64(text, number)));
-}
-
 void wire_encode_forward(struct buf *out, const struct wire_forward *message)
 {
     ASSERT(message->life != 0);
-    buf_add(out, "*11\r\n", 5);
-    add_argument(out, span_text(names[message->type]));
-    add_argument(out, message->cluster_id);
-    add_number(out, message->shard);
-    add_number(out, message->term);
-    add_number(out, message->from);
-    add_number(out, message->to);
-    add_number(out, message->life);
+    struct span name = span_text(names[message->type]);
+    char *start = buf_reserve(out, WIRE_COUNT_BYTES + 3 * WIRE_TEXT_BYTES + name.len +
+                                       message->cluster_id.len + message->items.len +
+                                       (ARGS - 3) * WIRE_NUMBER_BYTES);
+    char *at = wire_write_count(start, ARGS);
+    at = wire_write_text(at, name);
+    at = wire_write_text(at, message->cluster_id);
+    at = wire_write_number(at, message->shard);
+    at = wire_write_number(at, message->term);
+    at = wire_write_number(at, message->from);
+    at = wire_write_number(at, message->to);
+    at = wire_write_number(at, message->life);
     for (size_t i = 0; i < NUMBERS; i++)
-        add_number(out, message->numbers[i]);
-    add_argument(out, message->items);
+        at = wire_write_number(at, message->numbers[i]);
+    at = wire_write_text(at, message->items);
+    out->len += (size_t)(at - start);
 }
 
 static bool is_sound(const struct wire_forward *message)

@@ -1,6 +1,5 @@
 #include "wire/message.h"
 
-#include <hiredis/hiredis.h>
 #include <lz4.h>
 
 #include "base/assert.h"
@@ -13,45 +12,19 @@
 #include "wire/handover.h"
 #include "wire/members.h"
 #include "wire/witness.h"
+#include "wire/write.h"
 
-enum { ARGS_MAX = 16, NUMBERS_MAX = 13, SHARD_ARGUMENT = 2 };
-
-/* Builds the arguments of a message: texts are borrowed, numbers are printed into the struct. */
-struct builder {
-    const char *argv[ARGS_MAX];
-    size_t lens[ARGS_MAX];
-    int argc;
-    char numbers[NUMBERS_MAX][NUMBER_I64_CHARS];
-    int number_count;
+enum {
+    SHARD_ARGUMENT = 2,
+    HEAD = 6,     /* arguments of every message: name, cluster, shard, term, from, to */
+    BODY_MAX = 9, /* numbers after them */
 };
 
-static void add_span(struct builder *builder, struct span text)
-{
-    ASSERT(builder->argc < ARGS_MAX);
-    builder->argv[builder->argc] = text.ptr ? text.ptr : "";
-    builder->lens[builder->argc++] = text.len;
-}
-
-static void add_number(struct builder *builder, uint64_t value)
-{
-    ASSERT(builder->number_count < NUMBERS_MAX);
-    char *at = builder->numbers[builder->number_count++];
-    add_span(builder, span_of(at, number_format_u64(at, value)));
-}
-
-/* Appends the last argument if it is large, because hiredis would copy it twice more. The caller
- * gave hiredis an empty argument instead; its last six bytes are overwritten here. */
+/* The last argument, which may be large: the records of an append, or a chunk of a snapshot. */
 static void append_tail(struct buf *out, struct span tail)
 {
-    if (tail.len == 0)
-        return;
-    out->len -= sizeof "$0\r\n\r\n" - 1;
-    buf_reserve(out, tail.len + NUMBER_I64_CHARS + 5);
-    buf_add_char(out, '$');
-    buf_add_u64(out, tail.len);
-    buf_add(out, "\r\n", 2);
-    buf_add_span(out, tail);
-    buf_add(out, "\r\n", 2);
+    char *at = buf_reserve(out, tail.len + WIRE_TEXT_BYTES);
+    out->len += (size_t)(wire_write_text(at, tail) - at);
 }
 
 /* Like append_tail(), compressed if that is smaller. */
@@ -65,17 +38,6 @@ static void append_chunk(struct buf *out, struct span chunk)
     }
     append_tail(out, packed_len > 0 ? span_of(packed.ptr, (size_t)packed_len) : chunk);
     buf_close(&packed);
-}
-
-static void encode(struct buf *out, const struct builder *builder)
-{
-    char *formatted;
-    int len = redisFormatCommandArgv(&formatted, builder->argc, (const char **)builder->argv,
-                                     builder->lens);
-    if (len < 0)
-        FATAL("out of memory");
-    buf_add(out, formatted, (size_t)len);
-    redisFreeCommand(formatted);
 }
 
 static const char *const names[] = {
@@ -96,84 +58,96 @@ static size_t find_type(struct span name)
     return type;
 }
 
-static void add_body(struct builder *builder, const struct raft_message *message)
+/* The arguments of a message that differ between the types, without the last one of an append or a
+ * chunk; returns their number. */
+static size_t body_of(const struct raft_message *message, uint64_t numbers[BODY_MAX])
 {
+    size_t count = 0;
     switch (message->type) {
     case RAFT_VOTE_REQUEST:
-        add_number(builder, message->vote_request.pre);
-        add_number(builder, message->vote_request.transfer);
-        add_number(builder, message->vote_request.last_index);
-        add_number(builder, message->vote_request.last_term);
-        return;
+        numbers[count++] = message->vote_request.pre;
+        numbers[count++] = message->vote_request.transfer;
+        numbers[count++] = message->vote_request.last_index;
+        numbers[count++] = message->vote_request.last_term;
+        return count;
     case RAFT_VOTE_RESPONSE:
-        add_number(builder, message->vote_response.pre);
-        add_number(builder, message->vote_response.granted);
-        add_number(builder, message->vote_response.last_index);
-        add_number(builder, message->vote_response.to_incarnation);
-        add_number(builder, message->vote_response.witnessed);
-        add_number(builder, message->vote_response.wall_ms);
-        add_number(builder, message->vote_response.time_ms);
-        add_number(builder, message->vote_response.heard_ago_ms);
-        add_number(builder, message->vote_response.heard_term);
-        return;
+        numbers[count++] = message->vote_response.pre;
+        numbers[count++] = message->vote_response.granted;
+        numbers[count++] = message->vote_response.last_index;
+        numbers[count++] = message->vote_response.to_incarnation;
+        numbers[count++] = message->vote_response.witnessed;
+        numbers[count++] = message->vote_response.wall_ms;
+        numbers[count++] = message->vote_response.time_ms;
+        numbers[count++] = message->vote_response.heard_ago_ms;
+        numbers[count++] = message->vote_response.heard_term;
+        return count;
     case RAFT_APPEND_REQUEST:
-        add_number(builder, message->append_request.prev_index);
-        add_number(builder, message->append_request.prev_term);
-        add_number(builder, message->append_request.commit);
-        add_number(builder, message->append_request.read_context);
-        add_number(builder, message->append_request.sent_ms);
-        add_number(builder, message->append_request.to_incarnation);
-        add_number(builder, message->append_request.acknowledged);
-        add_number(builder, message->append_request.time_ms);
-        add_number(builder, message->append_request.entry_count);
-        add_span(builder, SPAN("")); /* the records: see append_tail() */
-        return;
+        numbers[count++] = message->append_request.prev_index;
+        numbers[count++] = message->append_request.prev_term;
+        numbers[count++] = message->append_request.commit;
+        numbers[count++] = message->append_request.read_context;
+        numbers[count++] = message->append_request.sent_ms;
+        numbers[count++] = message->append_request.to_incarnation;
+        numbers[count++] = message->append_request.acknowledged;
+        numbers[count++] = message->append_request.time_ms;
+        numbers[count++] = message->append_request.entry_count;
+        return count;
     case RAFT_APPEND_RESPONSE:
-        add_number(builder, message->append_response.success);
-        add_number(builder, message->append_response.match);
-        add_number(builder, message->append_response.read_context);
-        add_number(builder, message->append_response.sent_ms);
-        add_number(builder, message->append_response.rejected_prev);
-        add_number(builder, message->append_response.hint_index);
-        add_number(builder, message->append_response.hint_term);
-        add_number(builder, message->append_response.no_room);
-        add_number(builder, message->append_response.wall_ms);
-        return;
+        numbers[count++] = message->append_response.success;
+        numbers[count++] = message->append_response.match;
+        numbers[count++] = message->append_response.read_context;
+        numbers[count++] = message->append_response.sent_ms;
+        numbers[count++] = message->append_response.rejected_prev;
+        numbers[count++] = message->append_response.hint_index;
+        numbers[count++] = message->append_response.hint_term;
+        numbers[count++] = message->append_response.no_room;
+        numbers[count++] = message->append_response.wall_ms;
+        return count;
     case RAFT_SNAPSHOT_REQUEST:
-        add_number(builder, message->snapshot_request.index);
-        add_number(builder, message->snapshot_request.term);
-        add_number(builder, message->snapshot_request.offset);
-        add_number(builder, message->snapshot_request.total);
-        add_number(builder, message->snapshot_request.bytes);
-        add_span(builder, SPAN("")); /* the chunk: see append_tail() */
-        return;
+        numbers[count++] = message->snapshot_request.index;
+        numbers[count++] = message->snapshot_request.term;
+        numbers[count++] = message->snapshot_request.offset;
+        numbers[count++] = message->snapshot_request.total;
+        numbers[count++] = message->snapshot_request.bytes;
+        return count;
     case RAFT_SNAPSHOT_RESPONSE:
-        add_number(builder, message->snapshot_response.index);
-        add_number(builder, message->snapshot_response.term);
-        add_number(builder, message->snapshot_response.offset);
-        return;
+        numbers[count++] = message->snapshot_response.index;
+        numbers[count++] = message->snapshot_response.term;
+        numbers[count++] = message->snapshot_response.offset;
+        return count;
     case RAFT_TIMEOUT_NOW:
-        return;
+        return 0;
     }
+    return 0;
 }
 
+/* A read costs the leader a few of these; nothing is allocated or copied twice. */
 void wire_encode_message(struct buf *out, struct span cluster_id, uint32_t shard,
                          const struct raft_message *message, struct span bytes)
 {
-    struct builder builder = {.argc = 0};
-    ASSERT(message->type != RAFT_SNAPSHOT_REQUEST || message->snapshot_request.bytes == bytes.len);
-    add_span(&builder, span_text(names[message->type]));
-    add_span(&builder, cluster_id);
-    add_number(&builder, shard);
-    add_number(&builder, message->term);
-    add_number(&builder, message->from);
-    add_number(&builder, message->to);
-    add_body(&builder, message);
-    encode(out, &builder);
-    if (message->type == RAFT_SNAPSHOT_REQUEST)
-        append_chunk(out, bytes);
-    else
+    bool is_append = message->type == RAFT_APPEND_REQUEST;
+    bool is_chunk = message->type == RAFT_SNAPSHOT_REQUEST;
+    ASSERT(!is_chunk || message->snapshot_request.bytes == bytes.len);
+    ASSERT(is_append || is_chunk || bytes.len == 0);
+    uint64_t body[BODY_MAX];
+    size_t count = body_of(message, body);
+    struct span name = span_text(names[message->type]);
+    char *start = buf_reserve(out, WIRE_COUNT_BYTES + 2 * WIRE_TEXT_BYTES + name.len +
+                                       cluster_id.len + (HEAD - 2 + count) * WIRE_NUMBER_BYTES);
+    char *at = wire_write_count(start, HEAD + count + (is_append || is_chunk));
+    at = wire_write_text(at, name);
+    at = wire_write_text(at, cluster_id);
+    at = wire_write_number(at, shard);
+    at = wire_write_number(at, message->term);
+    at = wire_write_number(at, message->from);
+    at = wire_write_number(at, message->to);
+    for (size_t i = 0; i < count; i++)
+        at = wire_write_number(at, body[i]);
+    out->len += (size_t)(at - start);
+    if (is_append)
         append_tail(out, bytes);
+    else if (is_chunk)
+        append_chunk(out, bytes);
 }
 
 /* Reads consecutive numbers from args[at] on. */
@@ -381,7 +355,7 @@ enum err wire_parse_message(const struct span *args, size_t argc, struct wire_me
         [RAFT_APPEND_RESPONSE] = 15, [RAFT_SNAPSHOT_REQUEST] = 12, [RAFT_SNAPSHOT_RESPONSE] = 9,
         [RAFT_TIMEOUT_NOW] = 6,
     };
-    if (argc < 6)
+    if (argc < HEAD)
         return ERR_INVALID;
     size_t type = find_type(args[0]);
     if (type == MESSAGE_TYPES || argc != counts[type])
@@ -429,11 +403,12 @@ enum err wire_frame_shard(const struct wire_frame *frame, const char *start, uin
 
 void wire_encode_alive(struct buf *out, uint32_t shard, uint32_t busy_ms)
 {
-    struct builder builder = {.argc = 0};
-    add_span(&builder, SPAN("RAFT.ALIVE"));
-    add_number(&builder, shard);
-    add_number(&builder, busy_ms);
-    encode(out, &builder);
+    struct span name = SPAN("RAFT.ALIVE");
+    char *start =
+        buf_reserve(out, WIRE_COUNT_BYTES + WIRE_TEXT_BYTES + name.len + 2 * WIRE_NUMBER_BYTES);
+    char *at = wire_write_text(wire_write_count(start, 3), name);
+    at = wire_write_number(wire_write_number(at, shard), busy_ms);
+    out->len += (size_t)(at - start);
 }
 
 enum err wire_parse_alive(const struct span *args, size_t argc, uint32_t *shard, uint32_t *busy_ms)

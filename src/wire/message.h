@@ -1,4 +1,4 @@
-/* Peer messages as RESP, with hiredis as the codec.
+/* Peer messages as RESP.
  *
  * A node dials each other node and sends its requests on that connection. Responses return on the
  * connection that brought the request, in any order; each says which request it answers. Both sides

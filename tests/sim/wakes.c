@@ -120,6 +120,10 @@ void sim_check_wakes(struct sim *sim)
     if (!sim_run_until(sim, waiter_is_answered, PATIENCE_US))
         sim_fail(sim, "a client of node %llu waits in database %u for what is there",
                  (unsigned long long)node->id, database);
+    /* A node whose disk is slow may need a snapshot once more: what became of the pop is not in it.
+     */
+    if (span_begins_with(buf_span(&client->reply), SPAN("-UNKNOWN this node was sent the data")))
+        return;
     if (client->reply.len < 2 || memcmp(client->reply.ptr, "*2", 2) != 0)
         sim_fail(sim, "a client that waits gets no element: %.*s", (int)client->reply.len,
                  client->reply.ptr);

@@ -1,8 +1,11 @@
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/prng.h"
 #include "raft/raft.h"
 #include "unit/support/test.h"
 #include "wire/members.h"
@@ -131,6 +134,169 @@ static void test_messages_without_entries_read_back(void **state)
         freeReplyObject(received.reply);
     }
     wire_message_close(&parsed);
+}
+
+/* ---- the format, as hiredis writes it ---- */
+
+struct reference {
+    char texts[ARGS_MAX][24];
+    const char *argv[ARGS_MAX];
+    size_t lens[ARGS_MAX];
+    int argc;
+};
+
+static void expect_text(struct reference *reference, const char *text, size_t len)
+{
+    assert_true(reference->argc < ARGS_MAX);
+    reference->argv[reference->argc] = text;
+    reference->lens[reference->argc++] = len;
+}
+
+static void expect_numbers(struct reference *reference, const uint64_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *text = reference->texts[reference->argc];
+        int len = snprintf(text, sizeof reference->texts[0], "%" PRIu64, numbers[i]);
+        expect_text(reference, text, (size_t)len);
+    }
+}
+
+static void assert_written(const struct reference *reference, const struct raft_message *message,
+                           uint32_t shard, struct span tail)
+{
+    char *formatted;
+    int len = redisFormatCommandArgv(&formatted, reference->argc, (const char **)reference->argv,
+                                     reference->lens);
+    assert_true(len > 0);
+    struct buf out = {0};
+    buf_add(&out, "before", 6);
+    wire_encode_message(&out, span_text(cluster_id), shard, message, tail);
+    assert_true(span_equal(span_of(out.ptr, 6), SPAN("before")));
+    assert_int_equal(out.len - 6, len);
+    assert_memory_equal(out.ptr + 6, formatted, (size_t)len);
+    buf_close(&out);
+    redisFreeCommand(formatted);
+}
+
+/* Of every number of digits, and what stands next to a change of it. */
+static uint64_t some_number(struct prng *prng)
+{
+    static const uint64_t edges[] = {0, 1, 9, 10, 99, 100, UINT32_MAX, UINT64_MAX};
+    if (prng_below(prng, 4) == 0)
+        return edges[prng_below(prng, sizeof edges / sizeof *edges)];
+    uint64_t power = 1;
+    for (uint64_t digits = prng_below(prng, 20); digits > 0; digits--)
+        power *= 10;
+    return prng_below(prng, 2) ? power - prng_below(prng, 2) : prng_below(prng, power) + power / 10;
+}
+
+enum { NUMBERS_MAX = 9, TAIL_MAX = 5000 };
+
+/* Fills the message with these numbers in the order of the format; returns how many it has. */
+static size_t fill(struct raft_message *message, const uint64_t *numbers)
+{
+    switch (message->type) {
+    case RAFT_VOTE_REQUEST:
+        message->vote_request.pre = numbers[0];
+        message->vote_request.transfer = numbers[1];
+        message->vote_request.last_index = numbers[2];
+        message->vote_request.last_term = numbers[3];
+        return 4;
+    case RAFT_VOTE_RESPONSE:
+        message->vote_response.pre = numbers[0];
+        message->vote_response.granted = numbers[1];
+        message->vote_response.last_index = numbers[2];
+        message->vote_response.to_incarnation = numbers[3];
+        message->vote_response.witnessed = numbers[4];
+        message->vote_response.wall_ms = numbers[5];
+        message->vote_response.time_ms = numbers[6];
+        message->vote_response.heard_ago_ms = numbers[7];
+        message->vote_response.heard_term = numbers[8];
+        return 9;
+    case RAFT_APPEND_REQUEST:
+        message->append_request.prev_index = numbers[0];
+        message->append_request.prev_term = numbers[1];
+        message->append_request.commit = numbers[2];
+        message->append_request.read_context = numbers[3];
+        message->append_request.sent_ms = numbers[4];
+        message->append_request.to_incarnation = numbers[5];
+        message->append_request.acknowledged = numbers[6];
+        message->append_request.time_ms = numbers[7];
+        message->append_request.entry_count = numbers[8];
+        return 9;
+    case RAFT_APPEND_RESPONSE:
+        message->append_response.success = numbers[0];
+        message->append_response.match = numbers[1];
+        message->append_response.read_context = numbers[2];
+        message->append_response.sent_ms = numbers[3];
+        message->append_response.rejected_prev = numbers[4];
+        message->append_response.hint_index = numbers[5];
+        message->append_response.hint_term = numbers[6];
+        message->append_response.no_room = numbers[7];
+        message->append_response.wall_ms = numbers[8];
+        return 9;
+    case RAFT_SNAPSHOT_REQUEST:
+        message->snapshot_request.index = numbers[0];
+        message->snapshot_request.term = numbers[1];
+        message->snapshot_request.offset = numbers[2];
+        message->snapshot_request.total = numbers[3];
+        message->snapshot_request.bytes = numbers[4];
+        return 5;
+    case RAFT_SNAPSHOT_RESPONSE:
+        message->snapshot_response.index = numbers[0];
+        message->snapshot_response.term = numbers[1];
+        message->snapshot_response.offset = numbers[2];
+        return 3;
+    case RAFT_TIMEOUT_NOW:
+        return 0;
+    }
+    return 0;
+}
+
+/* Which of the numbers are 0 or 1. */
+static bool is_flag(enum raft_message_type type, size_t position)
+{
+    bool is_vote = type == RAFT_VOTE_REQUEST || type == RAFT_VOTE_RESPONSE;
+    return (is_vote && position < 2) ||
+           (type == RAFT_APPEND_RESPONSE && (position == 0 || position == 7));
+}
+
+static void test_messages_are_written_as_hiredis_writes_them(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"RAFT.VOTE",      "RAFT.VOTED",    "RAFT.APPEND",
+                                        "RAFT.APPENDED",  "RAFT.SNAPSHOT", "RAFT.RECEIVED",
+                                        "RAFT.TIMEOUTNOW"};
+    struct prng prng;
+    prng_init(&prng, 7);
+    char tail[TAIL_MAX];
+    for (size_t round = 0; round < 7000; round++) {
+        struct raft_message message = {.type = (enum raft_message_type)(round % 7)};
+        bool has_tail =
+            message.type == RAFT_APPEND_REQUEST || message.type == RAFT_SNAPSHOT_REQUEST;
+        size_t tail_len = has_tail ? prng_below(&prng, round % 2 ? 12 : TAIL_MAX) : 0;
+        for (size_t i = 0; i < tail_len; i++) /* nothing that lz4 would make smaller */
+            tail[i] = (char)prng_next(&prng);
+        uint64_t head[4], body[NUMBERS_MAX];
+        for (size_t i = 0; i < 4; i++)
+            head[i] = some_number(&prng);
+        head[0] = (uint32_t)head[0];
+        for (size_t i = 0; i < NUMBERS_MAX; i++)
+            body[i] = is_flag(message.type, i) ? prng_below(&prng, 2) : some_number(&prng);
+        if (message.type == RAFT_SNAPSHOT_REQUEST)
+            body[4] = tail_len;
+        message.term = head[1];
+        message.from = head[2];
+        message.to = head[3];
+        struct reference reference = {.argc = 0};
+        expect_text(&reference, names[message.type], strlen(names[message.type]));
+        expect_text(&reference, cluster_id, strlen(cluster_id));
+        expect_numbers(&reference, head, 4);
+        expect_numbers(&reference, body, fill(&message, body));
+        if (has_tail)
+            expect_text(&reference, tail, tail_len);
+        assert_written(&reference, &message, (uint32_t)head[0], span_of(tail, tail_len));
+    }
 }
 
 static void test_a_time_beyond_the_year_9999_is_invalid(void **state)
@@ -440,6 +606,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_without_entries_read_back),
+        cmocka_unit_test(test_messages_are_written_as_hiredis_writes_them),
         cmocka_unit_test(test_a_time_beyond_the_year_9999_is_invalid),
         cmocka_unit_test(test_an_append_carries_the_records_as_they_are),
         cmocka_unit_test(test_a_chunk_of_a_snapshot_is_carried_as_it_is),
