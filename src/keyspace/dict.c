@@ -83,6 +83,36 @@ struct item *dict_find(const struct dict *dict, struct span key, uint32_t hash)
     return NULL;
 }
 
+void dict_fetch_cell(const struct dict *dict, uint32_t hash)
+{
+    if (dict->count)
+        __builtin_prefetch(&index_of(dict)[hash & dict->mask]);
+}
+
+/* A wrong cell of the same run costs a fetch in vain: they stand side by side. */
+uint32_t dict_fetch_pointer(const struct dict *dict, uint32_t hash)
+{
+    if (dict->count == 0)
+        return DICT_NOWHERE;
+    const uint32_t *index = index_of(dict);
+    uint32_t mask = dict->mask;
+    uint32_t at = hash & mask;
+    while (index[at] != EMPTY && (index[at] ^ hash) & ~mask)
+        at = (at + 1) & mask;
+    if (index[at] == EMPTY)
+        return DICT_NOWHERE;
+    __builtin_prefetch(&dict->items[index[at] & mask]);
+    return index[at] & mask;
+}
+
+void dict_fetch_item(const struct dict *dict, uint32_t position)
+{
+    if (position == DICT_NOWHERE)
+        return;
+    __builtin_prefetch(dict->items[position]);
+    __builtin_prefetch((const char *)dict->items[position] + 64); /* of a short item the rest */
+}
+
 void dict_insert(struct dict *dict, struct item *item, uint32_t hash, uint64_t seed)
 {
     size_t cells = dict->mask ? (size_t)dict->mask + 1 : 0;

@@ -21,6 +21,12 @@ struct dict {
  * After the first call only this function may be called. Freeing the last item closes the dict. */
 bool dict_free_some(struct dict *dict, size_t *limit);
 struct item *dict_find(const struct dict *dict, struct span key, uint32_t hash);
+/* The steps of a search, for many keys side by side: each fetches to the processor's cache what the
+ * next one reads. A position may be that of another key; DICT_NOWHERE: there is none. */
+#define DICT_NOWHERE UINT32_MAX
+void dict_fetch_cell(const struct dict *dict, uint32_t hash);
+uint32_t dict_fetch_pointer(const struct dict *dict, uint32_t hash);
+void dict_fetch_item(const struct dict *dict, uint32_t position);
 /* The item's key is absent. */
 void dict_insert(struct dict *dict, struct item *item, uint32_t hash, uint64_t seed);
 /* The caller then owns the item. */

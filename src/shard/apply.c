@@ -1,4 +1,5 @@
 #include "base/assert.h"
+#include "machine/logged.h"
 #include "machine/transaction.h"
 #include "shard/internal.h"
 
@@ -138,6 +139,62 @@ static void read_or_wait(struct shard *shard, const struct shard_request *reques
     host->reply_end(host->context, request->client, 0);
 }
 
+/* Keys that are looked up one after the other. */
+struct ahead {
+    const struct keyspace *keyspace;
+    unsigned database;
+    struct span keys[KEYSPACE_AHEAD_MAX];
+    size_t count;
+};
+
+static void ahead_end(struct ahead *ahead)
+{
+    if (ahead->count > 1)
+        keyspace_look_ahead(ahead->keyspace, ahead->keys, ahead->count);
+    ahead->count = 0;
+}
+
+static void ahead_add(const struct shard *shard, struct ahead *ahead, unsigned database,
+                      struct span key)
+{
+    if (ahead->count && ahead->database != database)
+        ahead_end(ahead);
+    if (ahead->count == 0)
+        ahead->keyspace = databases_find(shard->machine.databases, database);
+    ahead->database = database;
+    if (ahead->keyspace)
+        ahead->keys[ahead->count++] = key;
+}
+
+/* Each KEYSPACE_AHEAD_MAX reads, from this position on. */
+static void look_ahead_reads(const struct shard *shard, size_t position)
+{
+    struct ahead ahead = {.count = 0};
+    for (size_t i = position; i < shard->reads.count && i < position + KEYSPACE_AHEAD_MAX; i++) {
+        const struct pending_read *read = read_queue_at(&shard->reads, i);
+        struct span key;
+        if (read->kind == PENDING_READ && read_queue_argument(&shard->reads, read, 1, &key))
+            ahead_add(shard, &ahead, read->database, key);
+    }
+    ahead_end(&ahead);
+}
+
+/* Each KEYSPACE_AHEAD_MAX entries, from this index on. */
+static void look_ahead_entries(const struct shard *shard, uint64_t index, uint64_t last)
+{
+    struct ahead ahead = {.count = 0};
+    if (last - index >= KEYSPACE_AHEAD_MAX)
+        last = index + KEYSPACE_AHEAD_MAX - 1;
+    for (; index <= last; index++) {
+        struct entry entry;
+        struct span key;
+        if (storage_cached_entry(shard->storage, index, &entry) && entry.kind == ENTRY_COMMAND &&
+            logged_first_argument(entry.payload, &key))
+            ahead_add(shard, &ahead, entry.database, key);
+    }
+    ahead_end(&ahead);
+}
+
 static void answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
 {
     struct waiter_client waiter = {shard, read->client};
@@ -254,6 +311,8 @@ void shard_answer_reads(struct shard *shard)
         struct pending_read *read = read_queue_at(reads, i);
         if (read->context > shard->round_confirmed)
             break;
+        if (i % KEYSPACE_AHEAD_MAX == 0)
+            look_ahead_reads(shard, i);
         shard->reads_left = turn_is_over(shard);
         if (shard->reads_left)
             break;
@@ -304,8 +363,11 @@ void shard_apply_committed(struct shard *shard)
     uint32_t most = shard->options.apply_entries_max;
     shard->turn_work = shard->machine.stats.work;
     shard->image.prepared = 0;
-    for (uint32_t i = 0; i < most && shard->machine.applied_index < commit; i++)
+    for (uint32_t i = 0; i < most && shard->machine.applied_index < commit; i++) {
+        if (i % KEYSPACE_AHEAD_MAX == 0)
+            look_ahead_entries(shard, shard->machine.applied_index + 1, commit);
         if (!apply_next(shard))
             break;
+    }
     storage_pin(shard->storage, shard->machine.applied_index);
 }

@@ -188,6 +188,27 @@ struct span read_queue_bytes(const struct read_queue *queue, const struct pendin
     return arena_span(&queue->arena, read->bytes_at, read->bytes_len);
 }
 
+/* Takes the next argument of what read_queue_keep_args() kept. */
+static struct span take_argument(struct span *bytes)
+{
+    size_t len;
+    memcpy(&len, bytes->ptr, sizeof len);
+    struct span argument = span_of(bytes->ptr + sizeof len, len);
+    *bytes = span_of(argument.ptr + len, bytes->len - sizeof len - len);
+    return argument;
+}
+
+bool read_queue_argument(const struct read_queue *queue, const struct pending_read *read,
+                         size_t number, struct span *argument)
+{
+    if (number >= read->argc)
+        return false;
+    struct span bytes = read_queue_bytes(queue, read);
+    for (size_t i = 0; i <= number; i++)
+        *argument = take_argument(&bytes);
+    return true;
+}
+
 const struct span *read_queue_args(struct read_queue *queue, const struct pending_read *read)
 {
     if (queue->args_cap < read->argc) {
@@ -195,11 +216,7 @@ const struct span *read_queue_args(struct read_queue *queue, const struct pendin
         queue->args = mem_realloc(queue->args, queue->args_cap * sizeof *queue->args);
     }
     struct span bytes = read_queue_bytes(queue, read);
-    for (size_t i = 0; i < read->argc; i++) {
-        size_t len;
-        memcpy(&len, bytes.ptr, sizeof len);
-        queue->args[i] = span_of(bytes.ptr + sizeof len, len);
-        bytes = span_of(bytes.ptr + sizeof len + len, bytes.len - sizeof len - len);
-    }
+    for (size_t i = 0; i < read->argc; i++)
+        queue->args[i] = take_argument(&bytes);
     return queue->args;
 }

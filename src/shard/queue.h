@@ -109,6 +109,9 @@ void read_queue_keep(struct read_queue *queue, struct pending_read *read, struct
 void read_queue_keep_args(struct read_queue *queue, struct pending_read *read,
                           const struct span *args, size_t argc);
 struct span read_queue_bytes(const struct read_queue *queue, const struct pending_read *read);
+/* One of the arguments; valid until the next push. False: there are fewer. */
+bool read_queue_argument(const struct read_queue *queue, const struct pending_read *read,
+                         size_t number, struct span *argument);
 /* Valid until the next call or push. */
 const struct span *read_queue_args(struct read_queue *queue, const struct pending_read *read);
 

@@ -99,6 +99,12 @@ static bool recall(const struct recent *recent, uint64_t index, struct span reco
     return true;
 }
 
+bool storage_cached_entry(struct storage *storage, uint64_t index, struct entry *entry)
+{
+    struct span cached = cache_find(&storage->cache, index);
+    return cached.ptr && recall(storage->recent, index, cached, entry);
+}
+
 enum err storage_entry(struct storage *storage, uint64_t index, struct entry *entry)
 {
     struct record record;

@@ -547,9 +547,37 @@ static void test_what_was_cleared_is_freed_in_pieces_while_new_keys_come(void **
     }
 }
 
+/* Present and absent keys, in slots of no, one and many keys. */
+static void test_looking_ahead_changes_nothing(void **state)
+{
+    (void)state;
+    struct keyspace *keyspace = keyspace_new(7);
+    char texts[KEYSPACE_AHEAD_MAX][KEY_MAX];
+    struct span keys[KEYSPACE_AHEAD_MAX];
+    for (int count = 0; count <= 40000; count += 20000) {
+        for (int i = count - 20000; i < count; i++) {
+            snprintf(texts[0], KEY_MAX, i % 3 ? "key%d" : "{same}%d", i);
+            if (i >= 0)
+                keyspace_set_string(keyspace, span_text(texts[0]), SPAN("v"), false, 1);
+        }
+        uint64_t sum = keyspace_sum(keyspace);
+        for (int at = 0; at < 50000; at += KEYSPACE_AHEAD_MAX) {
+            for (int i = 0; i < KEYSPACE_AHEAD_MAX; i++) {
+                snprintf(texts[i], KEY_MAX, at % 5 ? "key%d" : "{same}%d", at + i);
+                keys[i] = span_text(texts[i]);
+            }
+            keyspace_look_ahead(keyspace, keys, (size_t)(at % (KEYSPACE_AHEAD_MAX + 1)));
+        }
+        assert_int_equal(keyspace_sum(keyspace), sum);
+        assert_int_equal(keyspace_count(keyspace), count);
+    }
+    keyspace_free(keyspace);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_looking_ahead_changes_nothing),
         cmocka_unit_test(test_random_calls_do_what_a_simple_model_does),
         cmocka_unit_test(test_a_large_dictionary_shrinks_and_keeps_what_is_left),
         cmocka_unit_test(test_digest_sees_every_part_of_a_key),
