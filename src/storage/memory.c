@@ -21,9 +21,7 @@ uint64_t storage_memory(const struct storage *storage)
 {
     uint64_t bytes = cache_capacity(&storage->cache) + mem_footprint(storage->gathered.cap) +
                      mem_footprint(storage->window.cap) + mem_footprint(sizeof *storage->recent);
-    for (size_t i = 0; i < storage->segment_count; i++)
-        bytes += mem_footprint(storage->segments[i].cap * sizeof *storage->segments[i].offsets);
-    return bytes;
+    return bytes + index_memory(storage);
 }
 
 static void trim(struct buf *buf)

@@ -134,11 +134,12 @@ void storage_set_identity(struct storage *storage, const struct identity *identi
 void storage_append(struct storage *storage, const struct entry *entries, size_t count);
 void storage_vote(struct storage *storage, struct vote_record vote);
 
-/* Drops every entry after `last`, which is not below the snapshot's index. A crash at any step
+/* Drops every entry after `last`, which is not below the snapshot's index. An error says that the
+ * log could not be read where it is to be cut; nothing was changed. A crash at any step
  * leaves the vote intact: the vote is first written to a file of its own, because its record may be
  * in the part that is cut, and segments leave the manifest before they are changed. Flushes the
  * gathered writes. */
-void storage_truncate(struct storage *storage, uint64_t last);
+MUST_CHECK enum err storage_truncate(struct storage *storage, uint64_t last);
 
 /* Hands all gathered writes to the disk and returns their ticket. Returns 0 if nothing was
  * gathered; the last ticket then covers everything handed over before. */

@@ -119,7 +119,7 @@ static void test_what_is_remembered_of_an_entry_goes_with_it(void **state)
     node_flush(&node);
     for (uint64_t index = 1; index <= MANY; index++)
         assert_entry(&node, index, 1);
-    storage_truncate(node.storage, MANY - 100);
+    assert_int_equal(storage_truncate(node.storage, MANY - 100), ERR_NONE);
     for (uint64_t index = MANY - 99; index <= MANY - 50; index++)
         node_append(&node, index, 2);
     node_flush(&node);
@@ -280,7 +280,7 @@ static void test_a_truncation_keeps_the_vote_before_it_cuts(void **state)
     node_vote(&node, 2, 3);
     node_flush(&node);
     node_append(&node, 4, 2);
-    storage_truncate(node.storage, 1);
+    assert_int_equal(storage_truncate(node.storage, 1), ERR_NONE);
     node_append(&node, 2, 3);
     uint64_t ticket = storage_flush(node.storage);
     assert_int_equal(node.fake.queued_count, 4);
@@ -305,8 +305,8 @@ static void test_a_truncation_at_the_end_does_nothing(void **state)
     struct node node;
     started(&node);
     fill(&node, 3, 10);
-    storage_truncate(node.storage, 3);
-    storage_truncate(node.storage, 10);
+    assert_int_equal(storage_truncate(node.storage, 3), ERR_NONE);
+    assert_int_equal(storage_truncate(node.storage, 10), ERR_NONE);
     assert_int_equal(node.fake.queued_count, 0);
     assert_int_equal(storage_status(node.storage).last_index, 3);
     node_close(&node);
@@ -321,7 +321,7 @@ static void crash_after(size_t done, bool partly, uint64_t *last, struct vote_re
     fill(&node, 5, 10);
     node_vote(&node, 2, 3);
     node_flush(&node);
-    storage_truncate(node.storage, 2);
+    assert_int_equal(storage_truncate(node.storage, 2), ERR_NONE);
     node_append(&node, 3, 3);
     storage_flush(node.storage);
     node_vote(&node, 3, 1);
@@ -366,11 +366,11 @@ static void test_a_second_truncation_before_the_first_is_done_works_too(void **s
     struct node node;
     started(&node);
     fill(&node, 9, 10);
-    storage_truncate(node.storage, 6);
+    assert_int_equal(storage_truncate(node.storage, 6), ERR_NONE);
     node_append(&node, 7, 2);
     node_append(&node, 8, 2);
-    storage_truncate(node.storage, 7);
-    storage_truncate(node.storage, 3);
+    assert_int_equal(storage_truncate(node.storage, 7), ERR_NONE);
+    assert_int_equal(storage_truncate(node.storage, 3), ERR_NONE);
     node_append(&node, 4, 3);
     storage_flush(node.storage);
     node_run_all(&node);
@@ -392,7 +392,7 @@ static void test_what_was_read_before_a_cut_is_not_served_after_it(void **state)
     node_crash(&node);
     node.options.cache_bytes_max = 1;
     node_start(&node);
-    storage_truncate(node.storage, 2);
+    assert_int_equal(storage_truncate(node.storage, 2), ERR_NONE);
     assert_entry(&node, 1, 1); /* the file still has all of the old entries */
     for (uint64_t index = 3; index <= 5; index++)
         node_append_sized(&node, index, 2, 10);
@@ -414,7 +414,7 @@ static void test_the_cache_follows_a_truncation(void **state)
     fill(&node, 300, 1000);
     node_flush(&node);
     for (uint64_t last = 299; last > 3; last = last * 2 / 3) {
-        storage_truncate(node.storage, last);
+        assert_int_equal(storage_truncate(node.storage, last), ERR_NONE);
         struct storage_status status = storage_status(node.storage);
         assert_int_equal(status.last_index, last);
         assert_int_equal(status.cache_entries, last);
@@ -422,9 +422,9 @@ static void test_the_cache_follows_a_truncation(void **state)
         assert_entry(&node, last, 1);
         node_append(&node, last + 1, 2);
         assert_entry(&node, last + 1, 2);
-        storage_truncate(node.storage, last);
+        assert_int_equal(storage_truncate(node.storage, last), ERR_NONE);
     }
-    storage_truncate(node.storage, 0);
+    assert_int_equal(storage_truncate(node.storage, 0), ERR_NONE);
     assert_int_equal(storage_status(node.storage).cache_entries, 0);
     assert_int_equal(storage_status(node.storage).cache_bytes, 0);
     node_append(&node, 1, 9);
@@ -501,7 +501,7 @@ static void test_without_sync_nothing_is_synced_but_a_truncation(void **state)
     fill(&node, 3, 10);
     storage_flush(node.storage);
     storage_tick(node.storage, 100000);
-    storage_truncate(node.storage, 1);
+    assert_int_equal(storage_truncate(node.storage, 1), ERR_NONE);
     storage_flush(node.storage);
     assert_int_equal(node.fake.queued_count, 5);
     for (size_t i = 0; i < 5; i++)
