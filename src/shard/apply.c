@@ -307,5 +307,5 @@ void shard_apply_committed(struct shard *shard)
     for (uint32_t i = 0; i < most && shard->machine.applied_index < commit; i++)
         if (!apply_next(shard))
             break;
-    storage_pin(shard->storage, shard->machine.applied_index);
+    shard_keep_recent(shard);
 }

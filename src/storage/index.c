@@ -139,7 +139,7 @@ enum err index_read(struct storage *storage, uint64_t index, struct record *reco
     if (place->seq == segment->seq && place->next.index <= index && place->next.index > at.index)
         at = place->next;
     for (;;) {
-        enum err err = record_load(storage, segment, at.offset, record);
+        enum err err = window_record(storage, segment, at.offset, record);
         if (err)
             return err;
         *offset = at.offset;

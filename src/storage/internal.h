@@ -48,8 +48,16 @@ struct span cache_find(struct cache *cache, uint64_t index); /* ptr NULL: not th
 /* The records of [first, last] that stand together in the first record's chunk. */
 struct span cache_run(struct cache *cache, uint64_t first, uint64_t last, size_t *count);
 void cache_truncate(struct cache *cache, uint64_t last);
-void cache_evict(struct cache *cache, uint64_t bytes_max, uint64_t pinned_after,
-                 uint64_t completed);
+
+/* What decides which chunks may go: the oldest first, when they are on the disk and applied. */
+struct cache_needs {
+    uint64_t completed;    /* newest ticket that is durable */
+    uint64_t pinned_after; /* later entries stay in any case */
+    uint64_t wanted_after; /* later entries stay as far as bytes_max allows */
+    uint64_t bytes_min;    /* so many bytes of the newest ones too */
+    uint64_t bytes_max;
+};
+void cache_evict(struct cache *cache, const struct cache_needs *needs);
 void cache_close(struct cache *cache);
 
 enum { RECENT_ENTRIES = 512 };
@@ -166,6 +174,8 @@ struct storage {
     size_t note_count;
     size_t note_cap;
     uint64_t pinned_after;
+    uint64_t wanted_after;
+    uint64_t spare_bytes;
     bool unsynced;      /* entries or votes were written since the last sync */
     bool tail_unsynced; /* anything was written since the last sync, even a mark */
     uint64_t synced_ms;
@@ -175,8 +185,6 @@ struct storage {
     struct place place;
     struct cache cache;
     struct recent *recent;
-    uint64_t trimmed_at; /* last index at the last trim */
-    unsigned quiet_trims;
     /* A window on a segment, for entries that the cache does not hold. */
     struct buf window;
     uint64_t window_seq;
@@ -254,8 +262,8 @@ MUST_CHECK enum err index_find(struct storage *storage, uint64_t index, uint64_t
 uint64_t index_memory(const struct storage *storage);
 
 /* read.c: the record at `offset`, whatever it is. Valid until the next one is loaded. */
-MUST_CHECK enum err record_load(struct storage *storage, const struct segment *segment,
-                                uint64_t offset, struct record *record);
+MUST_CHECK enum err window_record(struct storage *storage, const struct segment *segment,
+                                  uint64_t offset, struct record *record);
 /* read.c: gives the segment's bytes from `offset` on, at least `need` of them if the file has
  * them. */
 MUST_CHECK enum err window_load(struct storage *storage, const struct segment *segment,

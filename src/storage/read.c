@@ -41,8 +41,8 @@ enum err window_load(struct storage *storage, const struct segment *segment, uin
     return ERR_NONE;
 }
 
-enum err record_load(struct storage *storage, const struct segment *segment, uint64_t offset,
-                     struct record *record)
+enum err window_record(struct storage *storage, const struct segment *segment, uint64_t offset,
+                       struct record *record)
 {
     for (size_t need = ENTRY_HEADER_MAX;; need *= 4) {
         struct span bytes;

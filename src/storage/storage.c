@@ -296,7 +296,23 @@ void storage_completed(struct storage *storage, const struct disk_completion *co
 void storage_pin(struct storage *storage, uint64_t index)
 {
     storage->pinned_after = index;
-    cache_evict(&storage->cache, storage->options.cache_bytes_max, index, storage->completed);
+    cache_evict(&storage->cache,
+                &(struct cache_needs){.completed = storage->completed,
+                                      .pinned_after = index,
+                                      .wanted_after = storage->wanted_after,
+                                      .bytes_min = storage->spare_bytes,
+                                      .bytes_max = storage->options.cache_bytes_max});
+}
+
+void storage_want(struct storage *storage, uint64_t index, uint64_t spare_bytes)
+{
+    storage->wanted_after = index;
+    storage->spare_bytes = spare_bytes;
+}
+
+uint64_t storage_cached_after(const struct storage *storage)
+{
+    return segment_last(segments_open(storage)) - storage->cache.entries;
 }
 
 struct storage_status storage_status(const struct storage *storage)

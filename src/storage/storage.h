@@ -9,8 +9,9 @@
  * ticket covers everything that was gathered or queued before the flush that returned it. A ticket
  * is durable when storage_completed() has reported it or a later one.
  *
- * Recent entries stay in a memory cache of limited size. Entries that the caller pins stay even
- * above the limit. Older entries are read from their segment. */
+ * Recent entries stay in a memory cache for as long as somebody is likely to want them, up to a
+ * limit. Entries that the caller pins stay even above the limit. Other entries are read from their
+ * segment. */
 #ifndef FLOTILLA_STORAGE_STORAGE_H
 #define FLOTILLA_STORAGE_STORAGE_H
 
@@ -164,6 +165,12 @@ MUST_CHECK enum err storage_entry(struct storage *storage, uint64_t index, struc
 
 /* Entries after `index` stay in the cache. The caller moves `index` on as it applies entries. */
 void storage_pin(struct storage *storage, uint64_t index);
+/* Of the entries that are not pinned, those after `index` are wanted: they stay as far as
+ * cache_bytes_max allows. Of others the newest stay, about spare_bytes of them. Counts from the
+ * next storage_pin() on. Before the first call all are wanted. */
+void storage_want(struct storage *storage, uint64_t index, uint64_t spare_bytes);
+/* The entries after this one are in the cache. */
+uint64_t storage_cached_after(const struct storage *storage);
 
 /* Whether `bytes` more fit on the disk above the reserve, as far as is known. storage_tick()
  * measures the disk from time to time; bytes queued since then are subtracted. An operation that
@@ -230,8 +237,7 @@ struct storage_status {
 struct storage_status storage_status(const struct storage *storage);
 /* Bytes of memory that the log uses: cache, buffers, offsets of entries. */
 uint64_t storage_memory(const struct storage *storage);
-/* To be called once a second. Frees large empty buffers. Frees most of the cache after some seconds
- * without a new entry. */
+/* To be called once a second. Frees large empty buffers. */
 void storage_trim(struct storage *storage);
 
 #endif
