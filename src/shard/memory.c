@@ -6,6 +6,7 @@ enum {
     BUFFER_KEEP = 128 * 1024,
     TRIM_MS = 1000,
     SPARE_BYTES = 1 << 20, /* of recent entries that all members have, as far as is known */
+    ALONE_BYTES = 1 << 16, /* where there are no others: so that each turn need not begin anew */
 };
 
 uint64_t shard_memory(const struct shard *shard)
@@ -40,7 +41,7 @@ void shard_keep_recent(struct shard *shard)
     bool is_alone = raft_membership(shard->raft)->count <= 1;
     uint64_t stored =
         raft_stored_by_all(shard->raft, storage_cached_after(shard->storage), since_ms);
-    storage_want(shard->storage, stored, is_alone ? 1 : SPARE_BYTES);
+    storage_want(shard->storage, stored, is_alone ? ALONE_BYTES : SPARE_BYTES);
     storage_pin(shard->storage, shard->machine.applied_index);
 }
 

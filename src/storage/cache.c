@@ -143,8 +143,7 @@ void cache_evict(struct cache *cache, const struct cache_needs *needs)
         uint64_t last = chunk->first + chunk->count - 1;
         if (chunk->ticket == 0 || chunk->ticket > needs->completed || last > needs->pinned_after)
             break;
-        bool is_wanted =
-            last > needs->wanted_after || cache->bytes < needs->bytes_min + chunk->bytes.len;
+        bool is_wanted = last > needs->wanted_after || cache->bytes <= needs->bytes_min;
         if (is_wanted && cache->bytes <= needs->bytes_max)
             break;
         close_chunk(cache, chunk);

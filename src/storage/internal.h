@@ -54,7 +54,7 @@ struct cache_needs {
     uint64_t completed;    /* newest ticket that is durable */
     uint64_t pinned_after; /* later entries stay in any case */
     uint64_t wanted_after; /* later entries stay as far as bytes_max allows */
-    uint64_t bytes_min;    /* so many bytes of the newest ones too */
+    uint64_t bytes_min;    /* at most so many bytes stay for nobody */
     uint64_t bytes_max;
 };
 void cache_evict(struct cache *cache, const struct cache_needs *needs);

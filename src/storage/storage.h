@@ -166,7 +166,7 @@ MUST_CHECK enum err storage_entry(struct storage *storage, uint64_t index, struc
 /* Entries after `index` stay in the cache. The caller moves `index` on as it applies entries. */
 void storage_pin(struct storage *storage, uint64_t index);
 /* Of the entries that are not pinned, those after `index` are wanted: they stay as far as
- * cache_bytes_max allows. Of others the newest stay, about spare_bytes of them. Counts from the
+ * cache_bytes_max allows. Of others the newest stay, at most spare_bytes of them. Counts from the
  * next storage_pin() on. Before the first call all are wanted. */
 void storage_want(struct storage *storage, uint64_t index, uint64_t spare_bytes);
 /* The entries after this one are in the cache. */
