@@ -1,5 +1,5 @@
-/* The items of one slot: a dense array in insertion order, with an open-addressing index table of
- * 32-bit cells. Private to keyspace/. Zero-initialised is empty and takes no memory.
+/* The items of one slot: a dense array in insertion order, with an open-addressing index table.
+ * Private to keyspace/. Zero-initialised is empty and takes no memory.
  *
  * Removing an item moves the last item into its position. Positions therefore depend only on the
  * calls; the hash decides only where a cell is in the index table. */
@@ -9,7 +9,7 @@
 #include "keyspace/item.h"
 
 struct dict {
-    struct item **items; /* the index table follows, in the same allocation */
+    void *table; /* the index table, then the items */
     uint32_t count;
     uint32_t mask; /* number of index cells - 1; 0: nothing is allocated */
 };
@@ -20,6 +20,7 @@ struct dict {
 /* Frees up to `limit` items and elements of items, the last ones first; true when nothing is left.
  * After the first call only this function may be called. Freeing the last item closes the dict. */
 bool dict_free_some(struct dict *dict, size_t *limit);
+struct item *dict_at(const struct dict *dict, size_t position);
 struct item *dict_find(const struct dict *dict, struct span key, uint32_t hash);
 /* The steps of a search, for many keys side by side: each fetches to the processor's cache what the
  * next one reads. A position may be that of another key; DICT_NOWHERE: there is none. */

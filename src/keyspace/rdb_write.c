@@ -85,7 +85,7 @@ static const struct item *item_at(const struct rdb_writer *writer, struct rdb_pl
         }
         const struct dict *dict = &keyspace->slots[place->slot].dict;
         if (place->position < dict->count && !is_out_of_turn(writer, writer->database, place->slot))
-            return dict->items[place->position];
+            return dict_at(dict, place->position);
         place->slot++;
         place->position = 0;
     }

@@ -15,7 +15,7 @@ size_t keyspace_slot_count(const struct keyspace *keyspace, unsigned slot)
 struct item *keyspace_slot_item(const struct keyspace *keyspace, unsigned slot, size_t position)
 {
     ASSERT(slot < KEYSPACE_SLOTS && position < keyspace->slots[slot].dict.count);
-    return keyspace->slots[slot].dict.items[position];
+    return dict_at(&keyspace->slots[slot].dict, position);
 }
 
 struct item *keyspace_random(const struct keyspace *keyspace, struct prng *prng)
@@ -29,7 +29,7 @@ struct item *keyspace_random(const struct keyspace *keyspace, struct prng *prng)
     const struct slot *slot = &keyspace->slots[group * GROUP_SLOTS];
     while (left >= slot->dict.count)
         left -= slot++->dict.count;
-    return slot->dict.items[left];
+    return dict_at(&slot->dict, left);
 }
 
 /* A cursor holds a slot in its upper half. Its lower half holds how many positions of the slot are
@@ -54,7 +54,7 @@ uint64_t keyspace_scan(const struct keyspace *keyspace, uint64_t cursor, size_t 
         if (left == 0 || left > dict->count)
             left = dict->count;
         for (; left > 0 && visited < count; visited++)
-            visit(context, dict->items[--left]);
+            visit(context, dict_at(dict, --left));
         if (left > 0)
             return number << CURSOR_SLOT_SHIFT | left;
         number++;
@@ -115,7 +115,7 @@ uint64_t keyspace_digest(const struct keyspace *keyspace)
         digest_number(&state, slot->removed_revision);
         digest_number(&state, slot->dict.count);
         for (uint32_t j = 0; j < slot->dict.count; j++)
-            digest_item(&state, slot->dict.items[j]);
+            digest_item(&state, dict_at(&slot->dict, j));
     }
     return XXH3_64bits_digest(&state);
 }

@@ -5,26 +5,25 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum { CHUNK_ENTRIES = 16384 };
-
 void raft_log_init(struct raft_log *log, uint64_t base_index, uint64_t base_term)
 {
     *log = (struct raft_log){.base_index = base_index,
                              .base_term = base_term,
                              .last_index = base_index,
-                             .chunks_base = base_index};
+                             .packs_base = base_index};
 }
 
-static void free_chunks(struct raft_log *log, size_t keep)
+static void free_packs(struct raft_log *log, size_t keep)
 {
-    while (log->chunk_count > keep)
-        mem_free(log->chunks[--log->chunk_count]);
+    while (log->pack_count > keep)
+        mem_free(log->packs[--log->pack_count]);
 }
 
 void raft_log_close(struct raft_log *log)
 {
-    free_chunks(log, 0);
-    mem_free(log->chunks);
+    free_packs(log, 0);
+    mem_free(log->packs);
+    mem_free(log->open);
     mem_free(log->runs);
     *log = (struct raft_log){0};
 }
@@ -39,19 +38,80 @@ static void begin_run(struct raft_log *log, const struct raft_entry *entry)
         (struct raft_term_run){.first_index = entry->index, .term = entry->term};
 }
 
-static void add_chunk(struct raft_log *log)
+static uint32_t width_of(uint32_t most)
 {
-    if (log->chunk_count == log->chunk_cap) {
-        log->chunk_cap = log->chunk_cap ? log->chunk_cap * 2 : 16;
-        log->chunks = mem_realloc(log->chunks, log->chunk_cap * sizeof *log->chunks);
-    }
-    log->chunks[log->chunk_count++] = mem_alloc(CHUNK_ENTRIES * sizeof **log->chunks);
+    if (most == 0)
+        return 0;
+    return most <= UINT8_MAX ? 1 : most <= UINT16_MAX ? 2 : 4;
 }
 
-static uint32_t *bytes_of(const struct raft_log *log, uint64_t index)
+static struct raft_pack *pack(const uint32_t sizes[RAFT_LOG_PACK])
 {
-    uint64_t position = index - log->chunks_base - 1;
-    return &log->chunks[position / CHUNK_ENTRIES][position % CHUNK_ENTRIES];
+    uint32_t least = sizes[0], largest = sizes[0];
+    for (size_t i = 1; i < RAFT_LOG_PACK; i++) {
+        least = sizes[i] < least ? sizes[i] : least;
+        largest = sizes[i] > largest ? sizes[i] : largest;
+    }
+    uint32_t width = width_of(largest - least);
+    struct raft_pack *packed = mem_alloc(sizeof *packed + (size_t)width * RAFT_LOG_PACK);
+    packed->least = least;
+    packed->width = width;
+    for (size_t i = 0; i < RAFT_LOG_PACK; i++) {
+        uint32_t more = sizes[i] - least;
+        if (width == 1)
+            packed->more[i] = (uint8_t)more;
+        else if (width == 2)
+            memcpy(packed->more + 2 * i, &(uint16_t){(uint16_t)more}, 2);
+        else if (width == 4)
+            memcpy(packed->more + 4 * i, &more, 4);
+    }
+    return packed;
+}
+
+static uint32_t packed_size(const struct raft_pack *packed, size_t i)
+{
+    uint16_t two;
+    uint32_t four;
+    switch (packed->width) {
+    case 0:
+        return packed->least;
+    case 1:
+        return packed->least + packed->more[i];
+    case 2:
+        memcpy(&two, packed->more + 2 * i, 2);
+        return packed->least + two;
+    default:
+        memcpy(&four, packed->more + 4 * i, 4);
+        return packed->least + four;
+    }
+}
+
+static uint32_t size_of(const struct raft_log *log, uint64_t index)
+{
+    uint64_t position = index - log->packs_base - 1;
+    size_t number = position / RAFT_LOG_PACK;
+    return number == log->pack_count ? log->open[position % RAFT_LOG_PACK]
+                                     : packed_size(log->packs[number], position % RAFT_LOG_PACK);
+}
+
+static void close_pack(struct raft_log *log)
+{
+    if (log->pack_count == log->pack_cap) {
+        log->pack_cap = log->pack_cap ? log->pack_cap * 2 : 16;
+        log->packs = mem_realloc(log->packs, log->pack_cap * sizeof(*log->packs));
+    }
+    log->packs[log->pack_count++] = pack(log->open);
+}
+
+/* What stays of the pack that is cut becomes the open one. */
+static void reopen_pack(struct raft_log *log)
+{
+    size_t number = (log->last_index - log->packs_base) / RAFT_LOG_PACK;
+    if (number == log->pack_count)
+        return;
+    for (size_t i = 0; i < RAFT_LOG_PACK; i++)
+        log->open[i] = packed_size(log->packs[number], i);
+    free_packs(log, number);
 }
 
 void raft_log_append(struct raft_log *log, const struct raft_entry *entry)
@@ -60,10 +120,12 @@ void raft_log_append(struct raft_log *log, const struct raft_entry *entry)
     ASSERT(entry->term > 0 && entry->term >= raft_log_last_term(log));
     if (log->run_count == 0 || log->runs[log->run_count - 1].term != entry->term)
         begin_run(log, entry);
-    if ((log->last_index - log->chunks_base) / CHUNK_ENTRIES == log->chunk_count)
-        add_chunk(log);
+    if (!log->open)
+        log->open = mem_alloc(RAFT_LOG_PACK * sizeof(*log->open));
+    log->open[(log->last_index - log->packs_base) % RAFT_LOG_PACK] = entry->bytes;
     log->last_index = entry->index;
-    *bytes_of(log, entry->index) = entry->bytes;
+    if ((log->last_index - log->packs_base) % RAFT_LOG_PACK == 0)
+        close_pack(log);
 }
 
 void raft_log_truncate(struct raft_log *log, uint64_t last_index)
@@ -72,17 +134,17 @@ void raft_log_truncate(struct raft_log *log, uint64_t last_index)
     log->last_index = last_index;
     while (log->run_count > 0 && log->runs[log->run_count - 1].first_index > last_index)
         log->run_count--;
-    free_chunks(log, (last_index - log->chunks_base + CHUNK_ENTRIES - 1) / CHUNK_ENTRIES);
+    reopen_pack(log);
 }
 
-static void drop_chunks_before(struct raft_log *log, uint64_t base_index)
+static void drop_packs_before(struct raft_log *log, uint64_t base_index)
 {
-    size_t gone = (base_index - log->chunks_base) / CHUNK_ENTRIES;
+    size_t gone = (base_index - log->packs_base) / RAFT_LOG_PACK;
     for (size_t i = 0; i < gone; i++)
-        mem_free(log->chunks[i]);
-    log->chunk_count -= gone;
-    memmove(log->chunks, log->chunks + gone, log->chunk_count * sizeof *log->chunks);
-    log->chunks_base += (uint64_t)gone * CHUNK_ENTRIES;
+        mem_free(log->packs[i]);
+    log->pack_count -= gone;
+    memmove(log->packs, log->packs + gone, log->pack_count * sizeof(*log->packs));
+    log->packs_base += (uint64_t)gone * RAFT_LOG_PACK;
 }
 
 void raft_log_compact(struct raft_log *log, uint64_t base_index)
@@ -101,7 +163,7 @@ void raft_log_compact(struct raft_log *log, uint64_t base_index)
         log->run_count = 0;
     else
         log->runs[0].first_index = base_index + 1;
-    drop_chunks_before(log, base_index);
+    drop_packs_before(log, base_index);
 }
 
 uint64_t raft_log_last_term(const struct raft_log *log)
@@ -148,7 +210,7 @@ size_t raft_log_batch(const struct raft_log *log, uint64_t first,
     size_t count = 0;
     *bytes = 0;
     for (uint64_t index = first; index <= log->last_index; index++) {
-        uint64_t with_this = *bytes + *bytes_of(log, index);
+        uint64_t with_this = *bytes + size_of(log, index);
         if (count == options->entries_per_append_max)
             break;
         if (count > 0 && with_this > options->bytes_per_append_max)

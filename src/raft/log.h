@@ -1,6 +1,8 @@
 /* The core's view of the log, private to raft/: where each term begins, and the size of each entry.
  * Terms ascend along a log and change rarely, so they are stored as runs. Sizes are stored in
- * chunks with four bytes per entry, so that growing copies nothing. */
+ * packs of RAFT_LOG_PACK entries. Entries of one time are of similar sizes: a full pack has the
+ * least size, and of each entry how much more it is, in as many bytes as the largest one needs.
+ * That is usually one. The last, open pack has four. */
 #ifndef FLOTILLA_RAFT_LOG_H
 #define FLOTILLA_RAFT_LOG_H
 
@@ -14,6 +16,14 @@ struct raft_term_run {
     uint64_t term;
 };
 
+enum { RAFT_LOG_PACK = 1024 };
+
+struct raft_pack {
+    uint32_t least;
+    uint32_t width; /* 0, 1, 2 or 4 */
+    uint8_t more[]; /* `width` bytes for each entry, of the machine's order */
+};
+
 struct raft_log {
     uint64_t base_index; /* the last entry that a snapshot covers; 0: none */
     uint64_t base_term;
@@ -21,10 +31,11 @@ struct raft_log {
     struct raft_term_run *runs; /* ascending; the first run begins at base_index + 1 */
     size_t run_count;
     size_t run_cap;
-    uint64_t chunks_base; /* index before the first entry of the first chunk */
-    uint32_t **chunks;
-    size_t chunk_count;
-    size_t chunk_cap;
+    uint64_t packs_base;      /* index before the first entry of the first pack */
+    struct raft_pack **packs; /* full ones */
+    size_t pack_count;
+    size_t pack_cap;
+    uint32_t *open; /* the sizes behind them; RAFT_LOG_PACK of them have room */
 };
 
 void raft_log_init(struct raft_log *log, uint64_t base_index, uint64_t base_term);

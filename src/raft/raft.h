@@ -326,6 +326,11 @@ bool raft_accepts(const struct raft *raft);
 
 void raft_set_voters_target(struct raft *raft, uint32_t target);
 
+/* A leader: the last entry that each of those members has stored that have answered since then
+ * (monotonic ms) and have stored at least entry `from`; its own last entry if there are none. Other
+ * nodes: their last entry. What comes after it is what this node may soon have to send. */
+uint64_t raft_stored_by_all(const struct raft *raft, uint64_t from, uint64_t since_ms);
+
 /* Tells the core whether this node's disk takes more entries. A node without room tells the leader,
  * which then hands leadership to it only if the host names it. */
 void raft_set_room(struct raft *raft, bool has_room);

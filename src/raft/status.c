@@ -12,6 +12,21 @@ uint64_t raft_peer_contact_ms(const struct raft *raft, uint64_t id)
     return is_peer ? contact_ms(&raft->progress[position]) : 0;
 }
 
+uint64_t raft_stored_by_all(const struct raft *raft, uint64_t from, uint64_t since_ms)
+{
+    uint64_t least = raft->log.last_index;
+    if (raft->role != RAFT_LEADER)
+        return least;
+    for (size_t i = 0; i < raft->membership.count; i++) {
+        const struct raft_progress *progress = &raft->progress[i];
+        bool counts = i != raft->self && progress->answered && progress->contact_ms >= since_ms &&
+                      progress->match >= from;
+        if (counts && progress->match < least)
+            least = progress->match;
+    }
+    return least;
+}
+
 static void describe_peer(const struct raft *raft, size_t position, struct raft_peer_status *peer)
 {
     const struct raft_progress *progress = &raft->progress[position];

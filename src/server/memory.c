@@ -11,6 +11,13 @@ enum {
     SHARE_BETWEEN_SAMPLES = 64, /* of maxmemory: so much may come in unseen */
 };
 
+/* jemalloc reads this at the start; MALLOC_CONF in the environment overrides it. One thread does
+ * nearly all that allocates, so that more arenas only hold more free pages. Free pages go back to
+ * the system after a second in place of ten: buffers and records come and go all the time, and by
+ * then what is free is what the load does not need. */
+extern const char *malloc_conf;
+const char *malloc_conf = "narenas:2,dirty_decay_ms:1000";
+
 /* Weak: the sanitizers' builds are without jemalloc. */
 extern int mallctl(const char *name, void *old, size_t *old_len, void *fresh, size_t fresh_len)
     __attribute__((weak));

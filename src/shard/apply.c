@@ -369,5 +369,5 @@ void shard_apply_committed(struct shard *shard)
         if (!apply_next(shard))
             break;
     }
-    storage_pin(shard->storage, shard->machine.applied_index);
+    shard_keep_recent(shard);
 }

@@ -128,7 +128,8 @@ static void store(struct shard *shard, const struct raft_update *update,
         shard_install(shard, &update->installed);
     if (update->truncate) {
         shard->records_first = 0; /* what was gathered may be of entries that go */
-        storage_truncate(shard->storage, update->truncate_after);
+        if (storage_truncate(shard->storage, update->truncate_after) != ERR_NONE)
+            FATAL("the log cannot be read where it has to be cut");
         shard_forget_cut(shard, update->truncate_after);
         shard_clock_cut(&shard->clock, time_of_newest(shard, update->truncate_after));
     }

@@ -234,6 +234,7 @@ struct shard {
 
 /* memory.c */
 void shard_trim(struct shard *shard);
+void shard_keep_recent(struct shard *shard);
 
 /* submit.c */
 struct entry shard_batch_begin(struct shard *shard, enum entry_kind kind);

@@ -2,7 +2,12 @@
 #include "base/mem.h"
 #include "shard/internal.h"
 
-enum { BUFFER_KEEP = 1 << 20, TRIM_MS = 1000 };
+enum {
+    BUFFER_KEEP = 128 * 1024,
+    TRIM_MS = 1000,
+    SPARE_BYTES = 1 << 20, /* of recent entries that all members have, as far as is known */
+    ALONE_BYTES = 1 << 16, /* where there are no others: so that each turn need not begin anew */
+};
 
 uint64_t shard_memory(const struct shard *shard)
 {
@@ -24,6 +29,20 @@ uint64_t shard_memory(const struct shard *shard)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         bytes += mem_footprint(sizes[i]);
     return bytes;
+}
+
+/* The log keeps in memory what is not applied and what members that keep up have not stored. One
+ * that is silent, or whose next entry has left the memory already, is sent entries from the disk.
+ * A follower may become the leader of others that are slightly behind, so it keeps a little. */
+void shard_keep_recent(struct shard *shard)
+{
+    uint64_t recently = shard->options.raft.election_timeout_ms;
+    uint64_t since_ms = shard->now.mono_ms > recently ? shard->now.mono_ms - recently : 0;
+    bool is_alone = raft_membership(shard->raft)->count <= 1;
+    uint64_t stored =
+        raft_stored_by_all(shard->raft, storage_cached_after(shard->storage), since_ms);
+    storage_want(shard->storage, stored, is_alone ? ALONE_BYTES : SPARE_BYTES);
+    storage_pin(shard->storage, shard->machine.applied_index);
 }
 
 static void trim(struct buf *buf)

@@ -450,7 +450,7 @@ void shard_install(struct shard *shard, const struct raft_snapshot *snapshot)
     shard->written_count = 0; /* of a log that is gone */
     shard->gathered_index = snapshot->index;
     shard->gathered_term = snapshot->term;
-    storage_pin(shard->storage, shard->machine.applied_index);
+    shard_keep_recent(shard);
     shard_digest_replaced(shard);
     shard_forget_issued(shard);
     shard->stats.installs++;

@@ -17,8 +17,21 @@ static void close_chunk(struct cache *cache, struct chunk *chunk)
     mem_free(chunk->offsets);
 }
 
+/* What has grown by doubling gives back what it does not need. */
+static void seal_chunk(struct chunk *chunk)
+{
+    if (chunk->bytes.cap - chunk->bytes.len > CHUNK_BYTES / 8)
+        buf_shrink(&chunk->bytes);
+    if (chunk->cap == chunk->count)
+        return;
+    chunk->cap = chunk->count;
+    chunk->offsets = mem_realloc(chunk->offsets, chunk->cap * sizeof *chunk->offsets);
+}
+
 static struct chunk *add_chunk(struct cache *cache, uint64_t first)
 {
+    if (cache->count)
+        seal_chunk(last_chunk(cache));
     if (cache->count == cache->cap) {
         cache->cap = cache->cap ? cache->cap * 2 : 16;
         cache->chunks = mem_realloc(cache->chunks, cache->cap * sizeof *cache->chunks);
@@ -122,13 +135,16 @@ void cache_truncate(struct cache *cache, uint64_t last)
     chunk->count = kept;
 }
 
-void cache_evict(struct cache *cache, uint64_t bytes_max, uint64_t pinned_after, uint64_t completed)
+void cache_evict(struct cache *cache, const struct cache_needs *needs)
 {
     size_t gone = 0;
-    while (gone < cache->count && cache->bytes > bytes_max) {
+    while (gone < cache->count) {
         struct chunk *chunk = &cache->chunks[gone];
-        if (chunk->ticket == 0 || chunk->ticket > completed ||
-            chunk->first + chunk->count - 1 > pinned_after)
+        uint64_t last = chunk->first + chunk->count - 1;
+        if (chunk->ticket == 0 || chunk->ticket > needs->completed || last > needs->pinned_after)
+            break;
+        bool is_wanted = last > needs->wanted_after || cache->bytes <= needs->bytes_min;
+        if (is_wanted && cache->bytes <= needs->bytes_max)
             break;
         close_chunk(cache, chunk);
         gone++;

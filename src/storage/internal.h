@@ -6,6 +6,7 @@
  *   snapshot.c  adopts images, installs snapshots, removes covered segments
  *   held.c      raft.synced: how much of the log is known to be synced
  *   room.c      how much room the disk has
+ *   index.c     where entries stand in their segment
  *   cache.c     recent entries in memory
  *   memory.c    memory in use, and releasing it
  *   read.c      older entries from their segment
@@ -48,8 +49,16 @@ struct span cache_find(struct cache *cache, uint64_t index); /* ptr NULL: not th
 /* The records of [first, last] that stand together in the first record's chunk. */
 struct span cache_run(struct cache *cache, uint64_t first, uint64_t last, size_t *count);
 void cache_truncate(struct cache *cache, uint64_t last);
-void cache_evict(struct cache *cache, uint64_t bytes_max, uint64_t pinned_after,
-                 uint64_t completed);
+
+/* What decides which chunks may go: the oldest first, when they are on the disk and applied. */
+struct cache_needs {
+    uint64_t completed;    /* newest ticket that is durable */
+    uint64_t pinned_after; /* later entries stay in any case */
+    uint64_t wanted_after; /* later entries stay as far as bytes_max allows */
+    uint64_t bytes_min;    /* at most so many bytes stay for nobody */
+    uint64_t bytes_max;
+};
+void cache_evict(struct cache *cache, const struct cache_needs *needs);
 void cache_close(struct cache *cache);
 
 enum { RECENT_ENTRIES = 512 };
@@ -61,19 +70,43 @@ struct recent {
     struct entry entries[RECENT_ENTRIES];
 };
 
+/* A place in a segment from which others are found: see index.c. */
+struct waypoint {
+    uint64_t index;
+    uint64_t offset; /* of the record of this entry */
+};
+
 /* One file of the log. */
 struct segment {
     uint64_t seq;
     int file;
     struct prev_record prev; /* the entry before the segment's first entry */
-    uint64_t *offsets;       /* [i]: offset of entry prev.index + 1 + i */
-    size_t count;
-    size_t cap;
+    size_t count;            /* entries */
+    struct waypoint *waypoints;
+    size_t waypoint_count;
+    size_t waypoint_cap;
     uint64_t end;        /* size, including queued and gathered bytes */
     uint64_t synced_end; /* completed syncs cover the segment up to here */
     uint64_t marked_end; /* synced bytes according to the newest mark in the segment */
     uint64_t filled_end; /* filler follows up to here, written or queued; up to `end`: none */
-    unsigned database;   /* selected at the end; ENTRY_DATABASES: not known */
+    unsigned database;   /* selected at the end */
+};
+
+/* Where the last look-up in a file ended: the next entry stands there, behind annotations. */
+struct place {
+    uint64_t seq; /* of the segment; 0: there is none */
+    struct waypoint next;
+};
+
+/* The offsets of the newest entries, which may not be on the disk yet. */
+struct afloat {
+    uint64_t first;
+    uint64_t *offsets; /* [i]: of entry first + i, in its segment */
+    size_t count;
+    size_t cap;
+    uint64_t flushed;      /* the newest ticket that covers entries here */
+    uint64_t ticket;       /* when it completes, the entries up to ticket_index are on the disk */
+    uint64_t ticket_index; /* with ticket 0, no ticket is waited for */
 };
 
 /* Entries from `first` up to the next run have this term. */
@@ -143,15 +176,17 @@ struct storage {
     size_t note_count;
     size_t note_cap;
     uint64_t pinned_after;
+    uint64_t wanted_after;
+    uint64_t spare_bytes;
     bool unsynced;      /* entries or votes were written since the last sync */
     bool tail_unsynced; /* anything was written since the last sync, even a mark */
     uint64_t synced_ms;
     uint64_t quiet_ticket; /* nothing was flushed after this ticket since quiet_ms */
     uint64_t quiet_ms;
+    struct afloat afloat;
+    struct place place;
     struct cache cache;
     struct recent *recent;
-    uint64_t trimmed_at; /* last index at the last trim */
-    unsigned quiet_trims;
     /* A window on a segment, for entries that the cache does not hold. */
     struct buf window;
     uint64_t window_seq;
@@ -210,6 +245,27 @@ MUST_CHECK enum err storage_name_folder(struct storage *storage, char message[51
 void segment_note_sync(struct storage *storage, const struct segment *segment, uint64_t end,
                        uint64_t ticket);
 
+/* ---- index.c ---- */
+
+/* The segment has one more entry, whose record stands at `offset`. */
+void index_note(struct segment *segment, uint64_t offset);
+void index_note_afloat(struct afloat *afloat, uint64_t index, uint64_t offset);
+/* `ticket` covers all entries up to now. */
+void index_flushed(struct afloat *afloat, uint64_t ticket);
+void index_completed(struct afloat *afloat, uint64_t completed, bool gathering);
+void index_forget_afloat(struct afloat *afloat);
+/* The entries after `last` go, which stood in this segment and later ones. */
+void index_truncate(struct storage *storage, struct segment *segment, uint64_t last);
+/* Reads an entry from its segment. It must be on the disk. */
+MUST_CHECK enum err index_read(struct storage *storage, uint64_t index, struct record *record,
+                               uint64_t *offset);
+/* Where the record of an entry stands in its segment. */
+MUST_CHECK enum err index_find(struct storage *storage, uint64_t index, uint64_t *offset);
+uint64_t index_memory(const struct storage *storage);
+
+/* read.c: the record at `offset`, whatever it is. Valid until the next one is loaded. */
+MUST_CHECK enum err window_record(struct storage *storage, const struct segment *segment,
+                                  uint64_t offset, struct record *record);
 /* read.c: gives the segment's bytes from `offset` on, at least `need` of them if the file has
  * them. */
 MUST_CHECK enum err window_load(struct storage *storage, const struct segment *segment,

@@ -2,11 +2,7 @@
 #include "base/mem.h"
 #include "storage/internal.h"
 
-enum {
-    BUFFER_KEEP = 1 << 20, /* an empty buffer keeps up to this */
-    QUIET_TRIMS = 5, /* after this many trims without a new entry no follower is slightly behind */
-    QUIET_CACHE_BYTES = 1 << 20,
-};
+enum { BUFFER_KEEP = 128 * 1024 }; /* an empty buffer keeps up to this */
 
 static uint64_t cache_capacity(const struct cache *cache)
 {
@@ -21,9 +17,7 @@ uint64_t storage_memory(const struct storage *storage)
 {
     uint64_t bytes = cache_capacity(&storage->cache) + mem_footprint(storage->gathered.cap) +
                      mem_footprint(storage->window.cap) + mem_footprint(sizeof *storage->recent);
-    for (size_t i = 0; i < storage->segment_count; i++)
-        bytes += mem_footprint(storage->segments[i].cap * sizeof *storage->segments[i].offsets);
-    return bytes;
+    return bytes + index_memory(storage);
 }
 
 static void trim(struct buf *buf)
@@ -39,9 +33,4 @@ void storage_trim(struct storage *storage)
         window_forget(storage);
         buf_close(&storage->window);
     }
-    uint64_t last_index = storage_status(storage).last_index;
-    storage->quiet_trims = last_index == storage->trimmed_at ? storage->quiet_trims + 1 : 0;
-    storage->trimmed_at = last_index;
-    if (storage->quiet_trims >= QUIET_TRIMS)
-        cache_evict(&storage->cache, QUIET_CACHE_BYTES, storage->pinned_after, storage->completed);
 }

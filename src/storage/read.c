@@ -41,10 +41,9 @@ enum err window_load(struct storage *storage, const struct segment *segment, uin
     return ERR_NONE;
 }
 
-static enum err read_once(struct storage *storage, const struct segment *segment, uint64_t index,
-                          struct record *record)
+enum err window_record(struct storage *storage, const struct segment *segment, uint64_t offset,
+                       struct record *record)
 {
-    uint64_t offset = segment->offsets[index - segment->prev.index - 1];
     for (size_t need = ENTRY_HEADER_MAX;; need *= 4) {
         struct span bytes;
         enum err err = window_load(storage, segment, offset, need, &bytes);
@@ -52,8 +51,7 @@ static enum err read_once(struct storage *storage, const struct segment *segment
             return err;
         switch (record_parse(bytes, record)) {
         case RECORD_OK:
-            return record->kind == RECORD_ENTRY && record->entry.index == index ? ERR_NONE
-                                                                                : ERR_CORRUPT;
+            return ERR_NONE;
         case RECORD_TRUNCATED:
             if (bytes.len < need)
                 return ERR_CORRUPT;
@@ -65,18 +63,6 @@ static enum err read_once(struct storage *storage, const struct segment *segment
         if (need < bytes.len)
             need = bytes.len;
     }
-}
-
-/* The window may hold filler that was written over since. */
-static enum err read_from_file(struct storage *storage, uint64_t index, struct record *record)
-{
-    const struct segment *segment = segment_of(storage, index);
-    ASSERT(segment != NULL);
-    enum err err = read_once(storage, segment, index, record);
-    if (err != ERR_CORRUPT)
-        return err;
-    window_forget(storage);
-    return read_once(storage, segment, index, record);
 }
 
 void storage_note_recent(struct recent *recent, const struct entry *entry)
@@ -115,7 +101,8 @@ enum err storage_entry(struct storage *storage, uint64_t index, struct entry *en
         if (record_parse(cached, &record) != RECORD_OK)
             return ERR_CORRUPT;
     } else {
-        enum err err = read_from_file(storage, index, &record);
+        uint64_t offset;
+        enum err err = index_read(storage, index, &record, &offset);
         if (err)
             return err;
     }

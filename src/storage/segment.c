@@ -97,11 +97,7 @@ static void note_term(struct storage *storage, uint64_t index, uint64_t term)
 
 void segment_note(struct storage *storage, struct segment *segment, uint64_t offset, uint64_t term)
 {
-    if (segment->count == segment->cap) {
-        segment->cap = segment->cap ? segment->cap * 2 : 256;
-        segment->offsets = mem_realloc(segment->offsets, segment->cap * sizeof *segment->offsets);
-    }
-    segment->offsets[segment->count++] = offset;
+    index_note(segment, offset);
     note_term(storage, segment_last(segment), term);
 }
 
@@ -119,7 +115,7 @@ void segments_forget(struct storage *storage, size_t from, size_t to)
     if (from == to)
         return;
     for (size_t i = from; i < to; i++)
-        mem_free(storage->segments[i].offsets);
+        mem_free(storage->segments[i].waypoints);
     memmove(storage->segments + from, storage->segments + to,
             (storage->segment_count - to) * sizeof *storage->segments);
     storage->segment_count -= to - from;
@@ -249,33 +245,39 @@ static void queue_vote_file(struct storage *storage)
     queue(storage, &op);
 }
 
+struct cut {
+    uint64_t offset;
+    unsigned database;
+};
+
 /* Where the segment ends without the entries after `last`, and the database that is selected there.
  * The SELECT of the first entry that goes, right before it, goes too: nothing would tell that it is
  * damaged. */
-static uint64_t cut_at(struct storage *storage, const struct segment *segment, uint64_t last,
-                       unsigned *database)
+static enum err cut_at(struct storage *storage, const struct segment *segment, uint64_t last,
+                       struct cut *cut)
 {
-    uint64_t offset = segment->offsets[last - segment->prev.index];
     struct entry kept = {.database = 0}, gone = {.database = 0};
-    enum err err = ERR_NONE;
-    if (last > segment->prev.index)
+    enum err err = index_find(storage, last + 1, &cut->offset);
+    if (!err && last > segment->prev.index)
         err = storage_entry(storage, last, &kept);
     if (!err)
         err = storage_entry(storage, last + 1, &gone);
-    *database = err ? ENTRY_DATABASES : kept.database;
-    return !err && kept.database != gone.database ? offset - entry_select_len(gone.database)
-                                                  : offset;
+    if (err)
+        return err;
+    cut->database = kept.database;
+    if (kept.database != gone.database)
+        cut->offset -= entry_select_len(gone.database);
+    return ERR_NONE;
 }
 
 /* Forgets the entries after `last`, and the part of syncs under way that covered them. */
 static void cut_segment(struct storage *storage, struct segment *segment, uint64_t last,
                         uint64_t offset)
 {
-    size_t kept = (size_t)(last - segment->prev.index);
     struct disk_op op = {
         .kind = DISK_TRUNCATE, .file = segment->file, .size = offset, .sync = true};
     queue(storage, &op);
-    segment->count = kept;
+    index_truncate(storage, segment, last);
     segment->end = offset;
     segment->marked_end = segment->filled_end = 0;
     if (segment->synced_end > offset)
@@ -285,26 +287,28 @@ static void cut_segment(struct storage *storage, struct segment *segment, uint64
             storage->notes[i].end = offset;
 }
 
-void storage_truncate(struct storage *storage, uint64_t last)
+enum err storage_truncate(struct storage *storage, uint64_t last)
 {
     if (last >= segment_last(segments_open(storage)))
-        return;
+        return ERR_NONE;
     ASSERT(last >= storage->snapshot.index);
-    storage_flush(storage);
-    queue_vote_file(storage);
     struct segment *segment = segment_of(storage, last + 1);
     ASSERT(segment != NULL);
+    struct cut cut;
+    enum err err = cut_at(storage, segment, last, &cut);
+    if (err)
+        return err;
+    storage_flush(storage);
+    queue_vote_file(storage);
     size_t kept = (size_t)(segment - storage->segments) + 1;
     struct segment *gone = storage->segments + kept;
     size_t gone_count = storage->segment_count - kept;
     storage->segment_count = kept;
-    unsigned database;
-    uint64_t offset = cut_at(storage, segment, last, &database);
-    held_lower(storage, segment->seq, offset);
+    held_lower(storage, segment->seq, cut.offset);
     if (gone_count)
         manifest_queue(storage);
-    cut_segment(storage, segment, last, offset);
-    segment->database = database;
+    cut_segment(storage, segment, last, cut.offset);
+    segment->database = cut.database;
     segments_queue_removals(storage, gone, gone_count);
     storage->segment_count += gone_count;
     segments_forget(storage, kept, storage->segment_count);
@@ -312,4 +316,5 @@ void storage_truncate(struct storage *storage, uint64_t last)
     cache_truncate(&storage->cache, last);
     storage_vote(storage, storage->vote);
     storage->cut_ticket = storage->ticket + 1; /* the vote's flush follows the cut */
+    return ERR_NONE;
 }

@@ -197,6 +197,7 @@ static void replace_log(struct storage *storage, uint64_t seq, int file,
     storage->term_count = 0;
     storage->note_count = 0; /* they concerned removed segments */
     cache_close(&storage->cache);
+    index_forget_afloat(&storage->afloat);
     window_forget(storage);
     storage->cut_ticket = 0;
 }

@@ -66,6 +66,7 @@ void storage_close(struct storage *storage)
     mem_free(storage->image.path);
     mem_free(storage->install.path);
     cache_close(&storage->cache);
+    index_forget_afloat(&storage->afloat);
     mem_free(storage->recent);
     buf_close(&storage->gathered);
     buf_close(&storage->window);
@@ -127,6 +128,7 @@ void storage_append(struct storage *storage, const struct entry *entries, size_t
         ASSERT(entry->index == segment_last(segment) + 1);
         select_database(storage, segment, entry->database);
         segment_note(storage, segment, segment->end, entry->term);
+        index_note_afloat(&storage->afloat, entry->index, segment->end);
         buf_add_span(&storage->gathered, entry->record);
         cache_add(&storage->cache, entry->index, entry->record);
         storage_note_recent(storage->recent, entry);
@@ -189,6 +191,7 @@ static uint64_t flush(struct storage *storage, bool sync)
     if (sync)
         segment_note_sync(storage, segment, segment->end, op.ticket);
     cache_flushed(&storage->cache, op.ticket);
+    index_flushed(&storage->afloat, op.ticket);
     hand_over(storage, &op);
     return op.ticket;
 }
@@ -291,13 +294,30 @@ void storage_completed(struct storage *storage, const struct disk_completion *co
         storage->status.last_sync_us = completion->sync_us;
         storage->status.syncs++;
     }
+    index_completed(&storage->afloat, storage->completed, storage->gathered.len > 0);
     storage_pin(storage, storage->pinned_after);
 }
 
 void storage_pin(struct storage *storage, uint64_t index)
 {
     storage->pinned_after = index;
-    cache_evict(&storage->cache, storage->options.cache_bytes_max, index, storage->completed);
+    cache_evict(&storage->cache,
+                &(struct cache_needs){.completed = storage->completed,
+                                      .pinned_after = index,
+                                      .wanted_after = storage->wanted_after,
+                                      .bytes_min = storage->spare_bytes,
+                                      .bytes_max = storage->options.cache_bytes_max});
+}
+
+void storage_want(struct storage *storage, uint64_t index, uint64_t spare_bytes)
+{
+    storage->wanted_after = index;
+    storage->spare_bytes = spare_bytes;
+}
+
+uint64_t storage_cached_after(const struct storage *storage)
+{
+    return segment_last(segments_open(storage)) - storage->cache.entries;
 }
 
 struct storage_status storage_status(const struct storage *storage)
@@ -310,12 +330,12 @@ struct storage_status storage_status(const struct storage *storage)
     for (size_t i = 0; i < storage->segment_count; i++) {
         const struct segment *segment = &storage->segments[i];
         status.log_bytes += segment->end;
-        status.index_bytes += segment->cap * sizeof *segment->offsets;
         if (segment->prev.index < storage->snapshot.index)
             status.history_bytes += segment->end;
     }
     status.waits_for_room = storage->room.waiting;
     status.free_bytes = storage->room.known ? storage->room.free_bytes : UINT64_MAX;
+    status.index_bytes = index_memory(storage);
     status.cache_bytes = storage->cache.bytes;
     status.cache_entries = storage->cache.entries;
     status.sync_us = &storage->sync_us;

@@ -9,8 +9,9 @@
  * ticket covers everything that was gathered or queued before the flush that returned it. A ticket
  * is durable when storage_completed() has reported it or a later one.
  *
- * Recent entries stay in a memory cache of limited size. Entries that the caller pins stay even
- * above the limit. Older entries are read from their segment. */
+ * Recent entries stay in a memory cache for as long as somebody is likely to want them, up to a
+ * limit. Entries that the caller pins stay even above the limit. Other entries are read from their
+ * segment. */
 #ifndef FLOTILLA_STORAGE_STORAGE_H
 #define FLOTILLA_STORAGE_STORAGE_H
 
@@ -137,11 +138,12 @@ void storage_set_identity(struct storage *storage, const struct identity *identi
 void storage_append(struct storage *storage, const struct entry *entries, size_t count);
 void storage_vote(struct storage *storage, struct vote_record vote);
 
-/* Drops every entry after `last`, which is not below the snapshot's index. A crash at any step
+/* Drops every entry after `last`, which is not below the snapshot's index. An error says that the
+ * log could not be read where it is to be cut; nothing was changed. A crash at any step
  * leaves the vote intact: the vote is first written to a file of its own, because its record may be
  * in the part that is cut, and segments leave the manifest before they are changed. Flushes the
  * gathered writes. */
-void storage_truncate(struct storage *storage, uint64_t last);
+MUST_CHECK enum err storage_truncate(struct storage *storage, uint64_t last);
 
 /* Hands all gathered writes to the disk and returns their ticket. Returns 0 if nothing was
  * gathered; the last ticket then covers everything handed over before. */
@@ -169,6 +171,12 @@ bool storage_cached_entry(struct storage *storage, uint64_t index, struct entry 
 
 /* Entries after `index` stay in the cache. The caller moves `index` on as it applies entries. */
 void storage_pin(struct storage *storage, uint64_t index);
+/* Of the entries that are not pinned, those after `index` are wanted: they stay as far as
+ * cache_bytes_max allows. Of others the newest stay, at most spare_bytes of them. Counts from the
+ * next storage_pin() on. Before the first call all are wanted. */
+void storage_want(struct storage *storage, uint64_t index, uint64_t spare_bytes);
+/* The entries after this one are in the cache. */
+uint64_t storage_cached_after(const struct storage *storage);
 
 /* Whether `bytes` more fit on the disk above the reserve, as far as is known. storage_tick()
  * measures the disk from time to time; bytes queued since then are subtracted. An operation that
@@ -235,8 +243,7 @@ struct storage_status {
 struct storage_status storage_status(const struct storage *storage);
 /* Bytes of memory that the log uses: cache, buffers, offsets of entries. */
 uint64_t storage_memory(const struct storage *storage);
-/* To be called once a second. Frees large empty buffers. Frees most of the cache after some seconds
- * without a new entry. */
+/* To be called once a second. Frees large empty buffers. */
 void storage_trim(struct storage *storage);
 
 #endif

@@ -98,7 +98,7 @@ static void expect_goes_on(void)
     if (before.last_index > UINT64_MAX / 2 || before.vote.term > UINT64_MAX / 2)
         return;
     if (found.count > 1 && before.last_index > before.snapshot.index) {
-        storage_truncate(node.storage, before.last_index - 1);
+        ASSERT(storage_truncate(node.storage, before.last_index - 1) == ERR_NONE);
         before.last_index--;
     }
     node_append(&node, before.last_index + 1, before.vote.term + 1);
@@ -247,7 +247,7 @@ static void seeds(void)
     }
     put_folder();
     node_vote(&node, 1, 2);
-    storage_truncate(node.storage, 3);
+    ASSERT(storage_truncate(node.storage, 3) == ERR_NONE);
     node_flush(&node);
     put_folder();
     node_append(&node, 4, 1);

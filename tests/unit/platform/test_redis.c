@@ -138,7 +138,7 @@ static void write_history(const char *folder)
                      "\r\nn\r\n*1\r\n$4\r\nEXEC\r\n"));
     write_entry(&writer, ENTRY_COMMAND, SPAN("*2\r\n$4\r\nINCR\r\n$4\r\nlost\r\n"));
     storage_flush(writer.storage);
-    storage_truncate(writer.storage, 4);
+    assert_int_equal(storage_truncate(writer.storage, 4), ERR_NONE);
     writer.index = 4;
     write_entry(&writer, ENTRY_COMMAND, SPAN("*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"));
     storage_flush(writer.storage);

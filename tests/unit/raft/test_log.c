@@ -83,7 +83,14 @@ static void test_a_batch_ends_at_either_limit_but_holds_one_entry(void **state)
     raft_log_close(&log);
 }
 
-/* Against a plain array, over the limits of chunks. */
+/* Stretches of a log with one size, with similar and with very different ones. */
+static uint32_t any_size(struct prng *prng, uint64_t index)
+{
+    static const uint64_t most[] = {1, 255, 256, 65535, 65536, UINT32_MAX, 1, 40};
+    return (uint32_t)prng_below(prng, most[index / 3000 % 8] + (index % 7 == 0));
+}
+
+/* Against a plain array, over the limits of packs. */
 static void test_a_long_log_survives_random_growth_and_truncation(void **state)
 {
     (void)state;
@@ -104,7 +111,7 @@ static void test_a_long_log_survives_random_growth_and_truncation(void **state)
         term += prng_below(&prng, 3);
         for (uint64_t n = prng_below(&prng, 9000); n > 0 && last < ENTRIES_MAX; n--) {
             struct raft_entry entry = {
-                .index = ++last, .term = term, .bytes = (uint32_t)prng_below(&prng, 1000)};
+                .index = ++last, .term = term, .bytes = any_size(&prng, last)};
             terms[last] = term;
             bytes[last] = entry.bytes;
             raft_log_append(&log, &entry);
@@ -120,8 +127,36 @@ static void test_a_long_log_survives_random_growth_and_truncation(void **state)
     raft_log_close(&log);
 }
 
+/* A byte for each entry of similar size, nothing for equal ones. */
+static void test_sizes_take_as_many_bytes_as_they_differ_by(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t least, most, width;
+    } cases[] = {{100, 100, 0}, {0, 0, 0},          {70000, 70001, 1},
+                 {100, 355, 1}, {100, 356, 2},      {1, 65536, 2},
+                 {1, 65537, 4}, {0, UINT32_MAX, 4}, {UINT32_MAX, UINT32_MAX, 0}};
+    struct raft_options options = {.entries_per_append_max = 1, .bytes_per_append_max = 1};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct raft_log log;
+        raft_log_init(&log, 0, 0);
+        for (uint64_t index = 1; index <= RAFT_LOG_PACK; index++) {
+            uint32_t bytes = index % 2 ? cases[i].least : cases[i].most;
+            raft_log_append(&log, &(struct raft_entry){.index = index, .term = 1, .bytes = bytes});
+        }
+        assert_int_equal(log.pack_count, 1);
+        assert_int_equal(log.packs[0]->width, cases[i].width);
+        for (uint64_t index = 1; index <= RAFT_LOG_PACK; index++) {
+            uint64_t bytes;
+            assert_int_equal(raft_log_batch(&log, index, &options, &bytes), 1);
+            assert_int_equal(bytes, index % 2 ? cases[i].least : cases[i].most);
+        }
+        raft_log_close(&log);
+    }
+}
+
 /* The model of a log: what was appended, truncated and forgotten, in plain arrays. */
-enum { MODEL_MAX = 200000, CHUNK = 16384 };
+enum { MODEL_MAX = 200000, PACK = RAFT_LOG_PACK };
 
 struct model {
     struct raft_log log;
@@ -261,44 +296,44 @@ static void test_only_what_is_in_the_log_can_be_compacted_or_kept(void **state)
 
 /* One before, at and behind each border of the chunks of sizes: compaction, truncation behind it
  * and growth. */
-static void test_sizes_survive_compaction_at_the_borders_of_chunks(void **state)
+static void test_sizes_survive_compaction_at_the_borders_of_packs(void **state)
 {
     (void)state;
-    const uint64_t near[] = {1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK};
+    const uint64_t near[] = {1, 2, PACK - 1, PACK, PACK + 1, 2 * PACK - 1, 2 * PACK};
     for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
         for (size_t j = 0; j < sizeof near / sizeof *near; j++) {
             struct model *model = model_new();
-            model_append(model, 2 * CHUNK + 10);
+            model_append(model, 2 * PACK + 10);
             model_compact(model, near[i]);
             model_check(model, 500);
             model_truncate(model, near[j] > near[i] ? near[j] : near[i]);
             model_check(model, 500);
             model->term++;
-            model_append(model, 2 * CHUNK);
+            model_append(model, 2 * PACK);
             model_check(model, 500);
             model_compact(model, model->last);
-            assert_true(model->log.chunk_count <= 1);
-            model_append(model, CHUNK + 1);
+            assert_true(model->log.pack_count <= 1);
+            model_append(model, PACK + 1);
             model_check(model, 500);
             raft_log_close(&model->log);
         }
     }
 }
 
-static void test_compaction_frees_the_chunks_that_nothing_needs(void **state)
+static void test_compaction_frees_the_packs_that_nothing_needs(void **state)
 {
     (void)state;
     struct model *model = model_new();
-    model_append(model, 5 * CHUNK);
-    assert_int_equal(model->log.chunk_count, 5);
-    model_compact(model, 2 * CHUNK - 1);
-    assert_int_equal(model->log.chunk_count, 4);
-    model_compact(model, 2 * CHUNK);
-    assert_int_equal(model->log.chunk_count, 3);
-    model_compact(model, 5 * CHUNK);
-    assert_int_equal(model->log.chunk_count, 0);
+    model_append(model, 5 * PACK);
+    assert_int_equal(model->log.pack_count, 5);
+    model_compact(model, 2 * PACK - 1);
+    assert_int_equal(model->log.pack_count, 4);
+    model_compact(model, 2 * PACK);
+    assert_int_equal(model->log.pack_count, 3);
+    model_compact(model, 5 * PACK);
+    assert_int_equal(model->log.pack_count, 0);
     model_append(model, 1);
-    assert_int_equal(model->log.chunk_count, 1);
+    assert_int_equal(model->log.pack_count, 0); /* it is in the open one */
     model_check(model, 1);
     raft_log_close(&model->log);
 }
@@ -343,14 +378,15 @@ int main(void)
         cmocka_unit_test(test_a_log_takes_neither_gaps_nor_falling_terms),
         cmocka_unit_test(test_agreement_is_the_last_entry_of_no_later_term),
         cmocka_unit_test(test_a_batch_ends_at_either_limit_but_holds_one_entry),
+        cmocka_unit_test(test_sizes_take_as_many_bytes_as_they_differ_by),
         cmocka_unit_test(test_a_long_log_survives_random_growth_and_truncation),
         cmocka_unit_test(test_a_compacted_log_forgets_the_prefix_and_keeps_the_rest),
         cmocka_unit_test(test_a_log_can_be_compacted_to_the_border_of_a_term),
         cmocka_unit_test(test_a_log_that_is_compacted_to_its_end_goes_on_behind_it),
         cmocka_unit_test(test_compacting_to_the_base_changes_nothing),
         cmocka_unit_test(test_only_what_is_in_the_log_can_be_compacted_or_kept),
-        cmocka_unit_test(test_sizes_survive_compaction_at_the_borders_of_chunks),
-        cmocka_unit_test(test_compaction_frees_the_chunks_that_nothing_needs),
+        cmocka_unit_test(test_sizes_survive_compaction_at_the_borders_of_packs),
+        cmocka_unit_test(test_compaction_frees_the_packs_that_nothing_needs),
         cmocka_unit_test(test_a_long_log_survives_random_growth_truncation_and_compaction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,36 @@ static void test_a_follower_says_whom_it_follows_and_what_it_holds(void **state)
     solo_close(&solo);
 }
 
+static void test_a_leader_knows_what_all_that_keep_up_have_stored(void **state)
+{
+    (void)state;
+    struct solo solo = leader();
+    uint64_t start = solo.now_ms;
+    solo_submit(&solo, 10); /* entries 3 to 12 */
+    solo_all_durable(&solo);
+    assert_int_equal(raft_stored_by_all(solo.raft, 0, start), 2); /* node 1; nobody else answered */
+    solo.now_ms += 100;
+    solo_accepted(&solo, 1, 9, 0);
+    solo_accepted(&solo, 4, 5, 0);
+    assert_int_equal(raft_stored_by_all(solo.raft, 0, start), 5); /* a learner counts */
+    assert_int_equal(raft_stored_by_all(solo.raft, 5, start), 5);
+    assert_int_equal(raft_stored_by_all(solo.raft, 6, start), 9);   /* it is too far behind */
+    assert_int_equal(raft_stored_by_all(solo.raft, 10, start), 12); /* and so are all */
+    solo.now_ms += 100;
+    solo_accepted(&solo, 1, 11, 0);
+    assert_int_equal(raft_stored_by_all(solo.raft, 0, solo.now_ms), 11); /* node 4 is silent */
+    assert_int_equal(raft_stored_by_all(solo.raft, 0, solo.now_ms + 1), 12);
+    solo_close(&solo);
+}
+
+static void test_a_follower_knows_of_no_others(void **state)
+{
+    (void)state;
+    struct solo solo = solo_new(3, 4, TERMS(1, 1, 3));
+    assert_int_equal(raft_stored_by_all(solo.raft, 0, 0), 3);
+    solo_close(&solo);
+}
+
 static void test_a_leader_describes_its_peers_by_ascending_id(void **state)
 {
     (void)state;
@@ -262,6 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_new_node_knows_nothing_but_itself),
         cmocka_unit_test(test_a_follower_says_whom_it_follows_and_what_it_holds),
+        cmocka_unit_test(test_a_leader_knows_what_all_that_keep_up_have_stored),
+        cmocka_unit_test(test_a_follower_knows_of_no_others),
         cmocka_unit_test(test_a_leader_describes_its_peers_by_ascending_id),
         cmocka_unit_test(test_a_leaders_contact_is_that_of_a_majority),
         cmocka_unit_test(test_holders_are_counted_with_the_leader_once_durable),

@@ -383,7 +383,7 @@ static void step_truncate(void)
     about_to_flush();
     struct state *state = push_state();
     state->last = state->floor = last;
-    storage_truncate(run->node.storage, last);
+    assert_int_equal(storage_truncate(run->node.storage, last), ERR_NONE);
     if (run->image_index > last) { /* of entries that are gone */
         storage_image_drop(run->node.storage);
         run->image_index = 0;

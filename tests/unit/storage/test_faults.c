@@ -8,7 +8,7 @@ static void write_folder(struct node *node)
     for (uint64_t index = 1; index <= 20; index++)
         node_append_sized(node, index, 1, 500);
     node_vote(node, 2, 1);
-    storage_truncate(node->storage, 15);
+    assert_int_equal(storage_truncate(node->storage, 15), ERR_NONE);
     node_append(node, 16, 2);
     node_flush(node);
     node_crash(node);
@@ -61,7 +61,7 @@ static void write_rich_folder(struct node *node)
     node_init(node);
     node_start(node);
     node_fill(node, 5); /* entries 1 to 10 */
-    storage_truncate(node->storage, 8);
+    assert_int_equal(storage_truncate(node->storage, 8), ERR_NONE);
     for (uint64_t index = 9; index <= 15; index++) {
         node_append_sized(node, index, 6, 700);
         if (index == 12)

@@ -179,7 +179,7 @@ static void test_a_cut_takes_the_filler_too_and_new_filler_follows(void **state)
     size_t kept = log_end(&node);
     node_append(&node, 3, 1);
     node_flush(&node);
-    storage_truncate(node.storage, 2);
+    assert_int_equal(storage_truncate(node.storage, 2), ERR_NONE);
     assert_queued(&node, "replace raft.vote; truncate 1.incr.aof; ");
     node_run_all(&node);
     assert_int_equal(node_segment(&node, 1)->len, kept);

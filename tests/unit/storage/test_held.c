@@ -218,7 +218,7 @@ static void test_a_cut_of_the_log_is_preceded_by_a_note_that_claims_no_more(void
         size_t steps = 1;
         for (size_t count = 0; count < steps; count++) {
             start_three_segments(&node);
-            storage_truncate(node.storage, lasts[i]);
+            assert_int_equal(storage_truncate(node.storage, lasts[i]), ERR_NONE);
             node_append(&node, lasts[i] + 1, 50);
             node_flush(&node);
             steps = node.fake.queued_count + 1;

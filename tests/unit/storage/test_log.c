@@ -119,7 +119,7 @@ static void test_what_is_remembered_of_an_entry_goes_with_it(void **state)
     node_flush(&node);
     for (uint64_t index = 1; index <= MANY; index++)
         assert_entry(&node, index, 1);
-    storage_truncate(node.storage, MANY - 100);
+    assert_int_equal(storage_truncate(node.storage, MANY - 100), ERR_NONE);
     for (uint64_t index = MANY - 99; index <= MANY - 50; index++)
         node_append(&node, index, 2);
     node_flush(&node);
@@ -280,7 +280,7 @@ static void test_a_truncation_keeps_the_vote_before_it_cuts(void **state)
     node_vote(&node, 2, 3);
     node_flush(&node);
     node_append(&node, 4, 2);
-    storage_truncate(node.storage, 1);
+    assert_int_equal(storage_truncate(node.storage, 1), ERR_NONE);
     node_append(&node, 2, 3);
     uint64_t ticket = storage_flush(node.storage);
     assert_int_equal(node.fake.queued_count, 4);
@@ -304,8 +304,8 @@ static void test_a_truncation_at_the_end_does_nothing(void **state)
     struct node node;
     started(&node);
     fill(&node, 3, 10);
-    storage_truncate(node.storage, 3);
-    storage_truncate(node.storage, 10);
+    assert_int_equal(storage_truncate(node.storage, 3), ERR_NONE);
+    assert_int_equal(storage_truncate(node.storage, 10), ERR_NONE);
     assert_int_equal(node.fake.queued_count, 0);
     assert_int_equal(storage_status(node.storage).last_index, 3);
     node_close(&node);
@@ -320,7 +320,7 @@ static void crash_after(size_t done, bool partly, uint64_t *last, struct vote_re
     fill(&node, 5, 10);
     node_vote(&node, 2, 3);
     node_flush(&node);
-    storage_truncate(node.storage, 2);
+    assert_int_equal(storage_truncate(node.storage, 2), ERR_NONE);
     node_append(&node, 3, 3);
     storage_flush(node.storage);
     node_vote(&node, 3, 1);
@@ -365,11 +365,11 @@ static void test_a_second_truncation_before_the_first_is_done_works_too(void **s
     struct node node;
     started(&node);
     fill(&node, 9, 10);
-    storage_truncate(node.storage, 6);
+    assert_int_equal(storage_truncate(node.storage, 6), ERR_NONE);
     node_append(&node, 7, 2);
     node_append(&node, 8, 2);
-    storage_truncate(node.storage, 7);
-    storage_truncate(node.storage, 3);
+    assert_int_equal(storage_truncate(node.storage, 7), ERR_NONE);
+    assert_int_equal(storage_truncate(node.storage, 3), ERR_NONE);
     node_append(&node, 4, 3);
     storage_flush(node.storage);
     node_run_all(&node);
@@ -391,7 +391,7 @@ static void test_what_was_read_before_a_cut_is_not_served_after_it(void **state)
     node_crash(&node);
     node.options.cache_bytes_max = 1;
     node_start(&node);
-    storage_truncate(node.storage, 2);
+    assert_int_equal(storage_truncate(node.storage, 2), ERR_NONE);
     assert_entry(&node, 1, 1); /* the file still has all of the old entries */
     for (uint64_t index = 3; index <= 5; index++)
         node_append_sized(&node, index, 2, 10);
@@ -413,7 +413,7 @@ static void test_the_cache_follows_a_truncation(void **state)
     fill(&node, 300, 1000);
     node_flush(&node);
     for (uint64_t last = 299; last > 3; last = last * 2 / 3) {
-        storage_truncate(node.storage, last);
+        assert_int_equal(storage_truncate(node.storage, last), ERR_NONE);
         struct storage_status status = storage_status(node.storage);
         assert_int_equal(status.last_index, last);
         assert_int_equal(status.cache_entries, last);
@@ -421,9 +421,9 @@ static void test_the_cache_follows_a_truncation(void **state)
         assert_entry(&node, last, 1);
         node_append(&node, last + 1, 2);
         assert_entry(&node, last + 1, 2);
-        storage_truncate(node.storage, last);
+        assert_int_equal(storage_truncate(node.storage, last), ERR_NONE);
     }
-    storage_truncate(node.storage, 0);
+    assert_int_equal(storage_truncate(node.storage, 0), ERR_NONE);
     assert_int_equal(storage_status(node.storage).cache_entries, 0);
     assert_int_equal(storage_status(node.storage).cache_bytes, 0);
     node_append(&node, 1, 9);
@@ -500,7 +500,7 @@ static void test_without_sync_nothing_is_synced_but_a_truncation(void **state)
     fill(&node, 3, 10);
     storage_flush(node.storage);
     storage_tick(node.storage, 100000);
-    storage_truncate(node.storage, 1);
+    assert_int_equal(storage_truncate(node.storage, 1), ERR_NONE);
     storage_flush(node.storage);
     assert_int_equal(node.fake.queued_count, 5);
     for (size_t i = 0; i < 5; i++)
@@ -639,49 +639,91 @@ static void test_large_entry_takes_no_more_room_in_the_cache_than_it_has_bytes(v
     node_close(&node);
 }
 
-static void test_cache_shrinks_when_no_entry_has_come_for_long(void **state)
+/* 4000 entries of about 1100 bytes in a large cache, all on the disk. */
+static void start_with_large_cache(struct node *node)
+{
+    node_init(node);
+    node->options.cache_bytes_max = 64 << 20;
+    node_start(node);
+    fill(node, 4000, 1000);
+    node_flush(node);
+}
+
+static void test_entries_that_nobody_wants_leave_the_cache(void **state)
 {
     (void)state;
     struct node node;
-    started(&node);
-    node_crash(&node);
-    node.options.cache_bytes_max = 64 << 20;
-    node_start(&node);
-    fill(&node, 4000, 1000);
-    node_flush(&node);
+    start_with_large_cache(&node);
     storage_pin(node.storage, 4000);
-    for (int i = 0; i < 4; i++)
-        storage_trim(node.storage);
-    assert_int_equal(storage_status(node.storage).cache_entries, 4000);
-    node_append(&node, 4001, 1); /* the count begins anew */
-    for (int i = 0; i < 5; i++)
-        storage_trim(node.storage);
-    assert_int_equal(storage_status(node.storage).cache_entries, 4001);
-    node_flush(&node);
-    storage_pin(node.storage, 4001);
-    for (int i = 0; i < 2; i++)
-        storage_trim(node.storage);
-    assert_true(storage_status(node.storage).cache_bytes <= 1 << 20);
+    assert_int_equal(storage_cached_after(node.storage), 0); /* as long as nobody has said more */
+    storage_want(node.storage, 4000, 1 << 20);
+    storage_pin(node.storage, 4000);
+    struct storage_status status = storage_status(node.storage);
+    assert_in_range(status.cache_bytes, (1 << 20) - (1 << 17), 1 << 20);
+    assert_int_equal(storage_cached_after(node.storage), 4000 - status.cache_entries);
+    storage_want(node.storage, 4000, 1 << 16);
+    storage_pin(node.storage, 4000);
+    assert_in_range(storage_status(node.storage).cache_bytes, 1, 1 << 16);
+    node.fake.reads = 0;
+    assert_entry(&node, 4000, 1);
+    assert_int_equal(node.fake.reads, 0);
     assert_entry(&node, 1, 1);
-    assert_entry(&node, 4001, 1);
+    node_append_sized(&node, 4001, 1, 3 << 20); /* nor is one larger than all that stays */
+    node_flush(&node);
+    storage_want(node.storage, 4001, 1 << 20);
+    storage_pin(node.storage, 4001);
+    assert_int_equal(storage_status(node.storage).cache_bytes, 0);
     node_close(&node);
 }
 
-static void test_entries_that_others_lack_stay_in_a_quiet_cache(void **state)
+static void test_wanted_and_unapplied_entries_stay_in_the_cache(void **state)
+{
+    (void)state;
+    struct node node;
+    start_with_large_cache(&node);
+    storage_want(node.storage, 2000, 1);
+    storage_pin(node.storage, 4000);
+    assert_in_range(storage_cached_after(node.storage), 2000 - 60, 2000);
+    storage_want(node.storage, 4000, 1);
+    storage_pin(node.storage, 3000);
+    assert_in_range(storage_cached_after(node.storage), 3000 - 60, 3000);
+    node_close(&node);
+}
+
+static void test_wanted_entries_leave_a_cache_that_is_full(void **state)
 {
     (void)state;
     struct node node;
     started(&node);
     node_crash(&node);
-    node.options.cache_bytes_max = 64 << 20;
+    node.options.cache_bytes_max = 200000;
     node_start(&node);
-    fill(&node, 4000, 1000);
+    fill(&node, 1000, 1000);
     node_flush(&node);
-    storage_pin(node.storage, 100);
-    for (int i = 0; i < 20; i++)
-        storage_trim(node.storage);
-    assert_true(storage_status(node.storage).cache_entries >= 3900);
+    storage_want(node.storage, 0, 64 << 20);
+    storage_pin(node.storage, 1000);
+    assert_in_range(storage_status(node.storage).cache_bytes, 100000, 200000);
     node_close(&node);
+}
+
+/* Records of all sizes: what a chunk grew by is given back when the next one begins. */
+static void test_the_cache_takes_little_more_than_its_records(void **state)
+{
+    (void)state;
+    for (size_t size = 10; size < 40000; size = size * 3 / 2) {
+        struct node node;
+        node_init(&node);
+        node.options.cache_bytes_max = 64 << 20;
+        node_start(&node);
+        uint64_t before = storage_memory(node.storage);
+        uint64_t count = (4 << 20) / (size + 100);
+        fill(&node, count, size);
+        node_flush(&node);
+        uint64_t took = storage_memory(node.storage) - before;
+        struct storage_status status = storage_status(node.storage);
+        assert_true(took <= status.cache_bytes * 9 / 8 + 4 * count + (1 << 17));
+        node_close(&node);
+    }
 }
 
 int main(void)
@@ -714,8 +756,10 @@ int main(void)
         cmocka_unit_test(test_the_status_counts_what_was_written),
         cmocka_unit_test(test_a_folder_whose_path_is_too_long_is_refused),
         cmocka_unit_test(test_large_entry_takes_no_more_room_in_the_cache_than_it_has_bytes),
-        cmocka_unit_test(test_cache_shrinks_when_no_entry_has_come_for_long),
-        cmocka_unit_test(test_entries_that_others_lack_stay_in_a_quiet_cache),
+        cmocka_unit_test(test_entries_that_nobody_wants_leave_the_cache),
+        cmocka_unit_test(test_wanted_and_unapplied_entries_stay_in_the_cache),
+        cmocka_unit_test(test_wanted_entries_leave_a_cache_that_is_full),
+        cmocka_unit_test(test_the_cache_takes_little_more_than_its_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

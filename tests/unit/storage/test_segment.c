@@ -204,7 +204,7 @@ static void test_a_truncation_takes_segments_out_of_the_manifest_first(void **st
     for (size_t i = 0; i < TRUNCATIONS; i++) {
         struct node node;
         start_three_segments(&node, STORAGE_SYNC_ALWAYS);
-        storage_truncate(node.storage, truncations[i].last);
+        assert_int_equal(storage_truncate(node.storage, truncations[i].last), ERR_NONE);
         assert_queued(&node, truncations[i].queued);
         node_flush(&node);
         uint64_t last = truncations[i].last;
@@ -224,7 +224,7 @@ static void crash_in_truncation(uint64_t last, size_t count)
 {
     struct node node;
     start_three_segments(&node, STORAGE_SYNC_ALWAYS);
-    storage_truncate(node.storage, last);
+    assert_int_equal(storage_truncate(node.storage, last), ERR_NONE);
     storage_flush(node.storage);
     bool done = count == node.fake.queued_count;
     node_run(&node, count);
@@ -261,9 +261,9 @@ static void test_a_new_segment_names_the_term_that_truncations_left(void **state
     for (uint64_t last = 1; last <= 5; last++) {
         struct node node;
         start_three_segments(&node, STORAGE_SYNC_ALWAYS);
-        storage_truncate(node.storage, last);
+        assert_int_equal(storage_truncate(node.storage, last), ERR_NONE);
         node_append(&node, last + 1, 3); /* the term of what was cut off */
-        storage_truncate(node.storage, last);
+        assert_int_equal(storage_truncate(node.storage, last), ERR_NONE);
         bool empty = last == 2 || last == 4;
         node_cut(&node);
         node_flush(&node);
@@ -310,7 +310,7 @@ static void mark_after_truncation(size_t done)
     node_append_sized(&node, 3, 1, 5000);
     storage_flush(node.storage);
     node_run(&node, done);
-    storage_truncate(node.storage, 1);
+    assert_int_equal(storage_truncate(node.storage, 1), ERR_NONE);
     uint64_t cut = node.fake.queued[node.fake.queued_count - 1].size;
     assert_in_range(cut, end, end + 40);
     node_run(&node, 2 - done);
@@ -342,7 +342,7 @@ static void test_a_mark_in_a_segment_that_is_open_again_claims_only_what_is_left
     for (uint64_t last = 0; last <= 5; last++) {
         struct node node;
         start_three_segments(&node, STORAGE_SYNC_ALWAYS);
-        storage_truncate(node.storage, last);
+        assert_int_equal(storage_truncate(node.storage, last), ERR_NONE);
         unsigned seq = (unsigned)last / 2 + 1;
         for (uint64_t index = last + 1; index <= last + 3; index++) {
             node_append_sized(&node, index, 9, 700);
@@ -448,7 +448,7 @@ static void test_the_name_of_a_segment_is_never_used_again(void **state)
     node_init(&node);
     node_start(&node);
     node_fill(&node, 3);
-    storage_truncate(node.storage, 1);
+    assert_int_equal(storage_truncate(node.storage, 1), ERR_NONE);
     node_flush(&node);
     node_cut(&node);
     node_append(&node, 2, 9);

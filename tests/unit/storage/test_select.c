@@ -102,7 +102,7 @@ static void test_what_follows_a_truncation_selects_its_database(void **state)
             size_t ends[ENTRIES + 1];
             write_history(&node, ends);
             static const unsigned databases[] = {0, 0, 5, 5, 12, 0};
-            storage_truncate(node.storage, last);
+            assert_int_equal(storage_truncate(node.storage, last), ERR_NONE);
             append_in(&node, last + 1, database);
             node_flush(&node);
             size_t selects = database != databases[last];
@@ -182,7 +182,7 @@ static void test_rv_torn_then_cut(void **state)
                 storage_vote(torn.storage, (struct vote_record){.term = 2, .node = 1});
                 append_in(&torn, last + 1, first);
                 node_flush(&torn);
-                storage_truncate(torn.storage, last);
+                assert_int_equal(storage_truncate(torn.storage, last), ERR_NONE);
                 append_in(&torn, last + 1, then);
                 node_flush(&torn);
                 node_crash(&torn);

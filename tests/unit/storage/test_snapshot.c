@@ -149,8 +149,8 @@ static void test_an_image_of_an_earlier_entry_leaves_what_came_after_it(void **s
     assert_seen(&node, "3/2 4/2 5/3 6/3 7/6 ");
     assert_recovered_snapshot(&node, 4, 2, 4);
     assert_int_equal(node.recovered.prev_term, 1);
-    expect_assert_failure(storage_truncate(node.storage, 3));
-    storage_truncate(node.storage, 4);
+    expect_assert_failure(assert_int_equal(storage_truncate(node.storage, 3), ERR_NONE));
+    assert_int_equal(storage_truncate(node.storage, 4), ERR_NONE);
     node_flush(&node);
     node_restart(&node);
     assert_seen(&node, "3/2 4/2 ");
@@ -313,7 +313,7 @@ static void test_a_cut_that_was_truncated_away_is_cut_again(void **state)
     struct node node;
     start_cut_log(&node);
     node_image(&node, "six");
-    storage_truncate(node.storage, 5);
+    assert_int_equal(storage_truncate(node.storage, 5), ERR_NONE);
     storage_image_drop(node.storage);
     node_append(&node, 6, 9);
     node_cut(&node);
@@ -343,11 +343,11 @@ static void test_terms_are_known_behind_a_purged_log(void **state)
             node_restart(&node);
         node_append(&node, 7, 3);
         node_append(&node, 8, 6);
-        storage_truncate(node.storage, 7);
+        assert_int_equal(storage_truncate(node.storage, 7), ERR_NONE);
         node_cut(&node);
         node_flush(&node);
         assert_prev(&node, 7, 7, 3);
-        storage_truncate(node.storage, 6);
+        assert_int_equal(storage_truncate(node.storage, 6), ERR_NONE);
         node_append(&node, 7, 7);
         node_cut(&node);
         node_flush(&node);
@@ -419,7 +419,7 @@ static void test_the_log_goes_on_behind_an_installed_snapshot_at_once(void **sta
     node_install(&node, 100, 7);
     node_append(&node, 101, 7);
     node_append(&node, 102, 8);
-    storage_truncate(node.storage, 101);
+    assert_int_equal(storage_truncate(node.storage, 101), ERR_NONE);
     node_cut(&node);
     node_append(&node, 102, 9);
     struct entry entry;
