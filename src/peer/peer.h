@@ -1,5 +1,4 @@
-/* Connections between nodes: libevent bufferevents that speak RESP with hiredis as the codec
- * (wire/hello.h, wire/message.h).
+/* Connections between nodes, which speak RESP (wire/hello.h, wire/message.h).
  *
  * For each other node there is one connection that this node dials (requests out, responses in),
  * redialled with backoff, and at most one that the other node dialled (requests in, responses out),
