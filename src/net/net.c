@@ -350,8 +350,6 @@ static struct buf *reply_begin(void *context, struct shard_client handle)
     struct client *client = net_find_client(net, handle);
     net->statistics.executed = false;
     net->reply.out = NULL;
-    net_stats_open_window(net);
-    net_slowlog_begin(net, handle);
     if (!client || client_is_gone(client) || client_over_hard_limit(client))
         return NULL;
     return client_begin_place(client, handle.place);
@@ -409,6 +407,17 @@ static void role_changed(void *context)
     net->role_changed = true;
 }
 
+static void executes(void *context, const struct shard_client *client)
+{
+    struct net *net = context;
+    if (!client) { /* what it takes is not for the next command to answer for */
+        net_slowlog_end_run(net);
+        return;
+    }
+    net_stats_open_window(net);
+    net_slowlog_begin(net, *client);
+}
+
 static void executed(void *context, const struct command *command, const struct span *args,
                      size_t argc, struct span reply)
 {
@@ -454,5 +463,6 @@ struct shard_host net_shard_host(struct net *net)
                                .refusal = refusal,
                                .run_local = run_local_command,
                                .role_changed = role_changed,
+                               .executes = executes,
                                .executed = executed};
 }
