@@ -348,16 +348,16 @@ static struct buf *reply_begin(void *context, struct shard_client handle)
 {
     struct net *net = context;
     struct client *client = net_find_client(net, handle);
-    net->statistics.executed = false;
     net->reply.out = NULL;
     if (!client || client_is_gone(client) || client_over_hard_limit(client))
         return NULL;
     return client_begin_place(client, handle.place);
 }
 
-static void count_error(struct net *net)
+/* Of a reply that was made without a command being executed. */
+static void count_error(struct net *net, bool is_counted)
 {
-    if (!net->reply.out || net->statistics.executed)
+    if (!net->reply.out || is_counted)
         return;
     struct span written = resp_since(&net->reply, net->reply_mark);
     if (written.len && written.ptr[0] == '-')
@@ -367,11 +367,13 @@ static void count_error(struct net *net)
 static void reply_end(void *context, struct shard_client handle, uint64_t index)
 {
     struct net *net = context;
+    bool is_counted = net->statistics.error_counted;
+    net->statistics.error_counted = false;
     net->replies_came = true;
     struct client *client = net_find_client(net, handle);
     if (!client || client_is_gone(client))
         return;
-    count_error(net);
+    count_error(net, is_counted);
     client_waited(client);
     client_end_place(client, handle.place);
     if (index > client->last_index)
@@ -397,6 +399,7 @@ static void run_local_command(void *context, struct shard_client handle,
     struct span written = resp_since(reply, mark);
     bool error = written.len && written.ptr[0] == '-';
     net_stats_executed(net, command, error);
+    net->statistics.error_counted = error;
     if (error)
         net_stats_error(net, written.ptr, written.len);
 }
@@ -410,6 +413,7 @@ static void role_changed(void *context)
 static void executes(void *context, const struct shard_client *client)
 {
     struct net *net = context;
+    net->statistics.error_counted = false;
     if (!client) { /* what it takes is not for the next command to answer for */
         net_slowlog_end_run(net);
         return;
@@ -423,7 +427,7 @@ static void executed(void *context, const struct command *command, const struct 
 {
     struct net *net = context;
     bool error = reply.len && reply.ptr[0] == '-';
-    net->statistics.executed = true;
+    net->statistics.error_counted = error;
     net_stats_executed(net, command, error);
     net_slowlog_executed(net, command, args, argc);
     if (error)
