@@ -44,9 +44,10 @@ struct check_options {
     const char *path;
     const char *append_folder;
     const char *append_filename;
-    const char *export_path; /* NULL: none */
-    uint64_t from;           /* first entry to dump */
-    uint64_t to;             /* last entry of dump and state; UINT64_MAX: the end of the log */
+    const char *export_path;         /* NULL: none */
+    enum redis_release oldest_redis; /* that has to load what is exported */
+    uint64_t from;                   /* first entry to dump */
+    uint64_t to; /* last entry of dump and state; UINT64_MAX: the end of the log */
     bool repair;
     bool upgrade;
     bool moved;

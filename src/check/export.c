@@ -23,10 +23,11 @@ static bool write_all(int file, struct span bytes)
     return true;
 }
 
-static bool write_state(int file, const struct databases *databases, uint64_t *bytes)
+static bool write_state(int file, const struct databases *databases, enum redis_release oldest,
+                        uint64_t *bytes)
 {
-    const struct rdb_writer_options options = {.redis_version = SPAN(FLOTILLA_REDIS_VERSION),
-                                               .plain = true};
+    const struct rdb_writer_options options = {
+        .redis_version = SPAN(FLOTILLA_REDIS_VERSION), .oldest = oldest, .plain = true};
     struct rdb_writer writer;
     struct buf piece = {0};
     rdb_writer_init(&writer, databases, NULL, 0, &options);
@@ -62,7 +63,8 @@ static enum check_status write_export(const struct check *check, const char *tem
         check_say("cannot write '%s': %s", temporary, strerror(errno));
         return CHECK_UNREADABLE;
     }
-    bool fine = write_state(file, machine_replay_databases(check->replay), bytes);
+    bool fine = write_state(file, machine_replay_databases(check->replay),
+                            check->options.oldest_redis, bytes);
     int failed = errno;
     if (close(file) && fine) {
         failed = errno;
@@ -97,22 +99,54 @@ static bool reaches(const struct check *check)
     return false;
 }
 
-/* The keys of which some elements have deadlines. */
-static size_t count_with_timed_elements(const struct keyspace *keyspace)
+/* What the file has no place for, for other readers than Flotilla. */
+struct losses {
+    size_t hashes;  /* of which some fields have deadlines */
+    size_t streams; /* of which counters, or times of consumers, are not what a reader assumes */
+};
+
+static bool has_notes(const struct value_ops *ops, const void *value)
 {
-    size_t count = 0;
+    struct value_cursor cursor = {.at = {0}};
+    struct buf text = {0};
+    bool has = ops->note && ops->note(value, &cursor, &text);
+    buf_close(&text);
+    return has;
+}
+
+static void count_losses(const struct keyspace *keyspace, struct losses *losses)
+{
     if (!keyspace)
-        return 0;
+        return;
     for (unsigned slot = 0; slot < KEYSPACE_SLOTS; slot++) {
         for (size_t i = 0; i < keyspace_slot_count(keyspace, slot); i++) {
             const struct item *item = keyspace_slot_item(keyspace, slot, i);
             if (item_type(item) == VALUE_STRING)
                 continue;
             const struct value_ops *ops = value_ops_of(item_type(item));
-            count += ops->earliest && ops->earliest(item_elements(item)) != NO_DEADLINE;
+            losses->hashes += ops->earliest && ops->earliest(item_elements(item)) != NO_DEADLINE;
+            losses->streams +=
+                item_type(item) == VALUE_STREAM && has_notes(ops, item_elements(item));
         }
     }
-    return count;
+}
+
+static void report_losses(const struct check *check)
+{
+    struct losses losses = {0};
+    for (unsigned i = 0; i < DATABASES_MAX; i++)
+        count_losses(databases_find(machine_replay_databases(check->replay), i), &losses);
+    if (losses.hashes)
+        printf("note: fields of %zu hashes have deadlines, which an import by Flotilla keeps; for "
+               "Redis and Valkey\nthese fields last, because the file's format has no place for "
+               "deadlines of fields\n\n",
+               losses.hashes);
+    if (losses.streams && check->options.oldest_redis == REDIS_5_0)
+        printf("note: %zu streams have what a file for Redis 5.0 has no place for (entries-added, "
+               "max-deleted-entry-id,\nentries-read, active-time): Redis assumes something else, "
+               "an import by Flotilla keeps it. For Redis 7.0\nor newer export with --oldest-redis "
+               "7.0 or 7.2\n\n",
+               losses.streams);
 }
 
 enum check_status check_export_state(const struct check *check)
@@ -133,14 +167,6 @@ enum check_status check_export_state(const struct check *check)
            "in the highest term, or bound it with --to\n\n",
            databases_count(machine_replay_databases(check->replay)),
            machine_replay_position(check->replay)->index, check->options.export_path, bytes);
-    size_t timed = 0;
-    for (unsigned i = 0; i < DATABASES_MAX; i++)
-        timed +=
-            count_with_timed_elements(databases_find(machine_replay_databases(check->replay), i));
-    if (timed)
-        printf("note: fields of %zu hashes have deadlines, which an import by Flotilla keeps; for "
-               "Redis and Valkey\nthese fields last, because the file's format has no place for "
-               "deadlines of fields\n\n",
-               timed);
+    report_losses(check);
     return CHECK_FINE;
 }

@@ -33,6 +33,8 @@ static const char usage[] =
     "    --format text|resp    a line for each (default), or commands for redis-cli --pipe\n"
     "  --export FILE.rdb       write the state as an RDB file that any Redis since 5.0 loads\n"
     "    --force               even if the file is there already\n"
+    "    --oldest-redis VERSION  which Redis has to load it: 5.0 (default), 7.0 or 7.2. Redis 7.0\n"
+    "                          keeps the counters of streams only from a file for 7.0 or 7.2\n"
     "  --to INDEX              dump, digest and export as of this entry (default: the last)\n"
     "  --appenddirname NAME    if it is not appendonlydir\n"
     "  --appendfilename NAME   if it is not appendonly.aof\n"
@@ -60,6 +62,7 @@ enum {
     OPTION_FORMAT,
     OPTION_EXPORT,
     OPTION_FORCE,
+    OPTION_OLDEST_REDIS,
     OPTION_FOLDER,
     OPTION_FILENAME,
 };
@@ -77,6 +80,7 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"export", required_argument, NULL, OPTION_EXPORT},
     {"force", no_argument, NULL, OPTION_FORCE},
+    {"oldest-redis", required_argument, NULL, OPTION_OLDEST_REDIS},
     {"appenddirname", required_argument, NULL, OPTION_FOLDER},
     {"appendfilename", required_argument, NULL, OPTION_FILENAME},
     {"help", no_argument, NULL, 'h'},
@@ -98,6 +102,19 @@ static bool parse_format(const char *text, bool *resp)
     if (*resp || strcmp(text, "text") == 0)
         return true;
     check_say("'%s' is no format: text or resp", text);
+    return false;
+}
+
+static bool parse_release(const char *text, enum redis_release *oldest)
+{
+    static const char *const releases[] = {
+        [REDIS_5_0] = "5.0", [REDIS_7_0] = "7.0", [REDIS_7_2] = "7.2"};
+    for (size_t i = 0; i < sizeof releases / sizeof releases[0]; i++) {
+        *oldest = (enum redis_release)i;
+        if (strcmp(text, releases[i]) == 0)
+            return true;
+    }
+    check_say("'%s' is no Redis that has a format of its own: 5.0, 7.0 or 7.2", text);
     return false;
 }
 
@@ -139,6 +156,8 @@ static bool take_option(struct check_options *options, int option)
         return true;
     case OPTION_FORCE:
         return options->force = true;
+    case OPTION_OLDEST_REDIS:
+        return parse_release(optarg, &options->oldest_redis);
     case OPTION_FOLDER:
         return parse_name(optarg, &options->append_folder);
     case OPTION_FILENAME:
@@ -159,6 +178,8 @@ static bool fits_together(const struct check_options *options)
         check_say("--repair cuts a torn tail alone: it takes no --to");
     else if ((options->recover || options->compare) && options->to != UINT64_MAX)
         check_say("--recover-quorum and --compare are about whole folders: they take no --to");
+    else if (options->oldest_redis != REDIS_5_0 && !options->export_path)
+        check_say("--oldest-redis says something about --export alone");
     else if (options->from > options->to)
         check_say("--from is behind --to");
     else

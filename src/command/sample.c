@@ -13,6 +13,9 @@ enum {
     REPLY_BYTES_MAX = 256 * 1024 * 1024,
 };
 
+static const char too_long[] = "ERR the reply would be too long: a negative count gets at most a "
+                               "million elements, of 256 megabytes together";
+
 bool sample_parse(struct command_context *context, const struct span *args, size_t argc,
                   const char *with, int64_t *count)
 {
@@ -111,6 +114,6 @@ bool sample_is_bearable(struct command_context *context, uint64_t size, int64_t 
     }
     if (count >= -REPEATS_MAX && bytes <= REPLY_BYTES_MAX)
         return true;
-    resp_error(context->reply, "ERR value is out of range");
+    resp_error(context->reply, too_long);
     return false;
 }

@@ -14,9 +14,9 @@
  * like an integer but is not stored as one. Fields concern the database that was selected before
  * them. Equal databases and equal AUX fields give equal bytes.
  *
- * The writer uses only encodings that Redis 5.0 knows (RDB version 9), without compression. The
- * reader accepts everything that Redis 2.6 to 7.2 write (versions 5 to 11), in every encoding. It
- * skips values of modules and functions. */
+ * The writer uses only encodings that Redis 5.0 knows (RDB version 9), without compression, unless
+ * its options say that all readers are newer. The reader accepts everything that Redis 2.6 to 7.2
+ * write (versions 5 to 11), in every encoding. It skips values of modules and functions. */
 #ifndef FLOTILLA_KEYSPACE_RDB_H
 #define FLOTILLA_KEYSPACE_RDB_H
 
@@ -37,6 +37,7 @@ struct rdb_writer_options {
      * stays until the next call. May be NULL. */
     bool (*late_aux)(void *context, struct rdb_aux *aux);
     void *context;
+    enum redis_release oldest; /* which Redis has to load it; REDIS_5_0 for nodes' own files */
     /* Omit raft-revisions and raft-removals, for files that are given away. */
     bool plain;
 };

@@ -37,7 +37,7 @@ static void add_hash_with_deadlines(const struct hash *hash, struct buf *out)
 static void add_elements(enum value_type type, const void *value, struct buf *out)
 {
     const struct value_ops *ops = value_ops_of(type);
-    struct value_cursor cursor = {{0}};
+    struct value_cursor cursor = {.at = {0}};
     if (ops->dump) {
         ops->dump(value, out);
         return;

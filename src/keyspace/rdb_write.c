@@ -95,7 +95,9 @@ static const struct item *item_at(const struct rdb_writer *writer, struct rdb_pl
 static int write_header(struct rdb_writer *writer, struct buf *out)
 {
     _Static_assert(RDB_VERSION_WRITTEN == 9, "in the text");
-    buf_add_text(out, "REDIS0009");
+    static const char *const magics[] = {
+        [REDIS_5_0] = "REDIS0009", [REDIS_7_0] = "REDIS0010", [REDIS_7_2] = "REDIS0011"};
+    buf_add_text(out, magics[writer->options.oldest]);
     if (writer->options.redis_version.len) {
         buf_add_char(out, (char)RDB_OPCODE_AUX);
         add_string(out, SPAN("redis-ver"));
@@ -248,11 +250,13 @@ static int write_revisions(struct rdb_writer *writer, struct buf *out)
     return STEP_KEY;
 }
 
-static unsigned rdb_type_of(const struct item *item)
+static unsigned rdb_type_of(const struct item *item, enum redis_release oldest)
 {
     if (item->form != FORM_VALUE)
         return RDB_TYPE_STRING;
-    return value_ops_of(item_type(item))->rdb_type(item_value(item));
+    const struct value_ops *ops = value_ops_of(item_type(item));
+    return oldest != REDIS_5_0 && ops->newer_rdb_type ? ops->newer_rdb_type(oldest)
+                                                      : ops->rdb_type(item_value(item));
 }
 
 static int write_key(struct rdb_writer *writer, struct buf *out)
@@ -267,8 +271,8 @@ static int write_key(struct rdb_writer *writer, struct buf *out)
         buf_add_char(out, (char)RDB_OPCODE_EXPIRETIME_MS);
         rdb_add_little_endian(out, (uint64_t)deadline_ms, 8);
     }
-    writer->cursor = (struct value_cursor){{0}};
-    buf_add_char(out, (char)rdb_type_of(item));
+    writer->cursor = (struct value_cursor){.oldest = writer->options.oldest};
+    buf_add_char(out, (char)rdb_type_of(item, writer->options.oldest));
     writer->pending = item_key_span(item);
     rdb_add_length(out, writer->pending.len);
     return STEP_VALUE;
@@ -289,7 +293,7 @@ static int write_value(struct rdb_writer *writer, struct buf *out)
         const struct value_ops *ops = value_ops_of(item_type(item));
         if (ops->save(item_value(item), &writer->cursor, out, VALUE_PIECE_BYTES))
             return STEP_VALUE;
-        writer->cursor = (struct value_cursor){{0}};
+        writer->cursor = (struct value_cursor){.at = {0}};
         return ops->note ? STEP_NOTES : end_key(writer);
     }
     char scratch[NUMBER_I64_CHARS];

@@ -102,6 +102,11 @@ static void save_totals(const struct stream *stream, struct value_cursor *cursor
 {
     rdb_add_length(out, stream_length(stream));
     stream_add_id(out, stream->last_id);
+    if (cursor->oldest != REDIS_5_0) {
+        stream_add_id(out, stream->first_id);
+        stream_add_id(out, stream->max_deleted_id);
+        rdb_add_length(out, stream->entries_added);
+    }
     rdb_add_length(out, stream->groups_count);
     cursor->at[1] = 0;
     go_to(cursor, stream->groups_count ? GROUP : END, 0, STREAM_ID_MIN);
@@ -113,6 +118,8 @@ static void save_group(const struct stream_group *group, struct value_cursor *cu
     if (!save_name(stream_group_name(group), cursor, out, room))
         return;
     stream_add_id(out, group->last_id);
+    if (cursor->oldest != REDIS_5_0)
+        rdb_add_length(out, (uint64_t)group->entries_read);
     rdb_add_length(out, stream_group_pending_count(group));
     go_to(cursor, PENDING, 0, STREAM_ID_MIN);
 }
@@ -151,6 +158,8 @@ static void save_consumer(const struct stream *stream, struct value_cursor *curs
     if (!save_name(stream_consumer_name(consumer), cursor, out, room))
         return;
     rdb_add_little_endian(out, (uint64_t)consumer->seen_ms, 8);
+    if (cursor->oldest == REDIS_7_2)
+        rdb_add_little_endian(out, (uint64_t)consumer->active_ms, 8);
     rdb_add_length(out, stream_consumer_pending_count(consumer));
     go_to(cursor, CONSUMER_PENDING, position, STREAM_ID_MIN);
 }

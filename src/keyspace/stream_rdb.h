@@ -1,4 +1,4 @@
-/* A stream as the body of RDB type 15 (Redis 5.0) and back; types 19 and 21 are read too.
+/* A stream as the body of RDB type 15 (Redis 5.0), 19 (7.0) or 21 (7.2) and back.
  *
  * Type 15 lacks some numbers. Where they are not what a reader of type 15 takes for granted, notes
  * say them (value.h):
@@ -12,8 +12,9 @@
 
 #include "keyspace/stream.h"
 
-enum { STREAM_RDB_TYPE = 15, STREAM_DUMP_TYPE = 19 };
+enum { STREAM_RDB_TYPE = 15, STREAM_DUMP_TYPE = 19, STREAM_NEWEST_TYPE = 21 };
 
+/* cursor->oldest says which type. */
 bool stream_save(const struct stream *stream, struct value_cursor *cursor, struct buf *out,
                  size_t most);
 bool stream_note(const struct stream *stream, struct value_cursor *cursor, struct buf *out);

@@ -115,6 +115,11 @@ static size_t free_some(void *value, size_t limit)
     return stream_free_some(value, limit);
 }
 
+static unsigned newer_rdb_type(enum redis_release oldest)
+{
+    return oldest == REDIS_7_0 ? STREAM_DUMP_TYPE : STREAM_NEWEST_TYPE;
+}
+
 static unsigned rdb_type(const void *value)
 {
     (void)value;
@@ -155,6 +160,7 @@ const struct value_ops stream_ops = {
     .copy = copy,
     .free_some = free_some,
     .rdb_type = rdb_type,
+    .newer_rdb_type = newer_rdb_type,
     .save = save,
     .dump = dump,
     .note = note,

@@ -48,9 +48,14 @@ struct value_sink {
     void (*add)(struct value_sink *sink, const void *bytes, size_t len);
 };
 
-/* How far a value was saved. Zero-initialised is the beginning; the type decides what else. */
+/* The oldest Redis that has to load what is saved. */
+enum redis_release { REDIS_5_0, REDIS_7_0, REDIS_7_2 };
+
+/* How far a value was saved. Zero-initialised is the beginning, for every Redis since 5.0; the type
+ * decides what else `at` is. */
 struct value_cursor {
     uint64_t at[4];
+    enum redis_release oldest;
 };
 
 struct value_ops {
@@ -77,8 +82,10 @@ struct value_ops {
     size_t (*remove_due)(void *value, int64_t now_ms, size_t limit);
     size_t (*count_due)(const void *value, int64_t now_ms, size_t limit);
 
-    /* Saving in Redis' RDB format, in encodings that Redis 5.0 loads. */
+    /* Saving in Redis' RDB format, in encodings that Redis 5.0 loads. newer_rdb_type: the type in
+     * its place where the oldest reader is a newer Redis. NULL: the same for all. */
     unsigned (*rdb_type)(const void *value);
+    unsigned (*newer_rdb_type)(enum redis_release oldest);
     /* Appends about `most` bytes of what follows the key. False after the last piece. */
     bool (*save)(const void *value, struct value_cursor *cursor, struct buf *out, size_t most);
     /* Appends the type and the body as DUMP returns them, in an encoding that Redis 7.0 knows.

@@ -247,6 +247,7 @@ static enum net_verdict run_data(struct client *client, const struct net_request
         net_slowlog_begin(net, client->handle);
         shard_read_local(net->shard, &asked, &reply, *net_now(net));
         net_slowlog_end_run(net);
+        net->statistics.error_counted = false;
         client_end_reply(client, &reply);
         return NET_DONE;
     }

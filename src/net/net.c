@@ -348,18 +348,16 @@ static struct buf *reply_begin(void *context, struct shard_client handle)
 {
     struct net *net = context;
     struct client *client = net_find_client(net, handle);
-    net->statistics.executed = false;
     net->reply.out = NULL;
-    net_stats_open_window(net);
-    net_slowlog_begin(net, handle);
     if (!client || client_is_gone(client) || client_over_hard_limit(client))
         return NULL;
     return client_begin_place(client, handle.place);
 }
 
-static void count_error(struct net *net)
+/* Of a reply that was made without a command being executed. */
+static void count_error(struct net *net, bool is_counted)
 {
-    if (!net->reply.out || net->statistics.executed)
+    if (!net->reply.out || is_counted)
         return;
     struct span written = resp_since(&net->reply, net->reply_mark);
     if (written.len && written.ptr[0] == '-')
@@ -369,11 +367,13 @@ static void count_error(struct net *net)
 static void reply_end(void *context, struct shard_client handle, uint64_t index)
 {
     struct net *net = context;
+    bool is_counted = net->statistics.error_counted;
+    net->statistics.error_counted = false;
     net->replies_came = true;
     struct client *client = net_find_client(net, handle);
     if (!client || client_is_gone(client))
         return;
-    count_error(net);
+    count_error(net, is_counted);
     client_waited(client);
     client_end_place(client, handle.place);
     if (index > client->last_index)
@@ -399,6 +399,7 @@ static void run_local_command(void *context, struct shard_client handle,
     struct span written = resp_since(reply, mark);
     bool error = written.len && written.ptr[0] == '-';
     net_stats_executed(net, command, error);
+    net->statistics.error_counted = error;
     if (error)
         net_stats_error(net, written.ptr, written.len);
 }
@@ -409,12 +410,24 @@ static void role_changed(void *context)
     net->role_changed = true;
 }
 
+static void executes(void *context, const struct shard_client *client)
+{
+    struct net *net = context;
+    net->statistics.error_counted = false;
+    if (!client) { /* what it takes is not for the next command to answer for */
+        net_slowlog_end_run(net);
+        return;
+    }
+    net_stats_open_window(net);
+    net_slowlog_begin(net, *client);
+}
+
 static void executed(void *context, const struct command *command, const struct span *args,
                      size_t argc, struct span reply)
 {
     struct net *net = context;
     bool error = reply.len && reply.ptr[0] == '-';
-    net->statistics.executed = true;
+    net->statistics.error_counted = error;
     net_stats_executed(net, command, error);
     net_slowlog_executed(net, command, args, argc);
     if (error)
@@ -454,5 +467,6 @@ struct shard_host net_shard_host(struct net *net)
                                .refusal = refusal,
                                .run_local = run_local_command,
                                .role_changed = role_changed,
+                               .executes = executes,
                                .executed = executed};
 }

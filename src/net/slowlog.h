@@ -1,8 +1,9 @@
 /* Private to net/: commands that took long, for SLOWLOG and for the log.
  *
  * The shard executes many commands in a run. The clock is read once for each, at its end, which is
- * the beginning of the next. Unless the limit is short that is a coarse clock, whose steps of a few
- * milliseconds cost next to nothing. */
+ * the beginning of the next. What clients of other nodes asked for ends the run, because nobody
+ * here answers for the time that it takes. Unless the limit is short that is a coarse clock, whose
+ * steps of a few milliseconds cost next to nothing. */
 #ifndef FLOTILLA_NET_SLOWLOG_H
 #define FLOTILLA_NET_SLOWLOG_H
 

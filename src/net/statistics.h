@@ -33,8 +33,8 @@ struct net_statistics {
     uint16_t *turn_ids;                 /* … and which those are */
     size_t turn_id_count;
     uint64_t turn_total;
-    int64_t window_us; /* when it was opened; 0: it is not */
-    bool executed;     /* since the last reply_begin */
+    int64_t window_us;  /* when it was opened; 0: it is not */
+    bool error_counted; /* which the command replied that was just executed */
     struct net_error_count errors[NET_ERROR_CODES];
     size_t error_codes;
     uint64_t connections_received;

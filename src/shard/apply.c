@@ -41,6 +41,14 @@ static struct machine_caller caller_of(struct waiter_client *waiter)
                                    .run_local = run_local};
 }
 
+/* client NULL: the entry is of nobody who is here. */
+static void say_who_asks(struct shard *shard, const struct shard_client *client)
+{
+    const struct shard_host *host = &shard->options.host;
+    if (host->executes)
+        host->executes(host->context, client);
+}
+
 /* A command is executed and counted also for a client that is gone or wants no reply. */
 static void begin_reply(struct machine_caller *caller, int protocol)
 {
@@ -89,6 +97,7 @@ static void apply_for_waiter(struct shard *shard, const struct entry *entry)
     if (shard_wants_waiter_reply(shard, entry))
         caller.reply =
             (struct resp_writer){.out = reply, .protocol = blocked ? blocked->protocol : 2};
+    say_who_asks(shard, blocked ? &blocked->client : NULL);
     machine_apply(&shard->machine, entry, &caller);
     shard_digest_applied(shard);
     if (caller.reply.out)
@@ -104,6 +113,7 @@ static void apply_one(struct shard *shard, const struct entry *entry, struct pen
         caller.script = span_of(write->script, write->script_len);
         begin_reply(&caller, write->protocol);
     }
+    say_who_asks(shard, write ? &write->client : NULL);
     machine_apply(&shard->machine, entry, &caller);
     shard_digest_applied(shard);
     if (write)
@@ -126,6 +136,7 @@ static void read_or_wait(struct shard *shard, const struct shard_request *reques
     struct buf *scratch = &shard->blocks.scratch;
     scratch->len = 0;
     caller->reply = (struct resp_writer){.out = scratch, .protocol = request->protocol};
+    say_who_asks(shard, &request->client);
     machine_read(&shard->machine, request->command, request->args, request->argc, view, caller);
     if (shard_reply_is_null(buf_span(scratch)) &&
         host->is_waiting(host->context, request->client)) {
@@ -214,6 +225,7 @@ static void answer_read(struct shard *shard, struct pending_read *read, int64_t 
         return;
     }
     begin_reply(&caller, read->protocol);
+    say_who_asks(shard, &read->client);
     switch (read->kind) {
     case PENDING_READ:
         if (read->command->run)

@@ -100,6 +100,10 @@ struct shard_host {
      * it, calls shard_set_incarnation() and closes the connections to other nodes. Called at the
      * end of shard_drive(). May be NULL. */
     void (*incarnation_is_void)(void *send_context);
+    /* What is executed next, one command or more, was asked by this client, whether it is still
+     * there or not; NULL: by none of this node, and `executed` does not tell of it. Not called by
+     * shard_read_local(), whose caller knows. May be NULL. */
+    void (*executes)(void *context, const struct shard_client *client);
     /* A command was executed for a client, and wrote `reply`, which is empty if it is long (see
      * resp_since()). May be NULL. */
     void (*executed)(void *context, const struct command *command, const struct span *args,

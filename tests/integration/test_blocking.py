@@ -73,6 +73,19 @@ def test_who_came_first_on_whatever_node_is_served_first(cluster):
     assert [one.end()[1] for one in waiting] == [b"%d" % number for number in range(6)]
 
 
+def test_who_waits_is_not_slow(cluster):
+    """The node did nothing for its own clients for a while: that is nobody's time."""
+    node, other = cluster.nodes[:2]
+    waiting = Waiting(node, "BLPOP", "idle", 0)
+    wait_blocked(node, 1)
+    assert node.call("SLOWLOG", "RESET") == "OK"
+    time.sleep(1)
+    client_of(other).lpush("idle", "a")
+    assert waiting.end()[1] == b"a"
+    slow = [entry for entry in node.call("SLOWLOG", "GET", "-1") if entry[3][0].upper() == b"BLPOP"]
+    assert all(entry[2] < 500_000 for entry in slow), slow
+
+
 def test_a_chain_of_moves_ends_with_the_last_one(cluster):
     first = Waiting(cluster.nodes[0], "BLMOVE", "chain-1", "chain-2", "LEFT", "RIGHT", 0)
     second = Waiting(cluster.nodes[1], "BLMOVE", "chain-2", "chain-3", "LEFT", "RIGHT", 0)

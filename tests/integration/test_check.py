@@ -474,11 +474,33 @@ def test_redis_loads_the_export_of_every_type(make_cluster, tmp_path, thresholds
             connection.call(*command)
         expected = every_type.contents(connection, exact=False)
     node.kill()
-    report(node.data, "--export", tmp_path / "dump.rdb")
+    assert "streams have what a file for Redis 5.0 has no place for" in report(
+        node.data, "--export", tmp_path / "dump.rdb")
     assert subprocess.run(["redis-check-rdb", tmp_path / "dump.rdb"], capture_output=True, timeout=60,
                           check=False).returncode == 0
     with redis_server(tmp_path, "--sanitize-dump-payload", "yes") as (connection, _):
         every_type.assert_same(every_type.contents(connection, exact=False), expected)
+
+
+@needs_redis
+def test_an_export_for_a_newer_redis_is_exact(make_cluster, tmp_path):
+    node = make_cluster(size=1).wait_leader()
+    every_type.fill(node.port)
+    with node.connect() as connection:
+        for command in every_type.changes():
+            connection.call(*command)
+        expected = every_type.contents(connection)
+    node.kill()
+    for oldest in "7.0", "7.2":
+        said = report(node.data, "--export", tmp_path / f"{oldest}.rdb", "--oldest-redis", oldest)
+        assert "note: entries" in said and "streams" not in said
+    os.rename(tmp_path / "7.0.rdb", tmp_path / "dump.rdb")
+    with redis_server(tmp_path, "--sanitize-dump-payload", "yes") as (connection, _):
+        every_type.assert_same(every_type.contents(connection), expected)
+    other = make_cluster(start=False, size=1).nodes[0].start(True, "--import", tmp_path / "7.2.rdb")
+    other.cluster.wait_leader()
+    with other.connect() as connection:
+        every_type.assert_same(every_type.contents(connection), expected)
 
 
 @needs_redis
@@ -540,15 +562,16 @@ def test_an_export_overwrites_only_when_told(make_cluster, tmp_path):
 
 def test_the_command_line(tmp_path):
     text = report("--help")
-    for option in ("--repair", "--compare", "--recover-quorum", "--yes", "--dump", "--from", "--to", "--format", "--export", "--force", "--appenddirname",
-                   "--appendfilename", "--version", "Exit status"):
+    for option in ("--repair", "--compare", "--recover-quorum", "--yes", "--dump", "--from", "--to", "--format", "--export", "--force",
+                   "--oldest-redis", "--appenddirname", "--appendfilename", "--version", "Exit status"):
         assert option in text
     assert re.match(r"Flotilla check v=\d", report("--version"))
     for wrong in ((), ("--bogus", tmp_path), (tmp_path, tmp_path), ("--from", "x", tmp_path), ("--from",),
                   ("--format", "xml", tmp_path), ("--from", 3, "--to", 2, tmp_path), ("--dump", "--repair", tmp_path),
                   ("--recover-quorum", "--repair", tmp_path), ("--recover-quorum", "--to", 3, tmp_path),
                   ("--recover-quorum", tmp_path, tmp_path), ("--compare", "--to", 3, tmp_path, tmp_path), ("--compare",),
-                  ("--to", 0, tmp_path), ("--appendfilename", "a/b", tmp_path)):
+                  ("--to", 0, tmp_path), ("--appendfilename", "a/b", tmp_path),
+                  ("--oldest-redis", "6.2", "--export", tmp_path / "x", tmp_path), ("--oldest-redis", "7.0", tmp_path)):
         out, error = check(*wrong, status=USAGE)
         assert out == b"" and error.startswith("flotilla-check: "), (wrong, error)
 

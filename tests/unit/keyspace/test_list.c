@@ -265,6 +265,28 @@ static void test_the_form_follows_the_rules(void **state)
     list_free(list);
 }
 
+/* As Redis has it: 0 is 1, and what is below -5 is -5. */
+static void test_sizes_of_chunks_that_are_none_count_as_the_nearest(void **state)
+{
+    (void)state;
+    static char large[60000];
+    struct value_rules rules = value_rules_default;
+    rules.list_packed_size = 0;
+    struct list *list = list_new();
+    add_numbers(list, &rules, 1);
+    assert_string_equal(list_ops.encoding(list), "listpack");
+    add_numbers(list, &rules, 1);
+    assert_string_equal(list_ops.encoding(list), "quicklist");
+    list_free(list);
+    list = list_new();
+    rules.list_packed_size = INT32_MIN;
+    list_push(list, &rules, LIST_TAIL, span_of(large, sizeof large));
+    assert_string_equal(list_ops.encoding(list), "listpack");
+    list_push(list, &rules, LIST_TAIL, span_of(large, sizeof large));
+    assert_string_equal(list_ops.encoding(list), "quicklist");
+    list_free(list);
+}
+
 /* A number takes fewer bytes than its digits, and a text more: a chunk that ends where its memory
  * does became longer. */
 static void test_a_chunk_stays_within_its_limit(void **state)
@@ -504,6 +526,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_agrees_with_an_array),
         cmocka_unit_test(test_the_form_follows_the_rules),
+        cmocka_unit_test(test_sizes_of_chunks_that_are_none_count_as_the_nearest),
         cmocka_unit_test(test_a_chunk_stays_within_its_limit),
         cmocka_unit_test(test_a_full_chunk_is_not_split_by_an_element_of_the_same_length),
         cmocka_unit_test(test_the_sum_depends_on_the_order_alone),

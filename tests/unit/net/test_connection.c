@@ -504,6 +504,41 @@ static void test_statistics_count_calls_and_errors(void **state)
     close(fd);
 }
 
+/* In place of what answer() says to whoever asked first. */
+static void answer_with(struct fixture *f, const char *text)
+{
+    struct asked *asked = &f->shard.asked[f->shard.first++];
+    struct shard_host *host = &f->shard.host;
+    buf_add_text(host->reply_begin(host->context, asked->client), text);
+    host->reply_end(host->context, asked->client, 0);
+    mem_free(asked->text);
+    f->shard.count--;
+}
+
+/* Its command was executed, and counted, before its reply began. */
+static void test_an_error_of_a_client_that_waited_counts_once(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    static const char wrong[] = "-WRONGTYPE no list\r\n";
+    struct shard_host *host = &f->shard.host;
+    const struct span args[] = {SPAN("get"), SPAN("a")};
+    const struct command *get = command_find(f->table, args, 2);
+    say(f, fd, "GET a\r\nGET b\r\nGET c\r\n");
+    host->executes(host->context, &f->shard.asked[f->shard.first].client);
+    host->executed(host->context, get, args, 2, span_text(wrong));
+    answer_with(f, wrong);
+    host->executes(host->context, &f->shard.asked[f->shard.first].client);
+    host->executed(host->context, get, args, 2, SPAN("$-1\r\n"));
+    answer_with(f, "$-1\r\n");
+    answer_with(f, "-CLUSTERDOWN no leader\r\n");
+    char errors[256] = "";
+    net_each_error(f->net, keep_error, errors);
+    assert_string_equal(errors, "WRONGTYPE=1 CLUSTERDOWN=1 ");
+    assert_int_equal(net_command_stats(f->net)[get->id].failed, 1);
+    close(fd);
+}
+
 static void test_bind_errors_are_one_line(void **state)
 {
     struct fixture *f = *state;
@@ -585,6 +620,7 @@ int main(void)
         T(test_client_unblock_ends_a_server_command_that_takes_its_time),
         T(test_before_there_is_a_shard_clients_hear_that_it_is_loading),
         T(test_statistics_count_calls_and_errors),
+        T(test_an_error_of_a_client_that_waited_counts_once),
         T(test_bind_errors_are_one_line),
         T(test_no_descriptor_left_is_no_endless_loop),
         T(test_socket_file_of_a_dead_process_is_replaced),

@@ -43,7 +43,7 @@ static void execute(struct fixture *f, const char *name, struct span argument, u
     struct span args[2] = {span_text(name), argument};
     const struct command *command = command_find(f->table, args, 2);
     struct shard_host *host = &f->shard.host;
-    host->reply_begin(host->context, f->shard.asked[f->shard.first].client);
+    host->executes(host->context, &f->shard.asked[f->shard.first].client);
     f->now_ms += ms; /* since the run began, or the command before it ended */
     host->executed(host->context, command, args, 2, SPAN("+OK\r\n"));
     net_resume(f->net);
@@ -69,6 +69,53 @@ static void test_command_over_the_limit_is_kept_with_its_client(void **state)
     assert_string_equal(said, "");
     net_slowlog_reset(f->net);
     assert_string_equal(slowlog(f, 10), "*0\r\n");
+    close(fd);
+}
+
+/* Its reply begins when it is known that there is one. */
+static void test_client_that_waited_answers_for_its_own_command_alone(void **state)
+{
+    struct fixture *f = *state;
+    int idle = dial(f);
+    int fd = dial(f);
+    struct shard_host *host = &f->shard.host;
+    const struct span args[] = {SPAN("blpop"), SPAN("k"), SPAN("0")};
+    const struct command *command = command_find(f->table, args, 3);
+    assert_replies(f, idle, "CLIENT SETNAME idle\r\n", "+OK\r\n");
+    say(f, idle, "GET a\r\n");
+    struct shard_client waiter = f->shard.asked[f->shard.first].client;
+    say(f, fd, "GET a\r\n");
+    execute(f, "get", SPAN("fast"), 1);
+    f->now_ms += 40 * 1000;
+    host->executes(host->context, &waiter);
+    host->executed(host->context, command, args, 3, SPAN("*2\r\n$1\r\nk\r\n$1\r\nv\r\n"));
+    assert_int_equal(net_slowlog_len(f->net), 0);
+    assert_string_equal(said, "");
+    host->executes(host->context, &waiter);
+    f->now_ms += 20;
+    host->executed(host->context, command, args, 3, SPAN("*2\r\n$1\r\nk\r\n$1\r\nv\r\n"));
+    assert_int_equal(net_slowlog_len(f->net), 1);
+    assert_non_null(strstr(slowlog(f, 1), ":20000\r\n*3\r\n$5\r\nblpop\r\n"));
+    assert_non_null(strstr(slowlog(f, 1), "$4\r\nidle\r\n"));
+    close(idle);
+    close(fd);
+}
+
+static void test_time_of_what_others_asked_is_nobodys_here(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    struct shard_host *host = &f->shard.host;
+    say(f, fd, "GET a\r\n");
+    execute(f, "get", SPAN("fast"), 1);
+    const struct span args[] = {SPAN("get"), SPAN("k")};
+    host->executes(host->context, &f->shard.asked[f->shard.first].client);
+    host->executed(host->context, command_find(f->table, args, 2), args, 2, SPAN("+OK\r\n"));
+    host->executes(host->context, NULL);
+    f->now_ms += 200;
+    execute(f, "get", SPAN("fast"), 1);
+    assert_int_equal(net_slowlog_len(f->net), 0);
+    assert_string_equal(said, "");
     close(fd);
 }
 
@@ -123,6 +170,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up_with_limit, tear_down)
     const struct CMUnitTest tests[] = {
         T(test_command_over_the_limit_is_kept_with_its_client),
+        T(test_client_that_waited_answers_for_its_own_command_alone),
+        T(test_time_of_what_others_asked_is_nobodys_here),
         T(test_only_so_many_are_kept_and_the_newest_comes_first),
         T(test_long_arguments_are_cut_and_passwords_are_hidden),
         T(test_command_that_endangers_the_office_is_named_in_the_log),

@@ -26,6 +26,8 @@ struct fixture {
     unsigned locals_run;
     unsigned executed; /* commands that were counted */
     unsigned executed_errors;
+    char asked_by[16]; /* the client of the last `executes`, "-" if none of this node */
+    char ran[256];     /* since the test cleared it: who asked, and the command */
     unsigned contradicted;
     struct buf sent_digests;      /* the encoded messages */
     struct buf sent_witnesses;    /* the same */
@@ -182,13 +184,23 @@ static inline void fixture_run_local(void *context, struct shard_client client,
     resp_status(reply, "LOCAL");
 }
 
+static inline void fixture_executes(void *context, const struct shard_client *client)
+{
+    struct fixture *fixture = context;
+    snprintf(fixture->asked_by, sizeof fixture->asked_by, "-");
+    if (client)
+        snprintf(fixture->asked_by, sizeof fixture->asked_by, "%u", (unsigned)client->slot);
+}
+
 static inline void fixture_executed(void *context, const struct command *command,
                                     const struct span *args, size_t argc, struct span reply)
 {
     struct fixture *fixture = context;
-    (void)command;
     (void)args;
     (void)argc;
+    size_t len = strlen(fixture->ran);
+    snprintf(fixture->ran + len, sizeof fixture->ran - len, "%s:%s ", fixture->asked_by,
+             command->name);
     fixture->executed++;
     fixture->executed_errors += reply.len && reply.ptr[0] == '-';
 }
@@ -249,6 +261,7 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                  .is_waiting = fixture_is_waiting,
                  .refusal = fixture_refusal,
                  .run_local = fixture_run_local,
+                 .executes = fixture_executes,
                  .executed = fixture_executed,
                  .send_context = fixture,
                  .clock = fixture->clock,

@@ -412,6 +412,28 @@ static void test_an_entry_of_an_earlier_term_ends_nothing(void **state)
     fixture_close(&fixture);
 }
 
+static void test_what_a_waiter_is_served_with_is_its_own_command(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leading(&fixture);
+    block(&fixture, 1, "BLPOP k 0");
+    told(&fixture, 1, 1, 0, "BLPOP k 0");
+    may_serve(&fixture);
+    fixture.ran[0] = '\0';
+    write_and_apply(&fixture, "RPUSH k a");
+    assert_string_equal(fixture.ran, "9:rpush 1:blpop ");
+    write_and_apply(&fixture, "RPUSH k b");
+    assert_string_equal(fixture.ran, "9:rpush 1:blpop 9:rpush ");
+    assert_string_equal(fixture.asked_by, "-");
+    write_and_apply(&fixture, "XADD s 1-1 f v");
+    fixture.ran[0] = '\0';
+    fixture_accept(&fixture, 3, "XREAD BLOCK 0 STREAMS s 0");
+    goes_on(&fixture);
+    assert_string_equal(fixture.ran, "3:xread ");
+    fixture_close(&fixture);
+}
+
 static void test_a_leader_refuses_what_no_node_lets_wait(void **state)
 {
     (void)state;
@@ -580,6 +602,7 @@ int main(void)
         cmocka_unit_test(test_a_leader_that_comes_back_in_time_loses_no_waiter),
         cmocka_unit_test(test_a_read_of_this_nodes_own_state_needs_no_leader),
         cmocka_unit_test(test_an_entry_of_an_earlier_term_ends_nothing),
+        cmocka_unit_test(test_what_a_waiter_is_served_with_is_its_own_command),
         cmocka_unit_test(test_a_leader_refuses_what_no_node_lets_wait),
         cmocka_unit_test(test_a_write_that_is_refused_is_tried_again),
         cmocka_unit_test(test_a_leader_rests_when_nobody_waits_any_more),

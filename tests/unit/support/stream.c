@@ -129,10 +129,11 @@ struct stream *stream_test_load(struct span body, int type)
     return NULL;
 }
 
-struct stream *stream_test_reload(const struct stream *stream)
+/* Saves it in pieces for this Redis and its successors, and loads that. */
+static struct stream *reload_for(const struct stream *stream, enum redis_release oldest, int type)
 {
-    struct buf body = {0}, whole = {0}, note = {0};
-    struct value_cursor cursor = {0};
+    struct buf body = {0}, whole = {0};
+    struct value_cursor cursor = {.oldest = oldest};
     size_t most = 1 + (size_t)(stream_sum(stream) % 500);
     bool more = true;
     while (more) {
@@ -140,23 +141,51 @@ struct stream *stream_test_reload(const struct stream *stream)
         more = stream_save(stream, &cursor, &body, most);
         assert_in_range(body.len - before, more ? 1 : 0, most + 300);
     }
-    cursor = (struct value_cursor){0};
+    cursor = (struct value_cursor){.oldest = oldest};
     assert_false(stream_save(stream, &cursor, &whole, SIZE_MAX));
     assert_true(span_equal(buf_span(&body), buf_span(&whole)));
-    struct stream *loaded = stream_test_load(buf_span(&body), STREAM_RDB_TYPE);
+    struct stream *loaded = stream_test_load(buf_span(&body), type);
     assert_non_null(loaded);
-    cursor = (struct value_cursor){0};
+    buf_close(&body);
+    buf_close(&whole);
+    return loaded;
+}
+
+static void take_notes(const struct stream *stream, struct stream *loaded)
+{
+    struct buf note = {0};
+    struct value_cursor cursor = {0};
     while (stream_note(stream, &cursor, &note)) {
         assert_in_range(note.len, 1, VALUE_NOTE_MAX);
         assert_true(stream_note_take(loaded, buf_span(&note)));
         note.len = 0;
     }
+    buf_close(&note);
+}
+
+static void check_same(const struct stream *loaded, const struct stream *stream)
+{
     assert_int_equal(stream_sum(loaded), stream_sum(stream));
     assert_int_equal(stream_sum_by_walk(loaded), stream_sum(stream));
     assert_int_equal(stream_test_digest(loaded), stream_test_digest(stream));
-    buf_close(&body);
-    buf_close(&whole);
-    buf_close(&note);
+}
+
+struct stream *stream_test_reload(const struct stream *stream)
+{
+    struct stream *newer = reload_for(stream, REDIS_7_0, 19);
+    assert_int_equal(newer->entries_added, stream->entries_added);
+    assert_int_equal(stream_id_compare(newer->max_deleted_id, stream->max_deleted_id), 0);
+    for (size_t i = 0; i < stream->groups_count; i++)
+        assert_int_equal(newer->groups[i]->entries_read, stream->groups[i]->entries_read);
+    take_notes(stream, newer);
+    check_same(newer, stream);
+    stream_free(newer);
+    newer = reload_for(stream, REDIS_7_2, 21); /* nothing is left to be noted */
+    check_same(newer, stream);
+    stream_free(newer);
+    struct stream *loaded = reload_for(stream, REDIS_5_0, 15);
+    take_notes(stream, loaded);
+    check_same(loaded, stream);
     return loaded;
 }
 
