@@ -19,19 +19,19 @@ static bool is_line_end(uint64_t offset)
     return offset % LINE_BYTES == LINE_BYTES - 1;
 }
 
-bool filler_begins(struct span bytes, uint64_t offset)
+bool fill_begins(struct span bytes, uint64_t offset)
 {
     return bytes.len >= 2 && bytes.ptr[0] == '#' &&
            bytes.ptr[1] == (is_line_end(offset + 1) ? '\n' : '#');
 }
 
-bool filler_is_pad(struct span bytes, uint64_t offset)
+bool fill_is_pad(struct span bytes, uint64_t offset)
 {
     return is_line_end(offset) && bytes.len >= FILLER_PAD_BYTES && bytes.ptr[0] == '#' &&
            bytes.ptr[1] == '\n';
 }
 
-bool filler_is_whole(struct span bytes, uint64_t offset)
+bool fill_is_whole(struct span bytes, uint64_t offset)
 {
     for (size_t i = 0; i < bytes.len; i++)
         if (bytes.ptr[i] != (is_line_end(offset + i) ? '\n' : '#'))

@@ -133,7 +133,7 @@ static enum err pass_pad(struct storage *storage, const struct segment *segment,
 {
     struct span bytes;
     enum err err = window_load(storage, segment, *offset, ENTRY_HEADER_MAX, &bytes);
-    if (!err && filler_is_pad(bytes, *offset))
+    if (!err && fill_is_pad(bytes, *offset))
         *offset += FILLER_PAD_BYTES;
     return err;
 }

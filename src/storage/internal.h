@@ -281,9 +281,9 @@ enum { FILLER_PAD_BYTES = 2 };
 
 /* Whether the bytes at this offset of a segment begin like filler; like a pad, behind which records
  * go on; are all filler. */
-bool filler_begins(struct span bytes, uint64_t offset);
-bool filler_is_pad(struct span bytes, uint64_t offset);
-bool filler_is_whole(struct span bytes, uint64_t offset);
+bool fill_begins(struct span bytes, uint64_t offset);
+bool fill_is_pad(struct span bytes, uint64_t offset);
+bool fill_is_whole(struct span bytes, uint64_t offset);
 
 void fill_pad(struct storage *storage);   /* before what was gathered is flushed */
 void fill_ahead(struct storage *storage); /* after a flush: queues filler if little is left */

@@ -233,7 +233,7 @@ static enum err is_filler_from(const struct scan *scan, uint64_t offset, bool *i
         enum err err = window_load(scan->recovery->storage, scan->segment, offset, 1, &bytes);
         if (err)
             return err;
-        *is_filler = bytes.len && filler_is_whole(bytes, offset);
+        *is_filler = bytes.len && fill_is_whole(bytes, offset);
         offset += bytes.len;
     }
     return ERR_NONE;
@@ -261,12 +261,12 @@ static enum err take_filler(struct scan *scan, bool *is_end)
     *is_end = false;
     enum err err =
         window_load(scan->recovery->storage, scan->segment, scan->offset, ENTRY_HEADER_MAX, &bytes);
-    if (!err && filler_is_pad(bytes, scan->offset)) {
+    if (!err && fill_is_pad(bytes, scan->offset)) {
         scan->offset += FILLER_PAD_BYTES;
         bytes = span_of(bytes.ptr + FILLER_PAD_BYTES, bytes.len - FILLER_PAD_BYTES);
     }
     if (!err && scan->last && !scan->select_at && header_is_read(scan) &&
-        filler_begins(bytes, scan->offset))
+        fill_begins(bytes, scan->offset))
         err = is_filler_from(scan, scan->offset, is_end);
     return err;
 }
