@@ -114,6 +114,8 @@ bool sample_is_bearable(struct command_context *context, uint64_t size, int64_t 
     }
     if (count >= -REPEATS_MAX && bytes <= REPLY_BYTES_MAX)
         return true;
-    resp_error(context->reply, too_long);
+    /* The reply of a numbered transaction is part of the state: nodes of an earlier version keep that
+     * text. */
+    resp_error(context->reply, context->revision ? "ERR value is out of range" : too_long);
     return false;
 }
