@@ -13,9 +13,6 @@ enum {
     REPLY_BYTES_MAX = 256 * 1024 * 1024,
 };
 
-static const char too_long[] = "ERR the reply would be too long: a negative count gets at most a "
-                               "million elements, of 256 megabytes together";
-
 bool sample_parse(struct command_context *context, const struct span *args, size_t argc,
                   const char *with, int64_t *count)
 {
@@ -114,8 +111,6 @@ bool sample_is_bearable(struct command_context *context, uint64_t size, int64_t 
     }
     if (count >= -REPEATS_MAX && bytes <= REPLY_BYTES_MAX)
         return true;
-    /* The reply of a numbered transaction is part of the state: nodes of an earlier version keep that
-     * text. */
-    resp_error(context->reply, context->revision ? "ERR value is out of range" : too_long);
+    resp_error(context->reply, "ERR value is out of range");
     return false;
 }
