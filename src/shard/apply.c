@@ -138,7 +138,7 @@ static void read_or_wait(struct shard *shard, const struct shard_request *reques
     host->reply_end(host->context, request->client, 0);
 }
 
-static void answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
+void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
 {
     struct waiter_client waiter = {shard, read->client};
     struct machine_caller caller = caller_of(&waiter);
@@ -200,7 +200,7 @@ void shard_wait_local(struct shard *shard, const struct shard_request *request,
 }
 
 /* More in one turn would silence the node: what is left comes in the next ones. */
-static bool turn_is_over(const struct shard *shard)
+bool shard_turn_is_over(const struct shard *shard)
 {
     return shard->machine.stats.work - shard->turn_work >= SHARD_TURN_WORK;
 }
@@ -224,11 +224,11 @@ static bool answer_reads_before(struct shard *shard, const struct entry *entry,
             break;
         if (read->after >= oldest_write)
             continue; /* behind a write of its client that is held back */
-        all = !turn_is_over(shard);
+        all = !shard_turn_is_over(shard);
         if (!all)
             break;
-        if (!read->done)
-            answer_read(shard, read, now_ms);
+        if (!read->done && !shard_holds_read(shard, read))
+            shard_answer_read(shard, read, now_ms);
     }
     read_queue_drop_done(reads);
     return all;
@@ -254,14 +254,16 @@ void shard_answer_reads(struct shard *shard)
         struct pending_read *read = read_queue_at(reads, i);
         if (read->context > shard->round_confirmed)
             break;
-        shard->reads_left = turn_is_over(shard);
+        shard->reads_left = shard_turn_is_over(shard);
         if (shard->reads_left)
             break;
         if (read->done || read->after >= oldest_write || (any_held && is_held(shard, read)))
             continue;
+        if (shard_holds_read(shard, read))
+            continue;
         int64_t now_ms;
         if (shard_judge_read(shard, read, &now_ms)) {
-            answer_read(shard, read, now_ms);
+            shard_answer_read(shard, read, now_ms);
             continue;
         }
         any_held = true;
@@ -295,7 +297,7 @@ static bool apply_next(struct shard *shard)
         apply_one(shard, &entry, write);
     shard_note_announced(shard);
     shard_take_image_if_due(shard);
-    return !turn_is_over(shard);
+    return !shard_turn_is_over(shard);
 }
 
 void shard_apply_committed(struct shard *shard)
