@@ -57,6 +57,10 @@ def holds_much(node):
     return int(node.info("clients")["client_recent_max_output_buffer"]) > PAUSE // 2  # the socket has taken some
 
 
+def held_reads(node):
+    return int(node.raft()["raft_held_reads"])
+
+
 def ask_and_read(node, command, count=COUNT):
     with node.connect(timeout=60) as client:
         client.send_raw(encode(command) * count)
@@ -142,7 +146,8 @@ def test_node_ends_without_waiting_for_a_client_that_reads_nothing(make_cluster)
         assert client.call("HSET", "hash", "f", LARGE) == 1
         client.send_raw(encode(("HGET", "hash", "f")) * COUNT)
         wait_for(lambda: holds_much(node), 20 * PATIENCE, "replies wait")
-        node.stop(timeout=5 * PATIENCE)
+        assert held_reads(node) > 0
+        assert node.stop(timeout=5) == 0
 
 
 def test_clients_that_leave_take_their_held_reads_with_them(filled):
@@ -154,4 +159,5 @@ def test_clients_that_leave_take_their_held_reads_with_them(filled):
             wait_for(lambda: holds_much(node), 20 * PATIENCE, "replies wait")
         wait_for(lambda: not holds_much(node), 20 * PATIENCE, "the client has gone")
     assert memory.grown() < 60 * MEGABYTE
+    wait_for(lambda: held_reads(node) == 0, 20 * PATIENCE, "its held reads have gone")
     assert node.call("PING") == "PONG"
