@@ -133,6 +133,10 @@ typedef size_t command_get_keys(const struct span *args, size_t argc, size_t *po
  * tell others that it will be busy. Cheap; only a guess. */
 typedef size_t command_work(const struct keyspace *keyspace, const struct span *args, size_t argc);
 
+/* Of a command that writes and replies with elements of values: about how many bytes that is by
+ * what is applied now, rather more than less. */
+typedef size_t command_reply(const struct keyspace *keyspace, const struct span *args, size_t argc);
+
 /* Of a command that may wait for its keys. Its `run` never waits: where it finds nothing it replies
  * with null, as it does within a transaction. */
 struct command_wait {
@@ -178,6 +182,7 @@ struct command {
     command_rewrite *rewrite;
     command_stock *stock;                    /* NULL: Redis 7.0 knows all of it */
     command_work *work;                      /* NULL: few */
+    command_reply *reply;                    /* NULL: it does not say */
     const struct command_blocking *blocking; /* NULL: it never waits */
     uint16_t id;          /* dense, stable within a process: the position in command_table_at() */
     uint16_t subcommands; /* number of subcommands of a container; their ids follow its own */

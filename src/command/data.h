@@ -319,6 +319,19 @@ command_run command_xpending_run;
 command_run command_xclaim_run;
 command_run command_xautoclaim_run;
 
+/* reply_bytes.c */
+command_reply command_fields_reply;    /* HGETEX, HGETDEL */
+command_reply command_pop_reply;       /* key [count] */
+command_reply command_draw_reply;      /* the same, at random */
+command_reply command_pop_first_reply; /* one element of each key up to the last argument */
+command_reply command_move_reply;      /* of the first key */
+command_reply command_mpop_reply;      /* numkeys … COUNT */
+command_reply command_bmpop_reply;     /* timeout numkeys … COUNT */
+command_reply command_value_reply;     /* all of the first key, unless it is stored */
+command_reply command_xreadgroup_reply;
+command_reply command_xclaim_reply;
+command_reply command_xautoclaim_reply;
+
 /* stream_work.c */
 command_work command_xrange_work;
 command_work command_xtrim_work;

@@ -93,6 +93,7 @@ struct command_docs {
      * the last. NULL: all keys have specs. */
     command_get_keys *get_keys;
     command_work *work;
+    command_reply *reply;
     const struct command_blocking *blocking; /* with COMMAND_BLOCKING */
     int arity;
     uint32_t flags;

@@ -33,6 +33,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "blpop",
         .run = command_blpop_run,
+        .reply = command_pop_first_reply,
         .blocking = &command_blocking_lists,
         .arity = -3,
         .flags = POPS | COMMAND_NOSCRIPT,
@@ -48,6 +49,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "brpop",
         .run = command_brpop_run,
+        .reply = command_pop_first_reply,
         .blocking = &command_blocking_lists,
         .arity = -3,
         .flags = POPS | COMMAND_NOSCRIPT,
@@ -63,6 +65,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "blmpop",
         .run = command_blmpop_run,
+        .reply = command_bmpop_reply,
         .blocking = &command_blocking_many_lists,
         .arity = -5,
         .flags = POPS | COMMAND_MOVABLE_KEYS,
@@ -78,6 +81,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "blmove",
         .run = command_blmove_run,
+        .reply = command_move_reply,
         .blocking = &command_blocking_move,
         .arity = 6,
         .flags = MOVES,
@@ -93,6 +97,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "brpoplpush",
         .run = command_brpoplpush_run,
+        .reply = command_move_reply,
         .blocking = &command_blocking_move,
         .arity = 4,
         .flags = MOVES,
@@ -110,6 +115,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "bzpopmin",
         .run = command_bzpopmin_run,
+        .reply = command_pop_first_reply,
         .blocking = &command_blocking_sorted,
         .arity = -3,
         .flags = POPS | COMMAND_NOSCRIPT | COMMAND_FAST,
@@ -126,6 +132,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "bzpopmax",
         .run = command_bzpopmax_run,
+        .reply = command_pop_first_reply,
         .blocking = &command_blocking_sorted,
         .arity = -3,
         .flags = POPS | COMMAND_NOSCRIPT | COMMAND_FAST,
@@ -143,6 +150,7 @@ static const struct command_docs rows[] = {
         .fullname = "bzmpop",
         .run = command_bzmpop_run,
         .work = command_bzmpop_work,
+        .reply = command_bmpop_reply,
         .blocking = &command_blocking_many_sorted,
         .arity = -5,
         .flags = POPS | COMMAND_MOVABLE_KEYS,

@@ -429,6 +429,7 @@ static const struct command_docs rows[] = {
         .run = command_sort_run,
         .get_keys = command_sort_keys,
         .work = command_sort_work,
+        .reply = command_value_reply,
         .arity = -2,
         .flags = COMMAND_LENGTHENS | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_DENYOOM |
                  COMMAND_MOVABLE_KEYS,

@@ -64,6 +64,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "lpop",
         .run = command_lpop_run,
+        .reply = command_pop_reply,
         .arity = -2,
         .flags = COMMAND_FREES | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_LIST,
@@ -78,6 +79,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "rpop",
         .run = command_rpop_run,
+        .reply = command_pop_reply,
         .arity = -2,
         .flags = COMMAND_FREES | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_LIST,
@@ -92,6 +94,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "lmpop",
         .run = command_lmpop_run,
+        .reply = command_mpop_reply,
         .arity = -4,
         .flags = COMMAND_FREES | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_MOVABLE_KEYS,
         .categories = CATEGORY_LIST,
@@ -217,6 +220,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "lmove",
         .run = command_lmove_run,
+        .reply = command_move_reply,
         .arity = 5,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM,
         .categories = CATEGORY_LIST,
@@ -231,6 +235,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "rpoplpush",
         .run = command_rpoplpush_run,
+        .reply = command_move_reply,
         .arity = 3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM,
         .categories = CATEGORY_LIST,

@@ -105,6 +105,7 @@ static const struct command_docs rows[] = {
         .fullname = "spop",
         .run = command_spop_run,
         .work = command_draw_work,
+        .reply = command_draw_reply,
         .arity = -2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_FREES | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_SET,

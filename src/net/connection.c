@@ -62,6 +62,7 @@ struct client *client_new(struct net *net, int fd)
     list_init(&client->link);
     list_init(&client->resume_link);
     list_init(&client->flush_link);
+    list_init(&client->go_on_link);
     list_init(&client->dead_link);
     slot_take(net, client);
     net->clients++;
@@ -97,7 +98,10 @@ void client_free(struct client *client)
     struct net *net = client->net;
     leave_lists(client);
     list_remove(&client->flush_link);
+    list_remove(&client->go_on_link);
     list_remove(&client->dead_link);
+    if (client->held_back && net->shard)
+        shard_drop_held(net->shard, client->handle);
     stop_events(client);
     if (client->fd >= 0)
         close(client->fd);
@@ -123,6 +127,7 @@ void client_kill(struct client *client)
     if (client->state == CLIENT_DEAD)
         return;
     leave_lists(client);
+    list_remove(&client->go_on_link);
     stop_events(client);
     client->state = CLIENT_DEAD;
     client_stop_waiting(client);

@@ -87,13 +87,17 @@ struct client {
     size_t in_start;
     struct resp_parser parser;
     struct net_output output;
-    uint64_t owed_bytes;               /* at most, of the long replies that are owed */
-    bool owed_lengthening;             /* a write that is owed may make a value long */
+    uint64_t owed_bytes;    /* at most, of the long replies that are owed */
+    bool owed_lengthening;  /* a write that is owed may make a value long */
+    uint64_t owed_unsure;   /* replies, at most, of which nobody knows how long they are */
+    uint64_t longest_reply; /* of late, if it was long */
+    bool held_back;         /* the shard holds reads until more is read */
     uint64_t over_soft_limit_since_ms; /* 0: it is not */
 
     struct list_link link;        /* on the waiting list of its state */
     struct list_link resume_link; /* on net->resume */
     struct list_link flush_link;
+    struct list_link go_on_link; /* held back, and has read enough */
     struct list_link dead_link;
     uint64_t park_until_ms; /* 0: the current command has not been parked yet */
 

@@ -14,8 +14,8 @@
 
 enum {
     HTTP_SAID_EVERY_MS = 60 * 1000,
-    SHORT_REPLY_BYTES = 16 * 1024, /* shorter ones are not worth a look-up */
     KEYS_LOOKED_UP = 256,
+    UNSURE_MAX = 64, /* replies of unknown length before a write */
 };
 
 static const char not_a_node[] = "NOPERM this connection is not a node of the cluster";
@@ -163,19 +163,12 @@ bool client_may_read_here(struct client *client)
 
 /* --- carrying out --- */
 
-/* Strings: at most, of the values of its keys, which are looked up only where they might be long.
- * Values with elements: what the command says that it goes through. */
-static uint64_t reply_bytes(const struct client *client, const struct net_request *request)
+/* At most, of the strings that are its keys' values, which are looked up only where they might be
+ * long. */
+static uint64_t strings_bytes(const struct keyspace *keyspace, const struct net_request *request)
 {
-    const struct keyspace *keyspace = shard_keyspace(client->net->shard, client->database);
-    if (request->command->flags & COMMAND_SINCE_TYPES) {
-        uint64_t work = request->command->work
-                            ? request->command->work(keyspace, request->args, request->argc)
-                            : 0;
-        return work > SHORT_REPLY_BYTES ? work : 0;
-    }
     uint64_t most = (uint64_t)keyspace_longest(keyspace) * request->argc;
-    if (most <= SHORT_REPLY_BYTES)
+    if (most <= NET_SHORT_REPLY_BYTES)
         return 0;
     size_t positions[KEYS_LOOKED_UP];
     size_t count =
@@ -187,7 +180,7 @@ static uint64_t reply_bytes(const struct client *client, const struct net_reques
         const struct item *item = keyspace_find(keyspace, request->args[positions[i]], NO_DEADLINE);
         bytes += item ? item_string_len(item) : 0;
     }
-    return bytes > SHORT_REPLY_BYTES ? bytes : 0;
+    return bytes;
 }
 
 /* There are members that would not do the same. */
@@ -205,18 +198,49 @@ static bool client_needs_databases(const struct client *client, const struct net
             command_needs_databases(request->command, request->args, request->argc));
 }
 
-/* Keeps what a client is owed within client-output-buffer-pause, by what its replies may be. False:
- * it waits until a value has the length that an earlier request gives it. */
+/* So many replies whose length nobody knows may come before a write: fewer, if some were long of
+ * late. */
+static uint64_t unsure_max(const struct client *client)
+{
+    uint64_t longest = client->longest_reply;
+    uint64_t most = longest ? client->net->settings.output_pause / longest : UNSURE_MAX;
+    return most > UNSURE_MAX ? UNSURE_MAX : most ? most : 1;
+}
+
+bool client_may_write(struct client *client)
+{
+    if (client->owed_unsure < unsure_max(client) || client->net->settings.output_pause == 0)
+        return true;
+    if (client->owed_unsure > client_owed(client))
+        client->owed_unsure = client_owed(client); /* some have come meanwhile */
+    return client->owed_unsure < unsure_max(client);
+}
+
+/* Keeps what a client is owed within client-output-buffer-pause, by what its replies may be. A read
+ * is held when it is carried out, unless a write stands behind it; then it must come out before
+ * that, and so must a write's own reply. False: it waits until a value has the length that an
+ * earlier request gives it. */
 static bool count_reply(struct client *client, const struct net_request *request)
 {
-    uint32_t flags = request->command->flags;
-    bool counts = (flags & COMMAND_VALUE_REPLY) && client->net->settings.output_pause != 0;
+    const struct command *command = request->command;
+    const struct shard *shard = client->net->shard;
+    uint32_t flags = command->flags;
+    bool counts = ((flags & COMMAND_VALUE_REPLY) || command->reply) &&
+                  client->net->settings.output_pause != 0;
     if (counts && client->owed_lengthening)
         return false;
     if (flags & COMMAND_LENGTHENS)
         client->owed_lengthening = true;
-    if (counts)
-        client->owed_bytes += reply_bytes(client, request);
+    if (!counts)
+        return true;
+    bool is_of_strings = !(flags & COMMAND_SINCE_TYPES);
+    const struct keyspace *keyspace = shard_keyspace(shard, client->database);
+    if (command->reply)
+        client->owed_bytes += command->reply(keyspace, request->args, request->argc);
+    else if (is_of_strings)
+        client->owed_bytes += strings_bytes(keyspace, request);
+    if (!(command->reply || is_of_strings) || shard_may_lengthen(shard))
+        client->owed_unsure++;
     return true;
 }
 
@@ -230,10 +254,8 @@ static enum net_verdict run_data(struct client *client, const struct net_request
                                   .argc = request->argc,
                                   .database = client->database,
                                   .session = client_session_number(client)};
-    if (client_owed(client) == 0) {
-        client->owed_bytes = 0;
-        client->owed_lengthening = false;
-    }
+    if (client_owed(client) == 0 && client->owed_bytes + client->owed_unsure)
+        client_owes_nothing(client);
     if (request->command->blocking) {
         enum net_verdict verdict;
         bool is_final;
@@ -260,7 +282,7 @@ static enum net_verdict run_data(struct client *client, const struct net_request
         return client_wait_for_types(client);
     if (client_needs_databases(client, request))
         return client_wait_for_databases(client);
-    if (!count_reply(client, request))
+    if ((writes && !client_may_write(client)) || !count_reply(client, request))
         return client_hold(client, CLIENT_BARRIER);
     asked.client = client_expect_reply(client);
     enum shard_admission admission = writes ? shard_write(net->shard, &asked, *net_now(net))

@@ -35,6 +35,9 @@ enum net_verdict client_park(struct client *client, const char *text);
 /* The shard refused the request: the client waits, or got an error. */
 enum net_verdict client_not_admitted(struct client *client, enum shard_admission admission,
                                      unsigned slot);
+/* False: reads before the write cannot be held any more once it is given to the shard, and might be
+ * long. It waits for their replies. */
+bool client_may_write(struct client *client);
 bool client_may_read_here(struct client *client);
 /* What needs the leader is not served here: the client is told where to go. */
 bool client_is_redirected(const struct client *client);

@@ -64,6 +64,7 @@ struct net {
     uint32_t waiting_for_keys; /* clients; they are on no list */
     struct list_link resume;
     struct list_link flush;
+    struct list_link go_on; /* clients whose reads the shard held */
     struct list_link dead;
     uint64_t due_ms; /* no parked or blocked client is due earlier; UINT64_MAX: none */
     bool role_changed;
@@ -85,6 +86,7 @@ struct net {
 
     struct resp_writer reply; /* between reply_begin and reply_end */
     struct resp_mark reply_mark;
+    size_t reply_start; /* in its output */
     size_t local_start; /* of a reply of net's own, in its output */
     struct resp_mark local_mark;
     struct net_output early; /* a reply that has to wait for its turn, while it is written */

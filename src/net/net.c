@@ -59,6 +59,7 @@ struct net *net_new(struct event_base *base, const struct net_options *options)
         list_init(&net->waiting[state]);
     list_init(&net->resume);
     list_init(&net->flush);
+    list_init(&net->go_on);
     list_init(&net->dead);
     net->due_ms = UINT64_MAX;
     net->pieces = (struct resp_pieces){.context = net, .take = client_take_piece};
@@ -209,12 +210,22 @@ static void wake_waiting(struct net *net)
     wake_due(net);
 }
 
+/* True: there were some. */
+static bool let_reads_go_on(struct net *net)
+{
+    struct list_link *link;
+    bool any = false;
+    for (; (link = list_take_first(&net->go_on)); any = true)
+        shard_go_on(net->shard, LIST_OWNER(link, struct client, go_on_link)->handle);
+    return any;
+}
+
 bool net_resume(struct net *net)
 {
     net_stats_close_window(net);
     net_slowlog_end_run(net);
     wake_waiting(net);
-    net->submitted = false;
+    net->submitted = let_reads_go_on(net);
     /* Those that are woken meanwhile (by CLIENT UNBLOCK, by a pause's end) have their turn in the
      * same loop; nobody is woken twice, as what holds a client does not change within it. */
     struct list_link *link;
@@ -326,7 +337,8 @@ static uint32_t until(uint64_t now_ms, uint64_t due_ms, uint32_t most)
 
 uint32_t net_wait_ms(const struct net *net, uint32_t most)
 {
-    if (!list_is_alone(&net->resume) || !list_is_alone(&net->flush) || !list_is_alone(&net->dead))
+    if (!list_is_alone(&net->resume) || !list_is_alone(&net->flush) ||
+        !list_is_alone(&net->go_on) || !list_is_alone(&net->dead))
         return 0;
     if (net->role_changed && net->waiting_count[CLIENT_PARKED])
         return 0;
@@ -404,6 +416,19 @@ static void run_local_command(void *context, struct shard_client handle,
         net_stats_error(net, written.ptr, written.len);
 }
 
+static bool is_full(void *context, struct shard_client handle)
+{
+    const struct client *client = net_find_client(context, handle);
+    return client && client_is_full(client, handle.place);
+}
+
+static void held(void *context, struct shard_client handle, bool held)
+{
+    struct client *client = net_find_client(context, handle);
+    if (client)
+        client->held_back = held;
+}
+
 static void role_changed(void *context)
 {
     struct net *net = context;
@@ -462,6 +487,8 @@ struct shard_host net_shard_host(struct net *net)
                                .reply_begin = reply_begin,
                                .pieces = &net->pieces,
                                .reply_end = reply_end,
+                               .is_full = is_full,
+                               .held = held,
                                .waits = waits,
                                .is_waiting = is_waiting,
                                .refusal = refusal,

@@ -56,12 +56,38 @@ bool client_over_hard_limit(struct client *client)
 bool client_has_unread(const struct client *client)
 {
     uint64_t most = client->net->settings.output_pause;
+    if (client->held_back)
+        return true;
     return most && client_output_len(client) + client->owed_bytes >= most;
 }
 
+/* What came early does not leave before the head has its reply. */
+bool client_is_full(const struct client *client, uint32_t place)
+{
+    uint64_t most = client->net->settings.output_pause;
+    uint64_t unread = net_output_len(&client->output);
+    if (!client_places_is_head(&client->places, place))
+        unread += client->places.kept_bytes;
+    if (client->state == CLIENT_DEAD)
+        return client->held_back; /* what was held goes with the client */
+    return most && unread >= most;
+}
+
 /* Half of the limit, so that a client that reads slowly goes on in large steps. */
+static void check_held(struct client *client)
+{
+    uint64_t most = client->net->settings.output_pause;
+    bool enough = most == 0 || net_output_len(&client->output) <= most / 2;
+    if (enough && client->state != CLIENT_DEAD && list_is_alone(&client->go_on_link))
+        list_append(&client->net->go_on, &client->go_on_link);
+}
+
 void client_check_unread(struct client *client)
 {
+    if (client->held_back) {
+        check_held(client);
+        return;
+    }
     if (client->state != CLIENT_UNREAD)
         return;
     uint64_t most = client->net->settings.output_pause;
@@ -178,14 +204,36 @@ struct buf *client_begin_place(struct client *client, uint32_t place)
     if (client_places_state(&client->places, place) == PLACE_SILENT)
         return NULL;
     bool in_turn = client_places_is_head(&client->places, place);
-    net->reply = (struct resp_writer){&output_for(client, in_turn)->tail, 2, &net->pieces};
+    struct net_output *output = output_for(client, in_turn);
+    net->reply = (struct resp_writer){&output->tail, 2, &net->pieces};
+    net->reply_start = net_output_len(output);
     net->reply_mark = resp_mark(&net->reply);
     return net->reply.out;
+}
+
+/* Nothing that the client asked for is under way. */
+void client_owes_nothing(struct client *client)
+{
+    client->owed_bytes = client->owed_unsure = 0;
+    client->owed_lengthening = false;
+    client->longest_reply /= 2;
+}
+
+static void note_length(struct client *client)
+{
+    const struct net *net = client->net;
+    if (net->reply.out == NULL)
+        return;
+    const struct net_output *output = LIST_OWNER(net->reply.out, struct net_output, tail);
+    size_t len = net_output_len(output) - net->reply_start;
+    if (len > NET_SHORT_REPLY_BYTES && len > client->longest_reply)
+        client->longest_reply = len;
 }
 
 void client_end_place(struct client *client, uint32_t place)
 {
     struct net *net = client->net;
+    note_length(client);
     if (client_places_is_head(&client->places, place)) {
         client_places_pass(&client->places, &client->output);
         seal_if_full(&client->output);
@@ -194,10 +242,8 @@ void client_end_place(struct client *client, uint32_t place)
         client_places_keep(&client->places, place, written ? &net->early : NULL);
     }
     net->reply.out = NULL;
-    if (client_owed(client) == 0) {
-        client->owed_bytes = 0;
-        client->owed_lengthening = false;
-    }
+    if (client_owed(client) == 0)
+        client_owes_nothing(client);
 }
 
 struct resp_writer client_begin_reply(struct client *client)

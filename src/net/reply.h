@@ -4,6 +4,8 @@
 
 #include "net/connection.h"
 
+enum { NET_SHORT_REPLY_BYTES = 16 * 1024 }; /* shorter ones are not worth a look-up */
+
 /* Bytes of replies that the client has not read, early ones too. */
 static inline size_t client_output_len(const struct client *client)
 {
@@ -21,7 +23,10 @@ void client_write(struct client *client); /* as much as the socket takes */
 bool client_over_hard_limit(struct client *client);
 /* Nothing more of this client is executed before it has read what there is for it. */
 bool client_has_unread(const struct client *client);
-void client_check_unread(struct client *client); /* whether it may go on */
+void client_check_unread(struct client *client); /* whether it, or a read of it, may go on */
+/* The shard must not carry out the read that has this place now. */
+bool client_is_full(const struct client *client, uint32_t place);
+void client_owes_nothing(struct client *client);
 void client_check_soft_limit(struct client *client);
 /* One reply of net's own: straight into the output, or kept at a place behind what is owed. */
 struct resp_writer client_begin_reply(struct client *client);

@@ -52,6 +52,7 @@ void client_transaction_queue(struct client *client, const struct net_request *r
     struct client_transaction *transaction = &client->transaction;
     resp_encode_command(&transaction->commands, request->args, request->argc);
     transaction->count++;
+    transaction->values += (request->command->flags & COMMAND_VALUE_REPLY) != 0;
     transaction->flags |= request->command->flags;
     if ((request->command->flags & COMMAND_WRITE) && !net_request_frees(client->net, request))
         transaction->grows = true;
@@ -275,6 +276,8 @@ static enum net_verdict submit_transaction(struct client *client)
         return exec_not_taken(client, client_wait_for_sessions(client));
     if (needs_databases(client) && !shard_has_databases(net->shard))
         return exec_not_taken(client, client_wait_for_databases(client));
+    if ((transaction->flags & COMMAND_WRITE) && !client_may_write(client))
+        return client_hold(client, CLIENT_BARRIER);
     struct shard_transaction asked = {.client = client_expect_reply(client),
                                       .protocol = client->protocol,
                                       .commands = buf_span(&transaction->commands),
@@ -287,6 +290,7 @@ static enum net_verdict submit_transaction(struct client *client)
     if (admission == SHARD_ACCEPTED) {
         net->submitted = true;
         client->selects = client->selects || transaction->selects;
+        client->owed_unsure += transaction->values;
         client_transaction_discard(client);
         return NET_DONE;
     }

@@ -13,6 +13,7 @@ struct client_transaction {
     bool aborted; /* a command was refused: EXEC refuses too */
     struct buf commands;
     size_t count;
+    size_t values;        /* of them: commands whose replies may be long */
     uint32_t flags;       /* of all queued commands */
     bool grows;           /* one of them writes and does not delete */
     bool has_data;        /* one of them concerns the keyspace */

@@ -83,14 +83,15 @@ static void add_activity(struct server *server, struct buf *out)
                "\r\nraft_transfers_started:%" PRIu64 "\r\nraft_transfers_aborted:%" PRIu64
                "\r\nraft_writes:%" PRIu64 "\r\nraft_reads:%" PRIu64 "\r\nraft_read_rounds:%" PRIu64
                "\r\nraft_pending_writes:%" PRIu64 "\r\nraft_pending_reads:%" PRIu64
-               "\r\nraft_forwarded_writes:%" PRIu64 "\r\nraft_reissued_writes:%" PRIu64
-               "\r\nraft_unknown_outcomes:%" PRIu64 "\r\nraft_sessions:%" PRIu64
-               "\r\nraft_session_bytes:%" PRIu64 "\r\nraft_session_repeats:%" PRIu64 "\r\n",
+               "\r\nraft_held_reads:%" PRIu64 "\r\nraft_forwarded_writes:%" PRIu64
+               "\r\nraft_reissued_writes:%" PRIu64 "\r\nraft_unknown_outcomes:%" PRIu64
+               "\r\nraft_sessions:%" PRIu64 "\r\nraft_session_bytes:%" PRIu64
+               "\r\nraft_session_repeats:%" PRIu64 "\r\n",
                counters.elections_started, counters.prevotes_started, counters.elections_won,
                counters.leader_changes, counters.transfers_started, counters.transfers_aborted,
                stats.writes, stats.reads, stats.read_rounds, stats.pending_writes,
-               stats.pending_reads, stats.forwarded, stats.reissued, stats.unknown_outcomes,
-               stats.sessions, stats.session_bytes, stats.session_repeats);
+               stats.pending_reads, stats.held_reads, stats.forwarded, stats.reissued,
+               stats.unknown_outcomes, stats.sessions, stats.session_bytes, stats.session_repeats);
     buf_printf(out,
                "raft_snapshot_in_progress:%d\r\nraft_snapshots:%" PRIu64
                "\r\nraft_snapshots_failed:%" PRIu64 "\r\nraft_snapshot_last_ms:%" PRIu64

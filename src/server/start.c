@@ -424,6 +424,7 @@ void server_close(struct server *server)
     for (uint32_t number = 0; server_shard(server, number); number++)
         shard_settle(server_shard(server, number));
     platform_disk_free(server->disk); /* writes what is queued */
+    net_set_shard(server->net, NULL); /* clients that still wait end after it */
     for (uint32_t number = 0; number < SERVER_SHARDS; number++)
         shard_close(server_shard(server, number));
     if (server->seeking)

@@ -1,5 +1,4 @@
 #include "base/assert.h"
-#include "machine/logged.h"
 #include "machine/transaction.h"
 #include "shard/internal.h"
 
@@ -150,63 +149,7 @@ static void read_or_wait(struct shard *shard, const struct shard_request *reques
     host->reply_end(host->context, request->client, 0);
 }
 
-/* Keys that are looked up one after the other. */
-struct ahead {
-    const struct keyspace *keyspace;
-    unsigned database;
-    struct span keys[KEYSPACE_AHEAD_MAX];
-    size_t count;
-};
-
-static void ahead_end(struct ahead *ahead)
-{
-    if (ahead->count > 1)
-        keyspace_look_ahead(ahead->keyspace, ahead->keys, ahead->count);
-    ahead->count = 0;
-}
-
-static void ahead_add(const struct shard *shard, struct ahead *ahead, unsigned database,
-                      struct span key)
-{
-    if (ahead->count && ahead->database != database)
-        ahead_end(ahead);
-    if (ahead->count == 0)
-        ahead->keyspace = databases_find(shard->machine.databases, database);
-    ahead->database = database;
-    if (ahead->keyspace)
-        ahead->keys[ahead->count++] = key;
-}
-
-/* Each KEYSPACE_AHEAD_MAX reads, from this position on. */
-static void look_ahead_reads(const struct shard *shard, size_t position)
-{
-    struct ahead ahead = {.count = 0};
-    for (size_t i = position; i < shard->reads.count && i < position + KEYSPACE_AHEAD_MAX; i++) {
-        const struct pending_read *read = read_queue_at(&shard->reads, i);
-        struct span key;
-        if (read->kind == PENDING_READ && read_queue_argument(&shard->reads, read, 1, &key))
-            ahead_add(shard, &ahead, read->database, key);
-    }
-    ahead_end(&ahead);
-}
-
-/* Each KEYSPACE_AHEAD_MAX entries, from this index on. */
-static void look_ahead_entries(const struct shard *shard, uint64_t index, uint64_t last)
-{
-    struct ahead ahead = {.count = 0};
-    if (last - index >= KEYSPACE_AHEAD_MAX)
-        last = index + KEYSPACE_AHEAD_MAX - 1;
-    for (; index <= last; index++) {
-        struct entry entry;
-        struct span key;
-        if (storage_cached_entry(shard->storage, index, &entry) && entry.kind == ENTRY_COMMAND &&
-            logged_first_argument(entry.payload, &key))
-            ahead_add(shard, &ahead, entry.database, key);
-    }
-    ahead_end(&ahead);
-}
-
-static void answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
+void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
 {
     struct waiter_client waiter = {shard, read->client};
     struct machine_caller caller = caller_of(&waiter);
@@ -269,7 +212,7 @@ void shard_wait_local(struct shard *shard, const struct shard_request *request,
 }
 
 /* More in one turn would silence the node: what is left comes in the next ones. */
-static bool turn_is_over(const struct shard *shard)
+bool shard_turn_is_over(const struct shard *shard)
 {
     return shard->machine.stats.work - shard->turn_work >= SHARD_TURN_WORK;
 }
@@ -293,11 +236,11 @@ static bool answer_reads_before(struct shard *shard, const struct entry *entry,
             break;
         if (read->after >= oldest_write)
             continue; /* behind a write of its client that is held back */
-        all = !turn_is_over(shard);
+        all = !shard_turn_is_over(shard);
         if (!all)
             break;
-        if (!read->done)
-            answer_read(shard, read, now_ms);
+        if (!read->done && !shard_holds_read(shard, read))
+            shard_answer_read(shard, read, now_ms);
     }
     read_queue_drop_done(reads);
     return all;
@@ -324,15 +267,17 @@ void shard_answer_reads(struct shard *shard)
         if (read->context > shard->round_confirmed)
             break;
         if (i % KEYSPACE_AHEAD_MAX == 0)
-            look_ahead_reads(shard, i);
-        shard->reads_left = turn_is_over(shard);
+            shard_look_ahead_reads(shard, i);
+        shard->reads_left = shard_turn_is_over(shard);
         if (shard->reads_left)
             break;
         if (read->done || read->after >= oldest_write || (any_held && is_held(shard, read)))
             continue;
+        if (shard_holds_read(shard, read))
+            continue;
         int64_t now_ms;
         if (shard_judge_read(shard, read, &now_ms)) {
-            answer_read(shard, read, now_ms);
+            shard_answer_read(shard, read, now_ms);
             continue;
         }
         any_held = true;
@@ -366,7 +311,7 @@ static bool apply_next(struct shard *shard)
         apply_one(shard, &entry, write);
     shard_note_announced(shard);
     shard_take_image_if_due(shard);
-    return !turn_is_over(shard);
+    return !shard_turn_is_over(shard);
 }
 
 void shard_apply_committed(struct shard *shard)
@@ -377,7 +322,7 @@ void shard_apply_committed(struct shard *shard)
     shard->image.prepared = 0;
     for (uint32_t i = 0; i < most && shard->machine.applied_index < commit; i++) {
         if (i % KEYSPACE_AHEAD_MAX == 0)
-            look_ahead_entries(shard, shard->machine.applied_index + 1, commit);
+            shard_look_ahead_entries(shard, shard->machine.applied_index + 1, commit);
         if (!apply_next(shard))
             break;
     }

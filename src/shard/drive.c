@@ -340,6 +340,7 @@ void shard_drive(struct shard *shard, struct shard_time now)
     shard_apply_committed(shard);
     shard_issue_held(shard); /* what was applied may have settled what was open */
     shard_answer_reads(shard);
+    shard_answer_held(shard);
     shard_drive_blocks(shard);
     if (shard->batch_count && raft_accepts(shard->raft)) { /* what they wait for */
         shard_step_batch(shard);

@@ -10,7 +10,9 @@
  *   waits.c        who waits for which key
  *   drive.c        events to the core, its effects to the disk and the peers
  *   apply.c        committed entries to the machine, replies to the clients
+ *   ahead.c        the keys that are looked up next
  *   answer.c       replies to what is not carried out
+ *   held.c         reads of clients that have not read what is there for them
  *   busy.c         announces what takes long in one piece
  *   check.c        messages that cannot be
  *   group.c        the group itself: membership
@@ -104,9 +106,18 @@ struct shard_image {
 /* What is remembered of a client, by its position in the host's table. */
 struct client_note {
     uint32_t generation;
-    uint64_t last_write; /* arrival of its newest write, 0: none */
-    uint64_t held_pass;  /* of shard_answer_reads(), in which one of its reads had to wait */
-    uint64_t blocked;    /* the id of its command that waits for a key, 0: none */
+    uint64_t last_write;     /* arrival of its newest write, 0: none */
+    uint64_t held_pass;      /* of shard_answer_reads(), in which one of its reads had to wait */
+    uint64_t blocked;        /* the id of its command that waits for a key, 0: none */
+    struct held_reads *held; /* NULL: none */
+};
+
+/* Reads of one client that wait until it has read more: see held.c. */
+struct shard_held {
+    struct held_reads *first; /* of clients that may go on */
+    struct held_reads *last;
+    uint64_t count; /* of all reads that are held */
+    uint64_t bytes; /* of memory */
 };
 
 /* What a leader said of itself; at_ms is monotonic, 0: nothing. */
@@ -160,6 +171,8 @@ struct shard {
     struct read_queue reads;
     struct client_note *notes;
     size_t notes_cap;
+    struct shard_held held;
+    uint64_t long_index; /* of the newest entry that may make a value long; 0: none */
 
     /* Read rounds: `open` collects, up to `confirmed` all may be answered
      * once applied >= confirmed_index. */
@@ -263,9 +276,26 @@ uint64_t shard_expiry_due_ms(const struct shard *shard); /* UINT64_MAX: nothing 
  * applied, by whose time what it would see expired is expired for everybody and for ever. */
 bool shard_judge_read(struct shard *shard, struct pending_read *read, int64_t *now_ms);
 
+/* ahead.c: of the next KEYSPACE_AHEAD_MAX reads, from this position on, or entries from this index
+ * on; to be called once for so many */
+void shard_look_ahead_reads(const struct shard *shard, size_t position);
+void shard_look_ahead_entries(const struct shard *shard, uint64_t index, uint64_t last);
+
 /* apply.c */
 void shard_apply_committed(struct shard *shard);
 void shard_answer_reads(struct shard *shard);
+
+/* Carries a read out; it is done then. */
+void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms);
+bool shard_turn_is_over(const struct shard *shard); /* what is left comes in the next ones */
+
+/* held.c */
+/* True: the read, which could be answered now, is held, and done for its queue. */
+bool shard_holds_read(struct shard *shard, struct pending_read *read);
+void shard_answer_held(struct shard *shard);
+void shard_judge_held_anew(struct shard *shard); /* in another office */
+bool shard_has_held(struct shard *shard, struct shard_client client);
+void shard_free_held(struct shard *shard, struct client_note *note);
 
 /* busy.c: before something of so many bytes is done in one piece, and when it is over */
 void shard_announce(struct shard *shard, size_t bytes);

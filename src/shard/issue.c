@@ -82,7 +82,10 @@ void shard_note_answered(struct shard *shard, struct pending_write *write)
 static const char *judge(void *context, const struct command *command, const struct span *args,
                          size_t argc, bool in_transaction)
 {
-    const struct shard_host *host = &((struct shard *)context)->options.host;
+    struct shard *shard = context;
+    const struct shard_host *host = &shard->options.host;
+    if (command->flags & COMMAND_LENGTHENS)
+        shard->long_index = shard_next_index(shard);
     return host->refusal ? host->refusal(host->context, command, args, argc, in_transaction) : NULL;
 }
 
@@ -257,6 +260,7 @@ void shard_note_office(struct shard *shard)
     issue->reads_term = raft_term(shard->raft);
     issue->reads_here = here;
     issue->reads_stale = true;
+    shard->long_index = raft_last_index(shard->raft); /* nobody here looked at what is under way */
     shard->round_has_reads = false;
     shard->round_in_flight = false;
 }
@@ -285,6 +289,7 @@ static void ask_reads_anew(struct shard *shard)
     if (!shard->issue.reads_stale)
         return;
     shard->issue.reads_stale = false;
+    shard_judge_held_anew(shard);
     for (size_t i = 0; i < shard->reads.count; i++) {
         struct pending_read *read = read_queue_at(&shard->reads, i);
         while (at < writes->count && write_queue_at(writes, at)->arrival <= read->arrival)

@@ -25,7 +25,8 @@ uint64_t shard_memory(const struct shard *shard)
         shard->notes_cap * sizeof *shard->notes,
         shard->batch_cap * sizeof *shard->entries,
     };
-    uint64_t bytes = storage_memory(shard->storage) + sessions_memory(&shard->machine.sessions);
+    uint64_t bytes = storage_memory(shard->storage) + sessions_memory(&shard->machine.sessions) +
+                     shard->held.bytes;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         bytes += mem_footprint(sizes[i]);
     return bytes;

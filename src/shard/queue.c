@@ -185,7 +185,8 @@ void read_queue_keep_args(struct read_queue *queue, struct pending_read *read,
 
 struct span read_queue_bytes(const struct read_queue *queue, const struct pending_read *read)
 {
-    return arena_span(&queue->arena, read->bytes_at, read->bytes_len);
+    return read->bytes ? span_of(read->bytes, read->bytes_len)
+                       : arena_span(&queue->arena, read->bytes_at, read->bytes_len);
 }
 
 /* Takes the next argument of what read_queue_keep_args() kept. */

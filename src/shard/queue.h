@@ -87,6 +87,7 @@ struct pending_read {
     size_t argc;
     uint64_t bytes_at; /* place in the arena */
     size_t bytes_len;
+    const char *bytes; /* where they are instead; NULL: in the arena */
 };
 
 struct read_queue {

@@ -283,6 +283,8 @@ void shard_close(struct shard *shard)
     shard_forget_origins(shard);
     shard_close_blocks(shard);
     mem_free(shard->origins.list);
+    for (size_t i = 0; i < shard->notes_cap; i++)
+        shard_free_held(shard, &shard->notes[i]);
     mem_free(shard->notes);
     mem_free(shard->batch_entries);
     mem_free(shard->batch_offsets);
@@ -394,6 +396,7 @@ struct shard_stats shard_stats(const struct shard *shard)
     stats.digest_index = shard->digests.agreed_index;
     stats.pending_writes = shard->writes.count;
     stats.pending_reads = shard->reads.count;
+    stats.held_reads = shard->held.count;
     stats.clock_begun_from_wall = shard->clock.begun_from_wall;
     stats.sessions = shard->machine.sessions.count;
     stats.session_bytes = shard->machine.sessions.bytes;

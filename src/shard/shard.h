@@ -64,6 +64,12 @@ struct shard_host {
     /* Called after each reply, also when reply_begin gave NULL. `index`: of the entry that was
      * applied, 0 if none. */
     void (*reply_end)(void *context, struct shard_client client, uint64_t index);
+    /* Whether so much waits for the client to read it that its reads are held. Cheap: it is asked
+     * before each. NULL: no read is held. */
+    bool (*is_full)(void *context, struct shard_client client);
+    /* Reads of the client are held from now on, until shard_go_on(); or none is any more. May be
+     * NULL. */
+    void (*held)(void *context, struct shard_client client, bool held);
     /* The client's read found nothing, and waits for its keys. May be NULL. */
     void (*waits)(void *context, struct shard_client client);
     /* Whether the client is still there. What nobody waits for is not carried out a second time. */
@@ -193,6 +199,18 @@ void shard_expect(struct shard *shard, size_t bytes, struct shard_time now);
 /* A data command that reads, linearizably. */
 enum shard_admission shard_read(struct shard *shard, const struct shard_request *request,
                                 struct shard_time now);
+
+/* The client, whose reads are held, has read enough: they are carried out at shard_drive(), in
+ * order, until host.is_full says so again. A read that is carried out later sees a later state,
+ * which is as linearizable. While reads are held, no write of their client is admitted
+ * (SHARD_BUSY): those before it must not see it. A read behind which a write was admitted already
+ * is therefore not held. */
+void shard_go_on(struct shard *shard, struct shard_client client);
+/* The client has gone, or nobody wants the replies to its held reads. */
+void shard_drop_held(struct shard *shard, struct shard_client client);
+/* Whether values may be longer than shard_keyspace() says once what is under way is applied, by
+ * more than many short commands make them. A follower does not know what is under way. */
+bool shard_may_lengthen(const struct shard *shard);
 
 /* A data command that reads this node's applied state, at once: READONLY connections. */
 void shard_read_local(struct shard *shard, const struct shard_request *request,
@@ -368,6 +386,8 @@ struct shard_stats {
     uint64_t dirty; /* changes applied that no snapshot holds */
     uint64_t pending_writes;
     uint64_t pending_reads;
+    uint64_t
+        held_reads;     /* until their clients have read more; not counted among the pending ones */
     uint64_t snapshots; /* of this node's own */
     uint64_t snapshots_failed;
     uint64_t snapshot_ms;              /* duration of the last one */

@@ -3,6 +3,13 @@
 #include "machine/transaction.h"
 #include "shard/internal.h"
 
+enum { LONG_ENTRY_BYTES = 16 * 1024 };
+
+bool shard_may_lengthen(const struct shard *shard)
+{
+    return !shard_is_leader(shard) || shard->machine.applied_index < shard->long_index;
+}
+
 uint64_t shard_next_index(const struct shard *shard)
 {
     return raft_last_index(shard->raft) + shard->batch_count + 1;
@@ -36,6 +43,8 @@ uint32_t shard_batch_end(struct shard *shard, const struct entry *entry)
     size_t bytes = shard->batch.len - shard->batch_offsets[shard->batch_count];
     ASSERT(bytes <= ENTRY_BYTES_MAX);
     shard_clock_entry(&shard->clock, entry->time_ms);
+    if (bytes > LONG_ENTRY_BYTES)
+        shard->long_index = entry->index;
     shard->entries[shard->batch_count] = *entry;
     shard->batch_entries[shard->batch_count++] =
         (struct raft_entry){.index = entry->index, .term = entry->term, .bytes = (uint32_t)bytes};
@@ -61,10 +70,13 @@ static enum shard_admission admit(struct shard *shard, struct shard_time now)
     return SHARD_ACCEPTED;
 }
 
-static enum shard_admission admit_write(struct shard *shard, struct shard_time now)
+static enum shard_admission admit_write(struct shard *shard, struct shard_client client,
+                                        struct shard_time now)
 {
     enum shard_admission admission = admit(shard, now);
     uint64_t held = shard->writes.arena.bytes.len;
+    if (admission == SHARD_ACCEPTED && shard_has_held(shard, client))
+        return SHARD_BUSY;
     if (admission == SHARD_ACCEPTED &&
         (shard->writes.count - shard->writes.issued >= SHARD_HELD_MAX ||
          shard->log_bytes_pending + held > shard->options.batch_bytes_max))
@@ -84,8 +96,10 @@ struct client_note *shard_note_of(struct shard *shard, struct shard_client clien
         shard->notes_cap = cap;
     }
     struct client_note *note = &shard->notes[client.slot];
-    if (note->generation != client.generation)
+    if (note->generation != client.generation) {
+        shard_free_held(shard, note);
         *note = (struct client_note){.generation = client.generation};
+    }
     return note;
 }
 
@@ -216,7 +230,7 @@ static bool encode_entry(struct shard *shard, struct entry *entry,
 enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
                                  struct shard_time now)
 {
-    enum shard_admission admission = admit_write(shard, now);
+    enum shard_admission admission = admit_write(shard, request->client, now);
     if (admission != SHARD_ACCEPTED)
         return admission;
     if (request->session.number && !shard_has_sessions(shard))
@@ -242,6 +256,8 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     const struct span *args = command_logged_args(&rewritten, request->args, &argc, &memory);
     if (encode_entry(shard, &entry, request, args, argc)) {
         push_proposed(shard, &asker, &entry);
+        if (request->command->flags & COMMAND_LENGTHENS)
+            shard->long_index = entry.index;
         shard_wake_behind(shard, request->database, request->command, args, argc);
     } else {
         hold_command(shard, request);
@@ -254,7 +270,7 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
 enum shard_admission shard_session(struct shard *shard, struct shard_client client, int protocol,
                                    const struct session_note *note, struct shard_time now)
 {
-    enum shard_admission admission = admit_write(shard, now);
+    enum shard_admission admission = admit_write(shard, client, now);
     if (admission != SHARD_ACCEPTED)
         return admission;
     if (!shard_has_sessions(shard))
@@ -348,6 +364,7 @@ static struct pending_write *propose_transaction(struct shard *shard,
         entry.payload = buf_span(&payload);
         entry_encode(&shard->batch, &entry);
         write = push_proposed(shard, &asker, &entry);
+        shard->long_index = entry.index; /* as far as anybody looked */
     }
     buf_close(&payload);
     return write;
@@ -368,7 +385,7 @@ enum shard_admission shard_transaction(struct shard *shard,
                                        const struct shard_transaction *transaction,
                                        struct shard_time now)
 {
-    enum shard_admission admission = admit_write(shard, now);
+    enum shard_admission admission = admit_write(shard, transaction->client, now);
     if (admission != SHARD_ACCEPTED)
         return admission;
     if (!machine_transaction_writes(&shard->machine, transaction->commands))

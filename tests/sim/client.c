@@ -8,7 +8,7 @@
 #include "resp/parse.h"
 #include "sim/sim.h"
 
-enum { RETRY_US = 20000 };
+enum { RETRY_US = 20000, FULL_US = 4000 };
 
 static void wake_in(struct sim *sim, int number, uint64_t us)
 {
@@ -52,6 +52,29 @@ static void host_run_local(void *context, struct shard_client client, const stru
     resp_status(reply, strcmp(command->fullname, "select") == 0 ? "OK" : "PONG");
 }
 
+/* For some milliseconds now and then: no chance of the run's is taken for it. */
+static bool host_is_full(void *context, struct shard_client handle)
+{
+    const struct sim_node *node = context;
+    uint64_t window = node->sim->now_us / FULL_US + handle.slot + handle.generation;
+    return window * 0x9e3779b97f4a7c15 >> 61 == 0;
+}
+
+static void host_held(void *context, struct shard_client handle, bool held)
+{
+    (void)handle;
+    if (held)
+        sim_node_wake_in(context, FULL_US);
+}
+
+void sim_clients_read_on(struct sim_node *node)
+{
+    const struct sim *sim = node->sim;
+    for (uint32_t i = 0; i < (uint32_t)sim->profile.clients; i++)
+        if (sim->clients[i].waiting && sim->clients[i].node == node->position)
+            shard_go_on(node->shard, (struct shard_client){i, sim->clients[i].generation, 0});
+}
+
 static bool host_is_waiting(void *context, struct shard_client handle)
 {
     const struct sim_node *node = context;
@@ -77,6 +100,8 @@ struct shard_host sim_client_host(struct sim_node *node)
                                .reply_begin = host_reply_begin,
                                .reply_end = host_reply_end,
                                .is_waiting = host_is_waiting,
+                               .is_full = host_is_full,
+                               .held = host_held,
                                .refusal = host_refusal,
                                .run_local = host_run_local};
 }

@@ -393,6 +393,7 @@ void sim_node_settle(struct sim_node *node)
         begin_anew(node);
     /* An event loop looks at what came in before or after its timers. */
     struct shard_time now = sim_node_time(node);
+    sim_clients_read_on(node);
     if (sim_chance(node->sim, 0.3))
         shard_drive(node->shard, now);
     shard_tick(node->shard, now);

@@ -590,6 +590,7 @@ void sim_clients_of_crashed(struct sim *sim, int node);
 /* The client is told of trouble: is there any? */
 void sim_check_trouble(struct sim *sim, const struct sim_client *client, struct span reply);
 struct shard_host sim_client_host(struct sim_node *node);
+void sim_clients_read_on(struct sim_node *node); /* those that were full may not be any more */
 
 /* ---- numbered.c ---- */
 struct session_terms sim_session_terms(void);

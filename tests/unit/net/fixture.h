@@ -64,6 +64,10 @@ struct shard {
     unsigned unblocks;
     enum shard_unblock unblocked_why;
     unsigned local_waits;
+    bool may_lengthen;
+    bool goes_on;    /* shard_go_on() was called */
+    bool is_holding; /* reads of the client that asked last */
+    unsigned drops;  /* of held reads */
 };
 
 struct fixture {
@@ -224,6 +228,20 @@ void shard_unblock(struct shard *shard, struct shard_client client, enum shard_u
     shard->unblocks++;
     shard->unblocked_why = why;
 }
+void shard_go_on(struct shard *shard, struct shard_client client)
+{
+    (void)client;
+    shard->goes_on = true;
+}
+void shard_drop_held(struct shard *shard, struct shard_client client)
+{
+    (void)client;
+    shard->drops++;
+}
+bool shard_may_lengthen(const struct shard *shard)
+{
+    return shard->may_lengthen;
+}
 uint64_t shard_fresh_ms(struct shard *shard)
 {
     return shard->contact_ms;
@@ -317,6 +335,36 @@ static inline void answer(struct fixture *f, size_t count)
 {
     for (; count && f->shard.count; count--)
         answer_at(f, 0);
+}
+
+/* Answers with `text` until the client is full: its other reads are held then. As shard_drive()
+ * does with reads that are confirmed, or that may go on. */
+static inline void answer_while_room(struct fixture *f, const char *text)
+{
+    struct shard *shard = &f->shard;
+    struct shard_host *host = &shard->host;
+    if (shard->is_holding && !shard->goes_on)
+        return;
+    shard->goes_on = false;
+    struct shard_client client = {0};
+    while (shard->count) {
+        struct asked *asked = &shard->asked[shard->first];
+        client = asked->client;
+        if (host->is_full(host->context, client)) {
+            if (!shard->is_holding)
+                host->held(host->context, client, true);
+            shard->is_holding = true;
+            return;
+        }
+        mem_free(asked->text);
+        asked->len = strlen(text);
+        asked->text = mem_alloc(asked->len + 1);
+        memcpy(asked->text, text, asked->len);
+        answer_at(f, 0);
+    }
+    if (shard->is_holding)
+        host->held(host->context, client, false);
+    shard->is_holding = false;
 }
 
 /* --- the host --- */

@@ -155,6 +155,184 @@ static void test_read_waits_for_the_write_that_makes_its_value_long(void **state
     close(fd);
 }
 
+static const char *long_reply(void)
+{
+    static char reply[LONG + 16];
+    int head = sprintf(reply, "$%d\r\n", LONG);
+    memset(reply + head, 'v', LONG);
+    strcpy(reply + head + LONG, "\r\n");
+    return reply;
+}
+
+/* Reads what is there, about `most` bytes. */
+static size_t hear_some(struct fixture *f, int fd, size_t most)
+{
+    static char heard[64 * 1024];
+    size_t len = 0;
+    turns(f);
+    while (len < most) {
+        ssize_t got = recv(fd, heard, sizeof heard, 0);
+        if (got <= 0)
+            break;
+        len += (size_t)got;
+        turn(f);
+    }
+    return len;
+}
+
+static void asks_for_long_values(struct fixture *f, int fd, int count)
+{
+    f->settings.output_pause = 1000 * 1000;
+    net_set_settings(f->net, &f->settings);
+    for (int i = 0; i < count; i++)
+        say(f, fd, "HGET h f\r\n");
+}
+
+static void test_held_reads_go_on_when_half_is_read_and_not_before(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    asks_for_long_values(f, fd, 20);
+    assert_int_equal(f->shard.count, 20);
+    answer_while_room(f, long_reply());
+    assert_true(f->shard.is_holding);
+    turns(f);
+    assert_false(f->shard.goes_on); /* the socket takes some, not half */
+    size_t heard = 0;
+    for (int i = 0; i < 100000 && f->shard.count; i++) {
+        heard += hear_some(f, fd, LONG);
+        assert_true(net_stats(f->net).max_output_buffer < 1000 * 1000 + LONG + 100);
+        answer_while_room(f, long_reply());
+    }
+    assert_false(f->shard.is_holding);
+    for (size_t got = 1; got; heard += got)
+        got = hear_some(f, fd, SIZE_MAX);
+    assert_int_equal(heard, 20 * strlen(long_reply()));
+    assert_replies(f, fd, "PING\r\n", "+PONG\r\n");
+    close(fd);
+}
+
+static void test_nothing_more_is_executed_while_reads_are_held(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    asks_for_long_values(f, fd, 6);
+    answer_while_room(f, long_reply());
+    assert_true(f->shard.is_holding);
+    size_t held = f->shard.count;
+    say(f, fd, "SET k v\r\nGET k\r\n");
+    assert_int_equal(f->shard.count, held);
+    while (f->shard.is_holding) {
+        hear_some(f, fd, SIZE_MAX);
+        answer_while_room(f, long_reply());
+    }
+    hear_some(f, fd, SIZE_MAX);
+    assert_int_equal(f->shard.count, 2);
+    assert_int_equal(f->shard.writes, 1);
+    answer(f, 2);
+    assert_hears(f, fd, "+set.k\r\n+get.k\r\n");
+    close(fd);
+}
+
+static void test_held_reads_of_a_client_that_goes_are_dropped(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    asks_for_long_values(f, fd, 6);
+    answer_while_room(f, long_reply());
+    assert_true(f->shard.is_holding);
+    assert_int_equal(f->shard.drops, 0);
+    close(fd);
+    turns(f);
+    for (int i = 0; i < 200 && net_stats(f->net).connected_clients; i++) {
+        f->now_ms += 100; /* what it is sent meets nobody, or it lingers for some seconds */
+        net_tick(f->net);
+        turns(f);
+    }
+    assert_int_equal(net_stats(f->net).connected_clients, 0);
+    assert_int_equal(f->shard.drops, 1);
+}
+
+static void test_client_that_only_stopped_sending_gets_its_held_reads(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    asks_for_long_values(f, fd, 8);
+    answer_while_room(f, long_reply());
+    assert_true(f->shard.is_holding);
+    shutdown(fd, SHUT_WR);
+    turns(f);
+    size_t heard = 0;
+    while (f->shard.is_holding) {
+        heard += hear_some(f, fd, SIZE_MAX);
+        answer_while_room(f, long_reply());
+    }
+    heard += hear_some(f, fd, SIZE_MAX);
+    assert_int_equal(heard, 8 * strlen(long_reply()));
+    turns(f);
+    assert_int_equal(net_stats(f->net).connected_clients, 0);
+    close(fd);
+}
+
+static void test_hard_limit_below_the_pause_closes_the_client(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    f->settings.output_normal.hard_bytes = 500 * 1000;
+    asks_for_long_values(f, fd, 8);
+    answer_while_room(f, long_reply());
+    turns(f);
+    assert_int_equal(net_stats(f->net).output_buffer_limit_disconnections, 1);
+    assert_int_equal(net_stats(f->net).connected_clients, 0);
+    close(fd);
+}
+
+/* A write cannot wait once it is in the log, and reads before it not either. */
+static void test_few_reads_of_unknown_length_come_before_a_write(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    asks_for_long_values(f, fd, 0);
+    for (int i = 0; i < 200; i++)
+        say(f, fd, "HGET h f\r\nSET k v\r\n");
+    assert_int_equal(f->shard.writes, 63);
+    answer(f, ASKED_MAX);
+    turns(f);
+    assert_int_equal(f->shard.writes, 2 * 63 + 1);
+    close(fd);
+}
+
+static void test_fewer_of_them_come_after_long_replies(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    asks_for_long_values(f, fd, 2);
+    answer_while_room(f, long_reply());
+    while (hear_some(f, fd, SIZE_MAX))
+        ;
+    assert_int_equal(f->shard.count, 0);
+    for (int i = 0; i < 20; i++)
+        say(f, fd, "HGET h f\r\nSET k v\r\n");
+    assert_int_equal(f->shard.writes, 5); /* of 150 KB now: half of the last ones */
+    close(fd);
+}
+
+static void
+test_any_number_of_short_reads_comes_before_a_write_where_their_length_is_known(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    asks_for_long_values(f, fd, 0);
+    for (int i = 0; i < 200; i++)
+        say(f, fd, "GET k\r\nSET k v\r\n");
+    assert_int_equal(f->shard.writes, 200);
+    f->shard.may_lengthen = true;
+    for (int i = 0; i < 100; i++)
+        say(f, fd, "GET k\r\nSET k v\r\n");
+    assert_int_equal(f->shard.writes, 263);
+    close(fd);
+}
+
 static void test_query_buffer_of_a_big_argument_is_given_back(void **state)
 {
     struct fixture *f = *state;
@@ -184,6 +362,14 @@ int main(void)
         T(test_client_that_does_not_read_is_not_executed_further),
         T(test_no_more_long_values_are_asked_for_than_a_client_may_be_owed),
         T(test_read_waits_for_the_write_that_makes_its_value_long),
+        T(test_held_reads_go_on_when_half_is_read_and_not_before),
+        T(test_nothing_more_is_executed_while_reads_are_held),
+        T(test_held_reads_of_a_client_that_goes_are_dropped),
+        T(test_client_that_only_stopped_sending_gets_its_held_reads),
+        T(test_hard_limit_below_the_pause_closes_the_client),
+        T(test_few_reads_of_unknown_length_come_before_a_write),
+        T(test_fewer_of_them_come_after_long_replies),
+        T(test_any_number_of_short_reads_comes_before_a_write_where_their_length_is_known),
         T(test_query_buffer_of_a_big_argument_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

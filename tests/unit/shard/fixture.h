@@ -49,6 +49,9 @@ struct fixture {
     unsigned voids; /* how often the folder's incarnation was said to be void */
     struct log log;
     bool left;                        /* all clients have */
+    unsigned room;                    /* replies that client 1 takes before it is full … */
+    bool fills;                       /* … if it ever is */
+    bool holds;                       /* it was told that reads of client 1 are held */
     bool disagrees;                   /* the group, on a version, until it does by itself */
     unsigned forwards_sent;           /* messages of wire/forward.h */
     uint64_t sent_to[4];              /* the last entry that an append to the node carried */
@@ -73,6 +76,20 @@ static inline bool fixture_is_waiting(void *context, struct shard_client client)
     return !fixture->left;
 }
 
+static inline bool fixture_is_full(void *context, struct shard_client client)
+{
+    const struct fixture *fixture = context;
+    return fixture->fills && client.slot == 1 && fixture->room == 0;
+}
+
+static inline void fixture_held(void *context, struct shard_client client, bool held)
+{
+    struct fixture *fixture = context;
+    assert_int_equal(client.slot, 1);
+    assert_true(fixture->holds != held);
+    fixture->holds = held;
+}
+
 static inline const char *fixture_refusal(void *context, const struct command *command,
                                           const struct span *args, size_t argc, bool in_transaction)
 {
@@ -86,9 +103,10 @@ static inline const char *fixture_refusal(void *context, const struct command *c
 
 static inline void fixture_reply_end(void *context, struct shard_client client, uint64_t index)
 {
-    (void)client;
     (void)index;
     struct fixture *fixture = context;
+    if (client.slot == 1 && fixture->room)
+        fixture->room--;
     for (size_t i = 0; i < fixture->reply.len; i++)
         if (fixture->reply.ptr[i] != '\r' && fixture->reply.ptr[i] != '\n')
             buf_add_char(&fixture->answered, fixture->reply.ptr[i]);
@@ -259,6 +277,8 @@ static inline enum err fixture_start(struct fixture *fixture, size_t voters, cha
                  .reply_begin = fixture_reply_begin,
                  .reply_end = fixture_reply_end,
                  .is_waiting = fixture_is_waiting,
+                 .is_full = fixture_is_full,
+                 .held = fixture_held,
                  .refusal = fixture_refusal,
                  .run_local = fixture_run_local,
                  .executes = fixture_executes,
