@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -121,14 +122,15 @@ static bool is_full(int error)
 
 /* Writes all vectors, however little the system takes at a time, and waits for room. */
 static enum err write_vectors(struct platform_disk *disk, const struct disk_op *first,
-                              struct iovec *vectors, int count, bool *told)
+                              struct iovec *vectors, int count, bool *told, bool *left_out)
 {
     off_t offset = (off_t)first->offset;
     while (count) {
         ssize_t wrote = pwritev(first->file, vectors, count, offset);
         if (wrote < 0) {
             int error = errno;
-            if (is_full(error) && first->optional)
+            *left_out = is_full(error) && first->optional;
+            if (*left_out)
                 return ERR_NONE;
             if (error == EINTR || (is_full(error) && wait_for_room(disk, told)))
                 continue;
@@ -146,6 +148,13 @@ static enum err write_vectors(struct platform_disk *disk, const struct disk_op *
         }
     }
     return ERR_NONE;
+}
+
+/* Behind a hole nothing is written that may be left out: the hole would read as zeros. */
+static bool is_behind_a_hole(const struct disk_op *op)
+{
+    struct stat status;
+    return op->optional && (fstat(op->file, &status) != 0 || (uint64_t)status.st_size < op->offset);
 }
 
 /* Carries out writes that follow each other in one file; returns how many. */
@@ -168,11 +177,16 @@ static size_t write_run(struct platform_disk *disk, const struct disk_op *ops, s
                 (struct iovec){.iov_base = op->bytes.ptr, .iov_len = op->bytes.len};
         sync = sync || op->sync;
     }
+    completion->left_out = is_behind_a_hole(&ops[0]);
+    if (completion->left_out)
+        return run;
     FAILPOINT("append:before-write");
-    disk->failed = write_vectors(disk, &ops[0], vectors, vector_count, told);
+    disk->failed = write_vectors(disk, &ops[0], vectors, vector_count, told, &completion->left_out);
     FAILPOINT("append:after-write");
     if (!disk->failed && sync)
         disk->failed = platform_sync_data(ops[0].file, &completion->sync_us);
+    if (ops[0].optional)
+        completion->sync_us = 0; /* nobody waited for it */
     FAILPOINT("append:after-sync");
     return run;
 }
@@ -265,7 +279,7 @@ static void run_ops(struct platform_disk *disk)
         }
         completion.err = disk->failed;
         if (completion.ticket || completion.err || completion.sync_us || completion.measured ||
-            told)
+            completion.left_out || told)
             complete(disk, &completion);
         at += run;
     }

@@ -142,6 +142,8 @@ static void drop_packs_before(struct raft_log *log, uint64_t base_index)
     size_t gone = (base_index - log->packs_base) / RAFT_LOG_PACK;
     for (size_t i = 0; i < gone; i++)
         mem_free(log->packs[i]);
+    if (gone == 0)
+        return;
     log->pack_count -= gone;
     memmove(log->packs, log->packs + gone, log->pack_count * sizeof(*log->packs));
     log->packs_base += (uint64_t)gone * RAFT_LOG_PACK;

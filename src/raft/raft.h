@@ -113,9 +113,9 @@ enum raft_event_type {
     RAFT_EVENT_DURABLE, /* everything up to (index, term) is synced on this node */
     /* Leader only (others ignore it): confirm leadership for the reads of `read_context`. The
      * leader asks the voters that answer fastest, as many as make a majority with it. If they have
-     * not answered within twice their usual time, or an eighth of the heartbeat interval if that is
-     * shorter, it asks the others too. Heartbeats
-     * also carry the newest context, so a round is confirmed even if its messages are lost. */
+     * not answered within twice their usual time and 2 ms, or an eighth of the heartbeat interval
+     * if that is shorter, it asks the others too. Heartbeats also carry the newest context, so a
+     * round is confirmed even if its messages are lost. */
     RAFT_EVENT_READ,
     RAFT_EVENT_PEER_LOST,  /* node `peer` refused or reset a connection: its process died */
     RAFT_EVENT_PEER_ALIVE, /* node `peer` sent a part of a large message, or says that it is

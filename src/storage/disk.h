@@ -38,7 +38,9 @@ struct disk_op {
     char *path;
     char *to;
     bool sync;
-    bool optional;   /* a DISK_WRITE: left out, whole or in part, if there is no room for it */
+    /* A DISK_WRITE: left out, whole or in part, if there is no room for it or if the file ends
+     * before `offset`. Its sync is not told. */
+    bool optional;
     uint32_t shard;  /* the port sets it */
     uint64_t ticket; /* strictly increasing; 0: nobody waits for this operation */
 };
@@ -55,6 +57,7 @@ struct disk_completion {
     /* The disk is full. The port retries the operation until it fits; the operations behind it
      * wait. The next completion reports that the port went on. */
     bool waits_for_room;
+    bool left_out; /* an optional write, or a part of it */
     bool measured; /* DISK_MEASURE: free_bytes is set */
     uint64_t free_bytes;
 };

@@ -3,8 +3,9 @@
  *
  * Filler is lines of '#', which Redis skips, with the newline at each offset that is 63 modulo 64.
  * So what is left of a line is a line again, wherever the records before it end; only a newline
- * alone would not be, and "#\n" stands before it. No record begins like filler. Filler is written
- * behind all records, and never over one. */
+ * alone would not be, and no batch ends before one: the vote is said once more then. No record
+ * begins like filler. Filler is written behind all records, and never over one. An earlier version
+ * of the program takes it for a torn write. */
 #include "base/mem.h"
 #include "storage/internal.h"
 
@@ -25,12 +26,6 @@ bool fill_begins(struct span bytes, uint64_t offset)
            bytes.ptr[1] == (is_line_end(offset + 1) ? '\n' : '#');
 }
 
-bool fill_is_pad(struct span bytes, uint64_t offset)
-{
-    return is_line_end(offset) && bytes.len >= FILLER_PAD_BYTES && bytes.ptr[0] == '#' &&
-           bytes.ptr[1] == '\n';
-}
-
 bool fill_is_whole(struct span bytes, uint64_t offset)
 {
     for (size_t i = 0; i < bytes.len; i++)
@@ -48,13 +43,11 @@ static void put_filler(struct buf *out, uint64_t offset, size_t len)
     out->len += len;
 }
 
-void fill_pad(struct storage *storage)
+void fill_make_way(struct storage *storage)
 {
-    struct segment *segment = segments_open(storage);
-    if (segment->filled_end <= segment->end || !is_line_end(segment->end))
-        return;
-    buf_add_text(&storage->gathered, "#\n");
-    segment->end += FILLER_PAD_BYTES;
+    const struct segment *segment = segments_open(storage);
+    if (segment->has_filler && is_line_end(segment->end))
+        storage_vote(storage, storage->vote); /* it is shorter than a line of filler */
 }
 
 /* As much again as the segment has, within limits. 0: none is needed, or there is no room. */
@@ -71,15 +64,17 @@ static size_t next_step(const struct storage *storage, const struct segment *seg
     uint64_t end = offset + step;
     if (segment_max && end > segment_max)
         end = segment_max;
-    else if (end - end % BLOCK_BYTES > offset)
-        end -= end % BLOCK_BYTES;
+    end -= end % (end - end % BLOCK_BYTES > offset ? BLOCK_BYTES : LINE_BYTES);
+    if (end <= offset)
+        return 0;
     return storage_has_room(storage, end - offset) ? (size_t)(end - offset) : 0;
 }
 
 void fill_ahead(struct storage *storage)
 {
     struct segment *segment = segments_open(storage);
-    if (storage->options.fill_bytes == 0 || storage->options.sync != STORAGE_SYNC_ALWAYS)
+    if (storage->options.fill_bytes == 0 || storage->options.sync != STORAGE_SYNC_ALWAYS ||
+        segment->end < storage->fill_again_at)
         return;
     uint64_t offset = segment->filled_end > segment->end ? segment->filled_end : segment->end;
     size_t len = next_step(storage, segment, offset);
@@ -92,17 +87,29 @@ void fill_ahead(struct storage *storage)
                          .optional = true};
     put_filler(&op.bytes, offset, len);
     segment->filled_end = offset + len;
+    segment->has_filler = true;
     storage->status.bytes_written += len;
     room_used(storage, len);
     storage->disk.queue(storage->disk.context, &op);
 }
 
+/* What was queued meanwhile is left out too. Perhaps some of it is there, at the end of the log: it
+ * is the same that will be written there again. */
+void fill_left_out(struct storage *storage)
+{
+    struct segment *segment = segments_open(storage);
+    segment->filled_end = 0;
+    storage->fill_again_at = segment->end + storage->options.fill_bytes;
+}
+
 void fill_end(struct storage *storage, struct segment *segment)
 {
-    if (segment->filled_end <= segment->end)
+    storage->fill_again_at = 0;
+    if (!segment->has_filler)
         return;
     struct disk_op op = {
         .kind = DISK_TRUNCATE, .file = segment->file, .size = segment->end, .sync = true};
     segment->filled_end = 0;
+    segment->has_filler = false;
     storage->disk.queue(storage->disk.context, &op);
 }

@@ -129,15 +129,6 @@ static struct waypoint waypoint_before(const struct segment *segment, uint64_t i
     return segment->waypoints[low];
 }
 
-static enum err pass_pad(struct storage *storage, const struct segment *segment, uint64_t *offset)
-{
-    struct span bytes;
-    enum err err = window_load(storage, segment, *offset, ENTRY_HEADER_MAX, &bytes);
-    if (!err && fill_is_pad(bytes, *offset))
-        *offset += FILLER_PAD_BYTES;
-    return err;
-}
-
 static enum err read_on(struct storage *storage, const struct segment *segment, uint64_t index,
                         struct record *record, uint64_t *offset)
 {
@@ -146,9 +137,7 @@ static enum err read_on(struct storage *storage, const struct segment *segment, 
     if (place->seq == segment->seq && place->next.index <= index && place->next.index > at.index)
         at = place->next;
     for (;;) {
-        enum err err = pass_pad(storage, segment, &at.offset);
-        if (!err)
-            err = window_record(storage, segment, at.offset, record);
+        enum err err = window_record(storage, segment, at.offset, record);
         if (err)
             return err;
         *offset = at.offset;

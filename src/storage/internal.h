@@ -89,6 +89,7 @@ struct segment {
     uint64_t synced_end; /* completed syncs cover the segment up to here */
     uint64_t marked_end; /* synced bytes according to the newest mark in the segment */
     uint64_t filled_end; /* filler follows up to here, written or queued; up to `end`: none */
+    bool has_filler;     /* there may be some, even if less or more than that */
     unsigned database;   /* selected at the end */
 };
 
@@ -196,6 +197,8 @@ struct storage {
     uint64_t cut_ticket;
     struct room room;
     struct held held;
+    uint64_t
+        fill_again_at; /* after a lack of room: the size of the open segment at which to retry */
     uint64_t flushed_term; /* term of the newest vote that was handed to the disk */
     struct storage_status status;
     struct histogram sync_us;
@@ -239,7 +242,9 @@ void storage_queue_folder(struct storage *storage, enum disk_op_kind kind);
 void segment_queue_sync(struct storage *storage, const struct segment *segment);
 void segments_forget(struct storage *storage, size_t from, size_t to);
 
-/* storage.c: checks and copies the folder's path. */
+/* storage.c: storage_flush() where a segment ends: no filler is wanted behind. */
+uint64_t storage_flush_last(struct storage *storage);
+/* Checks and copies the folder's path. */
 MUST_CHECK enum err storage_name_folder(struct storage *storage, char message[512]);
 /* When the ticket completes, the segment is synced up to `end`. */
 void segment_note_sync(struct storage *storage, const struct segment *segment, uint64_t end,
@@ -277,16 +282,13 @@ void storage_note_recent(struct recent *recent,
 
 /* ---- fill.c ---- */
 
-enum { FILLER_PAD_BYTES = 2 };
-
-/* Whether the bytes at this offset of a segment begin like filler; like a pad, behind which records
- * go on; are all filler. */
+/* Whether the bytes at this offset of a segment begin like filler; are all filler. */
 bool fill_begins(struct span bytes, uint64_t offset);
-bool fill_is_pad(struct span bytes, uint64_t offset);
 bool fill_is_whole(struct span bytes, uint64_t offset);
 
-void fill_pad(struct storage *storage);   /* before what was gathered is flushed */
-void fill_ahead(struct storage *storage); /* after a flush: queues filler if little is left */
+void fill_make_way(struct storage *storage); /* before what was gathered is flushed */
+void fill_ahead(struct storage *storage);    /* after a flush: queues filler if little is left */
+void fill_left_out(struct storage *storage); /* there was no room for filler */
 void fill_end(struct storage *storage,
               struct segment *segment); /* takes it away: nothing follows */
 

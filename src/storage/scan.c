@@ -254,17 +254,13 @@ static enum err judge_tail(struct scan *scan)
     return judge(scan);
 }
 
-/* Passes a pad. True: the log ends here, and filler follows. */
-static enum err take_filler(struct scan *scan, bool *is_end)
+/* Whether the log ends here, and filler follows. */
+static enum err is_followed_by_filler(struct scan *scan, bool *is_end)
 {
     struct span bytes;
     *is_end = false;
     enum err err =
         window_load(scan->recovery->storage, scan->segment, scan->offset, ENTRY_HEADER_MAX, &bytes);
-    if (!err && fill_is_pad(bytes, scan->offset)) {
-        scan->offset += FILLER_PAD_BYTES;
-        bytes = span_of(bytes.ptr + FILLER_PAD_BYTES, bytes.len - FILLER_PAD_BYTES);
-    }
     if (!err && scan->last && !scan->select_at && header_is_read(scan) &&
         fill_begins(bytes, scan->offset))
         err = is_filler_from(scan, scan->offset, is_end);
@@ -275,10 +271,10 @@ static enum err scan_records(struct scan *scan)
 {
     while (scan->offset < scan->size) {
         bool is_end;
-        enum err err = take_filler(scan, &is_end);
+        enum err err = is_followed_by_filler(scan, &is_end);
         if (err)
             return err;
-        if (is_end || scan->offset == scan->size)
+        if (is_end)
             break;
         struct record record;
         enum record_outcome outcome;

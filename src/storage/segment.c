@@ -204,7 +204,7 @@ void segment_queue_header(struct storage *storage, struct segment *segment)
 
 enum err segment_begin(struct storage *storage)
 {
-    storage_flush(storage);
+    storage_flush_last(storage);
     uint64_t seq = storage->next_seq++;
     char *path = storage_file_path(storage, FILE_SEGMENT, seq);
     int file;
@@ -280,6 +280,7 @@ static void cut_segment(struct storage *storage, struct segment *segment, uint64
     index_truncate(storage, segment, last);
     segment->end = offset;
     segment->marked_end = segment->filled_end = 0;
+    segment->has_filler = false;
     if (segment->synced_end > offset)
         segment->synced_end = offset;
     for (size_t i = 0; i < storage->note_count; i++)
@@ -298,7 +299,7 @@ enum err storage_truncate(struct storage *storage, uint64_t last)
     enum err err = cut_at(storage, segment, last, &cut);
     if (err)
         return err;
-    storage_flush(storage);
+    storage_flush_last(storage);
     queue_vote_file(storage);
     size_t kept = (size_t)(segment - storage->segments) + 1;
     struct segment *gone = storage->segments + kept;

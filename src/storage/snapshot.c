@@ -216,7 +216,7 @@ enum err storage_install_finish(struct storage *storage, uint64_t index, uint64_
     mem_free(path);
     if (err)
         return err;
-    storage_flush(storage);
+    storage_flush_last(storage);
     storage_image_drop(storage); /* its state is older than the installed one */
     struct disk_op sync = {.kind = DISK_WRITE, .file = storage->install.file, .sync = true};
     disk->queue(disk->context, &sync);

@@ -175,7 +175,7 @@ static uint64_t flush(struct storage *storage, bool sync)
 {
     if (storage->gathered.len == 0)
         return 0;
-    fill_pad(storage);
+    fill_make_way(storage);
     const struct segment *segment = segments_open(storage);
     struct disk_op op = {.kind = DISK_WRITE,
                          .file = segment->file,
@@ -196,9 +196,14 @@ static uint64_t flush(struct storage *storage, bool sync)
     return op.ticket;
 }
 
+uint64_t storage_flush_last(struct storage *storage)
+{
+    return flush(storage, storage->options.sync == STORAGE_SYNC_ALWAYS);
+}
+
 uint64_t storage_flush(struct storage *storage)
 {
-    uint64_t ticket = flush(storage, storage->options.sync == STORAGE_SYNC_ALWAYS);
+    uint64_t ticket = storage_flush_last(storage);
     if (ticket)
         fill_ahead(storage);
     return ticket;
@@ -281,6 +286,8 @@ void storage_completed(struct storage *storage, const struct disk_completion *co
     if (completion->ticket > storage->completed)
         storage->completed = completion->ticket;
     room_completed(storage, completion);
+    if (completion->left_out)
+        fill_left_out(storage);
     if (storage->note_count && storage->notes[0].ticket <= storage->completed)
         take_notes(storage);
     /* The window may have read entries between queueing and completion of a truncation. */

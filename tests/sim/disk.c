@@ -317,6 +317,8 @@ static void carry_out(struct sim_disk *disk, const struct disk_op *op, size_t le
 {
     switch (op->kind) {
     case DISK_WRITE:
+        if (op->optional && disk->files[op->file].bytes.len < op->offset)
+            return;
         write_file(disk, &disk->files[op->file], op->offset, span_of(op->bytes.ptr, len));
         return;
     case DISK_TRUNCATE:
@@ -339,11 +341,17 @@ static void carry_out(struct sim_disk *disk, const struct disk_op *op, size_t le
     }
 }
 
-static void carry_out_whole(struct sim_disk *disk, const struct disk_op *op)
+/* False: an optional write was left out, or a part of it. */
+static bool carry_out_whole(struct sim_disk *disk, const struct disk_op *op)
 {
-    carry_out(disk, op, op->bytes.len);
+    bool fits = !op->optional || disk->files[op->file].bytes.len >= op->offset;
+    size_t len = op->bytes.len;
+    if (op->optional && sim_chance(disk->sim, 0.1)) /* there is no room for it, or for all of it */
+        len = (size_t)sim_between(disk->sim, 0, len);
+    carry_out(disk, op, len);
     if (op->kind == DISK_WRITE && op->sync)
         sync_file(&disk->files[op->file]);
+    return fits && len == op->bytes.len;
 }
 
 static void free_op(struct disk_op *op)
@@ -366,8 +374,8 @@ struct disk_completion sim_disk_complete(struct sim_disk *disk)
     if (disk->sim->profile.disk_error > 0 && !disk->sim->faults_stop &&
         sim_chance(disk->sim, disk->sim->profile.disk_error))
         return fail(disk); /* the process will end: what is queued is not carried out */
-    carry_out_whole(disk, first);
-    struct disk_completion completion = {.ticket = first->ticket, .sync_us = 1};
+    bool whole = carry_out_whole(disk, first);
+    struct disk_completion completion = {.ticket = first->ticket, .sync_us = 1, .left_out = !whole};
     completion.measured = first->kind == DISK_MEASURE;
     if (completion.measured)
         completion.free_bytes = disk->sim->now_us < disk->full_until_us ? 0 : ROOM_BYTES;

@@ -3,7 +3,7 @@ import os
 
 
 def end(path):
-    """Where the filler behind the log begins. A pad before it counts as filler."""
+    """Where the filler behind the log begins."""
     data = path.read_bytes()
     return len(data.rstrip(b"#\n")) + 1
 

@@ -284,12 +284,35 @@ static void test_an_optional_write_is_left_out_on_a_full_disk(void **state)
     struct disk_op op = {.kind = DISK_WRITE, .file = full, .optional = true};
     buf_add_text(&op.bytes, "x");
     fixture->port.queue(fixture->port.context, &op);
+    struct pollfd poll_fd = {.fd = platform_disk_fd(fixture->disk), .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, WAIT_MS), 1);
+    struct disk_completion completion;
+    assert_true(platform_disk_take(fixture->disk, &completion));
+    assert_true(completion.left_out && !completion.waits_for_room && !completion.err);
     queue_append(fixture, "behind it", 1);
     struct disk_completion last;
     wait_for(fixture, 1, &last);
     assert_int_equal(last.err, ERR_NONE);
     assert_content(fixture->path, "behind it");
     fixture->port.close(fixture->port.context, full);
+}
+
+static void test_an_optional_write_leaves_no_hole(void **state)
+{
+    struct fixture *fixture = *state;
+    struct disk_op op = {.kind = DISK_WRITE, .file = fixture->file, .offset = 4, .optional = true};
+    queue_append(fixture, "123", 1);
+    buf_add_text(&op.bytes, "#");
+    fixture->port.queue(fixture->port.context, &op);
+    queue_append(fixture, "4", 2);
+    op = (struct disk_op){.kind = DISK_WRITE, .file = fixture->file, .offset = 4, .optional = true};
+    buf_add_text(&op.bytes, "##");
+    fixture->port.queue(fixture->port.context, &op);
+    queue_append(fixture, "5", 3);
+    struct disk_completion last;
+    wait_for(fixture, 3, &last);
+    assert_int_equal(last.err, ERR_NONE);
+    assert_content(fixture->path, "12345#");
 }
 
 static void test_what_needs_no_sync_is_written_at_once_behind_what_was_queued(void **state)
@@ -525,6 +548,7 @@ int main(void)
         TEST(test_appends_that_wait_together_are_written_together),
         TEST(test_a_write_goes_where_it_says),
         TEST(test_an_optional_write_is_left_out_on_a_full_disk),
+        TEST(test_an_optional_write_leaves_no_hole),
         TEST(test_a_large_append_is_written_whole),
         TEST(test_freeing_the_disk_finishes_the_queue),
         TEST(test_after_a_failed_write_nothing_more_is_carried_out),

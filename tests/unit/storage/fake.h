@@ -323,7 +323,7 @@ static inline void fake_carry_out(struct fake *fake, struct disk_op *op)
 {
     switch (op->kind) {
     case DISK_WRITE:
-        if (op->bytes.len)
+        if (op->bytes.len && (!op->optional || op->offset <= fake_bytes(fake, op->file)->len))
             fake_write(fake_bytes(fake, op->file), op->offset, op->bytes.ptr, op->bytes.len);
         break;
     case DISK_TRUNCATE:
@@ -349,13 +349,15 @@ static inline void fake_carry_out(struct fake *fake, struct disk_op *op)
 }
 
 /* What the completion of an operation says. */
-static inline struct disk_completion fake_completion(const struct fake *fake,
-                                                     const struct disk_op *op)
+static inline struct disk_completion fake_completion(struct fake *fake, const struct disk_op *op)
 {
-    return (struct disk_completion){.ticket = op->ticket,
-                                    .sync_us = 1,
-                                    .measured = op->kind == DISK_MEASURE,
-                                    .free_bytes = fake->free_bytes};
+    return (struct disk_completion){
+        .ticket = op->ticket,
+        .sync_us = 1,
+        .left_out =
+            op->optional && (!op->bytes.len || op->offset > fake_bytes(fake, op->file)->len),
+        .measured = op->kind == DISK_MEASURE,
+        .free_bytes = fake->free_bytes};
 }
 
 /* The process that queued them is gone, and its open files with it. */

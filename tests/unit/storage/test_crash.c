@@ -173,8 +173,14 @@ static void record_queue(void *context, const struct disk_op *op)
     fake_queue(context, op);
 }
 
-static void record_queued(const struct disk_op *op)
+static void record_queued(struct disk_op *op)
 {
+    if (op->optional) { /* there may be no room for it, or for all of it */
+        if (op->offset > run->node.fake.files[run->node.fake.handles[op->file]].bytes.len)
+            op->bytes.len = 0;
+        else if (random_chance(&run->random, 10))
+            op->bytes.len = (size_t)random_below(&run->random, op->bytes.len + 1);
+    }
     size_t file = op->file == DISK_NO_FILE ? 0 : (size_t)run->node.fake.handles[op->file];
     struct journal_op *done = NULL;
     switch (op->kind) {
