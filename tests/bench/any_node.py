@@ -1,8 +1,8 @@
 """What a client gets at a follower, compared to the leader; what forwarding costs the leader; reads on all nodes."""
-import pathlib
 import statistics
 
 import runs
+from counters import cpu_us
 
 # name, arguments, share of the requests, which of (rate, p50, p99), its unit, what the ratio to the leader should be
 MEASURES = [
@@ -16,12 +16,6 @@ MEASURES = [
 READERS = 3
 
 
-def cpu_us(node):
-    """Of all threads that the process has now, so far; exact, where /proc/PID/stat counts ticks of 10 ms."""
-    return sum(int(schedstat.read_text().split()[0])
-               for schedstat in pathlib.Path(f"/proc/{node.pid}/task").glob("*/schedstat")) / 1000
-
-
 def measure(cluster, rounds, requests):
     """{(arguments, where): [(rate, p50, p99, the leader's microseconds a request), …]}"""
     results = {}
@@ -32,9 +26,9 @@ def measure(cluster, rounds, requests):
             for where, node in places if number % 2 == 0 else reversed(places):
                 runs.show_progress(f"round {number + 1} of {rounds}: {' '.join(arguments)} at the {where}")
                 count = max(int(requests * share), 100)
-                before = cpu_us(leader)
+                before = cpu_us([leader.pid])
                 row = runs.benchmark(node.port, count, *arguments)
-                results.setdefault((arguments, where), []).append((*row, (cpu_us(leader) - before) / count))
+                results.setdefault((arguments, where), []).append((*row, (cpu_us([leader.pid]) - before) / count))
     return results
 
 

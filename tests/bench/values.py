@@ -22,8 +22,8 @@ import time
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "support"), str(TESTS / "compat")]
 
-from any_node import cpu_us  # noqa: E402
 from cluster import Cluster  # noqa: E402
+from counters import cpu_us  # noqa: E402
 from peers import RedisWithReplicas, default_timings  # noqa: E402
 from runs import benchmark, show_progress  # noqa: E402
 from servers import Redis  # noqa: E402
@@ -86,9 +86,9 @@ class Side:
 
 
 def cpu_of(side, requests, *command):
-    before = cpu_us(side)
+    before = cpu_us([side.pid])
     benchmark(side.port, requests, "-c", "50", *command)
-    return (cpu_us(side) - before) / requests
+    return (cpu_us([side.pid]) - before) / requests
 
 
 def rate_of(side, requests, *command):
