@@ -38,6 +38,10 @@ enum net_verdict client_not_admitted(struct client *client, enum shard_admission
 /* False: reads before the write cannot be held any more once it is given to the shard, and might be
  * long. It waits for their replies. */
 bool client_may_write(struct client *client);
+/* Counts the reply that a request may get. A read is held when it is carried out, unless a write
+ * stands behind it; then it must come out before that, and so must a write's own reply. False: the
+ * request waits until a value has the length that an earlier one gives it. */
+bool client_count_reply(struct client *client, const struct net_request *request);
 bool client_may_read_here(struct client *client);
 /* What needs the leader is not served here: the client is told where to go. */
 bool client_is_redirected(const struct client *client);
