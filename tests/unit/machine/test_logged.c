@@ -590,7 +590,7 @@ static void test_a_glance_finds_the_first_argument(void **state)
     (void)state;
     for (size_t len = 0; len < 1200; len += 7) {
         struct buf key = {0}, payload = {0};
-        memset(buf_reserve(&key, len), 'k', len);
+        memset(buf_reserve(&key, len + 1), 'k', len);
         key.len = len;
         const struct span args[] = {SPAN("SET"), buf_span(&key), SPAN("v")};
         logged_add(&payload, args, 3, &(struct command_stand_in){.argc = 0});
