@@ -110,8 +110,8 @@ static void test_a_long_log_survives_random_growth_and_truncation(void **state)
         }
         term += prng_below(&prng, 3);
         for (uint64_t n = prng_below(&prng, 9000); n > 0 && last < ENTRIES_MAX; n--) {
-            struct raft_entry entry = {
-                .index = ++last, .term = term, .bytes = any_size(&prng, last)};
+            last++;
+            struct raft_entry entry = {.index = last, .term = term, .bytes = any_size(&prng, last)};
             terms[last] = term;
             bytes[last] = entry.bytes;
             raft_log_append(&log, &entry);
