@@ -12,12 +12,15 @@ struct sought {
     uint32_t position;
 };
 
+bool keyspace_is_far(const struct keyspace *keyspace)
+{
+    return keyspace->count >= KEYS_MIN;
+}
+
 void keyspace_look_ahead(const struct keyspace *keyspace, const struct span *keys, size_t count)
 {
     ASSERT(count <= KEYSPACE_AHEAD_MAX);
     struct sought sought[KEYSPACE_AHEAD_MAX];
-    if (keyspace->count < KEYS_MIN)
-        return;
     for (size_t i = 0; i < count; i++) {
         sought[i].dict = &keyspace->slots[keyspace_slot_of(keys[i])].dict;
         sought[i].hash = item_hash_of(keys[i], keyspace->rules.seed);

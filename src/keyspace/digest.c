@@ -82,8 +82,9 @@ uint64_t keyspace_sum_by_walk(const struct keyspace *keyspace)
     for (size_t i = 0; i < KEYSPACE_SLOTS; i++) {
         const struct dict *dict = &keyspace->slots[i].dict;
         for (uint32_t j = 0; j < dict->count; j++) {
-            check_sum(dict_at(dict, j));
-            sum += digest_of_item(dict_at(dict, j), digest_of_key(item_key_span(dict_at(dict, j))));
+            const struct item *item = dict_at(dict, j);
+            check_sum(item);
+            sum += digest_of_item(item, digest_of_key(item_key_span(item)));
         }
     }
     return sum;

@@ -89,9 +89,11 @@ unsigned keyspace_slot_of(struct span key); /* CRC16, with {hash tags} */
  * deadlines. */
 struct item *keyspace_find(const struct keyspace *keyspace, struct span key, int64_t now_ms);
 
+enum { KEYSPACE_AHEAD_MAX = 16 };
+/* Whether look-ups wait for memory, so that looking ahead is worth it. */
+bool keyspace_is_far(const struct keyspace *keyspace);
 /* These keys are looked up next: fetches to the processor's cache what that will read, for all of
  * them at once. Nothing else happens. */
-enum { KEYSPACE_AHEAD_MAX = 16 };
 void keyspace_look_ahead(const struct keyspace *keyspace, const struct span *keys, size_t count);
 
 /* Creates the key or replaces its value with a string of these bytes. An existing deadline stays if

@@ -56,8 +56,7 @@ struct machine_listener {
 struct machine {
     const struct command_table *table; /* borrowed */
     struct databases *databases;
-    unsigned
-        select_max; /* SELECT of this node's clients is valid below it; DATABASES_MAX at most */
+    unsigned select_max; /* SELECT of this node's clients is valid below it */
     struct sessions sessions;
     uint64_t applied_index;
     /* The wire version (wire/hello.h) that the members had agreed on before the next entry. The

@@ -1,5 +1,5 @@
-/* The disk port on POSIX. One log thread writes and syncs what is queued, in order. Writes
- * that follow each other in the same file become one write and one fdatasync. */
+/* The disk port on POSIX. One log thread writes and syncs what is queued, in order. Writes that
+ * follow each other in the same file become one write and one fdatasync. */
 #ifndef FLOTILLA_PLATFORM_DISK_H
 #define FLOTILLA_PLATFORM_DISK_H
 

@@ -18,26 +18,28 @@ static void ahead_end(struct ahead *ahead)
     ahead->count = 0;
 }
 
-static void ahead_add(const struct shard *shard, struct ahead *ahead, unsigned database,
-                      struct span key)
+/* Makes place for a key of this database. False: nothing is gained by it. */
+static bool ahead_wants(const struct shard *shard, struct ahead *ahead, unsigned database)
 {
     if (ahead->count && ahead->database != database)
         ahead_end(ahead);
-    if (ahead->count == 0)
+    if (ahead->count == 0) {
         ahead->keyspace = databases_find(shard->machine.databases, database);
-    ahead->database = database;
-    if (ahead->keyspace)
-        ahead->keys[ahead->count++] = key;
+        ahead->database = database;
+    }
+    return ahead->keyspace && keyspace_is_far(ahead->keyspace);
 }
 
 void shard_look_ahead_reads(const struct shard *shard, size_t position)
 {
     struct ahead ahead = {.count = 0};
-    for (size_t i = position; i < shard->reads.count && i < position + KEYSPACE_AHEAD_MAX; i++) {
+    size_t end = shard->reads.count - position < KEYSPACE_AHEAD_MAX ? shard->reads.count
+                                                                    : position + KEYSPACE_AHEAD_MAX;
+    for (size_t i = position; end - position > 1 && i < end; i++) {
         const struct pending_read *read = read_queue_at(&shard->reads, i);
-        struct span key;
-        if (read->kind == PENDING_READ && read_queue_argument(&shard->reads, read, 1, &key))
-            ahead_add(shard, &ahead, read->database, key);
+        if (read->kind == PENDING_READ && ahead_wants(shard, &ahead, read->database) &&
+            read_queue_argument(&shard->reads, read, 1, &ahead.keys[ahead.count]))
+            ahead.count++;
     }
     ahead_end(&ahead);
 }
@@ -47,12 +49,12 @@ void shard_look_ahead_entries(const struct shard *shard, uint64_t index, uint64_
     struct ahead ahead = {.count = 0};
     if (last - index >= KEYSPACE_AHEAD_MAX)
         last = index + KEYSPACE_AHEAD_MAX - 1;
-    for (; index <= last; index++) {
+    for (uint64_t i = index; last > index && i <= last; i++) {
         struct entry entry;
-        struct span key;
-        if (storage_cached_entry(shard->storage, index, &entry) && entry.kind == ENTRY_COMMAND &&
-            logged_first_argument(entry.payload, &key))
-            ahead_add(shard, &ahead, entry.database, key);
+        if (storage_cached_entry(shard->storage, i, &entry) && entry.kind == ENTRY_COMMAND &&
+            ahead_wants(shard, &ahead, entry.database) &&
+            logged_first_argument(entry.payload, &ahead.keys[ahead.count]))
+            ahead.count++;
     }
     ahead_end(&ahead);
 }

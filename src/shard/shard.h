@@ -386,8 +386,8 @@ struct shard_stats {
     uint64_t dirty; /* changes applied that no snapshot holds */
     uint64_t pending_writes;
     uint64_t pending_reads;
-    uint64_t
-        held_reads;     /* until their clients have read more; not counted among the pending ones */
+    /* Until their clients have read more; not counted among the pending ones. */
+    uint64_t held_reads;
     uint64_t snapshots; /* of this node's own */
     uint64_t snapshots_failed;
     uint64_t snapshot_ms;              /* duration of the last one */

@@ -17,7 +17,7 @@
 #include "base/err.h"
 
 enum disk_op_kind {
-    DISK_WRITE, /* write `bytes` (may be empty) to `file` from `offset` on, then sync if `sync` */
+    DISK_WRITE,    /* write `bytes` (may be empty) to `file` at `offset`, then sync if `sync` */
     DISK_TRUNCATE, /* cut `file` to `size` bytes; then sync */
     DISK_REPLACE,  /* write `bytes` to a temporary file, sync, rename to `path`, sync the folder */
     DISK_RENAME,   /* rename `path` to `to` in the same folder, then sync the folder */

@@ -57,7 +57,7 @@ static size_t next_step(const struct storage *storage, const struct segment *seg
     uint64_t most = storage->options.fill_bytes;
     uint64_t step = segment->end < STEP_MIN ? STEP_MIN : segment->end;
     if (step > most)
-        step = most;
+        step = most > LINE_BYTES ? most : LINE_BYTES;
     uint64_t segment_max = storage->options.segment_bytes_max;
     if (offset - segment->end >= (step + 1) / 2 || (segment_max && offset >= segment_max))
         return 0;

@@ -277,8 +277,8 @@ MUST_CHECK enum err window_load(struct storage *storage, const struct segment *s
                                 uint64_t offset, size_t need, struct span *bytes);
 void window_forget(struct storage *storage);
 
-void storage_note_recent(struct recent *recent,
-                         const struct entry *entry); /* in the order of the log */
+/* In the order of the log. */
+void storage_note_recent(struct recent *recent, const struct entry *entry);
 
 /* ---- fill.c ---- */
 

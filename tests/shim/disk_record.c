@@ -229,32 +229,34 @@ ssize_t write(int fd, const void *bytes, size_t len)
     return wrote;
 }
 
-ssize_t writev(int fd, const struct iovec *vectors, int count)
+/* `offset` -1: at the file's position. */
+static ssize_t write_vectors(int fd, const struct iovec *vectors, int count, off_t offset)
 {
-    begin();
-    char path[PATH_MAX];
-    if (!path_of(fd, path))
-        return real.writev(fd, vectors, count);
-    enter();
-    ssize_t wrote = real.writev(fd, vectors, count);
-    if (wrote > 0)
-        record_write(fd, -1, vectors, count, (size_t)wrote);
-    leave();
-    return wrote;
+    return offset < 0 ? real.writev(fd, vectors, count) : real.pwritev(fd, vectors, count, offset);
 }
 
-ssize_t pwritev(int fd, const struct iovec *vectors, int count, off_t offset)
+static ssize_t write_and_record(int fd, const struct iovec *vectors, int count, off_t offset)
 {
     begin();
     char path[PATH_MAX];
     if (!path_of(fd, path))
-        return real.pwritev(fd, vectors, count, offset);
+        return write_vectors(fd, vectors, count, offset);
     enter();
-    ssize_t wrote = real.pwritev(fd, vectors, count, offset);
+    ssize_t wrote = write_vectors(fd, vectors, count, offset);
     if (wrote > 0)
         record_write(fd, offset, vectors, count, (size_t)wrote);
     leave();
     return wrote;
+}
+
+ssize_t writev(int fd, const struct iovec *vectors, int count)
+{
+    return write_and_record(fd, vectors, count, -1);
+}
+
+ssize_t pwritev(int fd, const struct iovec *vectors, int count, off_t offset)
+{
+    return write_and_record(fd, vectors, count, offset);
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)

@@ -18,6 +18,12 @@ static void assert_filler(const struct buf *content, size_t from)
             fail_msg("byte %zu is '%c'", i, content->ptr[i]);
 }
 
+static void put_filler(struct buf *content, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        content->ptr[i] = i % 64 == 63 ? '\n' : '#';
+}
+
 static size_t log_end(const struct node *node)
 {
     struct storage_status status = storage_status(node->storage);
@@ -169,6 +175,20 @@ static void test_filler_that_had_no_room_is_cut_off_with_the_segment(void **stat
     node_close(&node);
 }
 
+static void test_the_smallest_filler_is_a_line(void **state)
+{
+    (void)state;
+    struct node node;
+    node_init(&node);
+    node.options.fill_bytes = 1;
+    node_start(&node);
+    node_append(&node, 1, 1);
+    node_flush(&node);
+    assert_in_range(node_segment(&node, 1)->len, log_end(&node) + 1, log_end(&node) + 64);
+    assert_filler(node_segment(&node, 1), log_end(&node));
+    node_close(&node);
+}
+
 static void test_filler_is_not_written_without_need(void **state)
 {
     (void)state;
@@ -305,8 +325,7 @@ static void test_a_torn_write_over_filler_is_cut_off(void **state)
         struct node copy;
         node_copy(&copy, &node);
         struct buf *content = node_segment(&copy, 1);
-        for (size_t i = at; i < second; i++) /* the second entry's end did not reach the disk */
-            content->ptr[i] = i % 64 == 63 ? '\n' : '#';
+        put_filler(content, at, second); /* the second entry's end did not reach the disk */
         node_start(&copy);
         assert_int_equal(copy.recovered.last_index, 1);
         bool is_filler = at <= first + 1 || at == marked || at == marked + 1; /* each '#' is */
@@ -318,8 +337,7 @@ static void test_a_torn_write_over_filler_is_cut_off(void **state)
         struct node copy;
         node_copy(&copy, &node);
         struct buf *content = node_segment(&copy, 1);
-        for (size_t i = first; i <= at; i++) /* its beginning did not */
-            content->ptr[i] = i % 64 == 63 ? '\n' : '#';
+        put_filler(content, first, at + 1); /* its beginning did not */
         node_start(&copy);
         assert_int_equal(copy.recovered.last_index, 1);
         assert_int_not_equal(copy.recovered.cut_bytes, 0);
@@ -363,8 +381,7 @@ static void test_filler_in_the_place_of_what_was_synced_is_damage(void **state)
     node_run_all(&node);
     node_crash(&node);
     struct buf *content = node_segment(&node, 1);
-    for (size_t i = first; i < second; i++)
-        content->ptr[i] = i % 64 == 63 ? '\n' : '#';
+    put_filler(content, first, second);
     assert_refused_untouched(&node, ERR_CORRUPT, "synced once");
     node_close(&node);
 }
@@ -393,8 +410,7 @@ static void test_filler_in_the_place_of_the_first_lines_is_damage(void **state)
     size_t first, second;
     fill(&node, &first, &second);
     struct buf *content = node_segment(&node, 1);
-    for (size_t i = 0; i < content->len; i++)
-        content->ptr[i] = i % 64 == 63 ? '\n' : '#';
+    put_filler(content, 0, content->len);
     assert_refused_untouched(&node, ERR_CORRUPT, "first lines");
     node_close(&node);
 }
@@ -408,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_no_batch_ends_before_a_newline_of_filler),
         cmocka_unit_test(test_no_filler_is_written_behind_some_that_had_no_room),
         cmocka_unit_test(test_filler_that_had_no_room_is_cut_off_with_the_segment),
+        cmocka_unit_test(test_the_smallest_filler_is_a_line),
         cmocka_unit_test(test_filler_is_not_written_without_need),
         cmocka_unit_test(test_filler_takes_no_room_that_is_kept_free),
         cmocka_unit_test(test_a_segment_is_filled_up_to_its_size_and_cut_when_it_ends),
