@@ -76,6 +76,7 @@ static void add_op(struct ops *ops, const struct disk_op *op)
     ops->items[ops->count++] = *op;
 }
 
+/* The loop is told once of all that it has not taken yet. */
 static void complete(struct platform_disk *disk, const struct disk_completion *completion)
 {
     pthread_mutex_lock(&disk->mutex);
@@ -84,10 +85,11 @@ static void complete(struct platform_disk *disk, const struct disk_completion *c
         done->cap = done->cap ? done->cap * 2 : 16;
         done->items = mem_realloc(done->items, done->cap * sizeof *done->items);
     }
+    bool is_first = done->count == 0;
     done->items[done->count++] = *completion;
     pthread_mutex_unlock(&disk->mutex);
     uint64_t one = 1;
-    if (write(disk->event, &one, sizeof one) != (ssize_t)sizeof one)
+    if (is_first && write(disk->event, &one, sizeof one) != (ssize_t)sizeof one)
         FATAL("the log thread cannot reach the event loop");
 }
 

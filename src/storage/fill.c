@@ -50,12 +50,23 @@ void fill_make_way(struct storage *storage)
         storage_vote(storage, storage->vote); /* it is shorter than a line of filler */
 }
 
-/* As much again as the segment has, within limits. 0: none is needed, or there is no room. */
+/* A log that has filled a segment will fill the next one too. */
+static uint64_t likely_size(const struct storage *storage, const struct segment *segment)
+{
+    uint64_t before =
+        storage->segment_count > 1 ? storage->segments[storage->segment_count - 2].end : 0;
+    return segment->end > before ? segment->end : before;
+}
+
+/* As much again as the segment has, or the one before it had, within limits. 0: none is needed, or
+ * there is no room. */
 static size_t next_step(const struct storage *storage, const struct segment *segment,
                         uint64_t offset)
 {
     uint64_t most = storage->options.fill_bytes;
-    uint64_t step = segment->end < STEP_MIN ? STEP_MIN : segment->end;
+    uint64_t step = likely_size(storage, segment);
+    if (step < STEP_MIN)
+        step = STEP_MIN;
     if (step > most)
         step = most > LINE_BYTES ? most : LINE_BYTES;
     uint64_t segment_max = storage->options.segment_bytes_max;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "platform/disk.h"
 #include "unit/platform/folder.h"
@@ -97,6 +98,25 @@ static void test_an_append_completes_with_the_duration_of_its_sync(void **state)
     assert_int_equal(last.err, ERR_NONE);
     assert_true(last.sync_us > 0);
     assert_content(fixture->path, "one");
+}
+
+static void test_the_loop_is_told_once_of_what_it_has_not_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    struct platform_disk *disk = platform_disk_new();
+    struct disk port;
+    platform_disk_port(disk, 0, &port);
+    for (uint64_t ticket = 1; ticket <= 8; ticket++) {
+        struct disk_op op = {.kind = DISK_MEASURE, .path = strdup(fixture->folder)};
+        op.ticket = ticket;
+        port.queue(port.context, &op);
+    }
+    int event = dup(platform_disk_fd(disk));
+    platform_disk_free(disk); /* carries out all of them */
+    uint64_t told = 0;
+    assert_int_equal(read(event, &told, sizeof told), sizeof told);
+    assert_int_equal(told, 1);
+    close(event);
 }
 
 static void test_an_append_without_sync_has_no_duration(void **state)
@@ -542,6 +562,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(test_an_append_completes_with_the_duration_of_its_sync),
         TEST(test_an_append_without_sync_has_no_duration),
+        TEST(test_the_loop_is_told_once_of_what_it_has_not_taken),
         TEST(test_a_sync_without_a_ticket_tells_its_duration),
         TEST(test_a_completion_names_the_shard_of_its_port),
         TEST(test_operations_are_carried_out_in_order),

@@ -252,6 +252,27 @@ static void test_a_segment_is_filled_up_to_its_size_and_cut_when_it_ends(void **
     node_close(&node);
 }
 
+static void test_a_segment_gets_as_much_filler_as_the_one_before_it_had_use_for(void **state)
+{
+    (void)state;
+    for (size_t before = 0; before <= 50000; before += 50000) {
+        struct node node;
+        node_init(&node);
+        node.options.fill_bytes = 512 * 1024;
+        node_start(&node);
+        node_append_sized(&node, 1, 1, before + 1);
+        node_flush(&node);
+        node_cut(&node);
+        node_run_all(&node);
+        node_append(&node, 2, 1);
+        node_flush(&node);
+        size_t filled = node_segment(&node, 2)->len;
+        size_t expected = before < 16384 ? 16384 : before;
+        assert_in_range(filled, expected - 4096, expected + 4096);
+        node_close(&node);
+    }
+}
+
 static void test_a_cut_takes_the_filler_too_and_new_filler_follows(void **state)
 {
     (void)state;
@@ -428,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_filler_is_not_written_without_need),
         cmocka_unit_test(test_filler_takes_no_room_that_is_kept_free),
         cmocka_unit_test(test_a_segment_is_filled_up_to_its_size_and_cut_when_it_ends),
+        cmocka_unit_test(test_a_segment_gets_as_much_filler_as_the_one_before_it_had_use_for),
         cmocka_unit_test(test_a_cut_takes_the_filler_too_and_new_filler_follows),
         cmocka_unit_test(test_an_entry_is_read_although_filler_was_read_in_its_place),
         cmocka_unit_test(test_a_torn_write_over_filler_is_cut_off),
