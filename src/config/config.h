@@ -24,6 +24,7 @@ enum {
     CONFIG_ACCEPTED_MAX = 8192
 };
 
+enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 enum config_fsync { CONFIG_FSYNC_ALWAYS, CONFIG_FSYNC_EVERYSEC, CONFIG_FSYNC_NO };
 enum config_follower_mode { CONFIG_FOLLOWER_REDIRECT, CONFIG_FOLLOWER_AUTO, CONFIG_FOLLOWER_PROXY };
 
@@ -82,6 +83,10 @@ struct config {
     /* general */
     enum log_level loglevel;
     char logfile[CONFIG_TEXT_MAX]; /* empty: standard output */
+    enum config_log_format log_format;
+    bool syslog_enabled;
+    char syslog_ident[CONFIG_TEXT_MAX];
+    int syslog_facility; /* 0: user, 1 to 8: local0 to local7 */
     char pidfile[CONFIG_TEXT_MAX];
     bool daemonize;
     enum config_supervised supervised;

@@ -29,6 +29,20 @@ static const struct choice policy_choices[] = {
     {.name = NULL},
 };
 
+static const struct choice log_format_choices[] = {
+    {.name = "text", .value = CONFIG_LOG_TEXT},
+    {.name = "json", .value = CONFIG_LOG_JSON},
+    {.name = NULL},
+};
+
+static const struct choice facility_choices[] = {
+    {.name = "user", .value = 0},   {.name = "local0", .value = 1},
+    {.name = "local1", .value = 2}, {.name = "local2", .value = 3},
+    {.name = "local3", .value = 4}, {.name = "local4", .value = 5},
+    {.name = "local5", .value = 6}, {.name = "local6", .value = 7},
+    {.name = "local7", .value = 8}, {.name = NULL},
+};
+
 static const struct choice fsync_choices[] = {
     {.name = "everysec", .value = CONFIG_FSYNC_EVERYSEC},
     {.name = "always", .value = CONFIG_FSYNC_ALWAYS},
@@ -163,6 +177,27 @@ static const struct directive rows[] = {
      .flags = DIRECTIVE_IMMUTABLE | DIRECTIVE_PATH,
      .initial = "",
      FIELD(logfile)},
+    {.name = "log-format",
+     .kind = DIRECTIVE_ENUM,
+     .initial = "text",
+     .choices = log_format_choices,
+     FIELD(log_format)},
+    {.name = "syslog-enabled",
+     .kind = DIRECTIVE_BOOL,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "no",
+     FIELD(syslog_enabled)},
+    {.name = "syslog-ident",
+     .kind = DIRECTIVE_STRING,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "redis",
+     FIELD(syslog_ident)},
+    {.name = "syslog-facility",
+     .kind = DIRECTIVE_ENUM,
+     .flags = DIRECTIVE_IMMUTABLE,
+     .initial = "local0",
+     .choices = facility_choices,
+     FIELD(syslog_facility)},
     {.name = "pidfile",
      .kind = DIRECTIVE_STRING,
      .flags = DIRECTIVE_IMMUTABLE | DIRECTIVE_PATH,

@@ -464,7 +464,6 @@ static void test_what_promises_something_that_is_not_done_is_refused(void **stat
         "socket-mark-id 7",
         "maxmemory-clients 1g",
         "notify-keyspace-events KEA",
-        "syslog-enabled yes",
         "supervised upstart",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
