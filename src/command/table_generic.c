@@ -427,6 +427,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "sort",
         .run = command_sort_run,
+        .reading = &command_sort_reading,
         .get_keys = command_sort_keys,
         .work = command_sort_work,
         .reply = command_value_reply,

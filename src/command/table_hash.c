@@ -365,6 +365,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "hgetex",
         .run = command_hgetex_run,
+        .reading = &command_hgetex_reading,
         .rewrite = command_hgetex_rewrite,
         .stock = command_hgetex_stock,
         .reply = command_fields_reply,

@@ -60,6 +60,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "getex",
         .run = command_getex_run,
+        .reading = &command_getex_reading,
         .rewrite = command_getex_rewrite,
         .arity = -2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,

@@ -60,6 +60,38 @@ def test_transactions_are_one_step(follower):
     assert follower.call("EXEC") == [b"2"]
 
 
+READING = [
+    (("SORT", "r:l"), [b"1", b"2", b"3"]),
+    (("SORT", "r:l", "BY", "r:w*", "GET", "#"), [b"3", b"2", b"1"]),
+    (("GETEX", "r:s"), b"value"),
+    (("HGETEX", "r:h", "FIELDS", "2", "f", "none"), [b"1", None]),
+    (("BITFIELD", "r:s", "GET", "u8", "0"), [ord("v")]),
+    (("GEORADIUS", "r:g", "15", "37", "200", "km"), [b"m"]),
+    (("GEORADIUSBYMEMBER", "r:g", "m", "1", "km"), [b"m"]),
+]
+
+
+def test_calls_that_only_read_become_no_entries(cluster, follower):
+    leader = cluster.wait_leader()
+    leader.call("RPUSH", "r:l", "3", "1", "2")
+    leader.call("MSET", "r:w1", "9", "r:w2", "8", "r:w3", "7", "r:s", "value")
+    leader.call("HSET", "r:h", "f", "1")
+    leader.call("GEOADD", "r:g", "15", "37", "m")
+    commands, expected = [command for command, _ in READING], [reply for _, reply in READING]
+    cluster.wait_equal()
+    before = leader.applied
+    assert follower.call("WATCH", "r:s", "r:l") == "OK"
+    with leader.connect() as direct:
+        for connection in (direct, follower):
+            assert connection.pipeline(commands) == expected
+            assert connection.pipeline([("MULTI",), *commands, ("EXEC",)])[-1] == expected
+    assert leader.applied == before
+    # Behind a write of the same connection they see it.
+    assert follower.pipeline([("SET", "r:s", "w"), ("GETEX", "r:s"), ("SET", "r:s", "x")]) == ["OK", b"w", "OK"]
+    assert follower.call("SORT", "r:l", "STORE", "r:d") == 3
+    assert follower.node.applied > before
+
+
 def test_watch_notices_what_others_did_elsewhere(cluster, follower):
     leader = cluster.wait_leader()
     assert follower.call("SET", "w", "1") == "OK"
