@@ -174,6 +174,11 @@ struct command_reading {
     command_run *run; /* the same reply; leaves also alone what has expired */
 };
 
+/* Of a command that writes: whether this call would change nothing, by the data as they are. If so,
+ * writes its reply, unless the writer has nowhere to write to. Never changes anything; may say no
+ * of a call that would change nothing. The caller has checked the arity. */
+typedef bool command_idle(struct command_context *context, const struct span *args, size_t argc);
+
 struct command_key_spec {
     int first; /* position of the first key; 0: no keys */
     int last;  /* negative: counted from the end */
@@ -195,6 +200,7 @@ struct command {
     command_reply *reply;                    /* NULL: it does not say */
     const struct command_blocking *blocking; /* NULL: it never waits */
     const struct command_reading *reading;   /* NULL: all of its calls do what its flags say */
+    command_idle *idle;                      /* NULL: it does not say */
     uint16_t id;          /* dense, stable within a process: the position in command_table_at() */
     uint16_t subcommands; /* number of subcommands of a container; their ids follow its own */
     const struct command *parent;

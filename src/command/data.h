@@ -385,6 +385,28 @@ extern const struct command_reading command_bitfield_reading;
 extern const struct command_reading command_getex_reading;
 extern const struct command_reading command_hgetex_reading;
 
+/* idle.c */
+command_idle command_pop_idle; /* LPOP, RPOP */
+command_idle command_rpoplpush_idle;
+command_idle command_push_there_idle; /* LPUSHX, RPUSHX */
+command_idle command_spop_idle;
+command_idle command_sadd_idle;
+command_idle command_srem_idle;
+command_idle command_zpop_idle;
+command_idle command_zrem_idle;
+command_idle command_hdel_idle;
+command_idle command_hsetnx_idle;
+command_idle command_del_idle; /* DEL, UNLINK */
+command_idle command_expire_idle;
+command_idle command_pexpire_idle;
+command_idle command_expireat_idle;
+command_idle command_pexpireat_idle;
+command_idle command_persist_idle;
+command_idle command_setnx_idle;
+command_idle command_set_idle;
+command_idle command_getdel_idle;
+command_idle command_pfadd_idle;
+
 /* stock.c, stock_hash.c, stream_entry.c: what Redis 7.0 loads in their place */
 command_stock command_set_stock; /* only with IFEQ */
 command_stock command_msetex_stock;

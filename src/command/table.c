@@ -211,6 +211,7 @@ static void add_row(struct command_table *table, const struct command_docs *row,
         .reply = row->reply,
         .blocking = row->blocking,
         .reading = row->reading,
+        .idle = row->idle,
         .id = (uint16_t)table->count,
         .docs = row,
     };

@@ -96,6 +96,7 @@ struct command_docs {
     command_reply *reply;
     const struct command_blocking *blocking; /* with COMMAND_BLOCKING */
     const struct command_reading *reading;   /* with COMMAND_WRITE */
+    command_idle *idle;                      /* with COMMAND_WRITE */
     int arity;
     uint32_t flags;
     unsigned categories;

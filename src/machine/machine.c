@@ -251,6 +251,35 @@ void machine_read(struct machine *machine, const struct command *command, const 
     machine_count(machine, &context);
 }
 
+bool machine_is_idle(const struct machine *machine, const struct command *command,
+                     const struct span *args, size_t argc, const struct machine_view *view)
+{
+    struct resp_writer nobody = {.protocol = 2};
+    struct command_context context = {
+        .databases = machine->databases, .reads = true, .now_ms = view->now_ms, .reply = &nobody};
+    if (!command->idle || !databases_find(machine->databases, view->database))
+        return false;
+    command_select(&context, view->database);
+    return command->idle(&context, args, argc);
+}
+
+void machine_read_idle(struct machine *machine, const struct command *command,
+                       const struct span *args, size_t argc, const struct machine_view *view,
+                       struct machine_caller *caller)
+{
+    struct command_context context = {.databases = machine->databases,
+                                      .reads = true,
+                                      .now_ms = view->now_ms,
+                                      .reply = &caller->reply};
+    command_select(&context, view->database);
+    struct resp_mark mark = resp_mark(context.reply);
+    bool is_idle = command->idle(&context, args, argc);
+    ASSERT(is_idle); /* as the caller has found out */
+    if (context.reply->out && caller->executed)
+        caller->executed(caller->context, command, args, argc, resp_since(context.reply, mark));
+    machine_count(machine, &context);
+}
+
 bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)
 {
     struct raft_membership membership;

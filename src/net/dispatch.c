@@ -184,7 +184,8 @@ static enum net_verdict run_data(struct client *client, const struct net_request
                                   .args = request->args,
                                   .argc = request->argc,
                                   .database = client->database,
-                                  .session = client_session_number(client)};
+                                  .session = client_session_number(client),
+                                  .alone = !client->has_more && client_owed(client) == 0};
     if (client_owed(client) == 0 && client->owed_bytes + client->owed_unsure)
         client_owes_nothing(client);
     if (request->command->blocking) {
@@ -218,7 +219,8 @@ static enum net_verdict run_data(struct client *client, const struct net_request
     asked.client = client_expect_reply(client);
     enum shard_admission admission = writes ? shard_write(net->shard, &asked, *net_now(net))
                                             : shard_read(net->shard, &asked, *net_now(net));
-    if (admission == SHARD_ACCEPTED) {
+    client->tried = admission == SHARD_TRIED;
+    if (admission == SHARD_ACCEPTED || admission == SHARD_TRIED) {
         net->submitted = true;
         return NET_DONE;
     }
@@ -557,6 +559,9 @@ enum net_verdict client_dispatch(struct client *client, const struct span *args,
     if (client->selects && client_owed(client)) /* in which database this is, is not known yet */
         return client_hold(client, CLIENT_BARRIER);
     client->selects = false;
+    if (client->tried && client_owed(client)) /* what comes must not overtake it */
+        return client_hold(client, CLIENT_BARRIER);
+    client->tried = false;
     if (is_node_command(client->net, args[0]))
         return run_node_command(client, args, argc, rest);
     if (client->refusal)

@@ -149,6 +149,14 @@ static void read_or_wait(struct shard *shard, const struct shard_request *reques
     host->reply_end(host->context, request->client, 0);
 }
 
+bool shard_read_changes(struct shard *shard, struct pending_read *read, int64_t now_ms)
+{
+    const struct machine_view view = {.now_ms = now_ms, .database = read->database};
+    return read->kind == PENDING_TRY &&
+           !machine_is_idle(&shard->machine, read->command, read_queue_args(&shard->reads, read),
+                            read->argc, &view);
+}
+
 void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
 {
     struct waiter_client waiter = {shard, read->client};
@@ -176,6 +184,9 @@ void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t n
         else
             caller.run_local(caller.context, read->command, request.args, read->argc,
                              &caller.reply);
+        break;
+    case PENDING_TRY:
+        machine_read_idle(&shard->machine, read->command, request.args, read->argc, &view, &caller);
         break;
     case PENDING_TRANSACTION:
         machine_read_transaction(&shard->machine, read_queue_bytes(&shard->reads, read), &view,
@@ -239,7 +250,8 @@ static bool answer_reads_before(struct shard *shard, const struct entry *entry,
         all = !shard_turn_is_over(shard);
         if (!all)
             break;
-        if (!read->done && !shard_holds_read(shard, read))
+        if (!read->done && !shard_holds_read(shard, read) &&
+            !shard_read_changes(shard, read, now_ms)) /* then it waits for its round */
             shard_answer_read(shard, read, now_ms);
     }
     read_queue_drop_done(reads);
@@ -276,7 +288,12 @@ void shard_answer_reads(struct shard *shard)
         if (shard_holds_read(shard, read))
             continue;
         int64_t now_ms;
-        if (shard_judge_read(shard, read, &now_ms)) {
+        bool is_judged = shard_judge_read(shard, read, &now_ms);
+        if (read->kind == PENDING_TRY && (!is_judged || shard_read_changes(shard, read, now_ms))) {
+            shard_write_after_all(shard, read); /* as an entry it waits for no other one */
+            continue;
+        }
+        if (is_judged) {
             shard_answer_read(shard, read, now_ms);
             continue;
         }

@@ -481,6 +481,47 @@ static void test_calls_that_only_read_are_not_written(void **state)
     close(fd);
 }
 
+static void test_who_is_owed_nothing_and_asks_nothing_more_is_alone(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    say(f, fd, "DEL a\r\n");
+    assert_true(f->shard.was_alone);
+    say(f, fd, "DEL b\r\n");
+    assert_false(f->shard.was_alone);
+    answer(f, 2);
+    say(f, fd, "DEL a\r\nDEL b\r\n");
+    assert_false(f->shard.was_alone);
+    answer(f, 2);
+    say(f, fd, "DEL a\r\n");
+    assert_true(f->shard.was_alone);
+    answer(f, 1);
+    close(fd);
+}
+
+/* What was tried may only become an entry later: nothing of its client may get in before. */
+static void test_nothing_overtakes_what_was_tried(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    f->shard.tries = true;
+    say(f, fd, "DEL a\r\n");
+    f->shard.tries = false;
+    say(f, fd, "SET b 1\r\nGET b\r\nPING\r\n");
+    assert_int_equal(f->shard.count, 1);
+    answer(f, 1);
+    turns(f);
+    assert_hears(f, fd, "+del.a\r\n");
+    assert_int_equal(f->shard.count, 2);
+    answer(f, 2);
+    assert_hears(f, fd, "+set.b\r\n+get.b\r\n+PONG\r\n");
+    say(f, fd, "SET b 1\r\n");
+    say(f, fd, "SET c 1\r\n");
+    assert_int_equal(f->shard.count, 2); /* nothing was tried */
+    answer(f, 2);
+    close(fd);
+}
+
 /* As in Redis, whose replicas look at the command's flag. */
 static void test_readonly_connection_does_not_read_by_writing_commands(void **state)
 {
@@ -731,6 +772,8 @@ int main(void)
         T(test_full_shard_is_tried_again_after_a_reply),
         T(test_readonly_connection_reads_here_while_the_leader_is_heard),
         T(test_calls_that_only_read_are_not_written),
+        T(test_who_is_owed_nothing_and_asks_nothing_more_is_alone),
+        T(test_nothing_overtakes_what_was_tried),
         T(test_readonly_connection_does_not_read_by_writing_commands),
         T(test_readonly_connection_waits_here),
         T(test_a_read_that_is_unblocked_before_it_waits_does_not_wait),
