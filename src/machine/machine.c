@@ -263,7 +263,7 @@ bool machine_is_idle(const struct machine *machine, const struct command *comman
     return command->idle(&context, args, argc);
 }
 
-void machine_read_idle(struct machine *machine, const struct command *command,
+bool machine_read_idle(struct machine *machine, const struct command *command,
                        const struct span *args, size_t argc, const struct machine_view *view,
                        struct machine_caller *caller)
 {
@@ -273,11 +273,12 @@ void machine_read_idle(struct machine *machine, const struct command *command,
                                       .reply = &caller->reply};
     command_select(&context, view->database);
     struct resp_mark mark = resp_mark(context.reply);
-    bool is_idle = command->idle(&context, args, argc);
-    ASSERT(is_idle); /* as the caller has found out */
+    if (!command->idle(&context, args, argc))
+        return false;
     if (context.reply->out && caller->executed)
         caller->executed(caller->context, command, args, argc, resp_since(context.reply, mark));
     machine_count(machine, &context);
+    return true;
 }
 
 bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)

@@ -120,11 +120,11 @@ struct machine_view {
 void machine_read(struct machine *machine, const struct command *command, const struct span *args,
                   size_t argc, const struct machine_view *view, struct machine_caller *caller);
 
-/* Whether the call of a writing command would change nothing now (command_idle), and its reply if
- * so: it has one. */
+/* Whether the call of a writing command would change nothing now (command_idle). The second is for
+ * commands that can say so, and replies if it is so. */
 bool machine_is_idle(const struct machine *machine, const struct command *command,
                      const struct span *args, size_t argc, const struct machine_view *view);
-void machine_read_idle(struct machine *machine, const struct command *command,
+bool machine_read_idle(struct machine *machine, const struct command *command,
                        const struct span *args, size_t argc, const struct machine_view *view,
                        struct machine_caller *caller);
 

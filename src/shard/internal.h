@@ -288,9 +288,8 @@ void shard_apply_committed(struct shard *shard);
 void shard_answer_reads(struct shard *shard);
 
 /* Carries a read out; it is done then. */
-void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms);
-/* Whether it was tried as a read, and would change something at this time. */
-bool shard_read_changes(struct shard *shard, struct pending_read *read, int64_t now_ms);
+void shard_answer_read(struct shard *shard, struct pending_read *read,
+                       int64_t now_ms);             /* but PENDING_TRY */
 bool shard_turn_is_over(const struct shard *shard); /* what is left comes in the next ones */
 
 /* held.c */
