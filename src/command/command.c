@@ -87,6 +87,19 @@ static size_t keys_of_specs(const struct key_spec *specs, const struct span *arg
     return count;
 }
 
+bool command_writes(const struct command *command, const struct span *args, size_t argc)
+{
+    if ((command->flags & COMMAND_WRITE) == 0)
+        return false;
+    return !command->reading || !command->reading->is(args, argc);
+}
+
+bool command_reads_unnamed(const struct command *command, const struct span *args, size_t argc)
+{
+    bool sorts = command->run == command_sort_run || command->run == command_sort_ro_run;
+    return sorts && command_sort_looks_up(args, argc);
+}
+
 bool command_needs_databases(const struct command *command, const struct span *args, size_t argc)
 {
     return (command->flags & COMMAND_SINCE_DATABASES) ||
@@ -96,7 +109,7 @@ bool command_needs_databases(const struct command *command, const struct span *a
 bool command_needs_types(const struct command *command, const struct span *args, size_t argc)
 {
     enum { STRING_PAYLOAD = 0, OLD_ARGS_MAX = 1024 * 1024 };
-    if ((command->flags & COMMAND_WRITE) == 0)
+    if (!command_writes(command, args, argc))
         return false;
     if ((command->flags & COMMAND_SINCE_TYPES) || argc > OLD_ARGS_MAX)
         return true;

@@ -69,6 +69,7 @@ struct command_context {
     bool knows_one_database;    /* the entry may be of a node that knew only database 0 */
     int64_t now_ms;             /* the entry's time; for a read the group's time */
     struct command_clock *wall; /* only for TIME; NULL: nobody reads its reply */
+    bool reads;                 /* a read, so that nothing may change */
     uint64_t revision;          /* the entry's index; unused by reads */
     struct prng *prng;          /* seeded by the entry; for a read by the node */
     struct resp_writer *reply;
@@ -164,6 +165,20 @@ struct command_blocking {
     size_t keys_max; /* only the first of its keys are waited for; 0: all of them are */
 };
 
+/* Of a command that writes: its calls that only read, by their arguments alone (SORT without
+ * STORE). They are asked and answered as reads. One that is in the log all the same, because an
+ * older node appended it, is carried out by the command's own `run`. */
+struct command_reading {
+    /* May say no of a call that only reads, never yes of one that writes. */
+    bool (*is)(const struct span *args, size_t argc);
+    command_run *run; /* the same reply; leaves also alone what has expired */
+};
+
+/* Of a command that writes: whether this call would change nothing, by the data as they are. If so,
+ * writes its reply, unless the writer has nowhere to write to. Never changes anything; may say no
+ * of a call that would change nothing. The caller has checked the arity. */
+typedef bool command_idle(struct command_context *context, const struct span *args, size_t argc);
+
 struct command_key_spec {
     int first; /* position of the first key; 0: no keys */
     int last;  /* negative: counted from the end */
@@ -184,6 +199,8 @@ struct command {
     command_work *work;                      /* NULL: few */
     command_reply *reply;                    /* NULL: it does not say */
     const struct command_blocking *blocking; /* NULL: it never waits */
+    const struct command_reading *reading;   /* NULL: all of its calls do what its flags say */
+    command_idle *idle;                      /* NULL: it does not say */
     uint16_t id;          /* dense, stable within a process: the position in command_table_at() */
     uint16_t subcommands; /* number of subcommands of a container; their ids follow its own */
     const struct command *parent;
@@ -214,6 +231,9 @@ void command_write_unknown(const struct command_table *table, const struct span 
 bool command_arity_is_valid(const struct command *command, size_t argc);
 void command_write_arity_error(const struct command *command, struct resp_writer *reply);
 
+/* Whether this call may change the data. Nothing else decides what enters the log. */
+bool command_writes(const struct command *command, const struct span *args, size_t argc);
+
 /* Whether a node that knows only strings, and no more arguments than a million, would not do the
  * same with this write. */
 bool command_needs_types(const struct command *command, const struct span *args, size_t argc);
@@ -223,6 +243,9 @@ bool command_needs_databases(const struct command *command, const struct span *a
 /* The argument of SELECT, where there are `max` databases. False: the error was written. */
 bool command_parse_select(struct span text, unsigned max, unsigned *database,
                           struct resp_writer *reply);
+
+/* Whether the call, which has keys, also reads some that its arguments do not name. */
+bool command_reads_unnamed(const struct command *command, const struct span *args, size_t argc);
 
 /* Stores the positions of the keys in args, up to max; returns their number, which may exceed
  * max. */

@@ -201,6 +201,7 @@ command_run command_hpersist_run;
 
 /* hash_ex.c */
 command_run command_hgetex_run;
+command_run command_hgetex_read_run; /* without options */
 command_run command_hsetex_run;
 command_run command_hgetdel_run;
 
@@ -237,6 +238,8 @@ command_run command_sort_ro_run;
 command_work command_sort_work;
 command_get_keys command_sort_keys;
 command_get_keys command_sort_ro_keys;
+/* Whether BY or GET makes keys of the elements. */
+bool command_sort_looks_up(const struct span *args, size_t argc);
 
 /* lcs.c */
 command_run command_lcs_run;
@@ -373,6 +376,36 @@ extern const struct command_blocking command_blocking_sorted;
 extern const struct command_blocking command_blocking_many_sorted;
 extern const struct command_blocking command_blocking_group;   /* XREADGROUP */
 extern const struct command_blocking command_blocking_streams; /* XREAD */
+
+/* reading.c: of their calls, those that only read */
+extern const struct command_reading command_sort_reading;
+extern const struct command_reading command_georadius_reading;
+extern const struct command_reading command_georadiusbymember_reading;
+extern const struct command_reading command_bitfield_reading;
+extern const struct command_reading command_getex_reading;
+extern const struct command_reading command_hgetex_reading;
+
+/* idle.c */
+command_idle command_pop_idle; /* LPOP, RPOP */
+command_idle command_rpoplpush_idle;
+command_idle command_push_there_idle; /* LPUSHX, RPUSHX */
+command_idle command_spop_idle;
+command_idle command_sadd_idle;
+command_idle command_srem_idle;
+command_idle command_zpop_idle;
+command_idle command_zrem_idle;
+command_idle command_hdel_idle;
+command_idle command_hsetnx_idle;
+command_idle command_del_idle; /* DEL, UNLINK */
+command_idle command_expire_idle;
+command_idle command_pexpire_idle;
+command_idle command_expireat_idle;
+command_idle command_pexpireat_idle;
+command_idle command_persist_idle;
+command_idle command_setnx_idle;
+command_idle command_set_idle;
+command_idle command_getdel_idle;
+command_idle command_pfadd_idle;
 
 /* stock.c, stock_hash.c, stream_entry.c: what Redis 7.0 loads in their place */
 command_stock command_set_stock; /* only with IFEQ */

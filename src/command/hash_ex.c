@@ -68,6 +68,20 @@ void command_hgetex_run(struct command_context *context, const struct span *args
         command_edit_end(context, &edit, changes);
 }
 
+void command_hgetex_read_run(struct command_context *context, const struct span *args, size_t argc)
+{
+    struct named_fields fields;
+    const void *hash;
+    if (!fields_parse(context, args, argc, 2, 1, &fields) ||
+        !command_read(context, args[1], VALUE_HASH, &hash))
+        return;
+    resp_array(context->reply, fields.count);
+    for (size_t i = 0; i < fields.count; i++) {
+        struct hash_entry entry;
+        write_field(context, hash, fields.at[i], &entry);
+    }
+}
+
 void command_hgetdel_run(struct command_context *context, const struct span *args, size_t argc)
 {
     struct named_fields fields;

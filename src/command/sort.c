@@ -420,6 +420,15 @@ size_t command_sort_work(const struct keyspace *keyspace, const struct span *arg
 }
 
 /* The last STORE counts. */
+bool command_sort_looks_up(const struct span *args, size_t argc)
+{
+    for (size_t i = 2; i + 1 < argc; i++)
+        if ((span_is(args[i], "by") || span_is(args[i], "get")) && args[i + 1].len &&
+            memchr(args[i + 1].ptr, '*', args[i + 1].len))
+            return true;
+    return false;
+}
+
 size_t command_sort_keys(const struct span *args, size_t argc, size_t *positions, size_t max)
 {
     size_t store = 0;

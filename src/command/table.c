@@ -210,6 +210,8 @@ static void add_row(struct command_table *table, const struct command_docs *row,
         .work = row->work,
         .reply = row->reply,
         .blocking = row->blocking,
+        .reading = row->reading,
+        .idle = row->idle,
         .id = (uint16_t)table->count,
         .docs = row,
     };

@@ -95,6 +95,8 @@ struct command_docs {
     command_work *work;
     command_reply *reply;
     const struct command_blocking *blocking; /* with COMMAND_BLOCKING */
+    const struct command_reading *reading;   /* with COMMAND_WRITE */
+    command_idle *idle;                      /* with COMMAND_WRITE */
     int arity;
     uint32_t flags;
     unsigned categories;

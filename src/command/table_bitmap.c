@@ -80,6 +80,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "bitfield",
         .run = command_bitfield_run,
+        .reading = &command_bitfield_reading,
         .work = command_bitfield_work,
         .arity = -2,
         .flags = COMMAND_LENGTHENS | COMMAND_WRITE | COMMAND_DENYOOM,

@@ -77,6 +77,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "del",
         .run = command_del_run,
+        .idle = command_del_idle,
         .arity = -2,
         .flags = COMMAND_FREES | COMMAND_WRITE,
         .categories = CATEGORY_KEYSPACE,
@@ -92,6 +93,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "unlink",
         .run = command_unlink_run,
+        .idle = command_del_idle,
         .arity = -2,
         .flags = COMMAND_FREES | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_KEYSPACE,
@@ -286,6 +288,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "expire",
         .run = command_expire_run,
+        .idle = command_expire_idle,
         .rewrite = command_expire_rewrite,
         .arity = -3,
         .flags = COMMAND_FREES_IF_PAST | COMMAND_WRITE | COMMAND_FAST,
@@ -301,6 +304,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "pexpire",
         .run = command_pexpire_run,
+        .idle = command_pexpire_idle,
         .rewrite = command_pexpire_rewrite,
         .arity = -3,
         .flags = COMMAND_FREES_IF_PAST | COMMAND_WRITE | COMMAND_FAST,
@@ -316,6 +320,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "expireat",
         .run = command_expireat_run,
+        .idle = command_expireat_idle,
         .rewrite = command_expireat_rewrite,
         .arity = -3,
         .flags = COMMAND_FREES_IF_PAST | COMMAND_WRITE | COMMAND_FAST,
@@ -331,6 +336,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "pexpireat",
         .run = command_pexpireat_run,
+        .idle = command_pexpireat_idle,
         .rewrite = command_pexpireat_rewrite,
         .arity = -3,
         .flags = COMMAND_FREES_IF_PAST | COMMAND_WRITE | COMMAND_FAST,
@@ -402,6 +408,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "persist",
         .run = command_persist_run,
+        .idle = command_persist_idle,
         .arity = 2,
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_KEYSPACE,
@@ -427,6 +434,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "sort",
         .run = command_sort_run,
+        .reading = &command_sort_reading,
         .get_keys = command_sort_keys,
         .work = command_sort_work,
         .reply = command_value_reply,

@@ -105,6 +105,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "georadius",
         .run = command_georadius_run,
+        .reading = &command_georadius_reading,
         .work = command_georadius_work,
         .reply = command_value_reply,
         .get_keys = command_georadius_keys,
@@ -152,6 +153,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "georadiusbymember",
         .run = command_georadiusbymember_run,
+        .reading = &command_georadiusbymember_reading,
         .work = command_georadiusbymember_work,
         .reply = command_value_reply,
         .get_keys = command_georadiusbymember_keys,

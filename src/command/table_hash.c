@@ -36,6 +36,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "hsetnx",
         .run = command_hsetnx_run,
+        .idle = command_hsetnx_idle,
         .arity = 4,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .categories = CATEGORY_HASH,
@@ -146,6 +147,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "hdel",
         .run = command_hdel_run,
+        .idle = command_hdel_idle,
         .arity = -3,
         .flags = COMMAND_FREES | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_HASH,
@@ -365,6 +367,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "hgetex",
         .run = command_hgetex_run,
+        .reading = &command_hgetex_reading,
         .rewrite = command_hgetex_rewrite,
         .stock = command_hgetex_stock,
         .reply = command_fields_reply,

@@ -6,6 +6,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "pfadd",
         .run = command_pfadd_run,
+        .idle = command_pfadd_idle,
         .arity = -2,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .categories = CATEGORY_HYPERLOGLOG,

@@ -36,6 +36,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "lpushx",
         .run = command_lpushx_run,
+        .idle = command_push_there_idle,
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .categories = CATEGORY_LIST,
@@ -50,6 +51,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "rpushx",
         .run = command_rpushx_run,
+        .idle = command_push_there_idle,
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .categories = CATEGORY_LIST,
@@ -64,6 +66,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "lpop",
         .run = command_lpop_run,
+        .idle = command_pop_idle,
         .reply = command_pop_reply,
         .arity = -2,
         .flags = COMMAND_FREES | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
@@ -79,6 +82,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "rpop",
         .run = command_rpop_run,
+        .idle = command_pop_idle,
         .reply = command_pop_reply,
         .arity = -2,
         .flags = COMMAND_FREES | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
@@ -235,6 +239,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "rpoplpush",
         .run = command_rpoplpush_run,
+        .idle = command_rpoplpush_idle,
         .reply = command_move_reply,
         .arity = 3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM,

@@ -6,6 +6,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "sadd",
         .run = command_sadd_run,
+        .idle = command_sadd_idle,
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .categories = CATEGORY_SET,
@@ -21,6 +22,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "srem",
         .run = command_srem_run,
+        .idle = command_srem_idle,
         .arity = -3,
         .flags = COMMAND_FREES | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_SET,
@@ -104,6 +106,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "spop",
         .run = command_spop_run,
+        .idle = command_spop_idle,
         .work = command_draw_work,
         .reply = command_draw_reply,
         .arity = -2,

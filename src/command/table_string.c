@@ -6,6 +6,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "set",
         .run = command_set_run,
+        .idle = command_set_idle,
         .rewrite = command_set_rewrite,
         .stock = command_set_stock,
         .arity = -3,
@@ -47,6 +48,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "getdel",
         .run = command_getdel_run,
+        .idle = command_getdel_idle,
         .arity = 2,
         .flags = COMMAND_FREES | COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_STRING,
@@ -60,6 +62,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "getex",
         .run = command_getex_run,
+        .reading = &command_getex_reading,
         .rewrite = command_getex_rewrite,
         .arity = -2,
         .flags = COMMAND_VALUE_REPLY | COMMAND_WRITE | COMMAND_FAST,
@@ -94,6 +97,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "setnx",
         .run = command_setnx_run,
+        .idle = command_setnx_idle,
         .arity = 3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .categories = CATEGORY_STRING,

@@ -38,6 +38,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "zrem",
         .run = command_zrem_run,
+        .idle = command_zrem_idle,
         .arity = -3,
         .flags = COMMAND_FREES | COMMAND_WRITE | COMMAND_FAST,
         .categories = CATEGORY_SORTEDSET,
@@ -306,6 +307,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "zpopmin",
         .run = command_zpopmin_run,
+        .idle = command_zpop_idle,
         .work = command_zpop_work,
         .reply = command_pop_reply,
         .arity = -2,
@@ -322,6 +324,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "zpopmax",
         .run = command_zpopmax_run,
+        .idle = command_zpop_idle,
         .work = command_zpop_work,
         .reply = command_pop_reply,
         .arity = -2,

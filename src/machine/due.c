@@ -33,10 +33,11 @@ int64_t machine_due(const struct machine *machine, unsigned database, const stru
     size_t few[KEYS_AT_HAND];
     size_t *positions = few;
     size_t count = command_keys(command, args, argc, few, KEYS_AT_HAND);
-    if (count == 0) /* KEYS, SCAN, DBSIZE, RANDOMKEY look at all keys; TIME at none */
-        return command->flags & COMMAND_READONLY && keyspace_count_due(keyspace, until_ms, 1)
-                   ? until_ms
-                   : NO_DEADLINE;
+    /* KEYS, SCAN, DBSIZE, RANDOMKEY look at all keys; TIME at none. */
+    bool any = count == 0 ? (command->flags & COMMAND_READONLY) != 0
+                          : command_reads_unnamed(command, args, argc);
+    if (any && keyspace_count_due(keyspace, until_ms, 1))
+        return until_ms;
     if (count > KEYS_AT_HAND) {
         positions = mem_alloc(count * sizeof *positions);
         command_keys(command, args, argc, positions, count);

@@ -80,23 +80,31 @@ static bool is_over_limits(const struct command_context *context)
            (context->replies_max && context->replies > context->replies_max);
 }
 
-static void run(const struct command *command, const struct span *args, size_t argc,
-                struct command_context *context)
+/* A call in the log that only reads is carried out as its command is. */
+static bool only_reads(const struct command *command, const struct command_context *context)
+{
+    return context->reads || (command->flags & COMMAND_READONLY);
+}
+
+static void run_within_limits(const struct command *command, const struct span *args, size_t argc,
+                              struct command_context *context)
 {
     struct resp_writer *reply = context->reply;
-    bool is_short = !(command->flags & (COMMAND_READONLY | COMMAND_VALUE_REPLY));
+    bool reads = only_reads(command, context);
+    command_run *run = context->reads && command->reading ? command->reading->run : command->run;
+    bool is_short = !reads && !(command->flags & COMMAND_VALUE_REPLY);
     if (!reply->out || is_short || !is_over_limits(context)) {
-        command->run(context, args, argc);
+        run(context, args, argc);
         return;
     }
-    if (command->flags & COMMAND_READONLY) {
+    if (reads) {
         resp_error(reply, "ERR the commands of the transaction before this one took too long: "
                           "nothing was read");
         return;
     }
     struct resp_writer none = {.protocol = reply->protocol};
     context->reply = &none;
-    command->run(context, args, argc);
+    run(context, args, argc);
     context->reply = reply;
     resp_error(reply, "ERR the replies of the transaction before this one are too long: the "
                       "command was carried out, and its reply is left out");
@@ -106,14 +114,13 @@ void machine_execute(const struct command *command, const struct span *args, siz
                      struct command_context *context, const struct machine_caller *caller)
 {
     struct buf *out = context->reply->out;
-    bool reads = command->flags & COMMAND_READONLY;
-    if (reads && !out)
+    if (only_reads(command, context) && !out)
         return; /* nobody waits for the reply, and the state does not change */
     struct resp_mark mark = resp_mark(context->reply);
     size_t len = out ? out->len : 0;
     if (command->work && caller->expect)
         caller->expect(caller->context, command->work(context->keyspace, args, argc));
-    run(command, args, argc, context);
+    run_within_limits(command, args, argc, context);
     if (out && out->len > len) {
         context->work += (out->len - len) / REPLY_BYTES_PER_WORK;
         context->replies += out->len - len;
@@ -234,6 +241,7 @@ void machine_read(struct machine *machine, const struct command *command, const 
                   size_t argc, const struct machine_view *view, struct machine_caller *caller)
 {
     struct command_context context = {.databases = machine->databases,
+                                      .reads = true,
                                       .now_ms = view->now_ms,
                                       .prng = view->prng,
                                       .reply = &caller->reply,
@@ -241,6 +249,36 @@ void machine_read(struct machine *machine, const struct command *command, const 
     command_select(&context, view->database);
     machine_execute(command, args, argc, &context, caller);
     machine_count(machine, &context);
+}
+
+bool machine_is_idle(const struct machine *machine, const struct command *command,
+                     const struct span *args, size_t argc, const struct machine_view *view)
+{
+    struct resp_writer nobody = {.protocol = 2};
+    struct command_context context = {
+        .databases = machine->databases, .reads = true, .now_ms = view->now_ms, .reply = &nobody};
+    if (!command->idle || !databases_find(machine->databases, view->database))
+        return false;
+    command_select(&context, view->database);
+    return command->idle(&context, args, argc);
+}
+
+bool machine_read_idle(struct machine *machine, const struct command *command,
+                       const struct span *args, size_t argc, const struct machine_view *view,
+                       struct machine_caller *caller)
+{
+    struct command_context context = {.databases = machine->databases,
+                                      .reads = true,
+                                      .now_ms = view->now_ms,
+                                      .reply = &caller->reply};
+    command_select(&context, view->database);
+    struct resp_mark mark = resp_mark(context.reply);
+    if (!command->idle(&context, args, argc))
+        return false;
+    if (context.reply->out && caller->executed)
+        caller->executed(caller->context, command, args, argc, resp_since(context.reply, mark));
+    machine_count(machine, &context);
+    return true;
 }
 
 bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)

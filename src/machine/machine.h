@@ -120,6 +120,14 @@ struct machine_view {
 void machine_read(struct machine *machine, const struct command *command, const struct span *args,
                   size_t argc, const struct machine_view *view, struct machine_caller *caller);
 
+/* Whether the call of a writing command would change nothing now (command_idle). The second is for
+ * commands that can say so, and replies if it is so. */
+bool machine_is_idle(const struct machine *machine, const struct command *command,
+                     const struct span *args, size_t argc, const struct machine_view *view);
+bool machine_read_idle(struct machine *machine, const struct command *command,
+                       const struct span *args, size_t argc, const struct machine_view *view,
+                       struct machine_caller *caller);
+
 /* Of the keys that the reading command, in this database, may look at: the latest deadline after
  * machine->clock_ms and up to until_ms. NO_DEADLINE: the command sees the same at both times. */
 int64_t machine_due(const struct machine *machine, unsigned database, const struct command *command,

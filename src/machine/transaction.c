@@ -29,15 +29,16 @@ static const struct command *next_logged(struct machine *machine, struct span *r
     return command_find(machine->table, logged->args, logged->argc);
 }
 
-/* Whether any queued command satisfies the predicate. */
+/* Whether any queued call satisfies the predicate. */
 static bool any_command(const struct machine *machine, struct span commands,
-                        bool (*is)(const struct command *command))
+                        bool (*is)(const struct command *command, const struct span *args,
+                                   size_t argc))
 {
     struct resp_parser parser = {0};
     bool found = false;
     while (commands.len && !found) {
         const struct command *command = next_command(machine, &parser, &commands);
-        found = command && is(command);
+        found = command && is(command, parser.args, parser.argc);
     }
     resp_parser_close(&parser);
     return found;
@@ -71,13 +72,14 @@ bool machine_is_select(const struct command *command, const struct logged *logge
            parse_database(logged->args, logged->argc, DATABASES_MAX, database);
 }
 
-static bool is_write(const struct command *command)
+static bool is_write(const struct command *command, const struct span *args, size_t argc)
 {
-    return command->run && (command->flags & COMMAND_WRITE);
+    return command->run && command_writes(command, args, argc);
 }
 
-static bool is_local(const struct command *command)
+static bool is_local(const struct command *command, const struct span *args, size_t argc)
 {
+    (void)args, (void)argc;
     return !command->run;
 }
 
@@ -341,6 +343,7 @@ void machine_read_transaction(struct machine *machine, struct span packed,
                               const struct machine_view *view, struct machine_caller *caller)
 {
     struct command_context context = {.databases = machine->databases,
+                                      .reads = true,
                                       .now_ms = view->now_ms,
                                       .prng = view->prng,
                                       .reply = &caller->reply,

@@ -216,6 +216,7 @@ static struct span run_commands(struct client *client, struct span bytes)
         }
         size_t used = parser->consumed;
         struct span rest = span_of(bytes.ptr + used, bytes.len - used);
+        client->has_more = rest.len > 0;
         if (parser->argc &&
             client_dispatch(client, parser->args, parser->argc, used, rest) == NET_HOLD)
             break;

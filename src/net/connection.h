@@ -67,7 +67,9 @@ struct client {
     struct client_places places;
     uint8_t protocol;
     unsigned database;
-    bool selects; /* an EXEC that is owed may select another one */
+    bool selects;  /* an EXEC that is owed may select another one */
+    bool has_more; /* bytes behind the command that is looked at */
+    bool tried;    /* what is owed was SHARD_TRIED */
     enum client_reply_mode reply_mode;
     bool authenticated;
     bool readonly;

@@ -169,7 +169,7 @@ static bool client_needs_types(const struct client *client, const struct net_req
 /* The same of those that know only database 0, with writes. */
 static bool client_needs_databases(const struct client *client, const struct net_request *request)
 {
-    return (request->command->flags & COMMAND_WRITE) && !shard_has_databases(client->net->shard) &&
+    return net_request_writes(request) && !shard_has_databases(client->net->shard) &&
            (client->database ||
             command_needs_databases(request->command, request->args, request->argc));
 }
@@ -177,13 +177,15 @@ static bool client_needs_databases(const struct client *client, const struct net
 static enum net_verdict run_data(struct client *client, const struct net_request *request)
 {
     struct net *net = client->net;
-    bool writes = request->command->flags & COMMAND_WRITE;
+    bool writes = net_request_writes(request);
+    bool reads_here = !(request->command->flags & COMMAND_WRITE); /* as Redis' replicas judge */
     struct shard_request asked = {.protocol = client->protocol,
                                   .command = request->command,
                                   .args = request->args,
                                   .argc = request->argc,
                                   .database = client->database,
-                                  .session = client_session_number(client)};
+                                  .session = client_session_number(client),
+                                  .alone = !client->has_more && client_owed(client) == 0};
     if (client_owed(client) == 0 && client->owed_bytes + client->owed_unsure)
         client_owes_nothing(client);
     if (request->command->blocking) {
@@ -194,7 +196,7 @@ static enum net_verdict run_data(struct client *client, const struct net_request
         if (is_final)
             return verdict;
     }
-    if (!writes && client->readonly && client_may_read_here(client)) {
+    if (reads_here && client->readonly && client_may_read_here(client)) {
         struct resp_writer reply = client_begin_reply(client);
         net_slowlog_begin(net, client->handle);
         shard_read_local(net->shard, &asked, &reply, *net_now(net));
@@ -217,7 +219,8 @@ static enum net_verdict run_data(struct client *client, const struct net_request
     asked.client = client_expect_reply(client);
     enum shard_admission admission = writes ? shard_write(net->shard, &asked, *net_now(net))
                                             : shard_read(net->shard, &asked, *net_now(net));
-    if (admission == SHARD_ACCEPTED) {
+    client->tried = admission == SHARD_TRIED;
+    if (admission == SHARD_ACCEPTED || admission == SHARD_TRIED) {
         net->submitted = true;
         return NET_DONE;
     }
@@ -411,16 +414,16 @@ bool net_request_frees(struct net *net, const struct net_request *request)
  * is taken. */
 static bool lacks_memory(struct client *client, const struct net_request *request, bool queued)
 {
-    bool grows = request->command->flags & COMMAND_DENYOOM;
+    bool grows = (request->command->flags & COMMAND_DENYOOM) && net_request_writes(request);
     if (queued && !grows)
         grows = !net_request_frees(client->net, request);
     return grows && client->net->settings.maxmemory && client->net->shard &&
            shard_is_leader(client->net->shard) && net_is_over_memory(client->net);
 }
 
-bool net_lacks_room(const struct net *net, uint32_t flags, bool frees)
+bool net_lacks_room(const struct net *net, bool writes, bool frees)
 {
-    if ((flags & COMMAND_WRITE) == 0 || !net->shard || !shard_refuses_writes(net->shard))
+    if (!writes || !net->shard || !shard_refuses_writes(net->shard))
         return false;
     return !frees || shard_refuses_to_free(net->shard);
 }
@@ -429,9 +432,12 @@ const char *net_write_refusal(struct net *net, const struct net_request *request
                               bool in_transaction)
 {
     uint32_t flags = request->command->flags;
+    if (in_transaction && !net_request_writes(request))
+        return NULL;
     if ((flags & COMMAND_DENYOOM) && net_is_over_memory(net))
         return in_transaction ? NET_EXEC_OUT_OF_MEMORY : out_of_memory;
-    if (net_lacks_room(net, flags, net_request_frees(net, request)))
+    /* An older node may send a call that only reads, and that becomes an entry. */
+    if (net_lacks_room(net, flags & COMMAND_WRITE, net_request_frees(net, request)))
         return in_transaction ? NET_EXEC_NO_ROOM : NET_NO_ROOM;
     return NULL;
 }
@@ -505,8 +511,7 @@ static enum net_verdict check_and_run(struct client *client, const struct net_re
         return reject(client, command, "ERR the command is too large for an entry of the log");
     if (lacks_memory(client, request, queued))
         return reject(client, command, out_of_memory);
-    if ((command->flags & COMMAND_WRITE) &&
-        net_lacks_room(net, command->flags, net_request_frees(net, request)))
+    if (net_request_writes(request) && net_lacks_room(net, true, net_request_frees(net, request)))
         return reject(client, command, NET_NO_ROOM);
     if (net->paused) {
         uint32_t flags = command->flags;
@@ -554,6 +559,9 @@ enum net_verdict client_dispatch(struct client *client, const struct span *args,
     if (client->selects && client_owed(client)) /* in which database this is, is not known yet */
         return client_hold(client, CLIENT_BARRIER);
     client->selects = false;
+    if (client->tried && client_owed(client)) /* what comes must not overtake it */
+        return client_hold(client, CLIENT_BARRIER);
+    client->tried = false;
     if (is_node_command(client->net, args[0]))
         return run_node_command(client, args, argc, rest);
     if (client->refusal)

@@ -48,7 +48,7 @@ bool client_is_redirected(const struct client *client);
 unsigned net_request_slot(const struct net_request *request, bool *has_key);
 
 bool net_is_over_memory(struct net *net);
-/* A command with these flags must not begin: its write would find no room. */
+/* What writes must not begin: it would find no room. */
 #define NET_NO_ROOM                                                                                \
     "MISCONF Errors writing to the AOF file: No space left on device. The write was not executed."
 /* For the shard: why a command of a client of any node must not be proposed. NULL: it may. */
@@ -58,7 +58,7 @@ const char *net_write_refusal(struct net *net, const struct net_request *request
 #define NET_EXEC_OUT_OF_MEMORY                                                                     \
     "EXECABORT Transaction discarded because of: OOM command not allowed when used memory > "      \
     "'maxmemory'."
-bool net_lacks_room(const struct net *net, uint32_t flags, bool frees);
+bool net_lacks_room(const struct net *net, bool writes, bool frees);
 /* Deletes, so that it is carried out when memory or the disk is full. */
 bool net_request_frees(struct net *net, const struct net_request *request);
 

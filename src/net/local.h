@@ -11,6 +11,13 @@ struct net_request {
     size_t argc;
 };
 
+/* Whether it may change the data. Where Redis judges by the command's flag in a way that clients
+ * see (READONLY connections, CLIENT PAUSE WRITE), the flag decides. */
+static inline bool net_request_writes(const struct net_request *request)
+{
+    return command_writes(request->command, request->args, request->argc);
+}
+
 typedef void net_local_run(struct client *client, const struct net_request *request,
                            struct resp_writer *reply);
 typedef enum net_verdict net_local_submit(struct client *client, const struct net_request *request);

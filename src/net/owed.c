@@ -1,6 +1,7 @@
 /* How long the replies may be that a client is owed. They are kept within
  * client-output-buffer-pause. */
 #include "net/dispatch.h"
+#include "net/local.h"
 #include "net/module.h"
 #include "net/reply.h"
 
@@ -56,7 +57,7 @@ bool client_count_reply(struct client *client, const struct net_request *request
                   client->net->settings.output_pause != 0;
     if (counts && client->owed_lengthening)
         return false;
-    if (flags & COMMAND_LENGTHENS)
+    if ((flags & COMMAND_LENGTHENS) && net_request_writes(request))
         client->owed_lengthening = true;
     if (!counts)
         return true;

@@ -54,8 +54,11 @@ void client_transaction_queue(struct client *client, const struct net_request *r
     transaction->count++;
     transaction->values += (request->command->flags & COMMAND_VALUE_REPLY) != 0;
     transaction->flags |= request->command->flags;
-    if ((request->command->flags & COMMAND_WRITE) && !net_request_frees(client->net, request))
-        transaction->grows = true;
+    if (net_request_writes(request)) {
+        transaction->writes = true;
+        transaction->grows |= !net_request_frees(client->net, request);
+        transaction->needs_memory |= (request->command->flags & COMMAND_DENYOOM) != 0;
+    }
     if (!request->command->run || (request->command->flags & COMMAND_OF_NODE))
         transaction->of_node = true;
     if (strcmp(request->command->fullname, "select") == 0)
@@ -255,7 +258,7 @@ static enum net_verdict exec_not_admitted(struct client *client, enum shard_admi
 static bool needs_databases(const struct client *client)
 {
     const struct client_transaction *transaction = &client->transaction;
-    if ((transaction->flags & COMMAND_WRITE) == 0)
+    if (!transaction->writes)
         return false;
     if (client->database || transaction->selects || transaction->needs_databases)
         return true;
@@ -271,12 +274,11 @@ static enum net_verdict submit_transaction(struct client *client)
     const struct client_transaction *transaction = &client->transaction;
     if (client_is_redirected(client))
         return exec_not_admitted(client, SHARD_NOT_LEADER);
-    if ((transaction->flags & COMMAND_WRITE) && client->session.pending &&
-        !shard_has_sessions(net->shard))
+    if (transaction->writes && client->session.pending && !shard_has_sessions(net->shard))
         return exec_not_taken(client, client_wait_for_sessions(client));
     if (needs_databases(client) && !shard_has_databases(net->shard))
         return exec_not_taken(client, client_wait_for_databases(client));
-    if ((transaction->flags & COMMAND_WRITE) && !client_may_write(client))
+    if (transaction->writes && !client_may_write(client))
         return client_hold(client, CLIENT_BARRIER);
     struct shard_transaction asked = {.client = client_expect_reply(client),
                                       .protocol = client->protocol,
@@ -320,12 +322,12 @@ static enum net_verdict submit_exec(struct client *client, const struct net_requ
     if (transaction->aborted || transaction->watches_asked) /* a WATCH was answered with an error */
         return refuse_exec(client, request,
                            "EXECABORT Transaction discarded because of previous errors.");
-    if ((transaction->flags & COMMAND_DENYOOM) && shard_is_leader(client->net->shard) &&
+    if (transaction->needs_memory && shard_is_leader(client->net->shard) &&
         net_is_over_memory(client->net))
         return refuse_exec(client, request, NET_EXEC_OUT_OF_MEMORY);
-    if (net_lacks_room(client->net, transaction->flags, !transaction->grows))
+    if (net_lacks_room(client->net, transaction->writes, !transaction->grows))
         return refuse_exec(client, request, NET_EXEC_NO_ROOM);
-    if (client->session.pending && (transaction->flags & COMMAND_WRITE) && transaction->of_node)
+    if (client->session.pending && transaction->writes && transaction->of_node)
         return refuse_exec(client, request,
                            "EXECABORT Transaction discarded because of: a numbered transaction "
                            "cannot hold commands whose reply depends on the node");

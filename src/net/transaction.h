@@ -15,7 +15,9 @@ struct client_transaction {
     size_t count;
     size_t values;        /* of them: commands whose replies may be long */
     uint32_t flags;       /* of all queued commands */
+    bool writes;          /* one of them does, see net_request_writes() */
     bool grows;           /* one of them writes and does not delete */
+    bool needs_memory;    /* one of them writes and is refused when memory is short */
     bool has_data;        /* one of them concerns the keyspace */
     bool selects;         /* one of them is SELECT */
     bool needs_databases; /* one of them is not known by members that know only database 0 */

@@ -37,7 +37,7 @@ void shard_look_ahead_reads(const struct shard *shard, size_t position)
                                                                     : position + KEYSPACE_AHEAD_MAX;
     for (size_t i = position; end - position > 1 && i < end; i++) {
         const struct pending_read *read = read_queue_at(&shard->reads, i);
-        if (read->kind == PENDING_READ && ahead_wants(shard, &ahead, read->database) &&
+        if (read->kind != PENDING_TRANSACTION && ahead_wants(shard, &ahead, read->database) &&
             read_queue_argument(&shard->reads, read, 1, &ahead.keys[ahead.count]))
             ahead.count++;
     }

@@ -149,6 +149,28 @@ static void read_or_wait(struct shard *shard, const struct shard_request *reques
     host->reply_end(host->context, request->client, 0);
 }
 
+/* False: it would change something now. */
+static bool answer_try(struct shard *shard, struct pending_read *read, int64_t now_ms)
+{
+    struct waiter_client waiter = {shard, read->client};
+    struct machine_caller caller = caller_of(&waiter);
+    struct buf *scratch = &shard->blocks.scratch;
+    const struct machine_view view = {.now_ms = now_ms, .database = read->database};
+    const struct shard_host *host = &shard->options.host;
+    ASSERT(read->kind == PENDING_TRY && !read->done);
+    scratch->len = 0;
+    caller.reply = (struct resp_writer){.out = scratch, .protocol = read->protocol};
+    say_who_asks(shard, &read->client);
+    if (!machine_read_idle(&shard->machine, read->command, read_queue_args(&shard->reads, read),
+                           read->argc, &view, &caller))
+        return false;
+    begin_reply(&caller, read->protocol);
+    resp_raw(&caller.reply, buf_span(scratch));
+    read->done = true;
+    host->reply_end(host->context, read->client, 0);
+    return true;
+}
+
 void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
 {
     struct waiter_client waiter = {shard, read->client};
@@ -176,6 +198,9 @@ void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t n
         else
             caller.run_local(caller.context, read->command, request.args, read->argc,
                              &caller.reply);
+        break;
+    case PENDING_TRY:
+        ASSERT(false); /* see answer_try() */
         break;
     case PENDING_TRANSACTION:
         machine_read_transaction(&shard->machine, read_queue_bytes(&shard->reads, read), &view,
@@ -239,7 +264,9 @@ static bool answer_reads_before(struct shard *shard, const struct entry *entry,
         all = !shard_turn_is_over(shard);
         if (!all)
             break;
-        if (!read->done && !shard_holds_read(shard, read))
+        if (!read->done && read->kind == PENDING_TRY)
+            answer_try(shard, read, now_ms); /* or it waits for its round */
+        else if (!read->done && !shard_holds_read(shard, read))
             shard_answer_read(shard, read, now_ms);
     }
     read_queue_drop_done(reads);
@@ -276,7 +303,13 @@ void shard_answer_reads(struct shard *shard)
         if (shard_holds_read(shard, read))
             continue;
         int64_t now_ms;
-        if (shard_judge_read(shard, read, &now_ms)) {
+        bool is_judged = shard_judge_read(shard, read, &now_ms);
+        if (read->kind == PENDING_TRY) { /* as an entry it waits for no other one */
+            if (!is_judged || !answer_try(shard, read, now_ms))
+                shard_write_after_all(shard, read);
+            continue;
+        }
+        if (is_judged) {
             shard_answer_read(shard, read, now_ms);
             continue;
         }

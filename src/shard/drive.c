@@ -339,8 +339,11 @@ void shard_drive(struct shard *shard, struct shard_time now)
     flush_all(shard);
     shard_apply_committed(shard);
     shard_issue_held(shard); /* what was applied may have settled what was open */
+    uint64_t arrivals = shard->writes.arrivals;
     shard_answer_reads(shard);
     shard_answer_held(shard);
+    if (shard->writes.arrivals != arrivals) /* what was tried and changes something */
+        shard_issue_held(shard);
     shard_drive_blocks(shard);
     if (shard->batch_count && raft_accepts(shard->raft)) { /* what they wait for */
         shard_step_batch(shard);

@@ -69,6 +69,7 @@ static int64_t due_for(struct shard *shard, struct pending_read *read, int64_t u
 {
     switch (read->kind) {
     case PENDING_READ:
+    case PENDING_TRY:
         return machine_due(&shard->machine, read->database, read->command,
                            read_queue_args(&shard->reads, read), read->argc, until_ms);
     case PENDING_TRANSACTION:

@@ -101,7 +101,7 @@ static void hold(struct shard *shard, struct held_reads *reads, struct pending_r
 bool shard_holds_read(struct shard *shard, struct pending_read *read)
 {
     const struct shard_host *host = &shard->options.host;
-    if (!host->is_full)
+    if (!host->is_full || read->kind == PENDING_TRY) /* its reply is short */
         return false;
     bool is_full = host->is_full(host->context, read->client);
     if (!is_full && shard->held.count == 0)

@@ -255,6 +255,8 @@ uint32_t shard_batch_end(struct shard *shard, const struct entry *entry);
 void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload);
 uint64_t shard_next_index(const struct shard *shard);
 
+/* What was tried as a read becomes a write that waits to be issued. */
+void shard_write_after_all(struct shard *shard, struct pending_read *read);
 struct client_note *shard_note_of(struct shard *shard, struct shard_client client);
 
 /* time.c */
@@ -286,7 +288,8 @@ void shard_apply_committed(struct shard *shard);
 void shard_answer_reads(struct shard *shard);
 
 /* Carries a read out; it is done then. */
-void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms);
+void shard_answer_read(struct shard *shard, struct pending_read *read,
+                       int64_t now_ms);             /* but PENDING_TRY */
 bool shard_turn_is_over(const struct shard *shard); /* what is left comes in the next ones */
 
 /* held.c */

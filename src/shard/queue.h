@@ -68,6 +68,7 @@ void write_queue_close(struct write_queue *queue);
 
 enum pending_read_kind {
     PENDING_READ,        /* a command */
+    PENDING_TRY,         /* one that writes, and perhaps changes nothing */
     PENDING_TRANSACTION, /* MULTI … EXEC without a write */
 };
 
@@ -77,7 +78,7 @@ struct pending_read {
     int protocol;
     unsigned database;
     struct shard_client client;
-    const struct command *command; /* PENDING_READ */
+    const struct command *command; /* PENDING_READ, PENDING_TRY */
     uint64_t arrived_ms;
     uint64_t arrival;  /* of the newest write when it came */
     uint64_t position; /* the leader: the last index of the log then */

@@ -173,6 +173,7 @@ void shard_close(struct shard *shard);
 
 enum shard_admission {
     SHARD_ACCEPTED,   /* a reply will come through the host */
+    SHARD_TRIED,      /* the same, and until then the client must ask nothing more */
     SHARD_NOT_LEADER, /* nothing happened: no leader is known, or none that takes forwards */
     SHARD_DISPUTED,   /* nothing happened: nodes differ in their data, see shard_is_disputed() */
     SHARD_NO_ROOM,    /* nothing happened: this node's disk is full, it does not keep up */
@@ -187,9 +188,12 @@ struct shard_request {
     size_t argc;
     unsigned database;
     struct session_number session; /* of a write; see shard_has_sessions() */
+    bool alone; /* of a write: the client is owed nothing, and asks nothing more for now */
 };
 
-/* A data command that writes. */
+/* A data command that writes. A short one of a client that asks nothing else is tried as a read, if
+ * it seems to change nothing (SHARD_TRIED): it is answered as one if that is so when it is carried
+ * out, and only otherwise becomes an entry. */
 enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
                                  struct shard_time now);
 

@@ -227,12 +227,68 @@ static bool encode_entry(struct shard *shard, struct entry *entry,
     return fits;
 }
 
+static struct pending_read *push_read(struct shard *shard, const struct asker *asker)
+{
+    struct pending_read *read = read_queue_push(&shard->reads);
+    read->client = asker->client;
+    read->protocol = asker->protocol;
+    read->database = asker->database;
+    read->arrived_ms = arrival_ms(shard);
+    read->arrival = shard->writes.arrivals;
+    read->position = shard_next_index(shard) - 1;
+    read->after = shard_note_of(shard, asker->client)->last_write;
+    return read;
+}
+
+static void join_round(struct shard *shard, struct pending_read *read)
+{
+    read->context = shard->round_open;
+    shard->round_has_reads = true;
+    shard->stats.reads++;
+}
+
+/* What is tried is looked at twice, and kept beyond the bound on what is held: it is short. */
+static bool is_worth_a_try(const struct shard *shard, const struct shard_request *request)
+{
+    enum { TRIED_ARGS_MAX = 16, TRIED_BYTES_MAX = 4096 };
+    const struct machine_view view = {.now_ms = shard->machine.clock_ms,
+                                      .database = request->database};
+    return request->alone && request->command->idle && !request->session.number &&
+           request->argc <= TRIED_ARGS_MAX && bytes_of(request) <= TRIED_BYTES_MAX &&
+           machine_is_idle(&shard->machine, request->command, request->args, request->argc, &view);
+}
+
+static void try_as_read(struct shard *shard, const struct shard_request *request)
+{
+    const struct asker asker = asker_of(request);
+    struct pending_read *read = push_read(shard, &asker);
+    read->kind = PENDING_TRY;
+    read->command = request->command;
+    read_queue_keep_args(&shard->reads, read, request->args, request->argc);
+    join_round(shard, read);
+}
+
+void shard_write_after_all(struct shard *shard, struct pending_read *read)
+{
+    struct buf text = {0};
+    const struct asker asker = {read->client, read->protocol, read->database};
+    ASSERT(read->kind == PENDING_TRY && !read->done);
+    resp_encode_command(&text, read_queue_args(&shard->reads, read), read->argc);
+    push_held(shard, &asker, ENTRY_COMMAND, buf_span(&text));
+    read->done = true;
+    buf_close(&text);
+}
+
 enum shard_admission shard_write(struct shard *shard, const struct shard_request *request,
                                  struct shard_time now)
 {
     enum shard_admission admission = admit_write(shard, request->client, now);
     if (admission != SHARD_ACCEPTED)
         return admission;
+    if (is_worth_a_try(shard, request)) {
+        try_as_read(shard, request);
+        return SHARD_TRIED;
+    }
     if (request->session.number && !shard_has_sessions(shard))
         return SHARD_NOT_LEADER;
 
@@ -281,26 +337,6 @@ enum shard_admission shard_session(struct shard *shard, struct shard_client clie
     push_held(shard, &asker, ENTRY_SESSION, buf_span(&text));
     buf_close(&text);
     return SHARD_ACCEPTED;
-}
-
-static struct pending_read *push_read(struct shard *shard, const struct asker *asker)
-{
-    struct pending_read *read = read_queue_push(&shard->reads);
-    read->client = asker->client;
-    read->protocol = asker->protocol;
-    read->database = asker->database;
-    read->arrived_ms = arrival_ms(shard);
-    read->arrival = shard->writes.arrivals;
-    read->position = shard_next_index(shard) - 1;
-    read->after = shard_note_of(shard, asker->client)->last_write;
-    return read;
-}
-
-static void join_round(struct shard *shard, struct pending_read *read)
-{
-    read->context = shard->round_open;
-    shard->round_has_reads = true;
-    shard->stats.reads++;
 }
 
 enum shard_admission shard_read(struct shard *shard, const struct shard_request *request,

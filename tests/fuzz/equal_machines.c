@@ -345,6 +345,18 @@ static void apply(struct run *run, struct entry *entry, int protocol)
     expect_same(run);
 }
 
+/* A read at one machine alone changes nothing there; the next comparison tells. */
+static void read_at_first(struct run *run, const struct command *command, const struct span *args,
+                          size_t argc, unsigned database)
+{
+    struct side *first = &run->sides[0];
+    struct prng prng;
+    prng_init(&prng, run->steps);
+    struct machine_caller caller = {.reply = {.out = &first->reply, .protocol = 2}};
+    const struct machine_view view = {.now_ms = run->now_ms, .prng = &prng, .database = database};
+    machine_read(&first->machine, command, args, argc, &view, &caller);
+}
+
 /* The third machine becomes what a snapshot of the first holds. */
 static void take_snapshot(struct run *run)
 {
@@ -414,6 +426,8 @@ static void run_command(struct run *run, const struct command *command, const st
     const char *error = NULL;
     if (!command_arity_is_valid(command, argc) || !is_bounded(command, args, argc))
         return;
+    if (!command_writes(command, args, argc))
+        read_at_first(run, command, args, argc, entry.database);
     buf_printf(&payload, "*%zu\r\n", argc);
     for (size_t i = 0; i < argc; i++) {
         buf_printf(&payload, "$%zu\r\n", args[i].len);

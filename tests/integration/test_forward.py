@@ -60,6 +60,98 @@ def test_transactions_are_one_step(follower):
     assert follower.call("EXEC") == [b"2"]
 
 
+READING = [
+    (("SORT", "r:l"), [b"1", b"2", b"3"]),
+    (("SORT", "r:l", "BY", "r:w*", "GET", "#"), [b"3", b"2", b"1"]),
+    (("GETEX", "r:s"), b"value"),
+    (("HGETEX", "r:h", "FIELDS", "2", "f", "none"), [b"1", None]),
+    (("BITFIELD", "r:s", "GET", "u8", "0"), [ord("v")]),
+    (("GEORADIUS", "r:g", "15", "37", "200", "km"), [b"m"]),
+    (("GEORADIUSBYMEMBER", "r:g", "m", "1", "km"), [b"m"]),
+]
+
+
+def writes_of(leader, follower):
+    """Of their clients: proposed there, and forwarded from here."""
+    return int(leader.raft()["raft_writes"]), int(follower.raft()["raft_forwarded_writes"])
+
+
+def test_calls_that_only_read_become_no_entries(cluster, follower):
+    leader = cluster.wait_leader()
+    leader.call("RPUSH", "r:l", "3", "1", "2")
+    leader.call("MSET", "r:w1", "9", "r:w2", "8", "r:w3", "7", "r:s", "value")
+    leader.call("HSET", "r:h", "f", "1")
+    leader.call("GEOADD", "r:g", "15", "37", "m")
+    commands, expected = [command for command, _ in READING], [reply for _, reply in READING]
+    cluster.wait_equal()
+    before = writes_of(leader, follower.node)
+    assert follower.call("WATCH", "r:s", "r:l") == "OK"
+    with leader.connect() as direct:
+        for connection in (direct, follower):
+            assert connection.pipeline(commands) == expected
+            assert connection.pipeline([("MULTI",), *commands, ("EXEC",)])[-1] == expected
+    assert writes_of(leader, follower.node) == before
+    # Behind a write of the same connection they see it.
+    assert follower.pipeline([("SET", "r:s", "w"), ("GETEX", "r:s"), ("SET", "r:s", "x")]) == ["OK", b"w", "OK"]
+    assert follower.call("SORT", "r:l", "STORE", "r:d") == 3
+    assert writes_of(leader, follower.node) == (before[0], before[1] + 3)
+
+
+IDLE = [
+    (("LPOP", "i:none"), None),
+    (("SPOP", "i:none", "2"), []),
+    (("ZPOPMIN", "i:none"), []),
+    (("DEL", "i:none", "i:nil"), 0),
+    (("SET", "i:lock", "mine", "NX", "PX", "1000"), None),
+    (("SADD", "i:set", "a"), 0),
+    (("HDEL", "i:none", "f"), 0),
+    (("EXPIRE", "i:none", "10"), 0),
+    (("PERSIST", "i:lock"), 0),
+]
+
+
+def test_what_changes_nothing_becomes_no_entry(cluster, follower):
+    leader = cluster.wait_leader()
+    leader.call("SET", "i:lock", "theirs")
+    leader.call("SADD", "i:set", "a", "b")
+    cluster.wait_equal()
+    before = writes_of(leader, follower.node)
+    with leader.connect() as direct:
+        for connection in (direct, follower):
+            for command, reply in IDLE:
+                assert connection.call(*command) == reply
+            assert writes_of(leader, follower.node) == before
+        # Pipelines are entries: nothing of theirs waits for a read first.
+        assert follower.pipeline([command for command, _ in IDLE]) == [reply for _, reply in IDLE]
+    assert writes_of(leader, follower.node) > before
+
+
+def test_what_is_there_by_now_is_taken_once(cluster):
+    """Pops that seem to find nothing, while elements come: none is lost, and none is taken twice."""
+    gone, taken = threading.Event(), [[] for _ in cluster.nodes]
+
+    def take(node, mine):
+        with node.connect() as connection:
+            while True:
+                last = gone.is_set()
+                element = connection.call("LPOP", "i:jobs")
+                if element is not None:
+                    mine.append(element)
+                elif last:
+                    return
+
+    takers = [threading.Thread(target=take, args=pair) for pair in zip(cluster.nodes, taken)]
+    for taker in takers:
+        taker.start()
+    with cluster.wait_leader().connect() as connection:
+        for number in range(300):
+            connection.call("RPUSH", "i:jobs", str(number))
+    gone.set()
+    for taker in takers:
+        taker.join()
+    assert sorted(int(element) for mine in taken for element in mine) == list(range(300))
+
+
 def test_watch_notices_what_others_did_elsewhere(cluster, follower):
     leader = cluster.wait_leader()
     assert follower.call("SET", "w", "1") == "OK"

@@ -111,7 +111,7 @@ static void token_of(const struct sim_client *client, char *out, size_t size)
     snprintf(out, size, ",%d-%u", client->number, client->generation);
 }
 
-static enum shard_admission submit_one(struct sim *sim, const struct sim_client *client,
+static enum shard_admission submit_one(struct sim *sim, struct sim_client *client,
                                        const struct sim_node *node)
 {
     char key[SIM_NAME];
@@ -277,6 +277,7 @@ void sim_client_wake(struct sim *sim, int number)
     client->reply_index = 0;
     client->got = 0;
     client->expected = 1;
+    client->tried = false;
     client->started_us = sim->now_us;
     client->installs = shard_stats(node->shard).installs;
     client->floor = sim->keys[client->key].observed;
@@ -398,6 +399,11 @@ static bool answered(struct sim *sim, struct sim_client *client)
         sim_queue_answered(sim, client);
         if (client->reply_index == 0)
             return false; /* nothing came in time: no entry says so */
+    }
+    if (client->tried) {
+        sim->stats.tried++;
+        sim->stats.changed_after_all += client->reply_index != 0;
+        reads |= client->reply_index == 0;
     }
     if (reads) {
         sim->stats.reads++;

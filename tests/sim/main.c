@@ -182,6 +182,8 @@ static void print(const char *what, const struct total *total)
         {"installs", stats->installs},
         {"writes acknowledged", stats->acknowledged},
         {"reads", stats->reads},
+        {"tried as reads", stats->tried},
+        {"of these became entries", stats->changed_after_all},
         {"unknown", stats->unknown},
         {"refused", stats->refused},
         {"waits answered", stats->takes},

@@ -5,7 +5,7 @@
 
 #include "sim/sim.h"
 
-enum { TWO = 2 };
+enum { TWO = 2, SOME = 8 };
 
 /* Members of an older version know database 0 alone: something has to go on without the others. */
 void sim_draw_databases(struct sim *sim)
@@ -61,13 +61,18 @@ struct shard_request sim_request(const struct sim *sim, const struct sim_client 
                                   .database = database};
 }
 
-enum shard_admission sim_write(const struct sim *sim, const struct sim_client *client,
+enum shard_admission sim_write(const struct sim *sim, struct sim_client *client,
                                const struct sim_node *node, unsigned database,
                                const struct span *args, size_t argc)
 {
-    const struct shard_request request = sim_request(sim, client, database, args, argc);
-    return sim_may_use(node, database) ? shard_write(node->shard, &request, sim_node_time(node))
-                                       : SHARD_NOT_LEADER;
+    struct shard_request request = sim_request(sim, client, database, args, argc);
+    /* Most say that they ask nothing else, so that what changes nothing is tried as a read. */
+    request.alone = client->kind != SIM_OP_PIPELINE && client->generation % SOME != 0;
+    if (!sim_may_use(node, database))
+        return SHARD_NOT_LEADER;
+    enum shard_admission admission = shard_write(node->shard, &request, sim_node_time(node));
+    client->tried = admission == SHARD_TRIED;
+    return client->tried ? SHARD_ACCEPTED : admission;
 }
 
 enum shard_admission sim_read(const struct sim *sim, const struct sim_client *client,

@@ -1,4 +1,5 @@
-/* Clients that give each other jobs through lists, and wait for them (BLPOP, BRPOP, BLMOVE).
+/* Clients that give each other jobs through lists, and take them (LPOP, RPOP) or wait for them
+ * (BLPOP, BRPOP, BLMOVE).
  *
  * A job is given once. So nobody may get one twice, or one that nobody gave; and a job that was
  * acknowledged is taken, or still there at the end, unless it was on its way to a client whose node
@@ -98,6 +99,13 @@ static enum shard_admission take(struct sim *sim, struct sim_client *client, str
     int first = (int)sim_between(sim, 0, QUEUES - 1);
     key_of(first, keys[0]);
     key_of((first + 1) % QUEUES, keys[1]);
+    client->moves = false;
+    client->takes_now = sim_chance(sim, 0.3);
+    if (client->takes_now) {
+        const struct span now[] = {sim_chance(sim, 0.5) ? SPAN("LPOP") : SPAN("RPOP"),
+                                   span_text(keys[0])};
+        return sim_write(sim, client, node, client->database, now, 2);
+    }
     client->moves = sim_chance(sim, 0.2);
     const struct span pop[] = {sim_chance(sim, 0.5) ? SPAN("BLPOP") : SPAN("BRPOP"),
                                span_text(keys[0]), span_text(keys[1]), SPAN("0")};
@@ -121,7 +129,8 @@ enum shard_admission sim_queue_submit(struct sim *sim, struct sim_client *client
 
 void sim_queue_asked(struct sim *sim, struct sim_client *client)
 {
-    if (client->kind != SIM_OP_TAKE)
+    client->timeout_us = UINT64_MAX;
+    if (client->kind != SIM_OP_TAKE || client->takes_now)
         return;
     uint64_t most_us = sim->profile.calm ? CALM_TIMEOUT_US_MAX : TIMEOUT_US_MAX;
     client->timeout_us = sim->now_us + sim_between(sim, 1000, most_us);
@@ -187,11 +196,11 @@ void sim_queue_answered(struct sim *sim, struct sim_client *client)
     if (client->reply.len >= 3 && client->reply.ptr[1] == '-')
         return; /* null: there was nothing in time */
     struct buf reply = {0};
-    if (client->moves)
+    if (client->moves || client->takes_now)
         buf_add_text(&reply, "*1\r\n");
     buf_add_span(&reply, buf_span(&client->reply));
     size_t count = sim_split_bulks(&reply, parts, 2);
-    if (count != (client->moves ? 1 : 2))
+    if (count != (client->moves || client->takes_now ? 1 : 2))
         sim_fail(sim, "client %d: no job: %.*s", client->number, (int)client->reply.len,
                  client->reply.ptr);
     got(sim, client, parts[count - 1]);
@@ -272,6 +281,7 @@ static void begin_taking(struct sim *sim, struct sim_client *client, const struc
     client->generation++;
     client->kind = SIM_OP_TAKE;
     client->moves = false;
+    client->takes_now = false;
     client->node = node->position;
     client->waiting = true;
     client->reply.len = 0;

@@ -326,7 +326,9 @@ struct sim_client {
     bool ttl_reads;      /* SIM_OP_EXPIRE: a GET, not a SET … PX */
     bool ttl_exec;       /* within MULTI … EXEC */
     int ttl_key;
+    bool tried;          /* its write, as a read: it seemed to change nothing */
     bool moves;          /* SIM_OP_TAKE: BLMOVE */
+    bool takes_now;      /* SIM_OP_TAKE: LPOP or RPOP, which do not wait */
     uint64_t timeout_us; /* SIM_OP_TAKE: it waits until then */
     struct sim_session session;
 };
@@ -379,6 +381,8 @@ struct sim_stats {
     uint64_t virtual_ms;
     uint64_t acknowledged;
     uint64_t reads;
+    uint64_t tried;             /* writes that were answered after a try as a read */
+    uint64_t changed_after_all; /* of them: those that became entries */
     uint64_t unknown;
     uint64_t redirected;
     uint64_t takes;    /* commands that waited and were answered */
@@ -548,7 +552,7 @@ bool sim_may_use(const struct sim_node *node, unsigned database);
 struct shard_client sim_handle(const struct sim_client *client);
 struct shard_request sim_request(const struct sim *sim, const struct sim_client *client,
                                  unsigned database, const struct span *args, size_t argc);
-enum shard_admission sim_write(const struct sim *sim, const struct sim_client *client,
+enum shard_admission sim_write(const struct sim *sim, struct sim_client *client,
                                const struct sim_node *node, unsigned database,
                                const struct span *args, size_t argc);
 enum shard_admission sim_read(const struct sim *sim, const struct sim_client *client,

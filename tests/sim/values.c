@@ -1,5 +1,6 @@
-/* Random writes of values of all types, a few keys of each. Nobody looks at the replies: the
- * digests of the nodes do, and the snapshots that bring the values from one node to another. */
+/* Random writes of values of all types, a few keys of each, and reads by writing commands. Nobody
+ * looks at the replies: the digests of the nodes do, and the snapshots that bring the values from
+ * one node to another. */
 #include <stdio.h>
 
 #include "sim/sim.h"
@@ -10,6 +11,7 @@ enum { ARGS_MAX = 8, KEYS = 3, NAMES = 40 };
  * and so much clears it while a snapshot is being written. */
 static const double share_of_databases = 0.15;
 static const double share_of_flushes = 0.2;
+static const double share_of_old_ways = 0.3;
 
 struct draft {
     char texts[ARGS_MAX][24];
@@ -115,6 +117,12 @@ static const char *const patterns[] = {
     "RENAME s s",
     "SET h n",
     "SORT l ALPHA STORE l",
+    "SORT l ALPHA BY n*",
+    "HGETEX h FIELDS 1 n",
+    "HGETEX h PX t FIELDS 1 n",
+    "BITFIELD b GET u8 i",
+    "BITFIELD b INCRBY u8 i i",
+    "PEXPIRE b t",
 };
 
 static const char *const of_databases[] = {
@@ -170,7 +178,11 @@ enum shard_admission sim_values_submit(struct sim *sim, struct sim_client *clien
     if (!shard_has_types(node->shard))
         return SHARD_NOT_LEADER;
     draw(sim, node, &draft);
-    if (!command_find(sim->table, draft.args, draft.argc))
+    const struct command *command = command_find(sim->table, draft.args, draft.argc);
+    if (!command)
         sim_fail(sim, "no such command: %s", draft.texts[0]);
-    return sim_write(sim, client, node, draft.database, draft.args, draft.argc);
+    /* Nodes of older versions give all of it to the log. */
+    if (command_writes(command, draft.args, draft.argc) || sim_chance(sim, share_of_old_ways))
+        return sim_write(sim, client, node, draft.database, draft.args, draft.argc);
+    return sim_read(sim, client, node, draft.database, draft.args, draft.argc);
 }

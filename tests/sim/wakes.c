@@ -53,26 +53,33 @@ static void wait_for_key(struct sim *sim, struct sim_node *node, unsigned databa
                  (int)client->reply.len, client->reply.ptr);
 }
 
+/* False: it was not taken, or refused: a leader whose disk is full hands over first. */
+static bool carried_out(struct sim *sim, struct sim_node *node, const unsigned databases[2],
+                        const struct span *args, size_t argc)
+{
+    struct sim_client *client = &sim->clients[1];
+    struct sim_exec exec;
+    begin(sim, client, node);
+    sim_exec_begin(&exec, databases[0]);
+    sim_exec_select(&exec, databases[1]);
+    sim_exec_add(&exec, args, argc);
+    if (sim_exec_submit(&exec, client, node, NULL, 0) != SHARD_ACCEPTED)
+        return false;
+    sim_node_settle(node);
+    if (!sim_run_until(sim, giver_is_answered, PATIENCE_US))
+        sim_fail(sim, "a write of a healed cluster is not answered");
+    return client->reply.len && client->reply.ptr[0] != '-';
+}
+
 /* One command as MULTI … EXEC that begins in one database and selects another. */
 static void carry_out(struct sim *sim, struct sim_node *node, const unsigned databases[2],
                       const struct span *args, size_t argc)
 {
-    struct sim_client *client = &sim->clients[1];
-    begin(sim, client, node);
-    for (int tries = 0;; tries++) {
-        struct sim_exec exec;
-        sim_exec_begin(&exec, databases[0]);
-        sim_exec_select(&exec, databases[1]);
-        sim_exec_add(&exec, args, argc);
-        if (sim_exec_submit(&exec, client, node, NULL, 0) == SHARD_ACCEPTED)
-            break;
+    for (int tries = 0; !carried_out(sim, node, databases, args, argc); tries++) {
         if (tries == TRIES)
             sim_fail(sim, "node %llu takes no write", (unsigned long long)node->id);
         sim_run_for(sim, BETWEEN_US);
     }
-    sim_node_settle(node);
-    if (!sim_run_until(sim, giver_is_answered, PATIENCE_US))
-        sim_fail(sim, "a write of a healed cluster is not answered");
 }
 
 static void give(struct sim *sim, struct sim_node *node, unsigned database)

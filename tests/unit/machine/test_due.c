@@ -72,11 +72,36 @@ static void test_a_hash_is_due_when_the_first_of_its_fields_is(void **state)
     end(&due);
 }
 
+static int64_t due_of_sort(const struct due *due, struct span name, struct span word,
+                           struct span pattern)
+{
+    struct span args[] = {name, SPAN("list"), word, pattern};
+    return machine_due(&due->machine, 0, command_find(due->table, args, 4), args, 4, 2500);
+}
+
+/* Which keys the patterns name is known only when the elements are read. */
+static void test_a_sort_by_other_keys_is_due_when_any_key_is(void **state)
+{
+    (void)state;
+    static const struct span names[] = {{"SORT", 4}, {"SORT_RO", 7}};
+    struct due due;
+    begin(&due);
+    run(&due, (struct span[]){SPAN("SET"), SPAN("w1"), SPAN("v"), SPAN("PXAT"), SPAN("2000")}, 5);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_true(due_of_sort(&due, names[i], SPAN("BY"), SPAN("w*")) == 2500);
+        assert_true(due_of_sort(&due, names[i], SPAN("get"), SPAN("w*->f")) == 2500);
+        assert_true(due_of_sort(&due, names[i], SPAN("GET"), SPAN("#")) == NO_DEADLINE);
+        assert_true(due_of_sort(&due, names[i], SPAN("BY"), SPAN("nosort")) == NO_DEADLINE);
+    }
+    end(&due);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_key_is_due_at_its_deadline),
         cmocka_unit_test(test_a_hash_is_due_when_the_first_of_its_fields_is),
+        cmocka_unit_test(test_a_sort_by_other_keys_is_due_when_any_key_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

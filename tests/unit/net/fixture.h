@@ -68,6 +68,8 @@ struct shard {
     bool goes_on;    /* shard_go_on() was called */
     bool is_holding; /* reads of the client that asked last */
     unsigned drops;  /* of held reads */
+    bool tries;      /* writes of clients that ask nothing else */
+    bool was_alone;  /* the last write */
 };
 
 struct fixture {
@@ -131,7 +133,9 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
     (void)now;
     shard->writes++;
     shard->session = request->session;
-    return admit(shard, request, true);
+    shard->was_alone = request->alone;
+    enum shard_admission admission = admit(shard, request, true);
+    return admission == SHARD_ACCEPTED && shard->tries && request->alone ? SHARD_TRIED : admission;
 }
 
 enum shard_admission shard_read(struct shard *shard, const struct shard_request *request,

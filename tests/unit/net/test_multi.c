@@ -238,6 +238,24 @@ static void test_full_memory_aborts_a_transaction(void **state)
     close(fd);
 }
 
+static void test_calls_that_only_read_need_neither_memory_nor_room(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.maxmemory = 100;
+    net_set_settings(f->net, &f->settings);
+    int fd = dial(f);
+    assert_replies(f, fd, "MULTI\r\nSORT l\r\nBITFIELD b GET u8 0\r\n",
+                   "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+    f->used_memory = 101;
+    f->shard.full = true;
+    say(f, fd, "EXEC\r\nSORT l\r\n");
+    answer(f, 2);
+    assert_hears(f, fd, "+EXECUTED\r\n+sort.l\r\n");
+    assert_replies(f, fd, "SORT l STORE d\r\n",
+                   "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    close(fd);
+}
+
 static void test_a_full_disk_aborts_a_transaction_that_writes(void **state)
 {
     struct fixture *f = *state;
@@ -273,6 +291,7 @@ int main(void)
         T(test_reset_ends_the_transaction),
         T(test_local_command_of_a_transaction_is_carried_out_by_net),
         T(test_full_memory_aborts_a_transaction),
+        T(test_calls_that_only_read_need_neither_memory_nor_room),
         T(test_a_full_disk_aborts_a_transaction_that_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -461,6 +461,79 @@ static void test_readonly_connection_reads_here_while_the_leader_is_heard(void *
     close(fd);
 }
 
+static void test_calls_that_only_read_are_not_written(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    f->shard.full = true; /* its disk: only reads are taken */
+    say(f, fd, "SORT l\r\nGETEX a\r\nBITFIELD b GET u8 0\r\nHGETEX h FIELDS 1 f\r\n");
+    say(f, fd, "GEORADIUS g 1 2 3 km\r\nGEORADIUSBYMEMBER g m 3 km\r\nSORT l\r\n");
+    assert_int_equal(f->shard.count, 7);
+    assert_int_equal(f->shard.writes, 0);
+    answer(f, 7);
+    assert_hears(f, fd,
+                 "+sort.l\r\n+getex.a\r\n+bitfield.b\r\n+hgetex.h\r\n+georadius.g\r\n"
+                 "+georadiusbymember.g\r\n+sort.l\r\n");
+    f->shard.full = false;
+    say(f, fd, "SORT l STORE d\r\nGETEX a PERSIST\r\nBITFIELD b SET u8 0 1\r\n");
+    assert_int_equal(f->shard.writes, 3);
+    answer(f, 3);
+    close(fd);
+}
+
+static void test_who_is_owed_nothing_and_asks_nothing_more_is_alone(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    say(f, fd, "DEL a\r\n");
+    assert_true(f->shard.was_alone);
+    say(f, fd, "DEL b\r\n");
+    assert_false(f->shard.was_alone);
+    answer(f, 2);
+    say(f, fd, "DEL a\r\nDEL b\r\n");
+    assert_false(f->shard.was_alone);
+    answer(f, 2);
+    say(f, fd, "DEL a\r\n");
+    assert_true(f->shard.was_alone);
+    answer(f, 1);
+    close(fd);
+}
+
+/* What was tried may only become an entry later: nothing of its client may get in before. */
+static void test_nothing_overtakes_what_was_tried(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    f->shard.tries = true;
+    say(f, fd, "DEL a\r\n");
+    f->shard.tries = false;
+    say(f, fd, "SET b 1\r\nGET b\r\nPING\r\n");
+    assert_int_equal(f->shard.count, 1);
+    answer(f, 1);
+    turns(f);
+    assert_hears(f, fd, "+del.a\r\n");
+    assert_int_equal(f->shard.count, 2);
+    answer(f, 2);
+    assert_hears(f, fd, "+set.b\r\n+get.b\r\n+PONG\r\n");
+    say(f, fd, "SET b 1\r\n");
+    say(f, fd, "SET c 1\r\n");
+    assert_int_equal(f->shard.count, 2); /* nothing was tried */
+    answer(f, 2);
+    close(fd);
+}
+
+/* As in Redis, whose replicas look at the command's flag. */
+static void test_readonly_connection_does_not_read_by_writing_commands(void **state)
+{
+    struct fixture *f = *state;
+    loses_leadership_to(f, 2);
+    f->shard.contact_ms = f->now_ms;
+    int fd = dial(f);
+    assert_replies(f, fd, "READONLY\r\nGETEX foo\r\n", "+OK\r\n-MOVED 12182 10.0.0.2:7002\r\n");
+    assert_replies(f, fd, "MULTI\r\nGETEX foo\r\n", "+OK\r\n-MOVED 12182 10.0.0.2:7002\r\n");
+    close(fd);
+}
+
 /* It was answered with null at once. */
 static void test_readonly_connection_waits_here(void **state)
 {
@@ -698,6 +771,10 @@ int main(void)
         T(test_pending_replies_come_before_the_redirect),
         T(test_full_shard_is_tried_again_after_a_reply),
         T(test_readonly_connection_reads_here_while_the_leader_is_heard),
+        T(test_calls_that_only_read_are_not_written),
+        T(test_who_is_owed_nothing_and_asks_nothing_more_is_alone),
+        T(test_nothing_overtakes_what_was_tried),
+        T(test_readonly_connection_does_not_read_by_writing_commands),
         T(test_readonly_connection_waits_here),
         T(test_a_read_that_is_unblocked_before_it_waits_does_not_wait),
         T(test_a_read_of_streams_that_cannot_wait_waits_for_no_reply),

@@ -528,7 +528,7 @@ static inline enum shard_admission fixture_ask(struct fixture *fixture, uint32_t
     request.argc = fixture_words(line, args);
     request.command = command_find(fixture->table, args, request.argc);
     assert_non_null(request.command);
-    return request.command->flags & COMMAND_WRITE
+    return command_writes(request.command, request.args, request.argc)
                ? shard_write(fixture->shard, &request, fixture->now)
                : shard_read(fixture->shard, &request, fixture->now);
 }

@@ -90,6 +90,46 @@ static void test_each_of_very_many_watched_keys_aborts_the_transaction(void **st
     fixture_close(&fixture);
 }
 
+static void test_a_transaction_of_calls_that_only_read_becomes_no_entry(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leader(&fixture);
+    fixture_accept(&fixture, 2, "SET k v");
+    fixture_turn(&fixture);
+    uint64_t applied = shard_applied_index(fixture.shard);
+    submit(&fixture, NULL, 0, "GETEX k");
+    fixture_turn(&fixture);
+    assert_answered(&fixture, "2:+OK 1:*2$1v+LOCAL ");
+    assert_int_equal(shard_applied_index(fixture.shard), applied);
+    submit(&fixture, NULL, 0, "GETEX k PERSIST");
+    fixture_turn(&fixture);
+    assert_int_equal(shard_applied_index(fixture.shard), applied + 1);
+    fixture_close(&fixture);
+}
+
+/* An older node appended it: it removes what has expired, as it did there. */
+static void test_an_entry_that_only_reads_is_carried_out_as_ever(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_leader(&fixture);
+    fixture_accept(&fixture, 2, "SET k v");
+    fixture_turn(&fixture);
+    uint64_t applied = shard_applied_index(fixture.shard);
+    struct span args[] = {SPAN("GETEX"), SPAN("k")};
+    const struct shard_request request = {.client = {2, 1, 0},
+                                          .protocol = 2,
+                                          .command = command_find(fixture.table, args, 2),
+                                          .args = args,
+                                          .argc = 2};
+    assert_int_equal(shard_write(fixture.shard, &request, fixture.now), SHARD_ACCEPTED);
+    fixture_turn(&fixture);
+    assert_answered(&fixture, "2:+OK 2:$1v ");
+    assert_int_equal(shard_applied_index(fixture.shard), applied + 1);
+    fixture_close(&fixture);
+}
+
 static void test_who_wants_no_replies_gets_the_commands_carried_out(void **state)
 {
     (void)state;
@@ -181,6 +221,8 @@ int main(void)
         cmocka_unit_test(test_a_transaction_may_watch_more_keys_than_a_command_has_arguments),
         cmocka_unit_test(test_each_of_very_many_watched_keys_aborts_the_transaction),
         cmocka_unit_test(test_commands_of_who_wants_no_replies_are_counted),
+        cmocka_unit_test(test_a_transaction_of_calls_that_only_read_becomes_no_entry),
+        cmocka_unit_test(test_an_entry_that_only_reads_is_carried_out_as_ever),
         cmocka_unit_test(test_who_wants_no_replies_gets_the_commands_carried_out),
         cmocka_unit_test(test_slow_reads_share_no_turn),
         cmocka_unit_test(test_slow_reads_behind_slow_commands_of_a_transaction_are_refused),
