@@ -171,7 +171,7 @@ static void before_change(void *context, const struct keyspace *keyspace, struct
 {
     struct shard *shard = context;
     struct shard_image *image = &shard->image;
-    machine_writer_before_change(&image->writer, keyspace, keyspace_slot_of(key), &image->piece);
+    machine_writer_before_change(&image->writer, keyspace, key, &image->piece);
     if (image->piece.len >= PIECE_BYTES)
         hand_over_piece(shard);
 }
@@ -186,7 +186,7 @@ static bool prepare_key(void *context, unsigned database, struct span key)
     size_t before = image->piece.len;
     bool done =
         machine_writer_prepare(&image->writer, databases_at(shard->machine.databases, database),
-                               keyspace_slot_of(key), &image->piece, PREPARED_PER_TURN - used);
+                               key, &image->piece, PREPARED_PER_TURN - used);
     image->prepared += image->piece.len - before;
     if (image->piece.len >= PIECE_BYTES)
         hand_over_piece(shard);
