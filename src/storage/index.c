@@ -201,19 +201,22 @@ enum err index_read_next(struct storage *storage, uint64_t index, struct entry *
 {
     struct ahead *ahead = &storage->ahead;
     const struct entry *found = index_find_ahead(storage, index);
-    if (!found) {
-        bool goes_on = storage->place.seq && storage->place.next.index == index;
-        struct record record;
-        uint64_t offset;
-        enum err err = index_read(storage, index, &record, &offset);
-        if (err)
-            return err;
-        *ahead = (struct ahead){.first = index, .count = 1, .entries = {record.entry}};
-        if (goes_on)
-            look_ahead(storage);
-        found = &ahead->entries[0];
+    if (found) {
+        *entry = *found;
+        return ERR_NONE;
     }
-    *entry = *found;
+    bool goes_on = storage->place.seq && storage->place.next.index == index;
+    struct record record;
+    uint64_t offset;
+    enum err err = index_read(storage, index, &record, &offset);
+    if (err)
+        return err;
+    *entry = record.entry;
+    ahead->first = index;
+    ahead->count = 1;
+    ahead->entries[0] = record.entry;
+    if (goes_on)
+        look_ahead(storage);
     return ERR_NONE;
 }
 
