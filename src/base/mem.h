@@ -22,4 +22,21 @@ static inline size_t mem_footprint(size_t size)
     return (size + step - 1) / step * step;
 }
 
+/* Room for the items of an array in which `count` of them have no more: a quarter more, with what
+ * the allocator adds to that. Doubling would leave up to half of a large array to nobody. */
+static inline size_t mem_grown(size_t count, size_t item_bytes)
+{
+    return mem_footprint((count + count / 4 + 1) * item_bytes) / item_bytes;
+}
+
+/* Room for the items of an array that has room for `capacity`: three quarters of that if not even
+ * half are there, but `least` at the least. So neither adding nor removing soon asks for more. */
+static inline size_t mem_shrunk(size_t count, size_t capacity, size_t least)
+{
+    size_t less = capacity / 4 * 3;
+    if (count >= capacity / 2 || capacity <= least)
+        return capacity;
+    return less > least ? less : least;
+}
+
 #endif

@@ -4,6 +4,14 @@
 #include "base/mem.h"
 #include "keyspace/value.h"
 
+enum { CAPACITY_MIN = 16 };
+
+static void set_capacity(struct deadlines *deadlines, size_t capacity)
+{
+    deadlines->entries = mem_realloc(deadlines->entries, capacity * sizeof(*deadlines->entries));
+    deadlines->capacity = (uint32_t)capacity;
+}
+
 void deadlines_close(struct deadlines *deadlines)
 {
     mem_free(deadlines->entries);
@@ -94,19 +102,23 @@ static void take_out(struct deadlines *deadlines, struct item *item)
     deadlines->count--;
     if (position < deadlines->count)
         place(deadlines, position, deadlines->entries[deadlines->count]);
-    if (deadlines->count == 0)
+    if (deadlines->count == 0) {
         deadlines_close(deadlines);
+        return;
+    }
+    size_t capacity = mem_shrunk(deadlines->count, deadlines->capacity, CAPACITY_MIN);
+    if (capacity != deadlines->capacity)
+        set_capacity(deadlines, capacity);
 }
 
 static void reserve_one(struct deadlines *deadlines)
 {
     if (deadlines->count < deadlines->capacity)
         return;
-    size_t capacity = deadlines->capacity ? (size_t)deadlines->capacity * 2 : 16;
+    size_t capacity = mem_grown(deadlines->capacity, sizeof(*deadlines->entries));
     if (capacity > (size_t)1 << 31)
         FATAL("too many keys with a deadline");
-    deadlines->entries = mem_realloc(deadlines->entries, capacity * sizeof(*deadlines->entries));
-    deadlines->capacity = (uint32_t)capacity;
+    set_capacity(deadlines, capacity < CAPACITY_MIN ? CAPACITY_MIN : capacity);
 }
 
 static int64_t earlier_of(int64_t a_ms, int64_t b_ms)

@@ -13,6 +13,7 @@
 enum {
     CELLS_MIN = 4,
     NARROW_MAX = 1024, /* a table of up to so many cells has cells of 16 bits */
+    HASHED_AHEAD = 16, /* items whose keys are fetched before they are hashed */
 };
 #define CELLS_MAX ((size_t)1 << 31)
 
@@ -85,6 +86,12 @@ static void index_add(struct dict *dict, uint32_t hash, uint32_t position)
     set_cell(dict, at, cell_for(dict, hash, position));
 }
 
+static void fetch(const struct item *item)
+{
+    __builtin_prefetch(item);
+    __builtin_prefetch((const char *)item + 64); /* of a short item the rest */
+}
+
 static void resize(struct dict *dict, size_t cells, uint64_t seed)
 {
     if (cells > CELLS_MAX)
@@ -98,8 +105,13 @@ static void resize(struct dict *dict, size_t cells, uint64_t seed)
     if (dict->count)
         memcpy(items, items_of(dict), dict->count * sizeof(*items));
     memset(fresh.table, 0xff, index_bytes(cells));
-    for (uint32_t i = 0; i < fresh.count; i++)
+    for (uint32_t i = 0; i < fresh.count && i < HASHED_AHEAD; i++)
+        fetch(items[i]);
+    for (uint32_t i = 0; i < fresh.count; i++) {
+        if (fresh.count - i > HASHED_AHEAD)
+            fetch(items[i + HASHED_AHEAD]);
         index_add(&fresh, item_hash_of(item_key_span(items[i]), seed), i);
+    }
     mem_free(dict->table);
     *dict = fresh;
 }
@@ -186,8 +198,10 @@ uint32_t dict_fetch_pointer(const struct dict *dict, uint32_t hash)
     uint32_t bits = cell_for(dict, hash, 0) & (is_narrow(dict) ? UINT16_MAX : UINT32_MAX);
     while (cell_at(dict, at) != EMPTY && (cell_at(dict, at) & ~mask) != bits)
         at = (at + 1) & mask;
-    if (cell_at(dict, at) == EMPTY)
+    if (cell_at(dict, at) == EMPTY) {
+        __builtin_prefetch(&items_of(dict)[dict->count]); /* where its item would go */
         return DICT_NOWHERE;
+    }
     uint32_t position = cell_at(dict, at) & mask;
     __builtin_prefetch(&items_of(dict)[position]);
     return position;
@@ -197,9 +211,7 @@ void dict_fetch_item(const struct dict *dict, uint32_t position)
 {
     if (position == DICT_NOWHERE)
         return;
-    const struct item *item = items_of(dict)[position];
-    __builtin_prefetch(item);
-    __builtin_prefetch((const char *)item + 64); /* of a short item the rest */
+    fetch(items_of(dict)[position]);
 }
 
 /* Removals leave room behind; asking for it again costs nothing then. */

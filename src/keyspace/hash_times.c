@@ -43,6 +43,8 @@ static void settle(struct hash_times *times, uint32_t at, struct hash_times_entr
 
 static void set_capacity(struct hash_times *times, uint32_t capacity)
 {
+    if (capacity == times->capacity)
+        return;
     times->entries = mem_realloc(times->entries, capacity * sizeof(*times->entries));
     times->capacity = capacity;
 }
@@ -55,7 +57,7 @@ static struct hash_times_entry entry_of(struct hash_field *field)
 void hash_times_add(struct hash_times *times, struct hash_field *field)
 {
     if (times->count == times->capacity)
-        set_capacity(times, times->capacity ? times->capacity * 2 : CAPACITY_MIN);
+        set_capacity(times, (uint32_t)mem_grown(times->capacity, sizeof(*times->entries)));
     sift_up(times, times->count++, entry_of(field));
 }
 
@@ -73,8 +75,8 @@ void hash_times_remove(struct hash_times *times, struct hash_field *field)
         settle(times, at, last);
     if (times->count == 0)
         hash_times_close(times);
-    else if (times->capacity > CAPACITY_MIN && times->count < times->capacity / 4)
-        set_capacity(times, times->capacity / 2);
+    else
+        set_capacity(times, (uint32_t)mem_shrunk(times->count, times->capacity, CAPACITY_MIN));
 }
 
 void hash_times_close(struct hash_times *times)

@@ -40,6 +40,7 @@ struct rdb_writer_options {
     enum redis_release oldest; /* which Redis has to load it; REDIS_5_0 for nodes' own files */
     /* Omit raft-revisions and raft-removals, for files that are given away. */
     bool plain;
+    uint64_t as_of; /* a key with a later revision is new and left out; 0: none is */
 };
 
 /* The most that one call of rdb_writer_next() appends. */
@@ -95,9 +96,14 @@ bool rdb_writer_some(struct rdb_writer *writer, struct buf *out, size_t most);
 /* Saves the databases as of one moment while they go on changing. rdb_writer_begin() fixes that
  * moment and appends everything that does not belong to a single slot. From then on, call
  * rdb_writer_before_change() before anything in a slot changes: it appends the part of the slot
- * that is not written yet, in time proportional to the slot's keys. SWAPDB is no change: keyspaces
- * are saved under the numbers that they had. Not for plain files. */
+ * that is not written yet, in time proportional to the slot's keys. With options.as_of a change of
+ * a key that rdb_writer_wants() denies may go without. SWAPDB is no change: keyspaces are saved
+ * under the numbers that they had. Not for plain files. */
 void rdb_writer_begin(struct rdb_writer *writer, struct buf *out);
+/* False: the key may change, because it is written. Or it is new or absent, and options.as_of tells
+ * what is inserted from what is to be written. */
+bool rdb_writer_wants(const struct rdb_writer *writer, const struct keyspace *keyspace,
+                      struct span key);
 void rdb_writer_before_change(struct rdb_writer *writer, const struct keyspace *keyspace,
                               unsigned slot, struct buf *out);
 /* The same in pieces of about `most` bytes, before a change that can wait. True: the slot is

@@ -72,6 +72,20 @@ static void select_database(struct rdb_writer *writer, unsigned database, struct
         put_database(writer, database, out);
 }
 
+static bool is_new(const struct rdb_writer *writer, const struct item *item)
+{
+    return writer->options.as_of && item_revision(item) > writer->options.as_of;
+}
+
+/* NULL: the slot has no more. A slot where a key of that moment changes is written first. So in one
+ * that is not written, new keys stand behind all others. */
+static const struct item *item_in(const struct rdb_writer *writer, const struct dict *dict,
+                                  uint32_t position)
+{
+    const struct item *item = position < dict->count ? dict_at(dict, position) : NULL;
+    return item && !is_new(writer, item) ? item : NULL;
+}
+
 /* Returns the item at `place` or the next one after it, if there is one. */
 static const struct item *item_at(const struct rdb_writer *writer, struct rdb_place *place)
 {
@@ -84,8 +98,9 @@ static const struct item *item_at(const struct rdb_writer *writer, struct rdb_pl
             continue;
         }
         const struct dict *dict = &keyspace->slots[place->slot].dict;
-        if (place->position < dict->count && !is_out_of_turn(writer, writer->database, place->slot))
-            return dict_at(dict, place->position);
+        const struct item *item = item_in(writer, dict, place->position);
+        if (item && !is_out_of_turn(writer, writer->database, place->slot))
+            return item;
         place->slot++;
         place->position = 0;
     }
@@ -462,6 +477,16 @@ static bool is_written(const struct rdb_writer *writer, unsigned database, unsig
     if (writer->step >= STEP_END || database < turn || is_out_of_turn(writer, database, slot))
         return true;
     return database == turn && slot < turns_slot;
+}
+
+bool rdb_writer_wants(const struct rdb_writer *writer, const struct keyspace *keyspace,
+                      struct span key)
+{
+    unsigned database = number_of(writer, keyspace);
+    if (database == DATABASES_MAX || is_written(writer, database, keyspace_slot_of(key)))
+        return false;
+    const struct item *item = keyspace_find(keyspace, key, NO_DEADLINE);
+    return !writer->options.as_of || (item && !is_new(writer, item));
 }
 
 /* One step toward the slot's being written. */

@@ -43,21 +43,25 @@ static void remove_chunk(struct row *row)
     row->chunks = NULL;
 }
 
+static size_t within_chunk(size_t capacity)
+{
+    if (capacity < CAPACITY_MIN)
+        return CAPACITY_MIN;
+    return capacity < ROW_CHUNK ? capacity : ROW_CHUNK;
+}
+
 void row_reserve(struct row *row, size_t more)
 {
     size_t count = row->count + more;
-    if (count <= row->capacity || row->capacity >= ROW_CHUNK)
-        return;
-    if (count < CAPACITY_MIN)
-        count = CAPACITY_MIN;
-    resize_first(row, count < ROW_CHUNK ? count : ROW_CHUNK);
+    if (count > row->capacity && row->capacity < ROW_CHUNK)
+        resize_first(row, within_chunk(count));
 }
 
 void row_push(struct row *row, void *pointer)
 {
     if (row->count == row->capacity) {
         if (row->capacity < ROW_CHUNK)
-            row_reserve(row, row->capacity / 2 + 1);
+            resize_first(row, within_chunk(mem_grown(row->capacity, sizeof(void *))));
         else
             add_chunk(row);
     }
@@ -71,9 +75,11 @@ void row_pop(struct row *row)
     if (row->capacity > ROW_CHUNK) {
         if (row->capacity - row->count >= ROW_CHUNK + ROW_CHUNK / 2)
             remove_chunk(row);
-    } else if (row->capacity > CAPACITY_MIN && row->count < row->capacity / 4) {
-        resize_first(row, row->capacity / 2);
+        return;
     }
+    size_t capacity = mem_shrunk(row->count, row->capacity, CAPACITY_MIN);
+    if (capacity != row->capacity)
+        resize_first(row, capacity);
 }
 
 size_t row_memory(const struct row *row)

@@ -48,8 +48,10 @@ void machine_writer_init(struct machine_writer *writer, const struct databases *
                (unsigned long long)position->chain, (unsigned long long)position->chain_from);
     for (size_t i = 0; i < STATE_FIELDS; i++)
         writer->aux[i] = (struct rdb_aux){field_names[i], buf_span(&writer->texts[i])};
-    const struct rdb_writer_options options = {
-        .redis_version = SPAN("7.2.0"), .late_aux = next_session, .context = writer};
+    const struct rdb_writer_options options = {.redis_version = SPAN("7.2.0"),
+                                               .late_aux = next_session,
+                                               .context = writer,
+                                               .as_of = position->index};
     rdb_writer_init(&writer->rdb, databases, writer->aux, STATE_FIELDS, &options);
 }
 
@@ -78,15 +80,17 @@ bool machine_writer_some(struct machine_writer *writer, struct buf *out, size_t 
 }
 
 void machine_writer_before_change(struct machine_writer *writer, const struct keyspace *keyspace,
-                                  unsigned slot, struct buf *out)
+                                  struct span key, struct buf *out)
 {
-    rdb_writer_before_change(&writer->rdb, keyspace, slot, out);
+    if (rdb_writer_wants(&writer->rdb, keyspace, key))
+        rdb_writer_before_change(&writer->rdb, keyspace, keyspace_slot_of(key), out);
 }
 
 bool machine_writer_prepare(struct machine_writer *writer, const struct keyspace *keyspace,
-                            unsigned slot, struct buf *out, size_t most)
+                            struct span key, struct buf *out, size_t most)
 {
-    return rdb_writer_prepare(&writer->rdb, keyspace, slot, out, most);
+    return !rdb_writer_wants(&writer->rdb, keyspace, key) ||
+           rdb_writer_prepare(&writer->rdb, keyspace, keyspace_slot_of(key), out, most);
 }
 
 bool machine_writer_cleared(struct machine_writer *writer, const struct keyspace *keyspace,

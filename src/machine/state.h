@@ -36,13 +36,14 @@ struct machine_writer {
 void machine_writer_init(struct machine_writer *writer, const struct databases *databases,
                          const struct sessions *sessions, const struct machine_position *position);
 void machine_writer_close(struct machine_writer *writer);
-/* Saves the state of this moment while the databases go on changing; see rdb_writer_begin(). */
+/* Saves the state of this moment while the databases go on changing; see rdb_writer_begin(). A key
+ * that is new since then concerns it no more than one that is written. */
 void machine_writer_begin(struct machine_writer *writer, struct buf *out);
 bool machine_writer_some(struct machine_writer *writer, struct buf *out, size_t most);
 void machine_writer_before_change(struct machine_writer *writer, const struct keyspace *keyspace,
-                                  unsigned slot, struct buf *out);
+                                  struct span key, struct buf *out);
 bool machine_writer_prepare(struct machine_writer *writer, const struct keyspace *keyspace,
-                            unsigned slot, struct buf *out, size_t most);
+                            struct span key, struct buf *out, size_t most);
 bool machine_writer_cleared(struct machine_writer *writer, const struct keyspace *keyspace,
                             const struct keyspace *aside);
 /* Appends the next piece; false after the last one. */

@@ -38,11 +38,30 @@ static void begin_run(struct raft_log *log, const struct raft_entry *entry)
         (struct raft_term_run){.first_index = entry->index, .term = entry->term};
 }
 
-static uint32_t width_of(uint32_t most)
+static uint32_t bits_for(uint32_t most)
 {
-    if (most == 0)
-        return 0;
-    return most <= UINT8_MAX ? 1 : most <= UINT16_MAX ? 2 : 4;
+    if (most < 16)
+        return most ? 4 : 0;
+    return most <= UINT8_MAX ? 8 : most <= UINT16_MAX ? 16 : 32;
+}
+
+static void put_more(struct raft_pack *packed, size_t i, uint32_t more)
+{
+    switch (packed->bits) {
+    case 0:
+        return;
+    case 4:
+        packed->more[i / 2] |= (uint8_t)(more << 4 * (i % 2));
+        return;
+    case 8:
+        packed->more[i] = (uint8_t)more;
+        return;
+    case 16:
+        memcpy(packed->more + 2 * i, &(uint16_t){(uint16_t)more}, 2);
+        return;
+    default:
+        memcpy(packed->more + 4 * i, &more, 4);
+    }
 }
 
 static struct raft_pack *pack(const uint32_t sizes[RAFT_LOG_PACK])
@@ -52,19 +71,12 @@ static struct raft_pack *pack(const uint32_t sizes[RAFT_LOG_PACK])
         least = sizes[i] < least ? sizes[i] : least;
         largest = sizes[i] > largest ? sizes[i] : largest;
     }
-    uint32_t width = width_of(largest - least);
-    struct raft_pack *packed = mem_alloc(sizeof *packed + (size_t)width * RAFT_LOG_PACK);
+    uint32_t bits = bits_for(largest - least);
+    struct raft_pack *packed = mem_zalloc(sizeof *packed + (size_t)bits * RAFT_LOG_PACK / 8);
     packed->least = least;
-    packed->width = width;
-    for (size_t i = 0; i < RAFT_LOG_PACK; i++) {
-        uint32_t more = sizes[i] - least;
-        if (width == 1)
-            packed->more[i] = (uint8_t)more;
-        else if (width == 2)
-            memcpy(packed->more + 2 * i, &(uint16_t){(uint16_t)more}, 2);
-        else if (width == 4)
-            memcpy(packed->more + 4 * i, &more, 4);
-    }
+    packed->bits = bits;
+    for (size_t i = 0; i < RAFT_LOG_PACK; i++)
+        put_more(packed, i, sizes[i] - least);
     return packed;
 }
 
@@ -72,12 +84,14 @@ static uint32_t packed_size(const struct raft_pack *packed, size_t i)
 {
     uint16_t two;
     uint32_t four;
-    switch (packed->width) {
+    switch (packed->bits) {
     case 0:
         return packed->least;
-    case 1:
+    case 4:
+        return packed->least + (packed->more[i / 2] >> 4 * (i % 2) & 15);
+    case 8:
         return packed->least + packed->more[i];
-    case 2:
+    case 16:
         memcpy(&two, packed->more + 2 * i, 2);
         return packed->least + two;
     default:

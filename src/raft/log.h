@@ -1,8 +1,8 @@
 /* The core's view of the log, private to raft/: where each term begins, and the size of each entry.
  * Terms ascend along a log and change rarely, so they are stored as runs. Sizes are stored in
  * packs of RAFT_LOG_PACK entries. Entries of one time are of similar sizes: a full pack has the
- * least size, and of each entry how much more it is, in as many bytes as the largest one needs.
- * That is usually one. The last, open pack has four. */
+ * least size, and of each entry how much more it is, in as many bits as the largest one needs. That
+ * is usually four or eight. The last, open pack has 32. */
 #ifndef FLOTILLA_RAFT_LOG_H
 #define FLOTILLA_RAFT_LOG_H
 
@@ -20,8 +20,8 @@ enum { RAFT_LOG_PACK = 1024 };
 
 struct raft_pack {
     uint32_t least;
-    uint32_t width; /* 0, 1, 2 or 4 */
-    uint8_t more[]; /* `width` bytes for each entry, of the machine's order */
+    uint32_t bits;  /* 0, 4, 8, 16 or 32 */
+    uint8_t more[]; /* so many bits for each entry; of two in a byte the first has the lower ones */
 };
 
 struct raft_log {

@@ -47,9 +47,12 @@ void shard_look_ahead_reads(const struct shard *shard, size_t position)
 void shard_look_ahead_entries(const struct shard *shard, uint64_t index, uint64_t last)
 {
     struct ahead ahead = {.count = 0};
+    struct entry first;
     if (last - index >= KEYSPACE_AHEAD_MAX)
         last = index + KEYSPACE_AHEAD_MAX - 1;
-    for (uint64_t i = index; last > index && i <= last; i++) {
+    if (last == index || storage_entry(shard->storage, index, &first) != ERR_NONE)
+        return; /* who needs the entry finds out what is wrong with it */
+    for (uint64_t i = index; i <= last; i++) {
         struct entry entry;
         if (storage_cached_entry(shard->storage, i, &entry) && entry.kind == ENTRY_COMMAND &&
             ahead_wants(shard, &ahead, entry.database) &&

@@ -12,11 +12,22 @@ struct found_membership {
     struct raft_membership membership;
 };
 
-/* Entries found by recovery, until the core exists: it wants the hard state first. */
+/* Entries of one term, up to the next run. */
+struct found_run {
+    uint64_t first; /* index */
+    uint64_t term;
+};
+
+enum { FOUND_BLOCK = 1 << 16 };
+
+/* Entries found by recovery, until the core exists: it wants the hard state first. There may be
+ * millions, so that of each only the size of its record is kept, and nothing is copied to grow. */
 struct found {
-    struct raft_entry *entries;
+    uint32_t **blocks; /* sizes of FOUND_BLOCK entries each */
+    struct found_run *runs;
+    size_t run_count;
+    uint64_t first_index;
     size_t count;
-    size_t cap;
     struct found_membership *memberships; /* in the order of their entries */
     size_t membership_count;
     int64_t time_ms;
@@ -48,16 +59,37 @@ static void note_membership(struct found *found, const struct entry *entry)
               "log");
 }
 
+static void add_run(struct found *found, const struct entry *entry)
+{
+    found->runs = mem_realloc(found->runs, (found->run_count + 1) * sizeof *found->runs);
+    found->runs[found->run_count++] = (struct found_run){entry->index, entry->term};
+}
+
 static void add_entry(struct found *found, const struct entry *entry)
 {
-    if (found->count == found->cap) {
-        found->cap = found->cap ? found->cap * 2 : 1024;
-        found->entries = mem_realloc(found->entries, found->cap * sizeof *found->entries);
+    size_t block = found->count / FOUND_BLOCK;
+    if (found->count == 0)
+        found->first_index = entry->index;
+    ASSERT(entry->index == found->first_index + found->count);
+    if (found->count % FOUND_BLOCK == 0) {
+        found->blocks = mem_realloc(found->blocks, (block + 1) * sizeof *found->blocks);
+        found->blocks[block] = mem_alloc(FOUND_BLOCK * sizeof **found->blocks);
     }
-    found->entries[found->count++] = (struct raft_entry){
-        .index = entry->index, .term = entry->term, .bytes = (uint32_t)entry->record.len};
+    found->blocks[block][found->count++ % FOUND_BLOCK] = (uint32_t)entry->record.len;
+    if (found->run_count == 0 || found->runs[found->run_count - 1].term != entry->term)
+        add_run(found, entry);
     if (entry->time_ms > found->time_ms)
         found->time_ms = entry->time_ms;
+}
+
+static void close_found(struct found *found)
+{
+    machine_reader_free(found->state);
+    for (size_t i = 0; i < found->count; i += FOUND_BLOCK)
+        mem_free(found->blocks[i / FOUND_BLOCK]);
+    mem_free(found->blocks);
+    mem_free(found->runs);
+    mem_free(found->memberships);
 }
 
 static void visit_entry(void *context, const struct entry *entry)
@@ -206,8 +238,13 @@ static struct shard *create(const struct shard_options *options, struct shard_ti
 static void load_entries(struct shard *shard, const struct found *found)
 {
     size_t next = 0;
+    size_t run = 0;
     for (size_t i = 0; i < found->count; i++) {
-        struct raft_entry entry = found->entries[i];
+        struct raft_entry entry = {.index = found->first_index + i,
+                                   .bytes = found->blocks[i / FOUND_BLOCK][i % FOUND_BLOCK]};
+        while (run + 1 < found->run_count && found->runs[run + 1].first <= entry.index)
+            run++;
+        entry.term = found->runs[run].term;
         if (next < found->membership_count && found->memberships[next].index == entry.index) {
             complete(&found->memberships[next].membership, &shard->options.raft.membership);
             entry.membership = &found->memberships[next++].membership;
@@ -252,9 +289,7 @@ enum err shard_open(const struct shard_options *options, struct shard_time now,
     } else {
         storage_close(storage);
     }
-    machine_reader_free(found.state);
-    mem_free(found.entries);
-    mem_free(found.memberships);
+    close_found(&found);
     return err;
 }
 

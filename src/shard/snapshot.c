@@ -15,8 +15,9 @@ enum {
     FREED_PER_TURN = 10000, /* keys of a state that was replaced or cleared: about a millisecond */
     IDLE_MS = 20,           /* without a request */
     IDLE_FACTOR = 8,        /* times the rate then: a millisecond's work in each millisecond */
-    PIECE_BYTES = 128 * 1024,
-    PREPARED_PER_TURN = 1024 * 1024, /* of what is about to change: a few milliseconds */
+    PIECE_ROOM = 128 * 1024,
+    PIECE_BYTES = PIECE_ROOM - 16 * 1024, /* then it goes to the disk; a step may add more */
+    PREPARED_PER_TURN = 1024 * 1024,      /* of what is about to change: a few milliseconds */
     PIECES_UNDER_WAY_MAX = 8,
 };
 
@@ -143,6 +144,14 @@ static void hand_over_piece(struct shard *shard)
     disk->image_write(disk->context, &image->piece);
 }
 
+/* Its memory does not grow by doubling, as long as nothing large is saved before its turn. */
+static struct buf *open_piece(struct shard_image *image)
+{
+    if (image->piece.cap == 0)
+        buf_reserve_exact(&image->piece, PIECE_ROOM);
+    return &image->piece;
+}
+
 /* What was kept for the writer goes with it. */
 static void close_writer(struct shard_image *image)
 {
@@ -171,7 +180,7 @@ static void before_change(void *context, const struct keyspace *keyspace, struct
 {
     struct shard *shard = context;
     struct shard_image *image = &shard->image;
-    machine_writer_before_change(&image->writer, keyspace, keyspace_slot_of(key), &image->piece);
+    machine_writer_before_change(&image->writer, keyspace, key, open_piece(image));
     if (image->piece.len >= PIECE_BYTES)
         hand_over_piece(shard);
 }
@@ -186,7 +195,7 @@ static bool prepare_key(void *context, unsigned database, struct span key)
     size_t before = image->piece.len;
     bool done =
         machine_writer_prepare(&image->writer, databases_at(shard->machine.databases, database),
-                               keyspace_slot_of(key), &image->piece, PREPARED_PER_TURN - used);
+                               key, open_piece(image), PREPARED_PER_TURN - used);
     image->prepared += image->piece.len - before;
     if (image->piece.len >= PIECE_BYTES)
         hand_over_piece(shard);
@@ -271,6 +280,23 @@ uint64_t shard_image_due_ms(const struct shard *shard)
     return waits ? UINT64_MAX : shard->image.due_ms;
 }
 
+/* Up to `most` bytes, and up to the end of the piece. Returns how many of them it were. */
+static size_t produce_some(struct shard *shard, size_t most)
+{
+    struct shard_image *image = &shard->image;
+    struct buf *piece = open_piece(image);
+    size_t before = piece->len;
+    if (most > PIECE_BYTES - before)
+        most = PIECE_BYTES - before;
+    bool more = machine_writer_some(&image->writer, piece, most);
+    size_t added = piece->len - before;
+    if (!more)
+        end_image(shard, true);
+    else if (piece->len >= PIECE_BYTES)
+        hand_over_piece(shard);
+    return added < most ? added : most;
+}
+
 /* A little in each millisecond, while the disk keeps up. */
 void shard_produce_image(struct shard *shard)
 {
@@ -284,10 +310,10 @@ void shard_produce_image(struct shard *shard)
     image->applied_index = shard->machine.applied_index;
     bool idle = shard->now.mono_ms >= image->busy_ms + IDLE_MS;
     size_t bytes = (size_t)shard->options.snapshot_bytes_per_s / 1000 + 1;
-    if (!machine_writer_some(&image->writer, &image->piece, idle ? bytes * IDLE_FACTOR : bytes))
-        end_image(shard, true);
-    else if (image->piece.len >= PIECE_BYTES)
-        hand_over_piece(shard);
+    if (idle)
+        bytes *= IDLE_FACTOR;
+    while (bytes && image->produces && image->under_way < PIECES_UNDER_WAY_MAX)
+        bytes -= produce_some(shard, bytes);
 }
 
 /* Entries before the cut are gone: there may never be a state that ends there. Who waits for the

@@ -88,6 +88,7 @@ void index_truncate(struct storage *storage, struct segment *segment, uint64_t l
     while (segment->waypoint_count && segment->waypoints[segment->waypoint_count - 1].index > last)
         segment->waypoint_count--;
     storage->place = (struct place){0};
+    storage->ahead.count = 0;
     if (last < afloat->first)
         afloat->count = 0;
     else if (afloat->count > last + 1 - afloat->first)
@@ -164,6 +165,59 @@ enum err index_read(struct storage *storage, uint64_t index, struct record *reco
         return err;
     window_forget(storage);
     return read_on(storage, segment, index, record, offset);
+}
+
+const struct entry *index_find_ahead(const struct storage *storage, uint64_t index)
+{
+    const struct ahead *ahead = &storage->ahead;
+    return index - ahead->first < ahead->count ? &ahead->entries[index - ahead->first] : NULL;
+}
+
+/* Entries behind the last look-up, as far as the window has them whole. What else stands there is
+ * judged when it is asked for. */
+static void look_ahead(struct storage *storage)
+{
+    struct ahead *ahead = &storage->ahead;
+    struct waypoint *next = &storage->place.next;
+    while (ahead->count < AHEAD_ENTRIES) {
+        uint64_t skip = next->offset - storage->window_at;
+        if (next->offset < storage->window_at || skip >= storage->window.len)
+            return;
+        struct record record;
+        struct span bytes = span_of(storage->window.ptr + skip, storage->window.len - skip);
+        if (record_parse(bytes, &record) != RECORD_OK)
+            return;
+        if (record.kind == RECORD_ENTRY) {
+            if (record.entry.index != next->index)
+                return;
+            ahead->entries[ahead->count++] = record.entry;
+            next->index++;
+        }
+        next->offset += record.bytes;
+    }
+}
+
+enum err index_read_next(struct storage *storage, uint64_t index, struct entry *entry)
+{
+    struct ahead *ahead = &storage->ahead;
+    const struct entry *found = index_find_ahead(storage, index);
+    if (found) {
+        *entry = *found;
+        return ERR_NONE;
+    }
+    bool goes_on = storage->place.seq && storage->place.next.index == index;
+    struct record record;
+    uint64_t offset;
+    enum err err = index_read(storage, index, &record, &offset);
+    if (err)
+        return err;
+    *entry = record.entry;
+    ahead->first = index;
+    ahead->count = 1;
+    ahead->entries[0] = record.entry;
+    if (goes_on)
+        look_ahead(storage);
+    return ERR_NONE;
 }
 
 enum err index_find(struct storage *storage, uint64_t index, uint64_t *offset)

@@ -99,6 +99,17 @@ struct place {
     struct waypoint next;
 };
 
+enum { AHEAD_ENTRIES = 16 };
+
+/* Entries from the window, parsed and checked before they are asked for: who reads one after the
+ * other sees which come next. Each is parsed once, as without this. Any change of the window ends
+ * it. */
+struct ahead {
+    uint64_t first;
+    size_t count;
+    struct entry entries[AHEAD_ENTRIES];
+};
+
 /* The offsets of the newest entries, which may not be on the disk yet. */
 struct afloat {
     uint64_t first;
@@ -192,6 +203,7 @@ struct storage {
     struct buf window;
     uint64_t window_seq;
     uint64_t window_at;
+    struct ahead ahead;
     /* Until this ticket completes, the window may hold bytes that a truncation removes. 0: no such
      * ticket. */
     uint64_t cut_ticket;
@@ -264,6 +276,11 @@ void index_truncate(struct storage *storage, struct segment *segment, uint64_t l
 /* Reads an entry from its segment. It must be on the disk. */
 MUST_CHECK enum err index_read(struct storage *storage, uint64_t index, struct record *record,
                                uint64_t *offset);
+/* The same, for who reads one entry after the other. The spans are valid until the window changes.
+ */
+MUST_CHECK enum err index_read_next(struct storage *storage, uint64_t index, struct entry *entry);
+/* NULL: the entry was not read yet. */
+const struct entry *index_find_ahead(const struct storage *storage, uint64_t index);
 /* Where the record of an entry stands in its segment. */
 MUST_CHECK enum err index_find(struct storage *storage, uint64_t index, uint64_t *offset);
 uint64_t index_memory(const struct storage *storage);

@@ -7,6 +7,7 @@ enum { WINDOW_BYTES = 256 * 1024 };
 void window_forget(struct storage *storage)
 {
     storage->window.len = 0;
+    storage->ahead.count = 0;
 }
 
 enum err window_load(struct storage *storage, const struct segment *segment, uint64_t offset,
@@ -17,7 +18,7 @@ enum err window_load(struct storage *storage, const struct segment *segment, uin
                 offset >= storage->window_at && offset + need <= end;
     if (!held) {
         size_t len = need > WINDOW_BYTES ? need : WINDOW_BYTES;
-        storage->window.len = 0;
+        window_forget(storage);
         char *at = buf_reserve(&storage->window, len);
         size_t got = 0;
         while (got < len) {
@@ -88,24 +89,24 @@ static bool recall(const struct recent *recent, uint64_t index, struct span reco
 bool storage_cached_entry(struct storage *storage, uint64_t index, struct entry *entry)
 {
     struct span cached = cache_find(&storage->cache, index);
-    return cached.ptr && recall(storage->recent, index, cached, entry);
+    if (cached.ptr)
+        return recall(storage->recent, index, cached, entry);
+    const struct entry *ahead = index_find_ahead(storage, index);
+    if (ahead)
+        *entry = *ahead;
+    return ahead != NULL;
 }
 
 enum err storage_entry(struct storage *storage, uint64_t index, struct entry *entry)
 {
-    struct record record;
     struct span cached = cache_find(&storage->cache, index);
-    if (cached.ptr) {
-        if (recall(storage->recent, index, cached, entry))
-            return ERR_NONE;
-        if (record_parse(cached, &record) != RECORD_OK)
-            return ERR_CORRUPT;
-    } else {
-        uint64_t offset;
-        enum err err = index_read(storage, index, &record, &offset);
-        if (err)
-            return err;
-    }
+    if (!cached.ptr)
+        return index_read_next(storage, index, entry);
+    if (recall(storage->recent, index, cached, entry))
+        return ERR_NONE;
+    struct record record;
+    if (record_parse(cached, &record) != RECORD_OK)
+        return ERR_CORRUPT;
     *entry = record.entry;
     return ERR_NONE;
 }

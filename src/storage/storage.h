@@ -166,7 +166,8 @@ MUST_CHECK enum err storage_read(struct storage *storage, uint64_t first, uint64
 /* Gives the record of one entry. The span is valid until the next call of a storage function. */
 MUST_CHECK enum err storage_entry(struct storage *storage, uint64_t index, struct entry *entry);
 
-/* The same entry, if memory has it. The spans stay valid until the cache is used otherwise. */
+/* The same entry, if memory has it. The spans stay valid until another entry is read. After
+ * storage_entry() the next ones are often there, also where entries come from the disk. */
 bool storage_cached_entry(struct storage *storage, uint64_t index, struct entry *entry);
 
 /* Entries after `index` stay in the cache. The caller moves `index` on as it applies entries. */

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "keyspace/keyspace.h"
+#include "keyspace/internal.h"
 #include "unit/support/test.h"
 
 static struct item *set(struct keyspace *keyspace, const char *key, int64_t deadline_ms)
@@ -110,6 +110,26 @@ static void test_a_replaced_value_keeps_its_deadline_only_if_asked(void **state)
     keyspace_free(keyspace);
 }
 
+static void test_the_heap_takes_little_more_than_its_entries_also_when_most_are_gone(void **state)
+{
+    (void)state;
+    enum { KEYS = 20000, LEAST = 16 };
+    struct keyspace *keyspace = keyspace_new(1);
+    const struct deadlines *deadlines = &keyspace->deadlines;
+    char key[16];
+    for (int i = 1; i <= KEYS; i++) {
+        snprintf(key, sizeof(key), "%d", i);
+        set(keyspace, key, i);
+        assert_true(deadlines->capacity <= deadlines->count * 25 / 16 + LEAST);
+    }
+    for (int i = 1; i <= KEYS; i++) {
+        assert_int_equal(keyspace_remove_expired(keyspace, i, 1, 2), 1);
+        assert_true(deadlines->capacity <= deadlines->count * 2 + LEAST);
+    }
+    assert_int_equal(deadlines->capacity, 0);
+    keyspace_free(keyspace);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +139,7 @@ int main(void)
         cmocka_unit_test(test_counting_stops_at_the_limit),
         cmocka_unit_test(test_the_mean_is_exact_and_does_not_overflow),
         cmocka_unit_test(test_a_replaced_value_keeps_its_deadline_only_if_asked),
+        cmocka_unit_test(test_the_heap_takes_little_more_than_its_entries_also_when_most_are_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ struct saving {
 static void before_change(void *context, const struct keyspace *keyspace, struct span key)
 {
     struct saving *saving = context;
-    if (saving->is_writing)
+    if (saving->is_writing && rdb_writer_wants(&saving->writer, keyspace, key))
         rdb_writer_before_change(&saving->writer, keyspace, keyspace_slot_of(key), &saving->file);
 }
 
@@ -131,7 +131,8 @@ static void run(uint64_t seed)
     for (uint64_t count = prng_below(&prng, 400); count; count--)
         change(saving.databases, &prng, revision++);
     uint64_t digest = databases_digest(saving.databases), sum = databases_sum(saving.databases);
-    rdb_writer_init(&saving.writer, saving.databases, NULL, 0, NULL);
+    const struct rdb_writer_options options = {.as_of = seed % 3 ? revision - 1 : 0};
+    rdb_writer_init(&saving.writer, saving.databases, NULL, 0, &options);
     rdb_writer_begin(&saving.writer, &saving.file);
     saving.is_writing = true;
     bool more = true;
@@ -156,6 +157,50 @@ static void test_databases_that_change_are_written_as_they_were(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++)
         run(seed);
+}
+
+static void set_number(struct keyspace *keyspace, const char *prefix, int number, uint64_t revision)
+{
+    char name[24];
+    int len = snprintf(name, sizeof name, "%s%d", prefix, number);
+    keyspace_set_string(keyspace, span_of(name, (size_t)len), SPAN("a value"), false, revision);
+}
+
+/* What goes on there as a whole would be in memory before the disk has it. */
+static void test_new_keys_make_nothing_be_written_before_its_turn(void **state)
+{
+    (void)state;
+    enum { KEYS = 20000 };
+    static struct saving saving;
+    saving = (struct saving){.databases = databases_new(1)};
+    struct keyspace *keyspace = databases_at(saving.databases, 0);
+    databases_observe(saving.databases,
+                      &(struct keyspace_observer){&saving, before_change, cleared, NULL});
+    for (int i = 0; i < KEYS; i++)
+        set_number(keyspace, "old", i, 1);
+    uint64_t digest = databases_digest(saving.databases), sum = databases_sum(saving.databases);
+    const struct rdb_writer_options options = {.as_of = 1};
+    rdb_writer_init(&saving.writer, saving.databases, NULL, 0, &options);
+    rdb_writer_begin(&saving.writer, &saving.file);
+    saving.is_writing = true;
+    size_t before = saving.file.len;
+    for (int i = 0; i < KEYS; i++)
+        set_number(keyspace, "new", i, 2);
+    for (int i = 0; i < KEYS; i += 2)
+        set_number(keyspace, "new", i, 3);
+    for (int i = 0; i < KEYS; i += 3) {
+        char name[24];
+        int len = snprintf(name, sizeof name, "new%d", i);
+        assert_true(keyspace_remove(keyspace, span_of(name, (size_t)len), 4));
+    }
+    assert_int_equal(saving.file.len, before);
+    set_number(keyspace, "old", 0, 5);
+    assert_true(saving.file.len > before);
+    while (rdb_writer_some(&saving.writer, &saving.file, 1000))
+        continue;
+    expect_file(&saving, digest, sum);
+    databases_free(saving.databases);
+    buf_close(&saving.file);
 }
 
 static void test_a_large_value_is_written_in_pieces_before_it_changes(void **state)
@@ -248,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_databases_that_change_are_written_as_they_were),
+        cmocka_unit_test(test_new_keys_make_nothing_be_written_before_its_turn),
         cmocka_unit_test(test_a_large_value_is_written_in_pieces_before_it_changes),
         cmocka_unit_test(test_what_concerns_a_database_without_keys_comes_back),
         cmocka_unit_test(test_damaged_fields_of_databases_are_refused),

@@ -127,15 +127,23 @@ static void test_a_long_log_survives_random_growth_and_truncation(void **state)
     raft_log_close(&log);
 }
 
-/* A byte for each entry of similar size, nothing for equal ones. */
-static void test_sizes_take_as_many_bytes_as_they_differ_by(void **state)
+/* Half a byte for each entry of similar size, nothing for equal ones. */
+static void test_sizes_take_as_many_bits_as_they_differ_by(void **state)
 {
     (void)state;
     static const struct {
-        uint32_t least, most, width;
-    } cases[] = {{100, 100, 0}, {0, 0, 0},          {70000, 70001, 1},
-                 {100, 355, 1}, {100, 356, 2},      {1, 65536, 2},
-                 {1, 65537, 4}, {0, UINT32_MAX, 4}, {UINT32_MAX, UINT32_MAX, 0}};
+        uint32_t least, most, bits;
+    } cases[] = {{100, 100, 0},
+                 {0, 0, 0},
+                 {70000, 70001, 4},
+                 {100, 115, 4},
+                 {100, 116, 8},
+                 {100, 355, 8},
+                 {100, 356, 16},
+                 {1, 65536, 16},
+                 {1, 65537, 32},
+                 {0, UINT32_MAX, 32},
+                 {UINT32_MAX, UINT32_MAX, 0}};
     struct raft_options options = {.entries_per_append_max = 1, .bytes_per_append_max = 1};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct raft_log log;
@@ -145,7 +153,7 @@ static void test_sizes_take_as_many_bytes_as_they_differ_by(void **state)
             raft_log_append(&log, &(struct raft_entry){.index = index, .term = 1, .bytes = bytes});
         }
         assert_int_equal(log.pack_count, 1);
-        assert_int_equal(log.packs[0]->width, cases[i].width);
+        assert_int_equal(log.packs[0]->bits, cases[i].bits);
         for (uint64_t index = 1; index <= RAFT_LOG_PACK; index++) {
             uint64_t bytes;
             assert_int_equal(raft_log_batch(&log, index, &options, &bytes), 1);
@@ -378,7 +386,7 @@ int main(void)
         cmocka_unit_test(test_a_log_takes_neither_gaps_nor_falling_terms),
         cmocka_unit_test(test_agreement_is_the_last_entry_of_no_later_term),
         cmocka_unit_test(test_a_batch_ends_at_either_limit_but_holds_one_entry),
-        cmocka_unit_test(test_sizes_take_as_many_bytes_as_they_differ_by),
+        cmocka_unit_test(test_sizes_take_as_many_bits_as_they_differ_by),
         cmocka_unit_test(test_a_long_log_survives_random_growth_and_truncation),
         cmocka_unit_test(test_a_compacted_log_forgets_the_prefix_and_keeps_the_rest),
         cmocka_unit_test(test_a_log_can_be_compacted_to_the_border_of_a_term),

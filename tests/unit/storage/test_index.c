@@ -48,18 +48,27 @@ static void append_some(struct model *model)
     }
 }
 
-static void check_entry(struct model *model, uint64_t index)
+static void compare(const struct model *model, const struct entry *entry, uint64_t index)
 {
-    struct entry entry;
     char uid[32];
     int len = snprintf(uid, sizeof uid, "%u.", model->uids[index]);
-    assert_int_equal(storage_entry(model->node.storage, index, &entry), ERR_NONE);
-    assert_int_equal(entry.index, index);
-    const char *value = strstr(entry.payload.ptr, "$1\r\nk\r\n$");
+    assert_int_equal(entry->index, index);
+    const char *value = strstr(entry->payload.ptr, "$1\r\nk\r\n$");
     assert_non_null(value);
     value = strchr(value + 8, '\n') + 1;
     if (strncmp(value, uid, (size_t)len) != 0)
         fail_msg("entry %llu is '%.8s', not %s", (unsigned long long)index, value, uid);
+}
+
+/* Also what storage has of the next ones by then. */
+static void check_entry(struct model *model, uint64_t index)
+{
+    struct entry entry;
+    assert_int_equal(storage_entry(model->node.storage, index, &entry), ERR_NONE);
+    compare(model, &entry, index);
+    for (uint64_t next = index + 1; next <= model->last && next < index + 20; next++)
+        if (storage_cached_entry(model->node.storage, next, &entry))
+            compare(model, &entry, next);
 }
 
 /* One after the other from anywhere, or anywhere each time. */
@@ -286,23 +295,44 @@ static void test_a_look_up_far_ahead_does_not_read_all_between(void **state)
     node_close(&node);
 }
 
+static void test_who_reads_on_sees_the_next_entries_without_asking_the_disk(void **state)
+{
+    (void)state;
+    struct node node;
+    struct entry entry;
+    start_with(&node, 1000);
+    assert_int_equal(storage_entry(node.storage, 500, &entry), ERR_NONE);
+    assert_false(storage_cached_entry(node.storage, 501, &entry)); /* it may be wanted alone */
+    assert_int_equal(storage_entry(node.storage, 501, &entry), ERR_NONE);
+    node.fake.reads = 0;
+    for (uint64_t index = 502; index < 516; index++) {
+        assert_true(storage_cached_entry(node.storage, index, &entry));
+        assert_int_equal(entry.index, index);
+    }
+    assert_int_equal(node.fake.reads, 0);
+    assert_int_equal(storage_truncate(node.storage, 510), ERR_NONE);
+    assert_false(storage_cached_entry(node.storage, 511, &entry));
+    node_close(&node);
+}
+
 /* Its entries may be fewer than there were. */
 static void test_an_installed_log_is_not_searched_where_the_old_one_was(void **state)
 {
     (void)state;
     struct node node;
     start_with(&node, 1000);
-    reads_of(&node, 900, 900);
+    reads_of(&node, 900, 919); /* more are there by then */
     assert_int_equal(storage_install_begin(node.storage), ERR_NONE);
     storage_install_write(node.storage, SPAN("a state"));
     assert_int_equal(storage_install_finish(node.storage, 500, 1), ERR_NONE);
     for (uint64_t index = 501; index <= 950; index++)
-        node_append(&node, index, 1);
+        node_append(&node, index, 2);
     node_flush(&node);
     storage_pin(node.storage, 950);
     struct entry entry;
     assert_int_equal(storage_entry(node.storage, 920, &entry), ERR_NONE);
     assert_int_equal(entry.index, 920);
+    assert_int_equal(entry.term, 2);
     node_close(&node);
 }
 
@@ -354,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_entries_on_the_disk_are_not_listed_while_others_follow),
         cmocka_unit_test(test_reading_on_costs_no_more_than_the_bytes),
         cmocka_unit_test(test_a_look_up_far_ahead_does_not_read_all_between),
+        cmocka_unit_test(test_who_reads_on_sees_the_next_entries_without_asking_the_disk),
         cmocka_unit_test(test_an_installed_log_is_not_searched_where_the_old_one_was),
         cmocka_unit_test(test_a_log_that_cannot_be_read_is_not_cut),
         cmocka_unit_test(test_a_file_with_an_entry_too_few_is_found_corrupt),
