@@ -52,5 +52,6 @@ void shard_snapshot(struct shard *shard, struct shard_time now)
 
 bool shard_snapshot_goes_on(const struct shard *shard)
 {
-    return shard->cut_index || shard->image.snapshot.index;
+    return shard->cut_index || shard->image.snapshot.index ||
+           !storage_image_is_named(shard->storage);
 }

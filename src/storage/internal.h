@@ -204,6 +204,7 @@ struct storage {
     uint64_t window_seq;
     uint64_t window_at;
     struct ahead ahead;
+    uint64_t adopted_ticket; /* of the manifest that names the newest image */
     /* Until this ticket completes, the window may hold bytes that a truncation removes. 0: no such
      * ticket. */
     uint64_t cut_ticket;
@@ -248,6 +249,7 @@ void manifest_put(struct buf *out, const struct storage *storage);
 MUST_CHECK enum err segment_begin(struct storage *storage);
 void segment_queue_header(struct storage *storage, struct segment *segment);
 void manifest_queue(struct storage *storage);
+uint64_t manifest_queue_awaited(struct storage *storage); /* returns its ticket */
 void storage_queue_removal(struct storage *storage, int file, char *path);
 void segments_queue_removals(struct storage *storage, const struct segment *segments, size_t count);
 void storage_queue_folder(struct storage *storage, enum disk_op_kind kind);

@@ -152,12 +152,25 @@ static void queue(struct storage *storage, const struct disk_op *op)
     storage->disk.queue(storage->disk.context, op);
 }
 
-void manifest_queue(struct storage *storage)
+static void queue_manifest(struct storage *storage, uint64_t ticket)
 {
-    struct disk_op op = {
-        .kind = DISK_REPLACE, .path = storage_file_path(storage, FILE_MANIFEST, 0), .sync = true};
+    struct disk_op op = {.kind = DISK_REPLACE,
+                         .path = storage_file_path(storage, FILE_MANIFEST, 0),
+                         .sync = true,
+                         .ticket = ticket};
     manifest_put(&op.bytes, storage);
     queue(storage, &op);
+}
+
+void manifest_queue(struct storage *storage)
+{
+    queue_manifest(storage, 0);
+}
+
+uint64_t manifest_queue_awaited(struct storage *storage)
+{
+    queue_manifest(storage, ++storage->ticket);
+    return storage->ticket;
 }
 
 void storage_queue_removal(struct storage *storage, int file, char *path)

@@ -111,7 +111,7 @@ enum err storage_image_adopt(struct storage *storage, uint64_t index, uint64_t t
     struct segment *segments = storage->segments;
     storage->segments += purged; /* the manifest names only the remaining segments */
     storage->segment_count -= purged;
-    manifest_queue(storage);
+    storage->adopted_ticket = manifest_queue_awaited(storage);
     storage->segments = segments;
     storage->segment_count += purged;
     remove_base(storage, old_seq, old_file);
@@ -119,6 +119,11 @@ enum err storage_image_adopt(struct storage *storage, uint64_t index, uint64_t t
     segments_forget(storage, 0, purged);
     forget_terms(storage);
     return ERR_NONE;
+}
+
+bool storage_image_is_named(const struct storage *storage)
+{
+    return storage->completed >= storage->adopted_ticket;
 }
 
 enum err storage_read_snapshot(struct storage *storage, uint64_t offset, size_t len,

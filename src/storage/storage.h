@@ -208,6 +208,8 @@ void storage_image_drop(struct storage *storage); /* the image failed or is no l
  * old files. */
 MUST_CHECK enum err storage_image_adopt(struct storage *storage, uint64_t index, uint64_t term,
                                         uint64_t keep_bytes);
+/* Whether the manifest on the disk names the adopted image: only then a start finds it. */
+bool storage_image_is_named(const struct storage *storage);
 
 /* Appends up to `len` bytes of the snapshot from `offset` on to `out`; fewer at the snapshot's
  * end. */

@@ -328,6 +328,29 @@ static void test_a_snapshot_that_could_not_be_written_changes_nothing(void **sta
     fixture_close(&fixture);
 }
 
+static void test_a_snapshot_goes_on_until_a_start_would_find_it(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    settle(&fixture);
+    struct fake *fake = &fixture.node.fake;
+    for (int i = 0; !fake->image_ended && i < 1000; i++) {
+        for (; fake->image_pieces; fake->image_pieces--)
+            fixture_image_completes(&fixture, false, ERR_NONE);
+        fixture_pass(&fixture, 1);
+    }
+    fake->image_running = false;
+    fixture_image_completes(&fixture, true, ERR_NONE);
+    assert_true(snapshot_of(&fixture).index > 0);
+    assert_true(shard_snapshot_goes_on(fixture.shard)); /* renaming it is only queued */
+    fixture_turn(&fixture);
+    assert_false(shard_snapshot_goes_on(fixture.shard));
+    fixture_close(&fixture);
+}
+
 static void test_a_cut_whose_entries_are_truncated_brings_no_snapshot(void **state)
 {
     (void)state;
@@ -443,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_a_node_comes_back_with_the_members_of_its_snapshot),
         cmocka_unit_test(test_the_clock_goes_on_from_the_snapshots),
         cmocka_unit_test(test_a_snapshot_that_could_not_be_written_changes_nothing),
+        cmocka_unit_test(test_a_snapshot_goes_on_until_a_start_would_find_it),
         cmocka_unit_test(test_a_cut_whose_entries_are_truncated_brings_no_snapshot),
         cmocka_unit_test(test_a_snapshot_begins_by_itself_when_the_log_has_grown),
         cmocka_unit_test(test_a_damaged_snapshot_stops_the_start_and_is_named),
