@@ -40,6 +40,7 @@ struct keyspace {
 
 struct databases {
     struct keyspace *list[DATABASES_MAX]; /* NULL: nobody has used it */
+    unsigned end;                         /* from here on nobody has used any */
     struct value_rules rules;
     struct keyspace_observer observer;
 };

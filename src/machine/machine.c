@@ -271,10 +271,15 @@ uint64_t machine_sum(const struct databases *databases, const struct sessions *s
     return databases_sum(databases) + sessions->sum;
 }
 
+uint64_t machine_digest_sum(const struct machine *machine)
+{
+    return machine_sum(machine->databases, &machine->sessions);
+}
+
 struct machine_digest machine_digest(const struct machine *machine)
 {
     return (struct machine_digest){.index = machine->applied_index,
-                                   .sum = machine_sum(machine->databases, &machine->sessions),
+                                   .sum = machine_digest_sum(machine),
                                    .chain = machine->chain,
                                    .chain_from = machine->chain_from};
 }
@@ -287,7 +292,7 @@ bool machine_digest_equal(const struct machine_digest *a, const struct machine_d
 
 uint64_t machine_digest_number(const struct machine *machine)
 {
-    uint64_t number = mix(machine_sum(machine->databases, &machine->sessions), machine->chain);
+    uint64_t number = mix(machine_digest_sum(machine), machine->chain);
     number = mix(number, machine->applied_index);
     return mix(number, (uint64_t)machine->clock_ms);
 }

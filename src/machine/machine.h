@@ -151,6 +151,7 @@ struct machine_digest {
     uint64_t chain_from;
 };
 struct machine_digest machine_digest(const struct machine *machine);
+uint64_t machine_digest_sum(const struct machine *machine); /* its sum alone */
 /* Whether both digests are of the same entry and equal. Chains are compared only if both have the
  * same chain_from. */
 bool machine_digest_equal(const struct machine_digest *a, const struct machine_digest *b);
