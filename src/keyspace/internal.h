@@ -35,6 +35,8 @@ struct keyspace {
     struct keyspace *cleared;    /* list of keyspaces that were set aside to free; NULL: none */
     struct discarded *discarded; /* large values of removed keys, to be freed; NULL: none */
     struct value_rules rules;
+    struct span expected; /* keyspace_expect(); ptr NULL: none */
+    struct keyspace_place expected_place;
     struct slot slots[KEYSPACE_SLOTS];
 };
 

@@ -17,39 +17,6 @@ enum {
 
 static const struct resp_limits no_limits = {.bulk_len_max = INT64_MAX, .authenticated = true};
 
-/* --- a glance --- */
-
-/* The length behind '$' or the number behind '*', below a thousand; `at` behind its line. */
-static bool glance_number(const char **at, const char *end, char mark, size_t *number)
-{
-    const char *c = *at;
-    if (end - c < 4 || *c++ != mark)
-        return false;
-    size_t value = 0;
-    for (int digits = 0; digits < 3 && c < end && *c >= '0' && *c <= '9'; digits++)
-        value = value * 10 + (size_t)(*c++ - '0');
-    if (end - c < LINE_END || c[0] != '\r' || c[1] != '\n')
-        return false;
-    *number = value;
-    *at = c + LINE_END;
-    return true;
-}
-
-bool logged_first_argument(struct span payload, struct span *argument)
-{
-    const char *at = payload.ptr;
-    const char *end = at + payload.len;
-    size_t argc, len;
-    if (!glance_number(&at, end, '*', &argc) || argc < 2 || !glance_number(&at, end, '$', &len) ||
-        (size_t)(end - at) < len + LINE_END)
-        return false;
-    at += len + LINE_END;
-    if (!glance_number(&at, end, '$', &len) || (size_t)(end - at) < len)
-        return false;
-    *argument = span_of(at, len);
-    return true;
-}
-
 /* --- writing --- */
 
 struct line {

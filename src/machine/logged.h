@@ -43,9 +43,6 @@ struct logged {
 /* Takes the command at the start of `rest`, which nobody need have checked. False: there is none,
  * or a malformed one. */
 bool logged_take(struct logged *logged, struct span *rest);
-/* A guess at what the command at the start of a payload looks up first: its first argument, where
- * most commands have their key. False: it cannot be told at a glance. */
-bool logged_first_argument(struct span payload, struct span *argument);
 void logged_close(struct logged *logged);
 
 #endif

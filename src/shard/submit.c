@@ -198,21 +198,33 @@ static bool fits_an_entry(const struct buf *payload)
     return payload->len <= ENTRY_BYTES_MAX - ENTRY_HEADER_MAX;
 }
 
-/* The entry with its payload. Most have no other parts than the command: that takes a copy less.
- * False: it is too large. */
+/* The usual entry, of a command as it is: takes no copy of it, and who applies it need not parse
+ * it. */
+static void encode_plain(struct shard *shard, struct entry *entry,
+                         const struct shard_request *request, const struct span *args, size_t argc)
+{
+    const struct command *command = request->command;
+    if (!entry_encode_command(&shard->batch, entry, args, argc))
+        return;
+    if (args != request->args) /* it was rewritten, perhaps to another command */
+        command = command_find(shard->options.table, args, argc);
+    machine_note_command(&entry->reading, command, argc);
+}
+
+/* The entry with its payload. False: it is too large. */
 static bool encode_entry(struct shard *shard, struct entry *entry,
                          const struct shard_request *request, const struct span *args, size_t argc)
 {
     bool is_plain = !request->session.number;
     if (is_plain && !request->command->stock) {
-        entry_encode_command(&shard->batch, entry, args, argc);
+        encode_plain(shard, entry, request, args, argc);
         return true;
     }
     struct command_stand_in stand_in = {.argc = 0};
     if (request->command->stock)
         request->command->stock(args, argc, entry->time_ms, &stand_in);
     if (is_plain && stand_in.place == STAND_IN_NONE) {
-        entry_encode_command(&shard->batch, entry, args, argc);
+        encode_plain(shard, entry, request, args, argc);
         return true;
     }
     struct buf payload = {0};

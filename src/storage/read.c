@@ -65,30 +65,38 @@ enum err window_record(struct storage *storage, const struct segment *segment, u
     }
 }
 
+/* Every append notes its entry, so that a place that names the index names the one in the log. */
 void storage_note_recent(struct recent *recent, const struct entry *entry)
 {
     recent->entries[entry->index % RECENT_ENTRIES] = *entry;
 }
 
-/* Every append notes its entry, so that a place that names the index names the one in the log. */
+/* Points the noted entry to its bytes, wherever they are now. */
 static bool recall(const struct recent *recent, uint64_t index, struct span record,
                    struct entry *entry)
 {
     const struct entry *noted = &recent->entries[index % RECENT_ENTRIES];
-    const char *line_end = noted->index == index ? memchr(record.ptr, '\n', record.len) : NULL;
-    if (!line_end)
+    if (noted->index != index)
         return false;
-    size_t header = (size_t)(line_end + 1 - record.ptr);
     *entry = *noted;
-    entry->payload = span_of(record.ptr + header, record.len - header);
     entry->record = record;
+    entry->payload = span_of(record.ptr + record.len - noted->payload.len, noted->payload.len);
     return true;
 }
 
-bool storage_cached_entry(struct storage *storage, uint64_t index, struct entry *entry)
+size_t storage_recent_entries(struct storage *storage, uint64_t first, uint64_t last,
+                              struct entry *entries)
 {
-    struct span cached = cache_find(&storage->cache, index);
-    return cached.ptr && recall(storage->recent, index, cached, entry);
+    size_t count;
+    struct span run = cache_run(&storage->cache, first, last, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *noted = &storage->recent->entries[(first + i) % RECENT_ENTRIES];
+        if (noted->index != first + i)
+            return i;
+        recall(storage->recent, first + i, span_of(run.ptr, noted->record.len), &entries[i]);
+        run = span_of(run.ptr + noted->record.len, run.len - noted->record.len);
+    }
+    return count;
 }
 
 enum err storage_entry(struct storage *storage, uint64_t index, struct entry *entry)

@@ -166,8 +166,11 @@ MUST_CHECK enum err storage_read(struct storage *storage, uint64_t first, uint64
 /* Gives the record of one entry. The span is valid until the next call of a storage function. */
 MUST_CHECK enum err storage_entry(struct storage *storage, uint64_t index, struct entry *entry);
 
-/* The same entry, if memory has it. The spans stay valid until the cache is used otherwise. */
-bool storage_cached_entry(struct storage *storage, uint64_t index, struct entry *entry);
+/* Gives entries from the first one on, up to the last one, as long as they were appended lately:
+ * with what was found out about them then. Returns their number, perhaps 0. The spans are valid
+ * until the log is appended to or cut, or its writes complete. */
+size_t storage_recent_entries(struct storage *storage, uint64_t first, uint64_t last,
+                              struct entry *entries);
 
 /* Entries after `index` stay in the cache. The caller moves `index` on as it applies entries. */
 void storage_pin(struct storage *storage, uint64_t index);

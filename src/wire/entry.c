@@ -118,7 +118,21 @@ static char *put_count(char *at, char type, size_t count)
     return at;
 }
 
-void entry_encode_command(struct buf *out, const struct entry *entry, const struct span *args,
+bool entry_read_args(struct entry_reading *reading, struct span payload, const struct span *args,
+                     size_t argc)
+{
+    if (payload.len > ENTRY_READ_BYTES_MAX)
+        return false;
+    size_t shown = argc < ENTRY_ARGS_MAX ? argc : ENTRY_ARGS_MAX;
+    reading->argc = argc <= ENTRY_ARGS_MAX ? (uint8_t)argc : 0;
+    for (size_t i = 0; i < shown; i++) {
+        reading->args[i].at = (uint16_t)(args[i].ptr - payload.ptr);
+        reading->args[i].len = (uint16_t)args[i].len;
+    }
+    return true;
+}
+
+bool entry_encode_command(struct buf *out, struct entry *entry, const struct span *args,
                           size_t argc)
 {
     size_t payload_len = 3 + digits(argc);
@@ -127,9 +141,15 @@ void entry_encode_command(struct buf *out, const struct entry *entry, const stru
 
     size_t start = out->len;
     size_t header_len = begin(out, entry, payload_len);
+    struct entry_reading *reading = &entry->reading;
+    const char *payload = out->ptr + out->len;
     char *at = put_count(out->ptr + out->len, '*', argc);
     for (size_t i = 0; i < argc; i++) {
         at = put_count(at, '$', args[i].len);
+        if (i < ENTRY_ARGS_MAX) {
+            reading->args[i].at = (uint16_t)(at - payload);
+            reading->args[i].len = (uint16_t)args[i].len;
+        }
         if (args[i].len)
             memcpy(at, args[i].ptr, args[i].len);
         at += args[i].len;
@@ -139,6 +159,9 @@ void entry_encode_command(struct buf *out, const struct entry *entry, const stru
     out->len += payload_len;
     ASSERT(at == out->ptr + out->len);
     seal(out, start, header_len);
+    entry->payload = span_of(payload, payload_len);
+    reading->argc = argc <= ENTRY_ARGS_MAX ? (uint8_t)argc : 0;
+    return payload_len <= ENTRY_READ_BYTES_MAX;
 }
 
 static void seal_line(struct buf *out, size_t start)

@@ -217,6 +217,7 @@ static enum record_outcome parse_entry(struct span input, struct record *record)
         return RECORD_TRUNCATED;
     entry->payload = span_of(input.ptr + line.bytes, len);
     entry->record = span_of(input.ptr, line.bytes + len);
+    entry->reading.command = 0;
     uint32_t checksum = crc32c(0, input.ptr, line.checked_len);
     if (!checksum_is(line.fields[line.count - 1], crc32c(checksum, entry->payload.ptr, len)))
         return RECORD_BAD;

@@ -237,11 +237,11 @@ static void test_malformed_annotations_are_found(void **state)
         "#COMMAND:0:PING\r\n", "#COMMAND:1:SET:=1-2\r\n" OLD OLD,
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        const struct entry entry = {.kind = ENTRY_COMMAND, .payload = span_text(wrong[i])};
+        struct entry entry = {.kind = ENTRY_COMMAND, .payload = span_text(wrong[i])};
         assert_false(machine_entry_is_valid(&machine, &entry));
     }
-    const struct entry good = {.kind = ENTRY_COMMAND,
-                               .payload = SPAN("#COMMAND:1:SE\r\n#+T:=1-2\r\n" OLD)};
+    struct entry good = {.kind = ENTRY_COMMAND,
+                         .payload = SPAN("#COMMAND:1:SE\r\n#+T:=1-2\r\n" OLD)};
     assert_true(machine_entry_is_valid(&machine, &good));
     machine_close(&machine);
     command_table_free(table);
@@ -574,80 +574,9 @@ static void test_what_was_an_entry_is_made_one_anew(void **state)
     end(&r);
 }
 
-static void glance(struct span payload, struct span *argument, bool *is_found)
-{
-    char *copy = mem_alloc(payload.len + 1); /* of exact size but for empty ones */
-    if (payload.len)
-        memcpy(copy, payload.ptr, payload.len);
-    *is_found = logged_first_argument(span_of(copy, payload.len), argument);
-    if (*is_found)
-        *argument = span_of(payload.ptr + (argument->ptr - copy), argument->len);
-    mem_free(copy);
-}
-
-static void test_a_glance_finds_the_first_argument(void **state)
-{
-    (void)state;
-    for (size_t len = 0; len < 1200; len += 7) {
-        struct buf key = {0}, payload = {0};
-        memset(buf_reserve(&key, len + 1), 'k', len);
-        key.len = len;
-        const struct span args[] = {SPAN("SET"), buf_span(&key), SPAN("v")};
-        logged_add(&payload, args, 3, &(struct command_stand_in){.argc = 0});
-        struct span argument;
-        bool is_found;
-        glance(buf_span(&payload), &argument, &is_found);
-        assert_int_equal(is_found, len < 1000);
-        if (is_found)
-            assert_true(span_equal(argument, buf_span(&key)));
-        buf_close(&key);
-        buf_close(&payload);
-    }
-}
-
-static void test_a_glance_at_anything_finds_what_is_in_it_or_nothing(void **state)
-{
-    (void)state;
-    const struct span texts[] = {{"", 0},
-                                 SPAN("*"),
-                                 SPAN("*2"),
-                                 SPAN("*2\r\n"),
-                                 SPAN("*1\r\n$4\r\nPING\r\n"),
-                                 SPAN("*2\r\n$999\r\nGET\r\n$1\r\nk\r\n"),
-                                 SPAN("*2\r\n$3\r\nGET\r\n$999\r\nk\r\n"),
-                                 SPAN("#COMMAND:1:HSETEX\r\n"),
-                                 SPAN("*2\r\n$3\r\nGET\r\n$9999\r\nk\r\n"),
-                                 SPAN("*2\n$3\r\nGET\r\n$1\r\nk\r\n"),
-                                 SPAN("*2\r\n:3\r\nGET\r\n$1\r\nk\r\n")};
-    struct span argument;
-    bool is_found;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        glance(texts[i], &argument, &is_found);
-        assert_false(is_found);
-    }
-    const struct span whole = SPAN("*3\r\n$3\r\nSET\r\n$10\r\n0123456789\r\n$1\r\nv\r\n");
-    for (size_t len = 0; len <= whole.len; len++) {
-        glance(span_of(whole.ptr, len), &argument, &is_found);
-        assert_int_equal(is_found, len >= 28);
-    }
-    unsigned seed = 1;
-    for (int i = 0; i < 200000; i++) {
-        char bytes[36];
-        memcpy(bytes, whole.ptr, sizeof bytes);
-        for (int changes = 0; changes < 3; changes++)
-            bytes[(size_t)rand_r(&seed) % sizeof bytes] = "*$\r\n0123456789k"[rand_r(&seed) % 15];
-        glance(span_of(bytes, (size_t)rand_r(&seed) % (sizeof bytes + 1)), &argument, &is_found);
-        if (is_found)
-            assert_in_range((uintptr_t)(argument.ptr + argument.len), (uintptr_t)bytes,
-                            (uintptr_t)(bytes + sizeof bytes));
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_glance_finds_the_first_argument),
-        cmocka_unit_test(test_a_glance_at_anything_finds_what_is_in_it_or_nothing),
         cmocka_unit_test(test_arguments_of_every_length_survive),
         cmocka_unit_test(test_every_byte_survives_wherever_a_line_ends),
         cmocka_unit_test(test_what_redis_gets_as_well_stands_once),
