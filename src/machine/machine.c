@@ -241,7 +241,7 @@ void machine_apply(struct machine *machine, const struct entry *entry,
     ASSERT(entry->index == machine->applied_index + 1);
     machine->chain = mix(machine->chain, entry_checksum(entry));
     struct prng prng;
-    prng_init(&prng, entry->seed);
+    prng_init_late(&prng, entry->seed);
     struct command_context context = {.databases = machine->databases,
                                       .now_ms = entry->time_ms,
                                       .revision = entry->index,

@@ -8,19 +8,27 @@
 
 enum { CHECKSUM_CHARS = 8, IDENTITY_VERSION = 2 };
 
-static const char hex[] = "0123456789abcdef";
+static void put_word(char *at, uint64_t word)
+{
+    word = htole64(word);
+    memcpy(at, &word, sizeof word);
+}
 
 static void put_checksum(char *at, uint32_t checksum)
 {
-    for (int i = CHECKSUM_CHARS - 1; i >= 0; i--, checksum >>= 4)
-        at[i] = hex[checksum & 15];
+    put_word(at, number_hex_word(checksum));
 }
 
+/* Writes eight bytes or sixteen. */
 static size_t put_hex(char *at, uint64_t value)
 {
     size_t digits = (size_t)(67 - __builtin_clzll(value | 1)) / 4;
-    for (size_t i = digits; i > 0; i--, value >>= 4)
-        at[i - 1] = hex[value & 15];
+    if (digits <= 8) {
+        put_word(at, number_hex_word((uint32_t)value) >> 8 * (8 - digits));
+        return digits;
+    }
+    put_word(at, number_hex_word((uint32_t)(value >> 32)) >> 8 * (16 - digits));
+    put_word(at + digits - 8, number_hex_word((uint32_t)value));
     return digits;
 }
 
