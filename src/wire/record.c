@@ -120,6 +120,11 @@ static bool take_number(const char **at, const char *end, uint64_t *value)
                                       100000, 1000000, 10000000, 100000000};
     const char *start = *at;
     const char *digit = start;
+    if (end - start > 1 && start[1] == ':' && (unsigned char)(*start - '0') <= 9) {
+        *value = (unsigned char)(*start - '0');
+        *at = start + 2;
+        return true;
+    }
     uint64_t sum = 0, part;
     unsigned taken = 8;
     while (taken == 8 && end - digit >= 8) { /* eight at once */

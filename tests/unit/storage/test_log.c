@@ -161,6 +161,37 @@ static void test_entries_of_late_are_given_as_they_were_appended(void **state)
     node_close(&node);
 }
 
+/* All of a batch are applied after it was appended. */
+static void test_entries_of_a_large_batch_are_all_of_late(void **state)
+{
+    (void)state;
+    enum { BATCH = 1500 };
+    struct node node;
+    struct buf bytes = {0};
+    struct record record;
+    struct entry *entries = mem_alloc((BATCH + 1) * sizeof *entries);
+    started(&node);
+    append_read(&node, 1, 1, 10);
+    for (uint64_t i = 0; i < BATCH; i++)
+        encode_set(&bytes, 2 + i, 1, 10);
+    for (size_t i = 0, at = 0; i < BATCH; i++, at += record.bytes) {
+        assert_int_equal(record_parse(span_of(bytes.ptr + at, bytes.len - at), &record), RECORD_OK);
+        entries[i] = record.entry;
+        entries[i].reading.command = (uint16_t)((2 + i) * 10 + 1);
+    }
+    storage_append(node.storage, entries, BATCH);
+    size_t got = 0;
+    for (uint64_t first = 1; first <= BATCH + 1; first += got) {
+        got = storage_recent_entries(node.storage, first, BATCH + 1, entries);
+        assert_true(got > 0);
+        for (size_t i = 0; i < got; i++)
+            assert_int_equal(entries[i].reading.command, (uint16_t)((first + i) * 10 + 1));
+    }
+    buf_close(&bytes);
+    mem_free(entries);
+    node_close(&node);
+}
+
 static void test_what_is_remembered_of_an_entry_goes_with_it(void **state)
 {
     enum { MANY = 3000 }; /* more than are remembered */
@@ -784,6 +815,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_flush_is_one_operation_for_all_that_was_gathered),
         cmocka_unit_test(test_entries_of_late_are_given_as_they_were_appended),
+        cmocka_unit_test(test_entries_of_a_large_batch_are_all_of_late),
         cmocka_unit_test(test_what_was_not_flushed_is_lost_in_a_crash),
         cmocka_unit_test(test_an_entry_out_of_turn_is_a_bug),
         cmocka_unit_test(test_an_entry_from_memory_is_what_its_record_says),
