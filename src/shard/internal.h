@@ -260,8 +260,12 @@ void shard_trim(struct shard *shard);
 void shard_keep_recent(struct shard *shard);
 
 /* submit.c */
-struct entry shard_batch_begin(struct shard *shard, enum entry_kind kind);
-uint32_t shard_batch_end(struct shard *shard, const struct entry *entry);
+/* The next entry of the batch, with its time. The caller fills it in, encodes it to shard->batch
+ * and ends it, or leaves it. */
+struct entry *shard_batch_begin(struct shard *shard, enum entry_kind kind);
+uint32_t shard_batch_end(struct shard *shard); /* the bytes of its record */
+/* Encodes the request's command as it enters the log. False: it is too large. */
+bool shard_encode(struct shard *shard, struct entry *entry, const struct shard_request *request);
 void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload);
 uint64_t shard_next_index(const struct shard *shard);
 
