@@ -273,9 +273,9 @@ MUST_CHECK enum err window_load(struct storage *storage, const struct segment *s
 void window_forget(struct storage *storage);
 
 /* In the order of the log. */
-void recent_note(struct storage *storage, const struct entry *entry);
+void storage_note_recent(struct storage *storage, const struct entry *entry);
 /* Makes room for what is appended and for as much before it, within a bound. */
-void recent_grow(struct storage *storage, size_t count);
+void storage_grow_recent(struct storage *storage, size_t count);
 
 /* ---- fill.c ---- */
 

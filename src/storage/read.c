@@ -69,12 +69,12 @@ enum err window_record(struct storage *storage, const struct segment *segment, u
 enum { RECENT_MIN = 512, RECENT_MAX = 8192 };
 
 /* Every append notes its entry, so that a place that names the index names the one in the log. */
-void recent_note(struct storage *storage, const struct entry *entry)
+void storage_note_recent(struct storage *storage, const struct entry *entry)
 {
     storage->recent[entry->index & (storage->recent_cap - 1)] = *entry;
 }
 
-void recent_grow(struct storage *storage, size_t count)
+void storage_grow_recent(struct storage *storage, size_t count)
 {
     size_t old_cap = storage->recent_cap;
     struct entry *old = storage->recent;
@@ -87,7 +87,7 @@ void recent_grow(struct storage *storage, size_t count)
     storage->recent_cap = cap;
     for (size_t i = 0; i < old_cap; i++)
         if (old[i].index)
-            recent_note(storage, &old[i]);
+            storage_note_recent(storage, &old[i]);
     mem_free(old);
 }
 
