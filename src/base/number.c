@@ -1,5 +1,6 @@
 #include "base/number.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -47,17 +48,64 @@ bool number_parse_i64(struct span text, int64_t *value)
     return true;
 }
 
-/* All two-digit numbers in a row: formatting needs half the divisions. */
-static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233"
-                            "34353637383940414243444546474849505152535455565758596061626364656667"
-                            "6869707172737475767778798081828384858687888990919293949596979899";
+enum { EIGHT_DIGITS = 100000000 };
 
-static size_t count_digits(uint64_t value)
+/* The eight digits of a number below EIGHT_DIGITS, the first one in the lowest byte. All are worked
+ * out side by side: a number below 10,000 is split into two pairs by a multiplication, and a pair
+ * into two digits. */
+static uint64_t digits_of(uint32_t value)
 {
-    size_t count = 1;
-    for (; value >= 10000; value /= 10000)
-        count += 4;
-    return count + (value >= 10) + (value >= 100) + (value >= 1000);
+    uint64_t fours = value / 10000 | (uint64_t)(value % 10000) << 32;
+    uint64_t hundreds = (fours * 10486 >> 20) & 0x0000007f0000007f;
+    uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
+    uint64_t tens = (twos * 103 >> 10) & 0x000f000f000f000f;
+    return tens | (twos - 10 * tens) << 8;
+}
+
+/* Each step spreads the halves of what is there. */
+uint64_t number_hex_word(uint32_t value)
+{
+    uint64_t digits = (value >> 16 | (uint64_t)value << 32) & 0x0000ffff0000ffff;
+    digits = (digits >> 8 | digits << 16) & 0x00ff00ff00ff00ff;
+    digits = (digits >> 4 | digits << 8) & 0x0f0f0f0f0f0f0f0f;
+    uint64_t letters = (digits + 0x0606060606060606) >> 4 & 0x0101010101010101;
+    return digits + 0x3030303030303030 + letters * ('a' - '0' - 10);
+}
+
+static void put8(char *out, uint64_t word)
+{
+    word = htole64(word);
+    memcpy(out, &word, sizeof word);
+}
+
+static void put4(char *out, uint64_t word)
+{
+    uint32_t half = htole32((uint32_t)word);
+    memcpy(out, &half, sizeof half);
+}
+
+static void put2(char *out, uint64_t word)
+{
+    uint16_t quarter = htole16((uint16_t)word);
+    memcpy(out, &quarter, sizeof quarter);
+}
+
+/* A number from 10 on, without zeros before it and without a byte too many: two stores that
+ * overlap. */
+static size_t put_short(char *out, uint32_t value)
+{
+    uint64_t digits = digits_of(value);
+    unsigned zeros = (unsigned)__builtin_ctzll(digits) / 8;
+    uint64_t text = (digits | 0x3030303030303030) >> 8 * zeros;
+    size_t len = 8 - zeros;
+    if (len < 4) {
+        put2(out, text);
+        put2(out + len - 2, text >> 8 * (len - 2));
+    } else {
+        put4(out, text);
+        put4(out + len - 4, text >> 8 * (len - 4));
+    }
+    return len;
 }
 
 size_t number_format_u64(char *out, uint64_t value)
@@ -66,15 +114,16 @@ size_t number_format_u64(char *out, uint64_t value)
         out[0] = (char)('0' + value);
         return 1;
     }
-    size_t len = value < 100 ? 2 : count_digits(value);
-    char *at = out + len;
-    for (; value >= 100; value /= 100)
-        memcpy(at -= 2, pairs + 2 * (value % 100), 2);
-    if (value >= 10)
-        memcpy(out, pairs + 2 * value, 2);
-    else
-        out[0] = (char)('0' + value);
-    return len;
+    if (value < 100) { /* most lengths */
+        out[0] = (char)('0' + value / 10);
+        out[1] = (char)('0' + value % 10);
+        return 2;
+    }
+    if (value < EIGHT_DIGITS)
+        return put_short(out, (uint32_t)value);
+    size_t len = number_format_u64(out, value / EIGHT_DIGITS);
+    put8(out + len, digits_of((uint32_t)(value % EIGHT_DIGITS)) | 0x3030303030303030);
+    return len + 8;
 }
 
 size_t number_format_i64(char *out, int64_t value)

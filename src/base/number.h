@@ -17,9 +17,11 @@ enum {
 bool number_parse_i64(struct span text, int64_t *value);
 bool number_parse_u64(struct span text, uint64_t *value);
 
-/* Writes no NUL; returns the number of characters. */
+/* Writes no NUL; returns the number of characters, and writes no byte behind them. */
 size_t number_format_i64(char *out, int64_t value);
 size_t number_format_u64(char *out, uint64_t value);
+/* The number's eight lower-case hexadecimal digits, the first one in the lowest byte. */
+uint64_t number_hex_word(uint32_t value);
 
 /* Accepts the floats that Redis accepts: no leading space, the whole span, no NaN. "inf" and "-inf"
  * are accepted. */

@@ -19,10 +19,13 @@ void prng_init(struct prng *prng, uint64_t seed)
 {
     for (int i = 0; i < 4; i++)
         prng->state[i] = splitmix(&seed);
+    prng->is_seed = false;
 }
 
 uint64_t prng_next(struct prng *prng)
 {
+    if (prng->is_seed)
+        prng_init(prng, prng->state[0]);
     uint64_t *s = prng->state;
     uint64_t result = rotate_left(s[1] * 5, 7) * 9;
     uint64_t shifted = s[1] << 17;

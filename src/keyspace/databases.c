@@ -15,7 +15,7 @@ struct databases *databases_new(uint64_t seed)
 
 bool databases_free_some(struct databases *databases, size_t limit)
 {
-    for (unsigned i = 0; i < DATABASES_MAX; i++) {
+    for (unsigned i = 0; i < databases->end; i++) {
         if (!databases->list[i])
             continue;
         if (!keyspace_free_some(databases->list[i], limit))
@@ -43,6 +43,8 @@ struct keyspace *databases_at(struct databases *databases, unsigned number)
         keyspace_set_rules(keyspace, &databases->rules);
         keyspace_observe(keyspace, &databases->observer);
         databases->list[number] = keyspace;
+        if (number >= databases->end)
+            databases->end = number + 1;
     }
     return databases->list[number];
 }
@@ -58,7 +60,7 @@ void databases_set_rules(struct databases *databases, const struct value_rules *
     uint64_t seed = databases->rules.seed;
     databases->rules = *rules;
     databases->rules.seed = seed;
-    for (unsigned i = 0; i < DATABASES_MAX; i++)
+    for (unsigned i = 0; i < databases->end; i++)
         if (databases->list[i])
             keyspace_set_rules(databases->list[i], rules);
 }
@@ -71,7 +73,7 @@ const struct value_rules *databases_rules(const struct databases *databases)
 void databases_observe(struct databases *databases, const struct keyspace_observer *observer)
 {
     databases->observer = *observer;
-    for (unsigned i = 0; i < DATABASES_MAX; i++)
+    for (unsigned i = 0; i < databases->end; i++)
         if (databases->list[i])
             keyspace_observe(databases->list[i], observer);
 }
@@ -79,7 +81,7 @@ void databases_observe(struct databases *databases, const struct keyspace_observ
 size_t databases_count(const struct databases *databases)
 {
     size_t count = 0;
-    for (unsigned i = 0; i < DATABASES_MAX; i++)
+    for (unsigned i = 0; i < databases->end; i++)
         count += databases->list[i] ? databases->list[i]->count : 0;
     return count;
 }
@@ -87,7 +89,7 @@ size_t databases_count(const struct databases *databases)
 size_t databases_count_with_deadline(const struct databases *databases)
 {
     size_t count = 0;
-    for (unsigned i = 0; i < DATABASES_MAX; i++)
+    for (unsigned i = 0; i < databases->end; i++)
         if (databases->list[i])
             count += keyspace_count_with_deadline(databases->list[i]);
     return count;
@@ -95,7 +97,7 @@ size_t databases_count_with_deadline(const struct databases *databases)
 
 bool databases_has_deadlines(const struct databases *databases)
 {
-    for (unsigned i = 0; i < DATABASES_MAX; i++)
+    for (unsigned i = 0; i < databases->end; i++)
         if (databases->list[i] && keyspace_has_deadlines(databases->list[i]))
             return true;
     return false;
@@ -104,7 +106,7 @@ bool databases_has_deadlines(const struct databases *databases)
 size_t databases_count_due(const struct databases *databases, int64_t now_ms, size_t limit)
 {
     size_t count = 0;
-    for (unsigned i = 0; i < DATABASES_MAX && count < limit; i++)
+    for (unsigned i = 0; i < databases->end && count < limit; i++)
         if (databases->list[i])
             count += keyspace_count_due(databases->list[i], now_ms, limit - count);
     return count;
@@ -114,7 +116,7 @@ size_t databases_remove_expired(struct databases *databases, int64_t now_ms, siz
                                 uint64_t revision)
 {
     size_t removed = 0;
-    for (unsigned i = 0; i < DATABASES_MAX && removed < limit; i++)
+    for (unsigned i = 0; i < databases->end && removed < limit; i++)
         if (databases->list[i])
             removed +=
                 keyspace_remove_expired(databases->list[i], now_ms, limit - removed, revision);
@@ -124,7 +126,7 @@ size_t databases_remove_expired(struct databases *databases, int64_t now_ms, siz
 /* Database 0 is told of in any case, as it was when there was no other. */
 void databases_clear(struct databases *databases, uint64_t revision)
 {
-    for (unsigned i = 0; i < DATABASES_MAX; i++)
+    for (unsigned i = 0; i < databases->end; i++)
         if (i == 0 || (databases->list[i] && databases->list[i]->count))
             keyspace_clear(databases_at(databases, i), revision);
 }
@@ -132,7 +134,7 @@ void databases_clear(struct databases *databases, uint64_t revision)
 bool databases_free_cleared(struct databases *databases, size_t limit)
 {
     bool done = true;
-    for (unsigned i = 0; i < DATABASES_MAX && done; i++)
+    for (unsigned i = 0; i < databases->end && done; i++)
         if (databases->list[i])
             done = keyspace_free_cleared(databases->list[i], limit);
     return done;
@@ -140,7 +142,7 @@ bool databases_free_cleared(struct databases *databases, size_t limit)
 
 bool databases_has_cleared(const struct databases *databases)
 {
-    for (unsigned i = 0; i < DATABASES_MAX; i++)
+    for (unsigned i = 0; i < databases->end; i++)
         if (databases->list[i] && keyspace_has_cleared(databases->list[i]))
             return true;
     return false;
@@ -206,7 +208,7 @@ static bool was_changed(const struct keyspace *keyspace)
 uint64_t databases_digest(const struct databases *databases)
 {
     uint64_t digest = keyspace_digest(databases->list[0]);
-    for (unsigned i = 1; i < DATABASES_MAX; i++)
+    for (unsigned i = 1; i < databases->end; i++)
         if (databases->list[i] && was_changed(databases->list[i]))
             digest += of_database(i, keyspace_digest(databases->list[i]));
     return digest;
@@ -215,7 +217,7 @@ uint64_t databases_digest(const struct databases *databases)
 uint64_t databases_sum(const struct databases *databases)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < DATABASES_MAX; i++)
+    for (unsigned i = 0; i < databases->end; i++)
         if (databases->list[i])
             sum += of_database(i, keyspace_sum(databases->list[i]));
     return sum;
@@ -224,7 +226,7 @@ uint64_t databases_sum(const struct databases *databases)
 uint64_t databases_sum_by_walk(const struct databases *databases)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < DATABASES_MAX; i++)
+    for (unsigned i = 0; i < databases->end; i++)
         if (databases->list[i])
             sum += of_database(i, keyspace_sum_by_walk(databases->list[i]));
     return sum;

@@ -270,18 +270,18 @@ static void index_remove(struct dict *dict, uint32_t hole, uint64_t seed)
     set_cell(dict, hole, EMPTY);
 }
 
-void dict_remove(struct dict *dict, const struct item *item, uint64_t seed)
+void dict_remove(struct dict *dict, const struct item *item, uint32_t hash, uint64_t seed)
 {
     struct item **items = items_of(dict);
-    uint32_t cell = cell_of(dict, item, item_hash_of(item_key_span(item), seed));
+    uint32_t cell = cell_of(dict, item, hash);
     uint32_t position = position_in(dict, cell);
     ASSERT(position < dict->count && items[position] == item);
     index_remove(dict, cell, seed);
     uint32_t last = dict->count - 1;
     if (position != last) {
         struct item *moved = items[last];
-        uint32_t hash = item_hash_of(item_key_span(moved), seed);
-        set_cell(dict, cell_of(dict, moved, hash), cell_for(dict, hash, position));
+        uint32_t moved_hash = item_hash_of(item_key_span(moved), seed);
+        set_cell(dict, cell_of(dict, moved, moved_hash), cell_for(dict, moved_hash, position));
         items[position] = moved;
     }
     dict->count--;

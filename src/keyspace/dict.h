@@ -31,7 +31,7 @@ void dict_fetch_item(const struct dict *dict, uint32_t position);
 /* The item's key is absent. */
 void dict_insert(struct dict *dict, struct item *item, uint32_t hash, uint64_t seed);
 /* The caller then owns the item. */
-void dict_remove(struct dict *dict, const struct item *item, uint64_t seed);
+void dict_remove(struct dict *dict, const struct item *item, uint32_t hash, uint64_t seed);
 /* `fresh` takes the position of `old`. Both have the same key. `old` may be freed already. */
 void dict_replace(struct dict *dict, const struct item *old, struct item *fresh, uint32_t hash);
 

@@ -35,11 +35,14 @@ struct keyspace {
     struct keyspace *cleared;    /* list of keyspaces that were set aside to free; NULL: none */
     struct discarded *discarded; /* large values of removed keys, to be freed; NULL: none */
     struct value_rules rules;
+    struct span expected; /* keyspace_expect(); ptr NULL: none */
+    struct keyspace_place expected_place;
     struct slot slots[KEYSPACE_SLOTS];
 };
 
 struct databases {
     struct keyspace *list[DATABASES_MAX]; /* NULL: nobody has used it */
+    unsigned end;                         /* from here on nobody has used any */
     struct value_rules rules;
     struct keyspace_observer observer;
 };

@@ -1,5 +1,4 @@
 #include "base/assert.h"
-#include "base/crc.h"
 #include "base/mem.h"
 #include "keyspace/internal.h"
 
@@ -23,29 +22,10 @@ void keyspace_set_rules(struct keyspace *keyspace, const struct value_rules *rul
     keyspace->rules.seed = seed;
 }
 
-/* Redis Cluster specification, "Hash tags". */
-unsigned keyspace_slot_of(struct span key)
-{
-    const char *open = key.len ? memchr(key.ptr, '{', key.len) : NULL;
-    if (open) {
-        const char *tag = open + 1;
-        size_t left = key.len - (size_t)(tag - key.ptr);
-        const char *close = left ? memchr(tag, '}', left) : NULL;
-        if (close && close != tag)
-            key = span_of(tag, (size_t)(close - tag));
-    }
-    return crc16(key.ptr, key.len) % KEYSPACE_SLOTS;
-}
-
-static uint32_t hash_of(const struct keyspace *keyspace, struct span key)
-{
-    return item_hash_of(key, keyspace->rules.seed);
-}
-
 struct item *keyspace_find(const struct keyspace *keyspace, struct span key, int64_t now_ms)
 {
-    const struct slot *slot = &keyspace->slots[keyspace_slot_of(key)];
-    struct item *item = dict_find(&slot->dict, key, hash_of(keyspace, key));
+    const struct keyspace_place place = keyspace_place_of(keyspace, key);
+    struct item *item = dict_find(&keyspace->slots[place.slot].dict, key, place.hash);
     return item && !item_is_past(item, now_ms) ? item : NULL;
 }
 
@@ -83,24 +63,23 @@ static void sum_take(const struct change *change, const struct item *item)
     change->keyspace->sum -= digest_of_item(item, change->key_digest);
 }
 
-static void insert(struct keyspace *keyspace, unsigned number, struct item *item, uint32_t hash)
+static void insert(struct keyspace *keyspace, struct keyspace_place place, struct item *item)
 {
     ASSERT(!item_is_in_heap(item));
-    dict_insert(&keyspace->slots[number].dict, item, hash, keyspace->rules.seed);
-    keyspace->group_counts[number / GROUP_SLOTS]++;
+    dict_insert(&keyspace->slots[place.slot].dict, item, place.hash, keyspace->rules.seed);
+    keyspace->group_counts[place.slot / GROUP_SLOTS]++;
     keyspace->count++;
 }
 
-static struct item *replace(struct keyspace *keyspace, unsigned number, struct item *old,
-                            struct item *fresh)
+static struct item *replace(struct keyspace *keyspace, struct keyspace_place place,
+                            struct item *old, struct item *fresh)
 {
     if (old->has_due && !fresh->has_due) {
         struct item *without = fresh;
         fresh = item_new_with_due(without);
         item_free_moved(without);
     }
-    dict_replace(&keyspace->slots[number].dict, old, fresh,
-                 hash_of(keyspace, item_key_span(fresh)));
+    dict_replace(&keyspace->slots[place.slot].dict, old, fresh, place.hash);
     deadlines_replace(&keyspace->deadlines, old, fresh);
     keyspace_discard(keyspace, old);
     return fresh;
@@ -118,11 +97,9 @@ struct item *keyspace_set_times(struct keyspace *keyspace, struct item *item, in
 {
     int64_t element_ms = item_element_deadline(item);
     if (!item->has_due && (deadline_ms != NO_DEADLINE || element_ms != NO_DEADLINE)) {
-        struct span key = item_key_span(item);
-        uint32_t hash = hash_of(keyspace, key);
-        unsigned number = keyspace_slot_of(key);
+        const struct keyspace_place place = keyspace_place_of(keyspace, item_key_span(item));
         struct item *moved = item_new_with_due(item);
-        dict_replace(&keyspace->slots[number].dict, item, moved, hash);
+        dict_replace(&keyspace->slots[place.slot].dict, item, moved, place.hash);
         item_free_moved(item);
         item = moved;
     }
@@ -141,14 +118,14 @@ static void note_len(struct keyspace *keyspace, size_t len)
         keyspace->longest = len;
 }
 
-static struct item *set_there(struct keyspace *keyspace, unsigned number, struct item *item,
-                              struct span key, struct span value, bool keep_deadline,
-                              uint64_t revision)
+static struct item *set_there(struct keyspace *keyspace, struct keyspace_place place,
+                              struct item *item, struct span key, struct span value,
+                              bool keep_deadline, uint64_t revision)
 {
     bool had_elements = item->form == FORM_VALUE;
     int64_t deadline_ms = keep_deadline ? item_deadline_ms(item) : NO_DEADLINE;
     if (had_elements || !item_try_set_string(item, value, revision))
-        item = replace(keyspace, number, item, item_new(key, value, revision));
+        item = replace(keyspace, place, item, item_new(key, value, revision));
     if (item->has_due)
         deadlines_set(&keyspace->deadlines, item, deadline_ms, NO_DEADLINE);
     return item;
@@ -157,17 +134,16 @@ static struct item *set_there(struct keyspace *keyspace, unsigned number, struct
 struct item *keyspace_set_string(struct keyspace *keyspace, struct span key, struct span value,
                                  bool keep_deadline, uint64_t revision)
 {
-    unsigned number = keyspace_slot_of(key);
-    uint32_t hash = hash_of(keyspace, key);
+    const struct keyspace_place place = keyspace_place_of(keyspace, key);
     const struct change change = change_begin(keyspace, key);
-    struct item *item = dict_find(&keyspace->slots[number].dict, key, hash);
+    struct item *item = dict_find(&keyspace->slots[place.slot].dict, key, place.hash);
     note_len(keyspace, value.len);
     if (item) {
         sum_take(&change, item);
-        item = set_there(keyspace, number, item, key, value, keep_deadline, revision);
+        item = set_there(keyspace, place, item, key, value, keep_deadline, revision);
     } else {
         item = item_new(key, value, revision);
-        insert(keyspace, number, item, hash);
+        insert(keyspace, place, item);
     }
     sum_add(&change, item);
     change_end(&change, item_key_span(item), KEYSPACE_SET, revision);
@@ -227,13 +203,13 @@ void change_take_out(const struct change *change, struct item *item, enum keyspa
                      uint64_t revision)
 {
     struct keyspace *keyspace = change->keyspace;
-    unsigned number = keyspace_slot_of(item_key_span(item));
-    struct slot *slot = &keyspace->slots[number];
+    const struct keyspace_place place = keyspace_place_of(keyspace, item_key_span(item));
+    struct slot *slot = &keyspace->slots[place.slot];
     ASSERT(keyspace->count > 0 && slot->dict.count > 0);
     sum_take(change, item);
-    dict_remove(&slot->dict, item, keyspace->rules.seed);
+    dict_remove(&slot->dict, item, place.hash, keyspace->rules.seed);
     slot->removed_revision = revision;
-    keyspace->group_counts[number / GROUP_SLOTS]--;
+    keyspace->group_counts[place.slot / GROUP_SLOTS]--;
     keyspace->count--;
     deadlines_set(&keyspace->deadlines, item, NO_DEADLINE, NO_DEADLINE);
     change_end(change, item_key_span(item), event, revision);
@@ -249,8 +225,8 @@ static void remove_item(struct keyspace *keyspace, struct item *item, enum keysp
 
 bool keyspace_remove(struct keyspace *keyspace, struct span key, uint64_t revision)
 {
-    unsigned number = keyspace_slot_of(key);
-    struct item *item = dict_find(&keyspace->slots[number].dict, key, hash_of(keyspace, key));
+    const struct keyspace_place place = keyspace_place_of(keyspace, key);
+    struct item *item = dict_find(&keyspace->slots[place.slot].dict, key, place.hash);
     if (!item)
         return false;
     remove_item(keyspace, item, KEYSPACE_REMOVED, revision);
@@ -266,14 +242,13 @@ struct item *change_put(const struct change *change, struct item *fresh, int64_t
 {
     struct keyspace *keyspace = change->keyspace;
     struct span key = item_key_span(fresh);
-    unsigned number = keyspace_slot_of(key);
-    uint32_t hash = hash_of(keyspace, key);
-    struct item *old = dict_find(&keyspace->slots[number].dict, key, hash);
+    const struct keyspace_place place = keyspace_place_of(keyspace, key);
+    struct item *old = dict_find(&keyspace->slots[place.slot].dict, key, place.hash);
     if (old) {
         sum_take(change, old);
-        fresh = replace(keyspace, number, old, fresh);
+        fresh = replace(keyspace, place, old, fresh);
     } else {
-        insert(keyspace, number, fresh, hash);
+        insert(keyspace, place, fresh);
     }
     fresh = keyspace_set_times(keyspace, fresh, deadline_ms);
     sum_add(change, fresh);
@@ -324,12 +299,11 @@ struct item *keyspace_set_deadline(struct keyspace *keyspace, struct item *item,
 bool keyspace_changed_since(const struct keyspace *keyspace, struct span key, bool was_present,
                             uint64_t revision, int64_t now_ms)
 {
-    const struct slot *slot = &keyspace->slots[keyspace_slot_of(key)];
     const struct item *item = keyspace_find(keyspace, key, now_ms);
     if (keyspace->swapped_revision > revision && (was_present || item))
         return true;
     if (!item)
-        return was_present || slot->removed_revision > revision;
+        return was_present || keyspace->slots[keyspace_slot_of(key)].removed_revision > revision;
     return !was_present || item_revision(item) > revision;
 }
 

@@ -85,6 +85,18 @@ void keyspace_observe(struct keyspace *keyspace, const struct keyspace_observer 
 
 unsigned keyspace_slot_of(struct span key); /* CRC16, with {hash tags} */
 
+/* Where a keyspace of one seed looks a key up. */
+struct keyspace_place {
+    uint32_t hash;
+    uint16_t slot;
+};
+struct keyspace_place keyspace_place_of(const struct keyspace *keyspace, struct span key);
+/* Until the end, look-ups of equal keys use this place, and do not work it out again. `place` is
+ * that of the key; NULL: it is worked out now. The key's bytes stay as they are until then. */
+void keyspace_expect(struct keyspace *keyspace, struct span key,
+                     const struct keyspace_place *place);
+void keyspace_expect_end(struct keyspace *keyspace);
+
 /* NULL if the key is absent or its deadline is <= now_ms. now_ms = NO_DEADLINE ignores
  * deadlines. */
 struct item *keyspace_find(const struct keyspace *keyspace, struct span key, int64_t now_ms);
@@ -92,9 +104,10 @@ struct item *keyspace_find(const struct keyspace *keyspace, struct span key, int
 enum { KEYSPACE_AHEAD_MAX = 16 };
 /* Whether look-ups wait for memory, so that looking ahead is worth it. */
 bool keyspace_is_far(const struct keyspace *keyspace);
-/* These keys are looked up next: fetches to the processor's cache what that will read, for all of
- * them at once. Nothing else happens. */
-void keyspace_look_ahead(const struct keyspace *keyspace, const struct span *keys, size_t count);
+/* These keys are looked up next: says where, and fetches to the processor's cache what that will
+ * read, for all of them at once. Nothing else happens. */
+void keyspace_look_ahead(const struct keyspace *keyspace, const struct span *keys,
+                         struct keyspace_place *places, size_t count);
 
 /* Creates the key or replaces its value with a string of these bytes. An existing deadline stays if
  * `keep_deadline`, otherwise it is removed. The key gets `revision`. Pointers to an existing item

@@ -8,8 +8,8 @@
 /* machine.c */
 void machine_execute(const struct command *command, const struct span *args, size_t argc,
                      struct command_context *context, const struct machine_caller *caller);
-/* Whether what machine->logged took may stand in an entry. */
-bool machine_can_run(const struct machine *machine);
+/* The command that machine->logged took; NULL: it may not stand in an entry. */
+const struct command *machine_can_run(const struct machine *machine);
 uint64_t machine_sum(const struct databases *databases, const struct sessions *sessions);
 void machine_count(struct machine *machine, const struct command_context *context);
 

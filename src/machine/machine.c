@@ -114,13 +114,21 @@ void machine_execute(const struct command *command, const struct span *args, siz
                      struct command_context *context, const struct machine_caller *caller)
 {
     struct buf *out = context->reply->out;
-    if (only_reads(command, context) && !out)
+    bool reads = only_reads(command, context);
+    if (reads && !out)
         return; /* nobody waits for the reply, and the state does not change */
     struct resp_mark mark = resp_mark(context->reply);
     size_t len = out ? out->len : 0;
+    struct keyspace *keyspace = context->keyspace;
+    size_t key = (size_t)command->keys.first;
+    bool looks_up = key && key < argc && (!reads || caller->place);
+    if (looks_up)
+        keyspace_expect(keyspace, args[key], caller->place);
     if (command->work && caller->expect)
-        caller->expect(caller->context, command->work(context->keyspace, args, argc));
+        caller->expect(caller->context, command->work(keyspace, args, argc));
     run_within_limits(command, args, argc, context);
+    if (looks_up)
+        keyspace_expect_end(keyspace);
     if (out && out->len > len) {
         context->work += (out->len - len) / REPLY_BYTES_PER_WORK;
         context->replies += out->len - len;
@@ -147,15 +155,16 @@ void machine_add_command(struct buf *payload, const struct command *command,
     command_stand_in_close(&stand_in);
 }
 
-bool machine_can_run(const struct machine *machine)
+const struct command *machine_can_run(const struct machine *machine)
 {
     const struct logged *logged = &machine->logged;
     const struct command *command = command_find(machine->table, logged->args, logged->argc);
-    return command && command->run && command_arity_is_valid(command, logged->argc);
+    bool can = command && command->run && command_arity_is_valid(command, logged->argc);
+    return can ? command : NULL;
 }
 
-static void apply_command(struct machine *machine, const struct entry *entry,
-                          struct command_context *context, const struct machine_caller *caller)
+static void apply_parsed(struct machine *machine, const struct entry *entry,
+                         struct command_context *context, const struct machine_caller *caller)
 {
     struct logged *logged = &machine->logged;
     struct span rest = entry->payload;
@@ -166,6 +175,29 @@ static void apply_command(struct machine *machine, const struct entry *entry,
     if (!is_known)
         FATAL("the log holds a command that this version does not know: it is older than the log");
     machine_execute(command, logged->args, logged->argc, context, caller);
+}
+
+static void apply_command(struct machine *machine, const struct entry *entry,
+                          struct command_context *context, const struct machine_caller *caller)
+{
+    const struct entry_reading *reading = &entry->reading;
+    if (!reading->command || reading->argc == 0) {
+        apply_parsed(machine, entry, context, caller);
+        return;
+    }
+    struct span args[ENTRY_ARGS_MAX];
+    for (size_t i = 0; i < reading->argc; i++)
+        args[i] = entry_argument(entry, i);
+    machine_execute(command_table_at(machine->table, reading->command - 1u), args, reading->argc,
+                    context, caller);
+}
+
+void machine_note_command(struct entry_reading *reading, const struct command *command, size_t argc)
+{
+    bool shows_key = command->keys.first > 0 && (size_t)command->keys.first < argc &&
+                     command->keys.first < ENTRY_ARGS_MAX;
+    reading->command = (uint16_t)(command->id + 1);
+    reading->key = shows_key ? (uint8_t)command->keys.first : 0;
 }
 
 void machine_apply_data(struct machine *machine, const struct entry *entry,
@@ -217,7 +249,7 @@ void machine_apply(struct machine *machine, const struct entry *entry,
     ASSERT(entry->index == machine->applied_index + 1);
     machine->chain = mix(machine->chain, entry_checksum(entry));
     struct prng prng;
-    prng_init(&prng, entry->seed);
+    prng_init_late(&prng, entry->seed);
     struct command_context context = {.databases = machine->databases,
                                       .now_ms = entry->time_ms,
                                       .revision = entry->index,
@@ -281,7 +313,19 @@ bool machine_read_idle(struct machine *machine, const struct command *command,
     return true;
 }
 
-bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)
+/* As machine_can_run() says. Notes what it is. */
+static bool can_run(const struct machine *machine, struct entry *entry)
+{
+    const struct logged *logged = &machine->logged;
+    const struct command *command = machine_can_run(machine);
+    bool is_plain = entry->payload.ptr[0] == '*';
+    if (command && is_plain &&
+        entry_read_args(&entry->reading, entry->payload, logged->args, logged->argc))
+        machine_note_command(&entry->reading, command, logged->argc);
+    return command != NULL;
+}
+
+bool machine_entry_is_valid(struct machine *machine, struct entry *entry)
 {
     struct raft_membership membership;
     struct session_note note;
@@ -295,7 +339,7 @@ bool machine_entry_is_valid(struct machine *machine, const struct entry *entry)
     case ENTRY_MEMBERSHIP:
         return members_parse(rest, &membership) == ERR_NONE;
     case ENTRY_COMMAND:
-        return logged_take(&machine->logged, &rest) && rest.len == 0 && machine_can_run(machine);
+        return logged_take(&machine->logged, &rest) && rest.len == 0 && can_run(machine, entry);
     case ENTRY_TRANSACTION:
         return machine_transaction_is_valid(machine, entry->database, rest);
     case ENTRY_SESSION:
@@ -309,10 +353,15 @@ uint64_t machine_sum(const struct databases *databases, const struct sessions *s
     return databases_sum(databases) + sessions->sum;
 }
 
+uint64_t machine_digest_sum(const struct machine *machine)
+{
+    return machine_sum(machine->databases, &machine->sessions);
+}
+
 struct machine_digest machine_digest(const struct machine *machine)
 {
     return (struct machine_digest){.index = machine->applied_index,
-                                   .sum = machine_sum(machine->databases, &machine->sessions),
+                                   .sum = machine_digest_sum(machine),
                                    .chain = machine->chain,
                                    .chain_from = machine->chain_from};
 }
@@ -325,7 +374,7 @@ bool machine_digest_equal(const struct machine_digest *a, const struct machine_d
 
 uint64_t machine_digest_number(const struct machine *machine)
 {
-    uint64_t number = mix(machine_sum(machine->databases, &machine->sessions), machine->chain);
+    uint64_t number = mix(machine_digest_sum(machine), machine->chain);
     number = mix(number, machine->applied_index);
     return mix(number, (uint64_t)machine->clock_ms);
 }

@@ -84,6 +84,9 @@ struct machine_caller {
     /* If a transaction has commands that the machine does not run: all of its commands as the
      * client sent them; else empty. */
     struct span script;
+    /* Where the first key of the entry's or the reader's one command is looked up. NULL: nobody has
+     * worked that out. */
+    const struct keyspace_place *place;
     void *context;
     /* Runs such a command (PING, CLIENT …) and writes its reply. */
     void (*run_local)(void *context, const struct command *command, const struct span *args,
@@ -143,8 +146,13 @@ bool machine_each_key(struct machine *machine, const struct entry *entry,
                       bool (*visit)(void *context, unsigned database, struct span key),
                       void *context);
 
-/* Whether a node could have written the entry's payload, with commands that this version knows. */
-bool machine_entry_is_valid(struct machine *machine, const struct entry *entry);
+/* Whether a node could have written the entry's payload, with commands that this version knows.
+ * What it finds out about a command goes into entry->reading, and applying the entry then takes
+ * that for granted. */
+bool machine_entry_is_valid(struct machine *machine, struct entry *entry);
+/* Notes the command in a reading that has its arguments. */
+void machine_note_command(struct entry_reading *reading, const struct command *command,
+                          size_t argc);
 
 /* Replaces the databases by those as of another entry; returns the old ones. */
 struct databases *machine_replace_databases(struct machine *machine, struct databases *databases);
@@ -159,6 +167,7 @@ struct machine_digest {
     uint64_t chain_from;
 };
 struct machine_digest machine_digest(const struct machine *machine);
+uint64_t machine_digest_sum(const struct machine *machine); /* its sum alone */
 /* Whether both digests are of the same entry and equal. Chains are compared only if both have the
  * same chain_from. */
 bool machine_digest_equal(const struct machine_digest *a, const struct machine_digest *b);

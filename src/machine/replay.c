@@ -77,7 +77,8 @@ enum err machine_replay_apply(struct machine_replay *replay, const struct entry 
         return ERR_CORRUPT;
     }
     struct raft_membership membership = position->membership;
-    if (!machine_entry_is_valid(&replay->machine, entry) ||
+    struct entry read = *entry;
+    if (!machine_entry_is_valid(&replay->machine, &read) ||
         (entry->kind == ENTRY_MEMBERSHIP && members_parse(entry->payload, &membership))) {
         snprintf(message, 512,
                  "entry %llu holds what this version does not know: it is older than the log, or "
@@ -86,7 +87,7 @@ enum err machine_replay_apply(struct machine_replay *replay, const struct entry 
         return ERR_CORRUPT;
     }
     struct machine_caller nobody = {.reply = {.protocol = 2}};
-    machine_apply(&replay->machine, entry, &nobody);
+    machine_apply(&replay->machine, &read, &nobody);
     databases_free_cleared(replay->machine.databases, SIZE_MAX); /* no client waits: all at once */
     *position = (struct machine_position){.index = entry->index,
                                           .term = entry->term,
@@ -97,8 +98,9 @@ enum err machine_replay_apply(struct machine_replay *replay, const struct entry 
 
 bool machine_replay_is_void(struct machine_replay *replay, const struct entry *entry)
 {
+    struct entry read = *entry;
     return entry->kind == ENTRY_TRANSACTION && entry->index == replay->position.index + 1 &&
-           machine_entry_is_valid(&replay->machine, entry) &&
+           machine_entry_is_valid(&replay->machine, &read) &&
            machine_transaction_is_void(&replay->machine, entry);
 }
 

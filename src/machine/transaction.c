@@ -317,7 +317,7 @@ bool machine_rewrite(struct machine *machine, const struct machine_request *requ
     size_t start = out->len;
     enum entry_kind kind = request->kind;
     struct span payload = request->payload;
-    const struct entry entry = {.kind = kind, .database = request->database, .payload = payload};
+    struct entry entry = {.kind = kind, .database = request->database, .payload = payload};
     if (kind == ENTRY_SESSION)
         return machine_rewrite_session(payload, &judge->offer, out, error);
     if ((kind != ENTRY_COMMAND && kind != ENTRY_TRANSACTION) ||

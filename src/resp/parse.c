@@ -236,6 +236,12 @@ static bool take_short_line(const char **at, const char *end, char type, size_t 
     const char *c = *at;
     if (end - c < SHORT_LINE_MAX || *c++ != type || *c == '0')
         return false;
+    unsigned first = (unsigned char)(*c - '0');
+    if (first <= 9 && c[1] == '\r') { /* most have one digit */
+        *number = first;
+        *at = c + 3;
+        return true;
+    }
     const char *digits = c;
     size_t sum = 0;
     for (; (unsigned char)(*c - '0') <= 9; c++) {

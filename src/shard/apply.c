@@ -107,6 +107,7 @@ static void apply_one(struct shard *shard, const struct entry *entry, struct pen
 {
     struct waiter_client waiter = {.shard = shard};
     struct machine_caller caller = caller_of(&waiter);
+    caller.place = shard_place_ahead(shard, entry->index);
     if (write) {
         waiter.client = write->client;
         caller.script = span_of(write->script, write->script_len);
@@ -171,10 +172,12 @@ static bool answer_try(struct shard *shard, struct pending_read *read, int64_t n
     return true;
 }
 
-void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms)
+void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms,
+                       const struct keyspace_place *place)
 {
     struct waiter_client waiter = {shard, read->client};
     struct machine_caller caller = caller_of(&waiter);
+    caller.place = place;
     const struct machine_view view = {
         .now_ms = now_ms, .prng = &shard->prng, .database = read->database};
     const struct shard_host *host = &shard->options.host;
@@ -267,7 +270,7 @@ static bool answer_reads_before(struct shard *shard, const struct entry *entry,
         if (!read->done && read->kind == PENDING_TRY)
             answer_try(shard, read, now_ms); /* or it waits for its round */
         else if (!read->done && !shard_holds_read(shard, read))
-            shard_answer_read(shard, read, now_ms);
+            shard_answer_read(shard, read, now_ms, NULL);
     }
     read_queue_drop_done(reads);
     return all;
@@ -310,12 +313,13 @@ void shard_answer_reads(struct shard *shard)
             continue;
         }
         if (is_judged) {
-            shard_answer_read(shard, read, now_ms);
+            shard_answer_read(shard, read, now_ms, shard_place_ahead(shard, i));
             continue;
         }
         any_held = true;
         shard_note_of(shard, read->client)->held_pass = shard->judge_pass;
     }
+    shard_end_ahead(shard);
     read_queue_drop_done(reads);
     shard_note_announced(shard);
 }
@@ -324,24 +328,28 @@ void shard_answer_reads(struct shard *shard)
 static bool apply_next(struct shard *shard)
 {
     uint64_t index = shard->machine.applied_index + 1;
-    struct entry entry;
-    if (storage_entry(shard->storage, index, &entry) != ERR_NONE)
-        FATAL("a committed entry cannot be read back from the log");
-    bool for_waiter = shard_entry_is_for_waiter(&entry);
-    struct pending_write *write = for_waiter ? NULL : write_waiting_for(shard, &entry);
-    if (!answer_reads_before(shard, &entry, write)) {
+    const struct entry *entry = shard_entry_ahead(shard, index);
+    struct entry older;
+    if (!entry) {
+        if (storage_entry(shard->storage, index, &older) != ERR_NONE)
+            FATAL("a committed entry cannot be read back from the log");
+        entry = &older;
+    }
+    bool for_waiter = shard_entry_is_for_waiter(entry);
+    struct pending_write *write = for_waiter ? NULL : write_waiting_for(shard, entry);
+    if (!answer_reads_before(shard, entry, write)) {
         shard_note_announced(shard);
         return false;
     }
-    if (!shard_prepare_image(shard, &entry)) {
+    if (!shard_prepare_image(shard, entry)) {
         shard_note_announced(shard);
         return false;
     }
-    shard_announce_amid(shard, entry.record.len);
+    shard_announce_amid(shard, entry->record.len);
     if (for_waiter)
-        apply_for_waiter(shard, &entry);
+        apply_for_waiter(shard, entry);
     else
-        apply_one(shard, &entry, write);
+        apply_one(shard, entry, write);
     shard_note_announced(shard);
     shard_take_image_if_due(shard);
     return !shard_turn_is_over(shard);
@@ -359,5 +367,6 @@ void shard_apply_committed(struct shard *shard)
         if (!apply_next(shard))
             break;
     }
+    shard_end_ahead(shard);
     shard_keep_recent(shard);
 }

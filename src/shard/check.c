@@ -22,7 +22,7 @@ static bool is_known(const struct shard *shard, const struct entry *entry)
 
 /* An entry that cannot be applied may never get into the log: the node would end when it is
  * committed, and again at each start. */
-static const char *payload_refusal(struct shard *shard, const struct entry *entry)
+static const char *payload_refusal(struct shard *shard, struct entry *entry)
 {
     if (entry->time_ms < 0 || (uint64_t)entry->time_ms > RAFT_TIME_MS_MAX)
         return "an entry of a time that cannot be";

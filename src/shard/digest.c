@@ -295,7 +295,7 @@ void shard_digest_applied(struct shard *shard)
     struct shard_digests *digests = &shard->digests;
     uint64_t index = shard->machine.applied_index;
     size_t at = index % SHARD_DIGESTS_KEPT;
-    digests->kept[at].sum = machine_digest(&shard->machine).sum;
+    digests->kept[at].sum = machine_digest_sum(&shard->machine);
     digests->kept[at].chain = shard->machine.chain;
     if (index && digests->question.index == index)
         answer(shard);

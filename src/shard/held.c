@@ -146,7 +146,7 @@ static bool answer_client(struct shard *shard, struct held_reads *reads)
         }
         if (!shard_judge_read(shard, read, &now_ms))
             return true;
-        shard_answer_read(shard, read, now_ms);
+        shard_answer_read(shard, read, now_ms, NULL);
         drop_first(&shard->held, reads);
     }
     shard_free_held(shard, shard_note_of(shard, client));

@@ -144,6 +144,15 @@ struct shard_issue {
     uint64_t stuck_since_ms; /* something waits, and there is nowhere to issue it; 0 */
 };
 
+/* What is known of the entries that are applied next, or the reads that are answered next. */
+struct shard_ahead {
+    uint64_t first; /* index or position */
+    size_t count;
+    struct entry entries[KEYSPACE_AHEAD_MAX]; /* only of entries */
+    struct keyspace_place places[KEYSPACE_AHEAD_MAX];
+    bool has_place[KEYSPACE_AHEAD_MAX];
+};
+
 struct shard {
     struct shard_options options;
     struct raft *raft;
@@ -167,6 +176,7 @@ struct shard {
     bool offset_told;
     uint64_t log_bytes_pending; /* of the entries in `writes` */
 
+    struct shard_ahead ahead;
     struct write_queue writes;
     struct read_queue reads;
     struct client_note *notes;
@@ -250,8 +260,12 @@ void shard_trim(struct shard *shard);
 void shard_keep_recent(struct shard *shard);
 
 /* submit.c */
-struct entry shard_batch_begin(struct shard *shard, enum entry_kind kind);
-uint32_t shard_batch_end(struct shard *shard, const struct entry *entry);
+/* The next entry of the batch, with its time. The caller fills it in, encodes it to shard->batch
+ * and ends it, or leaves it. */
+struct entry *shard_batch_begin(struct shard *shard, enum entry_kind kind);
+uint32_t shard_batch_end(struct shard *shard); /* the bytes of its record */
+/* Encodes the request's command as it enters the log. False: it is too large. */
+bool shard_encode(struct shard *shard, struct entry *entry, const struct shard_request *request);
 void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload);
 uint64_t shard_next_index(const struct shard *shard);
 
@@ -279,17 +293,25 @@ uint64_t shard_expiry_due_ms(const struct shard *shard); /* UINT64_MAX: nothing 
 bool shard_judge_read(struct shard *shard, struct pending_read *read, int64_t *now_ms);
 
 /* ahead.c: of the next KEYSPACE_AHEAD_MAX reads, from this position on, or entries from this index
- * on; to be called once for so many */
-void shard_look_ahead_reads(const struct shard *shard, size_t position);
-void shard_look_ahead_entries(const struct shard *shard, uint64_t index, uint64_t last);
+ * on; to be called once for so many. What it finds out is valid until shard_end_ahead(), which
+ * comes before anything happens to the log, the queue of reads or the machine but that they are
+ * carried out. */
+void shard_look_ahead_reads(struct shard *shard, size_t position);
+void shard_look_ahead_entries(struct shard *shard, uint64_t index, uint64_t last);
+/* NULL: it is not among them. */
+const struct entry *shard_entry_ahead(const struct shard *shard, uint64_t index);
+/* Where the first key of that entry or read is looked up; NULL: nobody has worked it out. */
+const struct keyspace_place *shard_place_ahead(const struct shard *shard, uint64_t number);
+void shard_end_ahead(struct shard *shard);
 
 /* apply.c */
 void shard_apply_committed(struct shard *shard);
 void shard_answer_reads(struct shard *shard);
 
-/* Carries a read out; it is done then. */
-void shard_answer_read(struct shard *shard, struct pending_read *read,
-                       int64_t now_ms);             /* but PENDING_TRY */
+/* Carries a read out, but PENDING_TRY; it is done then. `place`: where its first argument is looked
+ * up, or NULL. */
+void shard_answer_read(struct shard *shard, struct pending_read *read, int64_t now_ms,
+                       const struct keyspace_place *place);
 bool shard_turn_is_over(const struct shard *shard); /* what is left comes in the next ones */
 
 /* held.c */

@@ -79,6 +79,8 @@ void shard_note_answered(struct shard *shard, struct pending_write *write)
     write_queue_drop_done(writes);
 }
 
+static const char too_large[] = "ERR the command is too large for an entry of the log";
+
 static const char *judge(void *context, const struct command *command, const struct span *args,
                          size_t argc, bool in_transaction)
 {
@@ -100,31 +102,66 @@ static void wake_behind(struct shard *shard, const struct machine_request *reque
     shard_wake_behind(shard, request->database, command, logged->args, logged->argc);
 }
 
+/* A command as it is, without annotations: it is parsed once, and goes into the batch from where it
+ * stands. */
+static uint32_t propose_plain(struct shard *shard, const struct machine_request *asked,
+                              const struct entry_origin *origin, const char **error)
+{
+    const struct logged *logged = &shard->machine.logged;
+    struct entry read = {
+        .kind = asked->kind, .database = asked->database, .payload = asked->payload};
+    *error = NULL;
+    if (!machine_entry_is_valid(&shard->machine, &read))
+        return 0;
+    const struct shard_request request = {
+        .command = command_table_at(shard->options.table, read.reading.command - 1u),
+        .args = logged->args,
+        .argc = logged->argc,
+        .database = asked->database};
+    *error = judge(shard, request.command, request.args, request.argc, false);
+    if (*error)
+        return 0;
+    struct entry *entry = shard_batch_begin(shard, ENTRY_COMMAND);
+    entry->database = asked->database;
+    entry->seed = prng_next(&shard->prng);
+    entry->origin = *origin;
+    if (!shard_encode(shard, entry, &request)) {
+        *error = too_large;
+        return 0;
+    }
+    uint32_t bytes = shard_batch_end(shard);
+    shard_wake_behind(shard, request.database, request.command, request.args, request.argc);
+    return bytes;
+}
+
 /* Appends an entry for a request whose times may be relative. 0: no node sends that, or it is
  * refused and `error` says why. */
 uint32_t shard_propose(struct shard *shard, const struct machine_request *request,
                        const struct entry_origin *origin, const char **error)
 {
     enum entry_kind kind = request->kind;
+    struct span text = request->payload;
     struct machine_judge judge_here = {.context = shard, .refusal = judge};
+    if (kind == ENTRY_COMMAND && text.len && text.len <= ENTRY_READ_BYTES_MAX && text.ptr[0] == '*')
+        return propose_plain(shard, request, origin, error);
     if (kind == ENTRY_SESSION)
         judge_here.offer = shard_offer_session(shard);
-    struct entry entry = shard_batch_begin(shard, kind);
-    entry.database = request->database;
+    struct entry *entry = shard_batch_begin(shard, kind);
+    entry->database = request->database;
     struct buf payload = {0};
     uint32_t bytes = 0;
     bool sound =
-        machine_rewrite(&shard->machine, request, entry.time_ms, &judge_here, &payload, error);
+        machine_rewrite(&shard->machine, request, entry->time_ms, &judge_here, &payload, error);
     if (sound && !*error && kind == ENTRY_SESSION)
         *error = shard_session_refusal(shard, buf_span(&payload));
     if (sound && !*error && payload.len > ENTRY_BYTES_MAX - ENTRY_HEADER_MAX)
-        *error = "ERR the command is too large for an entry of the log";
+        *error = too_large;
     if (sound && !*error) {
-        entry.seed = prng_next(&shard->prng);
-        entry.origin = *origin;
-        entry.payload = buf_span(&payload);
-        entry_encode(&shard->batch, &entry);
-        bytes = shard_batch_end(shard, &entry);
+        entry->seed = prng_next(&shard->prng);
+        entry->origin = *origin;
+        entry->payload = buf_span(&payload);
+        entry_encode(&shard->batch, entry);
+        bytes = shard_batch_end(shard);
         if (kind == ENTRY_COMMAND)
             wake_behind(shard, request);
     }

@@ -28,24 +28,26 @@ static void batch_reserve(struct shard *shard)
     shard->entries = mem_realloc(shard->entries, shard->batch_cap * sizeof *shard->entries);
 }
 
-struct entry shard_batch_begin(struct shard *shard, enum entry_kind kind)
+struct entry *shard_batch_begin(struct shard *shard, enum entry_kind kind)
 {
     batch_reserve(shard);
     shard->batch_offsets[shard->batch_count] = shard->batch.len;
-    return (struct entry){.index = shard_next_index(shard),
-                          .term = raft_term(shard->raft),
-                          .kind = kind,
-                          .time_ms = shard_entry_time(shard)};
+    struct entry *entry = &shard->entries[shard->batch_count];
+    *entry = (struct entry){.index = shard_next_index(shard),
+                            .term = raft_term(shard->raft),
+                            .kind = kind,
+                            .time_ms = shard_entry_time(shard)};
+    return entry;
 }
 
-uint32_t shard_batch_end(struct shard *shard, const struct entry *entry)
+uint32_t shard_batch_end(struct shard *shard)
 {
+    const struct entry *entry = &shard->entries[shard->batch_count];
     size_t bytes = shard->batch.len - shard->batch_offsets[shard->batch_count];
     ASSERT(bytes <= ENTRY_BYTES_MAX);
     shard_clock_entry(&shard->clock, entry->time_ms);
     if (bytes > LONG_ENTRY_BYTES)
         shard->long_index = entry->index;
-    shard->entries[shard->batch_count] = *entry;
     shard->batch_entries[shard->batch_count++] =
         (struct raft_entry){.index = entry->index, .term = entry->term, .bytes = (uint32_t)bytes};
     return (uint32_t)bytes;
@@ -53,11 +55,11 @@ uint32_t shard_batch_end(struct shard *shard, const struct entry *entry)
 
 void shard_batch_add(struct shard *shard, enum entry_kind kind, uint64_t seed, struct span payload)
 {
-    struct entry entry = shard_batch_begin(shard, kind);
-    entry.seed = seed;
-    entry.payload = payload;
-    entry_encode(&shard->batch, &entry);
-    shard_batch_end(shard, &entry);
+    struct entry *entry = shard_batch_begin(shard, kind);
+    entry->seed = seed;
+    entry->payload = payload;
+    entry_encode(&shard->batch, entry);
+    shard_batch_end(shard);
 }
 
 static enum shard_admission admit(struct shard *shard, struct shard_time now)
@@ -146,12 +148,12 @@ static bool goes_at_once(const struct shard *shard)
     return shard_may_propose(shard) && shard->writes.issued == shard->writes.count;
 }
 
-static struct pending_write *push_proposed(struct shard *shard, const struct asker *asker,
-                                           const struct entry *entry)
+/* What the batch has begun. */
+static struct pending_write *push_proposed(struct shard *shard, const struct asker *asker)
 {
     struct pending_write *write = push_write(shard, asker);
-    write->index = entry->index;
-    write->bytes = shard_batch_end(shard, entry);
+    write->index = shard->entries[shard->batch_count].index;
+    write->bytes = shard_batch_end(shard);
     shard_note_proposed(shard, write);
     return write;
 }
@@ -198,32 +200,63 @@ static bool fits_an_entry(const struct buf *payload)
     return payload->len <= ENTRY_BYTES_MAX - ENTRY_HEADER_MAX;
 }
 
-/* The entry with its payload. Most have no other parts than the command: that takes a copy less.
- * False: it is too large. */
-static bool encode_entry(struct shard *shard, struct entry *entry,
+/* The usual entry, of a command as it is: takes no copy of it, and who applies it need not parse
+ * it. */
+static void encode_plain(struct shard *shard, struct entry *entry,
                          const struct shard_request *request, const struct span *args, size_t argc)
 {
-    bool is_plain = !request->session.number;
-    if (is_plain && !request->command->stock) {
-        entry_encode_command(&shard->batch, entry, args, argc);
-        return true;
-    }
-    struct command_stand_in stand_in = {.argc = 0};
-    if (request->command->stock)
-        request->command->stock(args, argc, entry->time_ms, &stand_in);
-    if (is_plain && stand_in.place == STAND_IN_NONE) {
-        entry_encode_command(&shard->batch, entry, args, argc);
-        return true;
-    }
+    const struct command *command = request->command;
+    if (!entry_encode_command(&shard->batch, entry, args, argc))
+        return;
+    if (args != request->args) /* it was rewritten, perhaps to another command */
+        command = command_find(shard->options.table, args, argc);
+    machine_note_command(&entry->reading, command, argc);
+}
+
+/* The entry with a payload of several parts. False: it is too large. */
+static bool encode_parts(struct shard *shard, struct entry *entry,
+                         const struct shard_request *request, const struct span *args, size_t argc,
+                         const struct command_stand_in *stand_in)
+{
     struct buf payload = {0};
     add_number(&payload, &request->session, request->protocol);
-    logged_add(&payload, args, argc, &stand_in);
+    logged_add(&payload, args, argc, stand_in);
     bool fits = fits_an_entry(&payload);
     entry->payload = buf_span(&payload);
     if (fits)
         entry_encode(&shard->batch, entry);
     buf_close(&payload);
-    command_stand_in_close(&stand_in);
+    return fits;
+}
+
+bool shard_encode(struct shard *shard, struct entry *entry, const struct shard_request *request)
+{
+    const struct command *command = request->command;
+    struct command_rewritten rewritten;
+    struct command_stand_in stand_in;
+    rewritten.argc = 0; /* the rest is large, and of interest to few commands */
+    if (command->rewrite) {
+        rewritten = (struct command_rewritten){.argc = 0};
+        command->rewrite(request->args, request->argc, entry->time_ms, &rewritten);
+    }
+    size_t argc = request->argc;
+    struct span *memory;
+    const struct span *args = command_logged_args(&rewritten, request->args, &argc, &memory);
+    bool is_plain = !request->session.number;
+    bool fits = true;
+    if (is_plain && !command->stock) {
+        encode_plain(shard, entry, request, args, argc);
+    } else {
+        stand_in = (struct command_stand_in){.argc = 0};
+        if (command->stock)
+            command->stock(args, argc, entry->time_ms, &stand_in);
+        if (is_plain && stand_in.place == STAND_IN_NONE)
+            encode_plain(shard, entry, request, args, argc);
+        else
+            fits = encode_parts(shard, entry, request, args, argc, &stand_in);
+        command_stand_in_close(&stand_in);
+    }
+    mem_free(memory);
     return fits;
 }
 
@@ -298,27 +331,17 @@ enum shard_admission shard_write(struct shard *shard, const struct shard_request
         return SHARD_ACCEPTED;
     }
     const struct asker asker = asker_of(request);
-    struct entry entry = shard_batch_begin(shard, ENTRY_COMMAND);
-    entry.database = request->database;
-    entry.seed = prng_next(&shard->prng);
-    struct command_rewritten rewritten;
-    rewritten.argc = 0; /* the rest is large, and of interest to few commands */
-    if (request->command->rewrite) {
-        rewritten = (struct command_rewritten){.argc = 0};
-        request->command->rewrite(request->args, request->argc, entry.time_ms, &rewritten);
-    }
-    size_t argc = request->argc;
-    struct span *memory;
-    const struct span *args = command_logged_args(&rewritten, request->args, &argc, &memory);
-    if (encode_entry(shard, &entry, request, args, argc)) {
-        push_proposed(shard, &asker, &entry);
-        if (request->command->flags & COMMAND_LENGTHENS)
-            shard->long_index = entry.index;
-        shard_wake_behind(shard, request->database, request->command, args, argc);
-    } else {
+    struct entry *entry = shard_batch_begin(shard, ENTRY_COMMAND);
+    entry->database = request->database;
+    entry->seed = prng_next(&shard->prng);
+    if (!shard_encode(shard, entry, request)) {
         hold_command(shard, request);
+        return SHARD_ACCEPTED;
     }
-    mem_free(memory);
+    const struct pending_write *write = push_proposed(shard, &asker);
+    if (request->command->flags & COMMAND_LENGTHENS)
+        shard->long_index = write->index;
+    shard_wake_behind(shard, request->database, request->command, request->args, request->argc);
     return SHARD_ACCEPTED;
 }
 
@@ -392,15 +415,15 @@ static struct pending_write *propose_transaction(struct shard *shard,
     struct buf payload = {0};
     struct pending_write *write = NULL;
     const struct asker asker = asker_of_transaction(transaction);
-    struct entry entry = shard_batch_begin(shard, ENTRY_TRANSACTION);
-    entry.database = transaction->database;
-    entry.seed = prng_next(&shard->prng);
-    add_transaction(shard, transaction, entry.time_ms, &payload);
+    struct entry *entry = shard_batch_begin(shard, ENTRY_TRANSACTION);
+    entry->database = transaction->database;
+    entry->seed = prng_next(&shard->prng);
+    add_transaction(shard, transaction, entry->time_ms, &payload);
     if (fits_an_entry(&payload)) {
-        entry.payload = buf_span(&payload);
-        entry_encode(&shard->batch, &entry);
-        write = push_proposed(shard, &asker, &entry);
-        shard->long_index = entry.index; /* as far as anybody looked */
+        entry->payload = buf_span(&payload);
+        entry_encode(&shard->batch, entry);
+        write = push_proposed(shard, &asker);
+        shard->long_index = write->index; /* as far as anybody looked */
     }
     buf_close(&payload);
     return write;

@@ -52,9 +52,9 @@ void cache_add(struct cache *cache, uint64_t index, struct span record)
         chunk->offsets = mem_realloc(chunk->offsets, chunk->cap * sizeof *chunk->offsets);
     }
     chunk->offsets[chunk->count++] = (uint32_t)chunk->bytes.len;
-    /* A large record gets a chunk of exactly its size. */
-    if (chunk->bytes.cap == 0 && record.len > CHUNK_BYTES)
-        buf_reserve_exact(&chunk->bytes, record.len);
+    /* A large record gets a chunk of exactly its size; the first one may be all there is. */
+    if (chunk->bytes.cap == 0 && (record.len > CHUNK_BYTES || cache->count > 1))
+        buf_reserve_exact(&chunk->bytes, record.len > CHUNK_BYTES ? record.len : CHUNK_BYTES);
     buf_add_span(&chunk->bytes, record);
     chunk->ticket = 0;
     cache->bytes += record.len;

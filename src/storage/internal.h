@@ -61,15 +61,6 @@ struct cache_needs {
 void cache_evict(struct cache *cache, const struct cache_needs *needs);
 void cache_close(struct cache *cache);
 
-enum { RECENT_ENTRIES = 512 };
-
-/* What the records of the newest entries say, so that who applies them need not parse and check
- * again what was encoded or checked before it was appended. The cache has the bytes: the spans are
- * not valid. Place: index % RECENT_ENTRIES. */
-struct recent {
-    struct entry entries[RECENT_ENTRIES];
-};
-
 /* A place in a segment from which others are found: see index.c. */
 struct waypoint {
     uint64_t index;
@@ -198,7 +189,11 @@ struct storage {
     struct afloat afloat;
     struct place place;
     struct cache cache;
-    struct recent *recent;
+    /* What is known of the newest entries, so that who applies them need not parse and check again
+     * what was encoded or checked before it was appended. The cache has the bytes: of spans only
+     * the lengths are valid. Place: index % recent_cap, a power of 2. */
+    struct entry *recent;
+    size_t recent_cap;
     /* A window on a segment, for entries that the cache does not hold. */
     struct buf window;
     uint64_t window_seq;
@@ -297,7 +292,9 @@ MUST_CHECK enum err window_load(struct storage *storage, const struct segment *s
 void window_forget(struct storage *storage);
 
 /* In the order of the log. */
-void storage_note_recent(struct recent *recent, const struct entry *entry);
+void storage_note_recent(struct storage *storage, const struct entry *entry);
+/* Makes room for what is appended and for as much before it, within a bound. */
+void storage_grow_recent(struct storage *storage, size_t count);
 
 /* ---- fill.c ---- */
 

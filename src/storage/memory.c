@@ -16,7 +16,8 @@ static uint64_t cache_capacity(const struct cache *cache)
 uint64_t storage_memory(const struct storage *storage)
 {
     uint64_t bytes = cache_capacity(&storage->cache) + mem_footprint(storage->gathered.cap) +
-                     mem_footprint(storage->window.cap) + mem_footprint(sizeof *storage->recent);
+                     mem_footprint(storage->window.cap) +
+                     mem_footprint(storage->recent_cap * sizeof *storage->recent);
     return bytes + index_memory(storage);
 }
 

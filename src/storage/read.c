@@ -1,4 +1,5 @@
 #include "base/assert.h"
+#include "base/mem.h"
 #include "storage/internal.h"
 
 /* A reader of one old entry usually reads the next ones too. */
@@ -66,23 +67,41 @@ enum err window_record(struct storage *storage, const struct segment *segment, u
     }
 }
 
-void storage_note_recent(struct recent *recent, const struct entry *entry)
-{
-    recent->entries[entry->index % RECENT_ENTRIES] = *entry;
-}
+enum { RECENT_MIN = 512, RECENT_MAX = 8192 };
 
 /* Every append notes its entry, so that a place that names the index names the one in the log. */
-static bool recall(const struct recent *recent, uint64_t index, struct span record,
+void storage_note_recent(struct storage *storage, const struct entry *entry)
+{
+    storage->recent[entry->index & (storage->recent_cap - 1)] = *entry;
+}
+
+void storage_grow_recent(struct storage *storage, size_t count)
+{
+    size_t old_cap = storage->recent_cap;
+    struct entry *old = storage->recent;
+    size_t cap = old_cap ? old_cap : RECENT_MIN;
+    while (cap < RECENT_MAX && count > cap / 2)
+        cap *= 2;
+    if (cap == old_cap)
+        return;
+    storage->recent = mem_zalloc(cap * sizeof *storage->recent);
+    storage->recent_cap = cap;
+    for (size_t i = 0; i < old_cap; i++)
+        if (old[i].index)
+            storage_note_recent(storage, &old[i]);
+    mem_free(old);
+}
+
+/* Points the noted entry to its bytes, wherever they are now. */
+static bool recall(const struct storage *storage, uint64_t index, struct span record,
                    struct entry *entry)
 {
-    const struct entry *noted = &recent->entries[index % RECENT_ENTRIES];
-    const char *line_end = noted->index == index ? memchr(record.ptr, '\n', record.len) : NULL;
-    if (!line_end)
+    const struct entry *noted = &storage->recent[index & (storage->recent_cap - 1)];
+    if (noted->index != index)
         return false;
-    size_t header = (size_t)(line_end + 1 - record.ptr);
     *entry = *noted;
-    entry->payload = span_of(record.ptr + header, record.len - header);
     entry->record = record;
+    entry->payload = span_of(record.ptr + record.len - noted->payload.len, noted->payload.len);
     return true;
 }
 
@@ -90,11 +109,26 @@ bool storage_cached_entry(struct storage *storage, uint64_t index, struct entry 
 {
     struct span cached = cache_find(&storage->cache, index);
     if (cached.ptr)
-        return recall(storage->recent, index, cached, entry);
+        return recall(storage, index, cached, entry);
     const struct entry *ahead = index_find_ahead(storage, index);
     if (ahead)
         *entry = *ahead;
     return ahead != NULL;
+}
+
+size_t storage_recent_entries(struct storage *storage, uint64_t first, uint64_t last,
+                              struct entry *entries)
+{
+    size_t count;
+    struct span run = cache_run(&storage->cache, first, last, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *noted = &storage->recent[(first + i) & (storage->recent_cap - 1)];
+        if (noted->index != first + i)
+            return i;
+        recall(storage, first + i, span_of(run.ptr, noted->record.len), &entries[i]);
+        run = span_of(run.ptr + noted->record.len, run.len - noted->record.len);
+    }
+    return count;
 }
 
 enum err storage_entry(struct storage *storage, uint64_t index, struct entry *entry)
@@ -102,7 +136,7 @@ enum err storage_entry(struct storage *storage, uint64_t index, struct entry *en
     struct span cached = cache_find(&storage->cache, index);
     if (!cached.ptr)
         return index_read_next(storage, index, entry);
-    if (recall(storage->recent, index, cached, entry))
+    if (recall(storage, index, cached, entry))
         return ERR_NONE;
     struct record record;
     if (record_parse(cached, &record) != RECORD_OK)

@@ -28,7 +28,7 @@ enum err storage_open(const struct disk *disk, const struct storage_options *opt
     opened->options = *options;
     opened->base_file = opened->image.file = opened->install.file = DISK_NO_FILE;
     opened->held.file = DISK_NO_FILE;
-    opened->recent = mem_zalloc(sizeof *opened->recent);
+    storage_grow_recent(opened, 0);
     *recovered = (struct storage_recovered){.last_index = 0};
     message[0] = '\0';
     *storage = NULL;
@@ -122,6 +122,12 @@ static void select_database(struct storage *storage, struct segment *segment, un
 
 void storage_append(struct storage *storage, const struct entry *entries, size_t count)
 {
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += entries[i].record.len;
+    buf_reserve(&storage->gathered, bytes);
+    if (count > storage->recent_cap / 2)
+        storage_grow_recent(storage, count);
     for (size_t i = 0; i < count; i++) {
         const struct entry *entry = &entries[i];
         struct segment *segment = segment_for_append(storage);
@@ -131,7 +137,7 @@ void storage_append(struct storage *storage, const struct entry *entries, size_t
         index_note_afloat(&storage->afloat, entry->index, segment->end);
         buf_add_span(&storage->gathered, entry->record);
         cache_add(&storage->cache, entry->index, entry->record);
-        storage_note_recent(storage->recent, entry);
+        storage_note_recent(storage, entry);
         segment->end += entry->record.len;
     }
 }

@@ -169,6 +169,11 @@ MUST_CHECK enum err storage_entry(struct storage *storage, uint64_t index, struc
 /* The same entry, if memory has it. The spans stay valid until another entry is read. After
  * storage_entry() the next ones are often there, also where entries come from the disk. */
 bool storage_cached_entry(struct storage *storage, uint64_t index, struct entry *entry);
+/* Gives entries from the first one on, up to the last one, as long as they were appended lately:
+ * with what was found out about them then. Returns their number, perhaps 0. The spans are valid
+ * until the log is appended to or cut, or its writes complete. */
+size_t storage_recent_entries(struct storage *storage, uint64_t first, uint64_t last,
+                              struct entry *entries);
 
 /* Entries after `index` stay in the cache. The caller moves `index` on as it applies entries. */
 void storage_pin(struct storage *storage, uint64_t index);

@@ -8,19 +8,27 @@
 
 enum { CHECKSUM_CHARS = 8, IDENTITY_VERSION = 2 };
 
-static const char hex[] = "0123456789abcdef";
+static void put_word(char *at, uint64_t word)
+{
+    word = htole64(word);
+    memcpy(at, &word, sizeof word);
+}
 
 static void put_checksum(char *at, uint32_t checksum)
 {
-    for (int i = CHECKSUM_CHARS - 1; i >= 0; i--, checksum >>= 4)
-        at[i] = hex[checksum & 15];
+    put_word(at, number_hex_word(checksum));
 }
 
+/* Writes eight bytes or sixteen. */
 static size_t put_hex(char *at, uint64_t value)
 {
     size_t digits = (size_t)(67 - __builtin_clzll(value | 1)) / 4;
-    for (size_t i = digits; i > 0; i--, value >>= 4)
-        at[i - 1] = hex[value & 15];
+    if (digits <= 8) {
+        put_word(at, number_hex_word((uint32_t)value) >> 8 * (8 - digits));
+        return digits;
+    }
+    put_word(at, number_hex_word((uint32_t)(value >> 32)) >> 8 * (16 - digits));
+    put_word(at + digits - 8, number_hex_word((uint32_t)value));
     return digits;
 }
 
@@ -118,7 +126,21 @@ static char *put_count(char *at, char type, size_t count)
     return at;
 }
 
-void entry_encode_command(struct buf *out, const struct entry *entry, const struct span *args,
+bool entry_read_args(struct entry_reading *reading, struct span payload, const struct span *args,
+                     size_t argc)
+{
+    if (payload.len > ENTRY_READ_BYTES_MAX)
+        return false;
+    size_t shown = argc < ENTRY_ARGS_MAX ? argc : ENTRY_ARGS_MAX;
+    reading->argc = argc <= ENTRY_ARGS_MAX ? (uint8_t)argc : 0;
+    for (size_t i = 0; i < shown; i++) {
+        reading->args[i].at = (uint16_t)(args[i].ptr - payload.ptr);
+        reading->args[i].len = (uint16_t)args[i].len;
+    }
+    return true;
+}
+
+bool entry_encode_command(struct buf *out, struct entry *entry, const struct span *args,
                           size_t argc)
 {
     size_t payload_len = 3 + digits(argc);
@@ -127,9 +149,15 @@ void entry_encode_command(struct buf *out, const struct entry *entry, const stru
 
     size_t start = out->len;
     size_t header_len = begin(out, entry, payload_len);
+    struct entry_reading *reading = &entry->reading;
+    const char *payload = out->ptr + out->len;
     char *at = put_count(out->ptr + out->len, '*', argc);
     for (size_t i = 0; i < argc; i++) {
         at = put_count(at, '$', args[i].len);
+        if (i < ENTRY_ARGS_MAX) {
+            reading->args[i].at = (uint16_t)(at - payload);
+            reading->args[i].len = (uint16_t)args[i].len;
+        }
         if (args[i].len)
             memcpy(at, args[i].ptr, args[i].len);
         at += args[i].len;
@@ -139,6 +167,9 @@ void entry_encode_command(struct buf *out, const struct entry *entry, const stru
     out->len += payload_len;
     ASSERT(at == out->ptr + out->len);
     seal(out, start, header_len);
+    entry->payload = span_of(payload, payload_len);
+    reading->argc = argc <= ENTRY_ARGS_MAX ? (uint8_t)argc : 0;
+    return payload_len <= ENTRY_READ_BYTES_MAX;
 }
 
 static void seal_line(struct buf *out, size_t start)

@@ -68,6 +68,21 @@ struct entry_origin {
     uint64_t seq; /* from 1 in each term */
 };
 
+enum { ENTRY_ARGS_MAX = 7, ENTRY_READ_BYTES_MAX = UINT16_MAX };
+
+/* What this process found out about the payload of a command when it encoded or checked it, so that
+ * nobody has to once more. Never on the disk nor on the wire. All zeros: nothing. Only a payload of
+ * one command as it is, without annotations, and of up to ENTRY_READ_BYTES_MAX bytes has it. */
+struct entry_reading {
+    uint16_t command; /* its id in this process, plus 1; 0: the rest is not set */
+    uint8_t argc;     /* 0: more than there is room for; `args` has the first ones */
+    uint8_t key;      /* which of `args` is the first key; 0: none */
+    struct {
+        uint16_t at; /* in the payload */
+        uint16_t len;
+    } args[ENTRY_ARGS_MAX];
+};
+
 struct entry {
     uint64_t index;
     uint64_t term;
@@ -77,14 +92,26 @@ struct entry {
     uint64_t seed;              /* all randomness that applying needs; for ENTRY_EXPIRY the limit */
     struct entry_origin origin; /* not of a leader's own entries; applying ignores it */
     struct span payload;
-    struct span record; /* header and payload; parsing and encoding set it */
+    struct span record;           /* header and payload; parsing and encoding set it */
+    struct entry_reading reading; /* parsing leaves it empty */
 };
+
+/* Notes where the arguments stand, which are spans into the payload. Its owner then sets the
+ * command and the key. False: it is too long. */
+bool entry_read_args(struct entry_reading *reading, struct span payload, const struct span *args,
+                     size_t argc);
+static inline struct span entry_argument(const struct entry *entry, size_t i)
+{
+    return span_of(entry->payload.ptr + entry->reading.args[i].at, entry->reading.args[i].len);
+}
 
 /* Appends the record of `entry` to `out`; ignores entry->record. */
 void entry_encode(struct buf *out, const struct entry *entry);
 
-/* Encodes a command from its arguments, without an intermediate payload. */
-void entry_encode_command(struct buf *out, const struct entry *entry, const struct span *args,
+/* Encodes a command from its arguments, without an intermediate payload. Sets the payload, which is
+ * valid until `out` changes, and notes in the reading where the arguments stand, as
+ * entry_read_args() does. False: it is too long for that. */
+bool entry_encode_command(struct buf *out, struct entry *entry, const struct span *args,
                           size_t argc);
 
 /* The checksum in the entry's record, as its eight digits stand there. It covers everything in the

@@ -1,4 +1,5 @@
 /* Parses records. No byte of the input is trusted before it is checked. */
+#include <endian.h>
 #include <stdio.h>
 
 #include "base/crc.h"
@@ -39,43 +40,38 @@ static enum record_outcome split(struct span input, size_t prefix_len, struct li
     return input.len < LINE_MAX ? RECORD_TRUNCATED : RECORD_BAD;
 }
 
-enum { DIGIT = 16 };
-
-/* A table, because the digits of a seed are random: a processor that guesses whether the next one
- * is a letter is wrong every other time. */
-static const unsigned char digits[256] = {
-    ['0'] = DIGIT | 0,  ['1'] = DIGIT | 1,  ['2'] = DIGIT | 2,  ['3'] = DIGIT | 3,
-    ['4'] = DIGIT | 4,  ['5'] = DIGIT | 5,  ['6'] = DIGIT | 6,  ['7'] = DIGIT | 7,
-    ['8'] = DIGIT | 8,  ['9'] = DIGIT | 9,  ['a'] = DIGIT | 10, ['b'] = DIGIT | 11,
-    ['c'] = DIGIT | 12, ['d'] = DIGIT | 13, ['e'] = DIGIT | 14, ['f'] = DIGIT | 15,
-};
+/* The value of a lower-case hexadecimal digit, plus 1. A table, because the digits of a seed are
+ * random: a processor that guesses whether the next one is a letter is wrong every other time. */
+static const unsigned char hex_values[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16};
 
 static bool parse_hex(struct span text, uint64_t *value)
 {
     if (text.len == 0 || text.len > 16 || (text.len > 1 && text.ptr[0] == '0'))
         return false;
     uint64_t sum = 0;
-    unsigned all = DIGIT;
     for (size_t i = 0; i < text.len; i++) {
-        unsigned digit = digits[(unsigned char)text.ptr[i]];
-        all &= digit;
-        sum = sum << 4 | (digit & (DIGIT - 1));
+        unsigned nibble = hex_values[(unsigned char)text.ptr[i]];
+        if (nibble == 0)
+            return false;
+        sum = sum << 4 | (nibble - 1);
     }
-    if (!(all & DIGIT))
-        return false;
     *value = sum;
     return true;
 }
 
+/* Eight characters, the first one in the lowest byte. */
+static uint64_t load_word(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return le64toh(word);
+}
+
 static bool checksum_is(struct span text, uint32_t expected)
 {
-    static const char hex[] = "0123456789abcdef";
-    if (text.len != CHECKSUM_CHARS)
-        return false;
-    for (int i = CHECKSUM_CHARS - 1; i >= 0; i--, expected >>= 4)
-        if (text.ptr[i] != hex[expected & 15])
-            return false;
-    return true;
+    return text.len == CHECKSUM_CHARS && load_word(text.ptr) == number_hex_word(expected);
 }
 
 /* A kind, and behind it a database other than 0. */
@@ -103,12 +99,41 @@ static bool parse_kind(struct span text, struct entry *entry)
 
 enum { SAFE_DIGITS = 19 }; /* cannot overflow 64 bits */
 
+/* How many digits the word begins with, and what they say. */
+static unsigned leading_digits(uint64_t word, uint64_t *value)
+{
+    uint64_t digits = word ^ 0x3030303030303030;
+    uint64_t others = ((digits + 0x7676767676767676) | digits) & 0x8080808080808080;
+    unsigned count = others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
+    if (count == 0)
+        return 0;
+    digits <<= 64 - 8 * count; /* zeros before them */
+    digits = (digits * 10 + (digits >> 8)) & 0x00ff00ff00ff00ff;
+    digits = (digits * 100 + (digits >> 16)) & 0x0000ffff0000ffff;
+    *value = (digits * 10000 + (digits >> 32)) & 0xffffffff;
+    return count;
+}
+
 /* Takes a number in the form of number_parse_u64(), and the ':' after it. */
 static bool take_number(const char **at, const char *end, uint64_t *value)
 {
+    static const uint32_t powers[] = {1,      10,      100,      1000,     10000,
+                                      100000, 1000000, 10000000, 100000000};
     const char *start = *at;
     const char *digit = start;
-    uint64_t sum = 0;
+    if (end - start > 1 && start[1] == ':' && (unsigned char)(*start - '0') <= 9) {
+        *value = (unsigned char)(*start - '0');
+        *at = start + 2;
+        return true;
+    }
+    uint64_t sum = 0, part;
+    unsigned taken = 8;
+    while (taken == 8 && end - digit >= 8) { /* eight at once */
+        taken = leading_digits(load_word(digit), &part);
+        if (taken)
+            sum = sum * powers[taken] + part;
+        digit += taken;
+    }
     while (digit < end && (unsigned char)(*digit - '0') <= 9)
         sum = sum * 10 + (unsigned char)(*digit++ - '0');
     ptrdiff_t count = digit - start;
@@ -120,32 +145,68 @@ static bool take_number(const char **at, const char *end, uint64_t *value)
     return true;
 }
 
-/* The same in the form of parse_kind(). */
+/* The same in the form of parse_kind(). Most are one letter. */
 static bool take_kind(const char **at, const char *end, struct entry *entry)
 {
-    const char *colon = memchr(*at, ':', (size_t)(end - *at));
+    const char *colon = end - *at > 2 && (*at)[1] == ':' ? *at + 1 : NULL;
+    if (!colon)
+        colon = memchr(*at, ':', (size_t)(end - *at));
     if (!colon || !parse_kind(span_of(*at, (size_t)(colon - *at)), entry))
         return false;
     *at = colon + 1;
     return true;
 }
 
-/* The same in the form of parse_hex(). */
+/* Eight digits. Whatever else they are is not written back the same. */
+static bool hex_word_is(uint64_t word, uint32_t *value)
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t nibbles = (word & 0x0f * ones) + 9 * (word >> 6 & ones);
+    nibbles = (nibbles * 16 + (nibbles >> 8)) & 0x00ff00ff00ff00ff;
+    nibbles = (nibbles * 256 + (nibbles >> 16)) & 0x0000ffff0000ffff;
+    *value = (uint32_t)(nibbles * 65536 + (nibbles >> 32));
+    return number_hex_word(*value) == word;
+}
+
+/* The same in the form of parse_hex(). Most numbers have sixteen digits. */
 static bool take_hex(const char **at, const char *end, uint64_t *value)
 {
-    const char *colon = memchr(*at, ':', (size_t)(end - *at));
-    if (!colon || !parse_hex(span_of(*at, (size_t)(colon - *at)), value))
+    const char *start = *at;
+    uint32_t high, low;
+    if (end - start > 16 && start[16] == ':' && *start != '0' &&
+        hex_word_is(load_word(start), &high) && hex_word_is(load_word(start + 8), &low)) {
+        *value = (uint64_t)high << 32 | low;
+        *at = start + 17;
+        return true;
+    }
+    const char *digit = start;
+    uint64_t sum = 0;
+    unsigned nibble;
+    for (; digit < end && (nibble = hex_values[(unsigned char)*digit]) != 0; digit++)
+        sum = sum << 4 | (nibble - 1);
+    ptrdiff_t count = digit - start;
+    if (count == 0 || count > 16 || (count > 1 && *start == '0') || digit == end || *digit != ':')
         return false;
-    *at = colon + 1;
+    *value = sum;
+    *at = digit + 1;
     return true;
+}
+
+static bool word_has(uint64_t word, char c)
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t others = word ^ (unsigned char)c * ones;
+    return ((others - ones) & ~others & 0x80 * ones) != 0;
 }
 
 /* What stands between two ends of lines or colons is a checksum by its length alone. */
 static bool is_checksum(const char *at, const char *end)
 {
-    return end - at >= CHECKSUM_CHARS + 2 && !memchr(at, ':', CHECKSUM_CHARS) &&
-           !memchr(at, '\r', CHECKSUM_CHARS) && at[CHECKSUM_CHARS] == '\r' &&
-           at[CHECKSUM_CHARS + 1] == '\n';
+    if (end - at < CHECKSUM_CHARS + 2 || at[CHECKSUM_CHARS] != '\r' ||
+        at[CHECKSUM_CHARS + 1] != '\n')
+        return false;
+    uint64_t word = load_word(at);
+    return !word_has(word, ':') && !word_has(word, '\r');
 }
 
 static bool take_origin(const char **at, const char *end, struct entry_origin *origin)
@@ -225,6 +286,7 @@ static enum record_outcome parse_entry(struct span input, struct record *record)
         return RECORD_TRUNCATED;
     entry->payload = span_of(input.ptr + line.bytes, len);
     entry->record = span_of(input.ptr, line.bytes + len);
+    entry->reading.command = 0;
     uint32_t checksum = crc32c(0, input.ptr, line.checked_len);
     if (!checksum_is(line.fields[line.count - 1], crc32c(checksum, entry->payload.ptr, len)))
         return RECORD_BAD;
@@ -349,6 +411,8 @@ enum record_outcome record_parse(struct span input, struct record *record)
                  {"#NODE:", parse_identity}, {"#PREV:", parse_prev}, {"#HELD:", parse_held},
                  {"*2\r\n$6", parse_select}};
 
+    if (input.len >= 6 && memcmp(input.ptr, "#RAFT:", 6) == 0) /* most are entries */
+        return parse_entry(input, record);
     size_t window = input.len < 6 ? input.len : 6;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (window && memcmp(input.ptr, kinds[i].prefix, window) != 0)

@@ -1,7 +1,10 @@
 #include "base/number.h"
 
+#include <stdio.h>
+
 #include "base/crc.h"
 #include "base/histogram.h"
+#include "base/prng.h"
 #include "unit/support/test.h"
 
 static bool parses(const char *text, int64_t expected)
@@ -154,6 +157,53 @@ static void test_checksums_have_their_published_check_values(void **state)
     assert_int_equal(crc16("123456789", 9), 0x31c3);
 }
 
+/* Bit by bit. */
+static unsigned slow_crc16(const char *bytes, size_t len)
+{
+    unsigned crc = 0;
+    for (size_t i = 0; i < len; i++) {
+        crc ^= (unsigned)(unsigned char)bytes[i] << 8;
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xffff;
+    }
+    return crc;
+}
+
+static void test_the_sum_of_keys_is_that_of_each_bit(void **state)
+{
+    (void)state;
+    char bytes[70];
+    struct prng prng;
+    prng_init(&prng, 1);
+    for (int round = 0; round < 2000; round++) {
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (char)prng_next(&prng);
+        size_t len = (size_t)round % sizeof bytes;
+        assert_int_equal(crc16(bytes, len), slow_crc16(bytes, len));
+    }
+}
+
+/* As printf() writes them, and nothing behind. */
+static void test_numbers_of_every_length_are_printed(void **state)
+{
+    (void)state;
+    struct prng prng;
+    prng_init(&prng, 1);
+    for (int round = 0; round < 200000; round++) {
+        char text[NUMBER_I64_CHARS + 1], expected[NUMBER_I64_CHARS + 1];
+        uint64_t value = round < 1000 ? (uint64_t)round : prng_next(&prng) >> round % 64;
+        if (round % 7 == 0)
+            for (int digits = round % 20; value && digits; digits--)
+                value = value * 10 / 10 == value ? value * 10 : value;
+        memset(expected, '#', sizeof expected);
+        int len = snprintf(expected, sizeof expected, "%llu", (unsigned long long)value);
+        expected[len] = '#';
+        memset(text, '#', sizeof text);
+        assert_int_equal(number_format_u64(text, value), len);
+        assert_memory_equal(text, expected, sizeof text);
+    }
+}
+
 static void test_percentiles_stay_within_a_sixteenth(void **state)
 {
     (void)state;
@@ -176,6 +226,8 @@ int main(void)
         cmocka_unit_test(test_doubles_print_short_and_read_back),
         cmocka_unit_test(test_unsigned_integers_reach_further),
         cmocka_unit_test(test_checksums_have_their_published_check_values),
+        cmocka_unit_test(test_the_sum_of_keys_is_that_of_each_bit),
+        cmocka_unit_test(test_numbers_of_every_length_are_printed),
         cmocka_unit_test(test_percentiles_stay_within_a_sixteenth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

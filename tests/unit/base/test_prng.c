@@ -16,7 +16,7 @@ static void test_output_is_that_of_xoshiro256starstar(void **state)
                                         8476171486693032832,
                                         10595114339597558777u,
                                         2904607092377533576};
-    struct prng prng = {{1, 2, 3, 4}};
+    struct prng prng = {.state = {1, 2, 3, 4}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         assert_true(prng_next(&prng) == expected[i]);
 }
@@ -31,6 +31,19 @@ static void test_seed_is_spread_by_splitmix64(void **state)
     assert_true(prng.state[1] == 0x6e789e6aa1b965f4);
     assert_true(prng.state[2] == 0x06c45d188009454f);
     assert_true(prng.state[3] == 0xf88bb8a8724c81ec);
+}
+
+static void test_a_seed_that_is_spread_late_gives_the_same_numbers(void **state)
+{
+    (void)state;
+    struct prng prng, late;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        prng_init(&prng, seed);
+        prng_init_late(&late, seed);
+        assert_true(prng_below(&late, 1000) == prng_below(&prng, 1000));
+        for (int i = 0; i < 3; i++)
+            assert_true(prng_next(&late) == prng_next(&prng));
+    }
 }
 
 static void test_equal_seeds_give_equal_numbers(void **state)
@@ -83,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output_is_that_of_xoshiro256starstar),
         cmocka_unit_test(test_seed_is_spread_by_splitmix64),
+        cmocka_unit_test(test_a_seed_that_is_spread_late_gives_the_same_numbers),
         cmocka_unit_test(test_equal_seeds_give_equal_numbers),
         cmocka_unit_test(test_below_stays_below),
         cmocka_unit_test(test_below_is_uniform),

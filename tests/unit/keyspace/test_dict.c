@@ -43,7 +43,7 @@ static void remove_at(struct model *model, size_t position)
     unsigned key = model->keys[position];
     struct item *item = find(model, key);
     assert_ptr_equal(item, dict_at(&model->dict, position));
-    dict_remove(&model->dict, item, SEED);
+    dict_remove(&model->dict, item, item_hash_of(item_key_span(item), SEED), SEED);
     item_free(item);
     model->keys[position] = model->keys[--model->count];
     model->present[key] = false;

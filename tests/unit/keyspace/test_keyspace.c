@@ -554,6 +554,7 @@ static void test_looking_ahead_changes_nothing(void **state)
     struct keyspace *keyspace = keyspace_new(7);
     char texts[KEYSPACE_AHEAD_MAX][KEY_MAX];
     struct span keys[KEYSPACE_AHEAD_MAX];
+    struct keyspace_place places[KEYSPACE_AHEAD_MAX];
     for (int count = 0; count <= 40000; count += 20000) {
         for (int i = count - 20000; i < count; i++) {
             snprintf(texts[0], KEY_MAX, i % 3 ? "key%d" : "{same}%d", i);
@@ -566,7 +567,14 @@ static void test_looking_ahead_changes_nothing(void **state)
                 snprintf(texts[i], KEY_MAX, at % 5 ? "key%d" : "{same}%d", at + i);
                 keys[i] = span_text(texts[i]);
             }
-            keyspace_look_ahead(keyspace, keys, (size_t)(at % (KEYSPACE_AHEAD_MAX + 1)));
+            size_t some = (size_t)(at % (KEYSPACE_AHEAD_MAX + 1));
+            keyspace_look_ahead(keyspace, keys, places, some);
+            for (size_t i = 0; i < some; i++) {
+                const struct keyspace_place place = keyspace_place_of(keyspace, keys[i]);
+                assert_int_equal(places[i].slot, place.slot);
+                assert_int_equal(places[i].hash, place.hash);
+                assert_int_equal(places[i].slot, keyspace_slot_of(keys[i]));
+            }
         }
         assert_int_equal(keyspace_sum(keyspace), sum);
         assert_int_equal(keyspace_count(keyspace), count);
@@ -574,9 +582,38 @@ static void test_looking_ahead_changes_nothing(void **state)
     keyspace_free(keyspace);
 }
 
+/* A place that is not the key's shows which look-ups take it. */
+static void test_an_expected_key_is_looked_up_where_that_was_said(void **state)
+{
+    (void)state;
+    struct keyspace *keyspace = keyspace_new(7);
+    const struct keyspace_place place = keyspace_place_of(keyspace, SPAN("key"));
+    const struct keyspace_place elsewhere = {place.hash, (uint16_t)(place.slot ^ 1)};
+    char copy[] = "key";
+    keyspace_set_string(keyspace, SPAN("key"), SPAN("v"), false, 1);
+    keyspace_set_string(keyspace, SPAN("kez"), SPAN("v"), false, 1);
+    keyspace_set_string(keyspace, SPAN(""), SPAN("v"), false, 1);
+    for (int round = 0; round < 2; round++) {
+        keyspace_expect(keyspace, SPAN("key"), round ? &elsewhere : NULL);
+        assert_int_equal(keyspace_find(keyspace, SPAN("key"), 0) != NULL, round == 0);
+        assert_int_equal(keyspace_find(keyspace, span_of(copy, 3), 0) != NULL, round == 0);
+        assert_non_null(keyspace_find(keyspace, SPAN("kez"), 0));
+        assert_non_null(keyspace_find(keyspace, SPAN(""), 0));
+        keyspace_expect_end(keyspace);
+        assert_non_null(keyspace_find(keyspace, span_of(copy, 3), 0));
+    }
+    keyspace_expect(keyspace, SPAN(""), NULL);
+    assert_non_null(keyspace_find(keyspace, SPAN(""), 0));
+    assert_non_null(keyspace_find(keyspace, SPAN("key"), 0));
+    keyspace_expect_end(keyspace);
+    assert_non_null(keyspace_find(keyspace, SPAN(""), 0));
+    keyspace_free(keyspace);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_expected_key_is_looked_up_where_that_was_said),
         cmocka_unit_test(test_looking_ahead_changes_nothing),
         cmocka_unit_test(test_random_calls_do_what_a_simple_model_does),
         cmocka_unit_test(test_a_large_dictionary_shrinks_and_keeps_what_is_left),

@@ -301,7 +301,7 @@ static void test_what_no_node_writes_is_refused(void **state)
     for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
         struct buf payload = {0};
         add_commands(&payload, payloads[i]);
-        const struct entry entry = {.kind = ENTRY_TRANSACTION, .payload = buf_span(&payload)};
+        struct entry entry = {.kind = ENTRY_TRANSACTION, .payload = buf_span(&payload)};
         assert_false(machine_entry_is_valid(&r.machine, &entry));
         buf_close(&payload);
     }
@@ -313,13 +313,13 @@ static void test_what_no_node_writes_is_refused(void **state)
         struct buf payload = {0};
         buf_add_text(&payload, notes[i]);
         add_commands(&payload, "WATCH k;MULTI;SET a 1;EXEC");
-        const struct entry entry = {.kind = ENTRY_TRANSACTION, .payload = buf_span(&payload)};
+        struct entry entry = {.kind = ENTRY_TRANSACTION, .payload = buf_span(&payload)};
         assert_false(machine_entry_is_valid(&r.machine, &entry));
         buf_close(&payload);
     }
     struct buf payload = {0};
     add_commands(&payload, "SELECT 5");
-    const struct entry entry = {.kind = ENTRY_COMMAND, .payload = buf_span(&payload)};
+    struct entry entry = {.kind = ENTRY_COMMAND, .payload = buf_span(&payload)};
     assert_false(machine_entry_is_valid(&r.machine, &entry));
     buf_close(&payload);
     end(&r);
@@ -377,7 +377,7 @@ static void test_an_entry_names_its_keys_with_their_databases(void **state)
         struct buf payload = {0}, keys = {0};
         buf_add_text(&payload, entries[i].note);
         add_commands(&payload, entries[i].commands);
-        const struct entry entry = {
+        struct entry entry = {
             .kind = entries[i].kind, .database = 3, .payload = buf_span(&payload)};
         assert_true(machine_entry_is_valid(&r.machine, &entry));
         assert_true(machine_each_key(&r.machine, &entry, note_key, &keys));

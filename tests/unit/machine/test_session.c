@@ -610,7 +610,7 @@ static void test_entries_that_no_node_writes_are_invalid(void **state)
     struct fixture f;
     open_fixture(&f);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        const struct entry entry = {.kind = bad[i].kind, .payload = span_text(bad[i].payload)};
+        struct entry entry = {.kind = bad[i].kind, .payload = span_text(bad[i].payload)};
         if (machine_entry_is_valid(&f.machine, &entry))
             fail_msg("'%s' is taken", bad[i].payload);
     }

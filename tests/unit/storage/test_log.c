@@ -89,7 +89,7 @@ static void test_an_entry_from_memory_is_what_its_record_says(void **state)
                           .payload = SPAN("*1\r\n$4\r\nPING\r\n")};
     entry_encode(&record, &entry);
     entry.record = buf_span(&record);
-    entry.payload = span_of(NULL, 0); /* the record has it */
+    entry.reading = (struct entry_reading){.command = 7, .argc = 1, .args = {{8, 4}}};
     storage_append(node.storage, &entry, 1);
     struct entry read;
     struct record parsed;
@@ -104,7 +104,91 @@ static void test_an_entry_from_memory_is_what_its_record_says(void **state)
     assert_true(span_equal(read.payload, parsed.entry.payload));
     assert_true(span_equal(read.record, buf_span(&record)));
     assert_true(read.record.ptr != record.ptr);
+    assert_memory_equal(&read.reading, &entry.reading, sizeof read.reading);
+    assert_true(span_is(entry_argument(&read, 0), "PING"));
     buf_close(&record);
+    node_close(&node);
+}
+
+/* As storage is told, with a reading that names the entry. */
+static void append_read(struct node *node, uint64_t index, uint64_t term, size_t filler)
+{
+    struct buf bytes = {0};
+    encode_set(&bytes, index, term, filler);
+    struct record record;
+    assert_int_equal(record_parse(buf_span(&bytes), &record), RECORD_OK);
+    record.entry.reading.command = (uint16_t)(index * 10 + term);
+    storage_append(node->storage, &record.entry, 1);
+    buf_close(&bytes);
+}
+
+static void assert_recent(struct node *node, uint64_t first, uint64_t last, size_t count,
+                          uint64_t term)
+{
+    struct entry entries[2000], one;
+    size_t got = storage_recent_entries(node->storage, first, last, entries);
+    assert_int_equal(got, count);
+    for (size_t i = 0; i < got; i++) {
+        assert_int_equal(storage_entry(node->storage, first + i, &one), ERR_NONE);
+        assert_int_equal(entries[i].index, first + i);
+        assert_int_equal(entries[i].term, term);
+        assert_int_equal(entries[i].reading.command, (uint16_t)((first + i) * 10 + term));
+        assert_true(entries[i].payload.ptr == one.payload.ptr);
+        assert_int_equal(entries[i].payload.len, one.payload.len);
+        assert_true(entries[i].record.ptr == one.record.ptr);
+        assert_int_equal(entries[i].record.len, one.record.len);
+    }
+}
+
+static void test_entries_of_late_are_given_as_they_were_appended(void **state)
+{
+    (void)state;
+    struct node node;
+    started(&node);
+    for (uint64_t index = 1; index <= 2000; index++)
+        append_read(&node, index, 1, index % 3 ? 10 : 200);
+    assert_recent(&node, 1990, 2000, 11, 1);
+    assert_recent(&node, 2000, 2000, 1, 1);
+    assert_recent(&node, 1, 2000, 0, 1); /* its place has a later one */
+    node_flush(&node);
+    assert_int_equal(storage_truncate(node.storage, 1994), ERR_NONE);
+    assert_recent(&node, 1990, 1994, 5, 1);
+    append_read(&node, 1995, 2, 50);
+    append_read(&node, 1996, 2, 50);
+    assert_recent(&node, 1995, 1996, 2, 2);
+    struct entry entries[2];
+    assert_int_equal(storage_recent_entries(node.storage, 1997, 1998, entries), 0);
+    node_close(&node);
+}
+
+/* All of a batch are applied after it was appended. */
+static void test_entries_of_a_large_batch_are_all_of_late(void **state)
+{
+    (void)state;
+    enum { BATCH = 1500 };
+    struct node node;
+    struct buf bytes = {0};
+    struct record record;
+    struct entry *entries = mem_alloc((BATCH + 1) * sizeof *entries);
+    started(&node);
+    append_read(&node, 1, 1, 10);
+    for (uint64_t i = 0; i < BATCH; i++)
+        encode_set(&bytes, 2 + i, 1, 10);
+    for (size_t i = 0, at = 0; i < BATCH; i++, at += record.bytes) {
+        assert_int_equal(record_parse(span_of(bytes.ptr + at, bytes.len - at), &record), RECORD_OK);
+        entries[i] = record.entry;
+        entries[i].reading.command = (uint16_t)((2 + i) * 10 + 1);
+    }
+    storage_append(node.storage, entries, BATCH);
+    size_t got = 0;
+    for (uint64_t first = 1; first <= BATCH + 1; first += got) {
+        got = storage_recent_entries(node.storage, first, BATCH + 1, entries);
+        assert_true(got > 0);
+        for (size_t i = 0; i < got; i++)
+            assert_int_equal(entries[i].reading.command, (uint16_t)((first + i) * 10 + 1));
+    }
+    buf_close(&bytes);
+    mem_free(entries);
     node_close(&node);
 }
 
@@ -730,6 +814,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_flush_is_one_operation_for_all_that_was_gathered),
+        cmocka_unit_test(test_entries_of_late_are_given_as_they_were_appended),
+        cmocka_unit_test(test_entries_of_a_large_batch_are_all_of_late),
         cmocka_unit_test(test_what_was_not_flushed_is_lost_in_a_crash),
         cmocka_unit_test(test_an_entry_out_of_turn_is_a_bug),
         cmocka_unit_test(test_an_entry_from_memory_is_what_its_record_says),

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ static void encode_all_kinds(struct buf *out, size_t ends[KINDS])
     ends[count++] = out->len;
     entry.origin = (struct entry_origin){.life = 0};
     entry.kind = ENTRY_NOOP;
+    entry.payload = span_of("", 0);
     entry_encode(out, &entry);
     ends[count++] = out->len;
     entry.kind = ENTRY_TRANSACTION;
@@ -82,6 +84,52 @@ static void test_a_command_is_encoded_as_its_annotation_and_resp(void **state)
     assert_int_equal(out.len, sizeof header - 1 + 10 + sizeof payload - 1);
     assert_memory_equal(out.ptr + out.len - 34, payload, 34);
     buf_close(&out);
+}
+
+/* As printf() writes them. */
+static void test_numbers_of_every_length_are_written_in_a_header(void **state)
+{
+    (void)state;
+    struct prng prng;
+    prng_init(&prng, 3);
+    for (int i = 0; i < 3000; i++) {
+        struct buf out = {0};
+        char header[200];
+        struct entry entry = {.index = prng_next(&prng) >> i % 64,
+                              .term = prng_next(&prng) >> i % 61,
+                              .kind = ENTRY_COMMAND,
+                              .time_ms = (int64_t)(prng_next(&prng) >> (1 + i % 59)),
+                              .seed = prng_next(&prng) >> i % 63,
+                              .payload = SPAN("*1\r\n$4\r\nPING\r\n")};
+        entry_encode(&out, &entry);
+        int len = snprintf(header, sizeof header,
+                           "#RAFT:%llu:%llu:C:%lld:%llx:14:", (unsigned long long)entry.index,
+                           (unsigned long long)entry.term, (long long)entry.time_ms,
+                           (unsigned long long)entry.seed);
+        assert_memory_equal(out.ptr, header, (size_t)len);
+        uint32_t checksum = crc32c(crc32c(0, out.ptr, (size_t)len), entry.payload.ptr, 14);
+        snprintf(header, sizeof header, "%08x\r\n", checksum);
+        assert_memory_equal(out.ptr + len, header, 10);
+        struct record record;
+        assert_int_equal(parse_exact(out.ptr, out.len, &record), RECORD_OK);
+        assert_true(record.entry.index == entry.index && record.entry.term == entry.term);
+        assert_true(record.entry.time_ms == entry.time_ms && record.entry.seed == entry.seed);
+        for (int at = 0; at < len; at++) { /* a wrong character has no other meaning */
+            char right = out.ptr[at];
+            out.ptr[at] = (char)prng_next(&prng);
+            uint32_t sum = crc32c(crc32c(0, out.ptr, (size_t)len), entry.payload.ptr, 14);
+            snprintf(header, sizeof header, "%08x", sum);
+            memcpy(out.ptr + len, header, 8);
+            if (record_parse(buf_span(&out), &record) == RECORD_OK) {
+                struct buf again = {0};
+                entry_encode(&again, &record.entry);
+                assert_true(span_equal(buf_span(&again), buf_span(&out)));
+                buf_close(&again);
+            }
+            out.ptr[at] = right;
+        }
+        buf_close(&out);
+    }
 }
 
 static void test_a_command_and_its_ready_payload_give_the_same_bytes(void **state)
@@ -450,6 +498,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_command_is_encoded_as_its_annotation_and_resp),
+        cmocka_unit_test(test_numbers_of_every_length_are_written_in_a_header),
         cmocka_unit_test(test_a_command_and_its_ready_payload_give_the_same_bytes),
         cmocka_unit_test(test_the_place_and_the_mark_of_a_log_are_lines_of_numbers),
         cmocka_unit_test(test_encoding_leaves_what_stands_in_the_buffer),
