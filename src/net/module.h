@@ -16,6 +16,7 @@ enum {
     NET_RESERVED_MS = 1000,    /* how long they may take to say so */
 };
 
+struct net_io;
 struct net_local;
 struct net_listener;
 
@@ -49,6 +50,9 @@ struct net {
     struct client *refused[NET_RESERVED]; /* those, in no order */
     uint64_t refused_dropped;             /* for others that came */
     uint64_t next_id;
+
+    struct net_io *io; /* NULL: there are no I/O threads */
+    unsigned io_threads;
 
     struct net_listener *listeners;
     int spare_fd;             /* given up for a moment when there are no descriptors left */

@@ -3,6 +3,7 @@
 #include "net/connection.h"
 #include "net/dispatch.h"
 #include "net/failover.h"
+#include "net/io.h"
 #include "net/listen.h"
 #include "net/local.h"
 #include "net/module.h"
@@ -66,6 +67,9 @@ struct net *net_new(struct event_base *base, const struct net_options *options)
     net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     find_locals(net);
     net_stats_init(net);
+    net->io_threads = options->io_threads;
+    if (net->io_threads)
+        net->io = net_io_new(net, net->io_threads, &options->threads);
     return net;
 }
 
@@ -75,6 +79,7 @@ void net_free(struct net *net)
     struct client *client;
     for (uint32_t i = 0; (client = net_next_client(net, &i));)
         client_free(client);
+    net_io_free(net->io);
     if (net->spare_fd >= 0)
         close(net->spare_fd);
     net_stats_close(net);
@@ -109,6 +114,8 @@ void net_set_settings(struct net *net, const struct net_settings *settings)
 {
     net->settings = *settings;
     net_slowlog_set_limits(net);
+    if (net->io)
+        net_io_change_settings(net->io);
 }
 
 /* --- clock --- */
@@ -224,6 +231,8 @@ bool net_resume(struct net *net)
 {
     net_stats_close_window(net);
     net_slowlog_end_run(net);
+    if (net->io)
+        net_io_take(net->io);
     wake_waiting(net);
     net->submitted = let_reads_go_on(net);
     /* Those that are woken meanwhile (by CLIENT UNBLOCK, by a pause's end) have their turn in the
@@ -243,12 +252,16 @@ void net_flush(struct net *net)
     while ((link = list_take_first(&net->flush))) {
         struct client *client = LIST_OWNER(link, struct client, flush_link);
         client->flush_queued = false;
-        if (!client->writing || client->state == CLIENT_CLOSING)
+        if (client->io_thread)
+            client_hand_over(client);
+        else if (!client->writing || client->state == CLIENT_CLOSING)
             client_write(client);
         else
             client_check_unread(client);
     }
     net_reap(net);
+    if (net->io)
+        net_io_publish(net->io);
     net->now_known = false;
     net->used_memory_known = false;
 }
@@ -344,6 +357,8 @@ uint32_t net_wait_ms(const struct net *net, uint32_t most)
         return 0;
     if (net->replies_came && net->waiting_count[CLIENT_FULL])
         return 0;
+    if (net->io)
+        most = net_io_wait_ms(net->io, most);
     if (net->due_ms == UINT64_MAX && !net->paused)
         return most;
     uint64_t now_ms = net->host.now(net->host.context).mono_ms;
@@ -352,6 +367,11 @@ uint32_t net_wait_ms(const struct net *net, uint32_t most)
     if (net->paused && net->waiting_count[CLIENT_PAUSED])
         most = until(now_ms, net->pause_until_ms, most);
     return most;
+}
+
+void net_step_io(struct net *net, unsigned number)
+{
+    net_io_step(net->io, number);
 }
 
 /* --- the shard's host --- */
@@ -425,8 +445,11 @@ static bool is_full(void *context, struct shard_client handle)
 static void held(void *context, struct shard_client handle, bool held)
 {
     struct client *client = net_find_client(context, handle);
-    if (client)
-        client->held_back = held;
+    if (!client)
+        return;
+    client->held_back = held;
+    if (held && client->io_thread)
+        client_queue_flush(client); /* its thread is asked to tell */
 }
 
 static void role_changed(void *context)

@@ -9,7 +9,7 @@ enum { NET_SHORT_REPLY_BYTES = 16 * 1024 }; /* shorter ones are not worth a look
 /* Bytes of replies that the client has not read, early ones too. */
 static inline size_t client_output_len(const struct client *client)
 {
-    return net_output_len(&client->output) + client->places.kept_bytes;
+    return net_output_len(&client->output) + client->places.kept_bytes + client->io_unwritten;
 }
 /* A place for the reply of a request that the shard is about to get. */
 struct shard_client client_expect_reply(struct client *client);
