@@ -45,6 +45,7 @@ struct net_order {
     struct shard_client client;
     int fd;
     bool stop_reading;
+    bool raw;            /* from now on the loop cuts the input into requests */
     bool tell;           /* report once no more than tell_below bytes are unwritten */
     uint64_t tell_below; /* ORDER_SETTINGS: client-query-buffer-limit */
     uint64_t credit;     /* so many more bytes of input may be reported; _SETTINGS: bulk_len_max */

@@ -43,6 +43,10 @@ static int64_t credit_max(const struct client *client)
 
 void client_grant(struct client *client)
 {
+    if (client_is_stranger(client) && !client->io_raw) { /* RESET: its limits are narrower now */
+        client->io_raw = true;
+        net_io_order(client)->raw = true;
+    }
     int64_t most = credit_max(client);
     size_t held = client->state == CLIENT_OPEN ? 0 : client_input_len(client);
     int64_t missing = most - client->io_credit - (held < CREDIT_MAX ? (int64_t)held : CREDIT_MAX);
@@ -196,7 +200,7 @@ void client_take_report(struct client *client, struct net_report *report)
         client->end_of_input = true;
         client->end_of_input_ms = net_now(client->net)->mono_ms;
     }
-    if (report->read || report->end_of_input)
+    if (report->bytes.len || report->read || report->end_of_input)
         client_after_commands(client);
     if (client->state == CLIENT_DEAD || (!report->written && !report->told))
         return;

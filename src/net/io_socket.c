@@ -220,6 +220,21 @@ void net_socket_read(struct net_io_thread *thread, struct net_socket *socket)
     watch(thread, socket);
 }
 
+/* What was read of a request goes to the loop, and so does all that follows. */
+static void stop_parsing(struct net_io_thread *thread, struct net_socket *socket)
+{
+    socket->raw = true;
+    if (socket->in.len == 0)
+        return;
+    struct net_report *report = begin_report(thread, socket);
+    report->own = socket->in;
+    report->bytes = buf_span(&socket->in);
+    socket->credit -= (int64_t)socket->in.len;
+    socket->in = (struct buf){.ptr = NULL};
+    socket->news = true;
+    end_report(thread, socket, report);
+}
+
 /* --- output --- */
 
 static void fail(struct net_io_thread *thread, struct net_socket *socket)
@@ -302,6 +317,8 @@ void net_socket_work(struct net_io_thread *thread, struct net_socket *socket,
 {
     socket->credit += (int64_t)order->credit;
     socket->stopped = socket->stopped || order->stop_reading;
+    if (order->raw && !socket->raw)
+        stop_parsing(thread, socket);
     if (order->tell) {
         socket->tell = true;
         socket->tell_below = order->tell_below;
