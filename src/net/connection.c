@@ -450,8 +450,9 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 
 size_t client_memory(const struct client *client)
 {
-    return sizeof *client + mem_footprint(client->in.cap) + client->io_held +
-           client->io_unwritten + net_output_memory(&client->output) + client_places_memory(&client->places) + client_subscriptions_memory(client) +
+    return sizeof *client + mem_footprint(client->in.cap) + resp_parser_memory(&client->parser) +
+           client->io_memory + client->io_unwritten - client->io_stuck +
+           net_output_memory(&client->output) + client_places_memory(&client->places) + client_subscriptions_memory(client) +
            client_transaction_memory(&client->transaction);
 }
 

@@ -93,8 +93,10 @@ struct client {
     uint64_t longest_reply; /* of late, if it was long */
     bool held_back;         /* the shard holds reads until more is read */
     uint16_t io_thread;     /* that has the socket, from 1 on; 0: the loop has it */
+    bool io_shrunk;         /* it was told to give back what is empty, and was idle since */
     bool io_raw;            /* it was told to leave the parsing to the loop */
     int64_t io_credit;      /* so many more bytes of input may come from there */
+    size_t io_memory;       /* of its side of the connection, as last told */
     size_t io_held;         /* bytes there of a request that is not whole, as last told */
     uint64_t io_unwritten;  /* bytes that were handed over; that they were written is not told */
     uint64_t io_stuck;      /* of them: those that the socket did not take */

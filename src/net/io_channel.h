@@ -45,6 +45,7 @@ struct net_order {
     struct shard_client client;
     int fd;
     bool stop_reading;
+    bool shrink;         /* give back buffers that are empty */
     bool raw;            /* from now on the loop cuts the input into requests */
     bool tell;           /* report once no more than tell_below bytes are unwritten */
     uint64_t tell_below; /* ORDER_SETTINGS: client-query-buffer-limit */
@@ -80,6 +81,7 @@ struct net_report {
     uint64_t read;      /* bytes */
     uint64_t written;   /* bytes */
     uint64_t unwritten; /* that the socket did not take, now */
+    size_t memory;      /* of the connection at its thread, with what is unwritten and held */
     size_t held;        /* of a request that is not whole, now … */
     size_t wanted;      /* … and so much is known to be missing of it */
 };

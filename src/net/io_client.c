@@ -27,7 +27,7 @@ void client_move_to_thread(struct client *client)
     struct net_order *order = net_io_adopt(client);
     order->input = client->in;
     client->in = (struct buf){.ptr = NULL};
-    client->io_held = order->input.len;
+    client->io_held = client->io_memory = order->input.len;
     client->io_credit = 0;
     client_grant(client);
 }
@@ -176,8 +176,11 @@ static void take_progress(struct client *client, const struct net_report *report
     client->io_unwritten -= report->written;
     client->io_stuck = report->unwritten;
     client->io_held = report->held;
-    if (report->read || report->written)
+    client->io_memory = report->memory;
+    if (report->read || report->written) {
         client->last_active_ms = net_now(net)->mono_ms;
+        client->io_shrunk = false;
+    }
     if (report->read)
         net->statistics.io_reads++;
     net->statistics.input_bytes += report->read;

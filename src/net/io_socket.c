@@ -62,6 +62,8 @@ static void end_report(struct net_io_thread *thread, struct net_socket *socket,
     report->told = socket->told;
     report->written = socket->written;
     report->unwritten = net_output_len(&socket->output);
+    report->memory = sizeof *socket + mem_footprint(socket->in.cap) +
+                     resp_parser_memory(&socket->parser) + net_output_memory(&socket->output);
     report->held = socket->in.len;
     report->wanted = resp_parser_wanted(&socket->parser, socket->in.len);
     if (report->read || socket->end_of_input || socket->news || socket->is_blocked)
@@ -312,6 +314,17 @@ static void add_output(struct net_io_thread *thread, struct net_socket *socket,
         net_socket_write(thread, socket);
 }
 
+static void shrink(struct net_io_thread *thread, struct net_socket *socket)
+{
+    if (socket->in.len == 0) {
+        buf_close(&socket->in);
+        resp_parser_close(&socket->parser);
+    }
+    if (net_output_len(&socket->output) == 0)
+        net_output_close(&socket->output);
+    report_later(thread, socket);
+}
+
 void net_socket_work(struct net_io_thread *thread, struct net_socket *socket,
                      struct net_order *order, struct span bytes)
 {
@@ -319,6 +332,8 @@ void net_socket_work(struct net_io_thread *thread, struct net_socket *socket,
     socket->stopped = socket->stopped || order->stop_reading;
     if (order->raw && !socket->raw)
         stop_parsing(thread, socket);
+    if (order->shrink)
+        shrink(thread, socket);
     if (order->tell) {
         socket->tell = true;
         socket->tell_below = order->tell_below;

@@ -10,8 +10,7 @@
 
 enum {
     NET_READ_BYTES = 64 * 1024, /* the read buffer that clients share */
-    NET_IDLE_KEEP = 16 * 1024,  /* the same for both buffers of a client that is idle */
-    NET_IDLE_MS = 2000,
+    NET_IDLE_MS = 2000,         /* then a client's buffers are given back */
     NET_LINGER_MS = 10 * 1000, /* for replies after the client stopped sending */
     NET_RESERVED_MS = 1000,    /* how long they may take to say so */
 };

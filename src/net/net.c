@@ -268,14 +268,19 @@ void net_flush(struct net *net)
 
 /* --- time --- */
 
+/* All that is empty: a client that wakes up makes new ones. Its thread does the same. */
 static void give_back_buffers(struct client *client)
 {
-    if (client->in.cap > NET_IDLE_KEEP && client->in.len == 0)
+    if (client->in.len == 0) {
         buf_close(&client->in);
-    if (client->output.tail.cap > NET_IDLE_KEEP && net_output_len(&client->output) == 0)
-        net_output_close(&client->output);
-    if (client->in.len == 0)
         resp_parser_close(&client->parser);
+    }
+    if (net_output_len(&client->output) == 0)
+        net_output_close(&client->output);
+    client_places_shrink(&client->places);
+    client_transaction_shrink(&client->transaction);
+    if (client->io_thread && !client->io_shrunk)
+        net_io_order(client)->shrink = client->io_shrunk = true;
 }
 
 static bool is_idle_too_long(const struct client *client, uint64_t idle_ms)
@@ -311,7 +316,7 @@ static void visit(struct client *client)
         return;
     }
     client_check_soft_limit(client);
-    if (client->state == CLIENT_OPEN && client_owed(client) == 0 && idle_ms > NET_IDLE_MS)
+    if (idle_ms > NET_IDLE_MS)
         give_back_buffers(client);
 }
 
@@ -357,7 +362,7 @@ uint32_t net_wait_ms(const struct net *net, uint32_t most)
         return 0;
     if (net->replies_came && net->waiting_count[CLIENT_FULL])
         return 0;
-    if (net->io)
+    if (net->io && most)
         most = net_io_wait_ms(net->io, most);
     if (net->due_ms == UINT64_MAX && !net->paused)
         return most;

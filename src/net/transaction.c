@@ -18,6 +18,17 @@ size_t client_transaction_memory(const struct client_transaction *transaction)
     return transaction->commands.len + transaction->watch_bytes;
 }
 
+void client_transaction_shrink(struct client_transaction *transaction)
+{
+    if (!transaction->open)
+        buf_close(&transaction->commands);
+    if (transaction->watch_count)
+        return;
+    mem_free(transaction->watches);
+    transaction->watches = NULL;
+    transaction->watch_cap = 0;
+}
+
 static void forget_watches(struct client_transaction *transaction)
 {
     for (size_t i = 0; i < transaction->watch_count; i++)
