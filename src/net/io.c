@@ -120,7 +120,8 @@ void net_io_change_settings(struct net_io *io)
 
 /* --- reports --- */
 
-static void take_batch(struct net_io *io, struct worker *worker, struct net_reports *reports)
+/* How many bytes of input it had. */
+static size_t take_batch(struct net_io *io, struct worker *worker, struct net_reports *reports)
 {
     for (struct net_batch *own = reports->batch.returned, *next; own; own = next) {
         next = own->next;
@@ -128,26 +129,35 @@ static void take_batch(struct net_io *io, struct worker *worker, struct net_repo
             net_orders_free(LIST_OWNER(own, struct net_orders, batch));
     }
     reports->batch.returned = NULL;
+    size_t long_bytes = 0;
     for (size_t i = 0; i < reports->count; i++) {
         struct net_report *report = &reports->items[i];
+        long_bytes += report->own.len;
         struct client *client = net_find_client(io->net, report->client);
         if (client && !client_is_gone(client))
             client_take_report(client, report);
         buf_close(&report->own);
     }
+    size_t taken = reports->bytes_len;
     reports->count = 0;
     if (!net_spare_keep(&worker->used, &reports->batch))
         net_reports_free(reports);
+    return taken + long_bytes;
 }
 
+/* A turn has to end, however much comes: what is left keeps the loop from waiting. */
 void net_io_take(struct net_io *io)
 {
     ring_wake(&io->sleeper);
     for (unsigned i = 0; i < io->count; i++) {
         struct worker *worker = &io->workers[i];
         struct net_batch *batch;
-        while ((batch = ring_take(&worker->thread->reports.ring)))
-            take_batch(io, worker, LIST_OWNER(batch, struct net_reports, batch));
+        for (size_t bytes = 0; bytes < NET_TURN_BYTES;) {
+            batch = ring_take(&worker->thread->reports.ring);
+            if (!batch)
+                break;
+            bytes += take_batch(io, worker, LIST_OWNER(batch, struct net_reports, batch));
+        }
     }
 }
 
@@ -161,6 +171,14 @@ uint32_t net_io_wait_ms(struct net_io *io, uint32_t most)
         if (!ring_is_empty(&io->workers[i].thread->reports.ring))
             return 0;
     return most;
+}
+
+size_t net_io_memory(const struct net_io *io)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; io && i < io->count; i++)
+        bytes += atomic_load_explicit(&io->workers[i].thread->memory, memory_order_relaxed);
+    return bytes;
 }
 
 /* --- clients --- */

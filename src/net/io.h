@@ -34,6 +34,8 @@ void net_io_take(struct net_io *io);
 void net_io_publish(struct net_io *io);
 /* The loop is about to wait for events: how long it may. 0: there are reports already. */
 uint32_t net_io_wait_ms(struct net_io *io, uint32_t most);
+/* Of buffers that belong to no client. */
+size_t net_io_memory(const struct net_io *io);
 void net_io_change_settings(struct net_io *io);
 /* Gives the client to the thread with the fewest. The order is to be filled in; it is valid until
  * the next one, as is that of net_io_order(). */

@@ -83,9 +83,15 @@ void net_orders_free(struct net_orders *orders)
     mem_free(orders);
 }
 
-struct net_reports *net_reports_new(void)
+static const size_t reports_bytes = sizeof(struct net_reports) +
+                                    NET_REPORTS * sizeof(struct net_report) +
+                                    NET_REPORT_SPANS * sizeof(struct span) + NET_REPORT_BYTES;
+
+struct net_reports *net_reports_new(_Atomic size_t *memory)
 {
     struct net_reports *reports = mem_zalloc(sizeof *reports);
+    reports->memory = memory;
+    atomic_fetch_add_explicit(memory, reports_bytes, memory_order_relaxed);
     reports->items = mem_alloc(NET_REPORTS * sizeof *reports->items);
     reports->spans = mem_alloc(NET_REPORT_SPANS * sizeof *reports->spans);
     reports->bytes = mem_alloc(NET_REPORT_BYTES);
@@ -96,6 +102,7 @@ void net_reports_free(struct net_reports *reports)
 {
     for (size_t i = 0; i < reports->count; i++)
         buf_close(&reports->items[i].own);
+    atomic_fetch_sub_explicit(reports->memory, reports_bytes, memory_order_relaxed);
     mem_free(reports->items);
     mem_free(reports->spans);
     mem_free(reports->bytes);

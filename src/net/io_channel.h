@@ -18,9 +18,10 @@
 
 enum {
     NET_REPORTS = 256,                 /* of a batch */
-    NET_REPORT_BYTES = 192 * 1024,     /* of input in a batch */
+    NET_REPORT_BYTES = 128 * 1024,     /* of input in a batch */
     NET_REPORT_SPANS = 8 * 1024,       /* arguments, and one for each request */
-    NET_BATCHES_KEPT = 4,              /* more than these are freed */
+    NET_BATCHES_KEPT = 4,              /* by each side; more than these are freed */
+    NET_TURN_BYTES = 256 * 1024,       /* of input from a thread, then the loop goes on */
     NET_ORDER_BYTES_KEPT = 256 * 1024, /* of a batch of orders that is kept */
     NET_COPIED_MAX = 16 * 1024, /* longer replies are handed over, shorter ones copied to a batch */
 };
@@ -88,6 +89,7 @@ struct net_report {
 
 struct net_reports {
     struct net_batch batch;
+    _Atomic size_t *memory;
     bool signals; /* the loop shall not wait for something else before it looks */
     struct net_report *items;
     size_t count;
@@ -129,7 +131,8 @@ struct net_batch *net_spare_take_all(struct net_spare *spare);
 struct net_orders *net_orders_new(void);
 void net_orders_clear(struct net_orders *orders); /* what it held was taken out */
 void net_orders_free(struct net_orders *orders);  /* with what it holds */
-struct net_reports *net_reports_new(void);
+/* `memory`: bytes of all batches of a thread, which either side may free. */
+struct net_reports *net_reports_new(_Atomic size_t *memory);
 void net_reports_free(struct net_reports *reports);
 
 #endif

@@ -94,7 +94,7 @@ static void keep(struct client *client, struct net_report *report, struct span r
     buf_add_span(in, rest);
 }
 
-static void take_input(struct client *client, struct net_report *report)
+static void take_requests(struct client *client, struct net_report *report)
 {
     struct span rest = report->bytes;
     client->io_credit -= (int64_t)rest.len;
@@ -108,6 +108,14 @@ static void take_input(struct client *client, struct net_report *report)
     keep(client, report, rest);
     if (client->state == CLIENT_OPEN)
         client_process_own(client);
+}
+
+static void take_input(struct client *client, struct net_report *report)
+{
+    size_t own = report->own.cap;
+    client->io_memory += own; /* a command may ask how much memory there is */
+    take_requests(client, report);
+    client->io_memory -= own;
 }
 
 /* --- output --- */

@@ -101,7 +101,7 @@ struct net_reports *net_thread_room(struct net_io_thread *thread)
     if (thread->open)
         return thread->open;
     struct net_batch *spare = net_spare_take(&thread->spare);
-    open = spare ? LIST_OWNER(spare, struct net_reports, batch) : net_reports_new();
+    open = spare ? LIST_OWNER(spare, struct net_reports, batch) : net_reports_new(&thread->memory);
     open->count = open->span_count = open->bytes_len = 0;
     open->signals = false;
     thread->open = open;

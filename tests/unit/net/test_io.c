@@ -188,7 +188,7 @@ static void test_threads_read_ahead_within_bounds(void **state)
         assert_int_equal(took > 0 ? took % 8 : 0, 0);
         step_threads(f); /* the loop does nothing */
     }
-    /* client-query-buffer-limit is 1 MiB: half of it, one read, and what the sockets hold. */
+    /* client-query-buffer-limit is 1 MiB: half of it, a read, and what the sockets hold. */
     assert_in_range(sent, 512 * 1024, 512 * 1024 + 64 * 1024 + 1024 * 1024);
     uint64_t done = net_stats(f->net).commands_processed;
     turns(f);
