@@ -44,7 +44,7 @@ struct net_order *net_io_order(struct client *client);
 /* Short replies, for the client's newest order. */
 void net_io_copy(struct client *client, struct net_order *order, struct span bytes);
 void net_io_step(struct net_io *io, unsigned number); /* see net_step_io() */
-void net_io_leave(struct client *client); /* its thread closes the descriptor */
+void net_io_leave(struct client *client);             /* its thread closes the descriptor */
 
 /* io_client.c */
 /* It has shown that it is a client, and nothing of it is half done: a thread gets it. */

@@ -125,6 +125,7 @@ static void attach_output(struct client *client, struct net_order *order)
     struct net_output *output = &client->output;
     size_t len = net_output_len(output);
     client->io_unwritten += len;
+    client->net->statistics.io_writes++;
     if (output->chunks.first || output->tail.len > NET_COPIED_MAX) {
         order->chunks = net_output_take(output);
         return;
@@ -158,19 +159,16 @@ void client_hand_over(struct client *client)
 {
     if (client->state == CLIENT_DEAD || client_over_hard_limit(client))
         return;
+    bool closes = client->state == CLIENT_CLOSING;
     size_t len = net_output_len(&client->output);
-    struct net_order *order =
-        len || client->io_unwritten || client->state == CLIENT_CLOSING ? net_io_order(client) : NULL;
-    if (len)
-        attach_output(client, order);
-    if (order && has_to_hear(client)) {
-        order->tell = true;
+    if (len || closes || client->io_unwritten) {
+        struct net_order *order = net_io_order(client);
+        if (len)
+            attach_output(client, order);
+        order->stop_reading = closes;
+        order->tell = has_to_hear(client);
         order->tell_below = tell_below(client);
     }
-    if (client->state == CLIENT_CLOSING)
-        order->stop_reading = true;
-    if (len)
-        client->net->statistics.io_writes++;
     end_if_closing(client);
     client_check_soft_limit(client);
     client_check_unread(client);

@@ -95,8 +95,9 @@ void net_thread_send(struct net_io_thread *thread)
 struct net_reports *net_thread_room(struct net_io_thread *thread)
 {
     struct net_reports *open = thread->open;
-    if (open && (open->count == NET_REPORTS || NET_REPORT_BYTES - open->bytes_len < NET_READ_BYTES ||
-                 NET_REPORT_SPANS - open->span_count < NET_REPORT_SPANS / 4))
+    if (open &&
+        (open->count == NET_REPORTS || NET_REPORT_BYTES - open->bytes_len < NET_READ_BYTES ||
+         NET_REPORT_SPANS - open->span_count < NET_REPORT_SPANS / 4))
         net_thread_send(thread);
     if (thread->open)
         return thread->open;

@@ -32,11 +32,11 @@ struct net_io_thread {
     /* Both sides. */
     struct net_sender orders;
     struct net_sender reports;
-    _Atomic size_t memory;            /* of its batches of reports */
-    struct ring_sleeper sleeper;      /* the thread */
-    struct ring_sleeper *loop;        /* borrowed */
-    int event;                        /* signals the thread */
-    int loop_event;                   /* signals the loop; borrowed */
+    _Atomic size_t memory;       /* of its batches of reports */
+    struct ring_sleeper sleeper; /* the thread */
+    struct ring_sleeper *loop;   /* borrowed */
+    int event;                   /* signals the thread */
+    int loop_event;              /* signals the loop; borrowed */
     /* The thread's. */
     int epoll;
     struct net_socket **sockets; /* by the slot of their client */

@@ -114,10 +114,10 @@ struct net_options {
     const struct log *log;
     uint64_t self; /* node id */
     struct net_host host;
-    unsigned io_threads;       /* 0: the loop reads and writes by itself */
+    unsigned io_threads;        /* 0: the loop reads and writes by itself */
     struct net_threads threads; /* .start NULL: nobody runs them but net_step_io() */
-    bool sentinel;             /* HELLO says so, and no connection here is a node's */
-    const char *redis_version; /* that HELLO names; borrowed; NULL: NET_REDIS_VERSION */
+    bool sentinel;              /* HELLO says so, and no connection here is a node's */
+    const char *redis_version;  /* that HELLO names; borrowed; NULL: NET_REDIS_VERSION */
 };
 
 struct net *net_new(struct event_base *base, const struct net_options *options);

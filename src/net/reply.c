@@ -26,7 +26,8 @@ void client_queue_flush(struct client *client)
     list_append(&client->net->flush, &client->flush_link);
 }
 
-/* What the limits count. What an I/O thread has not tried to write yet is not the client's fault. */
+/* What the limits count. What an I/O thread has not tried to write yet is not the client's fault.
+ */
 static size_t limited_len(const struct client *client)
 {
     return client_output_len(client) - client->io_unwritten + client->io_stuck;

@@ -289,16 +289,15 @@ static void section_cpu(struct server *server, struct buf *out)
     getrusage(RUSAGE_SELF, &own);
     getrusage(RUSAGE_THREAD, &loop);
     getrusage(RUSAGE_CHILDREN, &children);
-    buf_printf(out,
-               "used_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n"
-               "used_cpu_sys_children:%ld.%06ld\r\nused_cpu_user_children:%ld.%06ld\r\n"
-               "used_cpu_sys_main_thread:%ld.%06ld\r\nused_cpu_user_main_thread:%ld.%06ld\r\n",
-               (long)own.ru_stime.tv_sec, (long)own.ru_stime.tv_usec, (long)own.ru_utime.tv_sec,
-               (long)own.ru_utime.tv_usec, (long)children.ru_stime.tv_sec,
-               (long)children.ru_stime.tv_usec, (long)children.ru_utime.tv_sec,
-               (long)children.ru_utime.tv_usec, (long)loop.ru_stime.tv_sec,
-               (long)loop.ru_stime.tv_usec, (long)loop.ru_utime.tv_sec,
-               (long)loop.ru_utime.tv_usec);
+    buf_printf(
+        out,
+        "used_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n"
+        "used_cpu_sys_children:%ld.%06ld\r\nused_cpu_user_children:%ld.%06ld\r\n"
+        "used_cpu_sys_main_thread:%ld.%06ld\r\nused_cpu_user_main_thread:%ld.%06ld\r\n",
+        (long)own.ru_stime.tv_sec, (long)own.ru_stime.tv_usec, (long)own.ru_utime.tv_sec,
+        (long)own.ru_utime.tv_usec, (long)children.ru_stime.tv_sec, (long)children.ru_stime.tv_usec,
+        (long)children.ru_utime.tv_sec, (long)children.ru_utime.tv_usec, (long)loop.ru_stime.tv_sec,
+        (long)loop.ru_stime.tv_usec, (long)loop.ru_utime.tv_sec, (long)loop.ru_utime.tv_usec);
 }
 
 static void section_modules(struct server *server, struct buf *out)

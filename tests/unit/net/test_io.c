@@ -383,8 +383,8 @@ static void send_some(struct player *player, struct prng *random)
 {
     if (player->unsent.len == 0)
         return;
-    ssize_t took = send(player->fd, player->unsent.ptr,
-                        1 + prng_below(random, player->unsent.len), MSG_NOSIGNAL);
+    ssize_t took = send(player->fd, player->unsent.ptr, 1 + prng_below(random, player->unsent.len),
+                        MSG_NOSIGNAL);
     if (took > 0)
         buf_consume(&player->unsent, (size_t)took);
 }
