@@ -204,9 +204,17 @@ bool client_is_stranger(const struct client *client)
     return client->net->settings.password[0] && !client->authenticated;
 }
 
+static bool has_unread(const struct client *client)
+{
+    uint64_t most = client->net->settings.output_pause;
+    if (client->held_back)
+        return true;
+    return most && client_output_len(client) + client->owed_bytes >= most;
+}
+
 bool client_must_read(struct client *client)
 {
-    if (!client_has_unread(client))
+    if (!has_unread(client))
         return false;
     client_hold(client, CLIENT_UNREAD);
     if (client->io_thread)

@@ -272,7 +272,8 @@ void net_tick(struct net *net)
 {
     net_stats_tick(net);
     net_listeners_tick(net);
-    net_visit_clients(net);
+    if (net_now(net)->mono_ms != net->visited_ms)
+        net_visit_clients(net);
     net->replies_came = true; /* whoever is held back by a full shard tries again */
 }
 

@@ -191,6 +191,7 @@ struct net_stats {
     uint64_t io_writes;
     uint64_t error_replies;
     uint64_t clients_memory;
+    uint64_t io_memory; /* of I/O threads, beside that */
     uint64_t query_buffer_limit_disconnections;
     uint64_t output_buffer_limit_disconnections;
     double ops_per_second;

@@ -58,14 +58,6 @@ bool client_over_hard_limit(struct client *client)
     return true;
 }
 
-bool client_has_unread(const struct client *client)
-{
-    uint64_t most = client->net->settings.output_pause;
-    if (client->held_back)
-        return true;
-    return most && client_output_len(client) + client->owed_bytes >= most;
-}
-
 /* What came early does not leave before the head has its reply. */
 bool client_is_full(const struct client *client, uint32_t place)
 {

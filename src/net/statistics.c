@@ -166,7 +166,7 @@ struct net_stats net_stats(const struct net *net)
         .output_kbps = rate_mean(&statistics->output) / 1024,
     };
     add_clients(net, &stats);
-    stats.clients_memory += net_io_memory(net->io);
+    stats.io_memory = net_io_memory(net->io);
     return stats;
 }
 

@@ -13,11 +13,6 @@
 
 enum { WATCH_DUPLICATES_SOUGHT = 64, QUEUE_KEEP = 16 * 1024 };
 
-size_t client_transaction_memory(const struct client_transaction *transaction)
-{
-    return transaction->commands.len + transaction->watch_bytes;
-}
-
 void client_transaction_shrink(struct client_transaction *transaction)
 {
     if (!transaction->open)

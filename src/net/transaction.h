@@ -34,6 +34,9 @@ void client_transaction_close(struct client *client);
 void client_transaction_queue(struct client *client, const struct net_request *request);
 /* Gives back what an earlier one needed. */
 void client_transaction_shrink(struct client_transaction *transaction);
-size_t client_transaction_memory(const struct client_transaction *transaction);
+static inline size_t client_transaction_memory(const struct client_transaction *transaction)
+{
+    return transaction->commands.len + transaction->watch_bytes;
+}
 
 #endif

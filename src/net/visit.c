@@ -60,8 +60,6 @@ void net_visit_clients(struct net *net)
 {
     uint64_t now_ms = net_now(net)->mono_ms;
     uint64_t passed_ms = net->visited_ms ? now_ms - net->visited_ms : NET_SAMPLE_MS;
-    if (passed_ms == 0)
-        return;
     net->visited_ms = now_ms;
     uint64_t share = passed_ms >= 1000 ? net->slot_count : net->slot_count * passed_ms / 1000 + 1;
     for (uint64_t i = 0; i < share && net->slot_count; i++) {
