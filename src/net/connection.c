@@ -461,7 +461,7 @@ size_t client_memory(const struct client *client)
     return sizeof *client + mem_footprint(client->in.cap) + resp_parser_memory(&client->parser) +
            client->io_memory + client->io_unwritten - client->io_stuck +
            net_output_memory(&client->output) + client_places_memory(&client->places) +
-           client_subscriptions_memory(client) + client_transaction_memory(&client->transaction);
+           client_subscriptions_memory(client) + client_transaction_footprint(&client->transaction);
 }
 
 void client_set_text(char **text, struct span value)

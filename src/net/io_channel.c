@@ -8,6 +8,8 @@
 bool net_send(struct net_sender *sender, struct net_batch *batch, bool signals,
               struct ring_sleeper *receiver)
 {
+    /* What waited may have been worth a signal, and the receiver has slept since. */
+    signals = signals || sender->first;
     if (batch) {
         batch->next = NULL;
         *(sender->first ? &sender->last->next : &sender->first) = batch;

@@ -13,6 +13,13 @@
 
 enum { WATCH_DUPLICATES_SOUGHT = 64, QUEUE_KEEP = 16 * 1024 };
 
+size_t client_transaction_footprint(const struct client_transaction *transaction)
+{
+    size_t room = transaction->watch_cap - transaction->watch_count;
+    return mem_footprint(transaction->commands.cap) + transaction->watch_bytes +
+           room * sizeof *transaction->watches;
+}
+
 void client_transaction_shrink(struct client_transaction *transaction)
 {
     if (!transaction->open)

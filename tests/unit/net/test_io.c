@@ -2,6 +2,7 @@
 #define FIXTURE_IO_THREADS 2
 #include "base/prng.h"
 #include "base/ring.h"
+#include "net/io_channel.h"
 #include "unit/net/fixture.h"
 
 static void turn_loop(struct fixture *f)
@@ -219,6 +220,27 @@ static void test_full_rings_lose_nothing(void **state)
     assert_hears(f, fd, expected.ptr);
     buf_close(&expected);
     close(fd);
+}
+
+static void test_batches_that_had_to_wait_are_signalled_when_there_is_room(void **state)
+{
+    (void)state;
+    static struct net_sender sender;
+    static struct net_batch batches[RING_ITEMS + 2];
+    struct ring_sleeper sleeper = {0};
+    ring_sleep(&sleeper);
+    for (size_t i = 0; i < RING_ITEMS; i++) /* none of them is worth a signal */
+        assert_false(net_send(&sender, &batches[i], false, &sleeper));
+    assert_true(net_send(&sender, &batches[RING_ITEMS], false, &sleeper)); /* but to be full is */
+    assert_false(net_send(&sender, &batches[RING_ITEMS + 1], true, &sleeper));
+    for (size_t i = 0; i < RING_ITEMS; i++)
+        assert_ptr_equal(ring_take(&sender.ring), &batches[i]);
+    ring_sleep(&sleeper);
+    assert_true(net_sender_is_behind(&sender));
+    assert_true(net_send(&sender, NULL, false, &sleeper));
+    assert_false(net_sender_is_behind(&sender));
+    assert_ptr_equal(ring_take(&sender.ring), &batches[RING_ITEMS]);
+    assert_ptr_equal(ring_take(&sender.ring), &batches[RING_ITEMS + 1]);
 }
 
 /* Orders that nobody takes, likewise. */
@@ -508,6 +530,7 @@ int main(void)
         TEST(test_more_arguments_than_a_batch_has_room_for),
         TEST(test_threads_read_ahead_within_bounds),
         TEST(test_full_rings_lose_nothing),
+        cmocka_unit_test(test_batches_that_had_to_wait_are_signalled_when_there_is_room),
         TEST(test_orders_wait_behind_a_full_ring),
         TEST(test_replies_that_were_ordered_are_written_at_the_end),
         TEST(test_output_that_was_not_tried_yet_counts_against_no_limit),
