@@ -56,7 +56,8 @@ void client_grant(struct client *client)
     net_io_order(client)->credit = (uint64_t)missing;
 }
 
-/* Carries out what the thread has cut into requests; the bytes of what is left come back. */
+/* Carries out what the thread has cut into requests; the bytes of what is left come back. The
+ * thread does not know the limits of a client without a password. */
 static struct span run_requests(struct client *client, const struct net_report *report)
 {
     struct span rest = report->bytes;
@@ -65,7 +66,7 @@ static struct span run_requests(struct client *client, const struct net_report *
         size_t argc = at->len;
         size_t used = (size_t)(at->ptr - rest.ptr);
         struct span behind = span_of(at->ptr, rest.len - used);
-        if (client_must_read(client) ||
+        if (client_is_stranger(client) || client_must_read(client) ||
             client_dispatch(client, at + 1, argc, used, behind) == NET_HOLD)
             break;
         client->park_until_ms = 0;
@@ -100,8 +101,7 @@ static void take_requests(struct client *client, struct net_report *report)
     client->io_credit -= (int64_t)rest.len;
     if (client->state >= CLIENT_CLOSING || rest.len == 0)
         return;
-    if (client->state == CLIENT_OPEN && client_input_len(client) == 0 &&
-        !client_is_stranger(client))
+    if (client->state == CLIENT_OPEN && client_input_len(client) == 0)
         rest = run_requests(client, report);
     if (rest.len == 0)
         return;

@@ -182,7 +182,7 @@ static void test_threads_read_ahead_within_bounds(void **state)
     for (size_t i = 0; i < sizeof block; i += 8)
         memcpy(block + i, "PING   \n", 8);
     size_t sent = 0;
-    for (int refused = 0; refused < 3;) {
+    for (int refused = 0; refused < 3 && sent < 8 << 20;) {
         ssize_t took = send(fd, block, sizeof block, MSG_NOSIGNAL);
         refused = took < 0 ? refused + 1 : 0;
         sent += took > 0 ? (size_t)took : 0;
@@ -196,6 +196,53 @@ static void test_threads_read_ahead_within_bounds(void **state)
     for (char heard[4096]; recv(fd, heard, sizeof heard, 0) > 0;)
         turns(f);
     assert_int_equal(net_stats(f->net).commands_processed - done, sent / 8);
+    close(fd);
+}
+
+/* The loop closes it when it comes to that; until then nothing more is read. */
+static void test_threads_read_no_more_of_a_request_than_a_query_buffer(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial_thread(f);
+    send_text(fd, "*2\r\n$4\r\nECHO\r\n$10000000\r\n");
+    static const char block[32 * 1024];
+    size_t sent = 0;
+    for (int refused = 0; refused < 3 && sent < 8 << 20;) {
+        ssize_t took = send(fd, block, sizeof block, MSG_NOSIGNAL);
+        refused = took < 0 ? refused + 1 : 0;
+        sent += took > 0 ? (size_t)took : 0;
+        step_threads(f);
+    }
+    /* Beside it there are one read of a long argument and the sockets' own buffers. */
+    assert_in_range(sent, 1 << 20, 3 << 20);
+    assert_hears(f, fd, "<end>");
+    assert_int_equal(net_stats(f->net).query_buffer_limit_disconnections, 1);
+    close(fd);
+}
+
+static void test_nothing_is_read_of_a_client_that_is_to_be_closed(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.query_buffer_max = 64 << 20;
+    net_set_settings(f->net, &f->settings);
+    int fd = dial_thread(f);
+    struct buf text = {0};
+    buf_printf(&text, "*2\r\n$4\r\nECHO\r\n$%d\r\n", 4 << 20);
+    memset(buf_reserve(&text, 4 << 20), 'x', 4 << 20);
+    text.len += 4 << 20;
+    buf_add_text(&text, "\r\nQUIT\r\n");
+    say_bytes(f, fd, text.ptr, text.len); /* the reply is too long for the socket */
+    assert_int_equal(net_stats(f->net).connected_clients, 1);
+    uint64_t reads = net_stats(f->net).io_reads;
+    send_text(fd, "SET a 1\r\n");
+    turns(f);
+    assert_int_equal(net_stats(f->net).io_reads, reads);
+    size_t heard = 0;
+    for (const char *part = ""; !strstr(part, "<end>") && heard <= text.len; heard += strlen(part))
+        part = hear(f, fd);
+    assert_int_equal(heard, 10 + (4 << 20) + 2 + 5 + 5);
+    assert_int_equal(f->shard.writes, 0);
+    buf_close(&text);
     close(fd);
 }
 
@@ -345,6 +392,18 @@ static void test_password_is_asked_for_again_after_reset(void **state)
     assert_replies(f, fd, "RESET\r\nPING\r\n", "+RESET\r\n-NOAUTH Authentication required.\r\n");
     assert_replies(f, fd, "*11\r\n$3\r\nDEL\r\n",
                    "-ERR Protocol error: unauthenticated multibulk length\r\n<end>");
+    close(fd);
+    fd = dial(f); /* what was read with RESET is under its limits too */
+    assert_replies(f, fd, "AUTH secret\r\nPING\r\n", "+OK\r\n+PONG\r\n");
+    assert_replies(f, fd, "PING\r\n", "+PONG\r\n");
+    struct buf text = {0};
+    buf_add_text(&text, "RESET\r\n");
+    buf_add_text(&text, "*11\r\n$3\r\nDEL\r\n");
+    for (int i = 0; i < 10; i++)
+        buf_add_text(&text, "$1\r\nk\r\n");
+    say_bytes(f, fd, text.ptr, text.len);
+    assert_hears(f, fd, "+RESET\r\n-ERR Protocol error: unauthenticated multibulk length\r\n<end>");
+    buf_close(&text);
     close(fd);
 }
 
@@ -529,6 +588,8 @@ int main(void)
         TEST(test_longer_strings_are_allowed_at_once),
         TEST(test_more_arguments_than_a_batch_has_room_for),
         TEST(test_threads_read_ahead_within_bounds),
+        TEST(test_threads_read_no_more_of_a_request_than_a_query_buffer),
+        TEST(test_nothing_is_read_of_a_client_that_is_to_be_closed),
         TEST(test_full_rings_lose_nothing),
         cmocka_unit_test(test_batches_that_had_to_wait_are_signalled_when_there_is_room),
         TEST(test_orders_wait_behind_a_full_ring),
