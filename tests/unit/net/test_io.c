@@ -378,6 +378,70 @@ static void test_output_that_the_socket_does_not_take_counts(void **state)
     close(fd);
 }
 
+static void note_time_out(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    *(bool *)context = true;
+}
+
+/* True: there were events before long. */
+static bool is_woken(struct fixture *f, int seconds)
+{
+    bool timed_out = false;
+    struct event *timer = evtimer_new(f->base, note_time_out, &timed_out);
+    evtimer_add(timer, &(struct timeval){.tv_sec = seconds});
+    event_base_loop(f->base, EVLOOP_ONCE);
+    event_free(timer);
+    return !timed_out;
+}
+
+/* A write that took all there was wakes nobody, unless somebody waits for that. */
+static void test_sleeping_loop_is_woken_when_a_client_has_read_enough(void **state)
+{
+    struct fixture *f = *state;
+    enum { REPLY = 400 * 1000 };
+    f->settings.output_pause = 100 * 1000;
+    net_set_settings(f->net, &f->settings);
+    int fd = dial_thread(f);
+    struct buf text = {0};
+    buf_printf(&text, "*2\r\n$4\r\nECHO\r\n$%d\r\n", REPLY);
+    memset(buf_reserve(&text, REPLY), 'x', REPLY);
+    text.len += REPLY;
+    buf_add_text(&text, "\r\nPING\r\n");
+    say_bytes(f, fd, text.ptr, text.len);
+    size_t heard = 0;
+    static char block[REPLY];
+    for (ssize_t got; heard < REPLY / 4; heard += (size_t)got)
+        assert_true((got = recv(fd, block, REPLY / 4, 0)) > 0);
+    turns(f);
+    assert_true(net_wait_ms(f->net, 100) > 0); /* it sleeps: the socket is full again */
+    for (ssize_t got; (got = recv(fd, block, sizeof block, 0)) > 0;)
+        heard += (size_t)got;
+    assert_true(heard < REPLY);
+    step_threads(f); /* the rest fits into the socket */
+    assert_true(is_woken(f, 10));
+    turns(f);
+    for (ssize_t got; (got = recv(fd, block, sizeof block, 0)) > 0;)
+        heard += (size_t)got;
+    assert_int_equal(heard, 9 + REPLY + 2 + 7);
+    buf_close(&text);
+    close(fd);
+}
+
+static void test_request_wakes_a_sleeping_loop(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial_thread(f);
+    assert_true(net_wait_ms(f->net, 100) > 0);
+    send_text(fd, "PING\r\n");
+    step_threads(f);
+    assert_true(is_woken(f, 10));
+    assert_int_equal(net_wait_ms(f->net, 100), 0);
+    assert_hears(f, fd, "+PONG\r\n");
+    close(fd);
+}
+
 static void test_password_is_asked_for_again_after_reset(void **state)
 {
     struct fixture *f = *state;
@@ -596,6 +660,8 @@ int main(void)
         TEST(test_replies_that_were_ordered_are_written_at_the_end),
         TEST(test_output_that_was_not_tried_yet_counts_against_no_limit),
         TEST(test_output_that_the_socket_does_not_take_counts),
+        TEST(test_sleeping_loop_is_woken_when_a_client_has_read_enough),
+        TEST(test_request_wakes_a_sleeping_loop),
         TEST(test_password_is_asked_for_again_after_reset),
         TEST(test_client_of_a_thread_is_no_node),
         TEST(test_client_list_knows_what_threads_hold),
