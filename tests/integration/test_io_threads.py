@@ -1,4 +1,5 @@
 """Threads that read and write for clients (io-threads), and what a client costs that says nothing."""
+import contextlib
 import pathlib
 import random
 import threading
@@ -7,7 +8,6 @@ import pytest
 
 from cluster import PATIENCE, run_server
 from resp import Closed, Error, encode
-from test_connections import resident
 from waiting import wait_for
 
 MEGABYTE = 1 << 20
@@ -64,10 +64,14 @@ def test_clients_are_shared_out(make_cluster):
     for connection in connections:
         assert connection.call("PING") == "PONG"
 
-    def sockets(thread):
-        """Of the epoll of a thread: those that it waits for."""
-        return [path for path in pathlib.Path(f"/proc/{node.pid}/fdinfo").iterdir()
-                if path.read_text(errors="replace").count("tfd:") == thread]
+    def sockets(count):
+        """Those epolls that wait for so many descriptors."""
+        found = []
+        for path in pathlib.Path(f"/proc/{node.pid}/fdinfo").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                if path.read_text(errors="replace").count("tfd:") == count:
+                    found.append(path)
+        return found
     # Ten connections and its eventfd.
     wait_for(lambda: len(sockets(11)) == 2, 10 * PATIENCE, "each thread has ten sockets")
     for connection in connections:
@@ -152,7 +156,6 @@ def test_an_orderly_end_joins_all_threads(node):
 def test_a_pipeline_that_reads_nothing_is_held_back_and_goes_on(node):
     with node.connect() as connection:
         assert connection.call("SET", "value", b"x" * MEGABYTE) == "OK"
-        before = resident(node)
         connection.socket.sendall(encode(("GET", "value")) * 200)
         with node.connect() as other:
             def unread():
@@ -162,7 +165,6 @@ def test_a_pipeline_that_reads_nothing_is_held_back_and_goes_on(node):
             assert unread() < 12 * MEGABYTE  # client-output-buffer-pause and what one turn adds
         for _ in range(200):
             assert len(connection.read()) == MEGABYTE
-        assert resident(node) - before < 100 * MEGABYTE
 
 
 # --- idle clients ---
