@@ -108,7 +108,6 @@ static const struct directive accepted_rows[] = {
              "connections to other nodes leave from the address that the system chooses"),
     NOT_DONE("socket-mark-id", NULL, DIRECTIVE_INT, 0, "0",
              "sockets are not marked"),
-    INT("io-threads", NULL, DIRECTIVE_IMMUTABLE, "1", 1, 128),
     ROW("io-threads-do-reads", NULL, DIRECTIVE_BOOL, DIRECTIVE_IMMUTABLE, "no"),
     /* TLS */
     NOT_DONE("tls-port", NULL, DIRECTIVE_INT, 0, "0",

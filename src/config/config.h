@@ -19,6 +19,7 @@
 enum {
     CONFIG_BIND_MAX = 16,
     CONFIG_DATABASES_MAX = 16,
+    CONFIG_IO_THREADS_MAX = 128,
     CONFIG_TEXT_MAX = 1024,
     CONFIG_SECRET_CHARACTERS_MIN = 32,
     CONFIG_ACCEPTED_MAX = 8192
@@ -73,6 +74,7 @@ struct config {
     int timeout_seconds;     /* the directive timeout */
     int tcp_keepalive_seconds;
     int maxclients;
+    int io_threads; /* the event loop's, and others that read and write for it */
     uint64_t client_query_buffer_limit;
     uint64_t client_output_buffer_pause;
     int64_t slowlog_log_slower_than; /* microseconds; -1: log nothing */

@@ -60,11 +60,12 @@ static void add_buffers(const struct client *client, struct buf *out)
                heard->count - heard->patterns, heard->patterns,
                transaction->open ? (long long)transaction->count : -1LL);
     size_t in = client_input_len(client);
-    buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu", in, client->in.cap - in,
-               client_transaction_memory(transaction));
+    buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu", in + client->io_held,
+               client->in.cap - in, client_transaction_memory(transaction));
     buf_printf(out, " rbs=%zu rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s",
                output->tail.cap, output->tail.cap, output->tail.len, output->chunks.count,
-               output->chunks.bytes, client_memory(client), client->writing ? "rw" : "r");
+               output->chunks.bytes + client->io_unwritten, client_memory(client),
+               client->writing || client->io_stuck ? "rw" : "r");
 }
 
 void client_describe(struct client *client, struct buf *out)

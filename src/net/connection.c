@@ -3,6 +3,7 @@
 
 #include "net/blocking.h"
 #include "net/dispatch.h"
+#include "net/io.h"
 #include "net/listen.h"
 #include "net/module.h"
 #include "net/reply.h"
@@ -84,7 +85,7 @@ static void leave_lists(struct client *client)
     list_remove(&client->resume_link);
 }
 
-static void stop_events(struct client *client)
+void client_stop_events(struct client *client)
 {
     if (client->reading)
         event_del(&client->read_event);
@@ -102,8 +103,10 @@ void client_free(struct client *client)
     list_remove(&client->dead_link);
     if (client->held_back && net->shard)
         shard_drop_held(net->shard, client->handle);
-    stop_events(client);
-    if (client->fd >= 0)
+    client_stop_events(client);
+    if (client->io_thread)
+        net_io_leave(client);
+    else if (client->fd >= 0)
         close(client->fd);
     if (client->refusal)
         client_leave_refused(client);
@@ -128,7 +131,7 @@ void client_kill(struct client *client)
         return;
     leave_lists(client);
     list_remove(&client->go_on_link);
-    stop_events(client);
+    client_stop_events(client);
     client->state = CLIENT_DEAD;
     client_stop_waiting(client);
     list_append(&client->net->dead, &client->dead_link);
@@ -136,7 +139,7 @@ void client_kill(struct client *client)
 
 void client_forget_descriptor(struct client *client)
 {
-    stop_events(client);
+    client_stop_events(client);
     client->fd = -1;
     client_kill(client);
 }
@@ -196,17 +199,38 @@ static void protocol_error(struct client *client)
     client_close_after_output(client);
 }
 
+bool client_is_stranger(const struct client *client)
+{
+    return client->net->settings.password[0] && !client->authenticated;
+}
+
+static bool has_unread(const struct client *client)
+{
+    uint64_t most = client->net->settings.output_pause;
+    if (client->held_back)
+        return true;
+    return most && client_output_len(client) + client->owed_bytes >= most;
+}
+
+bool client_must_read(struct client *client)
+{
+    if (!has_unread(client))
+        return false;
+    client_hold(client, CLIENT_UNREAD);
+    if (client->io_thread)
+        client_queue_flush(client); /* its thread is asked to tell */
+    return true;
+}
+
 /* Carries out the commands in `bytes`; what is left over comes back. */
 static struct span run_commands(struct client *client, struct span bytes)
 {
     struct resp_limits limits = {.bulk_len_max = client->net->settings.bulk_len_max};
     struct resp_parser *parser = &client->parser;
     while (client->state == CLIENT_OPEN && bytes.len) {
-        if (client_has_unread(client)) {
-            client_hold(client, CLIENT_UNREAD);
+        if (client_must_read(client))
             break;
-        }
-        limits.authenticated = client->authenticated || client->net->settings.password[0] == '\0';
+        limits.authenticated = !client_is_stranger(client);
         enum resp_outcome outcome = resp_parse(parser, bytes, &limits);
         if (outcome == RESP_INCOMPLETE)
             break;
@@ -229,10 +253,10 @@ static struct span run_commands(struct client *client, struct span bytes)
 static void check_query_limit(struct client *client)
 {
     const struct net_settings *settings = &client->net->settings;
-    size_t held = client_input_len(client) + client_transaction_memory(&client->transaction);
-    bool stranger = settings->password[0] && !client->authenticated;
+    size_t held = client_input_len(client) + client->io_held +
+                  client_transaction_memory(&client->transaction);
     uint64_t most = settings->query_buffer_max ? settings->query_buffer_max : UINT64_MAX;
-    if (stranger && most > NET_UNAUTHENTICATED_MAX)
+    if (client_is_stranger(client) && most > NET_UNAUTHENTICATED_MAX)
         most = NET_UNAUTHENTICATED_MAX;
     if (held <= most)
         return;
@@ -245,7 +269,7 @@ static void check_query_limit(struct client *client)
 
 /* Some clients write a whole pipeline before they read: one that is held back for its unread
  * replies may send as much as a query buffer holds. */
-static uint64_t read_ahead_max(const struct client *client)
+uint64_t client_read_ahead_max(const struct client *client)
 {
     uint64_t most = client->net->settings.query_buffer_max;
     if (client->state == CLIENT_UNREAD)
@@ -258,7 +282,7 @@ static void check_read_ahead(struct client *client)
 {
     if (client->state == CLIENT_OPEN || !client->reading)
         return;
-    if (client_input_len(client) < read_ahead_max(client))
+    if (client_input_len(client) < client_read_ahead_max(client))
         return;
     event_del(&client->read_event);
     client->reading = false;
@@ -295,16 +319,24 @@ static void check_end(struct client *client)
     }
 }
 
-static void after_commands(struct client *client)
+void client_after_commands(struct client *client)
 {
     check_end(client);
     if (client->state >= CLIENT_CLOSING)
         return;
     check_query_limit(client);
+    if (client->state == CLIENT_DEAD)
+        return;
+    if (client->io_thread) {
+        client_grant(client);
+        return;
+    }
     if (client->state == CLIENT_OPEN)
         read_on(client);
     else
         check_read_ahead(client);
+    if (client->net->io)
+        client_move_to_thread(client);
 }
 
 /* What a big argument or a long pipeline needed is given back with its last byte. */
@@ -319,7 +351,7 @@ static void shrink_input(struct client *client)
 }
 
 /* The bytes are the client's own buffer. */
-static void process_own(struct client *client)
+void client_process_own(struct client *client)
 {
     if (client_input_len(client) == 0)
         return;
@@ -334,8 +366,8 @@ static void process_own(struct client *client)
 void client_process(struct client *client)
 {
     if (client->state == CLIENT_OPEN)
-        process_own(client);
-    after_commands(client);
+        client_process_own(client);
+    client_after_commands(client);
 }
 
 static bool reads_into_own(const struct client *client)
@@ -411,9 +443,9 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     } else {
         client->in.len += (size_t)got;
         if (client->state == CLIENT_OPEN)
-            process_own(client);
+            client_process_own(client);
     }
-    after_commands(client);
+    client_after_commands(client);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *context)
@@ -427,9 +459,10 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 
 size_t client_memory(const struct client *client)
 {
-    return sizeof *client + mem_footprint(client->in.cap) + net_output_memory(&client->output) +
-           client_places_memory(&client->places) + client_subscriptions_memory(client) +
-           client_transaction_memory(&client->transaction);
+    return sizeof *client + mem_footprint(client->in.cap) + resp_parser_memory(&client->parser) +
+           client->io_memory + client->io_unwritten - client->io_stuck +
+           net_output_memory(&client->output) + client_places_memory(&client->places) +
+           client_subscriptions_memory(client) + client_transaction_footprint(&client->transaction);
 }
 
 void client_set_text(char **text, struct span value)

@@ -94,6 +94,14 @@ struct client {
     uint64_t owed_unsure;   /* replies, at most, of which nobody knows how long they are */
     uint64_t longest_reply; /* of late, if it was long */
     bool held_back;         /* the shard holds reads until more is read */
+    uint16_t io_thread;     /* that has the socket, from 1 on; 0: the loop has it */
+    bool io_shrunk;         /* it was told to give back what is empty, and was idle since */
+    bool io_raw;            /* it was told to leave the parsing to the loop */
+    int64_t io_credit;      /* so many more bytes of input may come from there */
+    size_t io_memory;       /* of its side of the connection, as last told */
+    size_t io_held;         /* bytes there of a request that is not whole, as last told */
+    uint64_t io_unwritten;  /* bytes that were handed over; that they were written is not told */
+    uint64_t io_stuck;      /* of them: those that the socket did not take */
     uint64_t over_soft_limit_since_ms; /* 0: it is not */
 
     struct list_link link;        /* on the waiting list of its state */
@@ -142,6 +150,15 @@ void client_forget_descriptor(struct client *client);
 enum net_verdict client_hold(struct client *client, enum client_state state);
 void client_wake(struct client *client);
 size_t client_input_len(const struct client *client);
+/* It has not given the password yet. */
+bool client_is_stranger(const struct client *client);
+/* It waits until it has read enough of its replies, and nothing more is carried out. */
+bool client_must_read(struct client *client);
+void client_process_own(struct client *client);    /* what its own buffer has */
+void client_after_commands(struct client *client); /* what follows from input that was taken */
+/* The input that a client may send while it waits. */
+uint64_t client_read_ahead_max(const struct client *client);
+void client_stop_events(struct client *client);
 size_t client_memory(const struct client *client);
 void client_set_text(char **text, struct span value);
 

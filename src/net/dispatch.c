@@ -42,7 +42,7 @@ static enum net_verdict run_node_command(struct client *client, const struct spa
 {
     struct net *net = client->net;
     const char *error = not_a_node;
-    if (span_is(args[0], "RAFT.HELLO") && client_owed(client) == 0 &&
+    if (span_is(args[0], "RAFT.HELLO") && !client->io_thread && client_owed(client) == 0 &&
         client_output_len(client) == 0)
         error = net->host.accept_peer(net->host.context, client->fd, args, argc, rest);
     if (error == NULL) {

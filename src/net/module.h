@@ -10,12 +10,12 @@
 
 enum {
     NET_READ_BYTES = 64 * 1024, /* the read buffer that clients share */
-    NET_IDLE_KEEP = 16 * 1024,  /* the same for both buffers of a client that is idle */
-    NET_IDLE_MS = 2000,
-    NET_LINGER_MS = 10 * 1000, /* for replies after the client stopped sending */
-    NET_RESERVED_MS = 1000,    /* how long they may take to say so */
+    NET_IDLE_MS = 2000,         /* then a client's buffers are given back */
+    NET_LINGER_MS = 10 * 1000,  /* for replies after the client stopped sending */
+    NET_RESERVED_MS = 1000,     /* how long they may take to say so */
 };
 
+struct net_io;
 struct net_local;
 struct net_listener;
 
@@ -49,6 +49,9 @@ struct net {
     struct client *refused[NET_RESERVED]; /* those, in no order */
     uint64_t refused_dropped;             /* for others that came */
     uint64_t next_id;
+
+    struct net_io *io; /* NULL: there are no I/O threads */
+    unsigned io_threads;
 
     struct net_listener *listeners;
     int spare_fd;             /* given up for a moment when there are no descriptors left */
@@ -101,6 +104,7 @@ struct client *net_find_client(const struct net *net, struct shard_client handle
 struct client *net_next_client(const struct net *net, uint32_t *position); /* from 0; NULL: end */
 struct client *net_client_by_id(const struct net *net, uint64_t id);
 void net_reap(struct net *net);
+void net_visit_clients(struct net *net); /* see visit.c */
 void net_due(struct net *net, uint64_t at_ms);
 void net_wake_all(struct net *net, enum client_state state);
 

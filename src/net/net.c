@@ -3,6 +3,7 @@
 #include "net/connection.h"
 #include "net/dispatch.h"
 #include "net/failover.h"
+#include "net/io.h"
 #include "net/listen.h"
 #include "net/local.h"
 #include "net/module.h"
@@ -66,6 +67,9 @@ struct net *net_new(struct event_base *base, const struct net_options *options)
     net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     find_locals(net);
     net_stats_init(net);
+    net->io_threads = options->io_threads;
+    if (net->io_threads)
+        net->io = net_io_new(net, net->io_threads, &options->threads);
     return net;
 }
 
@@ -75,6 +79,7 @@ void net_free(struct net *net)
     struct client *client;
     for (uint32_t i = 0; (client = net_next_client(net, &i));)
         client_free(client);
+    net_io_free(net->io);
     if (net->spare_fd >= 0)
         close(net->spare_fd);
     net_stats_close(net);
@@ -109,6 +114,8 @@ void net_set_settings(struct net *net, const struct net_settings *settings)
 {
     net->settings = *settings;
     net_slowlog_set_limits(net);
+    if (net->io)
+        net_io_change_settings(net->io);
 }
 
 /* --- clock --- */
@@ -224,6 +231,8 @@ bool net_resume(struct net *net)
 {
     net_stats_close_window(net);
     net_slowlog_end_run(net);
+    if (net->io)
+        net_io_take(net->io);
     wake_waiting(net);
     net->submitted = let_reads_go_on(net);
     /* Those that are woken meanwhile (by CLIENT UNBLOCK, by a pause's end) have their turn in the
@@ -243,88 +252,28 @@ void net_flush(struct net *net)
     while ((link = list_take_first(&net->flush))) {
         struct client *client = LIST_OWNER(link, struct client, flush_link);
         client->flush_queued = false;
-        if (!client->writing || client->state == CLIENT_CLOSING)
+        if (client->io_thread)
+            client_hand_over(client);
+        else if (!client->writing || client->state == CLIENT_CLOSING)
             client_write(client);
         else
             client_check_unread(client);
     }
     net_reap(net);
+    if (net->io)
+        net_io_publish(net->io);
     net->now_known = false;
     net->used_memory_known = false;
 }
 
 /* --- time --- */
 
-static void give_back_buffers(struct client *client)
-{
-    if (client->in.cap > NET_IDLE_KEEP && client->in.len == 0)
-        buf_close(&client->in);
-    if (client->output.tail.cap > NET_IDLE_KEEP && net_output_len(&client->output) == 0)
-        net_output_close(&client->output);
-    if (client->in.len == 0)
-        resp_parser_close(&client->parser);
-}
-
-static bool is_idle_too_long(const struct client *client, uint64_t idle_ms)
-{
-    uint32_t limit = client->net->settings.timeout_seconds;
-    return limit && client->state == CLIENT_OPEN && client_owed(client) == 0 &&
-           !client_is_subscriber(client) && idle_ms > (uint64_t)limit * 1000;
-}
-
-static void visit(struct client *client)
-{
-    struct net *net = client->net;
-    uint64_t now_ms = net_now(net)->mono_ms;
-    if (client->state == CLIENT_DEAD)
-        return;
-    uint64_t idle_ms = now_ms - client->last_active_ms;
-    if (client->refusal && now_ms - client->created_ms > NET_RESERVED_MS &&
-        client->state == CLIENT_OPEN) {
-        net->statistics.connections_rejected++;
-        client_error(client, client->refusal);
-        client_close_after_output(client);
-        return;
-    }
-    if (is_idle_too_long(client, idle_ms)) {
-        log_line(net->log, LOG_VERBOSE, "closed client %llu at %s: idle",
-                 (unsigned long long)client->id, client->address);
-        client_kill(client);
-        return;
-    }
-    /* Gone for good, or only done with sending: after a while the first is likelier. */
-    if (client->end_of_input && now_ms - client->end_of_input_ms > NET_LINGER_MS) {
-        client_kill(client);
-        return;
-    }
-    client_check_soft_limit(client);
-    if (client->state == CLIENT_OPEN && client_owed(client) == 0 && idle_ms > NET_IDLE_MS)
-        give_back_buffers(client);
-}
-
-/* Every client is looked at about once a second, a part of them in each call. */
-static void visit_some(struct net *net)
-{
-    uint64_t now_ms = net_now(net)->mono_ms;
-    uint64_t passed_ms = net->visited_ms ? now_ms - net->visited_ms : NET_SAMPLE_MS;
-    if (passed_ms == 0)
-        return;
-    net->visited_ms = now_ms;
-    uint64_t share = passed_ms >= 1000 ? net->slot_count : net->slot_count * passed_ms / 1000 + 1;
-    for (uint64_t i = 0; i < share && net->slot_count; i++) {
-        uint32_t position = net->next_visited++ % net->slot_count;
-        if (net->slots[position].client)
-            visit(net->slots[position].client);
-    }
-    if (net->slot_count)
-        net->next_visited %= net->slot_count;
-}
-
 void net_tick(struct net *net)
 {
     net_stats_tick(net);
     net_listeners_tick(net);
-    visit_some(net);
+    if (net_now(net)->mono_ms != net->visited_ms)
+        net_visit_clients(net);
     net->replies_came = true; /* whoever is held back by a full shard tries again */
 }
 
@@ -344,6 +293,8 @@ uint32_t net_wait_ms(const struct net *net, uint32_t most)
         return 0;
     if (net->replies_came && net->waiting_count[CLIENT_FULL])
         return 0;
+    if (net->io && most)
+        most = net_io_wait_ms(net->io, most);
     if (net->due_ms == UINT64_MAX && !net->paused)
         return most;
     uint64_t now_ms = net->host.now(net->host.context).mono_ms;
@@ -352,6 +303,11 @@ uint32_t net_wait_ms(const struct net *net, uint32_t most)
     if (net->paused && net->waiting_count[CLIENT_PAUSED])
         most = until(now_ms, net->pause_until_ms, most);
     return most;
+}
+
+void net_step_io(struct net *net, unsigned number)
+{
+    net_io_step(net->io, number);
 }
 
 /* --- the shard's host --- */
@@ -425,8 +381,11 @@ static bool is_full(void *context, struct shard_client handle)
 static void held(void *context, struct shard_client handle, bool held)
 {
     struct client *client = net_find_client(context, handle);
-    if (client)
-        client->held_back = held;
+    if (!client)
+        return;
+    client->held_back = held;
+    if (held && client->io_thread)
+        client_queue_flush(client); /* its thread is asked to tell */
 }
 
 static void role_changed(void *context)

@@ -98,6 +98,15 @@ struct net_host {
                          bool coarse); /* monotonic; coarse: cheap, steps of some ms */
 };
 
+/* How threads are started and ended. `name` has up to 15 characters. */
+struct net_threads {
+    void *(*start)(void (*run)(void *context), void *context, const char *name); /* NULL: failed */
+    void (*join)(void *thread);
+};
+
+/* Threads besides the loop's that read, parse and write for it. */
+enum { NET_IO_THREADS_MAX = 127 };
+
 struct net_options {
     const struct net_settings *settings; /* copied */
     const struct command_table *table;   /* borrowed, as are the next two */
@@ -105,8 +114,10 @@ struct net_options {
     const struct log *log;
     uint64_t self; /* node id */
     struct net_host host;
-    bool sentinel;             /* HELLO says so, and no connection here is a node's */
-    const char *redis_version; /* that HELLO names; borrowed; NULL: NET_REDIS_VERSION */
+    unsigned io_threads;        /* 0: the loop reads and writes by itself */
+    struct net_threads threads; /* .start NULL: nobody runs them but net_step_io() */
+    bool sentinel;              /* HELLO says so, and no connection here is a node's */
+    const char *redis_version;  /* that HELLO names; borrowed; NULL: NET_REDIS_VERSION */
 };
 
 struct net *net_new(struct event_base *base, const struct net_options *options);
@@ -144,6 +155,9 @@ void net_tick(struct net *net);
 /* Milliseconds until something of net's is due, at most `most`. */
 uint32_t net_wait_ms(const struct net *net, uint32_t most);
 
+/* A turn of an I/O thread that no thread runs: for tests, which choose the order. */
+void net_step_io(struct net *net, unsigned number);
+
 /* For server commands. */
 int net_client_protocol(const struct client *client);
 bool net_client_is_unix(const struct client *client);
@@ -172,8 +186,12 @@ struct net_stats {
     uint64_t commands_processed;
     uint64_t input_bytes;
     uint64_t output_bytes;
+    unsigned io_threads; /* besides the loop */
+    uint64_t io_reads;   /* of their sockets */
+    uint64_t io_writes;
     uint64_t error_replies;
     uint64_t clients_memory;
+    uint64_t io_memory; /* of I/O threads, beside that */
     uint64_t query_buffer_limit_disconnections;
     uint64_t output_buffer_limit_disconnections;
     double ops_per_second;

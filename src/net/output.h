@@ -10,6 +10,9 @@
 
 #include "base/buf.h"
 
+/* Pieces that one system call writes. */
+enum { NET_PIECES_PER_CALL = 64 };
+
 struct net_chunk {
     struct net_chunk *next;
     struct buf bytes; /* never empty */

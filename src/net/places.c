@@ -40,6 +40,17 @@ static void shrink(struct client_places *places)
     }
 }
 
+void client_places_shrink(struct client_places *places)
+{
+    if (client_places_owed(places))
+        return;
+    ASSERT(places->early_count == 0);
+    mem_free(places->states);
+    mem_free(places->early);
+    buf_close(&places->bytes);
+    *places = (struct client_places){.head = places->head, .next = places->next};
+}
+
 static void write_first_early(struct client_places *places, struct net_output *out)
 {
     ASSERT(places->early_count > 0);

@@ -87,6 +87,8 @@ static inline void client_places_pass(struct client_places *places, struct net_o
 }
 /* Any other place: takes the reply out of `reply`, NULL if there is none to write. */
 void client_places_keep(struct client_places *places, uint32_t place, struct net_output *reply);
+/* Gives back all memory, if nothing is owed. */
+void client_places_shrink(struct client_places *places);
 void client_places_close(struct client_places *places);
 size_t client_places_memory(const struct client_places *places);
 

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { PIECES_PER_CALL = 64 };
-
 static bool wants_reply(const struct client *client)
 {
     switch (client->reply_mode) {
@@ -28,11 +26,18 @@ void client_queue_flush(struct client *client)
     list_append(&client->net->flush, &client->flush_link);
 }
 
+/* What the limits count. What an I/O thread has not tried to write yet is not the client's fault.
+ */
+static size_t limited_len(const struct client *client)
+{
+    return client_output_len(client) - client->io_unwritten + client->io_stuck;
+}
+
 static void over_limit(struct client *client)
 {
     log_line(client->net->log, LOG_WARNING,
              "closed client %llu at %s: its output buffer of %zu bytes is over the limit",
-             (unsigned long long)client->id, client->address, client_output_len(client));
+             (unsigned long long)client->id, client->address, limited_len(client));
     client->net->statistics.output_buffer_limit_disconnections++;
     client_kill(client);
 }
@@ -47,25 +52,17 @@ static const struct net_output_limit *output_limit(const struct client *client)
 bool client_over_hard_limit(struct client *client)
 {
     uint64_t hard = output_limit(client)->hard_bytes;
-    if (hard == 0 || client_output_len(client) <= hard)
+    if (hard == 0 || limited_len(client) <= hard)
         return false;
     over_limit(client);
     return true;
-}
-
-bool client_has_unread(const struct client *client)
-{
-    uint64_t most = client->net->settings.output_pause;
-    if (client->held_back)
-        return true;
-    return most && client_output_len(client) + client->owed_bytes >= most;
 }
 
 /* What came early does not leave before the head has its reply. */
 bool client_is_full(const struct client *client, uint32_t place)
 {
     uint64_t most = client->net->settings.output_pause;
-    uint64_t unread = net_output_len(&client->output);
+    uint64_t unread = net_output_len(&client->output) + client->io_unwritten;
     if (!client_places_is_head(&client->places, place))
         unread += client->places.kept_bytes;
     if (client->state == CLIENT_DEAD)
@@ -77,7 +74,8 @@ bool client_is_full(const struct client *client, uint32_t place)
 static void check_held(struct client *client)
 {
     uint64_t most = client->net->settings.output_pause;
-    bool enough = most == 0 || net_output_len(&client->output) <= most / 2;
+    uint64_t unread = net_output_len(&client->output) + client->io_unwritten;
+    bool enough = most == 0 || unread <= most / 2;
     if (enough && client->state != CLIENT_DEAD && list_is_alone(&client->go_on_link))
         list_append(&client->net->go_on, &client->go_on_link);
 }
@@ -100,7 +98,7 @@ void client_check_soft_limit(struct client *client)
     const struct net_output_limit *limit = output_limit(client);
     if (client->state == CLIENT_DEAD)
         return;
-    if (limit->soft_bytes == 0 || client_output_len(client) <= limit->soft_bytes) {
+    if (limit->soft_bytes == 0 || limited_len(client) <= limit->soft_bytes) {
         client->over_soft_limit_since_ms = 0;
         return;
     }
@@ -126,11 +124,11 @@ static void all_written(struct client *client)
         client_kill(client);
 }
 
-/* One system call for all that is there, up to PIECES_PER_CALL chunks. */
+/* One system call for all that is there, up to NET_PIECES_PER_CALL chunks. */
 static ssize_t send_some(const struct client *client)
 {
-    struct iovec pieces[PIECES_PER_CALL];
-    int count = net_output_gather(&client->output, pieces, PIECES_PER_CALL);
+    struct iovec pieces[NET_PIECES_PER_CALL];
+    int count = net_output_gather(&client->output, pieces, NET_PIECES_PER_CALL);
     if (count == 1)
         return send(client->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};

@@ -9,7 +9,7 @@ enum { NET_SHORT_REPLY_BYTES = 16 * 1024 }; /* shorter ones are not worth a look
 /* Bytes of replies that the client has not read, early ones too. */
 static inline size_t client_output_len(const struct client *client)
 {
-    return net_output_len(&client->output) + client->places.kept_bytes;
+    return net_output_len(&client->output) + client->places.kept_bytes + client->io_unwritten;
 }
 /* A place for the reply of a request that the shard is about to get. */
 struct shard_client client_expect_reply(struct client *client);
@@ -21,8 +21,6 @@ void client_take_piece(void *context, struct buf *out); /* see struct resp_piece
 void client_queue_flush(struct client *client);
 void client_write(struct client *client); /* as much as the socket takes */
 bool client_over_hard_limit(struct client *client);
-/* Nothing more of this client is executed before it has read what there is for it. */
-bool client_has_unread(const struct client *client);
 void client_check_unread(struct client *client); /* whether it, or a read of it, may go on */
 /* The shard must not carry out the read that has this place now. */
 bool client_is_full(const struct client *client, uint32_t place);

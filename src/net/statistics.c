@@ -1,4 +1,5 @@
 #include "net/statistics.h"
+#include "net/io.h"
 #include "net/module.h"
 #include "net/reply.h"
 
@@ -127,7 +128,7 @@ static void add_clients(const struct net *net, struct net_stats *stats)
 {
     struct client *client;
     for (uint32_t i = 0; (client = net_next_client(net, &i));) {
-        size_t in = client_input_len(client);
+        size_t in = client_input_len(client) + client->io_held;
         size_t out = client_output_len(client);
         stats->clients_memory += client_memory(client);
         if (in > stats->max_query_buffer)
@@ -154,6 +155,9 @@ struct net_stats net_stats(const struct net *net)
         .commands_processed = statistics->commands_processed,
         .input_bytes = statistics->input_bytes,
         .output_bytes = statistics->output_bytes,
+        .io_threads = net->io_threads,
+        .io_reads = statistics->io_reads,
+        .io_writes = statistics->io_writes,
         .error_replies = statistics->error_replies,
         .query_buffer_limit_disconnections = statistics->query_buffer_limit_disconnections,
         .output_buffer_limit_disconnections = statistics->output_buffer_limit_disconnections,
@@ -162,6 +166,7 @@ struct net_stats net_stats(const struct net *net)
         .output_kbps = rate_mean(&statistics->output) / 1024,
     };
     add_clients(net, &stats);
+    stats.io_memory = net_io_memory(net->io);
     return stats;
 }
 

@@ -42,6 +42,8 @@ struct net_statistics {
     uint64_t commands_processed;
     uint64_t input_bytes;
     uint64_t output_bytes;
+    uint64_t io_reads; /* by I/O threads */
+    uint64_t io_writes;
     uint64_t error_replies;
     uint64_t query_buffer_limit_disconnections;
     uint64_t output_buffer_limit_disconnections;

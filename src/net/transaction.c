@@ -13,9 +13,22 @@
 
 enum { WATCH_DUPLICATES_SOUGHT = 64, QUEUE_KEEP = 16 * 1024 };
 
-size_t client_transaction_memory(const struct client_transaction *transaction)
+size_t client_transaction_footprint(const struct client_transaction *transaction)
 {
-    return transaction->commands.len + transaction->watch_bytes;
+    size_t room = transaction->watch_cap - transaction->watch_count;
+    return mem_footprint(transaction->commands.cap) + transaction->watch_bytes +
+           room * sizeof *transaction->watches;
+}
+
+void client_transaction_shrink(struct client_transaction *transaction)
+{
+    if (!transaction->open)
+        buf_close(&transaction->commands);
+    if (transaction->watch_count)
+        return;
+    mem_free(transaction->watches);
+    transaction->watches = NULL;
+    transaction->watch_cap = 0;
 }
 
 static void forget_watches(struct client_transaction *transaction)

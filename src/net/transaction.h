@@ -34,6 +34,13 @@ struct client_transaction {
 void client_transaction_discard(struct client *client); /* with its watches */
 void client_transaction_close(struct client *client);
 void client_transaction_queue(struct client *client, const struct net_request *request);
-size_t client_transaction_memory(const struct client_transaction *transaction);
+/* With what its buffers have room for. */
+size_t client_transaction_footprint(const struct client_transaction *transaction);
+/* Gives back what an earlier one needed. */
+void client_transaction_shrink(struct client_transaction *transaction);
+static inline size_t client_transaction_memory(const struct client_transaction *transaction)
+{
+    return transaction->commands.len + transaction->watch_bytes;
+}
 
 #endif

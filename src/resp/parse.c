@@ -308,6 +308,13 @@ void resp_parser_close(struct resp_parser *parser)
     *parser = (struct resp_parser){0};
 }
 
+size_t resp_parser_memory(const struct resp_parser *parser)
+{
+    return mem_footprint(parser->args_cap * sizeof *parser->args) +
+           mem_footprint(parser->args_cap * sizeof *parser->offsets) +
+           mem_footprint(parser->scratch.cap);
+}
+
 size_t resp_parser_wanted(const struct resp_parser *parser, size_t input_len)
 {
     if (!parser->in_array || parser->bulk_len < 0)

@@ -55,6 +55,9 @@ enum resp_outcome resp_parse(struct resp_parser *parser, struct span input,
                              const struct resp_limits *limits);
 void resp_parser_close(struct resp_parser *parser);
 
+/* Bytes that it holds. */
+size_t resp_parser_memory(const struct resp_parser *parser);
+
 /* How many bytes of the current argument are missing; 0 if unknown. The caller can size its buffer
  * for a large argument with it. */
 size_t resp_parser_wanted(const struct resp_parser *parser, size_t input_len);

@@ -14,6 +14,10 @@ enum {
     OWN_DESCRIPTORS = 32,
     /* Both directions, the urgent connection, and one that is being replaced. */
     DESCRIPTORS_PER_NODE = 4,
+    /* To wait for its sockets, and to be woken. */
+    DESCRIPTORS_PER_IO_THREAD = 2,
+    /* To wake the loop; clients that have gone, until their threads have closed them. */
+    DESCRIPTORS_FOR_IO_THREADS = 1 + 128,
 };
 
 /* Each port may have as many clients as maxclients says. */
@@ -30,10 +34,16 @@ static rlim_t for_nodes(const struct server *server)
     return DESCRIPTORS_PER_NODE * (rlim_t)(server->cluster.count - 1);
 }
 
+static rlim_t for_io_threads(const struct config *config)
+{
+    rlim_t others = (rlim_t)config->io_threads - 1;
+    return others ? others * DESCRIPTORS_PER_IO_THREAD + DESCRIPTORS_FOR_IO_THREADS : 0;
+}
+
 static rlim_t reserved(const struct server *server)
 {
     const struct config *config = &server->config;
-    return OWN_DESCRIPTORS + NET_RESERVED + for_nodes(server) +
+    return OWN_DESCRIPTORS + NET_RESERVED + for_nodes(server) + for_io_threads(config) +
            doors(config) * (rlim_t)config->bind_count + (config->unixsocket[0] != 0);
 }
 

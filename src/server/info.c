@@ -32,10 +32,10 @@ static void section_server(struct server *server, struct buf *out)
                "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\ntcp_port:%d\r\n"
                "server_time_usec:%" PRId64 "\r\nuptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\n"
                "hz:%d\r\nconfigured_hz:%d\r\nlru_clock:0\r\nexecutable:/proc/self/exe\r\n"
-               "config_file:%s\r\nio_threads_active:0\r\nlistener0:name=tcp,bind=%s,port=%d\r\n",
+               "config_file:%s\r\nio_threads_active:%d\r\nlistener0:name=tcp,bind=%s,port=%d\r\n",
                (int)getpid(), server->run_id, server->config.port, server->now.wall_ms * 1000,
                uptime, uptime / 86400, server->config.hz, server->config.hz, server->config_path,
-               server->config.bind[0], server->config.port);
+               server->config.io_threads > 1, server->config.bind[0], server->config.port);
 }
 
 static void section_clients(struct server *server, struct buf *out)
@@ -198,9 +198,12 @@ static void section_stats(struct server *server, struct buf *out)
                "\r\npubsub_channels:0\r\npubsub_patterns:0\r\nlatest_fork_usec:0\r\n"
                "total_forks:0\r\ntotal_error_replies:%" PRIu64
                "\r\nclient_query_buffer_limit_disconnections:%" PRIu64
-               "\r\nclient_output_buffer_limit_disconnections:%" PRIu64 "\r\n",
+               "\r\nclient_output_buffer_limit_disconnections:%" PRIu64
+               "\r\nio_threaded_reads_processed:%" PRIu64
+               "\r\nio_threaded_writes_processed:%" PRIu64 "\r\n",
                shard.expired_keys, shard.keyspace_hits, shard.keyspace_misses, net.error_replies,
-               net.query_buffer_limit_disconnections, net.output_buffer_limit_disconnections);
+               net.query_buffer_limit_disconnections, net.output_buffer_limit_disconnections,
+               net.io_reads, net.io_writes);
 }
 
 /* Offsets are indices of the log: they move with every write, and mean the same on all nodes. A
@@ -282,15 +285,19 @@ static void section_cpu(struct server *server, struct buf *out)
     (void)server;
     struct rusage own;
     struct rusage children;
+    struct rusage loop; /* which is the thread that answers */
     getrusage(RUSAGE_SELF, &own);
+    getrusage(RUSAGE_THREAD, &loop);
     getrusage(RUSAGE_CHILDREN, &children);
-    buf_printf(out,
-               "used_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n"
-               "used_cpu_sys_children:%ld.%06ld\r\nused_cpu_user_children:%ld.%06ld\r\n",
-               (long)own.ru_stime.tv_sec, (long)own.ru_stime.tv_usec, (long)own.ru_utime.tv_sec,
-               (long)own.ru_utime.tv_usec, (long)children.ru_stime.tv_sec,
-               (long)children.ru_stime.tv_usec, (long)children.ru_utime.tv_sec,
-               (long)children.ru_utime.tv_usec);
+    buf_printf(
+        out,
+        "used_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n"
+        "used_cpu_sys_children:%ld.%06ld\r\nused_cpu_user_children:%ld.%06ld\r\n"
+        "used_cpu_sys_main_thread:%ld.%06ld\r\nused_cpu_user_main_thread:%ld.%06ld\r\n",
+        (long)own.ru_stime.tv_sec, (long)own.ru_stime.tv_usec, (long)own.ru_utime.tv_sec,
+        (long)own.ru_utime.tv_usec, (long)children.ru_stime.tv_sec, (long)children.ru_stime.tv_usec,
+        (long)children.ru_utime.tv_sec, (long)children.ru_utime.tv_usec, (long)loop.ru_stime.tv_sec,
+        (long)loop.ru_stime.tv_usec, (long)loop.ru_utime.tv_sec, (long)loop.ru_utime.tv_usec);
 }
 
 static void section_modules(struct server *server, struct buf *out)

@@ -59,9 +59,10 @@ void server_memory_open(struct server *server)
 
 struct server_usage server_usage(struct server *server)
 {
+    struct net_stats stats = net_stats(server->net);
     struct server_usage usage = {.used = server_memory().allocated,
                                  .startup = server->used_memory_startup,
-                                 .clients = net_stats(server->net).clients_memory};
+                                 .clients = stats.clients_memory + stats.io_memory};
     if (!server_is_loading(server)) {
         usage.log = shard_memory(server_group(server));
         usage.disk = platform_disk_memory(server->disk);

@@ -15,6 +15,7 @@
 #include "platform/clock.h"
 #include "platform/entropy.h"
 #include "platform/files.h"
+#include "platform/thread.h"
 #include "server/server.h"
 
 enum {
@@ -156,6 +157,8 @@ struct net_host server_net_host(struct server *server)
                              .clock_us = host_clock_us};
 }
 
+_Static_assert((int)CONFIG_IO_THREADS_MAX == (int)NET_IO_THREADS_MAX + 1, "with the loop's own");
+
 static enum err open_net(struct server *server, char *message)
 {
     struct net_settings settings = server_net_settings(server);
@@ -165,6 +168,8 @@ static enum err open_net(struct server *server, char *message)
                                   .log = &server->log,
                                   .self = server->self,
                                   .redis_version = FLOTILLA_REDIS_VERSION,
+                                  .io_threads = (unsigned)server->config.io_threads - 1,
+                                  .threads = {platform_thread_start, platform_thread_join},
                                   .host = server_net_host(server)};
     const struct config *config = &server->config;
     server->net = net_new(server->base, &options);

@@ -25,7 +25,7 @@ def descriptors(node):
 @pytest.fixture
 def crowded(make_cluster):
     """Three nodes with few descriptors each, and more clients at the leader than it takes."""
-    cluster = make_cluster(start=False, raft_segment_bytes="64kb", raft_snapshot_log_bytes="256kb",
+    cluster = make_cluster(start=False, io_threads=1, raft_segment_bytes="64kb", raft_snapshot_log_bytes="256kb",
                            raft_snapshot_keep_bytes="64kb")
     for node in cluster.nodes:
         limited(node)
@@ -72,7 +72,7 @@ def is_linked(connection):
 
 
 def test_more_clients_than_fit_are_refused_with_the_number_that_fits(make_cluster):
-    cluster = make_cluster(start=False, size=1)
+    cluster = make_cluster(start=False, size=1, io_threads=1)
     node = cluster.nodes[0]
     limited(node, 500)
     node.start()
@@ -93,7 +93,7 @@ def test_the_limit_is_raised_as_far_as_the_system_allows(make_cluster):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < 3000:
         pytest.skip("the hard limit is too low")
-    cluster = make_cluster(start=False, size=1, maxclients=100)
+    cluster = make_cluster(start=False, size=1, maxclients=100, io_threads=1)
     node = cluster.nodes[0]
     node.program = ["prlimit", "--nofile=60:3000", SERVER]
     node.start()
@@ -108,7 +108,7 @@ def test_the_limit_is_raised_as_far_as_the_system_allows(make_cluster):
 
 
 def test_a_start_without_room_for_one_client_is_refused(make_cluster):
-    cluster = make_cluster(start=False, size=1)
+    cluster = make_cluster(start=False, size=1, io_threads=1)
     node = cluster.nodes[0]
     done = subprocess.run(["prlimit", "--nofile=40:40", SERVER, str(node.config)], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=20, check=False)

@@ -326,7 +326,7 @@ def test_limits_that_change_hold_for_its_clients_too(make_cluster):
 def test_each_port_has_its_share_of_the_descriptors(make_cluster):
     shares = {}
     for with_sentinel in (False, True):
-        cluster = make_cluster(size=1, start=False)
+        cluster = make_cluster(size=1, start=False, io_threads=1)
         node, = cluster.nodes
         node.sentinel_port = cluster.ports.take()
         cluster.write_config(node, sentinel_port=node.sentinel_port if with_sentinel else 0)

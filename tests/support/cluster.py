@@ -19,6 +19,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 SERVER = os.environ.get("FLOTILLA_SERVER", str(TOP / "build" / "flotilla-server"))
 # What a build with sanitizers needs more of everything.
 PATIENCE = float(os.environ.get("FLOTILLA_PATIENCE", "1"))
+# Of every node that a test does not give its own number: the same tests with I/O threads.
+IO_THREADS = os.environ.get("FLOTILLA_IO_THREADS")
 # What `make` builds for tests alone, beside the server.
 TOOLS = pathlib.Path(SERVER).resolve().parent / "tests"
 SLOTS = 16384
@@ -230,6 +232,8 @@ class Cluster:
         self.seeds = seeds
         self.size = size
         self.directives = dict(self.DEFAULTS)
+        if IO_THREADS:
+            self.directives["io-threads"] = IO_THREADS
         if PATIENCE > 1:
             self.directives["raft-heartbeat-ms"] = 100
             self.directives["raft-election-timeout-ms"] = 1000

@@ -20,6 +20,11 @@
 
 enum { ASKED_MAX = 32768 };
 
+/* A program that defines it has its clients on so many I/O threads, which turn() steps. */
+#ifndef FIXTURE_IO_THREADS
+#define FIXTURE_IO_THREADS 0
+#endif
+
 struct asked {
     struct shard_client client;
     int protocol;
@@ -451,6 +456,7 @@ static inline void open_net(struct fixture *f)
                                                     .cluster = &f->cluster,
                                                     .log = f->log,
                                                     .self = 1,
+                                                    .io_threads = FIXTURE_IO_THREADS,
                                                     .sentinel = f->sentinel,
                                                     .redis_version = "7.2.4",
                                                     .host = {.context = f,
@@ -515,6 +521,8 @@ static inline void turn(struct fixture *f)
     event_base_loop(f->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     net_resume(f->net);
     net_flush(f->net);
+    for (int i = 0; i < FIXTURE_IO_THREADS; i++)
+        net_step_io(f->net, (unsigned)i);
 }
 
 static inline void turns(struct fixture *f)

@@ -352,6 +352,66 @@ static void test_query_buffer_of_a_big_argument_is_given_back(void **state)
     close(fd);
 }
 
+static void hear_all(struct fixture *f, int fd)
+{
+    while (hear(f, fd)[0])
+        turns(f);
+}
+
+/* Each of these leaves a buffer behind that is longer than it has to be. */
+static void use_all_buffers(struct fixture *f, int fd)
+{
+    enum { PIPELINE = 200, KEYS = 1000 };
+    struct buf text = {0};
+    buf_add_text(&text, "ECHO \"");
+    for (int i = 0; i < 12000; i++)
+        buf_add_char(&text, 'e');
+    buf_add_text(&text, "\"\r\n");
+    say_bytes(f, fd, text.ptr, text.len); /* the output; of the parser, its scratch */
+    hear_all(f, fd);
+    text.len = 0;
+    buf_printf(&text, "*%d\r\n$3\r\nDEL\r\n", KEYS);
+    for (int i = 1; i < KEYS; i++)
+        buf_add_text(&text, "$4\r\nname\r\n");
+    say_bytes(f, fd, text.ptr, text.len - 1); /* the input; the parser's arguments */
+    say(f, fd, "\n");
+    for (int i = 0; i < PIPELINE; i++)
+        say(f, fd, "GET k\r\nPING\r\n");
+    for (; f->shard.count; turns(f)) /* the last one comes first: most are early */
+        answer_at(f, f->shard.count - 1);
+    hear_all(f, fd);
+    say(f, fd, "WATCH k\r\nMULTI\r\n");
+    for (int i = 0; i < PIPELINE; i++)
+        say(f, fd, "SET k v\r\n");
+    say(f, fd, "DISCARD\r\n");
+    hear_all(f, fd);
+    buf_close(&text);
+}
+
+static void test_idle_client_gives_all_its_buffers_back(void **state)
+{
+    struct fixture *f = *state;
+    enum { CLIENTS = 20, IDLE_BYTES = 8 * 1024 };
+    int fds[CLIENTS];
+    for (size_t i = 0; i < CLIENTS; i++) {
+        fds[i] = dial(f);
+        use_all_buffers(f, fds[i]);
+    }
+    assert_true(net_stats(f->net).clients_memory > CLIENTS * IDLE_BYTES);
+    f->now_ms += 1999;
+    net_tick(f->net);
+    turns(f);
+    assert_true(net_stats(f->net).clients_memory > CLIENTS * IDLE_BYTES);
+    f->now_ms += 1001;
+    net_tick(f->net);
+    turns(f);
+    assert_true(net_stats(f->net).clients_memory < CLIENTS * IDLE_BYTES / 2);
+    for (size_t i = 0; i < CLIENTS; i++) { /* and goes on as if nothing had been */
+        assert_replies(f, fds[i], "PING\r\n", "+PONG\r\n");
+        close(fds[i]);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -370,6 +430,7 @@ int main(void)
         T(test_few_reads_of_unknown_length_come_before_a_write),
         T(test_fewer_of_them_come_after_long_replies),
         T(test_any_number_of_short_reads_comes_before_a_write_where_their_length_is_known),
+        T(test_idle_client_gives_all_its_buffers_back),
         T(test_query_buffer_of_a_big_argument_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,3 @@
+/* The tests of test_output.c, with the sockets on I/O threads that the fixture steps. */
+#define FIXTURE_IO_THREADS 2
+#include "unit/net/test_output.c"
