@@ -176,6 +176,13 @@ $(BUILD)/tests/power_loss: $(POWER_LOSS_OBJECTS) $(BUILD)/libcore.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
+# What puts load on a server and says what came back: nothing of Flotilla's but ring 0.
+LOAD_OBJECTS := $(call objects,$(sort $(wildcard tests/bench/load/*.c)))
+LOAD         := $(BUILD)/flotilla-load
+$(LOAD): $(LOAD_OBJECTS) $(BUILD)/libcore.a
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(LOAD_OBJECTS) $(BUILD)/libcore.a -lm
+
 # What is missing is installed first; a second make then sees it. Without a -j of the user's it builds on all cores.
 ALL_CORES = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 run:
