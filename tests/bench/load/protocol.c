@@ -56,7 +56,7 @@ static void etcd_add(struct buf *out, enum request_kind kind, const char *key, c
         buf_printf(out,
                    "POST /v3/kv/put HTTP/1.1\r\nHost: etcd\r\nContent-Length: %zu\r\n\r\n"
                    "{\"key\":\"",
-                   key_chars + value_chars + 20);
+                   key_chars + value_chars + 21);
     base64_add(out, key, KEY_CHARS);
     if (kind != REQUEST_READ) {
         buf_add_text(out, "\",\"value\":\"");
