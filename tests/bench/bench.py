@@ -110,7 +110,7 @@ def run_tables(options, notes, versions):
     if "nodes" in wanted:
         yield tables.nodes(bench, options)
     if "storage" in wanted:
-        yield storage_table(bench)
+        yield storage_table(bench, options.without)
 
 
 def main():

@@ -47,7 +47,7 @@ def measure(bench, table, side, load):
         table.row(f"{label}: syncs, a node", "").add(side.name, counted["syncs"] / done / len(side.pids))
 
 
-def table_of(bench):
+def table_of(bench, without):
     """Every node and replica writes a record of its own, so that all figures are a node's share."""
     with contextlib.ExitStack() as stack:
         sides = []
@@ -55,14 +55,17 @@ def table_of(bench):
             side = peers.Flotilla(name=f"filler {fill}", **{"raft-fill-bytes": fill})
             stack.callback(side.close)
             sides.append(side)
-        sides += peers.start_sides((), ("flotilla", "valkey"), bench.notes)
+        sides += peers.start_sides((), ("flotilla", "valkey", *without), bench.notes)
         stack.callback(peers.close_sides, sides[len(FILLS):])
         table = Table("storage", "SET of 16 and 32 bytes", [side.name for side in sides], compared=())
         for load in LOADS:
             for number in range(bench.rounds):
                 for side in sides[number % len(sides):] + sides[:number % len(sides)]:
                     runs.show_progress(f"storage: {load[0]}, {side.name}")
-                    measure(bench, table, side, load)
+                    try:
+                        measure(bench, table, side, load)
+                    except runs.LoadFailed as error:
+                        table.notes.append(f"{side.name}, {load[0]}: {error}")
             if load is LOADS[0]:
                 for side in sides[:len(FILLS)]:
                     add_sync_times(table, side)

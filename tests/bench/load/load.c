@@ -14,7 +14,12 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-enum { EVENTS = 512, STILL_NS = 10 * 1000 * 1000, SETUP_SECONDS = 30, DRAIN_SECONDS = 10 };
+enum { EVENTS = 512, STILL_NS = 10 * 1000 * 1000 };
+
+static uint64_t ns_of(double seconds)
+{
+    return (uint64_t)(seconds * (double)SECOND_NS);
+}
 
 uint64_t load_clock_ns(void)
 {
@@ -38,8 +43,7 @@ static bool counts(const struct load *load, const struct request *request)
 
 static uint64_t due_ns(const struct load *load, uint64_t number)
 {
-    return load->results->begin_ns +
-           (uint64_t)((double)number / load->options->rate * (double)SECOND_NS);
+    return load->results->begin_ns + ns_of((double)number / load->options->rate);
 }
 
 /* Whether there is a request to send now. Without a rate each is due at once. */
@@ -243,8 +247,9 @@ void load_take_reply(struct load *load, struct connection *connection, enum repl
 {
     bool is_expected = connection->greets || connection->count > 0;
     if (kind == REPLY_BROKEN || !is_expected || (connection->greets && kind == REPLY_ERROR)) {
-        fprintf(stderr, "flotilla-load: '%s' answered: %s\n", load->nodes[connection->node].name,
-                connection->parser.text);
+        fprintf(stderr, "flotilla-load: '%s' answered%s: %s%s\n",
+                load->nodes[connection->node].name, is_expected ? "" : " what nobody asked for",
+                connection->parser.text, connection->parser.body);
         load->has_failed = true;
         return;
     }
@@ -327,7 +332,7 @@ static void await_events(struct load *load, uint64_t when)
 static bool connect_all(struct load *load)
 {
     uint64_t now = load_clock_ns();
-    uint64_t until = now + SETUP_SECONDS * SECOND_NS;
+    uint64_t until = now + ns_of(load->options->connect_seconds);
     for (unsigned i = 0; i < load->options->connections; i++)
         connection_open(load, &load->connections[i], now);
     while (load->ready_count < load->options->connections) {
@@ -338,8 +343,8 @@ static bool connect_all(struct load *load)
         if (load->has_failed || load_stops)
             return false;
         if (now >= until) {
-            fprintf(stderr, "flotilla-load: %u of %u connections after %d s\n", load->ready_count,
-                    load->options->connections, SETUP_SECONDS);
+            fprintf(stderr, "flotilla-load: %u of %u connections after %g s\n", load->ready_count,
+                    load->options->connections, load->options->connect_seconds);
             return false;
         }
     }
@@ -352,12 +357,10 @@ static void begin(struct load *load)
     uint64_t now = load_clock_ns();
     load->has_begun = true;
     load->results->begin_ns = now;
-    load->count_from_ns = now + (uint64_t)(options->warmup_seconds * (double)SECOND_NS);
+    load->count_from_ns = now + ns_of(options->warmup_seconds);
     load->last_write_ns = load->count_from_ns;
     load->total = options->requests ? options->requests : UINT64_MAX;
-    load->end_ns = options->requests
-                       ? UINT64_MAX
-                       : load->count_from_ns + (uint64_t)(options->seconds * (double)SECOND_NS);
+    load->end_ns = options->requests ? UINT64_MAX : load->count_from_ns + ns_of(options->seconds);
 }
 
 /* When the next request is due that a connection has room for; else when the run ends. */
@@ -408,12 +411,15 @@ static bool run(struct load *load)
             load->end_ns = now;
         wake(load, now);
         send_requests(load, now);
-        uint64_t drained_ns =
-            load->end_ns == UINT64_MAX ? UINT64_MAX : load->end_ns + DRAIN_SECONDS * SECOND_NS;
+        uint64_t drained_ns = load->end_ns == UINT64_MAX
+                                  ? UINT64_MAX
+                                  : load->end_ns + ns_of(load->options->drain_seconds);
         if (is_over(load, now) || now >= drained_ns)
             break;
-        if (load->open_count == 0 && now - load->nobody_ns > SETUP_SECONDS * SECOND_NS) {
-            fprintf(stderr, "flotilla-load: nobody has answered for %d s\n", SETUP_SECONDS);
+        if (load->open_count == 0 &&
+            now - load->nobody_ns > ns_of(load->options->connect_seconds)) {
+            fprintf(stderr, "flotilla-load: nobody could be reached for %g s\n",
+                    load->options->connect_seconds);
             return false;
         }
         await_events(load, next_event(load, now >= load->end_ns ? drained_ns : load->end_ns));

@@ -66,8 +66,8 @@ struct results {
     uint64_t sent;       /* in the time that is counted, as are all others */
     uint64_t missing;    /* reads that found nothing */
     uint64_t lost;       /* sent; the connection broke before the reply */
-    uint64_t unanswered; /* sent; no reply within 10 s of the end */
-    uint64_t unsent;     /* due, but no connection had room until 10 s after the end */
+    uint64_t unanswered; /* sent; no reply while it was waited for */
+    uint64_t unsent;     /* due, but no connection had room until the end of that */
     uint64_t reconnects;
     uint64_t redirects;
 };

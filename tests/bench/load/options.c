@@ -27,6 +27,8 @@ static const char usage[] =
     "  --distribution uniform|sequential|zipf|zipf:EXPONENT     which keys (uniform; zipf:0.99)\n"
     "  --value-bytes N|MIN-MAX    0 to 67108864; each size of a range is as likely (64)\n"
     "  --gap-ms M                 lists times without an acknowledged write from M ms on (10)\n"
+    "  --drain S                  waits so long for replies behind the end (10)\n"
+    "  --connect-within S         gives up when nobody could be reached for so long (30)\n"
     "  --seed N                   of keys, sizes and the choice of reads (1)\n"
     "\n"
     "Prints one object of JSON when it ends. SIGINT and SIGTERM end it early, with the results.\n";
@@ -123,6 +125,10 @@ static void set(struct options *options, const char *name, const char *text)
         options->seconds = real_of(name, text, 0.01, 1e6);
     else if (strcmp(name, "--warmup") == 0)
         options->warmup_seconds = real_of(name, text, 0, 1e6);
+    else if (strcmp(name, "--drain") == 0)
+        options->drain_seconds = real_of(name, text, 0, 1e6);
+    else if (strcmp(name, "--connect-within") == 0)
+        options->connect_seconds = real_of(name, text, 0.01, 1e6);
     else if (strcmp(name, "--requests") == 0)
         options->requests = count_of(name, text, 1, 1e12);
     else if (strcmp(name, "--reads") == 0)
@@ -142,6 +148,8 @@ void options_parse(struct options *options, int argc, char **argv)
     *options = (struct options){.write_kind = REQUEST_SET,
                                 .exponent = 0.99,
                                 .seconds = 5,
+                                .connect_seconds = 30,
+                                .drain_seconds = 10,
                                 .keys = 100000,
                                 .seed = 1,
                                 .value_bytes_min = 64,

@@ -20,7 +20,9 @@ struct options {
     double rate;     /* requests a second; 0: as many as the replies allow */
     double seconds;
     double warmup_seconds;
-    uint64_t requests; /* 0: those of `seconds` */
+    double connect_seconds; /* how long nobody may be reached */
+    double drain_seconds;   /* how long replies are waited for behind the end */
+    uint64_t requests;      /* 0: those of `seconds` */
     uint64_t keys;
     uint64_t seed;
     size_t value_bytes_min;
