@@ -7,6 +7,7 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,12 @@ def _threads(pid):
 def cpu_us(pids):
     """Exact, where /proc/PID/stat counts ticks of 10 ms."""
     return sum(int((thread / "schedstat").read_text().split()[0]) for pid in pids for thread in _threads(pid)) / 1000
+
+
+def cpu_us_of_children():
+    """Of this process' own children that have ended, such as flotilla-load."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (usage.ru_utime + usage.ru_stime) * 1e6
 
 
 def switches(pids):

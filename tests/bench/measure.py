@@ -23,6 +23,7 @@ FIGURES = {
     "max": (", longest", "us", lambda run: run["all"]["max_us"]),
     "unsent": (", not sent in time", "", lambda run: run["unsent"] + run["unanswered"]),
     "cpu": (", processor time", "us", lambda run: run.get("cpu")),
+    "cores": (", processors busy with it and with the client", "", lambda run: run.get("cores")),
     "switches": (", context switches", "", lambda run: run.get("switches")),
     "syscalls": (", system calls", "", lambda run: run.get("syscalls")),
     "syncs": (", syncs", "", lambda run: run.get("syncs")),
@@ -59,7 +60,7 @@ class Bench:
 
     def timed(self, side, arguments, seconds=None):
         """What flotilla-load says, with processor time and context switches for a request if the processes are known."""
-        cpu, switched = counters.cpu_us(side.pids), counters.switches(side.pids)
+        cpu, switched, client = counters.cpu_us(side.pids), counters.switches(side.pids), counters.cpu_us_of_children()
         run = runs.load(side, "--seconds", seconds or self.seconds, *arguments)
         self.check(side, run)
         answered = run["acknowledged"]
@@ -68,6 +69,8 @@ class Bench:
         if side.pids:
             run["cpu"] = (counters.cpu_us(side.pids) - cpu) / answered
             run["switches"] = (counters.switches(side.pids) - switched) / answered
+            client_us = (counters.cpu_us_of_children() - client) / answered
+            run["cores"] = (run["cpu"] + client_us) * run["rate"] / 1e6
         return run
 
     def counted(self, side, arguments):

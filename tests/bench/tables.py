@@ -7,7 +7,7 @@ from peers import MAX_CLIENTS, Flotilla
 KEYS = 10000
 C1, C50, P16 = ("--connections", 1), ("--connections", 50), ("--pipeline", 16)
 GET = ("--reads", 100)
-COUNTS = ["cpu", "switches", "syscalls", "syncs", "disk_bytes"]
+COUNTS = ["cpu", "cores", "switches", "syscalls", "syncs", "disk_bytes"]
 
 
 def keys_of(count):
@@ -24,9 +24,9 @@ def compare(bench, sides, options):
              {"rate": {"redis": ">= 1.2", "valkey": ">= 1.1"}}),
         Case("SET, 50 connections, pipelines of 16", basic + C50 + P16, ["rate", *COUNTS],
              {"rate": {"redis": ">= 1.4", "valkey": ">= 1.2"}}),
-        Case("GET, 50 connections", basic + C50 + GET, ["rate", "p99", "cpu", "switches", "syscalls"],
+        Case("GET, 50 connections", basic + C50 + GET, ["rate", "p99", "cpu", "cores", "switches", "syscalls"],
              {"rate": {"redis": ">= 1.05", "valkey": ">= 1.0"}}),
-        Case("GET, 50 connections, pipelines of 16", basic + C50 + P16 + GET, ["rate", "cpu", "syscalls"],
+        Case("GET, 50 connections, pipelines of 16", basic + C50 + P16 + GET, ["rate", "cpu", "cores", "syscalls"],
              {"rate": {"redis": ">= 1.3", "valkey": ">= 1.0"}}),
         Case("SET, 1 connection", basic + C1, ["p50", "p99", *COUNTS], {"p50": {"redis": "<= 0.9", "valkey": "<= 0.9"}}),
         Case("GET, 1 connection", basic + C1 + GET, ["p50", "p99", "syscalls"], {"p50": {"redis": "<= 1.4"}}),
