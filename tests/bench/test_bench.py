@@ -18,6 +18,7 @@ import svg  # noqa: E402
 from measure import Bench, Case  # noqa: E402
 from results import Table  # noqa: E402
 
+ALONE = ("--without", "redis", "--without", "valkey", "--without", "etcd")
 BENCH = pathlib.Path(__file__).with_name("bench.py")
 
 
@@ -153,8 +154,7 @@ def run_bench(*arguments):
 
 
 def test_a_peer_that_does_not_answer_stops_it():
-    done = run_bench("--only", "mix", "--without", "redis", "--without", "valkey", "--without", "etcd", "--peer",
-                     "127.0.0.1:1")
+    done = run_bench("--only", "mix", *ALONE, "--peer", "127.0.0.1:1")
     assert done.returncode == 1
     assert "the peer '127.0.0.1:1' does not answer" in done.stdout
 
@@ -163,9 +163,9 @@ def test_it_measures_beside_a_named_peer_and_writes_all_down(tmp_path):
     redis = servers.plain()
     try:
         peer = f"127.0.0.1:{redis.port}"
-        done = run_bench("--only", "rate", "--only", "storage", "--rates", "200", "--without", "redis", "--without", "valkey",
-                         "--without", "etcd", "--peer", peer, "--rounds", 1, "--seconds", 0.1, "--json", tmp_path / "all.json",
-                         "--svg", tmp_path / "plots", "--markdown", tmp_path / "all.md")
+        done = run_bench("--only", "rate", "--only", "storage", "--rates", "200", *ALONE, "--peer", peer, "--rounds", 1,
+                         "--seconds", 0.1, "--json", tmp_path / "all.json", "--svg", tmp_path / "plots", "--markdown",
+                         tmp_path / "all.md")
     finally:
         redis.close()
     assert done.returncode == 0, done.stdout

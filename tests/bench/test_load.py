@@ -206,7 +206,8 @@ def test_each_key_comes_up_once_in_order(redis):
 
 
 def test_zipf_draws_a_key_in_proportion_to_its_place(redis):
-    run_of(redis.address, "--requests", 40000, "--keys", 1000, "--distribution", "zipf", "--write", "incr", "--pipeline", 100)
+    run_of(redis.address, "--requests", 40000, "--keys", 1000, "--distribution", "zipf", "--write", "incr", "--pipeline",
+           100)
     with redis.connect() as connection:
         drawn = [int(connection.call("GET", f"key:{number:012}") or 0) for number in range(1000)]
     whole = sum(1 / rank ** 0.99 for rank in range(1, 1001))
