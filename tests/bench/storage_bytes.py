@@ -12,6 +12,7 @@ LOADS = [
     ("1 connection", ("--connections", 1), 2000),
     ("50 connections", ("--connections", 50), 20000),
     ("50 connections, pipelines of 16", ("--connections", 50, "--pipeline", 16), 100000),
+    ("50 connections, values of 16 KB", ("--connections", 50, "--value-bytes", 16384), 2000),
 ]
 
 
@@ -57,7 +58,7 @@ def table_of(bench, without):
             sides.append(side)
         sides += peers.start_sides((), ("flotilla", "valkey", *without), bench.notes)
         stack.callback(peers.close_sides, sides[len(FILLS):])
-        table = Table("storage", "SET of 16 and 32 bytes", [side.name for side in sides], compared=())
+        table = Table("storage", "a SET, of 32 bytes if not said otherwise", [side.name for side in sides], compared=())
         for load in LOADS:
             for number in range(bench.rounds):
                 for side in sides[number % len(sides):] + sides[:number % len(sides)]:

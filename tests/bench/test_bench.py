@@ -177,4 +177,4 @@ def test_it_measures_beside_a_named_peer_and_writes_all_down(tmp_path):
     assert log_bytes["sides"]["filler 0"]["median"] >= 16 + 32
     assert written["versions"]["flotilla"].startswith("flotilla-server")
     assert len(list((tmp_path / "plots").iterdir())) == 3
-    assert "SET of 16 and 32 bytes" in (tmp_path / "all.md").read_text()
+    assert "a SET, of 32 bytes" in (tmp_path / "all.md").read_text()
