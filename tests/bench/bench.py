@@ -16,7 +16,7 @@ keys         10,000 to 1,000,000 (--keys 10000000 for more)
 nodes        clusters of 1, 3, 5 and 7
 any-node     a follower beside the leader
 gaps         for how long no write is acknowledged when the leader changes
-disk         what a sync takes on this disk, in which form: the limit of all that waits for one
+disk         what a sync takes on this disk, in which form; with compare, how far that is from the limits
 storage      bytes that a write costs, with filler and without
 """
 import argparse
@@ -38,6 +38,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_N
 import any_node  # noqa: E402
 import disk  # noqa: E402
 import gaps  # noqa: E402
+import limits  # noqa: E402
 import peers  # noqa: E402
 import runs  # noqa: E402
 import svg  # noqa: E402
@@ -91,7 +92,8 @@ def run_tables(options, notes, versions):
     wanted = options.only or ALL
     bench = Bench(options.rounds, options.seconds, notes)
     if "disk" in wanted:
-        yield disk.table_of(options.rounds)
+        syncs = disk.table_of(options.rounds)
+        yield syncs
     with contextlib.ExitStack() as stack:
         beside = [name for name in tables.BESIDE if name in wanted]
         if beside:
@@ -99,7 +101,10 @@ def run_tables(options, notes, versions):
             stack.callback(peers.close_sides, sides)
             versions.update({side.name: side.version for side in sides})
             for name in beside:
-                yield tables.BESIDE[name](bench, sides, options)
+                table = tables.BESIDE[name](bench, sides, options)
+                yield table
+                if name == "compare" and "disk" in wanted:
+                    yield limits.table_of(syncs, table)
     if "any-node" in wanted or "gaps" in wanted:
         with contextlib.closing(peers.Flotilla()) as flotilla:
             versions["flotilla"] = flotilla.version

@@ -12,6 +12,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).p
 
 import counters  # noqa: E402
 import gaps  # noqa: E402
+import limits  # noqa: E402
 import peers  # noqa: E402
 import servers  # noqa: E402
 import svg  # noqa: E402
@@ -123,6 +124,21 @@ def test_the_longest_gap_is_one_that_had_not_ended_when_the_leader_was_killed():
     run = {"gaps": [[10.0, 500.0], [11.95, 100.0], [13.0, 20.0]]}
     assert gaps.longest_since(12.0, run) == 100.0
     assert gaps.longest_since(14.0, run) == 0
+
+
+def test_limits_are_those_of_the_disk_and_of_the_processors(monkeypatch):
+    monkeypatch.setattr(limits.os, "cpu_count", lambda: 4)
+    disk, compare = Table("disk", "", ["p50 of three at once"]), Table("compare", "", ["flotilla", "redis"])
+    disk.row(limits.SYNC[0], "").add(limits.SYNC[1], 150)
+    for label, ours, theirs in (("SET, 1 connection, p50", 300, 200), ("GET, 1 connection, p50", 60, 20),
+                                ("SET, 1 connection, syncs", None, None), ("SET, 1 connection, bytes to the disk", 15000, 1),
+                                *((label, 1000, 1) for label in limits.THROUGHPUT),
+                                *((f"{label}, processors busy with it and with the client", 2, 1) for label in
+                                  limits.THROUGHPUT)):
+        compare.row(label, "").add("flotilla", ours)
+        compare.row(label, "").add("redis", theirs)
+    table = limits.table_of(disk, compare)
+    assert [row.ratio("flotilla", "limit") for row in table.rows] == [2.0, 1.5, 15000 / 12288, 0.5, 0.5, 0.5, 0.5]
 
 
 def test_percentiles_of_few_samples_are_samples():
