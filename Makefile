@@ -56,7 +56,7 @@ SIM          := $(BUILD)/flotilla-sim
 # A tool that fails or is interrupted leaves no half-written file that the next run would take for whole.
 .DELETE_ON_ERROR:
 .PHONY: all help deps check-deps check-test-deps run status stop test check unit sim soak mutants coverage compat \
-	integration clients chaos chaos-tests chaos-mutants bench bench-sim lint format install uninstall clean FORCE
+	integration clients chaos chaos-tests chaos-mutants bench bench-storage bench-values counts bench-sim lint format install uninstall clean FORCE
 
 all: $(SERVER) $(CHECK)
 
@@ -76,7 +76,10 @@ help:
 ## make chaos MINUTES=10 [SEED=1] [NODES=3|5]   real processes, cut networks, wrong clocks, bad disks; all is judged
 ## make coverage    lines of src/raft that its tests reach, rare situations that the simulator meets
 ## make bench-sim   events per second of the simulator on one core
-## make bench       compares with redis-server, a follower with the leader; times changes of the leader
+## make bench [ONLY="compare gaps"] [PEER=host:port] [JSON=file] [SVG=folder]   compares with Redis, Valkey and etcd;
+##                  a follower with the leader; times changes of the leader (tests/bench/README.md)
+## make bench-storage, bench-values   snapshots and restarts; every type of values, beside redis-server
+## make counts      instructions, system calls and bytes of an operation, as tests/bench/counts.txt expects
 ## make lint        format, rings, purity, clang-tidy, cppcheck
 ## make format      writes the C files as clang-format would
 ## make install     to DESTDIR/PREFIX (default /usr/local); make uninstall takes it back
@@ -176,6 +179,13 @@ $(BUILD)/tests/power_loss: $(POWER_LOSS_OBJECTS) $(BUILD)/libcore.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
+# What puts load on a server and says what came back: nothing of Flotilla's but ring 0.
+LOAD_OBJECTS := $(call objects,$(sort $(wildcard tests/bench/load/*.c)))
+LOAD         := $(BUILD)/flotilla-load
+$(LOAD): $(LOAD_OBJECTS) $(BUILD)/libcore.a
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(LOAD_OBJECTS) $(BUILD)/libcore.a -lm
+
 # What is missing is installed first; a second make then sees it. Without a -j of the user's it builds on all cores.
 ALL_CORES = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 run:
@@ -190,11 +200,11 @@ test:
 	$(Q)deps/install.sh
 	$(Q)$(MAKE) --no-print-directory $(ALL_CORES) check
 
-TEST_KINDS := unit $(if $(SIM_OBJECTS),sim) compat integration clients chaos
+TEST_KINDS := unit $(if $(SIM_OBJECTS),sim) compat integration clients chaos bench
 RUN_TESTS   = BUILD='$(BUILD)' PYTHON='$(PYTHON)' UNIT_TESTS='$(UNIT_TESTS)' tests/run
 
 # All tests, without installing anything; tests/run lets them run beside each other.
-check: $(SERVER) $(CHECK) $(TEST_TOOLS) $(UNIT_TESTS) $(if $(SIM_OBJECTS),$(SIM))
+check: $(SERVER) $(CHECK) $(LOAD) $(TEST_TOOLS) $(UNIT_TESTS) $(if $(SIM_OBJECTS),$(SIM))
 	$(Q)$(RUN_TESTS) $(TEST_KINDS)
 
 unit: $(UNIT_TESTS)
@@ -245,10 +255,17 @@ chaos-tests: $(SERVER) $(TEST_TOOLS)
 include tests/sim/script/script.mk
 include tests/fuzz/fuzz.mk
 
-bench: $(SERVER)
-	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/bench.py
-	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/storage.py
-	$(Q)FLOTILLA_SERVER='$(abspath $(SERVER))' $(PYTHON) tests/bench/values.py
+BENCH_ENVIRONMENT = FLOTILLA_SERVER='$(abspath $(SERVER))' FLOTILLA_LOAD='$(abspath $(LOAD))' PYTHONDONTWRITEBYTECODE=1
+bench: $(SERVER) $(LOAD)
+	$(Q)$(BENCH_ENVIRONMENT) $(PYTHON) tests/bench/bench.py $(addprefix --only ,$(ONLY)) $(addprefix --peer ,$(PEER)) \
+		$(if $(JSON),--json $(JSON)) $(if $(SVG),--svg $(SVG)) $(OPTIONS)
+
+bench-storage bench-values: bench-%: $(SERVER)
+	$(Q)$(BENCH_ENVIRONMENT) $(PYTHON) tests/bench/$*.py $(OPTIONS)
+
+# What an operation costs in counts that no load on the machine changes, against tests/bench/counts.txt.
+counts: $(SERVER) $(LOAD)
+	$(Q)$(if $(RENEW),$(BENCH_ENVIRONMENT) $(PYTHON) tests/bench/counts.py --renew,FLOTILLA_LONG=only $(RUN_TESTS) bench)
 
 lint: $(BUILD)/libcore.a $(SERVER) $(CHECK)
 	$(Q)BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/lint/run

@@ -3,6 +3,7 @@
 #
 #   deps/install.sh           everything: building, tests, lint, comparisons with redis-server
 #   deps/install.sh --build   what building and `make run` need
+#   deps/install.sh --bench   everything, and what `make bench` compares with and counts by besides: etcd, perf
 #
 # Asks nothing; returns at once, without the network, when all is there; uses sudo only when not root.
 set -eu
@@ -15,11 +16,12 @@ fail() {
 case "${1-}" in
 '') what=all ;;
 --build) what=build ;;
+--bench) what=bench ;;
 -h | --help)
-    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    sed -n '2,8s/^# \{0,1\}//p' "$0"
     exit 0
     ;;
-*) fail "unknown option '$1'; known: --build" ;;
+*) fail "unknown option '$1'; known: --build, --bench" ;;
 esac
 
 as_root() {
@@ -35,7 +37,8 @@ as_root() {
 # --- Debian, Ubuntu ---
 
 apt_build='gcc libc6-dev make pkg-config libevent-dev libhiredis-dev libssl-dev libjemalloc-dev libxxhash-dev liblz4-dev redis-tools procps'
-apt_test='libcmocka-dev clang clang-format clang-tidy cppcheck redis-server python3 python3-pytest python3-redis python3-pip'
+apt_test='libcmocka-dev clang clang-format clang-tidy cppcheck redis-server python3 python3-pytest python3-redis python3-pip valgrind strace'
+apt_bench='etcd-server linux-perf'
 
 apt_has() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -70,17 +73,32 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
-# Only called if the service came with this installation: somebody else's is left alone.
-disable_redis_service() {
-    echo "deps/install.sh: redis-server is only needed as a program: disabling its service"
+# disable_service PACKAGE [SERVICE]: only called if it came with this installation: somebody else's is left alone.
+disable_service() {
+    service=${2:-$1}
+    echo "deps/install.sh: $1 is only needed as a program: disabling its service"
     # Debian's own tools: they work without a running systemd too. DPKG_… is what they ask for outside of a package.
-    as_root env DPKG_MAINTSCRIPT_PACKAGE=redis-server deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || true
-    as_root update-rc.d redis-server disable >/dev/null 2>&1 || true
+    as_root env DPKG_MAINTSCRIPT_PACKAGE="$1" deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || true
+    as_root update-rc.d "$service" disable >/dev/null 2>&1 || true
+}
+
+# Those of the list that this release has; Ubuntu has perf under another name. Asks the network only if one is missing.
+apt_known() {
+    [ -z "$(apt_missing "$@")" ] || as_root apt-get update -q >&2
+    for package in "$@"; do
+        if apt-cache show "$package" >/dev/null 2>&1; then
+            printf '%s ' "$package"
+        elif [ "$package" = linux-perf ]; then
+            printf 'linux-tools-generic '
+        fi
+    done
 }
 
 install_apt() {
     wanted=$apt_build
     [ "$what" = build ] || wanted="$apt_build $apt_test"
+    # shellcheck disable=SC2086 # a list of words
+    [ "$what" != bench ] || wanted="$wanted $(apt_known $apt_bench)"
     # shellcheck disable=SC2086 # lists of words
     missing=$(apt_missing $wanted)
     [ "$what" = build ] || missing="$missing$(apt_clang_runtime)"
@@ -89,22 +107,25 @@ install_apt() {
     as_root apt-get update -q
     # shellcheck disable=SC2086
     apt_install $missing
-    if [ "$what" = all ]; then
+    if [ "$what" != build ]; then
         runtime=$(apt_clang_runtime)
         # shellcheck disable=SC2086
         [ -z "$runtime" ] || apt_install $runtime
     fi
-    case " $missing " in *' redis-server '*) disable_redis_service ;; esac
+    case " $missing " in *' redis-server '*) disable_service redis-server ;; esac
+    case " $missing " in *' etcd-server '*) disable_service etcd-server etcd ;; esac
 }
 
 # --- Fedora ---
 
 dnf_build='gcc make pkgconf-pkg-config libevent-devel hiredis-devel openssl-devel jemalloc-devel xxhash-devel lz4-devel diffutils findutils procps-ng'
-dnf_test='libcmocka-devel libasan libubsan clang clang-tools-extra compiler-rt cppcheck python3 python3-pytest python3-redis python3-pip'
+dnf_test='libcmocka-devel libasan libubsan clang clang-tools-extra compiler-rt cppcheck python3 python3-pytest python3-redis python3-pip valgrind strace'
+dnf_bench='etcd perf'
 
 install_dnf() {
     wanted=$dnf_build
     [ "$what" = build ] || wanted="$dnf_build $dnf_test"
+    [ "$what" != bench ] || wanted="$wanted $dnf_bench"
     missing=
     for package in $wanted; do
         rpm -q --quiet --whatprovides "$package" || missing="$missing $package"
@@ -126,11 +147,14 @@ install_dnf() {
 # --- Alpine ---
 
 apk_build='gcc musl-dev linux-headers make pkgconf libevent-dev hiredis-dev openssl-dev jemalloc-dev xxhash-dev lz4-dev redis procps'
-apk_test='cmocka-dev bash clang clang-extra-tools compiler-rt cppcheck python3 py3-pytest py3-redis py3-pip'
+apk_test='cmocka-dev bash clang clang-extra-tools compiler-rt cppcheck python3 py3-pytest py3-redis py3-pip valgrind strace'
+# etcd is no package of Alpine's releases.
+apk_bench='perf'
 
 install_apk() {
     wanted=$apk_build
     [ "$what" = build ] || wanted="$apk_build $apk_test"
+    [ "$what" != bench ] || wanted="$wanted $apk_bench"
     missing=
     for package in $wanted; do
         apk info -e "$package" >/dev/null 2>&1 || missing="$missing $package"

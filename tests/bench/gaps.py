@@ -1,56 +1,70 @@
-"""For how long no write is answered when the leader changes: a client on a follower sends one after the other."""
-import statistics
-import threading
+"""For how long no write is acknowledged when the leader changes: clients send at a fixed rate meanwhile."""
+import math
+import signal
 import time
 
 import runs
+from results import Table
 from waiting import wait_for
 
-CHANGE_SECONDS = 30
+CHANGE_SECONDS = 60
+ARGUMENTS = ("--connections", 30, "--pipeline", 100, "--rate", 2000, "--keys", 1000, "--seconds", CHANGE_SECONDS,
+             "--gap-ms", 1)
 
 
-class Writer(threading.Thread):
-    """The longest time between two answers, since it was asked last."""
+class Clients:
+    """Clients of some nodes, who write until they are stopped."""
 
-    def __init__(self, node):
-        super().__init__(daemon=True)
-        self.connection = node.connect(timeout=CHANGE_SECONDS)
-        self.stops = False
-        self.written = self.errors = 0
-        self.longest = 0.0
-        self.start()
+    protocol = "resp"
 
-    def run(self):
-        last = time.monotonic()
-        while not self.stops:
-            self.errors += self.connection.call("INCR", "gaps") != self.written + 1
-            now = time.monotonic()
-            self.longest = max(self.longest, now - last)
-            last = now
-            self.written += 1
-        self.connection.close()
+    def __init__(self, cluster, nodes):
+        self.cluster = cluster
+        self.address = ",".join(node.address for node in nodes)
+        self.process = runs.start_load(self, *ARGUMENTS)
 
-    def goes_on(self, writes=100):
-        goal = self.written + writes
-        wait_for(lambda: self.written >= goal or not self.is_alive(), CHANGE_SECONDS, "the writer goes on")
+    def wait_for_writes(self, count=200):
+        """Until the one that leads now has committed so many more."""
+        leader = self.cluster.wait_leader()
+        goal = self._committed(leader) + count
+
+        def committed():
+            if self.process.poll() is not None:
+                raise runs.LoadFailed(f"flotilla-load ended: {self.process.communicate()}")
+            return self._committed(leader) >= goal
+        wait_for(committed, CHANGE_SECONDS, "writes are committed")
+
+    @staticmethod
+    def _committed(node):
+        return int(node.raft()["raft_commit_index"])
+
+    def finish(self):
+        self.process.send_signal(signal.SIGINT)
+        return runs.load_result(self.process, CHANGE_SECONDS)
 
 
-def gap(cluster, change, restore):
-    """(milliseconds, wrong or missing answers)"""
+def longest_since(moment, run):
+    """Milliseconds, of the gaps that had not ended at that moment; 0 if all are shorter than what is listed."""
+    return max((ms for begin, ms in run["gaps"] if begin + ms / 1000 >= moment), default=0)
+
+
+def gap(cluster, change, restore, on_all):
+    """(milliseconds, what flotilla-load says)"""
     old = cluster.wait_leader()
     cluster.wait_equal()
-    old.call("DEL", "gaps")
     stays, successor = cluster.followers()
-    writer = Writer(stays)
-    writer.goes_on()
-    writer.longest = 0.0
-    change(old, successor)
-    cluster.wait_leader(but=old)
-    writer.goes_on()
-    writer.stops = True
-    writer.join()
+    clients = Clients(cluster, [old, stays, successor] if on_all else [stays, successor])
+    try:
+        clients.wait_for_writes()
+        moment = time.monotonic()
+        change(old, successor)
+        cluster.wait_leader(but=old)
+        clients.wait_for_writes()
+        run = clients.finish()
+    finally:
+        clients.process.kill()
+        clients.process.wait()
     restore(old)
-    return writer.longest * 1000, writer.errors
+    return longest_since(moment, run), run
 
 
 def terminate(old, _):
@@ -62,23 +76,48 @@ def start_again(old):
     old.start()
 
 
-# what happens, how, what is done afterwards, (of the median, of the worst) in milliseconds
+def kill(old, _):
+    old.kill()
+
+
+def start(old):
+    old.start()
+
+
+# what happens, how, what is done afterwards, whether the old leader has clients too, (of the median, of the worst) in ms
 CHANGES = [
-    ("kill -9", lambda old, _: old.kill(), lambda old: old.start(), (50, 300)),
-    ("SIGTERM", terminate, start_again, (20, 20)),
-    ("RAFT.TRANSFER_LEADER", lambda old, to: old.call("RAFT.TRANSFER_LEADER", str(to.id)), lambda _: None, (20, 20)),
-    ("SIGSTOP, 1.5 election timeouts", lambda old, _: old.pause(), lambda old: old.resume(), (450, 450)),
+    ("kill -9", kill, start, False, (50, 300)),
+    ("kill -9, a third of the clients on it", kill, start, True, (50, 300)),
+    ("SIGTERM", terminate, start_again, False, (20, 20)),
+    ("RAFT.TRANSFER_LEADER", lambda old, to: old.call("RAFT.TRANSFER_LEADER", str(to.id)), lambda _: None, False, (20, 20)),
+    ("SIGSTOP, 1.5 election timeouts", lambda old, _: old.pause(), lambda old: old.resume(), False, (450, 450)),
 ]
 
 
-def run(cluster, changes):
-    print(f"\n{'no write answered, in ms':40} {'p50':>9} {'worst':>9} {'errors':>9}  goal (of {changes})")
-    for name, change, restore, (median_goal, worst_goal) in CHANGES:
-        results = []
-        for number in range(changes):
-            runs.show_progress(f"{name}: {number + 1} of {changes}")
-            results.append(gap(cluster, change, restore))
-        runs.show_progress("")
-        gaps = [milliseconds for milliseconds, _ in results]
-        print(f"{name:40} {statistics.median(gaps):>9,.1f} {max(gaps):>9,.1f} {sum(errors for _, errors in results):>9}"
-              f"  <= {median_goal}, <= {worst_goal}")
+def percentile(samples, percent):
+    """The sample that `percent` of all do not exceed."""
+    return sorted(samples)[max(math.ceil(len(samples) * percent / 100) - 1, 0)]
+
+
+def table_of(flotilla, kills, others):
+    table = Table("gaps", "no write acknowledged, in ms", ["median (least–greatest)", "p99", "no answer", "broken"],
+                  compared=(), plotted=["median (least–greatest)", "p99"])
+    for name, change, restore, on_all, (median_goal, worst_goal) in CHANGES:
+        times = kills if change is kill else others
+        row = table.row(f"{name} ({times} times)", "")
+        gaps, unanswered, broken = [], 0, 0
+        for number in range(times):
+            runs.show_progress(f"{name}: {number + 1} of {times}")
+            milliseconds, run = gap(flotilla.cluster, change, restore, on_all)
+            row.add("median (least–greatest)", milliseconds)
+            gaps.append(milliseconds)
+            unanswered += run["error_replies"] + run["unanswered"] + run["unsent"]
+            broken += run["lost"]
+        row.add("p99", percentile(gaps, 99))
+        row.add("no answer", unanswered)
+        row.add("broken", broken)
+        table.notes.append(f"{name}: goal of the median <= {median_goal}, of the worst <= {worst_goal}")
+    table.notes.append("no answer: error replies and what was not answered or not sent in time. broken: requests under way "
+                       "on a connection that broke, whose fate their client does not know")
+    runs.show_progress("")
+    return table

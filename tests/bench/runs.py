@@ -1,10 +1,44 @@
-"""Runs of redis-benchmark."""
+"""Runs of flotilla-load and redis-benchmark."""
 import csv
 import io
+import json
+import os
+import pathlib
 import subprocess
 import sys
 
+from cluster import SERVER, die_with_parent
+
 KEYS = 100000
+LOAD = os.environ.get("FLOTILLA_LOAD", str(pathlib.Path(SERVER).resolve().parent / "flotilla-load"))
+
+
+class LoadFailed(RuntimeError):
+    pass
+
+
+def start_load(side, *arguments):
+    """`side` has an address (or several, with commas) and a protocol."""
+    return subprocess.Popen([LOAD, "--nodes", side.address, "--protocol", side.protocol, *map(str, arguments)],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=die_with_parent)
+
+
+def load_result(process, timeout=600):
+    """What it printed; tests/bench/README.md says what each field means."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise LoadFailed(f"flotilla-load did not end within {timeout} s") from None
+    if process.returncode:
+        raise LoadFailed(err.strip() or f"flotilla-load: status {process.returncode}")
+    return json.loads(out)
+
+
+def load(side, *arguments):
+    return load_result(start_load(side, *arguments))
 
 
 def start(port, requests, *arguments):
@@ -27,4 +61,4 @@ def benchmark(port, requests, *arguments):
 
 def show_progress(text):
     if sys.stderr.isatty():
-        print(f"\r{text:70}\r", end="", file=sys.stderr, flush=True)
+        print(f"\r{text:100}\r", end="", file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ class Link:
     def __init__(self):
         self.delay = 0.0
         self.is_cut = False
+        self.bytes_passed = 0  # both ways, without the greetings
         self.pairs = set()
 
 
@@ -109,6 +110,7 @@ class Proxy:
                 if not data:
                     raise ConnectionResetError
                 writer.write(data)
+                link.bytes_passed += len(data)
                 await writer.drain()
         finally:
             receiving.cancel()
