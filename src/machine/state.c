@@ -203,7 +203,8 @@ enum err machine_reader_finish(struct machine_reader *reader, uint64_t index, ui
         return damaged(message, "it does not say which entry it stands for");
     if (reader->position.index != index || reader->position.term != term)
         return damaged(message, "it stands for another entry than the log says");
-    if (reader->fields != FIELDS_ALL)
+    reader->has_sum = reader->fields == FIELDS_ALL;
+    if (!reader->has_sum)
         reader->position.chain_from = reader->position.index;
     else if (reader->sum != machine_sum(reader->databases, &reader->sessions))
         return damaged(message, "its keys are not those that it says it holds");

@@ -57,6 +57,7 @@ struct machine_reader {
     unsigned fields; /* bits of the fields read so far */
     bool damaged;    /* one of the fields is damaged */
     bool sessions_damaged;
+    bool has_sum; /* once finished: a version wrote it that knows digests */
     uint64_t sum; /* of keys and sessions, as the writer computed it */
     uint64_t bytes;
 };
