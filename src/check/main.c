@@ -36,7 +36,8 @@ static const char usage[] =
     "    --force               even if the file is there already\n"
     "    --oldest-redis VERSION  which Redis has to load it: 5.0 (default), 7.0 or 7.2. Redis 7.0\n"
     "                          keeps the counters of streams only from a file for 7.0 or 7.2\n"
-    "  --verify FILE.rdb       read a backup or a snapshot whole: is it complete, of which entry is it,\n"
+    "  --verify FILE.rdb       read a backup or a snapshot whole: is it complete, of which entry "
+    "is it,\n"
     "                          are its keys those that it was written with\n"
     "  --to INDEX              dump, digest and export as of this entry (default: the last)\n"
     "  --appenddirname NAME    if it is not appendonlydir\n"
@@ -217,8 +218,7 @@ static bool parse(int argc, char **argv, struct check_options *options, int *sta
         check_say("--verify is about one file, not about a folder; see --help");
         return false;
     }
-    if (!options->verify_path &&
-        (optind == argc || (optind + 1 != argc && !options->compare))) {
+    if (!options->verify_path && (optind == argc || (optind + 1 != argc && !options->compare))) {
         check_say(optind == argc ? "the data folder is missing; see --help"
                                  : "one data folder at a time; see --help");
         return false;

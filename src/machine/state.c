@@ -211,6 +211,23 @@ enum err machine_reader_finish(struct machine_reader *reader, uint64_t index, ui
     return ERR_NONE;
 }
 
+bool machine_read_head(struct span beginning, struct machine_head *head)
+{
+    char message[512]; /* of what stands behind the beginning, or of its end */
+    struct machine_reader *reader = machine_reader_new(0, NULL);
+    enum err ignored = machine_reader_feed(reader, beginning, message);
+    (void)ignored;
+    bool is_state = reader->fields == FIELDS_ALL && !reader->damaged;
+    const struct machine_position *position = &reader->position;
+    if (is_state)
+        *head =
+            (struct machine_head){.position = *position,
+                                  .digest = machine_number_of(reader->sum, position->chain,
+                                                              position->index, position->clock_ms)};
+    machine_reader_free(reader);
+    return is_state;
+}
+
 struct databases *machine_take_state(struct machine *machine, struct machine_reader *reader)
 {
     struct databases *replaced = machine_replace_databases(machine, reader->databases);
