@@ -326,13 +326,12 @@ void platform_backup_list(const struct platform_backup_work *work,
         return;
     if (!read_names(folder, "", &names))
         fail(result, platform_err(errno), "the folder '%.150s' cannot be read", work->folder);
-    if (!result->err && names.count) {
-        result->files = mem_zalloc(names.count * sizeof *result->files);
-        result->count = names.count;
-    }
-    for (size_t i = 0; i < result->count; i++) {
-        memcpy(result->files[i].name, names.list[i], sizeof names.list[i]);
-        read_head(folder, &result->files[i]);
+    size_t count = result->err ? 0 : names.count;
+    result->files = count ? mem_zalloc(count * sizeof *result->files) : NULL;
+    for (; result->count < count; result->count++) {
+        struct platform_backup_file *listed = &result->files[result->count];
+        memcpy(listed->name, names.list[result->count], sizeof listed->name);
+        read_head(folder, listed);
     }
     mem_free(names.list);
     close(folder);
