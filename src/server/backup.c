@@ -171,6 +171,12 @@ static void make_snapshot(struct server *server)
              err_text(stats.snapshot_err));
         return;
     }
+    const struct storage *storage = shard_storage(shard);
+    if (!storage_has_room(storage, storage_status(storage).snapshot.bytes)) {
+        fail(server, "ERR the disk of dir has no room for the snapshot that the backup needs: "
+                     "raft-disk-reserve-bytes stay free");
+        return;
+    }
     if (backup->attempts == ATTEMPTS_MAX) {
         fail(server, "ERR no snapshot came about for the backup, in %d attempts: try again",
              ATTEMPTS_MAX);
@@ -309,14 +315,33 @@ void server_backup_ask_list(struct server *server)
 
 /* ---- start and end ---- */
 
-/* Whether `path`, once links in it are followed, is `folder` or below it. */
+/* What links lead to, of the part of the absolute path that is there. Of malloc(). */
+static char *real_part(const char *path)
+{
+    char part[CONFIG_TEXT_MAX];
+    snprintf(part, sizeof part, "%s", path);
+    char *real = realpath(part, NULL);
+    for (char *slash; !real && (slash = strrchr(part, '/')) != NULL && slash != part;) {
+        *slash = '\0';
+        real = realpath(part, NULL);
+    }
+    return real;
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* Whether `path` is `folder` or below it, also by way of links. Either may be missing. */
 static bool is_within(const char *path, const char *folder)
 {
-    char *real = realpath(path, NULL);
+    if (is_below(path, folder))
+        return true;
+    char *real = real_part(path);
     char *real_folder = realpath(folder, NULL);
-    size_t len = real_folder ? strlen(real_folder) : 0;
-    bool within = real && real_folder && strncmp(real, real_folder, len) == 0 &&
-                  (real[len] == '/' || real[len] == '\0');
+    bool within = real && real_folder && is_below(real, real_folder);
     free(real);
     free(real_folder);
     return within;

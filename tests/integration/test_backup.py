@@ -172,6 +172,8 @@ def test_a_backup_under_load_restores_to_a_new_cluster(make_backed, make_cluster
     cluster = make_backed()
     leader = cluster.wait_leader()
     every_type.fill(leader.port)
+    with leader.connect() as connection:
+        assert not isinstance(connection.call("CLIENT", "SESSION", "BEGIN"), Error)
     setters = [Setter(cluster, f"s{number}") for number in range(3)]
     counter = Incrementer(cluster)
     for worker in (*setters, counter):
@@ -189,6 +191,7 @@ def test_a_backup_under_load_restores_to_a_new_cluster(make_backed, make_cluster
         path = cluster.backups / done["file"]
         text = check("--verify", path)
         assert (position(text), field(text, "Digest")) == (done["index"], done["digest"])
+        assert "1 sessions of clients" in text
         restored = make_cluster(start=False)
         for node in restored.nodes:
             node.start(False, "--import", path)
@@ -397,6 +400,22 @@ def test_a_backup_leaves_the_reserve_free(shimmed):
     assert_works_again(cluster, node)
 
 
+def test_no_snapshot_is_begun_that_would_use_the_reserve(shimmed):
+    """Of the other disk, that of the node: the backup needs a new snapshot there."""
+    cluster, node = shimmed
+    assert node.call("SAVE") == "OK"
+    assert node.call("SET", "more", "1") == "OK"
+    set_faults(node, f"path {node.data}/", "left 1500000")
+
+    def refused():
+        reply = node.call("RAFT.BACKUP", "START")
+        return isinstance(reply, Error) and "no room for the snapshot" in str(reply)
+    wait_for(refused, 20 * PATIENCE, "the room is measured")
+    assert node.call("SET", "after", "1") == "OK"
+    set_faults(node)
+    wait_for(lambda: pairs_or_none(node.call("RAFT.BACKUP", "START")), 20 * PATIENCE, "there is room again")
+
+
 def test_a_disk_that_cannot_sync_costs_the_backup_alone(shimmed):
     cluster, node = shimmed
     set_faults(node, "path backups", "sync-eio 1")
@@ -449,8 +468,6 @@ def test_a_folder_that_cannot_serve_stops_the_start(make_cluster):
             (node.data, "is within dir"), (node.data / "backups", "is within dir"), (cluster.dir / "link", "is within dir"),
             (cluster.dir / "file", "cannot use backup-dir"), (cluster.dir / "file" / "below", "cannot use backup-dir")):
         cluster.write_config(node, backup_dir=f'"{folder}"')
-        for more in ((), ("--check-config",)):
-            if more and folder == node.data / "backups":
-                (node.data / "backups").mkdir(exist_ok=True)
+        for more in (("--check-config",), ()):
             code, output = run_server(node.config, *more)
             assert code == 1 and text in output, (folder, more, code, output)
