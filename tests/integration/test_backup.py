@@ -428,7 +428,7 @@ def test_a_disk_that_cannot_sync_costs_the_backup_alone(shimmed):
 def test_a_damaged_snapshot_becomes_no_backup(shimmed):
     cluster, node = shimmed
     assert node.call("SAVE") == "OK"
-    base, = node.appendonly.glob("*.base.rdb")
+    base, = wait_for(lambda: list(node.appendonly.glob("*.base.rdb")), 20 * PATIENCE, "the snapshot has its name")
     whole = base.read_bytes()
     with open(base, "r+b") as file:
         file.seek(len(whole) // 2)
