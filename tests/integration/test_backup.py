@@ -9,9 +9,10 @@ import pytest
 
 import every_type
 from bad_disk import set_faults, shim
-from cluster import PATIENCE, SERVER, die_with_parent, run_server
+from cluster import PATIENCE, SERVER, die_with_parent, run_server, temporary_folder
 from load import Incrementer, Setter
 from resp import Error
+from stock import redis_in
 from waiting import wait_for
 
 CHECK = os.environ.get("FLOTILLA_CHECK", str(pathlib.Path(SERVER).with_name("flotilla-check")))
@@ -207,6 +208,19 @@ def test_a_backup_under_load_restores_to_a_new_cluster(make_backed, make_cluster
             assert int(connection.call("GET", "counter")) >= acknowledged
             assert connection.call("INCR", "counter") > acknowledged
         restored.close()
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
+def test_redis_loads_a_backup(make_backed):
+    cluster = make_backed(size=1)
+    node = cluster.nodes[0]
+    every_type.fill(node.port)
+    with node.connect() as connection:
+        own = every_type.contents(connection, exact=False)
+    folder = temporary_folder("redis")
+    shutil.copy(cluster.backups / start(node)["file"], folder / "dump.rdb")
+    with redis_in(folder) as redis:
+        every_type.assert_same(every_type.contents(redis, exact=False), own)
 
 
 def test_a_node_that_was_cut_off_first_learns_what_was_acknowledged(make_backed):
