@@ -9,7 +9,8 @@
  *   inspect.c  walks once over all data in the folder
  *   report.c   the findings as text
  *   dump.c     entries as text or as commands
- *   export.c   the state as an RDB file */
+ *   export.c   the state as an RDB file
+ *   verify.c   --verify: a backup */
 #ifndef FLOTILLA_CHECK_CHECK_H
 #define FLOTILLA_CHECK_CHECK_H
 
@@ -45,6 +46,7 @@ struct check_options {
     const char *append_folder;
     const char *append_filename;
     const char *export_path;         /* NULL: none */
+    const char *verify_path;         /* NULL: none */
     enum redis_release oldest_redis; /* that has to load what is exported */
     uint64_t from;                   /* first entry to dump */
     uint64_t to; /* last entry of dump and state; UINT64_MAX: the end of the log */
@@ -159,6 +161,8 @@ char *check_inspect_torn_path(const struct check *check);
 void check_report(const struct check *check);
 void check_report_verdict(const struct check *check);
 void check_format_time(int64_t time_ms, char out[40]);
+/* The state that was read, in lines that end the report. */
+void check_report_state(const struct machine_replay *replay);
 
 /* dump.c */
 /* `why`: nothing of it was carried out; NULL: it was. */
@@ -168,5 +172,8 @@ void check_dump_end(const struct check *check);
 /* export.c */
 bool check_export_may_write(const struct check *check); /* prints why not */
 enum check_status check_export_state(const struct check *check);
+
+/* verify.c: says what the file is, or prints why it is none. */
+enum check_status check_verify(const char *path);
 
 #endif

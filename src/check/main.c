@@ -13,6 +13,7 @@
 static const char usage[] =
     "Usage: flotilla-check [options] <dir>\n"
     "       flotilla-check --compare <dir> <dir> ...\n"
+    "       flotilla-check --verify FILE.rdb\n"
     "\n"
     "Reads the data folder of a node that does not run, and says what is in it and whether it is\n"
     "whole. <dir> is the node's data folder, its shard-0 folder, or the appendonlydir itself.\n"
@@ -35,6 +36,9 @@ static const char usage[] =
     "    --force               even if the file is there already\n"
     "    --oldest-redis VERSION  which Redis has to load it: 5.0 (default), 7.0 or 7.2. Redis 7.0\n"
     "                          keeps the counters of streams only from a file for 7.0 or 7.2\n"
+    "  --verify FILE.rdb       read a backup or a snapshot whole: is it complete, of which entry "
+    "is it,\n"
+    "                          are its keys those that it was written with\n"
     "  --to INDEX              dump, digest and export as of this entry (default: the last)\n"
     "  --appenddirname NAME    if it is not appendonlydir\n"
     "  --appendfilename NAME   if it is not appendonly.aof\n"
@@ -62,6 +66,7 @@ enum {
     OPTION_FORMAT,
     OPTION_EXPORT,
     OPTION_FORCE,
+    OPTION_VERIFY,
     OPTION_OLDEST_REDIS,
     OPTION_FOLDER,
     OPTION_FILENAME,
@@ -80,6 +85,7 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"export", required_argument, NULL, OPTION_EXPORT},
     {"force", no_argument, NULL, OPTION_FORCE},
+    {"verify", required_argument, NULL, OPTION_VERIFY},
     {"oldest-redis", required_argument, NULL, OPTION_OLDEST_REDIS},
     {"appenddirname", required_argument, NULL, OPTION_FOLDER},
     {"appendfilename", required_argument, NULL, OPTION_FILENAME},
@@ -156,6 +162,9 @@ static bool take_option(struct check_options *options, int option)
         return true;
     case OPTION_FORCE:
         return options->force = true;
+    case OPTION_VERIFY:
+        options->verify_path = optarg;
+        return true;
     case OPTION_OLDEST_REDIS:
         return parse_release(optarg, &options->oldest_redis);
     case OPTION_FOLDER:
@@ -170,10 +179,12 @@ static bool take_option(struct check_options *options, int option)
 static bool fits_together(const struct check_options *options)
 {
     if (options->repair + options->upgrade + options->moved + options->recover + options->compare +
-            options->dump + (options->export_path != NULL) >
+            options->dump + (options->export_path != NULL) + (options->verify_path != NULL) >
         1)
-        check_say("--repair, --upgrade, --moved, --recover-quorum, --compare, --dump and --export "
-                  "are for one run each");
+        check_say("--repair, --upgrade, --moved, --recover-quorum, --compare, --dump, --export and "
+                  "--verify are for one run each");
+    else if (options->verify_path && options->to != UINT64_MAX)
+        check_say("--verify is about a whole file: it takes no --to");
     else if (options->repair && options->to != UINT64_MAX)
         check_say("--repair cuts a torn tail alone: it takes no --to");
     else if ((options->recover || options->compare) && options->to != UINT64_MAX)
@@ -203,7 +214,11 @@ static bool parse(int argc, char **argv, struct check_options *options, int *sta
         if (!take_option(options, option))
             return false;
     }
-    if (optind == argc || (optind + 1 != argc && !options->compare)) {
+    if (options->verify_path && optind != argc) {
+        check_say("--verify is about one file, not about a folder; see --help");
+        return false;
+    }
+    if (!options->verify_path && (optind == argc || (optind + 1 != argc && !options->compare))) {
         check_say(optind == argc ? "the data folder is missing; see --help"
                                  : "one data folder at a time; see --help");
         return false;
@@ -310,6 +325,16 @@ static int begin(struct check *check)
     return status;
 }
 
+/* What the command line asks for. */
+static int carry_out(struct check *check, char **folders, size_t count)
+{
+    if (check->options.verify_path)
+        return (int)check_verify(check->options.verify_path);
+    if (check->options.compare)
+        return (int)check_compare(check, folders, count);
+    return begin(check);
+}
+
 int main(int argc, char **argv)
 {
     struct check *check = mem_zalloc(sizeof *check);
@@ -318,9 +343,7 @@ int main(int argc, char **argv)
     check->lock = -1;
     int status;
     if (parse(argc, argv, &check->options, &status))
-        status = check->options.compare
-                     ? (int)check_compare(check, argv + optind, (size_t)(argc - optind))
-                     : begin(check);
+        status = carry_out(check, argv + optind, (size_t)(argc - optind));
     check_folder_unlock(check);
     mem_free(check);
     if (fflush(stdout) || ferror(stdout)) {

@@ -164,16 +164,16 @@ static void report_tail(const struct check *check)
     mem_free(path);
 }
 
-static void report_state(const struct check *check)
+void check_report_state(const struct machine_replay *replay)
 {
-    const struct machine_position *position = machine_replay_position(check->replay);
+    const struct machine_position *position = machine_replay_position(replay);
+    const struct databases *databases = machine_replay_databases(replay);
     char clock[40];
     check_format_time(position->clock_ms, clock);
     label("State");
     printf("as of entry %" PRIu64 ": %zu keys (%zu with a deadline), clock %s\n", position->index,
-           databases_count(machine_replay_databases(check->replay)),
-           databases_count_with_deadline(machine_replay_databases(check->replay)), clock);
-    const struct sessions *sessions = machine_replay_sessions(check->replay);
+           databases_count(databases), databases_count_with_deadline(databases), clock);
+    const struct sessions *sessions = machine_replay_sessions(replay);
     label("");
     printf("%" PRIu32 " sessions of clients, with %" PRIu64 " bytes of replies\n", sessions->count,
            sessions->bytes);
@@ -181,7 +181,10 @@ static void report_state(const struct check *check)
     print_members(&position->membership);
     label("Digest");
     printf("%024d%016" PRIx64 " (what DEBUG DIGEST says at entry %" PRIu64 ")\n", 0,
-           machine_replay_digest(check->replay), position->index);
+           machine_replay_digest(replay), position->index);
+    label("Data digest");
+    printf("%016" PRIx64 " (of keys, values and deadlines alone: raft_data_digest in INFO raft)\n",
+           databases_sum(databases));
 }
 
 void check_report(const struct check *check)
@@ -204,7 +207,7 @@ void check_report(const struct check *check)
     }
     report_leftovers(check);
     if (!check->err)
-        report_state(check);
+        check_report_state(check->replay);
     putchar('\n');
 }
 

@@ -103,7 +103,9 @@ struct config {
     enum config_fsync appendfsync;
     char appenddirname[256];
     char appendfilename[256];
-    bool aof_load_truncated; /* for imported files */
+    bool aof_load_truncated;          /* for imported files */
+    char backup_dir[CONFIG_TEXT_MAX]; /* empty: no backups */
+    int backup_keep;                  /* 0: all */
     /* cluster */
     uint64_t node_id; /* 0: none was set */
     char cluster_nodes[4096];
@@ -209,9 +211,9 @@ enum config_set_outcome {
 enum config_set_outcome config_set(struct config *config, struct span name, struct span value,
                                    struct config_error *error);
 
-/* Makes the paths in dir, logfile, pidfile and unixsocket absolute, so that they stay valid when
- * the process changes its folder or is started in another one. Relative paths start at the folder
- * `from`. */
+/* Makes the paths in dir, backup-dir, logfile, pidfile and unixsocket absolute, so that they stay
+ * valid when the process changes its folder or is started in another one. Relative paths start at
+ * the folder `from`. */
 MUST_CHECK enum err config_make_absolute(struct config *config, const char *from,
                                          struct config_error *error);
 

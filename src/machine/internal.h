@@ -10,6 +10,8 @@ void machine_execute(const struct command *command, const struct span *args, siz
                      struct command_context *context, const struct machine_caller *caller);
 /* The command that machine->logged took; NULL: it may not stand in an entry. */
 const struct command *machine_can_run(const struct machine *machine);
+/* What machine_digest_number() gives for a machine of which this is known. */
+uint64_t machine_number_of(uint64_t sum, uint64_t chain, uint64_t index, int64_t clock_ms);
 uint64_t machine_sum(const struct databases *databases, const struct sessions *sessions);
 void machine_count(struct machine *machine, const struct command_context *context);
 

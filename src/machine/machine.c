@@ -372,9 +372,13 @@ bool machine_digest_equal(const struct machine_digest *a, const struct machine_d
            (a->chain_from != b->chain_from || a->chain == b->chain);
 }
 
+uint64_t machine_number_of(uint64_t sum, uint64_t chain, uint64_t index, int64_t clock_ms)
+{
+    return mix(mix(mix(sum, chain), index), (uint64_t)clock_ms);
+}
+
 uint64_t machine_digest_number(const struct machine *machine)
 {
-    uint64_t number = mix(machine_digest_sum(machine), machine->chain);
-    number = mix(number, machine->applied_index);
-    return mix(number, (uint64_t)machine->clock_ms);
+    return machine_number_of(machine_digest_sum(machine), machine->chain, machine->applied_index,
+                             machine->clock_ms);
 }

@@ -120,6 +120,11 @@ const struct machine_position *machine_replay_snapshot(const struct machine_repl
     return &replay->snapshot;
 }
 
+bool machine_replay_snapshot_has_sum(const struct machine_replay *replay)
+{
+    return replay->reader && replay->reader->has_sum;
+}
+
 const struct databases *machine_replay_databases(const struct machine_replay *replay)
 {
     return replay->machine.databases;

@@ -44,6 +44,8 @@ bool machine_replay_is_repeated(const struct machine_replay *replay, const struc
 const struct machine_position *machine_replay_position(const struct machine_replay *replay);
 const struct machine_position *
 machine_replay_snapshot(const struct machine_replay *replay); /* index 0: no snapshot */
+/* Whether the snapshot says what its keys amount to: then that was compared with what it holds. */
+bool machine_replay_snapshot_has_sum(const struct machine_replay *replay);
 const struct databases *machine_replay_databases(const struct machine_replay *replay);
 const struct sessions *machine_replay_sessions(const struct machine_replay *replay);
 /* Equals DEBUG DIGEST of such a node. */

@@ -207,11 +207,29 @@ enum err machine_reader_finish(struct machine_reader *reader, uint64_t index, ui
         return damaged(message, "it does not say which entry it stands for");
     if (reader->position.index != index || reader->position.term != term)
         return damaged(message, "it stands for another entry than the log says");
-    if (reader->fields != FIELDS_ALL)
+    reader->has_sum = reader->fields == FIELDS_ALL;
+    if (!reader->has_sum)
         reader->position.chain_from = reader->position.index;
     else if (reader->sum != machine_sum(reader->databases, &reader->sessions))
         return damaged(message, "its keys are not those that it says it holds");
     return ERR_NONE;
+}
+
+bool machine_read_head(struct span beginning, struct machine_head *head)
+{
+    char message[512]; /* of what stands behind the beginning, or of its end */
+    struct machine_reader *reader = machine_reader_new(0, NULL);
+    enum err ignored = machine_reader_feed(reader, beginning, message);
+    (void)ignored;
+    bool is_state = reader->fields == FIELDS_ALL && !reader->damaged;
+    const struct machine_position *position = &reader->position;
+    if (is_state)
+        *head =
+            (struct machine_head){.position = *position,
+                                  .digest = machine_number_of(reader->sum, position->chain,
+                                                              position->index, position->clock_ms)};
+    machine_reader_free(reader);
+    return is_state;
 }
 
 struct databases *machine_take_state(struct machine *machine, struct machine_reader *reader)

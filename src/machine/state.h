@@ -58,6 +58,7 @@ struct machine_reader {
     unsigned fields; /* bits of the fields read so far */
     bool damaged;    /* one of the fields is damaged */
     bool sessions_damaged;
+    bool has_sum; /* once finished: a version wrote it that knows digests */
     uint64_t sum; /* of keys and sessions, as the writer computed it */
     uint64_t bytes;
 };
@@ -74,6 +75,14 @@ MUST_CHECK enum err machine_reader_feed(struct machine_reader *reader, struct sp
 /* Checks that the state is complete and is as of (index, term). */
 MUST_CHECK enum err machine_reader_finish(struct machine_reader *reader, uint64_t index,
                                           uint64_t term, char *message);
+
+/* What a file says at its beginning, in the first 16 KB or so. Of the rest nothing is known. */
+struct machine_head {
+    struct machine_position position;
+    uint64_t digest; /* machine_digest_number() of the state */
+};
+/* False: it is no state, or its beginning is cut off. */
+bool machine_read_head(struct span beginning, struct machine_head *head);
 
 /* The machine takes over the finished reader's state; returns the old databases. */
 struct databases *machine_take_state(struct machine *machine, struct machine_reader *reader);

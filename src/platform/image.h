@@ -1,12 +1,11 @@
-/* Writes an image beside the log, in a thread of low priority. The thread pushes the image to the
- * disk in small pieces, so that syncs of the log hardly wait for it. It leaves some room on the
- * disk free. */
+/* Writes an image beside the log, in a thread of low priority, as platform/paced.h says. */
 #ifndef FLOTILLA_PLATFORM_IMAGE_H
 #define FLOTILLA_PLATFORM_IMAGE_H
 
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "platform/paced.h"
 #include "storage/disk.h"
 
 /* A piece of an image, or the image's end. */
@@ -30,11 +29,9 @@ struct platform_image {
     size_t count;
     size_t cap;
     bool stop;
-    uint32_t shard; /* the shard that writes the image */
-    int file;       /* only the thread uses this and what follows */
+    uint32_t shard;              /* the shard that writes the image */
+    struct platform_paced paced; /* only the thread uses this and what follows */
     enum err failed;
-    uint64_t written; /* bytes written */
-    uint64_t pushed;  /* of them, bytes that the system was told to write */
 };
 
 void platform_image_init(struct platform_image *image);

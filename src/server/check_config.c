@@ -97,6 +97,11 @@ enum err server_check_places(const struct server *server, char message[SERVER_ME
     int error = why_not_in(config->dir, true);
     if (error)
         return fail(message, "cannot use data folder", config->dir, error);
+    error = config->backup_dir[0] ? why_not_in(config->backup_dir, true) : 0;
+    if (error)
+        return fail(message, "cannot use backup-dir", config->backup_dir, error);
+    if (server_backup_check(server, message))
+        return ERR_INVALID;
     error = config->logfile[0] ? why_not_file(config->logfile) : 0;
     if (error)
         return fail(message, "cannot open logfile", config->logfile, error);

@@ -174,6 +174,7 @@ static void section_persistence(struct server *server, struct buf *out)
     buf_printf(
         out, "log_writes:%" PRIu64 "\r\nlog_syncs:%" PRIu64 "\r\nlog_bytes_written:%" PRIu64 "\r\n",
         storage.writes, storage.syncs, storage.bytes_written);
+    server_info_backup(server, out);
 }
 
 static void section_stats(struct server *server, struct buf *out)

@@ -100,8 +100,9 @@ static void add_activity(struct server *server, struct buf *out)
                stats.snapshots_failed, stats.snapshot_ms, counters.snapshots_sent, stats.installs);
     buf_printf(out,
                "raft_digest_disputed:%d\r\nraft_digests_compared:%" PRIu64
-               "\r\nraft_digest_agreed_index:%" PRIu64 "\r\n",
-               shard_is_disputed(server_group(server)), stats.digests_compared, stats.digest_index);
+               "\r\nraft_digest_agreed_index:%" PRIu64 "\r\nraft_data_digest:%016" PRIx64 "\r\n",
+               shard_is_disputed(server_group(server)), stats.digests_compared, stats.digest_index,
+               databases_sum(shard_databases(server_group(server))));
     struct peer_stats peers = peers_stats(server->peers);
     buf_printf(out,
                "peer_handshakes_refused:%" PRIu64 "\r\npeer_messages_refused:%" PRIu64

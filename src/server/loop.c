@@ -173,6 +173,7 @@ static void turn(struct server *server)
         shard_drive(server_shard(server, number), now);
     }
     server_seek_tick(server);
+    server_backup_tick(server);
     peers_flush(server->peers);
     server_clients_flush(server);
     histogram_add(&server->turn_us, platform_mono_us() - now.mono_us);

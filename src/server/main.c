@@ -163,7 +163,8 @@ static int serve(struct server *server)
     char message[SERVER_MESSAGE_MAX] = "";
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond the file size limit fails, and the log says so */
-    signal(SIGHUP, SIG_IGN); /* what rotates logs sends these, which need nothing: see log.c */
+    /* What rotates logs sends these two; there is nothing to do for it: see log.c. */
+    signal(SIGHUP, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
     /* Before the log thread exists: a fork would leave it behind. */
     if (!server_go_background(server))

@@ -20,6 +20,7 @@
 #include "platform/disk.h"
 #include "shard/shard.h"
 
+struct backup;
 struct event;
 struct event_base;
 struct import;
@@ -137,6 +138,7 @@ struct server {
     struct loading loading;
     struct platform_disk *disk;
     struct disk disk_port;
+    struct backup *backup;    /* NULL: there is no backup-dir */
     int lock;                 /* of the data folder */
     int ready_fd;             /* to the parent that waits until the node serves; -1: none does */
     struct shard_time now;    /* of this turn: see server_now() */
@@ -374,6 +376,15 @@ void server_hand_over(struct server *server);
 bool server_is_handing_over(struct server *server);
 /* raft_commands.c: false if this node does not lead; the reply then names the one that does. */
 bool server_leads(const struct server *server, struct resp_writer *reply);
+/* backup.c: nothing happens without backup-dir. The first says what is wrong with the place. */
+MUST_CHECK enum err server_backup_check(const struct server *server,
+                                        char message[SERVER_MESSAGE_MAX]);
+MUST_CHECK enum err server_backup_open(struct server *server, char message[SERVER_MESSAGE_MAX]);
+void server_backup_close(struct server *server);
+void server_backup_tick(struct server *server); /* once a turn */
+/* backup_commands.c */
+server_handler server_raft_backup_start, server_raft_backup_status, server_raft_backup_list;
+void server_info_backup(const struct server *server, struct buf *out);
 /* persistence_commands.c */
 server_handler server_save, server_bgsave, server_bgrewriteaof, server_lastsave;
 int64_t server_last_save_ms(const struct server *server); /* wall clock */

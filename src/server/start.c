@@ -408,6 +408,8 @@ enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])
         err = claim_folder(server, message);
     if (!err)
         err = server_open_identity(server, message);
+    if (!err)
+        err = server_backup_open(server, message);
     if (err)
         return err;
     server_watch_signals(server);
@@ -426,6 +428,7 @@ enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])
 void server_close(struct server *server)
 {
     peers_free(server->peers);
+    server_backup_close(server);
     for (uint32_t number = 0; server_shard(server, number); number++)
         shard_settle(server_shard(server, number));
     platform_disk_free(server->disk); /* writes what is queued */

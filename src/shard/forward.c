@@ -350,6 +350,7 @@ static void take_forwarded(struct shard *shard, const struct wire_forward *messa
 static void refuse_round(struct shard *shard, uint64_t context)
 {
     uint64_t oldest_write = write_queue_oldest(&shard->writes);
+    shard_refuse_goal(shard, context);
     for (size_t i = 0; i < shard->reads.count; i++) {
         struct pending_read *read = read_queue_at(&shard->reads, i);
         if (read->done || read->context > context)

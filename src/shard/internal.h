@@ -12,6 +12,7 @@
  *   apply.c        committed entries to the machine, replies to the clients
  *   ahead.c        the keys that are looked up next
  *   answer.c       replies to what is not carried out
+ *   goal.c         when all that was acknowledged is applied here
  *   held.c         reads of clients that have not read what is there for them
  *   busy.c         announces what takes long in one piece
  *   check.c        messages that cannot be
@@ -133,6 +134,13 @@ struct shard_freshness {
     struct shard_contact newest;  /* … and the newest */
 };
 
+/* See shard_set_goal(). */
+struct shard_goal {
+    bool waits;
+    bool refused;     /* the leader answers no reads: nodes differ in their data */
+    uint64_t context; /* the round that confirms it */
+};
+
 /* Where writes go. */
 struct shard_issue {
     uint64_t term;           /* in which the issued writes were issued */
@@ -193,6 +201,7 @@ struct shard {
     bool round_in_flight;
     int64_t round_time_ms; /* a follower judges reads by the leader's time when it confirmed them */
 
+    struct shard_goal goal;
     bool could_hold; /* at the end of the last turn: shard_may_hold() */
     struct shard_issue issue;
     struct shard_forwarding forwarding;
@@ -401,6 +410,10 @@ void shard_session_secret(struct shard *shard); /* draws it */
 struct session_terms shard_offer_session(struct shard *shard);
 /* Why this ENTRY_SESSION must not be appended: the disk is full. NULL: it may. */
 const char *shard_session_refusal(const struct shard *shard, struct span payload);
+
+/* goal.c */
+void shard_renew_goal(struct shard *shard);                    /* with the reads */
+void shard_refuse_goal(struct shard *shard, uint64_t context); /* rounds up to this one */
 
 /* answer.c */
 void shard_write_error(struct shard *shard, struct shard_client client, const char *text);

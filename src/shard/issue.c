@@ -327,6 +327,7 @@ static void ask_reads_anew(struct shard *shard)
         return;
     shard->issue.reads_stale = false;
     shard_judge_held_anew(shard);
+    shard_renew_goal(shard);
     for (size_t i = 0; i < shard->reads.count; i++) {
         struct pending_read *read = read_queue_at(&shard->reads, i);
         while (at < writes->count && write_queue_at(writes, at)->arrival <= read->arrival)

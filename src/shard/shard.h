@@ -204,6 +204,13 @@ void shard_expect(struct shard *shard, size_t bytes, struct shard_time now);
 enum shard_admission shard_read(struct shard *shard, const struct shard_request *request,
                                 struct shard_time now);
 
+/* Sets the goal, of which a shard has one: it is reached when everything is applied here that was
+ * acknowledged to whatever client of whatever node before this call. Nobody is told: the host asks
+ * for the state. Refused: nodes differ in their data. While no leader is known it waits. */
+void shard_set_goal(struct shard *shard, struct shard_time now);
+enum shard_goal_state { SHARD_GOAL_WAITS, SHARD_GOAL_REACHED, SHARD_GOAL_REFUSED };
+enum shard_goal_state shard_goal_state(const struct shard *shard);
+
 /* The client, whose reads are held, has read enough: they are carried out at shard_drive(), in
  * order, until host.is_full says so again. A read that is carried out later sees a later state,
  * which is as linearizable. While reads are held, no write of their client is admitted

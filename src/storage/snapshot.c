@@ -147,6 +147,11 @@ enum err storage_read_snapshot(struct storage *storage, uint64_t offset, size_t 
     return ERR_NONE;
 }
 
+int storage_snapshot_file(const struct storage *storage)
+{
+    return storage->base_seq ? storage->base_file : DISK_NO_FILE;
+}
+
 /* ---- snapshots from another node ---- */
 
 enum err storage_install_begin(struct storage *storage)

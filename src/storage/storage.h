@@ -221,6 +221,11 @@ bool storage_image_is_named(const struct storage *storage);
 MUST_CHECK enum err storage_read_snapshot(struct storage *storage, uint64_t offset, size_t len,
                                           struct buf *out);
 
+/* The handle of the snapshot's file in the disk port; DISK_NO_FILE: there is none. It is the
+ * storage's, and open until the next snapshot takes its place. A snapshot that another node sent is
+ * complete in it when storage_last_ticket() is durable. */
+int storage_snapshot_file(const struct storage *storage);
+
 /* A snapshot that another node sends is written beside the present state. Begin drops an unfinished
  * one. storage_last_ticket() covers a write, but the write is not synced. Finish replaces the
  * snapshot and the whole log; the log is then empty at (index, term). If finish fails, nothing has

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from cluster import PATIENCE, TOOLS, RedirectingClient, die_with_parent, run_server
+from bad_disk import set_faults, shim
+from cluster import PATIENCE, RedirectingClient, die_with_parent, run_server
 from load import Rewriter
 from resp import Error
 from waiting import wait_for
@@ -20,25 +21,6 @@ SMALL = {
 KNOWS_FULL_DISKS = run_server("--raft-disk-reserve-bytes", "1mb", "--check-config")[0] == 0
 full_disks = pytest.mark.skipif(not KNOWS_FULL_DISKS, reason="this server has no raft-disk-reserve-bytes")
 RESERVE = {"raft_disk_reserve_bytes": "1mb"} if KNOWS_FULL_DISKS else {}
-
-
-def shim(node):
-    """To be called before the node starts. What is wrong with its disk is written to node.dir/faults."""
-    options = os.environ.get("ASAN_OPTIONS", "")
-    node.environment = {
-        "LD_PRELOAD": str(TOOLS / "disk_faults.so"),
-        "FLOTILLA_DISK_FAULTS": str(node.dir / "faults"),
-        "ASAN_OPTIONS": ":".join(filter(None, [options, "verify_asan_link_order=0"])),
-    }
-
-
-def set_faults(node, *lines):
-    if not lines:
-        (node.dir / "faults").unlink(missing_ok=True)
-        return
-    new = node.dir / "faults.new"
-    new.write_text("".join(line + "\n" for line in lines))
-    new.rename(node.dir / "faults")
 
 
 def met(node):

@@ -10,7 +10,7 @@ import pytest
 
 from cluster import PATIENCE, SERVER, TOOLS
 from load import Rewriter
-from resp import Error
+from resp import Closed, Error
 from waiting import wait_for
 
 PROGRAM = TOOLS / "flotilla-server-failpoints"
@@ -92,7 +92,17 @@ RESTART = {
     "recover:before-folder-sync": (1,),
     "recover:after-folder-sync": (1,),
 }
-HAPPENINGS = (WRITING, INSTALLING, CONFLICT, FIRST_START, BEGIN, RESTART)
+# A second backup, with backup-keep 1.
+BACKUP = {
+    "backup:before-write": (2, 1),
+    "backup:after-write": (1, 2),
+    "backup:before-sync": (1,),
+    "backup:after-sync": (1,),
+    "backup:after-rename": (1,),
+    "backup:after-folder-sync": (1,),
+    "backup:after-removal": (1,),
+}
+HAPPENINGS = (WRITING, INSTALLING, CONFLICT, FIRST_START, BEGIN, RESTART, BACKUP)
 
 
 def cases(happening):
@@ -332,3 +342,38 @@ def test_a_node_that_is_killed_at_each_step_of_recovery_starts_the_next_time(mak
         victim.start()
         assert not list(victim.appendonly.glob("temp-*-90000?.rdb"))
     load.finish()
+
+
+def test_a_node_that_is_killed_at_each_step_of_a_backup_leaves_only_whole_ones(make_cluster):
+    cluster = make_cluster(start=False, size=1)
+    node = cluster.nodes[0]
+    folder = cluster.dir / "backups"
+    cluster.write_config(node, backup_dir=f'"{folder}"', backup_keep=1)
+    node.start()
+    check = str(SERVER).replace("flotilla-server", "flotilla-check")
+    for name, passage in cases(BACKUP):
+        with cluster.wait_leader().connect() as connection:
+            fill(connection, rounds=1, size=30000)
+            old = connection.call("RAFT.BACKUP", "START")
+            assert not isinstance(old, Error), old
+            assert connection.call("INCR", "counter") >= 1
+        node.kill()
+        point = f"{name}:abort@{passage}"
+        arm(node, point)
+        node.start()
+        cluster.wait_leader()
+        with pytest.raises((Closed, ConnectionError)):
+            node.call("RAFT.BACKUP", "START")
+        wait_killed(node, point)
+        whole = sorted(folder.glob("*.rdb"))
+        assert whole, "the old one is there until the new one is"
+        for path in whole:
+            done = subprocess.run([check, "--verify", path], capture_output=True, timeout=60, check=False)
+            assert done.returncode == 0, f"{point}: {done.stdout[-600:]}"
+        disarm(node)
+        node.start()
+        cluster.wait_leader()
+        wait_for(lambda: not list(folder.glob(".*")), 20 * PATIENCE, "what is not complete goes at the start")
+        new = node.call("RAFT.BACKUP", "START")
+        assert not isinstance(new, Error), new
+        assert sorted(path.name.encode() for path in folder.iterdir()) == [new[1]]

@@ -9,6 +9,9 @@ struct fixture {
     struct command_table *table;
     struct machine machine;
     struct buf reply;
+    struct machine_head head; /* of what write_and_read() has written, without its end */
+    bool has_head;
+    bool head_of_less; /* of its first bytes alone */
 };
 
 static void open_fixture(struct fixture *f, uint64_t hash_seed)
@@ -154,6 +157,8 @@ static struct machine_reader *write_and_read(struct fixture *f, const char *with
         continue;
     machine_writer_close(&writer);
     struct machine_reader *reader = machine_reader_new(77, NULL);
+    f->has_head = machine_read_head(span_of(file.ptr, file.len - 1), &f->head);
+    f->head_of_less = machine_read_head(span_of(file.ptr, 40), &(struct machine_head){.digest = 0});
     *err = machine_reader_feed(reader, buf_span(&file), message);
     if (!*err)
         *err = machine_reader_finish(reader, position.index, position.term, message);
@@ -181,6 +186,27 @@ static void test_a_snapshot_keeps_the_digests(void **state)
     assert_true(machine_digest_number(&a.machine) == machine_digest_number(&b.machine));
     close_fixture(&a);
     close_fixture(&b);
+}
+
+static void test_the_beginning_of_a_snapshot_says_what_it_is_of(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char message[512];
+    enum err err;
+    open_fixture(&f, 1);
+    for (size_t i = 0; i < HISTORY; i++)
+        apply(&f, history[i]);
+    machine_reader_free(write_and_read(&f, NULL, message, &err));
+    assert_true(f.has_head);
+    assert_int_equal(f.head.position.index, f.machine.applied_index);
+    assert_int_equal(f.head.position.clock_ms, f.machine.clock_ms);
+    assert_int_equal(f.head.digest, machine_digest_number(&f.machine));
+    assert_false(f.head_of_less);
+    machine_reader_free(write_and_read(&f, "raft-index", message, &err));
+    assert_int_equal(err, ERR_CORRUPT);
+    assert_false(f.has_head);
+    close_fixture(&f);
 }
 
 static void test_a_snapshot_without_digests_begins_the_chain(void **state)
@@ -235,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_a_chain_remembers_what_a_flush_removes),
         cmocka_unit_test(test_chains_that_begin_elsewhere_are_not_compared),
         cmocka_unit_test(test_a_snapshot_keeps_the_digests),
+        cmocka_unit_test(test_the_beginning_of_a_snapshot_says_what_it_is_of),
         cmocka_unit_test(test_a_snapshot_without_digests_begins_the_chain),
         cmocka_unit_test(test_a_snapshot_whose_keys_are_not_those_of_its_sum_is_damaged),
         cmocka_unit_test(test_a_read_that_nobody_waits_for_is_not_executed),
