@@ -58,12 +58,12 @@ SIM          := $(BUILD)/flotilla-sim
 .PHONY: all help deps check-deps check-test-deps run status stop test check unit sim soak mutants coverage compat \
 	integration clients chaos chaos-tests chaos-mutants bench bench-sim lint format install uninstall clean FORCE
 
-all: $(SERVER) $(CHECK)
+all: $(SERVER) $(CHECK) lib
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## make             builds build/flotilla-server and build/flotilla-check
+## make             builds build/flotilla-server, build/flotilla-check and libflotilla
 ## make run         installs what is missing, builds, starts three nodes on 127.0.0.1:7001-7003
 ## make status      shows the three nodes
 ## make stop        stops them (the data stays)
@@ -176,6 +176,8 @@ $(BUILD)/tests/power_loss: $(POWER_LOSS_OBJECTS) $(BUILD)/libcore.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
+include lib/lib.mk
+
 # What is missing is installed first; a second make then sees it. Without a -j of the user's it builds on all cores.
 ALL_CORES = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 run:
@@ -254,16 +256,16 @@ lint: $(BUILD)/libcore.a $(SERVER) $(CHECK)
 	$(Q)BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/lint/run
 
 format:
-	$(Q)clang-format -i $(shell find src tests -name '*.[ch]')
+	$(Q)clang-format -i $(shell find src lib tests -name '*.[ch]')
 
-install: $(SERVER) $(CHECK)
+install: $(SERVER) $(CHECK) install-lib
 	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/flotilla-server
 	install -D -m 755 $(CHECK) $(DESTDIR)$(PREFIX)/bin/flotilla-check
 	install -D -m 644 redis.conf.example $(DESTDIR)$(PREFIX)/share/doc/flotilla/redis.conf.example
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/flotilla/README.md
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/flotilla/LICENSE
 
-uninstall:
+uninstall: uninstall-lib
 	rm -f $(DESTDIR)$(PREFIX)/bin/flotilla-server $(DESTDIR)$(PREFIX)/bin/flotilla-check
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/flotilla
 
