@@ -144,7 +144,7 @@ $(UNIT_TESTS): | check-test-deps
 # What tests with real processes need besides the server: the same programs with failpoints (platform/ alone knows them),
 # libraries that come between it and the disk, and a reader of what they recorded.
 TEST_TOOLS := $(BUILD)/tests/flotilla-server-failpoints $(BUILD)/tests/flotilla-check-failpoints $(BUILD)/tests/disk_faults.so $(BUILD)/tests/disk_record.so \
-	$(BUILD)/tests/clock.so $(BUILD)/tests/names.so $(BUILD)/tests/power_loss
+	$(BUILD)/tests/clock.so $(BUILD)/tests/names.so $(BUILD)/tests/power_loss $(LIB_EXAMPLES)
 PLATFORM_FAILPOINTS := $(patsubst src/%.c,$(BUILD)/obj/failpoints/%.o,$(call sources,platform))
 
 $(BUILD)/obj/failpoints/%.o: src/%.c $(FLAGS_STAMP)

@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-#define FLOTILLA_VERSION "1.0.0"
+#define FLOTILLA_VERSION "0.1.0"
 
 #if defined(__GNUC__)
 #define FLOTILLA_API      __attribute__((visibility("default")))

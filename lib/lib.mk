@@ -1,6 +1,6 @@
-# libflotilla: lib/*.c, static and shared. Only what flotilla.h declares is seen from outside.
+# libflotilla: lib/*.c, static and shared. Only what flotilla.h declares is seen from outside. flotilla-cli: cli/*.c.
 
-LIB_VERSION  := 1.0.0
+LIB_VERSION  := 0.1.0
 LIB_SONAME   := libflotilla.so.$(firstword $(subst ., ,$(LIB_VERSION)))
 DEPS_LIB     := hiredis:0.14 libevent_core:2.1 libevent_extra:2.1
 LIB_CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) $(WARNINGS) -fPIC -fvisibility=hidden -Ilib \
@@ -9,15 +9,16 @@ LIB_LIBS     := $(call deps_libs,$(DEPS_LIB))
 LIB_OBJECTS  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c)))
 LIB_STATIC   := $(BUILD)/libflotilla.a
 LIB_SHARED   := $(BUILD)/libflotilla.so.$(LIB_VERSION)
-LIB_PC       := $(BUILD)/flotilla.pc
 LIB_MAN      := $(sort $(wildcard lib/man/*.[137]))
 LIB_DIR      := $(DESTDIR)$(PREFIX)/lib
 LIB_EXAMPLES := $(patsubst lib/examples/%.c,$(BUILD)/examples/%,$(sort $(wildcard lib/examples/*.c)))
+CLI          := $(BUILD)/flotilla-cli
+CLI_OBJECTS  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard cli/*.c)))
 
 .PHONY: lib examples install-lib uninstall-lib
 
-## make lib         builds libflotilla, the client library (all builds it too); make examples its examples
-lib: $(LIB_STATIC) $(LIB_SHARED) $(LIB_PC)
+## make lib         builds libflotilla and flotilla-cli (all builds them too); make examples its examples
+lib: $(LIB_STATIC) $(LIB_SHARED) $(CLI)
 
 $(BUILD)/obj/lib/%.o: lib/%.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
@@ -37,15 +38,22 @@ $(LIB_SHARED): $(LIB_OBJECTS)
 	$(Q)ln -sf $(notdir $@) $(BUILD)/$(LIB_SONAME)
 	$(Q)ln -sf $(LIB_SONAME) $(BUILD)/libflotilla.so
 
-$(LIB_PC): lib/flotilla.pc.in $(FLAGS_STAMP)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(LIB_VERSION)|' $< >$@
-
 examples: $(LIB_EXAMPLES)
 
 $(BUILD)/examples/%: lib/examples/%.c $(LIB_STATIC)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(filter-out -fvisibility=hidden,$(LIB_CFLAGS)) $(ALL_LDFLAGS) -o $@ $< $(LIB_STATIC) $(LIB_LIBS)
+
+# flotilla-cli holds the library, so that it runs wherever it is copied to.
+$(BUILD)/obj/cli/%.o: cli/%.c $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(LIB_CFLAGS) -MMD -MP -c $< -o $@
+
+$(CLI): $(CLI_OBJECTS) $(LIB_STATIC)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 # Its unit tests see what the library hides, and nothing of the server.
 $(BUILD)/obj/tests/unit/lib/%.o: tests/unit/lib/%.c $(FLAGS_STAMP)
@@ -59,17 +67,20 @@ $(BUILD)/unit/lib/%: $(BUILD)/obj/tests/unit/lib/%.o $(LIB_OBJECTS)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(TEST_LIBS)
 
 install-lib: lib
+	install -D -m 755 $(CLI) $(DESTDIR)$(PREFIX)/bin/flotilla-cli
 	install -D -m 644 lib/flotilla.h $(DESTDIR)$(PREFIX)/include/flotilla.h
 	install -D -m 644 $(LIB_STATIC) $(LIB_DIR)/libflotilla.a
 	install -D -m 755 $(LIB_SHARED) $(LIB_DIR)/$(notdir $(LIB_SHARED))
 	ln -sf $(notdir $(LIB_SHARED)) $(LIB_DIR)/$(LIB_SONAME)
 	ln -sf $(LIB_SONAME) $(LIB_DIR)/libflotilla.so
-	install -D -m 644 $(LIB_PC) $(LIB_DIR)/pkgconfig/flotilla.pc
+	install -D -m 644 lib/flotilla.pc.in $(LIB_DIR)/pkgconfig/flotilla.pc
+	sed -i -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(LIB_VERSION)|' $(LIB_DIR)/pkgconfig/flotilla.pc
 	for page in $(LIB_MAN); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	for example in lib/examples/*.c; do \
 		install -D -m 644 $$example $(DESTDIR)$(PREFIX)/share/doc/flotilla/examples/$${example##*/} || exit 1; done
 
 uninstall-lib:
+	rm -f $(DESTDIR)$(PREFIX)/bin/flotilla-cli
 	rm -f $(DESTDIR)$(PREFIX)/include/flotilla.h $(LIB_DIR)/libflotilla.* $(LIB_DIR)/pkgconfig/flotilla.pc
 	for page in $(LIB_MAN); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done

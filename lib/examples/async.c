@@ -1,5 +1,5 @@
-/* N increments of the key "async" with 100 of them in flight, on libevent. The loop goes on to serve
- * whatever else is in it.
+/* N increments of the key "async" with 100 of them in flight, on libevent. The loop goes on to
+ * serve whatever else is in it.
  *
  *   async 127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003 10000 */
 #include <event2/event.h>
