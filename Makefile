@@ -256,7 +256,7 @@ lint: $(BUILD)/libcore.a $(SERVER) $(CHECK)
 	$(Q)BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/lint/run
 
 format:
-	$(Q)clang-format -i $(shell find src lib tests -name '*.[ch]')
+	$(Q)clang-format -i $(shell find src lib cli tests -name '*.[ch]')
 
 install: $(SERVER) $(CHECK) install-lib
 	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/flotilla-server

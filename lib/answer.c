@@ -52,7 +52,7 @@ static void deliver_reply(struct flotilla *client, struct request *request,
 {
     bool error = reply->type == FLOTILLA_ERROR;
     request->reply = reply;
-    client->failures = 0;
+    client->failures = client->rounds = 0;
     client->greeting_refused = false;
     if (error && request->queue_error) /* it says more than that EXEC was refused */
         client_complete(client, request, FLOTILLA_REPLY, request->queue_error->bytes);
@@ -260,6 +260,7 @@ static bool take_greeting(struct connection *connection, enum expect what,
         connection->client->role_ms = client_now(connection->client) + CLIENT_ROLE_MS;
     if (greets && (what == EXPECT_ROLE || what == EXPECT_PING)) {
         connection->state = CONNECTION_READY;
+        connection->heard_ms = client_now(connection->client);
         connection->client->stats.connections++;
     }
     return true;
@@ -277,11 +278,17 @@ static void refuse_sessions(struct flotilla *client, const char *cause)
     }
 }
 
+static void take_positive(const struct flotilla_reply *value, int64_t *to)
+{
+    if (value->type == FLOTILLA_INTEGER && value->integer > 0)
+        *to = value->integer;
+}
+
 /* id, ttl-ms, replies-max, bytes-max: names and values. */
 static bool parse_session(const struct flotilla_reply *reply, struct session *session)
 {
     bool has_id = false;
-    session->replies_max = 1;
+    int64_t replies_max = 1;
     if (reply->type != FLOTILLA_ARRAY)
         return false;
     for (size_t i = 0; i + 1 < reply->count; i += 2) {
@@ -291,10 +298,12 @@ static bool parse_session(const struct flotilla_reply *reply, struct session *se
             memcpy(session->id, value->bytes, SESSION_ID_LENGTH + 1);
             has_id = true;
         }
-        if (is_text(reply->elements[i], "replies-max") && value->type == FLOTILLA_INTEGER &&
-            value->integer > 0)
-            session->replies_max = (uint64_t)value->integer;
+        if (is_text(reply->elements[i], "ttl-ms"))
+            take_positive(value, &session->ttl_ms);
+        if (is_text(reply->elements[i], "replies-max"))
+            take_positive(value, &replies_max);
     }
+    session->replies_max = (uint64_t)replies_max;
     return has_id;
 }
 
@@ -303,6 +312,7 @@ static bool take_session(struct connection *connection, const struct flotilla_re
     struct flotilla *client = connection->client;
     struct session *session = &client->session;
     session->beginning = false;
+    session->ttl_ms = client->session_ttl_ms;
     if (reply->type == FLOTILLA_ERROR && reply_is_error(reply, "MOVED") && !client->one_node) {
         struct node node;
         bool named = parse_moved(reply, &node);
@@ -312,6 +322,9 @@ static bool take_session(struct connection *connection, const struct flotilla_re
     } else if (reply->type == FLOTILLA_ERROR && is_passing(reply)) {
         client_note_cause(connection, reply->bytes);
         client_leave(connection, NULL);
+    } else if (reply->type == FLOTILLA_ERROR && !session->asks_no_ttl &&
+               strstr(reply->bytes, "session-ttl-ms")) {
+        session->asks_no_ttl = true;
     } else if (reply->type == FLOTILLA_ERROR) {
         refuse_sessions(client, reply->bytes);
     } else if (parse_session(reply, session)) {

@@ -36,11 +36,18 @@ static bool can_wait(struct flotilla *client, struct flotilla_error *error)
     return false;
 }
 
+/* If the system has no events to tell, the deadlines still hold. */
+static void turn(struct flotilla *client)
+{
+    if (event_base_loop(client->base, EVLOOP_ONCE) != 0)
+        client_settle(client);
+}
+
 static struct flotilla_reply *wait_for(struct flotilla *client, struct waiter *waiter,
                                        struct flotilla_error *error)
 {
     while (!waiter->done)
-        event_base_loop(client->base, EVLOOP_ONCE);
+        turn(client);
     if (error)
         *error = waiter->error;
     if (waiter->error.status == FLOTILLA_OK)
@@ -97,7 +104,7 @@ static size_t wait_for_all(struct flotilla *client, struct waiter *waiters, size
 {
     size_t failed = 0;
     while (*left > 0)
-        event_base_loop(client->base, EVLOOP_ONCE);
+        turn(client);
     for (size_t i = 0; i < count; i++) {
         results[i].reply = wait_for(client, &waiters[i], &results[i].error);
         failed += results[i].error.status != FLOTILLA_OK;

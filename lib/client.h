@@ -35,7 +35,9 @@ struct session {
     uint64_t next_number;
     uint64_t replies_max; /* so many numbered calls may be on their way */
     uint64_t acknowledged;
+    int64_t ttl_ms;
     int64_t used_ms;
+    bool asks_no_ttl; /* the cluster grants less than was asked for: it shall say how much */
     bool beginning;
 };
 
@@ -70,7 +72,8 @@ struct flotilla {
     struct node hint;      /* where to connect next */
     int64_t hint_after_ms; /* not before */
     int64_t role_ms;       /* when to ask again who leads */
-    unsigned failures;     /* one after the other */
+    unsigned failures;     /* of this round: one after the other, fewer than there are nodes */
+    unsigned rounds;       /* in which all nodes failed, one after the other */
     bool greeting_refused; /* by one of the nodes that failed since something worked */
     int64_t retry_ms;      /* no connection before */
     char cause[CLIENT_CAUSE_MAX];

@@ -10,7 +10,6 @@ static void on_opened(void *context)
 {
     struct connection *connection = context;
     connection->state = CONNECTION_GREETS;
-    connection->heard_ms = client_now(connection->client);
     client_greet(connection);
     client_settle(connection->client);
 }
@@ -55,7 +54,8 @@ static void on_received(void *context, const void *bytes, size_t count)
     struct flotilla_reply *reply;
     bool fine = true;
     enum reader_verdict verdict = READER_REPLY;
-    connection->heard_ms = client_now(client);
+    if (connection->state == CONNECTION_READY) /* a greeting has to end */
+        connection->heard_ms = client_now(client);
     reader_feed(connection->reader, bytes, count);
     while (fine && (verdict = reader_next(connection->reader, &reply)) == READER_REPLY)
         fine = take(connection, reply);
@@ -131,7 +131,7 @@ static void expect(struct connection *connection, enum expect what, unsigned rep
         connection->failed = true;
     if (connection->failed)
         return;
-    if (connection->waiting == 0)
+    if (connection->waiting == 0 && connection->state == CONNECTION_READY)
         connection->heard_ms = client_now(connection->client);
     size_t place = (connection->head + connection->waiting++) & (connection->capacity - 1);
     connection->ring[place] = (struct expected){what, replies, request};

@@ -114,12 +114,11 @@ static void refuse_all(struct flotilla *client)
 
 static void note_failure(struct flotilla *client)
 {
-    size_t nodes = client->nodes.count;
-    client->failures++;
-    if (client->failures % nodes != 0)
+    if (++client->failures < client->nodes.count)
         return;
-    client->retry_ms =
-        client_now(client) + client_pause_ms(client, client->failures / (unsigned)nodes);
+    client->failures = 0;
+    client->rounds++;
+    client->retry_ms = client_now(client) + client_pause_ms(client, client->rounds);
     if (client->greeting_refused)
         refuse_all(client);
 }
@@ -304,7 +303,7 @@ static void begin_session(struct flotilla *client)
         return;
     snprintf(ttl, sizeof ttl, "%" PRId64, client->session_ttl_ms);
     client->session.beginning = true;
-    connection_ask(client->active, EXPECT_BEGIN, NULL, words, 5);
+    connection_ask(client->active, EXPECT_BEGIN, NULL, words, client->session.asks_no_ttl ? 3 : 5);
 }
 
 /* The lowest number that has no reply. */
@@ -461,7 +460,7 @@ static int64_t session_due(const struct flotilla *client)
 {
     if (!client->session.generation || !client->active || client->owns_base)
         return INT64_MAX;
-    return client->session.used_ms + client->session_ttl_ms / 3;
+    return client->session.used_ms + client->session.ttl_ms / 3;
 }
 
 static void keep_session(struct flotilla *client, int64_t now)

@@ -124,6 +124,40 @@ static void test_the_next_node_is_asked_when_one_does_not_greet(void **state)
     expect(world, (struct flotilla_options){.connect_timeout_ms = 50}, FLOTILLA_OK, "2:INCR k;");
 }
 
+/* A greeting that comes in pieces for ever is none. */
+static struct event *dripping;
+
+static void drip(evutil_socket_t fd, short what, void *context)
+{
+    struct fake *fake = context;
+    (void)fd;
+    (void)what;
+    for (int i = 0; i < OPEN_MAX; i++)
+        if (fake->open[i])
+            bufferevent_write(fake->open[i], "+", 1);
+}
+
+static const char *drips(struct fake *fake, const char *command)
+{
+    const struct timeval pause = {.tv_usec = 5000};
+    (void)command;
+    if (!dripping) {
+        dripping = event_new(fake->world->base, -1, EV_PERSIST, drip, fake);
+        event_add(dripping, &pause);
+    }
+    return NULL;
+}
+
+static void test_the_next_node_is_asked_when_a_greeting_does_not_end(void **state)
+{
+    struct world *world = *state;
+    listen_as(world, 1, drips);
+    listen_as(world, 2, counts);
+    expect(world, (struct flotilla_options){.connect_timeout_ms = 100}, FLOTILLA_OK, "2:INCR k;");
+    event_free(dripping);
+    dripping = NULL;
+}
+
 static void test_a_node_that_says_nothing_is_left(void **state)
 {
     struct world *world = *state;
@@ -488,6 +522,7 @@ int main(void)
         CASE(test_the_next_node_is_asked_when_one_is_gone),
         CASE(test_the_next_node_is_asked_when_one_closes),
         CASE(test_the_next_node_is_asked_when_one_does_not_greet),
+        CASE(test_the_next_node_is_asked_when_a_greeting_does_not_end),
         CASE(test_a_node_that_says_nothing_is_left),
         CASE(test_the_leader_is_sought),
         CASE(test_a_client_of_one_node_stays_there),

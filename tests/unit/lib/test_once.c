@@ -279,6 +279,35 @@ static void test_without_a_session_nothing_is_sent(void **state)
     assert_string_equal(world->order, "NO_SESSION 1 ");
 }
 
+static const char *grants_less(struct fake *fake, const char *command)
+{
+    if (strcmp(command, "CLIENT SESSION BEGIN TTL 600000") == 0) {
+        fake->counter += 100;
+        return "-ERR CLIENT SESSION BEGIN takes TTL with milliseconds up to session-ttl-ms\r\n";
+    }
+    return counts(fake, command);
+}
+
+static void test_a_session_lasts_as_long_as_the_cluster_grants(void **state)
+{
+    struct world *world = *state;
+    listen_as(world, 1, grants_less);
+    expect_one(world, FLOTILLA_EXACTLY_ONCE, FLOTILLA_OK, USE_1 "1:SEQ 1;1:INCR k;");
+    assert_string_equal(world->order, "101 ");
+}
+
+/* SESSION grants a second. */
+static void test_a_session_that_is_not_used_is_kept(void **state)
+{
+    struct world *world = *state;
+    listen_as(world, 1, counts);
+    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
+    while (!strstr(world->heard, "1:ACK 2;"))
+        assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
+    assert_string_equal(world->heard, USE_1 "1:SEQ 1;1:INCR k;1:ACK 2;");
+}
+
 static const char *transaction_breaks(struct fake *fake, const char *command)
 {
     const char *greeting = greet(command);
@@ -356,6 +385,8 @@ int main(void)
         CASE(test_a_call_whose_number_was_refused_is_sent_again),
         CASE(test_no_more_numbers_are_on_their_way_than_replies_are_kept),
         CASE(test_without_a_session_nothing_is_sent),
+        CASE(test_a_session_lasts_as_long_as_the_cluster_grants),
+        CASE(test_a_session_that_is_not_used_is_kept),
         CASE(test_a_transaction_has_one_number_and_is_sent_again_as_a_whole),
         CASE(test_a_transaction_that_is_not_queued_says_why),
     };
