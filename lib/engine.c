@@ -325,8 +325,6 @@ static void send_number(struct flotilla *client, struct request *request, uint64
         request->number = session->next_number++;
         request->session = session->generation;
     }
-    if (lowest > request->number)
-        lowest = request->number;
     snprintf(number, sizeof number, "%" PRIu64, request->number);
     snprintf(ack, sizeof ack, "%" PRIu64, lowest);
     bool acknowledges = lowest > session->acknowledged;

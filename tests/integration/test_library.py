@@ -91,6 +91,20 @@ def test_increments_count_once_over_cuts_of_the_leader(make_cluster):
     assert value_of(cluster, "async") == count
 
 
+@pytest.mark.parametrize("example,count", [("counter", 60), ("async", 2000)])
+def test_memory_is_used_as_it_should_be_while_a_leader_is_killed(make_cluster, example, count):
+    if not shutil.which("valgrind"):
+        pytest.skip("valgrind is not here")
+    cluster = make_cluster(size=3, leader_wait_ms=20000)
+    program = Program(cluster, "valgrind", "--error-exitcode=9", "--leak-check=full", "-q", EXAMPLES / example,
+                      nodes_of(cluster), count)
+    wait_for(lambda: value_of(cluster, example) > count // 10, 60 * PATIENCE, "it counts")
+    cluster.wait_leader().kill()
+    status, output = program.end()
+    assert status == 0, output
+    assert value_of(cluster, example) == count
+
+
 def test_a_deadline_holds_without_a_majority(make_cluster):
     cluster = make_cluster(size=3)
     for node in cluster.followers():

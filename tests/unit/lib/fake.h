@@ -28,12 +28,13 @@ enum { FAKES_MAX = 3, HEARD_MAX = 65536, OPEN_MAX = 16 };
 #define SESSION                                                                                    \
     "*8\r\n$2\r\nid\r\n$32\r\n00000000000000000000000000000001\r\n$6\r\nttl-ms\r\n:1000\r\n"       \
     "$11\r\nreplies-max\r\n:4\r\n$9\r\nbytes-max\r\n:1000\r\n"
-#define CLOSE ((const char *)-1)
+#define CLOSE       ((const char *)-1)
+#define CLOSE_LATER ((const char *)-2)
 
 struct world;
 struct fake;
 /* What the node says to a command, whose words are given with blanks between them. NULL: nothing;
- * CLOSE: it closes the connection. */
+ * CLOSE: it closes the connection; CLOSE_LATER: when all that was said is sent. */
 typedef const char *answer_fn(struct fake *fake, const char *command);
 
 struct fake {
@@ -121,6 +122,17 @@ static void hang_up(struct fake *fake, struct bufferevent *event)
     bufferevent_free(event);
 }
 
+static void on_end(struct bufferevent *event, short what, void *context)
+{
+    (void)what;
+    hang_up(context, event);
+}
+
+static void on_drained(struct bufferevent *event, void *context)
+{
+    hang_up(context, event);
+}
+
 static void on_command(struct bufferevent *event, void *context)
 {
     struct fake *fake = context;
@@ -132,15 +144,14 @@ static void on_command(struct bufferevent *event, void *context)
             hang_up(fake, event);
             return;
         }
+        if (reply == CLOSE_LATER) {
+            bufferevent_disable(event, EV_READ);
+            bufferevent_setcb(event, NULL, on_drained, on_end, fake);
+            return;
+        }
         if (reply)
             bufferevent_write(event, reply, strlen(reply));
     }
-}
-
-static void on_end(struct bufferevent *event, short what, void *context)
-{
-    (void)what;
-    hang_up(context, event);
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
@@ -230,8 +241,8 @@ static void on_outcome(struct flotilla *client, struct flotilla_reply *reply,
 enum { CALL_WORDS_MAX = 16 };
 
 /* The words of a call stand between blanks. */
-static enum flotilla_status say_for(struct world *world, enum flotilla_repeat repeat,
-                                    int timeout_ms, const char *text)
+static inline enum flotilla_status say_for(struct world *world, enum flotilla_repeat repeat,
+                                           int timeout_ms, const char *text)
 {
     char copy[256];
     const char *words[CALL_WORDS_MAX];
@@ -242,7 +253,7 @@ static enum flotilla_status say_for(struct world *world, enum flotilla_repeat re
     return flotilla_send(world->client, &call, on_outcome, world);
 }
 
-static void say(struct world *world, enum flotilla_repeat repeat, const char *text)
+static inline void say(struct world *world, enum flotilla_repeat repeat, const char *text)
 {
     assert_int_equal(say_for(world, repeat, 0, text), FLOTILLA_OK);
 }
