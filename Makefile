@@ -79,7 +79,7 @@ help:
 ## make bench       compares with redis-server, a follower with the leader; times changes of the leader
 ## make lint        format, rings, purity, clang-tidy, cppcheck
 ## make format      writes the C files as clang-format would
-## make install     to DESTDIR/PREFIX (default /usr/local); make uninstall takes it back
+## make install     to DESTDIR/PREFIX (default /usr/local; LIBDIR for the library); make uninstall takes it back
 ## make clean       removes what was built (data/ stays)
 
 MISSING = $(call deps_missing,$(DEPS_SERVER))
@@ -101,6 +101,8 @@ FLAGS_STAMP := $(BUILD)/flags
 $(FLAGS_STAMP): FORCE | check-deps
 	@mkdir -p $(BUILD)
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' > $@
+
+include lib/lib.mk
 
 $(BUILD)/obj/tests/%.o: tests/%.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
@@ -144,7 +146,8 @@ $(UNIT_TESTS): | check-test-deps
 # What tests with real processes need besides the server: the same programs with failpoints (platform/ alone knows them),
 # libraries that come between it and the disk, and a reader of what they recorded.
 TEST_TOOLS := $(BUILD)/tests/flotilla-server-failpoints $(BUILD)/tests/flotilla-check-failpoints $(BUILD)/tests/disk_faults.so $(BUILD)/tests/disk_record.so \
-	$(BUILD)/tests/clock.so $(BUILD)/tests/names.so $(BUILD)/tests/power_loss $(LIB_EXAMPLES)
+	$(BUILD)/tests/clock.so $(BUILD)/tests/names.so $(BUILD)/tests/power_loss \
+	$(LIB_STATIC) $(LIB_SHARED) $(CLI) $(LIB_EXAMPLES)
 PLATFORM_FAILPOINTS := $(patsubst src/%.c,$(BUILD)/obj/failpoints/%.o,$(call sources,platform))
 
 $(BUILD)/obj/failpoints/%.o: src/%.c $(FLAGS_STAMP)
@@ -175,8 +178,6 @@ $(BUILD)/tests/power_loss: $(POWER_LOSS_OBJECTS) $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
-
-include lib/lib.mk
 
 # What is missing is installed first; a second make then sees it. Without a -j of the user's it builds on all cores.
 ALL_CORES = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))

@@ -10,7 +10,8 @@ LIB_OBJECTS  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c)))
 LIB_STATIC   := $(BUILD)/libflotilla.a
 LIB_SHARED   := $(BUILD)/libflotilla.so.$(LIB_VERSION)
 LIB_MAN      := $(sort $(wildcard lib/man/*.[137]))
-LIB_DIR      := $(DESTDIR)$(PREFIX)/lib
+LIBDIR       ?= $(PREFIX)/lib
+LIB_DIR      := $(DESTDIR)$(LIBDIR)
 LIB_EXAMPLES := $(patsubst lib/examples/%.c,$(BUILD)/examples/%,$(sort $(wildcard lib/examples/*.c)))
 CLI          := $(BUILD)/flotilla-cli
 CLI_OBJECTS  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard cli/*.c)))
@@ -74,7 +75,7 @@ install-lib: lib
 	ln -sf $(notdir $(LIB_SHARED)) $(LIB_DIR)/$(LIB_SONAME)
 	ln -sf $(LIB_SONAME) $(LIB_DIR)/libflotilla.so
 	install -D -m 644 lib/flotilla.pc.in $(LIB_DIR)/pkgconfig/flotilla.pc
-	sed -i -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(LIB_VERSION)|' $(LIB_DIR)/pkgconfig/flotilla.pc
+	sed -i -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(LIB_VERSION)|' $(LIB_DIR)/pkgconfig/flotilla.pc
 	for page in $(LIB_MAN); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	for example in lib/examples/*.c; do \
