@@ -65,7 +65,8 @@ $(BUILD)/obj/tests/unit/lib/%.o: tests/unit/lib/%.c $(FLAGS_STAMP)
 $(BUILD)/unit/lib/%: $(BUILD)/obj/tests/unit/lib/%.o $(LIB_OBJECTS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK  $@")
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LIB_TEST_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(TEST_LIBS)
+$(BUILD)/unit/lib/test_memory: LIB_TEST_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 install-lib: lib
 	install -D -m 755 $(CLI) $(DESTDIR)$(PREFIX)/bin/flotilla-cli

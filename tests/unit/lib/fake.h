@@ -201,7 +201,7 @@ static void fake_stop(struct fake *fake)
 }
 
 /* A client of the nodes that listen, in their order. */
-static void begin_client(struct world *world, struct flotilla_options options)
+static inline void begin_client(struct world *world, struct flotilla_options options)
 {
     char nodes[128] = "";
     struct flotilla_error error;
