@@ -16,17 +16,20 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client.h"
 #include "flotilla.h"
 
 enum { FAKES_MAX = 3, HEARD_MAX = 65536, OPEN_MAX = 16 };
 
 #define ROLE_MASTER "*3\r\n$6\r\nmaster\r\n:1\r\n*0\r\n"
-#define SESSION                                                                                    \
-    "*8\r\n$2\r\nid\r\n$32\r\n00000000000000000000000000000001\r\n$6\r\nttl-ms\r\n:1000\r\n"       \
+#define SESSION     SESSION_OF("600000")
+#define SESSION_OF(ttl_ms)                                                                         \
+    "*8\r\n$2\r\nid\r\n$32\r\n00000000000000000000000000000001\r\n$6\r\nttl-ms\r\n:" ttl_ms "\r\n" \
     "$11\r\nreplies-max\r\n:4\r\n$9\r\nbytes-max\r\n:1000\r\n"
 #define CLOSE       ((const char *)-1)
 #define CLOSE_LATER ((const char *)-2)
@@ -265,9 +268,28 @@ static void run_until(struct world *world, int outcomes)
         assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
 }
 
+/* Runs until the nodes have heard this. */
+static inline void run_until_heard(struct world *world, const char *what)
+{
+    while (!strstr(world->heard, what))
+        assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
+}
+
+/* The deadline of a call that waits has come: the nth one, from 0 on. */
+static inline void let_expire(struct world *world, int number)
+{
+    struct request *request = world->client->waiting.first;
+    while (number-- > 0)
+        request = request->next;
+    request->deadline_ms = 0;
+    world->client->deadline_ms = 0;
+    client_settle(world->client);
+}
+
 static int world_new(void **state)
 {
     struct world *world = calloc(1, sizeof *world);
+    signal(SIGPIPE, SIG_IGN); /* the nodes, by libevent, write to clients that are gone */
     world->base = event_base_new();
     *state = world;
     return 0;

@@ -1,12 +1,10 @@
 /* What becomes of calls when things go wrong one after the other, and at their deadlines. */
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "unit/lib/fake.h"
 
-#include "client.h"
 #include "transport.h"
 
 static char text[256];
@@ -36,7 +34,7 @@ static const char *is_silent_after_greeting(struct fake *fake, const char *comma
 static void expect(struct world *world, struct flotilla_options options,
                    enum flotilla_status status, const char *heard)
 {
-    options.timeout_ms = options.timeout_ms ? options.timeout_ms : 10000;
+    options.timeout_ms = options.timeout_ms ? options.timeout_ms : 60000;
     begin_client(world, options);
     say(world, FLOTILLA_AT_MOST_ONCE, "INCR k");
     run_until(world, 1);
@@ -74,9 +72,12 @@ static const char *down_and_gone(struct fake *fake, const char *command)
 static void expect_at_deadline(struct world *world, answer_fn *answer, enum flotilla_status status)
 {
     listen_as(world, 1, answer);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 150});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
-    run_until(world, 1);
+    while (world->fakes[0].accepted < 3)
+        assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
+    let_expire(world, 0);
+    assert_int_equal(world->outcomes, 1);
     assert_int_equal(world->error.status, status);
 }
 
@@ -119,7 +120,7 @@ static void test_a_call_of_a_former_session_is_not_sent_in_the_next_one(void **s
 {
     struct world *world = *state;
     listen_as(world, 1, session_ends_in_the_middle);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR l");
     say(world, FLOTILLA_ANY_TIMES, "GET k");
@@ -139,7 +140,7 @@ static void test_a_refusal_says_nothing_of_an_earlier_attempt(void **state)
 {
     struct world *world = *state;
     listen_as(world, 1, breaks_then_is_full);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
     run_until(world, 1);
     assert_int_equal(world->error.status, FLOTILLA_OK);
@@ -181,7 +182,7 @@ static void test_pauses_are_short_again_after_an_answer(void **state)
 {
     struct world *world = *state;
     listen_as(world, 1, breaks_thrice);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000, .backoff_ms = 1});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000, .backoff_ms = 1});
     say(world, FLOTILLA_ANY_TIMES, "GET k");
     while (world->client->rounds < 2)
         assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
@@ -195,13 +196,12 @@ static void test_a_session_is_ended_with_its_client(void **state)
 {
     struct world *world = *state;
     listen_as(world, 1, counts);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
     run_until(world, 1);
     flotilla_free(world->client);
     world->client = NULL;
-    while (!strstr(world->heard, ";1:END;"))
-        assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
+    run_until_heard(world, ";1:END;");
 }
 
 /* ---- the transport ---- */
@@ -258,30 +258,42 @@ static void test_a_call_that_no_node_took_was_not_carried_out(void **state)
 {
     struct world *world = *state;
     listen_as(world, 1, closes);
-    expect(world, (struct flotilla_options){.timeout_ms = 150}, FLOTILLA_TIMEOUT, "");
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
+    say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
+    while (world->fakes[0].accepted < 3)
+        assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
+    let_expire(world, 0);
+    assert_string_equal(world->order, "TIMEOUT ");
     assert_non_null(strstr(world->error.text, "closed the connection"));
-    assert_true(world->fakes[0].accepted > 2);
+}
+
+static void test_a_deadline_passes_by_itself(void **state)
+{
+    struct world *world = *state;
+    listen_as(world, 1, closes);
+    expect(world, (struct flotilla_options){.timeout_ms = 50}, FLOTILLA_TIMEOUT, "");
 }
 
 static void test_a_call_that_a_node_took_is_unknown(void **state)
 {
     struct world *world = *state;
     listen_as(world, 1, is_silent_after_greeting);
-    expect(world, (struct flotilla_options){.timeout_ms = 150}, FLOTILLA_UNKNOWN, "1:INCR k;");
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000, .answer_timeout_ms = -1});
+    say(world, FLOTILLA_ANY_TIMES, "GET k");
+    run_until_heard(world, "1:GET k;");
+    let_expire(world, 0);
+    assert_string_equal(world->order, "UNKNOWN ");
 }
 
 static void test_each_call_has_its_own_deadline(void **state)
 {
     struct world *world = *state;
     listen_as(world, 1, is_silent_after_greeting);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000, .answer_timeout_ms = -1});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000, .answer_timeout_ms = -1});
     say(world, FLOTILLA_ANY_TIMES, "GET k");
     assert_int_equal(say_for(world, FLOTILLA_ANY_TIMES, 50, "GET l"), FLOTILLA_OK);
     run_until(world, 1);
-    assert_int_equal(world->error.status, FLOTILLA_UNKNOWN);
-    flotilla_free(world->client);
-    world->client = NULL;
-    assert_int_equal(world->outcomes, 2);
+    assert_int_equal(world->client->pending, 1);
 }
 
 /* An answer that comes after the deadline belongs to nobody. */
@@ -297,9 +309,10 @@ static void test_a_late_answer_is_nobodys(void **state)
 {
     struct world *world = *state;
     listen_as(world, 1, answers_late);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000, .answer_timeout_ms = -1});
-    say_for(world, FLOTILLA_ANY_TIMES, 50, "GET late");
-    run_until(world, 1);
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000, .answer_timeout_ms = -1});
+    say(world, FLOTILLA_ANY_TIMES, "GET late");
+    run_until_heard(world, "GET late;");
+    let_expire(world, 0);
     say(world, FLOTILLA_ANY_TIMES, "GET k");
     run_until(world, 2);
     say(world, FLOTILLA_ANY_TIMES, "GET l");
@@ -320,6 +333,7 @@ int main(void)
         CASE(test_a_session_is_ended_with_its_client),
         CASE(test_a_node_that_is_gone_raises_no_signal),
         CASE(test_a_call_that_no_node_took_was_not_carried_out),
+        CASE(test_a_deadline_passes_by_itself),
         CASE(test_a_call_that_a_node_took_is_unknown),
         CASE(test_each_call_has_its_own_deadline),
         CASE(test_a_late_answer_is_nobodys),

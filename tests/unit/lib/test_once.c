@@ -88,7 +88,7 @@ static const char *number_refused(struct fake *fake, const char *command)
 static void expect_one(struct world *world, enum flotilla_repeat repeat,
                        enum flotilla_status status, const char *heard)
 {
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     say(world, repeat, "INCR k");
     run_until(world, 1);
     assert_int_equal(world->error.status, status);
@@ -99,7 +99,7 @@ static void test_calls_are_numbered_and_acknowledged_in_order(void **state)
 {
     struct world *world = *state;
     listen_as(world, 1, counts);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
     say(world, FLOTILLA_ANY_TIMES, "GET k");
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR l");
@@ -200,7 +200,7 @@ static void test_a_number_that_was_left_out_is_replaced_by_a_higher_one(void **s
 {
     struct world *world = *state;
     listen_as(world, 1, skipped);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR l");
     say(world, FLOTILLA_ANY_TIMES, "GET l");
@@ -245,12 +245,12 @@ static void test_no_more_numbers_are_on_their_way_than_replies_are_kept(void **s
 {
     struct world *world = *state;
     listen_as(world, 1, hangs_on_numbers);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000, .answer_timeout_ms = -1});
-    for (int i = 0; i < 4; i++)
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000, .answer_timeout_ms = -1});
+    for (int i = 0; i < 6; i++)
         say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
-    for (int i = 0; i < 2; i++)
-        say_for(world, FLOTILLA_EXACTLY_ONCE, 200, "INCR k");
-    run_until(world, 2);
+    run_until_heard(world, "SEQ 4;1:INCR k;");
+    let_expire(world, 4);
+    let_expire(world, 4);
     assert_string_equal(world->heard, USE_1
                         "1:SEQ 1;1:INCR k;1:SEQ 2;1:INCR k;1:SEQ 3;1:INCR k;1:SEQ 4;1:INCR k;");
     assert_string_equal(world->order, "TIMEOUT TIMEOUT ");
@@ -271,7 +271,7 @@ static void test_without_a_session_nothing_is_sent(void **state)
 {
     struct world *world = *state;
     listen_as(world, 1, refuses_sessions);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
     say(world, FLOTILLA_ANY_TIMES, "GET k");
     run_until(world, 2);
@@ -296,16 +296,20 @@ static void test_a_session_lasts_as_long_as_the_cluster_grants(void **state)
     assert_string_equal(world->order, "101 ");
 }
 
-/* SESSION grants a second. */
+static const char *grants_little(struct fake *fake, const char *command)
+{
+    if (strncmp(command, "CLIENT SESSION BEGIN", 20) == 0)
+        return SESSION_OF("900");
+    return counts(fake, command);
+}
+
 static void test_a_session_that_is_not_used_is_kept(void **state)
 {
     struct world *world = *state;
-    listen_as(world, 1, counts);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    listen_as(world, 1, grants_little);
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     say(world, FLOTILLA_EXACTLY_ONCE, "INCR k");
-    while (!strstr(world->heard, "1:ACK 2;"))
-        assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
-    assert_string_equal(world->heard, USE_1 "1:SEQ 1;1:INCR k;1:ACK 2;");
+    run_until_heard(world, "1:INCR k;1:ACK 2;");
 }
 
 static const char *transaction_breaks(struct fake *fake, const char *command)
@@ -327,7 +331,7 @@ static void test_a_transaction_has_one_number_and_is_sent_again_as_a_whole(void 
     const char *get[] = {"GET", "l"};
     struct flotilla_call calls[] = {{.argc = 2, .argv = incr}, {.argc = 2, .argv = get}};
     listen_as(world, 1, transaction_breaks);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     assert_int_equal(flotilla_send_transaction(world->client, calls, 2, on_outcome, world),
                      FLOTILLA_OK);
     run_until(world, 1);
@@ -357,7 +361,7 @@ static void test_a_transaction_that_is_not_queued_says_why(void **state)
     const char *incr[] = {"INCRR", "k"};
     struct flotilla_call call = {.argc = 2, .argv = incr};
     listen_as(world, 1, does_not_queue);
-    begin_client(world, (struct flotilla_options){.timeout_ms = 10000});
+    begin_client(world, (struct flotilla_options){.timeout_ms = 60000});
     assert_int_equal(flotilla_send_transaction(world->client, &call, 1, on_outcome, world),
                      FLOTILLA_OK);
     run_until(world, 1);

@@ -2,7 +2,7 @@
  * (run with sanitizers). */
 #include "unit/lib/fake.h"
 
-enum { SEEDS = 150, CALLS = 12, SAID_MAX = 400, PIECES_MAX = 6, TIMEOUT_MS = 25 };
+enum { SEEDS = 100, CALLS = 12, SAID_MAX = 400, PIECES_MAX = 6, TIMEOUT_MS = 25 };
 
 static uint64_t chance;
 
