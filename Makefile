@@ -58,12 +58,12 @@ SIM          := $(BUILD)/flotilla-sim
 .PHONY: all help deps check-deps check-test-deps run status stop test check unit sim soak mutants coverage compat \
 	integration clients chaos chaos-tests chaos-mutants bench bench-storage bench-values counts bench-sim lint format install uninstall clean FORCE
 
-all: $(SERVER) $(CHECK)
+all: $(SERVER) $(CHECK) lib
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## make             builds build/flotilla-server and build/flotilla-check
+## make             builds build/flotilla-server, build/flotilla-check and libflotilla
 ## make run         installs what is missing, builds, starts three nodes on 127.0.0.1:7001-7003
 ## make status      shows the three nodes
 ## make stop        stops them (the data stays)
@@ -82,7 +82,7 @@ help:
 ## make counts      instructions, system calls and bytes of an operation, as tests/bench/counts.txt expects
 ## make lint        format, rings, purity, clang-tidy, cppcheck
 ## make format      writes the C files as clang-format would
-## make install     to DESTDIR/PREFIX (default /usr/local); make uninstall takes it back
+## make install     to DESTDIR/PREFIX (default /usr/local; LIBDIR for the library); make uninstall takes it back
 ## make clean       removes what was built (data/ stays)
 
 MISSING = $(call deps_missing,$(DEPS_SERVER))
@@ -104,6 +104,8 @@ FLAGS_STAMP := $(BUILD)/flags
 $(FLAGS_STAMP): FORCE | check-deps
 	@mkdir -p $(BUILD)
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' > $@
+
+include lib/lib.mk
 
 $(BUILD)/obj/tests/%.o: tests/%.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
@@ -147,7 +149,8 @@ $(UNIT_TESTS): | check-test-deps
 # What tests with real processes need besides the server: the same programs with failpoints (platform/ alone knows them),
 # libraries that come between it and the disk, and a reader of what they recorded.
 TEST_TOOLS := $(BUILD)/tests/flotilla-server-failpoints $(BUILD)/tests/flotilla-check-failpoints $(BUILD)/tests/disk_faults.so $(BUILD)/tests/disk_record.so \
-	$(BUILD)/tests/clock.so $(BUILD)/tests/names.so $(BUILD)/tests/syslog.so $(BUILD)/tests/power_loss
+	$(BUILD)/tests/clock.so $(BUILD)/tests/names.so $(BUILD)/tests/syslog.so $(BUILD)/tests/power_loss \
+	$(LIB_STATIC) $(LIB_SHARED) $(CLI) $(LIB_EXAMPLES)
 PLATFORM_FAILPOINTS := $(patsubst src/%.c,$(BUILD)/obj/failpoints/%.o,$(call sources,platform))
 
 $(BUILD)/obj/failpoints/%.o: src/%.c $(FLAGS_STAMP)
@@ -271,16 +274,16 @@ lint: $(BUILD)/libcore.a $(SERVER) $(CHECK)
 	$(Q)BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/lint/run
 
 format:
-	$(Q)clang-format -i $(shell find src tests -name '*.[ch]')
+	$(Q)clang-format -i $(shell find src lib cli tests -name '*.[ch]')
 
-install: $(SERVER) $(CHECK)
+install: $(SERVER) $(CHECK) install-lib
 	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/flotilla-server
 	install -D -m 755 $(CHECK) $(DESTDIR)$(PREFIX)/bin/flotilla-check
 	install -D -m 644 redis.conf.example $(DESTDIR)$(PREFIX)/share/doc/flotilla/redis.conf.example
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/flotilla/README.md
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/flotilla/LICENSE
 
-uninstall:
+uninstall: uninstall-lib
 	rm -f $(DESTDIR)$(PREFIX)/bin/flotilla-server $(DESTDIR)$(PREFIX)/bin/flotilla-check
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/flotilla
 
