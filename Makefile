@@ -58,7 +58,7 @@ SIM          := $(BUILD)/flotilla-sim
 # A tool that fails or is interrupted leaves no half-written file that the next run would take for whole.
 .DELETE_ON_ERROR:
 .PHONY: all help deps check-deps check-test-deps run status stop test check unit sim soak mutants coverage compat \
-	integration clients chaos chaos-tests chaos-mutants bench bench-sim lint format install uninstall dist clean FORCE
+	integration clients chaos chaos-tests chaos-mutants bench bench-sim lint format install uninstall dist deb clean FORCE
 
 all: $(SERVER) $(CHECK)
 
@@ -83,6 +83,7 @@ help:
 ## make format      writes the C files as clang-format would
 ## make install     to DESTDIR/PREFIX (default /usr/local); make uninstall takes it back
 ## make dist        build/flotilla-VERSION.tar.gz, the same bytes from the same commit
+## make deb         a package for Debian in build/, for the release and processor of this machine
 ## make clean       removes what was built (data/ stays)
 
 MISSING = $(call deps_missing,$(DEPS_SERVER))

@@ -1,4 +1,4 @@
-# make install, uninstall and dist. Included by the Makefile.
+# make install, uninstall, dist and deb. Included by the Makefile.
 
 BINDIR     := $(PREFIX)/bin
 MANDIR     := $(PREFIX)/share/man
@@ -82,3 +82,6 @@ dist:
 	$(Q)git -c tar.umask=0022 archive --format=tar --prefix=flotilla-$(VERSION)/ HEAD | gzip -9 -n \
 		> $(BUILD)/flotilla-$(VERSION).tar.gz
 	@echo $(BUILD)/flotilla-$(VERSION).tar.gz
+
+deb:
+	$(Q)BUILD='$(BUILD)' MAKE='$(MAKE)' deploy/debian/build
