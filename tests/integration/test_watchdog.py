@@ -89,3 +89,18 @@ def test_no_watchdog_hears_what_it_did_not_ask_for(make_cluster, supervised, env
         assert node.wait_exit() == 0
     wanted = environment.get("WATCHDOG_USEC") in ("0", "soon")
     assert ("no number of microseconds" in node.log.read_text()) == wanted
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_an_idle_node_wakes_up_for_its_watchdog(make_cluster, size):
+    node = make_cluster(start=False, size=size, supervised="systemd", raft_heartbeat_ms=1000,
+                        raft_election_timeout_ms=5000).nodes[0]
+    with Watchdog(node, WATCHDOG_USEC="20000") as watchdog:
+        node.start(wait=False)
+        watchdog.until(b"READY=1")
+        gaps = []
+        # Half of the 20 ms, and what a busy machine makes of that; nothing else wakes it that often.
+        while len(gaps) < 10 or sorted(gaps)[4] > 0.04:
+            before = watchdog.next()[1]
+            gaps.append(watchdog.next()[1] - before)
+            assert len(gaps) < 200, sorted(gaps)[:10]
