@@ -21,9 +21,11 @@ CFLAGS   ?= -g
 SERVER_CFLAGS := $(call deps_cflags,$(DEPS_SERVER))
 DEPS_LIBS     := $(call deps_libs,$(DEPS_SERVER))
 TEST_LIBS     := $(call deps_libs,$(DEPS_TESTS))
+# No path of this folder stands in what is built: two builds of the same source are equal, wherever they are made.
+REPRODUCIBLE  := -fdebug-prefix-map=$(CURDIR)=.
 # Doubles that reach the state must be the same on all nodes: no processor rounds a product and a sum at once.
 ALL_CFLAGS    := -std=c11 -ffp-contract=off -D_GNU_SOURCE -DXXH_INLINE_ALL $(OPTIMISE) $(WARNINGS) -Isrc -pthread \
-	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all) $(if $(FAILPOINTS),-DFAILPOINTS) \
+	$(REPRODUCIBLE) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all) $(if $(FAILPOINTS),-DFAILPOINTS) \
 	$(SERVER_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS   := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 # jemalloc replaces malloc; a sanitizer brings its own.
@@ -56,7 +58,7 @@ SIM          := $(BUILD)/flotilla-sim
 # A tool that fails or is interrupted leaves no half-written file that the next run would take for whole.
 .DELETE_ON_ERROR:
 .PHONY: all help deps check-deps check-test-deps run status stop test check unit sim soak mutants coverage compat \
-	integration clients chaos chaos-tests chaos-mutants bench bench-storage bench-values counts bench-sim lint format install uninstall clean FORCE
+	integration clients chaos chaos-tests chaos-mutants bench bench-storage bench-values counts bench-sim lint format install uninstall dist deb clean FORCE
 
 all: $(SERVER) $(CHECK) lib
 
@@ -83,6 +85,8 @@ help:
 ## make lint        format, rings, purity, clang-tidy, cppcheck
 ## make format      writes the C files as clang-format would
 ## make install     to DESTDIR/PREFIX (default /usr/local; LIBDIR for the library); make uninstall takes it back
+## make dist        build/flotilla-VERSION.tar.gz, the same bytes from the same commit
+## make deb         a package for Debian in build/, for the release and processor of this machine
 ## make clean       removes what was built (data/ stays)
 
 MISSING = $(call deps_missing,$(DEPS_SERVER))
@@ -119,7 +123,7 @@ $(BUILD)/obj/%.o: %.c $(FLAGS_STAMP)
 
 $(BUILD)/libcore.a: $(CORE_OBJECTS)
 	$(if $(V),,@echo "  AR    $@")
-	$(Q)rm -f $@ && ar qcs $@ $^
+	$(Q)rm -f $@ && ar qcsD $@ $^
 
 $(SERVER): $(SERVER_OBJECTS) $(BUILD)/libcore.a
 	$(if $(V),,@echo "  LINK  $@")
@@ -138,7 +142,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_SUPPORT) $(BUILD)/libcore.a 
 
 # Ring 3 for the tests (ring 4 has main()).
 $(BUILD)/libserver.a: $(call objects,$(call sources,platform net peer))
-	$(Q)rm -f $@ && ar qcs $@ $^
+	$(Q)rm -f $@ && ar qcsD $@ $^
 
 $(SIM): $(SIM_OBJECTS) $(BUILD)/libcore.a
 	$(if $(V),,@echo "  LINK  $@")
@@ -276,16 +280,7 @@ lint: $(BUILD)/libcore.a $(SERVER) $(CHECK)
 format:
 	$(Q)clang-format -i $(shell find src lib cli tests -name '*.[ch]')
 
-install: $(SERVER) $(CHECK) install-lib
-	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/flotilla-server
-	install -D -m 755 $(CHECK) $(DESTDIR)$(PREFIX)/bin/flotilla-check
-	install -D -m 644 redis.conf.example $(DESTDIR)$(PREFIX)/share/doc/flotilla/redis.conf.example
-	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/flotilla/README.md
-	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/flotilla/LICENSE
-
-uninstall: uninstall-lib
-	rm -f $(DESTDIR)$(PREFIX)/bin/flotilla-server $(DESTDIR)$(PREFIX)/bin/flotilla-check
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/flotilla
+include deploy/install.mk
 
 clean:
 	rm -rf build build-*

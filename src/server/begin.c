@@ -268,6 +268,8 @@ static void wait_for_events(struct server *server, struct event *timer)
 {
     uint64_t deadline = founding_deadline_ms(server->founding);
     uint64_t now_ms = server_now(server).mono_ms;
+    if (server->watchdog_due_ms < deadline)
+        deadline = server->watchdog_due_ms;
     uint64_t wait_ms = deadline > now_ms ? deadline - now_ms : 0;
     uint32_t most =
         server_clients_wait_ms(server, wait_ms < WAIT_MS_MAX ? (uint32_t)wait_ms : WAIT_MS_MAX);
@@ -300,6 +302,7 @@ enum err server_begin(struct server *server, char message[SERVER_MESSAGE_MAX])
         describe(server);
         server_clients_flush(server);
         wait_for_events(server, timer);
+        server_watchdog_tick(server, server_now(server).mono_ms);
         server_clients_resume(server);
     }
     event_free(timer);

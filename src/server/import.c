@@ -220,6 +220,7 @@ enum err server_write_import(struct server *server, char message[512])
     struct shard_bootstrap *bootstrap;
     enum err err = shard_bootstrap_begin(&options, &bootstrap, message);
     while (!err && !shard_bootstrap_is_done(bootstrap)) {
+        server_watchdog_tick(server, platform_mono_us() / 1000);
         err = shard_bootstrap_drive(bootstrap, message);
         if (!err)
             err = wait_for_disk(server, bootstrap, message);

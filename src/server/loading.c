@@ -55,6 +55,7 @@ void server_loading_progress(void *context, uint64_t bytes, uint64_t total)
         return;
     loading->turned_ms = now_ms;
     turn(server);
+    server_watchdog_tick(server, now_ms);
     if (now_ms < loading->said_ms + SAY_MS)
         return;
     loading->said_ms = now_ms;

@@ -145,7 +145,7 @@ static bool may_end(struct server *server)
 
 static void wait_for_events(struct server *server)
 {
-    uint64_t deadline = UINT64_MAX;
+    uint64_t deadline = server->watchdog_due_ms;
     for (uint32_t number = 0; number < SERVER_SHARDS; number++) {
         uint64_t due = shard_deadline_ms(server_shard(server, number));
         if (due < deadline)
@@ -166,6 +166,7 @@ static void turn(struct server *server)
 {
     wait_for_events(server);
     struct shard_time now = server_now(server);
+    server_watchdog_tick(server, now.mono_ms);
     server_memory_tick(server);
     server_clients_resume(server);
     for (uint32_t number = 0; number < SERVER_SHARDS; number++) {

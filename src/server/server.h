@@ -141,6 +141,8 @@ struct server {
     struct backup *backup;    /* NULL: there is no backup-dir */
     int lock;                 /* of the data folder */
     int ready_fd;             /* to the parent that waits until the node serves; -1: none does */
+    uint64_t watchdog_ms;     /* the interval of messages to a watchdog */
+    uint64_t watchdog_due_ms; /* when the next is due; UINT64_MAX: there is no watchdog */
     struct shard_time now;    /* of this turn: see server_now() */
     struct histogram turn_us; /* from the first event of a turn to its end */
     bool now_is_old;
@@ -274,6 +276,11 @@ MUST_CHECK bool server_go_background(struct server *server);
 void server_tell_ready(struct server *server);
 void server_tell_loading(const struct server *server, double percent);
 void server_tell_stopping(const struct server *server);
+/* The watchdog of `supervised`, if the environment asks for one. Each loop that waits for events
+ * calls the second function in its turns, and wakes up when server->watchdog_due_ms has come: so
+ * the watchdog notices one that hangs. */
+void server_watchdog_open(struct server *server);
+void server_watchdog_tick(struct server *server, uint64_t now_ms);
 
 /* descriptors.c: raises the limit of the system as far as it can. At the start maxclients becomes
  * what fits; later the caller refuses more than that. */

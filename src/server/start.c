@@ -392,6 +392,7 @@ enum err server_open(struct server *server, char message[SERVER_MESSAGE_MAX])
     snprintf(server->run_id, sizeof server->run_id, "%016" PRIx64 "%016" PRIx64 "%08" PRIx64,
              platform_random(), platform_random(), platform_random() & 0xffffffff);
     server_log_open(server);
+    server_watchdog_open(server);
     server->table = command_table_new();
     server_handlers_open(server);
     enum err err = server_read_cluster(server, message);

@@ -1,5 +1,5 @@
 /* Who started the process hears when the node serves, and when it cannot: the parent of a process
- * in the background, and systemd. */
+ * in the background, and systemd. A watchdog of systemd's hears that the event loop turns. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "server/server.h"
 
 enum { LOADING_EXTENDS_US = 60 * 1000 * 1000 };
@@ -64,6 +65,43 @@ static void notify(const struct server *server, const char *text)
         log_line(&server->log, LOG_WARNING, "NOTIFY_SOCKET '%.120s': %s", path, strerror(errno));
     if (fd >= 0)
         close(fd);
+}
+
+/* --- systemd's watchdog --- */
+
+/* WATCHDOG_PID names the process that is watched, if it is not each that inherits the variables. */
+static bool is_watched(const struct server *server)
+{
+    const char *pid = getenv("WATCHDOG_PID");
+    uint64_t number;
+    return is_supervised(server) &&
+           (!pid || (number_parse_u64(span_text(pid), &number) && number == (uint64_t)getpid()));
+}
+
+/* Twice within the time that it waits: one message may come late. */
+void server_watchdog_open(struct server *server)
+{
+    const char *text = getenv("WATCHDOG_USEC");
+    uint64_t us;
+    server->watchdog_due_ms = UINT64_MAX;
+    if (!text || !is_watched(server))
+        return;
+    if (!number_parse_u64(span_text(text), &us) || us == 0) {
+        log_line(&server->log, LOG_WARNING,
+                 "WATCHDOG_USEC '%.40s': no number of microseconds, so the watchdog hears nothing",
+                 text);
+        return;
+    }
+    server->watchdog_ms = us / 2000 ? us / 2000 : 1;
+    server->watchdog_due_ms = 0;
+}
+
+void server_watchdog_tick(struct server *server, uint64_t now_ms)
+{
+    if (now_ms < server->watchdog_due_ms)
+        return;
+    server->watchdog_due_ms = now_ms + server->watchdog_ms;
+    notify(server, "WATCHDOG=1\n");
 }
 
 /* --- the background --- */
