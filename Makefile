@@ -30,7 +30,7 @@ ALL_LDFLAGS   := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 SERVER_LIBS   := $(if $(SANITIZE),$(filter-out -ljemalloc,$(DEPS_LIBS)),$(DEPS_LIBS)) -lm
 
 CORE_MODULES   := base raft resp keyspace command wire cluster config storage machine import shard
-SERVER_MODULES := platform net peer server
+SERVER_MODULES := platform net peer http server
 # hiredis' reader and formatter and lz4 are pure functions over memory: the core may use them (wire/).
 CORE_LIBS      := $(call deps_libs,hiredis:0 liblz4:0) -lm
 
@@ -132,7 +132,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_SUPPORT) $(BUILD)/libcore.a 
 		$(SERVER_LIBS) $(TEST_LIBS)
 
 # Ring 3 for the tests (ring 4 has main()).
-$(BUILD)/libserver.a: $(call objects,$(call sources,platform net peer))
+$(BUILD)/libserver.a: $(call objects,$(call sources,platform net peer http))
 	$(Q)rm -f $@ && ar qcs $@ $^
 
 $(SIM): $(SIM_OBJECTS) $(BUILD)/libcore.a

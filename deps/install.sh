@@ -34,7 +34,7 @@ as_root() {
 
 # --- Debian, Ubuntu ---
 
-apt_build='gcc libc6-dev make pkg-config libevent-dev libhiredis-dev libssl-dev libjemalloc-dev libxxhash-dev liblz4-dev redis-tools procps'
+apt_build='gcc libc6-dev make pkg-config libevent-dev libhiredis-dev libssl-dev libjemalloc-dev libxxhash-dev liblz4-dev libjansson-dev redis-tools procps'
 apt_test='libcmocka-dev clang clang-format clang-tidy cppcheck redis-server python3 python3-pytest python3-redis python3-pip'
 
 apt_has() {
@@ -99,7 +99,7 @@ install_apt() {
 
 # --- Fedora ---
 
-dnf_build='gcc make pkgconf-pkg-config libevent-devel hiredis-devel openssl-devel jemalloc-devel xxhash-devel lz4-devel diffutils findutils procps-ng'
+dnf_build='gcc make pkgconf-pkg-config libevent-devel hiredis-devel openssl-devel jemalloc-devel xxhash-devel lz4-devel jansson-devel diffutils findutils procps-ng'
 dnf_test='libcmocka-devel libasan libubsan clang clang-tools-extra compiler-rt cppcheck python3 python3-pytest python3-redis python3-pip'
 
 install_dnf() {
@@ -125,7 +125,7 @@ install_dnf() {
 
 # --- Alpine ---
 
-apk_build='gcc musl-dev linux-headers make pkgconf libevent-dev hiredis-dev openssl-dev jemalloc-dev xxhash-dev lz4-dev redis procps'
+apk_build='gcc musl-dev linux-headers make pkgconf libevent-dev hiredis-dev openssl-dev jemalloc-dev xxhash-dev lz4-dev jansson-dev redis procps'
 apk_test='cmocka-dev bash clang clang-extra-tools compiler-rt cppcheck python3 py3-pytest py3-redis py3-pip'
 
 install_apk() {

@@ -30,10 +30,17 @@ static rlim_t for_nodes(const struct server *server)
     return DESCRIPTORS_PER_NODE * (rlim_t)(server->cluster.count - 1);
 }
 
+static rlim_t for_http(const struct config *config)
+{
+    if (config->http_port == 0)
+        return 0;
+    return http_descriptors((uint32_t)config->http_max_connections) + (rlim_t)config->bind_count;
+}
+
 static rlim_t reserved(const struct server *server)
 {
     const struct config *config = &server->config;
-    return OWN_DESCRIPTORS + NET_RESERVED + for_nodes(server) +
+    return OWN_DESCRIPTORS + NET_RESERVED + for_nodes(server) + for_http(config) +
            doors(config) * (rlim_t)config->bind_count + (config->unixsocket[0] != 0);
 }
 

@@ -122,6 +122,8 @@ void server_stop(struct server *server)
     net_close_listeners(server->net);
     if (server->sentinel)
         net_close_listeners(server_sentinel_net(server));
+    if (server->http)
+        http_stop(server->http);
     server_hand_over(server);
 }
 
