@@ -64,7 +64,7 @@ help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
 ## make             builds build/flotilla-server and build/flotilla-check
-## make run         installs what is missing, builds, starts three nodes on 127.0.0.1:7001-7003
+## make run         installs what is missing, builds, starts three nodes on 127.0.0.1:7001-7003, HTTP on 8001-8003
 ## make status      shows the three nodes
 ## make stop        stops them (the data stays)
 ## make test        installs what is missing, builds, passes all tests

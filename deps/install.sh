@@ -35,7 +35,7 @@ as_root() {
 # --- Debian, Ubuntu ---
 
 apt_build='gcc libc6-dev make pkg-config libevent-dev libhiredis-dev libssl-dev libjemalloc-dev libxxhash-dev liblz4-dev libjansson-dev redis-tools procps'
-apt_test='libcmocka-dev clang clang-format clang-tidy cppcheck redis-server python3 python3-pytest python3-redis python3-pip'
+apt_test='libcmocka-dev clang clang-format clang-tidy cppcheck redis-server python3 python3-pytest python3-redis python3-pip curl prometheus'
 
 apt_has() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -71,11 +71,11 @@ apt_install() {
 }
 
 # Only called if the service came with this installation: somebody else's is left alone.
-disable_redis_service() {
-    echo "deps/install.sh: redis-server is only needed as a program: disabling its service"
+disable_service() {
+    echo "deps/install.sh: $1 is only needed as a program: disabling its service"
     # Debian's own tools: they work without a running systemd too. DPKG_… is what they ask for outside of a package.
-    as_root env DPKG_MAINTSCRIPT_PACKAGE=redis-server deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || true
-    as_root update-rc.d redis-server disable >/dev/null 2>&1 || true
+    as_root env DPKG_MAINTSCRIPT_PACKAGE="$1" deb-systemd-helper disable "$1.service" >/dev/null 2>&1 || true
+    as_root update-rc.d "$1" disable >/dev/null 2>&1 || true
 }
 
 install_apt() {
@@ -94,13 +94,15 @@ install_apt() {
         # shellcheck disable=SC2086
         [ -z "$runtime" ] || apt_install $runtime
     fi
-    case " $missing " in *' redis-server '*) disable_redis_service ;; esac
+    for service in redis-server prometheus; do
+        case " $missing " in *" $service "*) disable_service "$service" ;; esac
+    done
 }
 
 # --- Fedora ---
 
 dnf_build='gcc make pkgconf-pkg-config libevent-devel hiredis-devel openssl-devel jemalloc-devel xxhash-devel lz4-devel jansson-devel diffutils findutils procps-ng'
-dnf_test='libcmocka-devel libasan libubsan clang clang-tools-extra compiler-rt cppcheck python3 python3-pytest python3-redis python3-pip'
+dnf_test='libcmocka-devel libasan libubsan clang clang-tools-extra compiler-rt cppcheck python3 python3-pytest python3-redis python3-pip curl'
 
 install_dnf() {
     wanted=$dnf_build
@@ -126,7 +128,7 @@ install_dnf() {
 # --- Alpine ---
 
 apk_build='gcc musl-dev linux-headers make pkgconf libevent-dev hiredis-dev openssl-dev jemalloc-dev xxhash-dev lz4-dev jansson-dev redis procps'
-apk_test='cmocka-dev bash clang clang-extra-tools compiler-rt cppcheck python3 py3-pytest py3-redis py3-pip'
+apk_test='cmocka-dev bash clang clang-extra-tools compiler-rt cppcheck python3 py3-pytest py3-redis py3-pip curl'
 
 install_apk() {
     wanted=$apk_build

@@ -618,7 +618,7 @@ def test_other_machines_need_a_password_or_leave(make_cluster):
     node = one.nodes[0]
     node.web = one.ports.take()
     one.write_config(node, http_port=node.web, bind=f"127.0.0.1 {address}", enable_debug_command="local")
-    node.start()
+    one.start()
     answer = request(node.web, "GET", "/health", host=address)
     assert (answer.status, answer.code) == (403, "protected_mode")
     assert request(node.web, "GET", "/health").status == 200
@@ -636,3 +636,14 @@ def test_large_values_come_and_go(single):
     assert request(node.web, "PUT", "/kv/large", value).status == 200
     assert request(node.web, "GET", "/kv/large", accept="application/octet-stream").body == value
     assert json.loads(request(node.web, "GET", "/kv/large").body)["value"]["base64"]
+
+
+def test_directives_are_changed_while_the_node_runs(single):
+    node = single()
+    for name, value in (("http-max-body-bytes", b"2048"), ("http-timeout", b"7"), ("http-hosts", b"a.example")):
+        assert node.call("CONFIG", "SET", name, value) == "OK"
+        assert node.call("CONFIG", "GET", name) == [name.encode(), value]
+    assert request(node.web, "PUT", "/kv/k", b"x" * 2049).code == "body_too_large"
+    assert request(node.web, "GET", "/status", **{"Host": "a.example"}).status == 200
+    for name in ("http-port", "http-max-connections"):
+        assert isinstance(node.call("CONFIG", "SET", name, "5"), Error)
