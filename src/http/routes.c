@@ -26,7 +26,7 @@ static const struct http_error not_found = {404, "not_found", "there is nothing 
 static const struct http_error not_allowed = {405, "method_not_allowed",
                                               "this path does not have this method"};
 static const struct http_error not_known = {501, "method_not_implemented",
-                                            "only GET, HEAD, PUT, DELETE and POST are known"};
+                                            "there is no such method"};
 static const struct http_error no_body = {400, "unexpected_body",
                                           "this method takes no body at this path"};
 
@@ -53,12 +53,13 @@ static bool has_method(const struct http_route *route, struct span method)
            (span_equal(method, SPAN("HEAD")) && strcmp(route->method, "GET") == 0);
 }
 
+/* Whether the standard has such a method. Another one is refused without looking at the path. */
 static bool is_known(struct span method)
 {
-    if (span_equal(method, SPAN("HEAD")))
-        return true;
-    for (size_t i = 0; i < ROUTES; i++)
-        if (span_equal(method, span_text(routes[i].method)))
+    static const char *const known[] = {"GET",   "HEAD",    "PUT",     "DELETE", "POST",
+                                        "PATCH", "OPTIONS", "CONNECT", "TRACE",  "QUERY"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (span_equal(method, span_text(known[i])))
             return true;
     return false;
 }

@@ -159,8 +159,9 @@ def test_head_is_get_without_its_body(node):
 def test_methods_that_are_not_known_or_not_here(node):
     for method, path, status, code, allow in (("BREW", "/kv/k", 501, "method_not_implemented", None),
                                               ("get", "/kv/k", 501, "method_not_implemented", None),
-                                              ("OPTIONS", "/kv/k", 501, "method_not_implemented", None),
-                                              ("TRACE", "/", 501, "method_not_implemented", None),
+                                              ("OPTIONS", "/kv/k", 405, "method_not_allowed", "GET, HEAD, PUT, DELETE"),
+                                              ("TRACE", "/ready", 405, "method_not_allowed", "GET, HEAD"),
+                                              ("PATCH", "/none", 404, "not_found", None),
                                               ("POST", "/kv/k", 405, "method_not_allowed", "GET, HEAD, PUT, DELETE"),
                                               ("PUT", "/command", 405, "method_not_allowed", "POST"),
                                               ("DELETE", "/metrics", 405, "method_not_allowed", "GET, HEAD")):
