@@ -70,6 +70,15 @@ static bool only_reads(const struct http_request *request)
     return span_equal(request->method, SPAN("GET")) || span_equal(request->method, SPAN("HEAD"));
 }
 
+/* Browsers say it in Origin, newer ones in Sec-Fetch-Site too; there `none` is the user himself. */
+static bool is_of_other_page(const struct http_request *request)
+{
+    if (request->origin.ptr && !is_own_origin(request))
+        return true;
+    return request->fetch_site.ptr && !only_reads(request) &&
+           !span_is(request->fetch_site, "same-origin") && !span_is(request->fetch_site, "none");
+}
+
 static const struct http_error is_protected = {
     403, "protected_mode",
     "protected mode is on and no password is set: only loopback addresses are served; set "
@@ -88,10 +97,7 @@ bool http_is_welcome(const struct http_connection *connection, struct http_error
         *error = is_protected;
     else if (request->host.ptr && !is_own_host(http, request->host))
         *error = is_other_host;
-    else if (request->origin.ptr && !is_own_origin(request))
-        *error = is_cross_origin;
-    else if (request->fetch_site.ptr && !only_reads(request) &&
-             !span_is(request->fetch_site, "same-origin") && !span_is(request->fetch_site, "none"))
+    else if (is_of_other_page(request))
         *error = is_cross_origin;
     else
         return true;

@@ -101,6 +101,8 @@ void http_respond(struct http_connection *connection, int status, const char *ty
     http_call_end(connection);
     if (http->stopping || !connection->request.keep_alive)
         connection->closes = true;
+    /* What made a large response may have taken as long as a client may: its time begins now. */
+    event_base_update_cache_time(http->base);
     struct evbuffer *out = bufferevent_get_output(connection->stream);
     evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
     add_date(out);

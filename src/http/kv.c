@@ -53,7 +53,7 @@ static void revision_of(struct span value, char out[REVISION_MAX])
 static bool lists(struct span list, const char *revision, bool weak)
 {
     size_t len = strlen(revision);
-    while (list.len >= len) {
+    while (list.len && list.len >= len) {
         const char *comma = memchr(list.ptr, ',', list.len);
         struct span one = comma ? span_of(list.ptr, (size_t)(comma - list.ptr)) : list;
         list = comma ? span_of(comma + 1, list.len - one.len - 1) : span_of(NULL, 0);

@@ -125,7 +125,8 @@ bool http_read_base64(struct span text, struct buf *out)
         size_t count = i + 1 == text.len ? 3 - padding : 3;
         for (size_t byte = 0; byte < count; byte++)
             buf_add_char(out, (char)(four >> (16 - 8 * byte)));
-        if (four << (8 + 8 * count) && count < 3) { /* bits that would be lost: two texts for one */
+        uint32_t lost = four & (0xffffffu >> 8 * count);
+        if (lost) { /* bits that no byte has: two texts would stand for one */
             out->len = before;
             return false;
         }
