@@ -141,6 +141,7 @@ bool http_call_begin(struct http_connection *connection)
 
 void http_call_add(struct http_connection *connection, const struct span *args, size_t argc)
 {
+    connection->work.ends_node |= span_is(args[0], "SHUTDOWN");
     add(connection, args, argc);
 }
 

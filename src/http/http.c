@@ -107,6 +107,14 @@ void http_stop(struct http *http)
     }
 }
 
+bool http_is_busy(const struct http *http)
+{
+    for (const struct http_connection *at = http->connections; at; at = at->next)
+        if ((at->state == HTTP_RUNNING && !at->work.ends_node) || at->state == HTTP_WRITING)
+            return true;
+    return false;
+}
+
 void http_set_settings(struct http *http, const struct http_settings *settings)
 {
     http->settings = *settings;

@@ -69,6 +69,9 @@ void http_free(struct http *http);
 void http_serve(struct http *http, int fd);
 /* No new connections; those that wait for a request are closed. */
 void http_stop(struct http *http);
+/* A request is carried out, or its response is not sent yet. One for SHUTDOWN, which has no answer,
+ * does not count. */
+bool http_is_busy(const struct http *http);
 void http_set_settings(struct http *http, const struct http_settings *settings);
 struct http_stats http_stats(const struct http *http);
 uint64_t http_memory(const struct http *http); /* bytes of requests and replies under way */

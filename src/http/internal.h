@@ -90,6 +90,7 @@ struct http_work {
     int64_t ttl_ms; /* 0: none */
     bool keeps_ttl;
     bool deletes;
+    bool ends_node;    /* SHUTDOWN is among its commands */
     bool any_revision; /* If-Match: * */
     bool only_new;     /* If-None-Match: * */
     bool atomic;

@@ -142,7 +142,7 @@ static bool may_end(struct server *server)
         if (stats.pending_writes || stats.pending_reads)
             return false;
     }
-    return true;
+    return !server->http || !http_is_busy(server->http); /* what was carried out is told */
 }
 
 static void wait_for_events(struct server *server)

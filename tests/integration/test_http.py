@@ -647,3 +647,17 @@ def test_directives_are_changed_while_the_node_runs(single):
     assert request(node.web, "GET", "/status", **{"Host": "a.example"}).status == 200
     for name in ("http-port", "http-max-connections"):
         assert isinstance(node.call("CONFIG", "SET", name, "5"), Error)
+
+
+def test_a_response_that_is_sent_is_sent_whole_before_the_end(single):
+    node = single()
+    size = 24 << 20
+    node.call("SET", "large", "x" * size)
+    with Raw(node.web) as raw:
+        raw.send(b"GET /kv/large HTTP/1.1\r\nHost: localhost\r\nAccept: application/octet-stream\r\n\r\n")
+        assert raw.file.readline() == b"HTTP/1.1 200 OK\r\n"
+        node.process.terminate()
+        wait_for(lambda: "shutting down" in node.tail(), 10, "it was asked to end")
+        rest = raw.file.read()  # to the end: the node closes the connection then
+        assert len(rest.partition(b"\r\n\r\n")[2]) == size
+    assert node.wait_exit() == 0
