@@ -102,7 +102,9 @@ def test_it_sees_nodes_die_and_come_back(watched):
     cluster, watcher = watched
     wait_for(watcher.is_up, 60 * PATIENCE, "Prometheus answers")
     wait_for(lambda: len(watcher.query('up{job="flotilla"} == 1')) == 3, 30 * PATIENCE, "all three are scraped")
-    assert not watcher.firing() & {"FlotillaNoLeader", "FlotillaNoQuorum", "FlotillaNodeDown"}
+    # Before its first scrape nothing answers.
+    wait_for(lambda: not watcher.firing() & {"FlotillaNoLeader", "FlotillaNoQuorum", "FlotillaNodeDown"}, 60 * PATIENCE,
+             "they are quiet")
     first, second = cluster.followers()
     first.kill()
     wait_until(watcher, "FlotillaNodeDown", "FlotillaQuorumAtRisk")
