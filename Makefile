@@ -32,7 +32,7 @@ ALL_LDFLAGS   := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 SERVER_LIBS   := $(if $(SANITIZE),$(filter-out -ljemalloc,$(DEPS_LIBS)),$(DEPS_LIBS)) -lm
 
 CORE_MODULES   := base raft resp keyspace command wire cluster config storage machine import shard
-SERVER_MODULES := platform net peer server
+SERVER_MODULES := platform net peer http server
 # hiredis' reader and formatter and lz4 are pure functions over memory: the core may use them (wire/).
 CORE_LIBS      := $(call deps_libs,hiredis:0 liblz4:0) -lm
 
@@ -66,7 +66,7 @@ help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
 ## make             builds build/flotilla-server, build/flotilla-check and libflotilla
-## make run         installs what is missing, builds, starts three nodes on 127.0.0.1:7001-7003
+## make run         installs what is missing, builds, starts three nodes on 127.0.0.1:7001-7003, HTTP on 8001-8003
 ## make status      shows the three nodes
 ## make stop        stops them (the data stays)
 ## make test        installs what is missing, builds, passes all tests
@@ -141,7 +141,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_SUPPORT) $(BUILD)/libcore.a 
 		$(SERVER_LIBS) $(TEST_LIBS)
 
 # Ring 3 for the tests (ring 4 has main()).
-$(BUILD)/libserver.a: $(call objects,$(call sources,platform net peer))
+$(BUILD)/libserver.a: $(call objects,$(call sources,platform net peer http))
 	$(Q)rm -f $@ && ar qcsD $@ $^
 
 $(SIM): $(SIM_OBJECTS) $(BUILD)/libcore.a

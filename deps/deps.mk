@@ -1,5 +1,5 @@
 # Libraries and their minimum versions, found by pkg-config. Their packages are in install.sh.
-DEPS_SERVER := libevent:2.1 hiredis:0.14 openssl:3.0 jemalloc:5.0 libxxhash:0.8 liblz4:1.9
+DEPS_SERVER := libevent:2.1 hiredis:0.14 openssl:3.0 jemalloc:5.0 libxxhash:0.8 liblz4:1.9 jansson:2.13
 DEPS_TESTS  := cmocka:1.1
 
 PKG_CONFIG ?= pkg-config

@@ -36,8 +36,8 @@ as_root() {
 
 # --- Debian, Ubuntu ---
 
-apt_build='gcc libc6-dev make pkg-config libevent-dev libhiredis-dev libssl-dev libjemalloc-dev libxxhash-dev liblz4-dev redis-tools procps'
-apt_test='libcmocka-dev clang clang-format clang-tidy cppcheck redis-server python3 python3-pytest python3-redis python3-pip valgrind strace g++ mandoc python3-yaml'
+apt_build='gcc libc6-dev make pkg-config libevent-dev libhiredis-dev libssl-dev libjemalloc-dev libxxhash-dev liblz4-dev redis-tools procps libjansson-dev'
+apt_test='libcmocka-dev clang clang-format clang-tidy cppcheck redis-server python3 python3-pytest python3-redis python3-pip valgrind strace g++ mandoc python3-yaml curl prometheus'
 apt_bench='etcd-server linux-perf'
 
 apt_has() {
@@ -114,12 +114,13 @@ install_apt() {
     fi
     case " $missing " in *' redis-server '*) disable_service redis-server ;; esac
     case " $missing " in *' etcd-server '*) disable_service etcd-server etcd ;; esac
+    case " $missing " in *' prometheus '*) disable_service prometheus ;; esac
 }
 
 # --- Fedora ---
 
-dnf_build='gcc make pkgconf-pkg-config libevent-devel hiredis-devel openssl-devel jemalloc-devel xxhash-devel lz4-devel diffutils findutils procps-ng'
-dnf_test='libcmocka-devel libasan libubsan clang clang-tools-extra compiler-rt cppcheck python3 python3-pytest python3-redis python3-pip valgrind strace gcc-c++ mandoc python3-pyyaml'
+dnf_build='gcc make pkgconf-pkg-config libevent-devel hiredis-devel openssl-devel jemalloc-devel xxhash-devel lz4-devel diffutils findutils procps-ng jansson-devel'
+dnf_test='libcmocka-devel libasan libubsan clang clang-tools-extra compiler-rt cppcheck python3 python3-pytest python3-redis python3-pip valgrind strace gcc-c++ mandoc python3-pyyaml curl'
 dnf_bench='etcd perf'
 
 install_dnf() {
@@ -146,8 +147,8 @@ install_dnf() {
 
 # --- Alpine ---
 
-apk_build='gcc musl-dev linux-headers make pkgconf libevent-dev hiredis-dev openssl-dev jemalloc-dev xxhash-dev lz4-dev redis procps'
-apk_test='cmocka-dev bash clang clang-extra-tools compiler-rt cppcheck python3 py3-pytest py3-redis py3-pip valgrind strace g++ mandoc py3-yaml'
+apk_build='gcc musl-dev linux-headers make pkgconf libevent-dev hiredis-dev openssl-dev jemalloc-dev xxhash-dev lz4-dev redis procps jansson-dev'
+apk_test='cmocka-dev bash clang clang-extra-tools compiler-rt cppcheck python3 py3-pytest py3-redis py3-pip valgrind strace g++ mandoc py3-yaml curl'
 # etcd is no package of Alpine's releases.
 apk_bench='perf'
 

@@ -42,3 +42,12 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percent)
     }
     return 0;
 }
+
+uint64_t histogram_count_below(const struct histogram *histogram, uint64_t limit)
+{
+    unsigned end = limit == UINT64_MAX ? HISTOGRAM_BUCKETS : bucket_of(limit);
+    uint64_t count = 0;
+    for (unsigned i = 0; i < end; i++)
+        count += histogram->buckets[i];
+    return count;
+}

@@ -19,6 +19,10 @@ struct histogram {
 
 void histogram_add(struct histogram *histogram, uint64_t value);
 
+/* How many samples are below `limit`: exact for a power of two and for UINT64_MAX, which is above
+ * all. */
+uint64_t histogram_count_below(const struct histogram *histogram, uint64_t limit);
+
 /* The value below which `percent` (0 to 100) of the samples lie; 0 if there are no samples. */
 uint64_t histogram_percentile(const struct histogram *histogram, double percent);
 

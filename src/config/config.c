@@ -165,6 +165,16 @@ static void check_sentinel(const struct config *config, struct buf *why)
                           "'bind' is empty");
 }
 
+static void check_http(const struct config *config, struct buf *why)
+{
+    int port = config->http_port;
+    if (port && (port == config->port || port == config->sentinel_port))
+        buf_printf(why, "'http-port': %d is already the '%s'", port,
+                   port == config->port ? "port" : "sentinel-port");
+    else if (port && config->bind_count == 0)
+        buf_add_text(why, "'http-port': 'bind' is empty");
+}
+
 enum err config_check(const struct config *config, struct config_error *error)
 {
     struct buf why = {0};
@@ -189,6 +199,8 @@ enum err config_check(const struct config *config, struct config_error *error)
                            "'unixsocket' is not set");
     if (why.len == 0)
         check_sentinel(config, &why);
+    if (why.len == 0)
+        check_http(config, &why);
     bool fine = why.len == 0;
     if (!fine)
         set_message(error, &why);

@@ -120,6 +120,11 @@ struct config {
     enum config_endpoint cluster_preferred_endpoint_type;
     int sentinel_port; /* 0: there is no Sentinel */
     char sentinel_master_name[128];
+    int http_port; /* 0: there is no HTTP */
+    uint64_t http_max_body_bytes;
+    int http_timeout_seconds;
+    int http_max_connections;
+    char http_hosts[CONFIG_TEXT_MAX]; /* names, separated by commas */
     int leader_wait_ms;
     int replica_max_lag_ms;
     int session_max;

@@ -79,6 +79,8 @@ struct client {
     bool flush_queued;   /* on net->flush */
     bool end_of_input;
     bool is_unix;
+    bool adopted;   /* net_adopt() */
+    bool is_remote; /* adopted for somebody who is not on this machine */
     bool no_evict;
     bool no_touch;
     bool hears_failover; /* CLIENT MAINT_NOTIFICATIONS */

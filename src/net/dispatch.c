@@ -84,6 +84,8 @@ static const struct cluster_node *redirect_of(const struct client *client)
 {
     if (!shard_will_forward(client->net->shard))
         return other_leader(client->net); /* there are members that do not know how */
+    if (client->adopted)
+        return NULL;
     switch (client->net->settings.follower_mode) {
     case NET_FOLLOWER_AUTO:
         return client->knows_clusters ? other_leader(client->net) : NULL;

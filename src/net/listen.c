@@ -86,6 +86,8 @@ bool client_is_local(const struct client *client)
 {
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
+    if (client->is_remote)
+        return false;
     return getpeername(client->fd, (struct sockaddr *)&address, &len) == 0 && is_loopback(&address);
 }
 
@@ -175,6 +177,16 @@ static void welcome(struct net_listener *listener, int fd, const struct sockaddr
     }
     snprintf(client->address, sizeof client->address, "%s:0", listener->path);
     snprintf(client->local_address, sizeof client->local_address, "%s:0", listener->path);
+}
+
+void net_adopt(struct net *net, int fd, const struct net_adoption *adoption)
+{
+    struct client *client = client_new(net, fd);
+    client->adopted = true;
+    client->is_remote = !adoption->local;
+    client->authenticated |= adoption->trusted;
+    snprintf(client->address, sizeof client->address, "%s", adoption->address);
+    snprintf(client->local_address, sizeof client->local_address, "%s", adoption->address);
 }
 
 /* --- accepting --- */
@@ -346,6 +358,11 @@ enum err net_listen(struct net *net, const char *address, uint16_t port, int bac
     if (fd >= 0)
         add_listener(net, fd, NULL);
     return err;
+}
+
+enum err net_open_port(const char *address, uint16_t port, int backlog, int *fd, char message[256])
+{
+    return open_address(address, port, backlog < 0 ? 0 : backlog, fd, message);
 }
 
 enum err net_can_bind(const char *address, uint16_t port, char message[256])

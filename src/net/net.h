@@ -140,6 +140,21 @@ MUST_CHECK enum err net_listen_unix(struct net *net, const char *path, unsigned 
                                     char message[256]);
 void net_close_listeners(struct net *net);
 
+/* A client that came through no port of this module: `fd`, which net owns from then on, is one end
+ * of a socket pair. It is forwarded like a plain client whatever follower-mode says, is not closed
+ * for being idle, and `maxclients` does not refuse it. */
+struct net_adoption {
+    const char *address; /* what CLIENT LIST shows; shorter than 64 bytes */
+    bool local;          /* it may do what needs a loopback address */
+    bool trusted;        /* it needs no password until RESET */
+};
+void net_adopt(struct net *net, int fd, const struct net_adoption *adoption);
+
+/* Binds without accepting: as net_listen(), but the caller owns the listening socket. *fd is -1
+ * where an address that may be absent is. */
+MUST_CHECK enum err net_open_port(const char *address, uint16_t port, int backlog, int *fd,
+                                  char message[256]);
+
 /* The shard's way back to its clients. */
 struct shard_host net_shard_host(struct net *net);
 

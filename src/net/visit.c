@@ -22,7 +22,7 @@ static void give_back_buffers(struct client *client)
 static bool is_idle_too_long(const struct client *client, uint64_t idle_ms)
 {
     uint32_t limit = client->net->settings.timeout_seconds;
-    return limit && client->state == CLIENT_OPEN && client_owed(client) == 0 &&
+    return limit && !client->adopted && client->state == CLIENT_OPEN && client_owed(client) == 0 &&
            !client_is_subscriber(client) && idle_ms > (uint64_t)limit * 1000;
 }
 

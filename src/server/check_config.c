@@ -85,6 +85,8 @@ static enum err check_addresses(const struct server *server, char message[SERVER
         enum err err = net_can_bind(config->bind[i], (uint16_t)config->port, message);
         if (!err && config->sentinel_port)
             err = net_can_bind(config->bind[i], (uint16_t)config->sentinel_port, message);
+        if (!err && config->http_port)
+            err = net_can_bind(config->bind[i], (uint16_t)config->http_port, message);
         if (err && !(runs && err == ERR_BUSY))
             return err;
     }

@@ -100,6 +100,7 @@ static void apply(struct server *server, const struct config *old)
     if (server->peers)
         peers_set_guarded(server->peers, server->config.requirepass[0] != '\0');
     server_sentinel_settings(server);
+    server_http_settings(server);
     server_announce_change(server);
     server->log.level = server->config.loglevel;
     if (server_is_loading(server))

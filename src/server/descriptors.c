@@ -40,10 +40,18 @@ static rlim_t for_io_threads(const struct config *config)
     return others ? others * DESCRIPTORS_PER_IO_THREAD + DESCRIPTORS_FOR_IO_THREADS : 0;
 }
 
+static rlim_t for_http(const struct config *config)
+{
+    if (config->http_port == 0)
+        return 0;
+    return http_descriptors((uint32_t)config->http_max_connections) + (rlim_t)config->bind_count;
+}
+
 static rlim_t reserved(const struct server *server)
 {
     const struct config *config = &server->config;
     return OWN_DESCRIPTORS + NET_RESERVED + for_nodes(server) + for_io_threads(config) +
+           for_http(config) +
            doors(config) * (rlim_t)config->bind_count + (config->unixsocket[0] != 0);
 }
 

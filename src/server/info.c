@@ -7,7 +7,7 @@
 
 #include <event2/event.h>
 
-#include "server/server.h"
+#include "server/metrics.h"
 
 static long long uptime_seconds(const struct server *server)
 {
@@ -40,40 +40,11 @@ static void section_server(struct server *server, struct buf *out)
 
 static void section_clients(struct server *server, struct buf *out)
 {
-    struct net_stats stats = net_stats(server->net);
-    size_t links = 0;
-    for (size_t i = 0; server->peers && i < server->cluster.count; i++)
-        links += peers_link(server->peers, server->cluster.nodes[i].id).connected;
-    buf_printf(out,
-               "connected_clients:%" PRIu64 "\r\ncluster_connections:%zu\r\nmaxclients:%d\r\n"
-               "client_recent_max_input_buffer:%" PRIu64
-               "\r\nclient_recent_max_output_buffer:%" PRIu64 "\r\nblocked_clients:%" PRIu64
-               "\r\ntracking_clients:0\r\nclients_in_timeout_table:0\r\n"
-               "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n",
-               stats.connected_clients, links, server->config.maxclients, stats.max_query_buffer,
-               stats.max_output_buffer, stats.blocked_clients);
-}
-
-/* 1536 as "1.50K", as Redis prints sizes for people. */
-static void add_human(struct buf *out, const char *name, uint64_t bytes)
-{
-    static const char units[] = "BKMGTP";
-    double value = (double)bytes;
-    size_t unit = 0;
-    for (; value >= 1024 && unit + 2 < sizeof units; unit++)
-        value /= 1024;
-    if (unit == 0)
-        buf_printf(out, "%s:%" PRIu64 "B\r\n", name, bytes);
-    else
-        buf_printf(out, "%s:%.2f%c\r\n", name, value, units[unit]);
-}
-
-static void add_size(struct buf *out, const char *name, uint64_t bytes)
-{
-    char human[64];
-    buf_printf(out, "%s:%" PRIu64 "\r\n", name, bytes);
-    snprintf(human, sizeof human, "%s_human", name);
-    add_human(out, human, bytes);
+    struct metrics_sample sample;
+    metrics_take(server, &sample);
+    metrics_write_info(&sample, METRICS_CLIENTS, out);
+    buf_add_text(out, "tracking_clients:0\r\nclients_in_timeout_table:0\r\n"
+                      "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n");
 }
 
 static void add_ratio(struct buf *out, const char *name, uint64_t of, uint64_t to)
@@ -81,49 +52,26 @@ static void add_ratio(struct buf *out, const char *name, uint64_t of, uint64_t t
     buf_printf(out, "%s:%.2f\r\n", name, to ? (double)of / (double)to : 0.0);
 }
 
-static void add_usage(const struct server *server, const struct server_usage *usage,
-                      struct buf *out)
-{
-    uint64_t beyond = usage->used > usage->startup ? usage->used - usage->startup : 0;
-    buf_printf(out,
-               "used_memory_peak_perc:%.2f%%\r\nused_memory_overhead:%" PRIu64
-               "\r\nused_memory_startup:%" PRIu64 "\r\nused_memory_dataset:%" PRIu64
-               "\r\nused_memory_dataset_perc:%.2f%%\r\n",
-               100.0 * (double)usage->used / (double)server->used_memory_peak, usage->overhead,
-               usage->startup, usage->data,
-               beyond ? 100.0 * (double)usage->data / (double)beyond : 0);
-    buf_printf(out,
-               "mem_not_counted_for_evict:%" PRIu64 "\r\nmem_clients_normal:%" PRIu64
-               "\r\nmem_clients_slaves:0\r\nmem_replication_backlog:0\r\n"
-               "mem_total_replication_buffers:0\r\nmem_cluster_links:%" PRIu64
-               "\r\nmem_aof_buffer:%" PRIu64 "\r\nmem_raft_log:%" PRIu64 "\r\n",
-               usage->not_counted, usage->clients, usage->peers, usage->disk, usage->log);
-}
-
 static void section_memory(struct server *server, struct buf *out)
 {
-    struct server_usage usage = server_usage(server);
-    struct server_memory memory = server_memory();
-    uint64_t resident = server_resident();
-    if (usage.used > server->used_memory_peak)
-        server->used_memory_peak = usage.used;
-    add_size(out, "used_memory", usage.used);
-    add_size(out, "used_memory_rss", resident);
-    add_size(out, "used_memory_peak", server->used_memory_peak);
-    add_usage(server, &usage, out);
-    if (!server_is_loading(server))
-        buf_printf(out, "mem_raft_entry_cache:%" PRIu64 "\r\n",
-                   storage_status(shard_storage(server_group(server))).cache_bytes);
-    buf_printf(out,
-               "allocator_allocated:%" PRIu64 "\r\nallocator_active:%" PRIu64
-               "\r\nallocator_resident:%" PRIu64 "\r\n",
-               memory.allocated, memory.active, memory.resident);
-    add_size(out, "total_system_memory",
-             (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
-    add_size(out, "maxmemory", server->config.maxmemory);
+    struct metrics_sample sample;
+    metrics_take(server, &sample);
+    const struct server_usage *usage = &sample.usage;
+    uint64_t beyond = usage->used > usage->startup ? usage->used - usage->startup : 0;
+    metrics_write_info(&sample, METRICS_MEMORY_SIZES, out);
+    buf_printf(out, "used_memory_peak_perc:%.2f%%\r\n",
+               100.0 * (double)usage->used / (double)sample.memory_peak);
+    metrics_write_info(&sample, METRICS_MEMORY_PARTS, out);
+    buf_printf(out, "used_memory_dataset_perc:%.2f%%\r\n",
+               beyond ? 100.0 * (double)usage->data / (double)beyond : 0);
+    metrics_write_info(&sample, METRICS_MEMORY_KINDS, out);
+    buf_add_text(out, "mem_clients_slaves:0\r\nmem_replication_backlog:0\r\n"
+                      "mem_total_replication_buffers:0\r\n");
+    if (sample.is_up)
+        buf_printf(out, "mem_raft_entry_cache:%" PRIu64 "\r\n", sample.storage.cache_bytes);
     buf_printf(out, "maxmemory_policy:%s\r\n", server->config.maxmemory_policy);
-    add_ratio(out, "allocator_frag_ratio", memory.active, memory.allocated);
-    add_ratio(out, "mem_fragmentation_ratio", resident, usage.used);
+    add_ratio(out, "allocator_frag_ratio", sample.memory.active, sample.memory.allocated);
+    add_ratio(out, "mem_fragmentation_ratio", sample.memory_resident, usage->used);
     buf_add_text(out, "mem_allocator:jemalloc\r\nactive_defrag_running:0\r\n"
                       "lazyfree_pending_objects:0\r\n");
 }
@@ -171,40 +119,32 @@ static void section_persistence(struct server *server, struct buf *out)
                status, shard_has_room(shard) ? "ok" : "err",
                storage.snapshot.bytes + storage.log_bytes - storage.history_bytes,
                storage.snapshot.bytes);
-    buf_printf(
-        out, "log_writes:%" PRIu64 "\r\nlog_syncs:%" PRIu64 "\r\nlog_bytes_written:%" PRIu64 "\r\n",
-        storage.writes, storage.syncs, storage.bytes_written);
+    struct metrics_sample sample;
+    metrics_take(server, &sample);
+    metrics_write_info(&sample, METRICS_LOG, out);
     server_info_backup(server, out);
 }
 
 static void section_stats(struct server *server, struct buf *out)
 {
-    struct net_stats net = net_stats(server->net);
-    struct shard_stats shard = {.expired_keys = 0};
-    if (!server_is_loading(server))
-        shard = shard_stats(server_group(server));
+    struct metrics_sample sample;
+    metrics_take(server, &sample);
+    metrics_write_info(&sample, METRICS_CONNECTIONS, out);
     buf_printf(out,
-               "total_connections_received:%" PRIu64 "\r\ntotal_commands_processed:%" PRIu64
-               "\r\ninstantaneous_ops_per_sec:%.0f\r\ntotal_net_input_bytes:%" PRIu64
-               "\r\ntotal_net_output_bytes:%" PRIu64
-               "\r\ninstantaneous_input_kbps:%.2f\r\ninstantaneous_output_kbps:%.2f\r\n"
-               "rejected_connections:%" PRIu64 "\r\n",
-               net.connections_received, net.commands_processed, net.ops_per_second,
-               net.input_bytes, net.output_bytes, net.input_kbps, net.output_kbps,
-               net.connections_rejected);
+               "instantaneous_ops_per_sec:%.0f\r\ninstantaneous_input_kbps:%.2f\r\n"
+               "instantaneous_output_kbps:%.2f\r\n",
+               sample.net.ops_per_second, sample.net.input_kbps, sample.net.output_kbps);
+    metrics_write_info(&sample, METRICS_REJECTED, out);
+    buf_add_text(out, "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n"
+                      "expired_stale_perc:0.00\r\nevicted_keys:0\r\nevicted_clients:0\r\n");
+    metrics_write_info(&sample, METRICS_KEYSPACE, out);
+    buf_add_text(out, "pubsub_channels:0\r\npubsub_patterns:0\r\nlatest_fork_usec:0\r\n"
+                      "total_forks:0\r\n");
+    metrics_write_info(&sample, METRICS_ERRORS, out);
     buf_printf(out,
-               "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\nexpired_keys:%" PRIu64
-               "\r\nexpired_stale_perc:0.00\r\nevicted_keys:0\r\nevicted_clients:0\r\n"
-               "keyspace_hits:%" PRIu64 "\r\nkeyspace_misses:%" PRIu64
-               "\r\npubsub_channels:0\r\npubsub_patterns:0\r\nlatest_fork_usec:0\r\n"
-               "total_forks:0\r\ntotal_error_replies:%" PRIu64
-               "\r\nclient_query_buffer_limit_disconnections:%" PRIu64
-               "\r\nclient_output_buffer_limit_disconnections:%" PRIu64
-               "\r\nio_threaded_reads_processed:%" PRIu64
-               "\r\nio_threaded_writes_processed:%" PRIu64 "\r\n",
-               shard.expired_keys, shard.keyspace_hits, shard.keyspace_misses, net.error_replies,
-               net.query_buffer_limit_disconnections, net.output_buffer_limit_disconnections,
-               net.io_reads, net.io_writes);
+               "io_threaded_reads_processed:%" PRIu64 "\r\nio_threaded_writes_processed:%" PRIu64
+               "\r\n",
+               sample.net.io_reads, sample.net.io_writes);
 }
 
 /* Offsets are indices of the log: they move with every write, and mean the same on all nodes. A

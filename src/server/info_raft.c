@@ -1,7 +1,7 @@
 /* INFO raft: the field names that RedisRaft made known, and what it lacks. */
 #include <inttypes.h>
 
-#include "server/server.h"
+#include "server/metrics.h"
 
 static const char *progress_name(enum raft_progress_state state)
 {
@@ -51,65 +51,26 @@ static void add_node(struct server *server, size_t number, const struct raft_pee
     buf_printf(out, ",connects=%" PRIu64 ",dropped=%" PRIu64 "\r\n", link.connects, link.dropped);
 }
 
-static void add_log(struct server *server, struct buf *out)
+static void add_log(const struct metrics_sample *sample, struct buf *out)
 {
-    struct storage_status storage = storage_status(shard_storage(server_group(server)));
-    buf_printf(out,
-               "raft_log_entries:%" PRIu64 "\r\nraft_first_log_index:%" PRIu64
-               "\r\nraft_last_log_index:%" PRIu64 "\r\nraft_log_bytes:%" PRIu64
-               "\r\nraft_cache_memory_size:%" PRIu64 "\r\nraft_cache_entries:%" PRIu64 "\r\n",
-               storage.last_index + 1 - storage.first_index, storage.first_index,
-               storage.last_index, storage.log_bytes, storage.cache_bytes, storage.cache_entries);
-    buf_printf(out,
-               "raft_log_segments:%" PRIu64 "\r\nraft_log_history_bytes:%" PRIu64
-               "\r\nraft_snapshot_index:%" PRIu64 "\r\nraft_snapshot_term:%" PRIu64
-               "\r\nraft_snapshot_bytes:%" PRIu64 "\r\n",
-               storage.segments, storage.history_bytes, storage.snapshot.index,
-               storage.snapshot.term, storage.snapshot.bytes);
-    buf_printf(out, "raft_disk_full:%d\r\nraft_disk_free_bytes:%" PRId64 "\r\n",
-               !shard_has_room(server_group(server)),
-               storage.free_bytes == UINT64_MAX ? -1 : (int64_t)storage.free_bytes);
-    buf_printf(out, "raft_fsync_last_usec:%" PRIu64 "\r\n", storage.last_sync_us);
-    add_percentiles(out, "raft_fsync_usec", storage.sync_us);
+    metrics_write_info(sample, METRICS_RAFT_LOG, out);
+    metrics_write_info(sample, METRICS_RAFT_DISK, out);
+    const struct storage_status *storage = &sample->storage;
+    buf_printf(out, "raft_disk_free_bytes:%" PRId64 "\r\nraft_fsync_last_usec:%" PRIu64 "\r\n",
+               storage->free_bytes == UINT64_MAX ? -1 : (int64_t)storage->free_bytes,
+               storage->last_sync_us);
+    add_percentiles(out, "raft_fsync_usec", storage->sync_us);
 }
 
-static void add_activity(struct server *server, struct buf *out)
+static void add_activity(const struct server *server, const struct metrics_sample *sample,
+                         struct buf *out)
 {
-    struct shard_stats stats = shard_stats(server_group(server));
-    struct raft_counters counters = raft_counters(shard_raft(server_group(server)));
-    buf_printf(out,
-               "raft_elections_started:%" PRIu64 "\r\nraft_prevotes_started:%" PRIu64
-               "\r\nraft_elections_won:%" PRIu64 "\r\nraft_leader_changes:%" PRIu64
-               "\r\nraft_transfers_started:%" PRIu64 "\r\nraft_transfers_aborted:%" PRIu64
-               "\r\nraft_writes:%" PRIu64 "\r\nraft_reads:%" PRIu64 "\r\nraft_read_rounds:%" PRIu64
-               "\r\nraft_pending_writes:%" PRIu64 "\r\nraft_pending_reads:%" PRIu64
-               "\r\nraft_held_reads:%" PRIu64 "\r\nraft_forwarded_writes:%" PRIu64
-               "\r\nraft_reissued_writes:%" PRIu64 "\r\nraft_unknown_outcomes:%" PRIu64
-               "\r\nraft_sessions:%" PRIu64 "\r\nraft_session_bytes:%" PRIu64
-               "\r\nraft_session_repeats:%" PRIu64 "\r\n",
-               counters.elections_started, counters.prevotes_started, counters.elections_won,
-               counters.leader_changes, counters.transfers_started, counters.transfers_aborted,
-               stats.writes, stats.reads, stats.read_rounds, stats.pending_writes,
-               stats.pending_reads, stats.held_reads, stats.forwarded, stats.reissued,
-               stats.unknown_outcomes, stats.sessions, stats.session_bytes, stats.session_repeats);
-    buf_printf(out,
-               "raft_snapshot_in_progress:%d\r\nraft_snapshots:%" PRIu64
-               "\r\nraft_snapshots_failed:%" PRIu64 "\r\nraft_snapshot_last_ms:%" PRIu64
-               "\r\nraft_snapshots_sent:%" PRIu64 "\r\nraft_snapshots_installed:%" PRIu64 "\r\n",
-               shard_snapshot_goes_on(server_group(server)), stats.snapshots,
-               stats.snapshots_failed, stats.snapshot_ms, counters.snapshots_sent, stats.installs);
-    buf_printf(out,
-               "raft_digest_disputed:%d\r\nraft_digests_compared:%" PRIu64
-               "\r\nraft_digest_agreed_index:%" PRIu64 "\r\nraft_data_digest:%016" PRIx64 "\r\n",
-               shard_is_disputed(server_group(server)), stats.digests_compared, stats.digest_index,
+    metrics_write_info(sample, METRICS_RAFT_ACTIVITY, out);
+    metrics_write_info(sample, METRICS_RAFT_SNAPSHOTS, out);
+    buf_printf(out, "raft_data_digest:%016" PRIx64 "\r\n",
                databases_sum(shard_databases(server_group(server))));
-    struct peer_stats peers = peers_stats(server->peers);
-    buf_printf(out,
-               "peer_handshakes_refused:%" PRIu64 "\r\npeer_messages_refused:%" PRIu64
-               "\r\npeer_messages_without_shard:%" PRIu64 "\r\n",
-               peers.handshakes_refused, peers.messages_refused,
-               server->peer_messages_without_shard);
-    add_percentiles(out, "raft_commit_usec", stats.commit_us);
+    metrics_write_info(sample, METRICS_RAFT_PEERS, out);
+    add_percentiles(out, "raft_commit_usec", sample->shard.commit_us);
     add_percentiles(out, "raft_turn_usec", &server->turn_us);
 }
 
@@ -172,9 +133,11 @@ void server_info_raft(struct server *server, struct buf *out)
                server->now.wall_ms - clock_ms);
     add_membership(&status, out);
     add_versions(shard, out);
-    add_log(server, out);
+    struct metrics_sample sample;
+    metrics_take(server, &sample);
+    add_log(&sample, out);
     for (size_t i = 0; i < status.peer_count; i++)
         add_node(server, i + 1, &status.peers[i], out);
-    add_activity(server, out);
+    add_activity(server, &sample, out);
     server_info_seeds(server, out);
 }

@@ -122,6 +122,8 @@ void server_stop(struct server *server)
     net_close_listeners(server->net);
     if (server->sentinel)
         net_close_listeners(server_sentinel_net(server));
+    if (server->http)
+        http_stop(server->http);
     server_hand_over(server);
 }
 
@@ -140,7 +142,7 @@ static bool may_end(struct server *server)
         if (stats.pending_writes || stats.pending_reads)
             return false;
     }
-    return true;
+    return !server->http || !http_is_busy(server->http); /* what was carried out is told */
 }
 
 static void wait_for_events(struct server *server)

@@ -71,7 +71,9 @@ struct server_usage server_usage(struct server *server)
         usage.clients += net_stats(server_sentinel_net(server)).clients_memory;
     if (server->peers)
         usage.peers = peers_memory(server->peers);
-    usage.not_counted = usage.clients + usage.log + usage.disk + usage.peers;
+    if (server->http)
+        usage.http = http_memory(server->http);
+    usage.not_counted = usage.clients + usage.log + usage.disk + usage.peers + usage.http;
     if (usage.not_counted > usage.used)
         usage.not_counted = usage.used;
     usage.overhead = usage.not_counted + usage.startup;

@@ -14,6 +14,7 @@
 #include "cluster/seeking.h"
 #include "command/command.h"
 #include "config/config.h"
+#include "http/http.h"
 #include "keyspace/value.h"
 #include "net/net.h"
 #include "peer/peer.h"
@@ -130,6 +131,7 @@ struct server {
     struct event *signal_events[SERVER_SIGNALS];
     struct net *net;
     struct sentinel *sentinel; /* NULL: there is none */
+    struct http *http;         /* the same */
     struct peers *peers;
     uint64_t peer_messages_without_shard; /* for a shard that this node does not have */
     struct server_change changes[SERVER_CHANGES_MAX];
@@ -201,6 +203,11 @@ void server_sentinel_close(struct server *server);
 void server_sentinel_settings(struct server *server);         /* the configuration has changed */
 struct net *server_sentinel_net(const struct server *server); /* NULL: there is none */
 void server_sentinel_tick(struct server *server);             /* tells subscribers what is new */
+
+/* http.c: nothing happens without http-port. */
+MUST_CHECK enum err server_http_open(struct server *server, char message[SERVER_MESSAGE_MAX]);
+void server_http_close(struct server *server);
+void server_http_settings(struct server *server); /* the configuration has changed */
 
 /* begin.c */
 void server_begin_open(struct server *server);
@@ -326,7 +333,8 @@ struct server_usage {
     uint64_t log;     /* cache, positions, batches, snapshots under way */
     uint64_t disk;    /* queued for the disk */
     uint64_t peers;
-    uint64_t not_counted; /* the sum of these four */
+    uint64_t http;        /* requests and responses under way */
+    uint64_t not_counted; /* the sum of these five */
     uint64_t overhead;    /* and of startup */
     uint64_t data;        /* the rest */
 };

@@ -184,7 +184,9 @@ static enum err open_net(struct server *server, char *message)
     if (!err && config->unixsocket[0])
         err = net_listen_unix(server->net, config->unixsocket, config->unixsocketperm,
                               config->tcp_backlog, message);
-    return err ? err : server_sentinel_open(server, message);
+    if (!err)
+        err = server_sentinel_open(server, message);
+    return err ? err : server_http_open(server, message);
 }
 
 static enum err claim_folder(struct server *server, char *message)
@@ -441,6 +443,7 @@ void server_close(struct server *server)
     else
         mem_free(server->founding);
     import_free(server->import);
+    server_http_close(server);
     server_sentinel_close(server);
     net_free(server->net);
     event_base_free(server->base);

@@ -2,6 +2,8 @@
 
 FUZZ_BUILD   := $(BUILD)/fuzz
 FUZZ_NAMES   := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
+# What is pure beyond the core.
+FUZZ_PURE    := $(call objects,src/http/parse.c src/http/text.c)
 FUZZ_TARGETS  = $(addprefix $(BUILD)/,$(FUZZ_NAMES))
 
 .PHONY: fuzz fuzz-targets check-fuzzer
@@ -20,7 +22,7 @@ fuzz: | check-fuzzer
 # Only called by the rule above.
 fuzz-targets: $(addprefix $(BUILD)/,$(or $(FUZZ),$(FUZZ_NAMES)))
 
-$(FUZZ_TARGETS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(UNIT_SUPPORT) $(BUILD)/libcore.a | check-test-deps
+$(FUZZ_TARGETS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(UNIT_SUPPORT) $(FUZZ_PURE) $(BUILD)/libcore.a | check-test-deps
 	$(if $(V),,@echo "  LINK  $@")
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(UNIT_SUPPORT) $(BUILD)/libcore.a $(CORE_LIBS) \
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(UNIT_SUPPORT) $(FUZZ_PURE) $(BUILD)/libcore.a $(CORE_LIBS) \
 		$(TEST_LIBS)

@@ -371,6 +371,14 @@ static void test_check_sees_what_only_makes_sense_together(void **state)
             "characters and any of . - _");
     check_refuses("port 7000\nsentinel-port 7000", "'sentinel-port': 7000 is already the 'port'");
     check_refuses("port 0\nunixsocket s\nsentinel-port 7000", "'sentinel-port': it would send");
+    check_refuses("port 7000\nhttp-port 7000", "'http-port': 7000 is already the 'port'");
+    check_refuses("sentinel-port 7000\nhttp-port 7000",
+                  "'http-port': 7000 is already the 'sentinel-port'");
+    check_refuses("bind \"\"\nunixsocket s\nhttp-port 7000", "'http-port': 'bind' is empty");
+    refuses(
+        "http-hosts \"a b\"",
+        "redis.conf:1: 'http-hosts': host names may only contain alphanumeric characters, hyphens "
+        "or dots, and commas stand between them");
     check_refuses("bind \"\"", "nothing to listen on");
     struct files files = {0};
     assert_int_equal(files_load_text(&files, "raft-heartbeat-ms 150\nnode-id 3\n"
