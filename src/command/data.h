@@ -268,7 +268,7 @@ command_run command_touch_run;
 command_run command_rename_run;
 command_run command_renamenx_run;
 command_run command_copy_run;
-command_work command_copy_work;
+command_work command_copy_work, command_remove_work;
 bool command_copy_names_database(const struct span *args, size_t argc);
 command_run command_time_run;
 

@@ -77,6 +77,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "del",
         .run = command_del_run,
+        .work = command_remove_work,
         .idle = command_del_idle,
         .arity = -2,
         .flags = COMMAND_FREES | COMMAND_WRITE,
@@ -93,6 +94,7 @@ static const struct command_docs rows[] = {
     {
         .fullname = "unlink",
         .run = command_unlink_run,
+        .work = command_remove_work,
         .idle = command_del_idle,
         .arity = -2,
         .flags = COMMAND_FREES | COMMAND_WRITE | COMMAND_FAST,

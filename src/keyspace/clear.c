@@ -31,6 +31,11 @@ void keyspace_discard(struct keyspace *keyspace, struct item *item)
     item_free(item);
 }
 
+bool keyspace_frees_string_next(const struct keyspace *keyspace)
+{
+    return keyspace->discarded && keyspace->discarded->type == VALUE_STRING;
+}
+
 /* Frees values of removed keys; true if none are left. */
 static bool free_discarded(struct keyspace *keyspace, size_t *limit)
 {

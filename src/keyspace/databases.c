@@ -140,6 +140,14 @@ bool databases_free_cleared(struct databases *databases, size_t limit)
     return done;
 }
 
+bool databases_frees_string_next(const struct databases *databases)
+{
+    for (unsigned i = 0; i < databases->end; i++)
+        if (databases->list[i] && keyspace_frees_string_next(databases->list[i]))
+            return true;
+    return false;
+}
+
 bool databases_has_cleared(const struct databases *databases)
 {
     for (unsigned i = 0; i < databases->end; i++)

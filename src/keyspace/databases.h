@@ -40,6 +40,7 @@ size_t databases_remove_expired(struct databases *databases, int64_t now_ms, siz
 /* FLUSHALL. */
 void databases_clear(struct databases *databases, uint64_t revision);
 bool databases_free_cleared(struct databases *databases, size_t limit);
+bool databases_frees_string_next(const struct databases *databases); /* see keyspace.h */
 bool databases_has_cleared(const struct databases *databases);
 
 /* SWAPDB: each gets the other's keys. The numbers must differ. */

@@ -131,6 +131,8 @@ void keyspace_remove_item(struct keyspace *keyspace, struct item *item, uint64_t
 void keyspace_clear(struct keyspace *keyspace, uint64_t revision);
 /* Frees up to `limit` of these keys and elements; true if none are left. */
 bool keyspace_free_cleared(struct keyspace *keyspace, size_t limit);
+/* Whether the next call of it frees a long string, which is one piece however long it is. */
+bool keyspace_frees_string_next(const struct keyspace *keyspace);
 bool keyspace_has_cleared(const struct keyspace *keyspace); /* that may be freed now */
 /* What was set aside (keyspace_observer.cleared) is not freed between these two. */
 void keyspace_hold(struct keyspace *aside);

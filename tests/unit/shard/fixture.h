@@ -39,6 +39,7 @@ struct fixture {
     unsigned refusals;            /* in the last RAFT.FORWARDED */
     const char *refusal;          /* of everything that is to be proposed; NULL: none */
     uint64_t asked_to_lead;       /* the node that was last asked to hand over */
+    uint32_t told_busy_ms;        /* what others were last told of how long it takes */
     uint64_t told_to_lead;        /* the node that was last told to stand at once */
     uint32_t digest_interval_ms;  /* of the next start */
     uint64_t snapshot_log_bytes;  /* of the next start */
@@ -166,6 +167,11 @@ static inline void fixture_send(void *context, uint64_t to, bool response, struc
     assert_int_equal(resp_parse(&parser, bytes, &limits), RESP_COMMAND);
     if (wire_is_forward(parser.args[0])) {
         fixture_note_forward(fixture, parser.args, parser.argc);
+        resp_parser_close(&parser);
+        return;
+    }
+    uint32_t number;
+    if (wire_parse_alive(parser.args, parser.argc, &number, &fixture->told_busy_ms) == ERR_NONE) {
         resp_parser_close(&parser);
         return;
     }

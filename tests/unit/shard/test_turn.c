@@ -64,12 +64,53 @@ static void test_what_is_not_written_is_not_answered(void **state)
     fixture_close(&fixture);
 }
 
+static void settle(struct fixture *fixture)
+{
+    fixture_turn(fixture);
+    fixture_acknowledge(fixture, 1000);
+    shard_drive(fixture->shard, fixture->now);
+}
+
+/* Each turn frees one of them. */
+static void test_others_hear_of_long_strings_until_the_last_is_freed(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    fixture_lead(&fixture);
+    for (int i = 0; i < 5; i++) {
+        char line[40];
+        snprintf(line, sizeof line, "SETRANGE k%d 5000000 x", i);
+        fixture_accept(&fixture, 1, line);
+    }
+    settle(&fixture);
+    const struct databases *databases = shard_databases(fixture.shard);
+    for (int i = 0; i < 3; i++)
+        shard_tick(fixture.shard, fixture.now);
+    assert_int_equal(fixture.told_busy_ms, 0);
+    fixture_accept(&fixture, 1, "DEL k0 k1 k2 k3 k4");
+    settle(&fixture);
+    int turns = 0;
+    while (databases_frees_string_next(databases)) {
+        assert_true(fixture.told_busy_ms > 0);
+        shard_tick(fixture.shard, fixture.now);
+        shard_drive(fixture.shard, fixture.now);
+        turns++;
+    }
+    assert_true(turns > 1);
+    for (int i = 0; i < 3; i++)
+        shard_tick(fixture.shard, fixture.now);
+    assert_int_equal(fixture.told_busy_ms, 0);
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_node_alone_answers_in_the_turn_that_asked),
         cmocka_unit_test(test_one_of_three_answers_when_another_has_the_write),
         cmocka_unit_test(test_what_is_not_written_is_not_answered),
+        cmocka_unit_test(test_others_hear_of_long_strings_until_the_last_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
