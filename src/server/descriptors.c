@@ -51,8 +51,8 @@ static rlim_t reserved(const struct server *server)
 {
     const struct config *config = &server->config;
     return OWN_DESCRIPTORS + NET_RESERVED + for_nodes(server) + for_io_threads(config) +
-           for_http(config) +
-           doors(config) * (rlim_t)config->bind_count + (config->unixsocket[0] != 0);
+           for_http(config) + doors(config) * (rlim_t)config->bind_count +
+           (config->unixsocket[0] != 0);
 }
 
 int server_clients_that_fit(const struct server *server, int wanted)

@@ -247,7 +247,7 @@ def test_objects_do_not_know_where_they_were_built(tree):
     for name in ("one", "another-place-with-a-longer-name"):
         folder = tree.dest / name
         folder.mkdir(parents=True)
-        for part in ("Makefile", "src", "deps", "deploy", "tests", "redis.conf.example", "README.md", "LICENSE"):
+        for part in ("Makefile", "src", "lib", "cli", "deps", "deploy", "tests", "redis.conf.example", "README.md", "LICENSE"):
             (folder / part).symlink_to(TOP / part)
         objects = [f"build/obj/{source.removesuffix('.c')}.o" for source in sources]
         run("make", "-s", *objects, cwd=folder)
