@@ -175,6 +175,7 @@ def test_a_peer_that_does_not_answer_stops_it():
     assert "the peer '127.0.0.1:1' does not answer" in done.stdout
 
 
+@pytest.mark.long
 def test_it_measures_beside_a_named_peer_and_writes_all_down(tmp_path):
     redis = servers.plain()
     try:

@@ -119,6 +119,7 @@ def test_the_bench_counts_and_leaves_nothing(cluster, options):
     assert leader.call("DBSIZE") == keys
 
 
+@pytest.mark.long
 def test_what_is_not_well_is_told(make_cluster):
     cluster = make_cluster(size=3)
     victim, other = cluster.followers()

@@ -117,6 +117,7 @@ def test_it_sees_nodes_die_and_come_back(watched):
              "they are quiet again")
 
 
+@pytest.mark.long
 def test_every_panel_and_rule_asks_for_what_there_is(watched):
     cluster, watcher = watched
     leader = cluster.wait_leader()
