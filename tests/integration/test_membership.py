@@ -216,8 +216,10 @@ def test_a_node_that_moved_is_found_at_its_new_address(cluster):
     moved = cluster.followers()[0]
     port = cluster.ports.take()
     assert leader.call("RAFT.NODE", "ADDRESS", str(moved.id), f"127.0.0.1:{port}") == "OK"
-    # Its own log has to name the address before it can start there.
-    wait_for(lambda: members(moved)[moved.id]["address"].decode() == f"127.0.0.1:{port}", what="the address")
+    # Its own log has to name the address before it can start there: a membership is in force before it is on the disk.
+    last = int(leader.raft()["raft_last_log_index"])
+    wait_for(lambda: int(moved.raft()["raft_durable_index"]) >= last, what="the entry on the disk")
+    assert members(moved)[moved.id]["address"].decode() == f"127.0.0.1:{port}"
     moved.kill()
     moved.port = port
     cluster.write_config(moved)
