@@ -48,6 +48,8 @@ void shard_snapshot(struct shard *shard, struct shard_time now)
     shard_set_now(shard, now);
     if (!shard_snapshot_goes_on(shard))
         shard_begin_snapshot(shard);
+    else
+        shard->snapshot_is_wanted = true;
 }
 
 bool shard_snapshot_goes_on(const struct shard *shard)

@@ -237,6 +237,7 @@ struct shard {
     /* A snapshot of this node's own: the log is cut behind cut_index until that is applied, then
      * the image is being written. Index 0: no such thing goes on. */
     uint64_t cut_index;
+    bool snapshot_is_wanted; /* somebody asked for one while another was being made */
     struct shard_image image;
     struct shard_freshness freshness;
     uint64_t snapshot_keys;                /* in the last one of this process; 0: none */

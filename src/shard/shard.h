@@ -346,7 +346,7 @@ void shard_transfer(struct shard *shard, uint64_t node, struct shard_time now);
  * not. False: this node does not follow a leader, or has no vote. */
 bool shard_ask_to_lead(struct shard *shard);
 
-/* Begins a snapshot of this node, unless one is being made. */
+/* Begins a snapshot of this node; if one is being made, the next one begins behind it. */
 void shard_snapshot(struct shard *shard, struct shard_time now);
 bool shard_snapshot_goes_on(const struct shard *shard);
 

@@ -117,7 +117,7 @@ void shard_consider_snapshot(struct shard *shard)
         return;
     shard->snapshot_consider_ms = shard->now.mono_ms + CONSIDER_MS;
     forget_incoming(shard);
-    if (!shard_snapshot_goes_on(shard) && is_due(shard))
+    if (!shard_snapshot_goes_on(shard) && (shard->snapshot_is_wanted || is_due(shard)))
         shard_begin_snapshot(shard);
 }
 
@@ -125,6 +125,7 @@ void shard_consider_snapshot(struct shard *shard)
 void shard_begin_snapshot(struct shard *shard)
 {
     uint64_t last = storage_status(shard->storage).last_index;
+    shard->snapshot_is_wanted = false;
     enum err err = storage_cut(shard->storage);
     if (err) {
         fail_snapshot(shard, err, "cutting the log for a snapshot");

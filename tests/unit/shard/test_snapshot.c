@@ -351,6 +351,34 @@ static void test_a_snapshot_goes_on_until_a_start_would_find_it(void **state)
     fixture_close(&fixture);
 }
 
+static void test_who_asks_during_a_snapshot_gets_one_of_what_is_there_now(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, 3);
+    write_keys(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    settle(&fixture);
+    fixture_accept(&fixture, 1, "SET d later");
+    settle(&fixture);
+    uint64_t last = fixture_last(&fixture);
+    shard_snapshot(fixture.shard, fixture.now);
+    fixture_image_ends(&fixture, ERR_NONE);
+    assert_true(snapshot_of(&fixture).index < last);
+    for (int i = 0; i < 10 && !shard_snapshot_goes_on(fixture.shard); i++) {
+        fixture_pass(&fixture, 100);
+        fixture_turn(&fixture);
+    }
+    fixture_image_ends(&fixture, ERR_NONE);
+    assert_true(snapshot_of(&fixture).index >= last);
+    for (int i = 0; i < 10; i++) {
+        fixture_pass(&fixture, 100);
+        fixture_turn(&fixture);
+    }
+    assert_false(shard_snapshot_goes_on(fixture.shard)); /* and nobody else asked */
+    fixture_close(&fixture);
+}
+
 static void test_a_cut_whose_entries_are_truncated_brings_no_snapshot(void **state)
 {
     (void)state;
@@ -467,6 +495,7 @@ int main(void)
         cmocka_unit_test(test_the_clock_goes_on_from_the_snapshots),
         cmocka_unit_test(test_a_snapshot_that_could_not_be_written_changes_nothing),
         cmocka_unit_test(test_a_snapshot_goes_on_until_a_start_would_find_it),
+        cmocka_unit_test(test_who_asks_during_a_snapshot_gets_one_of_what_is_there_now),
         cmocka_unit_test(test_a_cut_whose_entries_are_truncated_brings_no_snapshot),
         cmocka_unit_test(test_a_snapshot_begins_by_itself_when_the_log_has_grown),
         cmocka_unit_test(test_a_damaged_snapshot_stops_the_start_and_is_named),
