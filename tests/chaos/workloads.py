@@ -513,13 +513,14 @@ class Loyal(Workload):
         self.key = f"loyal:{node.id}"
         self.numbers = checks.ExactlyOnce()
         self.connection = None
+        self.process = None  # to which the connection leads: by the next step the node may run as another one
         self.installed = 0
 
     def step(self):
         if not self.connection and not self.connect():
             time.sleep(0.05)
             return
-        process, call = self.node.process, time.monotonic()
+        process, call = self.process, time.monotonic()
         try:
             self.connection.send("INCR", self.key)
             reply = self.read()
@@ -538,13 +539,15 @@ class Loyal(Workload):
 
     def connect(self):
         self.drop()
+        self.process = self.node.process
         try:
             self.connection = self.node.connect(timeout=5 * PATIENCE)
             self.installed = self.snapshots_installed()
-            return True
         except (OSError, Closed):
             self.drop()
-            return False
+        if self.connection and self.node.process is not self.process:
+            self.drop()
+        return self.connection is not None
 
     def drop(self):
         if self.connection:
