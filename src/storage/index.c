@@ -174,12 +174,12 @@ const struct entry *index_find_ahead(const struct storage *storage, uint64_t ind
 }
 
 /* Entries behind the last look-up, as far as the window has them whole. What else stands there is
- * judged when it is asked for. */
+ * judged when it is asked for. Until a cut is carried out, the file has entries that are gone. */
 static void look_ahead(struct storage *storage)
 {
     struct ahead *ahead = &storage->ahead;
     struct waypoint *next = &storage->place.next;
-    while (ahead->count < AHEAD_ENTRIES) {
+    while (ahead->count < AHEAD_ENTRIES && !storage->cut_ticket) {
         uint64_t skip = next->offset - storage->window_at;
         if (next->offset < storage->window_at || skip >= storage->window.len)
             return;

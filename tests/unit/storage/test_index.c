@@ -315,6 +315,35 @@ static void test_who_reads_on_sees_the_next_entries_without_asking_the_disk(void
     node_close(&node);
 }
 
+/* The file still has them until the cut is carried out, also when others have their place. */
+static void test_entries_that_are_cut_are_not_read_ahead(void **state)
+{
+    (void)state;
+    for (int appended_first = 0; appended_first < 2; appended_first++) {
+        struct node node;
+        struct entry entry;
+        start_with(&node, 1000);
+        assert_int_equal(storage_truncate(node.storage, 510), ERR_NONE);
+        for (uint64_t index = 511; appended_first && index <= 600; index++)
+            node_append_sized(&node, index, 2, 300);
+        assert_int_equal(storage_entry(node.storage, 508, &entry), ERR_NONE);
+        assert_int_equal(storage_entry(node.storage, 509, &entry), ERR_NONE);
+        assert_int_equal(storage_cached_entry(node.storage, 511, &entry), appended_first);
+        for (uint64_t index = 511; !appended_first && index <= 600; index++)
+            node_append_sized(&node, index, 2, 300);
+        node_flush(&node);
+        storage_pin(node.storage, 600);
+        assert_int_equal(storage_entry(node.storage, 530, &entry), ERR_NONE);
+        for (uint64_t index = 508; index <= 600; index++) {
+            assert_int_equal(storage_entry(node.storage, index, &entry), ERR_NONE);
+            assert_int_equal(entry.index, index);
+            assert_int_equal(entry.term, index <= 510 ? 1 : 2);
+        }
+        assert_int_equal(storage_truncate(node.storage, 520), ERR_NONE);
+        node_close(&node);
+    }
+}
+
 /* Its entries may be fewer than there were. */
 static void test_an_installed_log_is_not_searched_where_the_old_one_was(void **state)
 {
@@ -385,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_reading_on_costs_no_more_than_the_bytes),
         cmocka_unit_test(test_a_look_up_far_ahead_does_not_read_all_between),
         cmocka_unit_test(test_who_reads_on_sees_the_next_entries_without_asking_the_disk),
+        cmocka_unit_test(test_entries_that_are_cut_are_not_read_ahead),
         cmocka_unit_test(test_an_installed_log_is_not_searched_where_the_old_one_was),
         cmocka_unit_test(test_a_log_that_cannot_be_read_is_not_cut),
         cmocka_unit_test(test_a_file_with_an_entry_too_few_is_found_corrupt),
