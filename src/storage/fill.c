@@ -13,6 +13,9 @@ enum {
     LINE_BYTES = 64,
     BLOCK_BYTES = 4096,
     STEP_MIN = 16 * 1024, /* a small segment gets little */
+    BATCH_MAX =
+        64 * 1024,   /* longer ones cost more to write twice than the sync of a file that grows */
+    BATCH_SHARE = 8, /* of the newest batch in the usual length of one */
 };
 
 static bool is_line_end(uint64_t offset)
@@ -50,6 +53,12 @@ void fill_make_way(struct storage *storage)
         storage_vote(storage, storage->vote); /* it is shorter than a line of filler */
 }
 
+void fill_note_batch(struct storage *storage, size_t bytes)
+{
+    storage->usual_batch -= storage->usual_batch / BATCH_SHARE;
+    storage->usual_batch += bytes / BATCH_SHARE;
+}
+
 /* A log that has filled a segment will fill the next one too. */
 static uint64_t likely_size(const struct storage *storage, const struct segment *segment)
 {
@@ -85,7 +94,7 @@ void fill_ahead(struct storage *storage)
 {
     struct segment *segment = segments_open(storage);
     if (storage->options.fill_bytes == 0 || storage->options.sync != STORAGE_SYNC_ALWAYS ||
-        segment->end < storage->fill_again_at)
+        segment->end < storage->fill_again_at || storage->usual_batch > BATCH_MAX)
         return;
     uint64_t offset = segment->filled_end > segment->end ? segment->filled_end : segment->end;
     size_t len = next_step(storage, segment, offset);

@@ -199,6 +199,7 @@ struct storage {
     uint64_t window_seq;
     uint64_t window_at;
     struct ahead ahead;
+    uint64_t usual_batch;    /* bytes of a flush, about */
     uint64_t adopted_ticket; /* of the manifest that names the newest image */
     /* Until this ticket completes, the window may hold bytes that a truncation removes. 0: no such
      * ticket. */
@@ -303,6 +304,7 @@ bool fill_begins(struct span bytes, uint64_t offset);
 bool fill_is_whole(struct span bytes, uint64_t offset);
 
 void fill_make_way(struct storage *storage); /* before what was gathered is flushed */
+void fill_note_batch(struct storage *storage, size_t bytes); /* so much is flushed */
 void fill_ahead(struct storage *storage);    /* after a flush: queues filler if little is left */
 void fill_left_out(struct storage *storage); /* there was no room for filler */
 void fill_end(struct storage *storage,

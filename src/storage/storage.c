@@ -189,6 +189,7 @@ static uint64_t flush(struct storage *storage, bool sync)
                          .offset = segment->end - storage->gathered.len,
                          .sync = sync,
                          .ticket = ++storage->ticket};
+    fill_note_batch(storage, op.bytes.len);
     storage->status.writes++;
     storage->status.bytes_written += op.bytes.len;
     room_used(storage, op.bytes.len);

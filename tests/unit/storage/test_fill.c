@@ -273,6 +273,31 @@ static void test_a_segment_gets_as_much_filler_as_the_one_before_it_had_use_for(
     }
 }
 
+/* What they would be written over with costs more than the sync of a file that grows. */
+static void test_long_batches_get_no_filler_until_they_are_short_again(void **state)
+{
+    (void)state;
+    struct node node;
+    node_init(&node);
+    node.options.fill_bytes = 512 * 1024;
+    node_start(&node);
+    uint64_t index = 1;
+    for (int i = 0; i < 30; i++) {
+        node_append_sized(&node, index++, 1, 200 * 1024);
+        node_flush(&node);
+    }
+    assert_int_equal(node_segment(&node, 1)->len, log_end(&node)); /* no more than the records */
+    for (int i = 0; i < 30; i++) {
+        node_append(&node, index++, 1);
+        node_flush(&node);
+    }
+    assert_filler(node_segment(&node, 1), log_end(&node));
+    assert_true(node_segment(&node, 1)->len > log_end(&node));
+    node_restart(&node);
+    assert_int_equal(storage_status(node.storage).last_index, index - 1);
+    node_close(&node);
+}
+
 static void test_a_cut_takes_the_filler_too_and_new_filler_follows(void **state)
 {
     (void)state;
@@ -449,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_filler_is_not_written_without_need),
         cmocka_unit_test(test_filler_takes_no_room_that_is_kept_free),
         cmocka_unit_test(test_a_segment_is_filled_up_to_its_size_and_cut_when_it_ends),
+        cmocka_unit_test(test_long_batches_get_no_filler_until_they_are_short_again),
         cmocka_unit_test(test_a_segment_gets_as_much_filler_as_the_one_before_it_had_use_for),
         cmocka_unit_test(test_a_cut_takes_the_filler_too_and_new_filler_follows),
         cmocka_unit_test(test_an_entry_is_read_although_filler_was_read_in_its_place),
