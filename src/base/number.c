@@ -62,6 +62,17 @@ static uint64_t digits_of(uint32_t value)
     return tens | (twos - 10 * tens) << 8;
 }
 
+int number_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
 /* Each step spreads the halves of what is there. */
 uint64_t number_hex_word(uint32_t value)
 {

@@ -20,6 +20,8 @@ bool number_parse_u64(struct span text, uint64_t *value);
 /* Writes no NUL; returns the number of characters, and writes no byte behind them. */
 size_t number_format_i64(char *out, int64_t value);
 size_t number_format_u64(char *out, uint64_t value);
+/* 0 to 15, of either case; -1: it is no hexadecimal digit. */
+int number_hex_digit(char c);
 /* The number's eight lower-case hexadecimal digits, the first one in the lowest byte. */
 uint64_t number_hex_word(uint32_t value);
 

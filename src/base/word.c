@@ -1,5 +1,7 @@
 #include "base/word.h"
 
+#include "base/number.h"
+
 /* More characters separate words than end an unquoted word: Redis skips vertical tabs and form
  * feeds before a word, but keeps them within it. */
 static bool ends_word(char c)
@@ -10,17 +12,6 @@ static bool ends_word(char c)
 static bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 static char escaped(char c)
@@ -55,9 +46,10 @@ static bool read_double(struct buf *out, struct span line, size_t *at)
             continue;
         }
         c = line.ptr[++i];
-        if (c == 'x' && i + 2 < line.len && hex_digit(line.ptr[i + 1]) >= 0 &&
-            hex_digit(line.ptr[i + 2]) >= 0) {
-            buf_add_char(out, (char)(hex_digit(line.ptr[i + 1]) * 16 + hex_digit(line.ptr[i + 2])));
+        if (c == 'x' && i + 2 < line.len && number_hex_digit(line.ptr[i + 1]) >= 0 &&
+            number_hex_digit(line.ptr[i + 2]) >= 0) {
+            buf_add_char(out, (char)(number_hex_digit(line.ptr[i + 1]) * 16 +
+                                     number_hex_digit(line.ptr[i + 2])));
             i += 2;
             continue;
         }

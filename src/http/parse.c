@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/number.h"
+
 #define BAD(text) ((struct http_error){400, "bad_request", (text)})
 
 static bool is_token(struct span text)
@@ -222,14 +224,6 @@ bool http_parse_head(struct span head, struct http_request *request, struct http
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool http_parse_chunk_line(struct span line, uint64_t *size)
 {
     struct span rest = line;
@@ -237,10 +231,10 @@ bool http_parse_chunk_line(struct span line, uint64_t *size)
         return false;
     *size = 0;
     size_t i = 0;
-    for (; i < line.len && hex_digit(line.ptr[i]) >= 0; i++) {
+    for (; i < line.len && number_hex_digit(line.ptr[i]) >= 0; i++) {
         if (i == 15)
             return false;
-        *size = *size << 4 | (uint64_t)hex_digit(line.ptr[i]);
+        *size = *size << 4 | (uint64_t)number_hex_digit(line.ptr[i]);
     }
     return i > 0 && (i == line.len || (line.ptr[i] == ';' && is_text(line, true)));
 }
@@ -253,8 +247,8 @@ bool http_decode_percent(struct span text, char *out, size_t *len)
             out[(*len)++] = text.ptr[i];
             continue;
         }
-        int high = text.len - i > 2 ? hex_digit(text.ptr[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text.ptr[i + 2]) : -1;
+        int high = text.len - i > 2 ? number_hex_digit(text.ptr[i + 1]) : -1;
+        int low = high >= 0 ? number_hex_digit(text.ptr[i + 2]) : -1;
         if (low < 0)
             return false;
         out[(*len)++] = (char)(high << 4 | low);

@@ -6,22 +6,16 @@ import time
 
 import pytest
 
-from cluster import Cluster
 from waiting import wait_for
-from web import Raw, one_by_one, request
+from web import Raw, node_with_http, one_by_one, request
 
 SET = b'["SET","smuggled","1"]'
 
 
 @pytest.fixture(scope="module")
 def node():
-    one = Cluster("http-bad", size=1)
-    try:
-        one.nodes[0].web = one.ports.take()
-        one.write_config(one.nodes[0], http_port=one.nodes[0].web)
-        yield one.start().nodes[0]
-    finally:
-        one.close()
+    with node_with_http("http-bad") as one:
+        yield one
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from cluster import TOP, Cluster
-from web import request
+from cluster import TOP
+from web import node_with_http, request
 
 DOCUMENT = json.loads((TOP / "deploy" / "openapi.json").read_text())
 KINDS = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
@@ -15,13 +15,8 @@ KINDS = {"object": dict, "array": list, "string": str, "integer": int, "boolean"
 
 @pytest.fixture(scope="module")
 def node():
-    one = Cluster("openapi", size=1)
-    try:
-        one.nodes[0].web = one.ports.take()
-        one.write_config(one.nodes[0], http_port=one.nodes[0].web)
-        yield one.start().nodes[0]
-    finally:
-        one.close()
+    with node_with_http("openapi") as one:
+        yield one
 
 
 def resolve(part):

@@ -1,8 +1,23 @@
 """HTTP to a node: one request and its response, or bytes as they are."""
 import base64
+import contextlib
 import http.client
 import json
 import socket
+
+from cluster import Cluster
+
+
+@contextlib.contextmanager
+def node_with_http(name):
+    """One node that is started, its port for HTTP as node.web."""
+    one = Cluster(name, size=1)
+    try:
+        one.nodes[0].web = one.ports.take()
+        one.write_config(one.nodes[0], http_port=one.nodes[0].web)
+        yield one.start().nodes[0]
+    finally:
+        one.close()
 
 
 class Response:

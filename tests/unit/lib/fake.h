@@ -73,6 +73,30 @@ static const char *greet(const char *command)
     return NULL;
 }
 
+/* Answers everything but greetings with the next number. */
+static inline const char *counts(struct fake *fake, const char *command)
+{
+    static char reply[32];
+    const char *greeting = greet(command);
+    if (greeting)
+        return greeting;
+    snprintf(reply, sizeof reply, ":%d\r\n", ++fake->counter);
+    return reply;
+}
+
+static inline const char *closes(struct fake *fake, const char *command)
+{
+    (void)fake;
+    (void)command;
+    return CLOSE;
+}
+
+static inline const char *is_silent_after_greeting(struct fake *fake, const char *command)
+{
+    (void)fake;
+    return greet(command);
+}
+
 static void note(struct fake *fake, const char *command)
 {
     char *heard = fake->world->heard;

@@ -9,28 +9,6 @@
 
 static char text[256];
 
-static const char *counts(struct fake *fake, const char *command)
-{
-    const char *greeting = greet(command);
-    if (greeting)
-        return greeting;
-    snprintf(text, sizeof text, ":%d\r\n", ++fake->counter);
-    return text;
-}
-
-static const char *closes(struct fake *fake, const char *command)
-{
-    (void)fake;
-    (void)command;
-    return CLOSE;
-}
-
-static const char *is_silent_after_greeting(struct fake *fake, const char *command)
-{
-    (void)fake;
-    return greet(command);
-}
-
 static void expect(struct world *world, struct flotilla_options options,
                    enum flotilla_status status, const char *heard)
 {

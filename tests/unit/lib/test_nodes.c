@@ -3,15 +3,6 @@
 
 static char text[256];
 
-static const char *counts(struct fake *fake, const char *command)
-{
-    const char *greeting = greet(command);
-    if (greeting)
-        return greeting;
-    snprintf(text, sizeof text, ":%d\r\n", ++fake->counter);
-    return text;
-}
-
 static const char *follows_2(struct fake *fake, const char *command)
 {
     if (strcmp(command, "ROLE") == 0) {
@@ -32,24 +23,11 @@ static const char *moves_to_2(struct fake *fake, const char *command)
     return text;
 }
 
-static const char *closes(struct fake *fake, const char *command)
-{
-    (void)fake;
-    (void)command;
-    return CLOSE;
-}
-
 static const char *is_silent(struct fake *fake, const char *command)
 {
     (void)fake;
     (void)command;
     return NULL;
-}
-
-static const char *is_silent_after_greeting(struct fake *fake, const char *command)
-{
-    (void)fake;
-    return greet(command);
 }
 
 static const char *wants_password(struct fake *fake, const char *command)

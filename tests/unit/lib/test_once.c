@@ -1,16 +1,6 @@
 /* What is sent again, with which number, and what is told of it. */
 #include "unit/lib/fake.h"
 
-static const char *counts(struct fake *fake, const char *command)
-{
-    static char reply[32];
-    const char *greeting = greet(command);
-    if (greeting)
-        return greeting;
-    snprintf(reply, sizeof reply, ":%d\r\n", ++fake->counter);
-    return reply;
-}
-
 /* The first command that is no greeting breaks the connection; so do the next ones of `counter`. */
 static const char *breaks_once(struct fake *fake, const char *command)
 {

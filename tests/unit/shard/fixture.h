@@ -376,8 +376,8 @@ static inline void fixture_image_completes(struct fixture *fixture, bool ended, 
     shard_disk_completed(fixture->shard, &completion, fixture->now);
 }
 
-/* The image is written to its end, which meets `err`. */
-static inline void fixture_image_ends(struct fixture *fixture, enum err err)
+/* All pieces of the image are written. */
+static inline void fixture_image_is_written(struct fixture *fixture)
 {
     struct fake *fake = &fixture->node.fake;
     assert_true(fake->image_running);
@@ -392,6 +392,12 @@ static inline void fixture_image_ends(struct fixture *fixture, enum err err)
     for (; fake->image_pieces; fake->image_pieces--)
         fixture_image_completes(fixture, false, ERR_NONE);
     fake->image_running = false;
+}
+
+/* The image is written to its end, which meets `err`. */
+static inline void fixture_image_ends(struct fixture *fixture, enum err err)
+{
+    fixture_image_is_written(fixture);
     fixture_image_completes(fixture, true, err);
     fixture_turn(fixture);
 }
